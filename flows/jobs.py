@@ -1,0 +1,95 @@
+"""Thin jobs round the steps of a round; each opens the store of the worker's own settings.
+
+What passes from job to job through the job store is small: ids and counters. Everything else lies in the store.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobflow import Flow, Job, Response, job
+
+from gen2dft.rounds import ingest as ingesting
+from gen2dft.rounds import propose as proposing
+from gen2dft.rounds import screen as screening
+from gen2dft.rounds import select as selecting
+from gen2dft.rounds import train as training
+from gen2dft.rounds.context import RoundContext
+from gen2dft.settings import load_settings
+from gen2dft.store.connect import open_store
+
+
+def open_round(campaign_id: str, index: int) -> RoundContext:
+    """The round, read from this worker's store."""
+    return RoundContext(open_store(load_settings()), campaign_id, index)
+
+
+@job
+def train(campaign_id: str, index: int) -> str:
+    """Train the round's generator; the snapshot's id."""
+    checkpoints = load_settings().data_dir / "checkpoints" / f"{campaign_id}-{index}"
+    return training.train(open_round(campaign_id, index), checkpoints)
+
+
+@job
+def propose(campaign_id: str, index: int, snapshot_id: str) -> list[str]:  # noqa: ARG001 - gives the order
+    """Sample, decode and pass the cheap gates; ids of the survivors."""
+    return proposing.propose(open_round(campaign_id, index))
+
+
+@job
+def screen(campaign_id: str, index: int, candidate_ids: list[str]) -> Response[dict[str, Any]]:
+    """Replace itself by one job per chunk of survivors and one that counts them."""
+    context = open_round(campaign_id, index)
+    context.progress("screen", 0, len(candidate_ids))
+    chunks = [screen_chunk(campaign_id, index, chunk) for chunk in screening.chunks(context, candidate_ids)]
+    last = finish_screen(campaign_id, index, candidate_ids, [chunk.output for chunk in chunks])
+    flow = Flow([*chunks, last], output=last.output, name="screen")
+    tag(flow, context, "screen")
+    return Response(replace=flow)
+
+
+@job
+def screen_chunk(campaign_id: str, index: int, candidate_ids: list[str]) -> int:
+    """Relax one chunk with the ML potential and place it on the hull."""
+    screening.screen_chunk(open_round(campaign_id, index), candidate_ids)
+    return len(candidate_ids)
+
+
+@job
+def finish_screen(
+    campaign_id: str, index: int, candidate_ids: list[str], chunks: list[int]  # noqa: ARG001 - gives the order
+) -> dict[str, Any]:
+    """Counters of the surrogate stage."""
+    return screening.finish_screen(open_round(campaign_id, index), candidate_ids).model_dump()
+
+
+@job
+def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int:
+    """Queue the batch; how many candidates it holds."""
+    return selecting.select(open_round(campaign_id, index), surrogate_count)
+
+
+@job
+def ingest(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> str:
+    """Write the label of one candidate, or why there is none; the candidate's new state."""
+    return ingesting.ingest(open_round(campaign_id, index), candidate_id, calculations)
+
+
+def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None) -> None:
+    """Write into every job what it belongs to, and what it asks of the queue; FireWorks shows both in its spec."""
+    resources = {
+        "train": context.spec.resources.train,
+        "validate": context.spec.resources.validate_,
+    }.get(stage, context.spec.resources.screen)
+    belongs = {"campaign_id": context.campaign_id, "round": context.index, "stage": stage}
+    if candidate_id is not None:
+        belongs["candidate_id"] = candidate_id
+    queue: dict[str, Any] = {"ntasks": resources.cores, "walltime": resources.walltime}
+    if resources.memory_gb is not None:
+        queue["mem"] = f"{resources.memory_gb:g}G"
+    config: dict[str, Any] = {"_queueadapter": queue}
+    if resources.category is not None:
+        config["_category"] = resources.category
+    flow.update_metadata({"gen2dft": belongs})
+    flow.update_config({"manager_config": config})

@@ -1,0 +1,34 @@
+"""A round up to dispatch: train -> propose (sample, invert, cheap screens) -> screen -> select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobflow import Flow, Maker
+
+from gen2dft.flows import jobs
+from gen2dft.rounds.context import RoundContext
+
+
+@dataclass
+class RoundMaker(Maker):
+    """Flow that trains the generator, proposes candidates, screens them and queues a batch.
+
+    Parameters
+    ----------
+    name
+        Name of the flow.
+    """
+
+    name: str = "round"
+
+    def make(self, context: RoundContext) -> Flow:
+        """The flow of one round; its last job queues the batch."""
+        key = (context.campaign_id, context.index)
+        train = jobs.train(*key)
+        propose = jobs.propose(*key, snapshot_id=train.output)
+        screen = jobs.screen(*key, candidate_ids=propose.output)
+        select = jobs.select(*key, surrogate_count=screen.output)
+        for job in (train, propose, screen, select):
+            jobs.tag(job, context, "train" if job is train else "screen")
+        return Flow([train, propose, screen, select], output=select.output, name=f"{self.name} {key[0]} {key[1]}")

@@ -1,0 +1,307 @@
+"""CampaignSpec: one goal pursued in rounds, read from one YAML file.
+
+Every part is a frozen pydantic model; an unknown key is refused and the nearest valid key is named.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+
+from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.properties import PROPERTIES
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Part(BaseModel):
+    """Base of every part of a campaign file: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Target(Part):
+    """What one property of a hit must be: near a value, within bounds, or as large or small as can be."""
+
+    property: str = Field(description="name of a property, see `gen2dft.properties`")
+    near: tuple[float, ...] = Field((), description="wanted values in the property's unit; any of them will do")
+    tolerance: PositiveFloat | None = Field(None, description="largest distance to a wanted value, property's unit")
+    min: float | None = Field(None, description="lower bound, property's unit")
+    max: float | None = Field(None, description="upper bound, property's unit")
+    optimise: Literal["maximise", "minimise"] | None = Field(None, description="direction, beside or without bounds")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_value_is_a_list(cls, data: Any) -> Any:
+        if isinstance(data, Mapping) and isinstance(data.get("near"), int | float):
+            return {**data, "near": (data["near"],)}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.property not in PROPERTIES:
+            raise ValueError(not_one_of("property", self.property, PROPERTIES))
+        if bool(self.near) != (self.tolerance is not None):
+            raise ValueError(f"target {self.property!r}: `near` and `tolerance` go together")
+        if not self.near and self.min is None and self.max is None and self.optimise is None:
+            raise ValueError(f"target {self.property!r} asks for nothing: give near, min, max or optimise")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"target {self.property!r}: min {self.min} is above max {self.max}")
+        return self
+
+
+class DatasetSpec(Part):
+    """Where the known crystals come from and which of them are taken."""
+
+    source: str = Field("starter", description="`starter`, `materials-project`, or a file or folder")
+    columns: dict[str, str] = Field({}, description="label columns of a file: property name to column name")
+    labels: tuple[Literal["ricci2017"], ...] = Field((), description="published label tables to join by mp-id")
+    num_elements: tuple[PositiveInt, ...] = Field((2, 3), description="numbers of elements taken")
+    max_sites: PositiveInt = Field(20, description="largest number of sites in a cell")
+    max_e_above_hull: NonNegative | None = Field(None, description="eV/atom; crystals further above are left out")
+    max_crystals: PositiveInt | None = Field(None, description="a seeded random part of this size, to save time")
+    min_labels: PositiveInt = Field(50, description="refuse to train a property head on fewer labels than this")
+
+
+class GeneratorSpec(Part):
+    """Which generator, and how it is trained."""
+
+    name: str = Field("ftcp", description="name of a registered generator")
+    properties: tuple[str, ...] = Field((), description="property heads besides those of the targets")
+    latent_dim: PositiveInt = Field(256, description="dimensions of the latent space")
+    epochs: PositiveInt = Field(100, description="epochs of the first round")
+    epochs_warm: PositiveInt = Field(25, description="epochs of later rounds, which start from the last snapshot")
+    batch_size: Annotated[int, Field(ge=2)] = Field(256, description="crystals per step")
+    learning_rate: PositiveFloat = Field(5e-4, description="initial step of the optimiser")
+    beta: NonNegative = Field(1e-4, description="weight of the KL term per latent dimension")
+    property_weight: NonNegative = Field(10.0, description="weight (lambda) of the masked property loss")
+    holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="share of crystals kept from training")
+
+
+class SamplingSpec(Part):
+    """One way of drawing latent points; a campaign may mix several."""
+
+    method: Literal["local", "slerp", "random"] = Field(description="perturb seeds, interpolate pairs, or draw")
+    num_points: PositiveInt = Field(description="latent points per round")
+    scale: PositiveFloat = Field(0.6, description="standard deviation of local perturbation or random draws, in units "
+                                                  "of each latent dimension's spread over the training set")
+    num_seeds: PositiveInt = Field(100, description="training crystals nearest the targets to start from")
+
+
+class SurrogateSpec(Part):
+    """Last gate before validation: relax with an ML potential and measure the distance to the hull."""
+
+    engine: str = Field("mlip", description="name of a registered engine")
+    preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
+    max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
+    chunk: PositiveInt = Field(16, description="crystals per firework")
+    max_relaxations: PositiveInt | None = Field(None, description="relax only this many per round, best predicted first")
+
+
+class ScreeningSpec(Part):
+    """Gates between decoding and validation, in the order given here."""
+
+    min_distance_ratio: PositiveFloat = Field(0.6, description="shortest distance over the sum of covalent radii")
+    min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
+    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field((4.0, 120.0), description="Angstrom^3 per atom")
+    angles: tuple[PositiveFloat, PositiveFloat] = Field((25.0, 155.0), description="cell angles, degree")
+    charge_balance: bool = Field(True, description="refuse compounds without neutral common oxidation states; "
+                                                   "compounds of metals alone pass")
+    allowed_elements: tuple[str, ...] = Field((), description="symbols; empty means all of the training set's")
+    excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
+    novelty: Literal["formula", "structure"] = Field(
+        "formula", description="formula: the reduced formula is new, as in the FTCP paper; structure: no known match"
+    )
+    surrogate: SurrogateSpec = SurrogateSpec()
+
+
+class ValidationSpec(Part):
+    """What computes the labels of selected candidates."""
+
+    engine: str = Field("mlip", description="name of a registered engine")
+    preset: str = Field("chgnet-v1", description="named settings of that engine")
+    attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
+    unlabelled_targets: Literal["predicted", "miss"] = Field(
+        "predicted", description="a target that the engine cannot label is judged by the generator's prediction, "
+                                 "and marked so, or counts as missed"
+    )
+
+
+class BudgetSpec(Part):
+    """What a campaign may spend on validation."""
+
+    oracle_calls: PositiveInt | None = Field(None, description="validated candidates over all rounds")
+    core_hours: PositiveFloat | None = Field(None, description="core-hours of validation over all rounds")
+
+
+class LearningSpec(Part):
+    """Which candidates are validated, when a round closes, and when the campaign stops."""
+
+    rounds: PositiveInt = Field(2, description="rounds at most")
+    batch: PositiveInt = Field(24, description="candidates validated per round")
+    acquisition: str = Field("predicted-value", description="name of a registered acquisition function")
+    diversity: NonNegative = Field(0.3, description="weight of the latent distance to those already chosen")
+    audit: Fraction = Field(0.1, description="share of the batch chosen at random, to check the acquisition")
+    quorum: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of finished candidates at which a "
+                                                                          "round may close")
+    deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
+    patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
+    budget: BudgetSpec = BudgetSpec()
+
+
+class StageResources(Part):
+    """What one firework of a stage asks of the queue."""
+
+    cores: PositiveInt = 1
+    walltime: Annotated[str, Field(pattern=r"^\d{1,3}:\d{2}:\d{2}$")] = Field("24:00:00", description="h:mm:ss")
+    memory_gb: PositiveFloat | None = None
+    category: str | None = Field(None, description="FireWorks category, to send the stage to certain workers")
+
+
+class ResourcesSpec(Part):
+    """Resources per stage."""
+
+    train: StageResources = StageResources(cores=2)
+    screen: StageResources = StageResources()
+    validate_: StageResources = Field(StageResources(), alias="validate")
+
+
+class CampaignSpec(Part):
+    """One goal pursued in rounds.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        Use `load_campaign` or `parse_campaign`, which turn it into a CampaignError that names the place.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,47}$")] = Field(description="short name, in every id")
+    description: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    targets: tuple[Target, ...] = Field(min_length=1)
+    dataset: DatasetSpec = DatasetSpec()
+    generator: GeneratorSpec = GeneratorSpec()
+    sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
+    screening: ScreeningSpec = ScreeningSpec()
+    validation: ValidationSpec = ValidationSpec()
+    learning: LearningSpec = LearningSpec()
+    resources: ResourcesSpec = ResourcesSpec()
+
+    @model_validator(mode="after")
+    def _targets_are_distinct(self) -> Self:
+        names = [target.property for target in self.targets]
+        if len(set(names)) < len(names):
+            raise ValueError(f"targets name a property twice: {names}")
+        return self
+
+    @property
+    def head_properties(self) -> tuple[str, ...]:
+        """Properties that the generator predicts: the targets' and those it is asked for besides."""
+        return tuple(dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties)))
+
+    def content_hash(self) -> str:
+        """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""
+        content = self.model_dump(mode="json", by_alias=True, exclude={"resources", "description"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def builtin_campaigns() -> list[str]:
+    """Names of the campaign files that ship with gen2dft."""
+    folder = resources.files("gen2dft.flows") / "campaigns"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
+    """Read a campaign by its built-in name or from a YAML file.
+
+    Parameters
+    ----------
+    name_or_file
+        `thermoelectric`, or a path that ends in .yaml or .yml.
+    overrides
+        Dotted keys to values set after reading, e.g. `{"learning.rounds": 3}`.
+
+    Raises
+    ------
+    CampaignError
+        Unknown name, unreadable file or invalid content; the message names file, field and remedy.
+    """
+    if name_or_file.endswith((".yaml", ".yml")):
+        path = Path(name_or_file)
+        if not path.is_file():
+            raise CampaignError(f"campaign file {path} does not exist")
+        return parse_campaign(_read(path), str(path), overrides)
+    if name_or_file not in builtin_campaigns():
+        message = not_one_of("campaign", name_or_file, builtin_campaigns())
+        raise CampaignError(f"{message} To use a file of your own: -f FILE.yaml")
+    resource = resources.files("gen2dft.flows") / "campaigns" / f"{name_or_file}.yaml"
+    return parse_campaign(resource.read_text(), f"campaign {name_or_file}", overrides)
+
+
+def parse_campaign(text: str, origin: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
+    """Parse the YAML text of a campaign; `origin` names it in messages."""
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as err:
+        raise CampaignError(f"{origin} is not valid YAML: {err}") from err
+    if not isinstance(data, dict):
+        raise CampaignError(f"{origin} must be a mapping with keys like `name` and `targets`")
+    for key, value in (overrides or {}).items():
+        _set_dotted(data, key, value)
+    try:
+        return CampaignSpec.model_validate(data)
+    except ValidationError as err:
+        raise CampaignError(f"{origin} is not valid:\n" + "\n".join(_explain(err))) from err
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as err:
+        raise CampaignError(f"cannot read campaign file {path}: {err}") from err
+
+
+def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
+    *folders, last = key.split(".")
+    for folder in folders:
+        data = data.setdefault(folder, {})
+    data[last] = value
+
+
+def _explain(err: ValidationError) -> list[str]:
+    """One line per problem: where, what, and for a misspelt key the nearest valid one."""
+    lines = []
+    for problem in err.errors():
+        place = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            valid = _keys_at(CampaignSpec, problem["loc"][:-1])
+            near = difflib.get_close_matches(str(problem["loc"][-1]), valid, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
+            lines.append(f"  {place}: unknown key; {hint}")
+        else:
+            given = f" (given: {problem['input']!r})" if not isinstance(problem["input"], dict | list) else ""
+            lines.append(f"  {place or 'file'}: {problem['msg'].removeprefix('Value error, ')}{given}")
+    return lines
+
+
+def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """Valid keys of the part at `place`."""
+    for step in place:
+        if isinstance(step, int):
+            continue
+        info = next(f for n, f in model.model_fields.items() if step in (n, f.alias))
+        model = next(t for t in (info.annotation, *get_args(info.annotation)) if _is_model(t))
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _is_model(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

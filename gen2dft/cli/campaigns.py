@@ -1,0 +1,211 @@
+"""Verbs that move a campaign: submit, run, advance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.launchpad.submit import Submitted
+    from gen2dft.settings import Settings
+    from gen2dft.thermo.hull import ReferenceHull
+
+console = Console()
+
+Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")]
+File = Annotated[Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")]
+DatasetSource = Annotated[
+    str | None, typer.Option("--dataset", help="starter, materials-project, or a file or folder; overrules the file.")
+]
+Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Rounds at most; overrules the file.")]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of all randomness; overrules the file.")]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="Engine and preset of the validation, e.g. mlip:chgnet-v1.")
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="Any key of the campaign file, e.g. --set learning.batch=10.")
+]
+
+
+def submit(
+    campaign: Campaign = None,
+    file: File = None,
+    dataset: DatasetSource = None,
+    rounds: Rounds = None,
+    seed: Seed = None,
+    engine: Engine = None,
+    set_: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")] = False,
+) -> None:
+    """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch. Again: adds nothing."""
+    from gen2dft.settings import load_settings
+
+    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    settings = load_settings()
+    training_set, hull = _prepare(spec, settings)
+    if dry_run:
+        _show_plan(spec, training_set, hull)
+        return
+    submitted = _submit(spec, training_set, hull, settings)
+    _say_submitted(submitted)
+    console.print("Work on it here with [bold]gen2dft run[/] (same options), or on a cluster with "
+                  "[bold]qlaunch -r rapidfire[/]. Watch it with [bold]gen2dft status[/].")  # fmt: skip
+
+
+def run(
+    campaign: Campaign = None,
+    file: File = None,
+    dataset: DatasetSource = None,
+    rounds: Rounds = None,
+    seed: Seed = None,
+    engine: Engine = None,
+    set_: Set = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", "-w", min=1, help="Worker processes; default: one per core.")
+    ] = None,
+) -> None:
+    """Submit a campaign and work on it here until it is finished. Killed? The same command goes on where it was."""
+    from gen2dft.cli.progress import CampaignProgress, print_summary
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.launchpad.repair import crashed_steps, repair
+    from gen2dft.launchpad.supervise import run_workers
+    from gen2dft.settings import load_settings
+    from gen2dft.store.connect import open_store
+
+    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    settings = load_settings()
+    training_set, hull = _prepare(spec, settings)
+    submitted = _submit(spec, training_set, hull, settings)
+    _say_submitted(submitted)
+    store, lpad = open_store(settings), connect_launchpad(settings)
+    if store.campaign(submitted.campaign_id).state != "finished":
+        repair(store, lpad, submitted.campaign_id, retry=True)
+        with CampaignProgress(store, submitted.campaign_id, console) as progress:
+
+            def tick() -> bool:
+                """Repair, show, and say whether to go on."""
+                repair(store, lpad, submitted.campaign_id)
+                progress.tick()
+                finished = store.campaign(submitted.campaign_id).state == "finished"
+                return not finished and not crashed_steps(lpad, submitted.campaign_id)
+
+            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick)
+    _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
+    print_summary(store, submitted.campaign_id, console)
+
+
+def advance(
+    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: all running campaigns.")] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Also try steps of a round again that crashed.")] = False,
+    lost_after: Annotated[
+        int, typer.Option("--lost-after", min=60, help="Seconds without a sign of life that make a run lost.")
+    ] = 4 * 3600,
+) -> None:
+    """Carry campaigns on by hand or from cron, and repair what dead workers left."""
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.launchpad.lost import recover_lost_runs
+    from gen2dft.launchpad.repair import crashed_steps, repair
+    from gen2dft.settings import load_settings
+    from gen2dft.store.connect import open_store
+
+    settings = load_settings()
+    store, lpad = open_store(settings), connect_launchpad(settings)
+    for fw_id in recover_lost_runs(lpad, expiration_secs=lost_after):
+        console.print(f"firework {fw_id} had lost its worker; it will run again")
+    chosen = [store.find_campaign(campaign)] if campaign else [c for c in store.campaigns() if c.state == "running"]
+    for document in chosen:
+        for line in repair(store, lpad, document.id, retry=retry) or ["nothing to do"]:
+            console.print(f"{document.id}: {line}")
+        for step, error in crashed_steps(lpad, document.id):
+            console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
+
+
+def _resolve(
+    campaign: str | None,
+    file: Path | None,
+    dataset: str | None,
+    rounds: int | None,
+    seed: int | None,
+    engine: str | None,
+    assignments: list[str] | None,
+) -> CampaignSpec:
+    """The campaign's spec with the command line's overrides."""
+    from gen2dft.campaign import builtin_campaigns, load_campaign
+    from gen2dft.errors import CampaignError
+
+    if (campaign is None) == (file is None):
+        raise CampaignError(f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml")
+    engine_name, _, preset = (engine or "").partition(":")
+    overrides: dict[str, Any] = {
+        "dataset.source": dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve()),
+        "learning.rounds": rounds,
+        "seed": seed,
+        "validation.engine": engine_name or None,
+        "validation.preset": preset or None,
+    }
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return load_campaign(str(file or campaign), {**given, **_assignments(assignments or [])})
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    """`key=value` texts, values read as YAML."""
+    import yaml
+
+    from gen2dft.errors import CampaignError
+
+    result = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise CampaignError(f"--set {text!r} is not of the form key=value, e.g. --set learning.batch=10")
+        result[key.strip()] = yaml.safe_load(value)
+    return result
+
+
+def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, ReferenceHull]:
+    """Training set and hull of a campaign, with everything checked that can be checked before work begins."""
+    from gen2dft.rounds.prepare import prepare
+
+    with console.status("reading the training data"):
+        return prepare(spec, settings.data_dir / "cache")
+
+
+def _submit(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull, settings: Settings) -> Submitted:
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.launchpad.submit import submit as submit_campaign
+    from gen2dft.store.connect import open_store
+
+    return submit_campaign(open_store(settings), connect_launchpad(settings), spec, training_set, hull)
+
+
+def _say_submitted(submitted: Submitted) -> None:
+    known = "" if submitted.created else " is already there; nothing was added"
+    console.print(f"campaign [bold]{submitted.campaign_id}[/]{known or ' submitted'}")
+
+
+def _show_plan(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull) -> None:
+    import yaml
+
+    from gen2dft.rounds.begin import campaign_id
+
+    console.print(yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False), highlight=False)
+    labels = ", ".join(f"{count} {name}" for name, count in training_set.num_labels().items())
+    console.print(f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}")
+    console.print(f"hull {hull.hull_hash}: {hull.num_entries} entries")
+    console.print(f"would be campaign [bold]{campaign_id(spec, training_set, hull)}[/]; nothing was written")
+
+
+def _refuse_crashed(crashed: list[tuple[str, str]], settings: Settings) -> None:
+    from gen2dft.errors import Gen2DFTError
+
+    if crashed:
+        step, error = crashed[0]
+        raise Gen2DFTError(
+            f"step {step!r} of the campaign crashed: {error}\nThe whole message is in the worker's log under "
+            f"{settings.data_dir / 'logs'}. After mending it, the same command tries the step again."
+        )

@@ -1,0 +1,114 @@
+"""What several verbs share: the store, JSON output, tables of funnels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.table import Table
+
+from gen2dft.report.wording import round_title, words
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import RoundDoc
+    from gen2dft.store.store import Store
+
+STATE_STYLES = {"hit": "bold green", "labelled": "cyan", "given_up": "red", "running": "yellow", "queued": "yellow"}
+
+
+def open_store() -> Store:
+    """The store that the settings name; SettingsError or StoreError if it cannot be reached."""
+    from gen2dft.settings import load_settings
+    from gen2dft.store import connect
+
+    return connect.open_store(load_settings())
+
+
+def report_folder(campaign_id: str) -> Path:
+    """Where the report of a campaign goes unless a folder is named."""
+    from gen2dft.settings import load_settings
+
+    return load_settings().data_dir / "reports" / campaign_id
+
+
+def echo_json(data: Any) -> None:
+    """Write data as JSON to standard output."""
+    typer.echo(json.dumps(data, default=_plain, indent=2, ensure_ascii=False))
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no form for, as text."""
+    return as_utc(value).isoformat() if isinstance(value, datetime) else str(value)
+
+
+def as_utc(moment: datetime) -> datetime:
+    """A moment of the database, which is in UTC whether or not the driver says so."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def when(moment: datetime) -> str:
+    """A moment for people."""
+    return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def funnel_table(document: RoundDoc) -> Table:
+    """The funnel of one round: in, out, and what stopped the others; in = out + sum of reasons."""
+    table = plain_table(f"{round_title(document.index)}, {document.state}")
+    table.add_column("stage", no_wrap=True)
+    table.add_column("in", justify="right")
+    table.add_column("out", justify="right")
+    table.add_column("stopped, by reason")
+    for stage in document.funnel:
+        out = f"[bold green]{stage.n_out:,}[/]" if stage.stage == "targets" and stage.n_out else f"{stage.n_out:,}"
+        table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
+    return table
+
+
+def reasons_text(reasons: Mapping[str, int]) -> str:
+    """Reasons with their numbers, the most frequent first."""
+    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{words(reason)} {count:,}" for reason, count in ordered)
+
+
+def plain_table(title: str | None = None) -> Table:
+    """A table without boxes, which survives copying."""
+    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+
+
+def styled_state(state: str) -> str:
+    """A candidate's state in its colour."""
+    style = STATE_STYLES.get(state.partition(":")[0])
+    return f"[{style}]{state}[/]" if style else state
+
+
+def stems(counts: Mapping[str, int]) -> dict[str, int]:
+    """Candidates per state without the reasons."""
+    total: dict[str, int] = {}
+    for state, count in counts.items():
+        stem = state.partition(":")[0]
+        total[stem] = total.get(stem, 0) + count
+    return total
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 hit`, `2 hits`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """Parts that are not empty, with dots between."""
+    return " \u00b7 ".join(part for part in parts if part)

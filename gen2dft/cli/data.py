@@ -1,0 +1,216 @@
+"""Verbs for training data: list, build, import, info."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from gen2dft.datasets.dataset import Dataset
+
+app = typer.Typer(help="Training data: list, build, import, info.", no_args_is_help=True)
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")]
+
+
+@app.command("list")
+def list_datasets(as_json: Json = False) -> None:
+    """Datasets that a campaign can name, and those imported here."""
+    from gen2dft.datasets import builtin_datasets
+    from gen2dft.settings import load_settings
+
+    rows = [(source.name, source.content, source.needs) for source in builtin_datasets()]
+    folder = load_settings().data_dir / "datasets"
+    rows += [(str(path), "imported", "nothing") for path in sorted(folder.glob("*.npz"))]
+    if as_json:
+        typer.echo(json.dumps([dict(zip(("name", "content", "needs"), row, strict=True)) for row in rows]))
+        return
+    console.print(_table(("dataset", "content", "needs"), rows))
+    console.print("Any CSV, JSON or parquet with a structure column, or a folder of CIFs: --dataset FILE", style="dim")
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="What to build; only `starter` can be built.")],
+    seed: Annotated[int, typer.Option(min=0, help="Order in which formulas are taken.")] = 0,
+    size: Annotated[int, typer.Option(min=1, help="Converged relaxations wanted.")] = 2700,
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")] = 1,
+    out: Annotated[Path, typer.Option(help="Dataset file to write.")] = Path("starter.npz"),
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="What is finished (JSON lines); default: beside the dataset file.")
+    ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Build the starter set with CHGNet. Killed? The same command goes on; a larger --size continues a smaller one."""
+    from gen2dft.datasets.ricci import transport_table
+    from gen2dft.datasets.starter_build import BuildPlan, build_checkpoint, default_checkpoint, ordered_formulas
+    from gen2dft.datasets.starter_finish import finish
+    from gen2dft.errors import DatasetError, not_one_of
+
+    if name != "starter":
+        raise DatasetError(not_one_of("dataset to build", name, ["starter"]))
+    plan = BuildPlan(seed=seed)
+    formulas = ordered_formulas(list(transport_table()["pretty_formula"]), plan)
+    journal = checkpoint or default_checkpoint(out)
+    console.print(
+        f"{len(formulas)} formulas; {size} crystals wanted; checkpoint {journal}; about 1 s per crystal and core"
+    )
+    if dry_run:
+        return
+    _ask_before_overwriting(out, yes)
+    with _progress("relaxing") as progress:
+        records = build_checkpoint(formulas, plan, size, journal, workers, progress)
+    command = f"gen2dft data build starter --seed {seed} --size {size}"
+    dataset = finish(records, plan, command)
+    dataset.save(out)
+    _show(out, dataset)
+
+
+@app.command("import")
+def import_file(
+    source: Annotated[str, typer.Argument(metavar="FILE", help="Table or folder of CIFs; or materials-project.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="Name, or file ending in .npz; default: the source's name.")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=.")
+    ] = None,
+    ricci: Annotated[bool, typer.Option("--ricci", help="Join Ricci's power factors by mp-id.")] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Read crystals and labels once, check them, and keep them as one .npz file."""
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.datasets.sources import JOINS, read_source
+    from gen2dft.settings import load_settings
+
+    settings = load_settings()
+    with _progress("reading") as progress:
+        spec = DatasetSpec(source=source, columns=_columns(column or []))
+        dataset = read_source(spec, settings.data_dir / "cache", progress)
+    if ricci:
+        dataset = JOINS["ricci2017"](dataset)
+    name = out or Path(source).name.split(".")[0]
+    target = Path(name) if name.endswith(".npz") else settings.data_dir / "datasets" / f"{name}.npz"
+    if not dry_run:
+        _ask_before_overwriting(target, yes)
+        dataset.save(target)
+    _show(target, dataset)
+    console.print(
+        "Nothing was written (--dry-run)." if dry_run else f"Use it: gen2dft run --dataset {target}", style="dim"
+    )
+
+
+@app.command()
+def info(
+    source: Annotated[str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")],
+    as_json: Json = False,
+) -> None:
+    """Counts, label coverage, elements and provenance of a dataset."""
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.datasets.sources import read_source
+    from gen2dft.settings import load_settings
+
+    settings = load_settings()
+    imported = settings.data_dir / "datasets" / f"{source}.npz"
+    with _progress("reading") as progress:
+        spec = DatasetSpec(source=str(imported) if imported.is_file() else source)
+        dataset = read_source(spec, settings.data_dir / "cache", progress)
+    if as_json:
+        typer.echo(json.dumps(_summary(dataset)))
+        return
+    _show(source, dataset)
+    console.print_json(json.dumps(dict(dataset.provenance)))
+
+
+def _columns(assignments: list[str]) -> dict[str, str]:
+    from gen2dft.errors import DatasetError
+
+    for assignment in assignments:
+        if "=" not in assignment:
+            raise DatasetError(f"--column {assignment}: expected PROPERTY=COLUMN, e.g. --column band_gap=gap_pbe")
+    return dict((part.strip() for part in assignment.split("=", 1)) for assignment in assignments)  # type: ignore[misc]
+
+
+def _summary(dataset: Dataset) -> dict[str, Any]:
+    import numpy as np
+    from pymatgen.core import Element
+
+    crystals = dataset.crystals
+    elements = [len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))]
+    kinds, counts = np.unique(elements, return_counts=True)
+    return {
+        "crystals": len(dataset),
+        "formulas": len(set(crystals.formulas())),
+        "by_number_of_elements": {int(k): int(n) for k, n in zip(kinds, counts, strict=True)},
+        "sites": [int(crystals.num_sites.min()), int(crystals.num_sites.max())] if len(dataset) else [],
+        "elements": [Element.from_Z(int(z)).symbol for z in np.unique(crystals.numbers)],
+        "labels": {name: _coverage(dataset.label(name)) for name in dataset.labels},
+        "content_hash": dataset.content_hash,
+        "provenance": dict(dataset.provenance),
+    }
+
+
+def _coverage(values: Any) -> dict[str, float]:
+    import numpy as np
+
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return {"count": 0}
+    low, median, high = (float(x) for x in np.percentile(known, [0, 50, 100]))
+    return {"count": len(known), "min": low, "median": median, "max": high}
+
+
+def _show(name: object, dataset: Dataset) -> None:
+    from gen2dft.properties import PROPERTIES
+
+    summary = _summary(dataset)
+    kinds = ", ".join(f"{n} of {k} elements" for k, n in summary["by_number_of_elements"].items())
+    console.print(f"[bold]{name}[/]: {len(dataset)} crystals, {summary['formulas']} formulas ({kinds})")
+    console.print(
+        f"sites per cell {summary['sites']}, {len(summary['elements'])} elements: {' '.join(summary['elements'])}"
+    )
+    rows = [
+        (
+            prop,
+            str(values["count"]),
+            *(f"{values[k]:.3g}" if k in values else "-" for k in ("min", "median", "max")),
+            PROPERTIES[prop].unit,
+        )
+        for prop, values in summary["labels"].items()
+    ]
+    console.print(_table(("label", "crystals", "min", "median", "max", "unit"), rows))
+
+
+def _table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    table = Table(*headers)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _ask_before_overwriting(path: Path, yes: bool) -> None:
+    if path.exists() and not yes:
+        typer.confirm(f"{path} exists. Overwrite it?", abort=True)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with an estimate of the time left; it vanishes at the end."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

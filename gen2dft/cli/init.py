@@ -1,0 +1,133 @@
+"""The verb that writes configuration: settings, and FireWorks' files for a queue."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from gen2dft.settings import Settings
+
+console = Console(highlight=False, soft_wrap=True)
+
+HEAD = """\
+# Settings of gen2dft; variables GEN2DFT_* overrule them. Written by `gen2dft init`; `gen2dft doctor` tests them.
+#   database       embedded (a server of one's own on this machine), or a MongoDB URI
+#   database_name  name of the database on that server
+#   data_dir       embedded database, caches, launch folders, reports; default: this folder
+#   workers        processes of `gen2dft run`; default: one per core, as far as the memory goes
+"""
+
+
+def init(
+    local: Annotated[
+        bool, typer.Option("--local", help="For this project only: ./.gen2dft in place of ~/.gen2dft.")
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Also write FireWorks' files for a queue: slurm, pbs or sge.")
+    ] = None,
+    database: Annotated[str | None, typer.Option("--database", help="`embedded`, or a MongoDB URI.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the database on that server.")] = None,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where data are kept.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")] = False,
+) -> None:
+    """Write the configuration. Again: changes only what is asked for, and never overwrites without asking."""
+    from gen2dft.settings import config_file
+
+    path = Path(".gen2dft/config.yaml").resolve() if local else config_file()
+    given = {"database": database, "database_name": name, "data_dir": data_dir and str(data_dir.expanduser().resolve())}
+    values = {**_present(path), **{key: value for key, value in given.items() if value is not None}}
+    settings = _settings(path, values)
+    files = {path: _config_text(values or {"database": "embedded"})}
+    if scheduler:
+        files |= _queue_files(settings, scheduler, path, dry_run)
+    for file, text in files.items():
+        _write(file, text, yes, dry_run)
+    if not dry_run:
+        _say_next(settings, path, scheduler)
+
+
+def _present(path: Path) -> dict[str, Any]:
+    """What the file holds already; a file that cannot be read has nothing to keep."""
+    import yaml
+
+    from gen2dft.settings import Settings
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return {k: v for k, v in content.items() if k in Settings.model_fields} if isinstance(content, dict) else {}
+
+
+def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
+    """The settings as they will be read from the file; SettingsError if they cannot be."""
+    from pydantic import ValidationError
+
+    from gen2dft.errors import SettingsError
+    from gen2dft.settings import Settings
+
+    try:
+        return Settings(**{"database": "embedded", "data_dir": path.parent, **values})
+    except ValidationError as err:
+        problem = err.errors()[0]
+        raise SettingsError(f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}") from None
+
+
+def _config_text(values: Mapping[str, Any]) -> str:
+    import yaml
+
+    return HEAD + yaml.safe_dump(dict(values), sort_keys=False)
+
+
+def _queue_files(settings: Settings, scheduler: str, config: Path, dry_run: bool) -> dict[Path, str]:
+    """FireWorks' files, once jobflow's own is written, which they name."""
+    from gen2dft.launchpad.config_files import fireworks_files
+    from gen2dft.launchpad.connect import CONFIG_VARIABLE, configure_jobflow, jobflow_file
+
+    folder = config.parent / "fireworks"
+    jobflow_config, is_own = jobflow_file(settings)
+    environment = {**os.environ, CONFIG_VARIABLE: str(jobflow_config)}
+    files = fireworks_files(settings, scheduler, folder, config, environment)
+    if not dry_run:
+        if is_own:
+            configure_jobflow(settings)
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        (settings.data_dir / "launches").mkdir(parents=True, exist_ok=True)
+    return files
+
+
+def _write(path: Path, text: str, yes: bool, dry_run: bool) -> None:
+    """Write a file unless it is there with this text; ask before another text is overwritten."""
+    from gen2dft.store.files import write_private
+
+    present = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+    if present == text:
+        console.print(f"unchanged  {path}", style="dim")
+        return
+    if dry_run:
+        console.print(f"would {'write' if present is None else 'overwrite'}  {path}")
+        return
+    if present is not None and not yes and not typer.confirm(f"{path} has other content. Overwrite it?"):
+        console.print(f"left       {path}")
+        return
+    write_private(path, text)
+    console.print(f"written    {path}")
+
+
+def _say_next(settings: Settings, config: Path, scheduler: str | None) -> None:
+    console.print("\nNext: [bold]gen2dft doctor[/] tests it all.")
+    if not scheduler:
+        console.print("      [bold]gen2dft run --campaign thermoelectric[/] works on this machine.")
+        return
+    folder = config.parent / "fireworks"
+    console.print(f"Look through {folder / 'my_qadapter.yaml'}: account, partition, modules. Then")
+    console.print(f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}", markup=False)
+    console.print("  gen2dft submit --campaign thermoelectric", markup=False)
+    console.print(f"  cd {settings.data_dir / 'launches'} && qlaunch -r rapidfire -m 20 --nlaunches infinite", markup=False)

@@ -1,0 +1,189 @@
+"""Verbs that show what came out: hits, show, report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
+from gen2dft.errors import Gen2DFTError
+from gen2dft.properties import PROPERTIES
+from gen2dft.report.wording import (
+    PREDICTED,
+    basis_text,
+    honest_notes,
+    pretty,
+    ranked,
+    round_title,
+    surrogate_engines,
+    value_text,
+)
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gen2dft.store.documents import CampaignDoc, HitDoc
+    from gen2dft.store.store import Store
+
+console = Console()
+
+Campaign = Annotated[
+    str | None, typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def hits(
+    campaign: Campaign = None,
+    query: Annotated[
+        str | None,
+        typer.Option("--query", "-q", help='Filter as a MongoDB query, e.g. \'{"values.band_gap": {"$lt": 1}}\'.'),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
+    cif: Annotated[Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")] = None,
+) -> None:
+    """List the hits of a campaign, with units, and where each value is from."""
+    store = open_store()
+    document = store.find_campaign(campaign)
+    targets = _targets(document)
+    found, order = ranked(_find_hits(store, document.id, query), targets)
+    surrogates = surrogate_engines(store.labels(document.id, _id={"$in": [hit.label_id for hit in found]}))
+    names = [target.property for target in targets]
+    if cif is not None:
+        from gen2dft.report.cif import write_hit_cifs
+
+        written = write_hit_cifs(found, surrogates, cif)
+        Console(stderr=True).print(f"{counted(len(written), 'CIF file')} in {cif}", highlight=False)
+    if as_json:
+        echo_json([_hit_as_dict(hit, surrogates) for hit in found])
+    elif as_csv:
+        _write_csv(found, names, surrogates)
+    elif found:
+        console.print(_hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}"))
+        console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
+        for note in honest_notes(found, surrogates):
+            console.print(note, style="yellow", highlight=False)
+    else:
+        _say_no_hits(store, document, query)
+
+
+def _targets(document: CampaignDoc) -> Sequence[Any]:
+    from gen2dft.campaign import CampaignSpec
+
+    return CampaignSpec.model_validate(document.spec).targets
+
+
+def _find_hits(store: Store, campaign_id: str, query: str | None) -> list[HitDoc]:
+    """Hits of one campaign that fit a query given as JSON."""
+    from pymongo.errors import PyMongoError
+
+    try:
+        parsed = json.loads(query or "{}")
+    except json.JSONDecodeError as err:
+        raise Gen2DFTError(f'-q {query!r} is not JSON: {err}; e.g. -q \'{{"formula": "SrTiO3"}}\'') from err
+    if not isinstance(parsed, dict) or "campaign_id" in parsed:
+        raise Gen2DFTError(f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by --campaign")
+    try:
+        return store.hits(campaign_id, **parsed)
+    except PyMongoError as err:
+        raise Gen2DFTError(f"the database does not understand -q {query!r}: {err}") from err
+
+
+def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None:
+    if query and store.hits(document.id):
+        console.print(f"no hit of {document.id} fits the query", highlight=False)
+        return
+    more = "" if document.state == "finished" else " so far; it is still running"
+    console.print(f"no hit in {document.id}{more}", highlight=False)
+    console.print(f"what became of its candidates: gen2dft status {document.id}", style="dim", highlight=False)
+
+
+def _hit_table(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], title: str) -> Table:
+    table = plain_table(title)
+    for header in ("id", "formula", "space group"):
+        table.add_column(header, no_wrap=True)
+    table.add_column("round", justify="right")
+    for name in names:
+        prop = PROPERTIES[name]
+        table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
+    for hit in found:
+        cells = [f"{value_text(n, hit.values[n])} {_styled_basis(hit.basis[n], surrogates)}" for n in names]
+        table.add_row(hit.candidate_id, escape(hit.formula), escape(hit.spacegroup), str(hit.round_index + 1), *cells)
+    return table
+
+
+def _styled_basis(basis: str, surrogates: set[str]) -> str:
+    style = "dim" if basis == PREDICTED else "yellow" if basis in surrogates else "green"
+    return f"[{style}]{escape(basis_text(basis, surrogates))}[/]"
+
+
+def _hit_as_dict(hit: HitDoc, surrogates: set[str]) -> dict[str, Any]:
+    """A hit for other programs; rounds count from 0 as in the database."""
+    values = {
+        name: {"value": value, "unit": PROPERTIES[name].unit, "basis": basis_text(hit.basis[name], surrogates)}
+        for name, value in hit.values.items()
+    }
+    return {**hit.model_dump(mode="json", exclude={"values", "basis"}), "values": values}
+
+
+def _write_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]) -> None:
+    """One line per hit; a column of values with the unit in its header, and one that says where each is from."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
+    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull"])
+    for hit in found:
+        cells = [text for n in names for text in (repr(hit.values[n]), basis_text(hit.basis[n], surrogates))]
+        place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
+        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id])
+
+
+def show(
+    identifier: Annotated[str, typer.Argument(metavar="ID", help="Beginning of a candidate's id, or a campaign.")],
+    as_json: Json = False,
+    as_cif: Annotated[bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")] = False,
+) -> None:
+    """Show all that is known of one crystal; of a campaign, where it stands."""
+    from gen2dft.cli.crystal import as_dict, crystal_of, find_crystal, print_crystal
+    from gen2dft.cli.status import show_campaign
+    from gen2dft.report.cif import structure_cif
+
+    store = open_store()
+    candidate = find_crystal(store, identifier)
+    if candidate is None:
+        show_campaign(store, store.find_campaign(identifier), as_json)
+        return
+    if as_json:
+        echo_json(as_dict(store, candidate))
+    elif as_cif:
+        structure, origin = crystal_of(store, candidate)
+        comments = (f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",)
+        typer.echo(structure_cif(structure, comments), nl=False)
+    else:
+        print_crystal(store, candidate, console)
+
+
+def report(
+    campaign: Campaign = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; default: in the data folder.")
+    ] = None,
+) -> None:
+    """Write the report of a campaign: one HTML page, its figures and the CIF files of its hits."""
+    from gen2dft.report.page import write_report
+
+    store = open_store()
+    document = store.find_campaign(campaign)
+    folder = out or report_folder(document.id)
+    with console.status("drawing the figures"):
+        page = write_report(store, document.id, folder)
+    console.print(f"report of {document.id}: {page.resolve()}", highlight=False, soft_wrap=True)
+    console.print(f"figures in {folder / 'figures'}, crystals in {folder / 'cif'}", style="dim", soft_wrap=True)

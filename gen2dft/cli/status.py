@@ -1,0 +1,221 @@
+"""The verb that says where campaigns stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gen2dft.cli.common import (
+    as_utc,
+    counted,
+    echo_json,
+    funnel_table,
+    joined,
+    open_store,
+    plain_table,
+    reasons_text,
+    stems,
+    styled_state,
+    when,
+)
+from gen2dft.errors import StoreError, not_one_of
+from gen2dft.report.wording import round_title, words
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import CampaignDoc, RoundDoc
+    from gen2dft.store.store import Store
+
+console = Console()
+LAST_FAILURES = 5
+
+
+def status(
+    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: a table of all campaigns.")] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", "-s", help="Only campaigns, or of one campaign the candidates, in this state."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Show where campaigns stand; with a campaign: its rounds, its funnel, its candidates, its last failures."""
+    store = open_store()
+    if campaign is None:
+        _list_campaigns(store, state, as_json)
+    elif state is None:
+        show_campaign(store, store.find_campaign(campaign), as_json)
+    else:
+        _list_candidates(store, store.find_campaign(campaign), state, as_json)
+
+
+def _list_campaigns(store: Store, state: str | None, as_json: bool) -> None:
+    from gen2dft.store.documents import CampaignState
+
+    if state is not None and state not in get_args(CampaignState):
+        choices = not_one_of("state of a campaign", state, get_args(CampaignState))
+        raise StoreError(f"{choices} To list candidates: gen2dft status CAMPAIGN -s {state}")
+    found = [c for c in store.campaigns() if state in (None, c.state)]
+    if as_json:
+        echo_json([summary(store, c) for c in found])
+    elif found:
+        console.print(_campaign_table(store, found))
+        console.print("more of one: gen2dft status CAMPAIGN", style="dim", highlight=False)
+    elif state is None:
+        console.print("no campaign yet; start one with [bold]gen2dft run --campaign thermoelectric[/]")
+    else:
+        console.print(f"no campaign is {state}")
+
+
+def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
+    """Where one campaign stands, in a few numbers; rounds count from 0 as in the database."""
+    rounds = store.rounds(document.id)
+    candidates = stems(store.state_counts(document.id))
+    return {
+        "id": document.id,
+        "name": document.name,
+        "state": document.state,
+        "stop_reason": document.stop_reason,
+        "created": document.created,
+        "rounds": len(rounds),
+        "rounds_at_most": document.spec["learning"]["rounds"],
+        "progress": rounds[-1].progress if rounds else {},
+        "hits": candidates.get("hit", 0),
+        "candidates": candidates,
+    }
+
+
+def _campaign_table(store: Store, found: Sequence[CampaignDoc]) -> Any:
+    table = plain_table()
+    table.add_column("campaign", no_wrap=True)
+    for title in ("state", "round", "at work on", "validated", "hits", "begun"):
+        table.add_column(title, justify="right" if title in ("validated", "hits") else "left")
+    for document in found:
+        facts = summary(store, document)
+        rounds = store.rounds(document.id)
+        counts = facts["candidates"]
+        table.add_row(
+            document.id,
+            document.state if document.state == "finished" else f"[yellow]{document.state}[/]",
+            f"{facts['rounds']} of {facts['rounds_at_most']}",
+            "" if document.state == "finished" or not rounds else stage_text(store, rounds[-1]),
+            f"{counts.get('labelled', 0) + counts.get('hit', 0):,}",
+            f"[bold green]{facts['hits']:,}[/]" if facts["hits"] else "0",
+            when(document.created),
+        )
+    return table
+
+
+def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
+    """Stage of a round, units done and units in all; validation is counted from the candidates themselves."""
+    if document.state == "validating":
+        size = document.dispatch_size
+        return "validate", size - store.count_open(document.campaign_id, document.index), size
+    stage = str(document.progress.get("stage") or "waiting")
+    return stage, int(document.progress.get("done") or 0), int(document.progress.get("total") or 0)
+
+
+def stage_text(store: Store, document: RoundDoc) -> str:
+    """What a round is at: `train 12/60 loss 0.31`."""
+    if document.state == "closed":
+        return "next round"
+    stage, done, total = stage_progress(store, document)
+    message = str(document.progress.get("message") or "") if document.state == "proposing" else ""
+    return " ".join(part for part in (words(stage), f"{done}/{total}" if total else "", message) if part)
+
+
+def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
+    """Rounds, funnel, candidates per state and last failures of one campaign."""
+    rounds = store.rounds(document.id)
+    if as_json:
+        failures = _failures(store, document.id)
+        echo_json({
+            **summary(store, document),
+            "states": store.state_counts(document.id),
+            "rounds": [r.model_dump(mode="json", exclude={"training"}) for r in rounds],
+            "failures": [{k: v for k, v in found.items() if k != "_id"} for found in failures],
+        })  # fmt: skip
+        return
+    ended = f": {document.stop_reason}" if document.stop_reason else ""
+    console.print(f"[bold]{document.id}[/]  {document.state}{escape(ended)}", highlight=False)
+    console.print(_origin(document), style="dim", highlight=False)
+    for entry in rounds:
+        if entry.state != "closed":
+            console.print(f"\n{round_title(entry.index)}: {escape(stage_text(store, entry))}", highlight=False)
+        if entry.funnel:
+            console.print()
+            console.print(funnel_table(entry))
+    _print_states(store, document.id)
+    _print_failures(store, document.id)
+    _print_next(store, document)
+
+
+def _origin(document: CampaignDoc) -> str:
+    source = document.spec.get("dataset", {}).get("source")
+    return joined((
+        f"begun {when(document.created)}", f"dataset {source} {document.dataset_hash}", f"hull {document.hull_id}"
+    ))  # fmt: skip
+
+
+def _print_states(store: Store, campaign_id: str) -> None:
+    counts = store.state_counts(campaign_id)
+    if not counts:
+        return
+    table = plain_table("candidates")
+    for title in ("state", "number", "by reason"):
+        table.add_column(title, justify="right" if title == "number" else "left")
+    for stem, number in sorted(stems(counts).items(), key=lambda item: -item[1]):
+        reasons = {s.partition(":")[2]: n for s, n in counts.items() if s.startswith(f"{stem}:")}
+        table.add_row(styled_state(stem), f"{number:,}", reasons_text(reasons))
+    console.print()
+    console.print(table)
+
+
+def _failures(store: Store, campaign_id: str) -> list[dict[str, Any]]:
+    """The last candidates that were given up, newest first."""
+    fields = ("candidate_id", "formula", "state", "failure", "history")
+    found = store.candidate_fields(campaign_id, fields, failure={"$ne": None})
+    return sorted(found, key=_last_change, reverse=True)[:LAST_FAILURES]
+
+
+def _last_change(found: dict[str, Any]) -> datetime:
+    return max((as_utc(step["at"]) for step in found["history"]), default=datetime.min.replace(tzinfo=UTC))
+
+
+def _print_failures(store: Store, campaign_id: str) -> None:
+    found = _failures(store, campaign_id)
+    if found:
+        console.print("\n[bold]last failures[/]")
+        for doc in found:
+            text = f"  {doc['candidate_id']}  {doc['formula']}  {doc['state']}: {doc['failure']}"
+            console.print(escape(text), highlight=False)
+
+
+def _print_next(store: Store, document: CampaignDoc) -> None:
+    number = store.state_counts(document.id).get("hit", 0)
+    text = f"\n{counted(number, 'hit')}: gen2dft hits -c {document.id}" if number else "\nno hit so far"
+    console.print(f"{text}; report: gen2dft report -c {document.id}", style="dim", highlight=False)
+
+
+def _list_candidates(store: Store, document: CampaignDoc, state: str, as_json: bool) -> None:
+    """Candidates of one campaign in a state, given with or without its reason."""
+    from gen2dft.store.documents import REACHED_FROM
+
+    if state.partition(":")[0] not in REACHED_FROM:
+        raise StoreError(not_one_of("state of a candidate", state, REACHED_FROM))
+    fields = ("candidate_id", "round_index", "formula", "state", "sampler", "failure")
+    found = store.candidate_fields(document.id, fields, state={"$regex": f"^{re.escape(state)}(:|$)"})
+    if as_json:
+        echo_json([{key: doc.get(key) for key in fields} for doc in found])
+        return
+    table = plain_table(f"{counted(len(found), 'candidate')} of {document.id} in state {state}")
+    for title in ("id", "round", "formula", "drawn by", "state", "failure"):
+        table.add_column(title, no_wrap=title == "id")
+    for doc in found:
+        texts = (doc["formula"] or "", doc["sampler"], doc["state"], doc.get("failure") or "")
+        table.add_row(doc["candidate_id"], str(doc["round_index"] + 1), *(escape(text) for text in texts))
+    console.print(table)

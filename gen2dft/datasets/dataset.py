@@ -1,0 +1,167 @@
+"""Dataset: crystals with ids and labels, and its file format (NumPy .npz without pickle)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.properties import PROPERTIES
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Crystals, their ids and their labels.
+
+    Parameters
+    ----------
+    crystals
+        `n` crystals.
+    ids
+        One unique id per crystal, e.g. `mp-149`.
+    labels
+        Property name (see `gen2dft.properties`) to (n,) values in the property's unit; NaN means not labelled.
+    provenance
+        Where the data came from: source, query, versions, counts of what was left out and why.
+
+    Raises
+    ------
+    DatasetError
+        For duplicate ids, infinite labels, unknown properties or lengths that differ; the place is named.
+    """
+
+    crystals: CrystalTable
+    ids: tuple[str, ...]
+    labels: Mapping[str, NDArray[np.float64]]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.crystals):
+            raise DatasetError(f"{len(self.ids)} ids for {len(self.crystals)} crystals")
+        _refuse_duplicates(self.ids)
+        for name, values in self.labels.items():
+            if name not in PROPERTIES:
+                raise DatasetError(not_one_of("label column", name, PROPERTIES))
+            if values.shape != (len(self),):
+                raise DatasetError(f"label column {name!r} has shape {values.shape}, expected ({len(self)},)")
+            if np.isinf(values).any():
+                where = [self.ids[i] for i in np.flatnonzero(np.isinf(values))[:3]]
+                raise DatasetError(
+                    f"label column {name!r} is infinite for {', '.join(where)}; use NaN for a missing label"
+                )
+
+    def __len__(self) -> int:
+        return len(self.crystals)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hash of crystals, ids and labels (not of the provenance); 16 hexadecimal digits."""
+        digest = hashlib.sha256(self.crystals.content_hash().encode())
+        digest.update(json.dumps(self.ids).encode())
+        for name in sorted(self.labels):
+            digest.update(name.encode())
+            digest.update(np.where(np.isnan(self.labels[name]), np.nan, self.labels[name]).astype("<f8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def label(self, name: str) -> NDArray[np.float64]:
+        """(n,) values of one property; all NaN where the dataset has no such column."""
+        return np.asarray(self.labels.get(name, np.full(len(self), np.nan)), dtype=np.float64)
+
+    def label_matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(n, len(names)) labels, NaN where missing."""
+        return np.column_stack([self.label(name) for name in names]) if names else np.zeros((len(self), 0))
+
+    def num_labels(self) -> dict[str, int]:
+        """How many crystals carry each label."""
+        return {name: int(np.isfinite(values).sum()) for name, values in self.labels.items()}
+
+    def select(self, which: ArrayLike, **provenance: Any) -> Dataset:
+        """The rows at `which` (indices or boolean mask); keywords are added to the provenance."""
+        rows = np.arange(len(self))[np.asarray(which)]
+        return Dataset(
+            self.crystals.select(rows),
+            tuple(self.ids[i] for i in rows),
+            {name: values[rows] for name, values in self.labels.items()},
+            {**self.provenance, **provenance},
+        )
+
+    def extend(self, other: Dataset) -> Dataset:
+        """This dataset followed by `other`; the label columns are united."""
+        names = sorted({*self.labels, *other.labels})
+        return Dataset(
+            CrystalTable.concatenate([self.crystals, other.crystals]),
+            (*self.ids, *other.ids),
+            {name: np.concatenate([self.label(name), other.label(name)]) for name in names},
+            self.provenance,
+        )
+
+    def to_bytes(self) -> bytes:
+        """The dataset as the bytes of an .npz file; equal content gives equal bytes."""
+        arrays = {
+            "lattices": self.crystals.lattices,
+            "numbers": self.crystals.numbers,
+            "frac": self.crystals.frac,
+            "offsets": self.crystals.offsets,
+            "ids": np.array(self.ids, dtype=np.str_),
+            "meta": np.array(json.dumps({"format": FORMAT_VERSION, "provenance": self.provenance}, sort_keys=True)),
+            **{f"label_{name}": self.labels[name] for name in sorted(self.labels)},
+        }
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, origin: str = "stored dataset") -> Dataset:
+        """Inverse of `to_bytes`; DatasetError names `origin` when the data are broken."""
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+                meta = json.loads(str(arrays["meta"]))
+                if meta["format"] != FORMAT_VERSION:
+                    raise DatasetError(f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}")
+                crystals = CrystalTable(arrays["lattices"], arrays["numbers"], arrays["frac"], arrays["offsets"])
+                labels = {key.removeprefix("label_"): arrays[key] for key in arrays.files if key.startswith("label_")}
+                return cls(crystals, tuple(map(str, arrays["ids"])), labels, meta["provenance"])
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
+            raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {err}") from err
+
+    def save(self, path: Path | str) -> None:
+        """Write to an .npz file, atomically: a killed process leaves no half-written file."""
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(self.to_bytes())
+            partial.replace(path)
+        except OSError as err:
+            partial.unlink(missing_ok=True) if partial.parent.is_dir() else None
+            raise OutputError(f"cannot write dataset {path}: {err.strerror}; choose a writable folder") from err
+
+    @classmethod
+    def load(cls, path: Path | str) -> Dataset:
+        """Read an .npz file written by `save`."""
+        path = Path(path)
+        if not path.is_file():
+            raise DatasetError(f"dataset file {path} does not exist")
+        return cls.from_bytes(path.read_bytes(), origin=f"dataset file {path}")
+
+
+def _refuse_duplicates(ids: Sequence[str]) -> None:
+    if len(set(ids)) == len(ids):
+        return
+    seen: set[str] = set()
+    twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+    raise DatasetError(f"{len(twice)} duplicate ids, the first: {', '.join(twice[:3])}; every crystal needs its own id")

@@ -1,0 +1,298 @@
+"""Datasets from files: a table with a structure column, a folder of CIFs, or a saved dataset (.npz)."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.properties import PROPERTIES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int], None]
+
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
+READER_VERSION = 1
+"""Part of the cache's key: raise it when reading changes."""
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "id": ("material_id", "id", "mp_id", "entry_id", "identifier", "file", "filename"),
+    "structure": ("structure", "cif", "structures", "cif_text"),
+    "formation_energy": ("formation_energy", "formation_energy_per_atom", "e_form", "e_form_per_atom"),
+    "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
+    "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
+    "power_factor": ("power_factor",),
+}
+"""Column names recognised without being told, in order of preference; upper and lower case are the same."""
+
+
+class DatasetWarning(UserWarning):
+    """Some rows of a dataset could not be used; the rest could."""
+
+
+def read_dataset(
+    path: Path | str,
+    columns: Mapping[str, str] | None = None,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Read crystals and labels from a file or folder.
+
+    Parameters
+    ----------
+    path
+        A table (.csv, .csv.gz, .json with a list of records, .parquet) with a column of structures as CIF text or
+        pymatgen JSON; a folder of .cif files with an optional `labels.csv`; or an .npz dataset.
+    columns
+        Names of columns: property (or `id`, `structure`) to column. Usual names are recognised without.
+    cache_dir
+        Folder for the parsed result, found again by the hash of content and options.
+    progress
+        Called with (crystals read, crystals in all).
+
+    Returns
+    -------
+    Dataset
+        Unreadable and partially occupied crystals are left out, counted and named in `provenance["skipped"]`, and
+        a DatasetWarning says so. Cells without a value are NaN.
+
+    Raises
+    ------
+    DatasetError
+        Missing file or column, duplicate ids, infinite or non-numeric labels, or nothing that can be read.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise DatasetError(f"dataset {path} does not exist; give `starter`, `materials-project`, or a file or folder")
+    if path.suffix == ".npz":
+        return Dataset.load(path)
+    if path.is_file() and not path.name.lower().endswith(TABLE_SUFFIXES):
+        known = f"{', '.join(TABLE_SUFFIXES)}, .npz or a folder of .cif files"
+        raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
+    wanted = _checked_columns(columns or {})
+    cached = cache_dir / "datasets" / f"{_key(path, wanted)}.npz" if cache_dir else None
+    dataset = _from_cache(cached) or _parse(path, wanted, cached, progress)
+    _warn_of_skipped(path, dataset)
+    return dataset
+
+
+def _parse(path: Path, columns: Mapping[str, str], cached: Path | None, progress: Progress | None) -> Dataset:
+    if path.is_dir():
+        ids, contents, labels = _read_folder(path, columns)
+    else:
+        ids, contents, labels = _read_table(path, columns)
+    _check_rows(path, ids, labels)
+    crystals, kept, skipped = _parse_structures(ids, contents, progress)
+    if not kept:
+        first = next(iter(skipped.values()), "no crystals")
+        raise DatasetError(f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}")
+    provenance = {
+        "source": path.name,
+        "content_hash": _key(path, {}),
+        "columns": dict(columns),
+        "n_read": len(ids),
+        "skipped": skipped,
+        "skipped_reasons": dict(Counter(reason.split(":")[0] for reason in skipped.values())),
+    }
+    kept_labels = {name: values[kept] for name, values in labels.items()}
+    dataset = Dataset(crystals, tuple(ids[i] for i in kept), kept_labels, provenance)
+    _to_cache(dataset, cached)
+    return dataset
+
+
+def _parse_structures(
+    ids: Sequence[str], contents: Sequence[Any], progress: Progress | None
+) -> tuple[CrystalTable, list[int], dict[str, str]]:
+    """Crystals, rows kept, and for each other id `reason: detail`."""
+    from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
+
+    structures, kept, skipped = [], [], {}
+    for row, content in enumerate(contents):
+        try:
+            structures.append(parse_structure(content.read_text("utf-8") if isinstance(content, Path) else content))
+            kept.append(row)
+        except PartialOccupancy as err:
+            skipped[ids[row]] = f"partially_occupied: {err}"
+        except (UnreadableStructure, OSError, UnicodeDecodeError) as err:
+            skipped[ids[row]] = f"unreadable: {err}"
+        if progress:
+            progress(row + 1, len(contents))
+    return CrystalTable.from_structures(structures), kept, skipped
+
+
+def _read_table(path: Path, columns: Mapping[str, str]) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
+    frame = _frame(path)
+    structure = _find_column(frame, "structure", columns, path, required=True)
+    identifier = _find_column(frame, "id", columns, path)
+    stem = path.name.split(".")[0]
+    ids = [str(v) for v in frame[identifier]] if identifier else [f"{stem}-{i}" for i in range(len(frame))]
+    return ids, list(frame[structure]), _labels(frame, ids, columns, path)
+
+
+def _read_folder(path: Path, columns: Mapping[str, str]) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
+    files = sorted(path.glob("*.cif"))
+    if not files:
+        raise DatasetError(f"folder {path} holds no .cif files")
+    ids = [file.stem for file in files]
+    table = path / "labels.csv"
+    if not table.is_file():
+        return ids, list(files), {}
+    frame = _frame(table)
+    identifier = _find_column(frame, "id", columns, table, required=True)
+    frame[identifier] = [str(value).removesuffix(".cif") for value in frame[identifier]]
+    _refuse_duplicates(table, list(frame[identifier]))
+    unknown = sorted(set(frame[identifier]) - set(ids))
+    if unknown:
+        names = ", ".join(unknown[:3])
+        warnings.warn(f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2)
+    frame = frame.set_index(identifier).reindex(ids)
+    return ids, list(files), _labels(frame, ids, columns, table)
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    name = path.name.lower()
+    try:
+        if name.endswith((".csv", ".csv.gz")):
+            return pd.read_csv(path, low_memory=False)
+        if name.endswith(".parquet"):
+            return pd.read_parquet(path)
+        return pd.DataFrame(_records(path))
+    except ImportError as err:
+        raise DatasetError(f"reading {path} needs the package pyarrow: pip install pyarrow") from err
+    except (OSError, ValueError, EOFError, pd.errors.ParserError) as err:
+        raise DatasetError(f"cannot read dataset {path}: {err}") from err
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    import gzip
+
+    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        content = json.load(file)
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise ValueError("expected a list of records, one object per crystal")
+    return content
+
+
+def _find_column(
+    frame: pd.DataFrame, role: str, columns: Mapping[str, str], path: Path, required: bool = False
+) -> str | None:
+    """The column of a role: the one named, else the first usual name that is there."""
+    present = {str(column).lower(): str(column) for column in frame.columns}
+    if role in columns:
+        if columns[role] not in frame.columns:
+            near = difflib.get_close_matches(columns[role], list(map(str, frame.columns)), n=1, cutoff=0.4)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            have = ", ".join(map(str, frame.columns))
+            raise DatasetError(f"{path} has no column {columns[role]!r} (for {role}); it has {have}{hint}")
+        return columns[role]
+    for name in SYNONYMS[role]:
+        if name in present:
+            return present[name]
+    if required:
+        usual, have = " or ".join(SYNONYMS[role][:2]), ", ".join(map(str, frame.columns))
+        raise DatasetError(
+            f"{path} has no {role} column such as {usual}; it has {have}. Name it: columns: {role}: NAME"
+        )
+    return None
+
+
+def _labels(
+    frame: pd.DataFrame, ids: Sequence[str], columns: Mapping[str, str], path: Path
+) -> dict[str, NDArray[np.float64]]:
+    import pandas as pd
+
+    labels = {}
+    for name in PROPERTIES:
+        column = _find_column(frame, name, columns, path)
+        if column is None:
+            continue
+        numeric = pd.to_numeric(frame[column], errors="coerce")
+        broken = np.flatnonzero(numeric.isna() & frame[column].notna())
+        if len(broken):
+            rows = ", ".join(f"{ids[i]} ({frame[column].iloc[i]!r})" for i in broken[:3])
+            raise DatasetError(f"{path}: column {column!r} is not a number for {rows}; leave a missing label empty")
+        labels[name] = numeric.to_numpy(dtype=np.float64)
+    return labels
+
+
+def _check_rows(path: Path, ids: Sequence[str], labels: Mapping[str, NDArray[np.float64]]) -> None:
+    _refuse_duplicates(path, ids)
+    for name, values in labels.items():
+        infinite = np.flatnonzero(np.isinf(values))
+        if len(infinite):
+            rows = ", ".join(ids[i] for i in infinite[:3])
+            raise DatasetError(
+                f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if missing"
+            )
+
+
+def _refuse_duplicates(path: Path, ids: Sequence[str]) -> None:
+    twice = [name for name, count in Counter(ids).items() if count > 1]
+    if twice:
+        names = ", ".join(twice[:3])
+        raise DatasetError(f"{path}: {len(twice)} ids occur more than once: {names}; every crystal needs its own id")
+
+
+def _checked_columns(columns: Mapping[str, str]) -> dict[str, str]:
+    for role in columns:
+        if role not in SYNONYMS:
+            raise DatasetError(not_one_of("columns: property", role, SYNONYMS))
+    return dict(columns)
+
+
+def _key(path: Path, columns: Mapping[str, str]) -> str:
+    """Hash of what was read and how; of a folder, of all its CIFs and labels."""
+    digest = hashlib.sha256(json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True).encode())
+    for file in _content_files(path):
+        digest.update(file.name.encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:32]
+
+
+def _content_files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    else:
+        yield from sorted(file for file in path.iterdir() if file.suffix == ".cif" or file.name == "labels.csv")
+
+
+def _from_cache(cached: Path | None) -> Dataset | None:
+    if cached is None or not cached.is_file():
+        return None
+    try:
+        return Dataset.load(cached)
+    except DatasetError:
+        return None  # damaged or of an older format: read again and written anew
+
+
+def _to_cache(dataset: Dataset, cached: Path | None) -> None:
+    if cached is None:
+        return
+    try:
+        dataset.save(cached)
+    except OutputError as err:
+        warnings.warn(
+            f"the dataset is not cached and will be parsed again next time: {err}", DatasetWarning, stacklevel=2
+        )
+
+
+def _warn_of_skipped(path: Path, dataset: Dataset) -> None:
+    skipped = dataset.provenance.get("skipped", {})
+    if skipped:
+        names = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:3])
+        warnings.warn(f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3)

@@ -1,0 +1,215 @@
+"""Crystals and labels of the Materials Project (CC BY 4.0), through mp-api, cached by query and database version.
+
+Energies are pinned to the thermo type GGA_GGA+U with MP2020 corrections: the summary end point mixes in r2SCAN, and the
+two must not meet on one hull. GNoME's crystals are left out, their licence (CC BY-NC) being another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError, SettingsError
+
+THERMO_TYPE = "GGA_GGA+U"
+KEY_HELP = (
+    "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` or "
+    "`pmg config --add PMG_MAPI_KEY ...`"
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked of the Materials Project.
+
+    Parameters
+    ----------
+    num_elements
+        Smallest and largest number of elements.
+    max_sites
+        Largest number of sites in the cell.
+    max_e_above_hull
+        eV/atom; None takes all.
+    thermo_type
+        Family of calculations that the energies come from.
+    """
+
+    num_elements: tuple[int, int] = (2, 3)
+    max_sites: int = 20
+    max_e_above_hull: float | None = None
+    thermo_type: str = THERMO_TYPE
+
+    def content_hash(self, database_version: str) -> str:
+        """Hash of query and database version, the name of the cached result; 16 hexadecimal digits."""
+        content = json.dumps([asdict(self), database_version], sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+class Endpoint(Protocol):
+    """One end point of the client."""
+
+    def search(self, **query: Any) -> Iterable[Any]:
+        """Documents that match."""
+
+
+class Materials(Protocol):
+    """The end points used here."""
+
+    thermo: Endpoint
+    summary: Endpoint
+
+
+class Client(Protocol):
+    """The part of `mp_api.client.MPRester` that is used."""
+
+    db_version: str | None
+    materials: Materials
+
+
+def read_materials_project(query: Query, cache_dir: Path | None = None, client: Client | None = None) -> Dataset:
+    """Crystals with formation energy and e_above_hull (eV/atom) and PBE band gap (eV).
+
+    Parameters
+    ----------
+    query
+        Which crystals.
+    cache_dir
+        Folder for the result, found again by the hash of query and database version.
+    client
+        A connected MPRester; by default one with the user's key, which is kept nowhere else.
+
+    Raises
+    ------
+    SettingsError
+        Without an API key; the message says how to get one.
+    DatasetError
+        If the server cannot be reached or refuses, or nothing matches.
+    """
+    if client is None:
+        key = api_key()
+        with _explained(key):
+            return _read(query, cache_dir, _connect(key))
+    with _explained(None):
+        return _read(query, cache_dir, client)
+
+
+def api_key() -> str:
+    """The key in MP_API_KEY or in pymatgen's settings (PMG_MAPI_KEY); SettingsError if there is none."""
+    from pymatgen.core import SETTINGS
+
+    key = os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY") or ""
+    if not key:
+        raise SettingsError(f"the dataset materials-project needs an API key, and MP_API_KEY is not set: {KEY_HELP}")
+    return str(key)
+
+
+def _connect(key: str) -> Client:
+    from mp_api.client import MPRester
+
+    client: Client = MPRester(key, use_document_model=False, mute_progress_bars=True)
+    return client
+
+
+@contextmanager
+def _explained(key: str | None) -> Iterator[None]:
+    """Turn what a request can raise into a DatasetError, without the key that some messages repeat."""
+    from mp_api.client.core import MPRestError
+    from requests import RequestException
+
+    try:
+        yield
+    except (MPRestError, RequestException, ConnectionError, TimeoutError) as error:
+        text = (str(error).replace(key, "<key>") if key else str(error))[:300]
+        # `from None`: the original message may hold the key.
+        raise DatasetError(
+            f"the Materials Project could not be queried: {text}. Check network and key: {KEY_HELP}"
+        ) from None
+
+
+def _read(query: Query, cache_dir: Path | None, client: Client) -> Dataset:
+    version = client.db_version or "unknown"
+    cached = cache_dir / "datasets" / f"mp-{query.content_hash(version)}.npz" if cache_dir else None
+    if cached and cached.is_file():
+        return Dataset.load(cached)
+    dataset = _download(query, version, client)
+    if cached:
+        dataset.save(cached)
+    return dataset
+
+
+def _download(query: Query, version: str, client: Client) -> Dataset:
+    energies = _energies(query, client)
+    rows = _fields(
+        client.materials.summary.search(
+            num_elements=query.num_elements,
+            num_sites=(1, query.max_sites),
+            deprecated=False,
+            include_gnome=False,
+            all_fields=False,
+            fields=["material_id", "structure", "band_gap"],
+        )
+    )
+    found = {str(row["material_id"]): row for row in rows}
+    common = sorted(found.keys() & energies.keys(), key=_number)
+    structures = {name: _structure(found[name]["structure"]) for name in common}
+    ids = [name for name, structure in structures.items() if structure.is_ordered]
+    if not ids:
+        raise DatasetError(f"the Materials Project (version {version}) has no crystal for {asdict(query)}")
+    labels = {
+        "formation_energy": [energies[name]["formation_energy_per_atom"] for name in ids],
+        "e_above_hull": [energies[name]["energy_above_hull"] for name in ids],
+        "band_gap": [found[name].get("band_gap") for name in ids],
+    }
+    provenance = {
+        "source": "materials-project",
+        "database_version": version,
+        "query": asdict(query),
+        "licence": "Materials Project, CC BY 4.0",
+        "n_read": len(found),
+        "skipped_reasons": {
+            f"no_{query.thermo_type}_energy": len(found) - len(structures),
+            "partially_occupied": len(structures) - len(ids),
+        },
+    }
+    crystals = CrystalTable.from_structures(structures[name] for name in ids)
+    return Dataset(crystals, tuple(ids), {n: np.array(v, dtype=np.float64) for n, v in labels.items()}, provenance)
+
+
+def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
+    """Thermo documents of the pinned type by material id."""
+    limit = {} if query.max_e_above_hull is None else {"energy_above_hull": (0.0, query.max_e_above_hull)}
+    documents = client.materials.thermo.search(
+        num_elements=query.num_elements,
+        thermo_types=[query.thermo_type],
+        all_fields=False,
+        fields=["material_id", "formation_energy_per_atom", "energy_above_hull"],
+        **limit,
+    )
+    return {str(row["material_id"]): row for row in _fields(documents)}
+
+
+def _fields(documents: Iterable[Any]) -> list[Mapping[str, Any]]:
+    """Documents as mappings, whether the client gives models or dictionaries."""
+    return [doc if isinstance(doc, Mapping) else doc.model_dump() for doc in documents]
+
+
+def _structure(content: Any) -> Any:
+    from pymatgen.core import Structure
+
+    return Structure.from_dict(dict(content)) if isinstance(content, Mapping) else content
+
+
+def _number(name: str) -> tuple[int, str]:
+    """Sort mp-2 before mp-10."""
+    digits = name.rpartition("-")[2]
+    return (int(digits) if digits.isdigit() else 10**12, name)

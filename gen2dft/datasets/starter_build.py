@@ -1,0 +1,339 @@
+"""Build the starter set: known formulas put on prototypes, ranked and relaxed with CHGNet, one checkpoint line each.
+
+Every formula of Ricci's table (compounds known to the Materials Project) that is charge-balanced or has a closed
+shell, and the known binary intermetallics as competing phases, is put on every prototype of its stoichiometry. One
+static calculation each, corrected for the wrong volume, ranks them; the best two are relaxed. What is finished stays
+in the checkpoint, so a killed build goes on where it was and a larger one continues a smaller one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import cache, reduce
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen2dft.datasets.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
+from gen2dft.datasets.prototypes import Decoration, decorations
+from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.engines.base import Relaxed
+    from gen2dft.engines.mlip import MLIPPreset
+
+    Scored = tuple[float, Decoration, Structure]  # eV/atom, prototype, crystal at its estimated volume
+
+GPA_A3_IN_EV = 1 / 160.21766208
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """What decides the outcome of a build; a checkpoint belongs to one plan.
+
+    Parameters
+    ----------
+    seed
+        Order in which formulas are taken.
+    binaries
+        Share of binaries among the formulas, two thirds of them plausible, one third intermetallics.
+    max_sites
+        Largest cell.
+    sites_tried
+        Prototypes are tried for a formula until their cells have so many sites in all; those of high symmetry (few
+        free parameters) come first.
+    refined
+        How many of the best are ranked anew at their corrected volume.
+    relaxations
+        How many of the best prototypes of a formula are relaxed.
+    max_energy_gap
+        A further prototype is relaxed only within this score of the best, eV/atom.
+    preset, max_steps
+        Settings of CHGNet, and an upper bound of steps: what needs more is far from its prototype.
+    """
+
+    seed: int = 0
+    binaries: float = 0.15
+    max_sites: int = 10
+    sites_tried: int = 80
+    refined: int = 3
+    relaxations: int = 3
+    max_energy_gap: float = 0.25
+    preset: str = "chgnet-screen-v1"
+    max_steps: int = 40
+
+
+def build_checkpoint(
+    formulas: Sequence[str],
+    plan: BuildPlan,
+    size: int,
+    path: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """Work through the formulas until `size` crystals have converged.
+
+    Parameters
+    ----------
+    formulas
+        Reduced formulas, in the order in which they are taken, see `ordered_formulas`.
+    plan
+        What decides the outcome.
+    size
+        Converged relaxations wanted; fewer when the formulas run out.
+    path
+        Checkpoint, JSON lines, appended to.
+    workers
+        Processes; the outcome does not depend on it.
+    progress
+        Called with (crystals so far, size).
+
+    Returns
+    -------
+    list of dict
+        One record per formula, in order; the last ones of a larger checkpoint are left out.
+
+    Raises
+    ------
+    DatasetError
+        If the checkpoint belongs to another plan.
+    OutputError
+        If it cannot be written.
+    """
+    known = read_checkpoint(path, plan)
+    todo = [formula for formula in formulas if formula not in known]
+    records: list[dict[str, Any]] = []
+    count = 0
+    with _outcomes(todo, plan, workers) as fresh:
+        for formula in formulas:
+            if count >= size:
+                break
+            record = known.get(formula) or _append(path, plan, next(fresh))
+            records.append(record)
+            count += sum(result["converged"] for result in record["relaxed"])
+            if progress:
+                progress(count, size)
+    return records
+
+
+def ordered_formulas(known: Sequence[str], plan: BuildPlan) -> list[str]:
+    """Known formulas in the order in which a build takes them: seeded, balanced over stoichiometry and anion.
+
+    A class of m formulas (same stoichiometry and anion) is met with weight sqrt(m), so that oxides do not crowd out
+    the rest.
+
+    Parameters
+    ----------
+    known
+        Formulas of known compounds, any elements.
+    plan
+        Its seed shuffles each class; formulas without a prototype of at most its `max_sites` are left out.
+    """
+    from pymatgen.core import Composition
+
+    rng = np.random.default_rng(plan.seed)
+    classes: dict[str, dict[tuple[Any, ...], list[str]]] = {"ternary": {}, "binary": {}, "intermetallic": {}}
+    for formula in sorted(set(known)):
+        counts = {s: int(n) for s, n in Composition(formula).get_el_amt_dict().items()}
+        if len(counts) not in (2, 3) or not EXCLUDED_ELEMENTS.isdisjoint(counts):
+            continue
+        stoichiometry = tuple(sorted(counts.values()))
+        kind = _kind(counts)
+        if kind and _fitting(stoichiometry, plan):
+            classes[kind].setdefault((*stoichiometry, anion(counts)), []).append(formula)
+    lists = [_balanced(groups, rng) for groups in classes.values()]
+    return _interleave(lists, (1 - plan.binaries, plan.binaries * 2 / 3, plan.binaries / 3))
+
+
+def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
+    """Prototypes for a formula in order of their estimated energy, eV/atom, with the counted failures."""
+    from pymatgen.core import Composition
+
+    composition = Composition(formula).get_el_amt_dict()
+    symbols = sorted(composition, key=lambda s: (composition[s], s))
+    scored: list[Scored] = []
+    reasons: Counter[str] = Counter()
+    for decoration in _fitting(tuple(int(composition[s]) for s in symbols), plan):
+        try:
+            scored.append(_score(decoration, _sized(decoration.fill(symbols)), plan))
+        except CalculationFailed as failure:
+            reasons[failure.reason] += 1
+    scored.sort(key=_by_score)
+    refined: list[Scored] = []
+    for _, decoration, structure in scored[: plan.refined]:
+        try:
+            refined.append(_score(decoration, structure, plan))
+        except CalculationFailed as failure:
+            reasons[failure.reason] += 1
+    return sorted(refined, key=_by_score) + scored[plan.refined :], dict(reasons)
+
+
+def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
+    """Rank the prototypes of a formula, relax the best, and tell all in one JSON-able record."""
+    from gen2dft.engines.mlip import relax
+
+    ranked, reasons = rank(formula, plan)
+    chosen: list[Scored] = []
+    for item in ranked:
+        within = not chosen or item[0] - chosen[0][0] < plan.max_energy_gap
+        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as B24.
+        if within and all(abs(item[0] - other[0]) > 0.002 for other in chosen) and len(chosen) < plan.relaxations:
+            chosen.append(item)
+    relaxed = []
+    for score, decoration, structure in chosen:
+        try:
+            relaxed.append(_as_record(decoration, score, relax(structure, _preset(plan))))
+        except CalculationFailed as failure:
+            reasons[failure.reason] = reasons.get(failure.reason, 0) + 1
+    skipped = len(ranked) - len(chosen)
+    return {"formula": formula, "relaxed": relaxed, "failed": reasons, "not_among_the_best": skipped}
+
+
+def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
+    """Records by formula; a last line cut off by a kill is dropped from the file."""
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    complete = text[: text.rfind("\n") + 1]
+    if complete != text:
+        path.write_text(complete, encoding="utf-8")
+    lines = [json.loads(line) for line in complete.splitlines()]
+    if lines and lines[0] != {"plan": asdict(plan)}:
+        raise DatasetError(f"checkpoint {path} belongs to another build ({lines[0]}); delete it or name another file")
+    return {record["formula"]: record for record in lines[1:]}
+
+
+def _append(path: Path, plan: BuildPlan, record: dict[str, Any]) -> dict[str, Any]:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = "" if path.is_file() and path.stat().st_size else json.dumps({"plan": asdict(plan)}) + "\n"
+        with path.open("a", encoding="utf-8") as file:
+            file.write(header + json.dumps(record) + "\n")
+    except OSError as err:
+        raise OutputError(f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder") from err
+    return record
+
+
+@contextmanager
+def _outcomes(formulas: Sequence[str], plan: BuildPlan, workers: int) -> Iterator[Iterator[dict[str, Any]]]:
+    """Records of the formulas in their order, from this process or from a pool that ends with the block."""
+    tasks = [(formula, plan) for formula in formulas]
+    if workers == 1:
+        yield map(_work_on_task, tasks)
+        return
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:  # leaving the block terminates the workers
+        yield pool.imap(_work_on_task, tasks)
+
+
+def _work_on_task(task: tuple[str, BuildPlan]) -> dict[str, Any]:
+    return work_on(*task)
+
+
+@cache
+def _preset(plan: BuildPlan) -> MLIPPreset:
+    from gen2dft.engines.mlip import get_preset
+
+    return replace(get_preset(plan.preset), max_steps=plan.max_steps)
+
+
+@cache
+def _all_decorations(max_sites: int) -> tuple[Decoration, ...]:
+    return tuple(decorations(max_sites))
+
+
+@cache
+def _fitting(counts: tuple[int, ...], plan: BuildPlan) -> tuple[Decoration, ...]:
+    """Decorations of a stoichiometry (ascending), those of high symmetry first."""
+    fitting = [
+        decoration
+        for decoration in _all_decorations(plan.max_sites)
+        if tuple(n // reduce(gcd, decoration.counts) for n in decoration.counts) == counts
+    ]
+    fitting.sort(key=lambda d: (-d.space_group, len(d.blocks), d.name))
+    sites_before = itertools.accumulate((len(d.blocks) for d in fitting), initial=0)
+    return tuple(d for d, before in zip(fitting, sites_before, strict=False) if before < plan.sites_tried)
+
+
+def _sized(structure: Structure) -> Structure:
+    """The structure at the volume that its bond lengths suggest (pymatgen's DLS prediction)."""
+    from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
+
+    try:
+        structure.scale_lattice(DLSVolumePredictor().predict(structure))
+    except (ValueError, ArithmeticError) as err:
+        raise CalculationFailed("no_volume_predicted", f"{structure.formula}: {err}") from err
+    return structure
+
+
+def _at_zero_pressure(result: Relaxed) -> tuple[float, float]:
+    """Energy (eV/atom) and volume factor after an estimated relaxation of the volume.
+
+    To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4 |p|, since
+    the bulk modulus rises with pressure about four times as fast (Murnaghan).
+    """
+    pressure = -float(np.trace(result.stress)) / 3 if result.stress is not None else 0.0
+    modulus = 100 + 4 * abs(pressure)
+    gain = pressure**2 * result.structure.volume / len(result.structure) / (2 * modulus) * GPA_A3_IN_EV
+    return result.energy - gain, float(np.clip(1 + pressure / modulus, 0.85, 1.25))
+
+
+def _as_record(decoration: Decoration, score: float, result: Relaxed) -> dict[str, Any]:
+    structure = result.structure
+    return {
+        "prototype": decoration.name,
+        "score": round(score, 4),
+        "energy": round(result.energy, 5),
+        "converged": result.converged,
+        "steps": result.steps,
+        "lattice": np.round(structure.lattice.matrix, 5).tolist(),
+        "numbers": [int(site.specie.Z) for site in structure],
+        "frac": np.round(structure.frac_coords % 1.0, 6).tolist(),
+    }
+
+
+def _kind(counts: Mapping[str, int]) -> str | None:
+    plausible = is_plausible(counts)
+    if len(counts) == 3:
+        return "ternary" if plausible else None
+    return "binary" if plausible else "intermetallic"
+
+
+def _balanced(groups: Mapping[tuple[Any, ...], list[str]], rng: np.random.Generator) -> list[str]:
+    """Each group shuffled, then merged with weights that are the square roots of their sizes."""
+    keys = [sorted(groups)[i] for i in rng.permutation(len(groups))]
+    lists = [[str(formula) for formula in rng.permutation(groups[key])] for key in keys]
+    return _interleave(lists, [len(formulas) ** 0.5 for formulas in lists])
+
+
+def _interleave(lists: Sequence[Sequence[str]], shares: Sequence[float]) -> list[str]:
+    """Merge so that every beginning of the result has the shares, while the lists last."""
+    places = [((i + 0.5) / share, which, i) for which, share in enumerate(shares) for i in range(len(lists[which]))]
+    return [lists[which][i] for _, which, i in sorted(places)]
+
+
+def _score(decoration: Decoration, structure: Structure, plan: BuildPlan) -> Scored:
+    from gen2dft.engines.mlip import static
+
+    score, factor = _at_zero_pressure(static(structure, _preset(plan)))
+    resized = structure.copy()
+    resized.scale_lattice(structure.volume * factor)
+    return score, decoration, resized
+
+
+def _by_score(item: Scored) -> tuple[float, str]:
+    return item[0], item[1].name
+
+
+def default_checkpoint(out: Path) -> Path:
+    """Where the build of a data set keeps its checkpoint."""
+    return out.with_suffix(".checkpoint.jsonl")

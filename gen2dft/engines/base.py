@@ -1,0 +1,275 @@
+"""What every engine offers: direct calls, jobflow Makers, and one document for each finished calculation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Composition, Structure
+
+from gen2dft.errors import CalculationFailed, CampaignError, not_one_of
+
+if TYPE_CHECKING:
+    from jobflow import Maker
+
+Task = Literal["relax", "static"]
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Relaxed:
+    """Outcome of one calculation of an engine.
+
+    Parameters
+    ----------
+    structure
+        Final structure; of a static calculation, the one that was given.
+    energy
+        eV/atom on the engine's own scale, the engine's corrections included.
+    forces
+        (n_sites, 3) eV/Angstrom.
+    stress
+        (3, 3) GPa, positive under tension.
+    magmoms
+        (n_sites,) Bohr magnetons.
+    converged
+        Whether forces and stress fell below the preset's threshold.
+    max_force
+        Largest force at the end, eV/Angstrom; of a relaxation with the cell's generalised forces among them.
+    steps
+        Number of ionic steps.
+    seconds
+        Wall time.
+    warnings
+        What a reader of the result should know.
+    """
+
+    structure: Structure
+    energy: float
+    forces: NDArray[np.float64] | None
+    stress: NDArray[np.float64] | None
+    magmoms: NDArray[np.float64] | None
+    converged: bool
+    max_force: float
+    steps: int
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+
+class Preset(Protocol):
+    """Named settings of an engine."""
+
+    @property
+    def name(self) -> str:
+        """Name in the engine's registry, with a version."""
+
+    @property
+    def settings_hash(self) -> str:
+        """Hash of all that decides the result; it names the label beside engine and candidate."""
+
+
+@dataclass(frozen=True)
+class Makers:
+    """The jobs of one engine and preset.
+
+    Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
+    without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
+    """
+
+    relax: Maker
+    static: Maker
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way of computing energies.
+
+    Parameters
+    ----------
+    name
+        Name in the registry.
+    is_dft
+        False for a surrogate, which is never called DFT.
+    provides
+        Properties that its labels carry, see `gen2dft.properties`.
+    presets
+        Named settings.
+    relax, static
+        Direct calls `(structure, preset name)`; both raise CalculationFailed.
+    makers
+        From a preset's name to its jobflow Makers.
+    formation_energy
+        From composition and eV/atom of this engine to the formation energy, eV/atom.
+    """
+
+    name: str
+    is_dft: bool
+    provides: frozenset[str]
+    presets: Mapping[str, Preset]
+    relax: Callable[[Structure, str], Relaxed]
+    static: Callable[[Structure, str], Relaxed]
+    makers: Callable[[str], Makers]
+    formation_energy: Callable[[Composition, float], float]
+
+    def preset(self, name: str) -> Preset:
+        """The preset of that name; CampaignError names the choices."""
+        if name not in self.presets:
+            raise CampaignError(not_one_of(f"preset of engine {self.name!r}", name, self.presets))
+        return self.presets[name]
+
+
+class CalculationFailure(BaseModel):
+    """A calculation that could not be finished, as a result: a failed candidate keeps its reason and is never lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(description="short snake_case name, counted in the funnel")
+    detail: str
+    directory: str | None = Field(None, description="where the files of the calculation are")
+
+    @classmethod
+    def from_error(cls, error: CalculationFailed) -> CalculationFailure:
+        """The failure that an engine raised."""
+        directory = None if error.directory is None else str(error.directory)
+        return cls(reason=error.reason, detail=error.detail, directory=directory)
+
+
+class CalculationDoc(BaseModel):
+    """One finished calculation, the same for every engine."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task: Task
+    engine: str
+    preset: str
+    settings_hash: str = Field(description="hash of all settings that decide the result")
+    is_dft: bool = Field(description="False for surrogates such as ML potentials")
+    structure: Structure = Field(description="final structure")
+    energy: float = Field(description="total energy of the cell, eV, with the corrections named below")
+    energy_per_atom: float = Field(description="eV/atom")
+    forces: list[Vector] | None = Field(None, description="eV/Angstrom")
+    stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
+    magmoms: list[float] | None = Field(None, description="Bohr magnetons")
+    converged: bool
+    max_force: float = Field(description="largest (generalised) force at the end, eV/Angstrom")
+    num_steps: int = Field(description="ionic steps")
+    wall_seconds: float
+    cores: int
+    core_hours: float
+    versions: dict[str, str] = Field(description="program to version")
+    corrections: list[str] = Field([], description="named energy corrections, already applied")
+    warnings: list[str] = []
+    directory: str | None = Field(None, description="where the files of the calculation are")
+    completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def from_result(
+        cls, task: Task, engine: Engine, preset: str, result: Relaxed, versions: Mapping[str, str], cores: int = 1,
+        **extra: Any,
+    ) -> CalculationDoc:
+        """The document of one result; `extra` are further fields."""
+        return cls(
+            task=task,
+            engine=engine.name,
+            preset=preset,
+            settings_hash=engine.preset(preset).settings_hash,
+            is_dft=engine.is_dft,
+            structure=result.structure,
+            energy=result.energy * len(result.structure),
+            energy_per_atom=result.energy,
+            forces=_rows(result.forces),
+            stress=_rows(result.stress),
+            magmoms=None if result.magmoms is None else [float(m) for m in result.magmoms],
+            converged=result.converged,
+            max_force=result.max_force,
+            num_steps=result.steps,
+            wall_seconds=result.seconds,
+            cores=cores,
+            core_hours=result.seconds * cores / 3600,
+            versions=dict(versions),
+            warnings=list(result.warnings),
+            **extra,
+        )
+
+
+def run_task(
+    task: Task,
+    engine: Engine,
+    preset: str,
+    structure: Structure | None,
+    prev: CalculationDoc | CalculationFailure | None,
+    versions: Mapping[str, str],
+) -> CalculationDoc | CalculationFailure:
+    """The outcome of one task of an engine that computes in this process: the body of its jobs."""
+    if structure is None:
+        if not isinstance(prev, CalculationDoc):
+            return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
+        structure = prev.structure
+    compute = engine.relax if task == "relax" else engine.static
+    try:
+        return CalculationDoc.from_result(task, engine, preset, compute(structure, preset), versions)
+    except CalculationFailed as error:
+        return CalculationFailure.from_error(error)
+
+
+def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:
+    return None if array is None else [(float(x), float(y), float(z)) for x, y, z in array]
+
+
+def validate_engine(engine: Engine, preset: str, structure: Structure, tolerance: float = 1e-3) -> None:
+    """The contract of an engine, for the tests of every engine: raise CalculationFailed where it is broken.
+
+    Parameters
+    ----------
+    structure
+        A sane crystal that is not relaxed.
+    tolerance
+        Largest difference of energies that should be equal, eV/atom.
+
+    Raises
+    ------
+    CalculationFailed
+        `contract_broken`: the energy is not invariant under translation, permutation and supercell, relaxation does
+        not lower it, the result is not finite, or nonsense is accepted.
+    """
+    energy = engine.static(structure, preset).energy
+    for what, other in _equal_structures(structure).items():
+        difference = abs(engine.static(other, preset).energy - energy)
+        if not difference <= tolerance:
+            raise CalculationFailed("contract_broken", f"{what} changes the energy by {difference:.2g} eV/atom")
+    relaxed = engine.relax(structure, preset)
+    if not relaxed.energy <= energy + tolerance:
+        raise CalculationFailed("contract_broken", f"relaxation raises the energy {energy:.4f} to {relaxed.energy:.4f}")
+    if relaxed.structure.composition != structure.composition:
+        raise CalculationFailed("contract_broken", "relaxation changes the composition")
+    if not np.isfinite(engine.formation_energy(structure.composition, relaxed.energy)):
+        raise CalculationFailed("contract_broken", "the formation energy is not finite")
+    _must_refuse(engine, preset, structure)
+
+
+def _equal_structures(structure: Structure) -> dict[str, Structure]:
+    moved = structure.copy()
+    moved.translate_sites(range(len(moved)), [0.13, 0.27, 0.41])
+    turned = structure.copy()
+    turned.make_supercell([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    return {
+        "translation": moved,
+        "permutation of sites": Structure.from_sites(list(structure)[::-1]),
+        "another choice of axes": turned,
+        "a supercell": structure * (2, 1, 1),
+    }
+
+
+def _must_refuse(engine: Engine, preset: str, structure: Structure) -> None:
+    collapsed = structure.copy()
+    collapsed.scale_lattice(len(structure) * 1.0)
+    try:
+        engine.static(collapsed, preset)
+    except CalculationFailed:
+        return
+    raise CalculationFailed("contract_broken", "a crystal of 1 Angstrom^3 per atom is accepted")

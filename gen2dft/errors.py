@@ -1,0 +1,68 @@
+"""Errors that a user can act on: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class Gen2DFTError(Exception):
+    """Base of every error that gen2dft raises for bad input or a broken environment."""
+
+
+class CampaignError(Gen2DFTError):
+    """A campaign file is missing, unreadable or not valid."""
+
+
+class SettingsError(Gen2DFTError):
+    """A setting is missing or has an unusable value."""
+
+
+class DatasetError(Gen2DFTError):
+    """Training data is missing, broken or not enough for the campaign."""
+
+
+class StoreError(Gen2DFTError):
+    """The database cannot be reached, read or written."""
+
+
+class SnapshotError(Gen2DFTError):
+    """A stored generator cannot be loaded: missing, corrupted or of another version."""
+
+
+class OutputError(Gen2DFTError):
+    """A result cannot be written: disk full, read-only folder."""
+
+
+class WorkerError(Gen2DFTError):
+    """Worker processes of `gen2dft run` die again and again."""
+
+
+class CalculationFailed(Gen2DFTError):
+    """An engine could not finish a calculation.
+
+    Parameters
+    ----------
+    reason
+        Short snake_case name, counted in the funnel (`given_up:<reason>`).
+    detail
+        What happened, for people.
+    directory
+        Where the files of the calculation are, if it left any.
+    """
+
+    def __init__(self, reason: str, detail: str, directory: Path | str | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.directory = directory
+        where = f" (files: {directory})" if directory else ""
+        super().__init__(f"{reason}: {detail}{where}")
+
+
+def not_one_of(what: str, value: object, choices: Iterable[str]) -> str:
+    """Message for a value outside its choices, naming the nearest valid one."""
+    names = sorted(choices)
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{what} {value!r} is not one of {names}.{hint}"

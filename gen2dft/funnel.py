@@ -1,0 +1,31 @@
+"""The funnel: how many crystals entered a stage, how many left it, and why the others did not."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+
+
+class StageCount(BaseModel):
+    """Counters of one stage; n_in = n_out + sum of reasons always holds.
+
+    Raises
+    ------
+    ValueError
+        (as pydantic.ValidationError) if the counters do not add up.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stage: str
+    n_in: NonNegativeInt
+    n_out: NonNegativeInt
+    reasons: dict[str, NonNegativeInt] = Field({}, description="reason to number of crystals it stopped")
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        lost = sum(self.reasons.values())
+        if self.n_in != self.n_out + lost:
+            raise ValueError(f"stage {self.stage!r} does not add up: {self.n_in} in, {self.n_out} out, {lost} stopped")
+        return self

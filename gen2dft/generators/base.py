@@ -1,0 +1,178 @@
+"""What every generator offers, and what its training reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.representations.base import DecodeResult
+
+OnEpoch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Labels of held-out crystals and what the generator predicts for them, in the property's unit."""
+
+    truth: list[float]
+    predicted: list[float]
+
+    @property
+    def mae(self) -> float | None:
+        """Mean absolute error; None without labels."""
+        if not self.truth:
+            return None
+        return float(np.mean(np.abs(np.subtract(self.truth, self.predicted))))
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """How well held-out crystals come back from their latent vectors; None where none was held out.
+
+    Parameters
+    ----------
+    num_crystals
+        Crystals measured.
+    elements_right
+        Share with every element column right.
+    sites_right
+        Share with every site's species right, and thereby their number.
+    length_mape, angle_mape
+        Mean absolute error of cell lengths and angles, percent.
+    coordinate_mae
+        Mean absolute error of fractional coordinates over real sites, the short way round the cell.
+    """
+
+    num_crystals: int
+    elements_right: float | None = None
+    sites_right: float | None = None
+    length_mape: float | None = None
+    angle_mape: float | None = None
+    coordinate_mae: float | None = None
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training did.
+
+    Parameters
+    ----------
+    history
+        One row per epoch: `epoch`, `loss`, and its terms `reconstruction`, `kl`, `property` before their weights;
+        `val_` in front of those measured on held-out crystals.
+    heldout
+        Property to held-out truth and prediction.
+    reconstruction
+        Figures on held-out crystals.
+    num_train, num_heldout
+        Crystals in each part.
+    num_labels
+        Labels per property in the training part.
+    warm
+        Whether it started from an earlier generator.
+    seconds
+        Wall time of this run; a training that was taken up again had spent more before.
+    """
+
+    history: list[dict[str, float]]
+    heldout: Mapping[str, Parity]
+    reconstruction: Reconstruction
+    num_train: int
+    num_heldout: int
+    num_labels: Mapping[str, int]
+    warm: bool
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain lists, numbers and None, for a stored document."""
+        return asdict(self)
+
+
+class Generator(Protocol):
+    """A model that encodes crystals to latent vectors, decodes them back and predicts properties."""
+
+    name: str
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that `predict` gives, in the order of its columns."""
+        ...
+
+    @property
+    def latent_mean(self) -> NDArray[np.float32]:
+        """(d,) mean of the training part's latent vectors."""
+        ...
+
+    @property
+    def latent_std(self) -> NDArray[np.float32]:
+        """(d,) spread of the training part's latent vectors."""
+        ...
+
+    def fit(
+        self,
+        dataset: Dataset,
+        spec: GeneratorSpec,
+        properties: Sequence[str],
+        *,
+        seed: int,
+        warm_start: Self | None = None,
+        may_hold_out: NDArray[np.bool_] | None = None,
+        checkpoint_dir: Path | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> TrainingResult:
+        """Train.
+
+        Parameters
+        ----------
+        dataset
+            Crystals and labels; NaN labels are left out of the loss.
+        spec
+            How to train.
+        properties
+            Properties to predict.
+        seed
+            The same seed, data and machine give the same generator, bit for bit.
+        warm_start
+            Start from this generator's weights and keep its scalers; trains `spec.epochs_warm` epochs.
+        may_hold_out
+            (n,) which crystals may be kept from training; all unless given.
+        checkpoint_dir
+            Where an interrupted training is taken up again.
+        on_epoch
+            Called after each epoch with its number from 1 and the history's values.
+
+        Raises
+        ------
+        DatasetError
+            Crystals that do not fit the representation; a property without any label in the training part.
+        """
+        ...
+
+    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, d) latent means."""
+        ...
+
+    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
+        """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""
+        ...
+
+    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, len(properties)) predictions in the properties' units."""
+        ...
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Everything `from_state` needs: a JSON-able configuration and named arrays."""
+        ...
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of `state`; KeyError, TypeError or ValueError if something is missing or does not fit."""
+        ...

@@ -1,0 +1,86 @@
+"""Checkpoints of a training: written atomically, taken up only by the very same training, never fatal."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.errors import OutputError
+
+LOGGER = logging.getLogger(__name__)
+History = list[dict[str, float]]
+# What reading a damaged .npz file may raise.
+DAMAGED = (KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training as it stood after an epoch.
+
+    Parameters
+    ----------
+    history
+        One row per finished epoch.
+    arrays
+        Weights and state of the optimiser by name.
+    """
+
+    history: History
+    arrays: dict[str, NDArray[np.generic]]
+
+
+class CheckpointFile:
+    """The one checkpoint of a training.
+
+    Parameters
+    ----------
+    folder
+        Where it lies; None keeps no checkpoints.
+    fingerprint
+        Hash of everything that decides the training's result; a file of another fingerprint is not read.
+    """
+
+    def __init__(self, folder: Path | None, fingerprint: str) -> None:
+        self.path = None if folder is None else folder / f"training-{fingerprint}.npz"
+
+    def load(self) -> Checkpoint | None:
+        """The stored checkpoint, or None if there is none or it is damaged (which is logged as a warning)."""
+        if self.path is None or not self.path.is_file():
+            return None
+        try:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            return Checkpoint(json.loads(str(arrays.pop("history"))), arrays)
+        except DAMAGED as err:
+            LOGGER.warning("checkpoint %s is damaged (%s); the training starts from the beginning", self.path, err)
+            return None
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the stored checkpoint; OutputError if the folder cannot be written."""
+        if self.path is None:
+            return
+        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, history=json.dumps(checkpoint.history), **checkpoint.arrays)
+            partial.replace(self.path)
+        except OSError as err:
+            if partial.parent.is_dir():
+                partial.unlink(missing_ok=True)
+            message = f"cannot write checkpoint {self.path}: {err.strerror}; choose a writable folder with free space"
+            raise OutputError(message) from err
+
+    def remove(self) -> None:
+        """Delete the checkpoint, once the training's result is in hand."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)

@@ -1,0 +1,168 @@
+"""One training of the FTCP generator from dataset to result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft import __version__
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError, SnapshotError
+from gen2dft.generators.accuracy import reconstruction_figures
+from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
+from gen2dft.generators.checkpoint import CheckpointFile
+from gen2dft.generators.keras_setup import load_keras
+from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
+from gen2dft.generators.split import held_out
+from gen2dft.generators.trained import TrainedFTCP
+from gen2dft.representations.ftcp import FTCP
+
+# Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
+TRAINING_VERSION = 1
+MIN_TRAINING_CRYSTALS = 2  # batch statistics need them
+
+
+@dataclass(frozen=True, eq=False)
+class FTCPTraining:
+    """What is trained on what; fields as in `Generator.fit`."""
+
+    dataset: Dataset
+    spec: GeneratorSpec
+    properties: tuple[str, ...]
+    seed: int
+    representation: FTCP
+    warm_start: TrainedFTCP | None = None
+    may_hold_out: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def is_held_out(self) -> NDArray[np.bool_]:
+        """(n,) crystals kept from training."""
+        return held_out(self.dataset.ids, self.spec.holdout, self.may_hold_out)
+
+    def check(self) -> None:
+        """Raise before any work is done; see `Generator.fit`."""
+        if not self.properties:
+            raise DatasetError("no property to predict: name one in the campaign's targets or generator.properties")
+        if (self.warm_start is not None) and (
+            self.warm_start.property_scaler.properties != self.properties
+            or self.warm_start.spec.latent_dim != self.spec.latent_dim
+        ):
+            old = self.warm_start
+            raise SnapshotError(
+                f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that predicts "
+                f"{list(old.property_scaler.properties)}: {self.spec.latent_dim} and {list(self.properties)} are "
+                "asked for; train without a warm start"
+            )
+        self.representation.check(self.dataset.crystals)
+        if (~self.is_held_out).sum() < MIN_TRAINING_CRYSTALS:
+            raise DatasetError(f"{(~self.is_held_out).sum()} crystals to train on; give more or lower the holdout share")
+        known = np.isfinite(self.dataset.label_matrix(self.properties)[~self.is_held_out]).sum(axis=0)
+        if missing := [name for name, count in zip(self.properties, known, strict=True) if not count]:
+            raise DatasetError(
+                f"no crystal of the training part has a label for {', '.join(missing)}: add labelled crystals or take "
+                "the property out of the campaign's targets and generator.properties"
+            )
+
+    def fingerprint(self) -> str:
+        """Hash of all that decides the result; 16 hexadecimal digits."""
+        mask = b"" if self.may_hold_out is None else np.packbits(self.may_hold_out).tobytes()
+        content = [
+            TRAINING_VERSION,
+            version("keras"),
+            self.dataset.content_hash,
+            self.spec.model_dump(mode="json"),
+            self.properties,
+            self.seed,
+            [self.representation.elements, self.representation.max_elements, self.representation.max_sites],
+            self.warm_start.content_hash() if self.warm_start else None,
+            hashlib.sha256(mask).hexdigest(),
+        ]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def run(self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None) -> tuple[TrainedFTCP, TrainingResult]:
+        """Train, or go on where the checkpoint ends."""
+        start = time.monotonic()
+        self.check()
+        load_keras()
+        from gen2dft.generators.training import Samples, Trainer
+
+        matrices = self.representation.encode(self.dataset.crystals)
+        truth = matrices[self.is_held_out]
+        model = self._untrained(matrices[~self.is_held_out])
+        model.matrix_scaler.scale(self.representation, matrices)
+        labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties))
+        train, kept = (Samples(matrices[rows], labels[rows]) for rows in (~self.is_held_out, self.is_held_out))
+        del matrices
+        checkpoints = CheckpointFile(checkpoint_dir, self.fingerprint())
+        trainer = Trainer(
+            model.networks,
+            self.representation,
+            self.spec,
+            epochs=self.spec.epochs_warm if self.warm_start else self.spec.epochs,
+            samples=train,
+            seed=self.seed,
+            warm=self.warm_start is not None,
+        )
+        history = trainer.run(kept, checkpoints, on_epoch)
+        latents = model.encode_matrices(train.matrices)
+        model = replace(model, latent_mean=latents.mean(axis=0), latent_std=latents.std(axis=0))
+        kept_latents = model.encode_matrices(kept.matrices)
+        result = TrainingResult(
+            history=history,
+            heldout=self._parity(model.predict(kept_latents)),
+            reconstruction=reconstruction_figures(self.representation, truth, model.decode_matrices(kept_latents)),
+            num_train=len(train),
+            num_heldout=len(kept),
+            num_labels=dict(zip(self.properties, np.isfinite(train.labels).sum(axis=0).tolist(), strict=True)),
+            warm=self.warm_start is not None,
+            seconds=time.monotonic() - start,
+        )
+        checkpoints.remove()
+        return model, result
+
+    def _untrained(self, matrices: NDArray[np.float32]) -> TrainedFTCP:
+        """Scalers of the training part and fresh networks, or those of the warm start."""
+        from gen2dft.generators.network import build_networks
+
+        load_keras().utils.set_random_seed(self.seed % 2**32)
+        networks = build_networks(self.representation, self.spec.latent_dim, len(self.properties))
+        if self.warm_start is not None:
+            networks.set_weights(self.warm_start.networks.weights())
+            scalers = (self.warm_start.matrix_scaler, self.warm_start.property_scaler)
+        else:
+            labels = self.dataset.label_matrix(self.properties)[~self.is_held_out]
+            scalers = (
+                MatrixScaler.fit(self.representation, matrices),
+                PropertyScaler.fit(labels, self.properties),
+            )
+        return TrainedFTCP(
+            representation=self.representation,
+            spec=self.spec,
+            seed=self.seed,
+            matrix_scaler=scalers[0],
+            property_scaler=scalers[1],
+            networks=networks,
+            latent_mean=np.zeros(self.spec.latent_dim, dtype=np.float32),
+            latent_std=np.ones(self.spec.latent_dim, dtype=np.float32),
+            training_set_hash=self.dataset.content_hash,
+            versions={"gen2dft": __version__, "keras": version("keras"), "numpy": version("numpy")},
+        )
+
+    def _parity(self, predicted: NDArray[np.float64]) -> dict[str, Parity]:
+        """Held-out labels against predictions, where there is a label."""
+        truth = self.dataset.label_matrix(self.properties)[self.is_held_out]
+        pairs = {}
+        for column, name in enumerate(self.properties):
+            known = np.isfinite(truth[:, column])
+            pairs[name] = Parity(truth[known, column].tolist(), predicted[known, column].tolist())
+        return pairs

@@ -1,0 +1,117 @@
+"""The FTCP generator: a variational autoencoder of FTCP matrices with a property head, Ren et al., arXiv:2005.07609."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import SnapshotError
+from gen2dft.generators.base import OnEpoch, TrainingResult
+from gen2dft.generators.fitting import FTCPTraining
+from gen2dft.generators.keras_setup import load_keras
+from gen2dft.generators.trained import CHUNK, TrainedFTCP
+from gen2dft.representations.base import DecodeResult
+from gen2dft.representations.ftcp import FTCP
+
+
+class FTCPGenerator:
+    """Encodes crystals to latent vectors, decodes them back and predicts properties; a `Generator`.
+
+    Parameters
+    ----------
+    representation
+        Layout of the matrices; 103 elements, 3 per crystal and 20 sites unless given.
+    """
+
+    name: ClassVar[str] = "ftcp"
+
+    def __init__(self, representation: FTCP | None = None) -> None:
+        self._representation = representation or FTCP()
+        self._trained: TrainedFTCP | None = None
+
+    @property
+    def trained(self) -> TrainedFTCP:
+        """What the training left; SnapshotError before it."""
+        if self._trained is None:
+            raise SnapshotError("this generator is not trained: call `fit`, or load a snapshot")
+        return self._trained
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that `predict` gives, in the order of its columns."""
+        return self.trained.property_scaler.properties
+
+    @property
+    def latent_mean(self) -> NDArray[np.float32]:
+        """(d,) mean of the training part's latent vectors."""
+        return self.trained.latent_mean
+
+    @property
+    def latent_std(self) -> NDArray[np.float32]:
+        """(d,) spread of the training part's latent vectors."""
+        return self.trained.latent_std
+
+    def fit(
+        self,
+        dataset: Dataset,
+        spec: GeneratorSpec,
+        properties: Sequence[str],
+        *,
+        seed: int,
+        warm_start: FTCPGenerator | None = None,
+        may_hold_out: NDArray[np.bool_] | None = None,
+        checkpoint_dir: Path | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> TrainingResult:
+        """Train; see `Generator.fit`."""
+        parent = warm_start.trained if warm_start is not None else None
+        training = FTCPTraining(
+            dataset=dataset,
+            spec=spec,
+            properties=tuple(properties),
+            seed=seed,
+            representation=parent.representation if parent else self._representation,
+            warm_start=parent,
+            may_hold_out=may_hold_out,
+        )
+        self._trained, result = training.run(checkpoint_dir, on_epoch)
+        return result
+
+    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
+        trained = self.trained
+        trained.representation.check(table)
+        parts = [np.zeros((0, trained.spec.latent_dim), dtype=np.float32)]
+        for start in range(0, len(table), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(table)))
+            matrices = trained.representation.encode(table.select(rows))
+            parts.append(trained.encode_matrices(trained.matrix_scaler.scale(trained.representation, matrices)))
+        return np.concatenate(parts)
+
+    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
+        """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""
+        return self.trained.decode(latents)
+
+    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, len(properties)) predictions in the properties' units."""
+        return self.trained.predict(latents)
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Configuration and arrays, to be stored."""
+        return self.trained.config(), self.trained.arrays()
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of `state`."""
+        load_keras()
+        trained = TrainedFTCP.from_state(config, arrays)
+        generator = cls(trained.representation)
+        generator._trained = trained
+        return generator

@@ -1,0 +1,113 @@
+"""The networks of FTCP: encoder, decoder and property head, Ren et al., arXiv:2005.07609.
+
+Encoder: Conv1D 32/64/128 along the rows, kernels 5/3/3, strides 2/2/1, batch norm, LeakyReLU 0.2; dense 1024; mean
+and log variance of the latent vector. Decoder: dense, then transposed convolutions 64/32/columns. Head: dense 128-32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from gen2dft.representations.ftcp import FTCP
+
+FILTERS, KERNELS, STRIDES = (32, 64, 128), (5, 3, 3), (2, 2, 1)
+DENSE_PER_LATENT = 4  # 1024 for the paper's 256 latent dimensions; a small latent space makes a small network
+HEAD = (128, 32)
+SLOPE = 0.2
+MOMENTUM = 0.9  # of the batch statistics: a training may be a few hundred steps long
+LOG_VARIANCE_START = -4.0  # the decoder starts to learn before the noise is as large as the signal
+LOG_VARIANCE_RANGE = (-12.0, 4.0)
+# The one-hot entries tell the most and are the fewest: 92 % of the matrix is zeros, most of the rest structure factors.
+ONE_HOT_GAIN, RECIPROCAL_GAIN = 5.0, 0.1
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The three networks of one generator.
+
+    Parameters
+    ----------
+    encoder
+        (n, rows, columns) scaled matrices -> latent mean and log variance, each (n, d).
+    decoder
+        (n, d) -> (n, rows, columns) class scores and scaled values.
+    head
+        (n, d) -> (n, p) properties on the scale (0, 1).
+    """
+
+    encoder: Any
+    decoder: Any
+    head: Any
+
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """All weights by network and place, batch statistics included."""
+        return {
+            f"{name}.{place:02d}": np.asarray(value)
+            for name, network in vars(self).items()
+            for place, value in enumerate(network.get_weights())
+        }
+
+    def set_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
+        """Inverse of `weights`; KeyError or ValueError if one is missing or has another shape."""
+        for name, network in vars(self).items():
+            network.set_weights([weights[f"{name}.{place:02d}"] for place in range(len(network.weights))])
+
+
+def build_networks(representation: FTCP, latent_dim: int, num_properties: int) -> Networks:
+    """Fresh networks; their weights depend on Keras' seed."""
+    return Networks(
+        _encoder(representation, latent_dim),
+        _decoder(representation.shape, latent_dim),
+        _head(latent_dim, num_properties),
+    )
+
+
+def _encoder(representation: FTCP, latent_dim: int) -> Any:
+    matrix = layers.Input(representation.shape)
+    hidden = matrix * _input_gain(representation)
+    for filters, kernel, stride in zip(FILTERS, KERNELS, STRIDES, strict=True):
+        hidden = layers.Conv1D(filters, kernel, strides=stride, padding="same")(hidden)
+        hidden = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
+    hidden = layers.Dense(DENSE_PER_LATENT * latent_dim, activation="relu")(layers.Flatten()(hidden))
+    mean = layers.Dense(latent_dim)(hidden)
+    start = keras.initializers.Constant(LOG_VARIANCE_START)
+    log_variance = layers.Dense(latent_dim, kernel_initializer="zeros", bias_initializer=start)(hidden)
+    return keras.Model(matrix, [mean, ops.clip(log_variance, *LOG_VARIANCE_RANGE)])
+
+
+def _input_gain(representation: FTCP) -> NDArray[np.float32]:
+    """(1, rows, columns) constant factors of the encoder's input."""
+    gain = np.ones((1, *representation.shape), dtype=np.float32)
+    columns = slice(0, representation.max_elements)
+    gain[:, representation.element_rows, columns] = ONE_HOT_GAIN
+    gain[:, representation.occupancy_rows, columns] = ONE_HOT_GAIN
+    gain[:, representation.g_row :, representation.real_columns :] = RECIPROCAL_GAIN
+    return gain
+
+
+def _decoder(shape: tuple[int, int], latent_dim: int) -> Any:
+    rows, columns = shape
+    latent = layers.Input((latent_dim,))
+    hidden = layers.Dense(FILTERS[2] * (rows // 4), activation="relu")(latent)
+    hidden = layers.BatchNormalization(momentum=MOMENTUM)(layers.Reshape((rows // 4, FILTERS[2]))(hidden))
+    for filters, kernel, stride in ((FILTERS[1], KERNELS[2], STRIDES[2]), (FILTERS[0], KERNELS[1], STRIDES[1])):
+        hidden = layers.Conv1DTranspose(filters, kernel, strides=stride, padding="same")(hidden)
+        hidden = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
+    return keras.Model(
+        latent, layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same")(hidden)
+    )
+
+
+def _head(latent_dim: int, num_properties: int) -> Any:
+    """R(z) = sigmoid(g(z) . h(z)), the gated regression branch."""
+    latent = layers.Input((latent_dim,))
+    hidden = layers.Dense(HEAD[0], activation="relu")(latent)
+    gate = layers.Dense(HEAD[1], activation="sigmoid")(hidden)
+    product = layers.Multiply()([gate, layers.Dense(HEAD[1])(hidden)])
+    return keras.Model(latent, layers.Dense(num_properties, activation="sigmoid")(product))

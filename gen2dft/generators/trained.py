@@ -1,0 +1,151 @@
+"""A trained FTCP generator at rest: what it is made of, and the three maps it offers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
+from gen2dft.representations.base import DecodeResult
+from gen2dft.representations.ftcp import FTCP
+
+if TYPE_CHECKING:
+    from gen2dft.generators.network import Networks
+
+# Networks always see this many rows, the last chunk being filled up: a row's result does not depend on its company.
+CHUNK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedFTCP:
+    """All that a training leaves behind.
+
+    Parameters
+    ----------
+    representation, spec, seed
+        What was trained, and how.
+    matrix_scaler, property_scaler
+        Fitted on the training part of the first training; a warm start keeps them.
+    networks
+        Encoder, decoder and head.
+    latent_mean, latent_std
+        (d,) of the training part.
+    training_set_hash
+        Content hash of the dataset.
+    versions
+        Of the packages it was trained with.
+    """
+
+    representation: FTCP
+    spec: GeneratorSpec
+    seed: int
+    matrix_scaler: MatrixScaler
+    property_scaler: PropertyScaler
+    networks: Networks
+    latent_mean: NDArray[np.float32]
+    latent_std: NDArray[np.float32]
+    training_set_hash: str
+    versions: Mapping[str, str]
+
+    def encode_matrices(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, d) latent means of (n, rows, columns) scaled matrices."""
+        return in_chunks(lambda part: self.networks.encoder(part, training=False)[0], scaled, self.spec.latent_dim)
+
+    def decode_matrices(self, latents: NDArray[np.floating]) -> NDArray[np.float32]:
+        """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d) latent vectors."""
+        latents = np.asarray(latents, dtype=np.float32)
+        outputs = in_chunks(
+            lambda part: self.networks.decoder(part, training=False), latents, *self.representation.shape
+        )
+        return self.matrix_scaler.unscale(self.representation, outputs)
+
+    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
+        """Crystals of (n, d) latent vectors, a few thousand matrices in memory at a time."""
+        starts = range(0, len(latents), 16 * CHUNK)
+        return DecodeResult.concatenate(
+            [self.representation.decode(self.decode_matrices(latents[i : i + 16 * CHUNK])) for i in starts]
+        )
+
+    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, p) properties, in their units, of (n, d) latent vectors."""
+        latents = np.asarray(latents, dtype=np.float32)
+        width = len(self.property_scaler.properties)
+        return self.property_scaler.unscale(
+            in_chunks(lambda part: self.networks.head(part, training=False), latents, width)
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything numeric by name."""
+        return {
+            **self.networks.weights(),
+            **self.matrix_scaler.arrays(),
+            "property_low": self.property_scaler.low,
+            "property_high": self.property_scaler.high,
+            "latent_mean": self.latent_mean,
+            "latent_std": self.latent_std,
+            "features": self.representation.features,
+        }
+
+    def config(self) -> dict[str, Any]:
+        """Everything else, as JSON-able values."""
+        return {
+            "elements": list(self.representation.elements),
+            "max_elements": self.representation.max_elements,
+            "max_sites": self.representation.max_sites,
+            "spec": self.spec.model_dump(mode="json"),
+            "properties": list(self.property_scaler.properties),
+            "seed": self.seed,
+            "training_set_hash": self.training_set_hash,
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of `config` and `arrays`; KeyError, TypeError or ValueError if something is missing or misfits."""
+        from gen2dft.generators.network import build_networks
+
+        representation = FTCP(
+            tuple(config["elements"]), config["max_elements"], config["max_sites"], features=arrays["features"]
+        )
+        spec = GeneratorSpec.model_validate(config["spec"])
+        properties = tuple(config["properties"])
+        networks = build_networks(representation, spec.latent_dim, len(properties))
+        networks.set_weights(arrays)
+        return cls(
+            representation=representation,
+            spec=spec,
+            seed=config["seed"],
+            matrix_scaler=MatrixScaler.from_arrays(arrays),
+            property_scaler=PropertyScaler(properties, arrays["property_low"], arrays["property_high"]),
+            networks=networks,
+            latent_mean=arrays["latent_mean"],
+            latent_std=arrays["latent_std"],
+            training_set_hash=config["training_set_hash"],
+            versions=config["versions"],
+        )
+
+    def content_hash(self) -> str:
+        """Hash of all numbers; 16 hexadecimal digits."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.arrays().items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+
+def in_chunks(
+    network: Callable[[NDArray[np.float32]], Any], rows: NDArray[np.float32], *row_shape: int
+) -> NDArray[np.float32]:
+    """(n, *row_shape) results of a network, `CHUNK` rows at a time, the last chunk filled up with zeros."""
+    out = np.empty((len(rows), *row_shape), dtype=np.float32)
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        full = np.zeros((CHUNK, *rows.shape[1:]), dtype=np.float32)
+        full[: len(part)] = part
+        out[start : start + len(part)] = np.asarray(network(full))[: len(part)]
+    return out

@@ -1,0 +1,185 @@
+"""Training of the FTCP networks: a plain loop over epochs that can stop and go on as if it had not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators import losses
+from gen2dft.generators.base import OnEpoch
+from gen2dft.generators.checkpoint import Checkpoint, CheckpointFile, History
+from gen2dft.generators.network import Networks
+from gen2dft.representations.ftcp import FTCP
+
+TERMS = ("reconstruction", "kl", "property")
+CHECKPOINT_SECONDS = 20.0
+FINAL_LEARNING_RATE = 0.02  # of the initial one, at the end of the cosine
+WARM_LEARNING_RATE = 0.3  # of the initial one, when weights are there already
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Scaled training data.
+
+    Parameters
+    ----------
+    matrices
+        (n, rows, columns) scaled FTCP matrices.
+    labels
+        (n, p) scaled properties, NaN where not labelled.
+    """
+
+    matrices: NDArray[np.float32]
+    labels: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+    def take(self, rows: NDArray[np.int64], noise: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Inputs of the trainer for some rows: matrix, labels, mask, noise."""
+        labels = self.labels[rows]
+        mask = np.isfinite(labels)
+        return [self.matrices[rows], np.where(mask, labels, 0).astype(np.float32), mask.astype(np.float32), noise]
+
+
+class Trainer:
+    """Networks, loss and optimiser of one training.
+
+    Parameters
+    ----------
+    networks
+        What is trained, in place.
+    representation
+        Layout of the matrices.
+    spec
+        Batch size, rates and weights.
+    epochs
+        Length of the learning-rate schedule.
+    samples
+        The training part.
+    seed
+        Order of crystals and noise of epoch `e` follow from (seed, e) alone.
+    warm
+        Start at a lower learning rate.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        representation: FTCP,
+        spec: GeneratorSpec,
+        *,
+        epochs: int,
+        samples: Samples,
+        seed: int,
+        warm: bool,
+    ) -> None:
+        self.networks, self.spec, self.epochs, self.samples, self.seed = networks, spec, epochs, samples, seed
+        steps = epochs * len(_batches(len(samples), spec.batch_size))
+        rate = spec.learning_rate * (WARM_LEARNING_RATE if warm else 1.0)
+        schedule = keras.optimizers.schedules.CosineDecay(rate, max(steps, 1), alpha=FINAL_LEARNING_RATE)
+        self.weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
+        labelled = np.isfinite(samples.labels).sum(axis=0)
+        self.model = _loss_model(networks, representation, spec.latent_dim, len(samples) / np.maximum(labelled, 1))
+        self.model.compile(
+            optimizer=keras.optimizers.Adam(schedule),
+            loss=lambda _, terms: ops.mean(ops.sum(terms * self.weights, axis=1)),
+            metrics=[_column_mean(place, name) for place, name in enumerate(TERMS)],
+            jit_compile=False,
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+
+    def run(self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None) -> History:
+        """Train all epochs that are still to do; one row of losses per epoch, `val_` for held-out crystals."""
+        history: History = []
+        stored = checkpoints.load()
+        if stored is not None and self._restore(stored):
+            history = stored.history
+        last_saved = time.monotonic()
+        for epoch in range(len(history) + 1, self.epochs + 1):
+            row = {"epoch": float(epoch)} | self._epoch(epoch) | self._evaluate(held_out)
+            history.append(row)
+            if on_epoch is not None:
+                on_epoch(epoch, row)
+            if time.monotonic() - last_saved > CHECKPOINT_SECONDS and epoch < self.epochs:
+                checkpoints.save(Checkpoint(history, self._state()))
+                last_saved = time.monotonic()
+        return history
+
+    def _epoch(self, epoch: int) -> dict[str, float]:
+        rng = np.random.default_rng([self.seed, epoch])
+        order = rng.permutation(len(self.samples))
+        self.model.reset_metrics()
+        logs: dict[str, Any] = {}
+        for part in _batches(len(order), self.spec.batch_size):
+            rows = order[part]
+            noise = rng.standard_normal((len(rows), self.spec.latent_dim), dtype=np.float32)
+            target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
+            logs = self.model.train_on_batch(self.samples.take(rows, noise), target, return_dict=True)
+        return {name: float(value) for name, value in logs.items()}
+
+    def _evaluate(self, samples: Samples) -> dict[str, float]:
+        """Losses at the latent means."""
+        if not len(samples):
+            return {}
+        self.model.reset_metrics()
+        logs: dict[str, Any] = {}
+        for part in _batches(len(samples), self.spec.batch_size):
+            rows = np.arange(len(samples))[part]
+            noise = np.zeros((len(rows), self.spec.latent_dim), dtype=np.float32)
+            target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
+            logs = self.model.test_on_batch(samples.take(rows, noise), target, return_dict=True)
+        return {f"val_{name}": float(value) for name, value in logs.items()}
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        optimizer = {f"optimizer.{i:03d}": np.asarray(v) for i, v in enumerate(self.model.optimizer.variables)}
+        return {**self.networks.weights(), **optimizer}
+
+    def _restore(self, checkpoint: Checkpoint) -> bool:
+        """Set weights and optimiser; False, and nothing changed, if the checkpoint is of another shape."""
+        variables = self.model.optimizer.variables
+        state = self._state()
+        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in checkpoint.arrays.items()}:
+            return False
+        self.networks.set_weights(checkpoint.arrays)  # type: ignore[arg-type]
+        for place, variable in enumerate(variables):
+            variable.assign(checkpoint.arrays[f"optimizer.{place:03d}"])
+        return True
+
+
+def _batches(total: int, size: int) -> list[slice]:
+    """Parts of about equal size, none above `size`: no batch of one crystal upsets the batch statistics."""
+    count = -(-total // size)
+    bounds = np.linspace(0, total, count + 1).round().astype(int) if count else np.zeros(1, int)
+    return [slice(a, b) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+
+
+def _loss_model(networks: Networks, representation: FTCP, latent_dim: int, label_weight: NDArray[np.floating]) -> Any:
+    """Model of (matrix, labels, mask, noise) -> (n, 3) terms of the loss: any backend of Keras can train it."""
+    matrix = layers.Input(representation.shape)
+    labels, mask = (layers.Input((len(label_weight),)) for _ in range(2))
+    noise = layers.Input((latent_dim,))
+    mean, log_variance = networks.encoder(matrix)
+    # z = mu + sigma * epsilon, the reparametrisation of Kingma & Welling, arXiv:1312.6114.
+    latent = mean + ops.exp(0.5 * log_variance) * noise
+    terms = [
+        losses.reconstruction(representation, matrix, networks.decoder(latent)),
+        losses.divergence(mean, log_variance),
+        losses.property_error(networks.head(latent), labels, mask, label_weight.astype(np.float32)),
+    ]
+    return keras.Model([matrix, labels, mask, noise], ops.stack(terms, axis=1))
+
+
+def _column_mean(place: int, name: str) -> Any:
+    def metric(_: Any, terms: Any) -> Any:
+        return terms[:, place]
+
+    metric.__name__ = name
+    return metric

@@ -1,0 +1,108 @@
+"""Periodic distances and covalent radii: how close atoms come in a crystal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.crystals import CrystalTable
+
+# Cordero et al., Dalton Trans. 2832 (2008), Z = 1 to 96, Angstrom; sp3 carbon, low-spin Mn, Fe and Co.
+_CORDERO = (
+    0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66, 0.57, 0.58, 1.66, 1.41, 1.21, 1.11, 1.07, 1.05, 1.02, 1.06, 2.03,
+    1.76, 1.70, 1.60, 1.53, 1.39, 1.39, 1.32, 1.26, 1.24, 1.32, 1.22, 1.22, 1.20, 1.19, 1.20, 1.20, 1.16, 2.20, 1.95,
+    1.90, 1.75, 1.64, 1.54, 1.47, 1.46, 1.42, 1.39, 1.45, 1.44, 1.42, 1.39, 1.39, 1.38, 1.39, 1.40, 2.44, 2.15, 2.07,
+    2.04, 2.03, 2.01, 1.99, 1.98, 1.98, 1.96, 1.94, 1.92, 1.92, 1.89, 1.90, 1.87, 1.87, 1.75, 1.70, 1.62, 1.51, 1.44,
+    1.41, 1.36, 1.36, 1.32, 1.45, 1.46, 1.48, 1.40, 1.50, 1.50, 2.60, 2.21, 2.15, 2.06, 2.00, 1.96, 1.90, 1.87, 1.80,
+    1.69,
+)
+COVALENT_RADII = np.array([np.nan, *_CORDERO, *[max(_CORDERO)] * (118 - len(_CORDERO))])  # indexed by atomic number
+
+# With differences wrapped to [-1/2, 1/2], images -1, 0, 1 find every distance below 3/2 of the cell's least height.
+_IMAGES = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+_CHUNK_VECTORS = 400_000
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Closest contacts of `n` crystals.
+
+    Parameters
+    ----------
+    distance
+        (n,) shortest distance between two atoms or an atom and its own image, Angstrom.
+    ratio
+        (n,) smallest distance over the sum of the two covalent radii.
+    """
+
+    distance: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+
+
+def closest_contacts(table: CrystalTable) -> Contacts:
+    """Closest contacts of each crystal over all periodic images; infinite for an empty cell, 0 for a flat one."""
+    contacts = Contacts(np.full(len(table), np.inf), np.full(len(table), np.inf))
+    sizes = table.num_sites
+    lattices, frac = _reduced_where_thin(table)
+    for size in np.unique(sizes[sizes > 0]):
+        rows = np.flatnonzero(sizes == size)
+        first, second = np.triu_indices(size)
+        step = max(1, _CHUNK_VECTORS // (len(first) * len(_IMAGES)))
+        for start in range(0, len(rows), step):
+            chosen = rows[start : start + step]
+            sites = table.offsets[chosen][:, None] + np.arange(size)
+            lengths = _pair_distances(lattices[chosen], frac[sites], first, second)
+            radii = COVALENT_RADII[table.numbers[sites]]
+            contacts.distance[chosen] = lengths.min(axis=1)
+            contacts.ratio[chosen] = (lengths / (radii[:, first] + radii[:, second])).min(axis=1)
+    return contacts
+
+
+def cell_heights(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 3) distances between opposite faces of each cell, Angstrom."""
+    normals = np.cross(lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]])
+    areas = np.linalg.norm(normals, axis=2)
+    volumes = np.abs(np.linalg.det(lattices))
+    heights = np.zeros_like(areas)
+    np.divide(volumes[:, None], areas, out=heights, where=areas > 0)
+    return heights
+
+
+def cell_angles(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 3) angles alpha, beta, gamma of each cell, degree; NaN where a vector has no length."""
+    b, c = lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]]
+    lengths = np.linalg.norm(b, axis=2) * np.linalg.norm(c, axis=2)
+    cosines = np.full(lengths.shape, np.nan)
+    np.divide((b * c).sum(axis=2), lengths, out=cosines, where=lengths > 0)
+    return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
+
+
+def _pair_distances(
+    lattices: NDArray[np.float64], frac: NDArray[np.float64], first: NDArray[np.intp], second: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """(k, pairs) shortest distance of each pair in `k` cells of equal size; a pair (i, i) means i and its images."""
+    apart = frac[:, second] - frac[:, first]
+    apart -= np.round(apart)
+    vectors = apart[:, :, None] @ lattices[:, None] + (_IMAGES @ lattices)[:, None]
+    squares = np.einsum("kpic,kpic->kpi", vectors, vectors)
+    squares[:, first == second, len(_IMAGES) // 2] = np.inf  # an atom is not its own neighbour
+    return np.asarray(np.sqrt(squares.min(axis=2)))
+
+
+def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lattices and fractional coordinates, with thin cells replaced by their LLL-reduced equals.
+
+    27 images suffice for the distances that matter (below 0.6 of two radii, 3.1 Angstrom) only in cells at least
+    2.1 Angstrom high. In a reduced cell the shortest vector is among the 27 images, and that vector is a contact.
+    """
+    from pymatgen.core import Lattice
+
+    lattices, frac = table.lattices.copy(), table.frac.copy()
+    thin = cell_heights(lattices).min(axis=1, initial=np.inf) < 2.1
+    for i in map(int, np.flatnonzero(thin & (table.volumes > 1e-3))):
+        reduced = Lattice(lattices[i]).get_lll_reduced_lattice().matrix
+        frac[table.sites(i)] = table.frac[table.sites(i)] @ lattices[i] @ np.linalg.inv(reduced)
+        lattices[i] = reduced
+    return lattices, frac

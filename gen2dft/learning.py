@@ -1,0 +1,118 @@
+"""Learning: which candidates are worth an oracle call, what the labels teach, and when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import LearningSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.store.documents import LabelDoc
+
+
+def predicted_value(merit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Value of validating each candidate: its predicted merit, nothing else."""
+    return merit
+
+
+# Acquisition function: predicted merit (m,) -> value (m,). Others register here under their name.
+ACQUISITIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {"predicted-value": predicted_value}
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Candidates chosen for validation: rows, and for each whether the acquisition or the audit chose it."""
+
+    rows: tuple[int, ...]
+    chosen_by: tuple[str, ...]
+
+
+def choose_batch(
+    value: NDArray[np.float64],
+    latents: NDArray[np.float32],
+    spec: LearningSpec,
+    size: int,
+    rng: np.random.Generator,
+) -> Batch:
+    """Choose `size` candidates: greedily by value plus distance to those already chosen, then an audit at random.
+
+    Parameters
+    ----------
+    value
+        (m,) acquisition values, larger is better.
+    latents
+        (m, d) latent vectors; distances count in units of their mean distance from the centre.
+    spec
+        Gives the weight of diversity and the share of the audit.
+    size
+        Candidates wanted; fewer come back when there are fewer.
+    rng
+        Draws the audit.
+    """
+    size = min(size, len(value))
+    num_audit = int(round(spec.audit * size))
+    chosen: list[int] = []
+    free = np.ones(len(value), dtype=bool)
+    radius = float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if len(value) else 1.0
+    nearest = np.full(len(value), radius)
+    for _ in range(size - num_audit):
+        gain = value + spec.diversity * np.minimum(nearest / (radius or 1.0), 2.0)
+        best = int(np.argmax(np.where(free, gain, -np.inf)))
+        chosen.append(best)
+        free[best] = False
+        nearest = np.minimum(nearest, np.linalg.norm(latents - latents[best], axis=1))
+    audit = sorted(int(i) for i in rng.choice(np.flatnonzero(free), size=num_audit, replace=False))
+    return Batch((*chosen, *audit), ("acquisition",) * len(chosen) + ("audit",) * len(audit))
+
+
+def training_set(base: Dataset, labels: Sequence[LabelDoc], max_sites: int) -> Dataset:
+    """The base set followed by what the engines have labelled so far.
+
+    Labels are taken in the order of their ids, so that the order of their arrival changes nothing. Relaxed cells
+    of more than `max_sites` sites do not fit the representation and are left out.
+    """
+    from pymatgen.core import Structure
+
+    taken = sorted((doc for doc in labels if len(doc.structure["sites"]) <= max_sites), key=lambda doc: doc.id)
+    if not taken:
+        return base
+    names = sorted({name for doc in taken for name in doc.values} & ({*base.labels} | {"formation_energy"}))
+    return base.extend(
+        Dataset(
+            CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in taken),
+            tuple(f"label-{doc.id}" for doc in taken),
+            {name: np.array([doc.values.get(name, np.nan) for doc in taken]) for name in names},
+        )
+    )
+
+
+def stop_reason(spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls: int, core_hours: float) -> str | None:
+    """Why the campaign ends after the rounds closed so far, or None to go on.
+
+    Parameters
+    ----------
+    hits_per_round
+        New hits of each closed round, in order.
+    oracle_calls, core_hours
+        Spent on validation so far.
+    """
+    if len(hits_per_round) >= spec.rounds:
+        return f"all {spec.rounds} rounds are done"
+    if spec.budget.oracle_calls is not None and oracle_calls >= spec.budget.oracle_calls:
+        return f"the budget of {spec.budget.oracle_calls} oracle calls is spent"
+    if spec.budget.core_hours is not None and core_hours >= spec.budget.core_hours:
+        return f"the budget of {spec.budget.core_hours:g} core-hours is spent"
+    if spec.patience is not None and len(hits_per_round) >= spec.patience and not any(hits_per_round[-spec.patience:]):
+        return f"no new hit in the last {spec.patience} rounds"
+    return None
+
+
+def calls_left(spec: LearningSpec, oracle_calls: int) -> int:
+    """How many candidates the next batch may hold."""
+    if spec.budget.oracle_calls is None:
+        return spec.batch
+    return max(0, min(spec.batch, spec.budget.oracle_calls - oracle_calls))

@@ -1,0 +1,155 @@
+"""What a report speaks of: everything of one campaign, read once from the store."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import CampaignSpec
+from gen2dft.errors import StoreError
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import CampaignDoc, HitDoc, HullDoc, LabelDoc, RoundDoc, SnapshotDoc
+    from gen2dft.store.store import Store
+
+
+@dataclass(frozen=True)
+class CandidatePoint:
+    """What figures need of one candidate.
+
+    Parameters
+    ----------
+    state
+        `sampled`, `rejected`, `queued`, `running`, `labelled`, `hit` or `given_up`, without the reason.
+    predicted
+        Property to the generator's prediction, property's unit.
+    surrogate_hull
+        Distance to the hull after the surrogate's relaxation, eV/atom; None if it never came there.
+    surrogate_engine
+        Name of that engine.
+    surrogate_seconds
+        Worker seconds of that relaxation.
+    """
+
+    candidate_id: str
+    round_index: int
+    latent_row: int
+    state: str
+    predicted: Mapping[str, float] = field(default_factory=dict)
+    surrogate_hull: float | None = None
+    surrogate_engine: str | None = None
+    surrogate_seconds: float = 0.0
+    selected_by: str | None = None
+
+
+@dataclass(frozen=True)
+class LatentArrays:
+    """Latent points of one round.
+
+    Parameters
+    ----------
+    latents
+        (m, d) sampled points.
+    train_latents
+        (k, d) training crystals, or a seeded sample of them.
+    train_values
+        Property to (k,) labels in the property's unit; NaN where not labelled.
+    """
+
+    latents: NDArray[np.float32]
+    train_latents: NDArray[np.float32]
+    train_values: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """One campaign with its rounds, candidates, labels and hits."""
+
+    campaign: CampaignDoc
+    spec: CampaignSpec
+    rounds: list[RoundDoc]
+    points: list[CandidatePoint]
+    labels: list[LabelDoc]
+    hits: list[HitDoc]
+    latents: Mapping[int, LatentArrays]
+    snapshots: list[SnapshotDoc]
+    hull: HullDoc
+
+    def points_of(self, round_index: int) -> list[CandidatePoint]:
+        """Candidates of one round."""
+        return [p for p in self.points if p.round_index == round_index]
+
+    def core_hours(self, round_index: int) -> float:
+        """Core-hours of a round's labels."""
+        return sum(label.core_hours for label in self.labels if label.round_index == round_index)
+
+    def surrogate_seconds(self, round_index: int) -> float:
+        """Worker seconds of the surrogate's relaxations in a round."""
+        return sum(p.surrogate_seconds for p in self.points_of(round_index))
+
+
+def load_report_data(store: Store, campaign_id: str) -> ReportData:
+    """Read everything that the report of one campaign shows.
+
+    Raises
+    ------
+    StoreError
+        If there is no such campaign, or a blob of latent points is missing or damaged.
+    """
+    from gen2dft.store.documents import HullDoc, SnapshotDoc
+
+    campaign = store.campaign(campaign_id)
+    rounds = store.rounds(campaign_id)
+    return ReportData(
+        campaign=campaign,
+        spec=CampaignSpec.model_validate(campaign.spec),
+        rounds=rounds,
+        points=list(_points(store, campaign_id)),
+        labels=store.labels(campaign_id),
+        hits=store.hits(campaign_id),
+        latents={r.index: _latents(store.get_blob(r.latents_id), r.latents_id) for r in rounds if r.latents_id},
+        snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
+        hull=store.get(HullDoc, campaign.hull_id),
+    )
+
+
+_POINT_FIELDS = (
+    "candidate_id", "round_index", "latent_row", "state", "predicted", "selected_by",
+    "surrogate.e_above_hull", "surrogate.engine", "surrogate.seconds",
+)  # fmt: skip
+
+
+def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
+    for found in store.candidate_fields(campaign_id, _POINT_FIELDS):
+        surrogate: dict[str, Any] = found.get("surrogate") or {}
+        yield CandidatePoint(
+            candidate_id=found["candidate_id"],
+            round_index=found["round_index"],
+            latent_row=found["latent_row"],
+            state=found["state"].partition(":")[0],
+            predicted=found.get("predicted") or {},
+            surrogate_hull=surrogate.get("e_above_hull"),
+            surrogate_engine=surrogate.get("engine"),
+            surrogate_seconds=float(surrogate.get("seconds") or 0.0),
+            selected_by=found.get("selected_by"),
+        )
+
+
+def _latents(data: bytes, blob_id: str) -> LatentArrays:
+    """Arrays of the blob that a round's `latents_id` names."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            values = {
+                name.removeprefix("train_"): arrays[name].astype(np.float64)
+                for name in arrays.files
+                if name.startswith("train_") and name != "train_latents"
+            }
+            return LatentArrays(arrays["latents"], arrays["train_latents"], values)
+    except (ValueError, KeyError, zipfile.BadZipFile) as err:
+        raise StoreError(f"blob {blob_id} does not hold latent points: {err}; restore it from a backup") from err

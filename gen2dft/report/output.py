@@ -1,0 +1,43 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from gen2dft.errors import OutputError
+
+REMEDY = "choose a folder that you may write to and that has space, with --out (or --cif)"
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder, made if it is not there; OutputError if that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as err:
+        raise OutputError(f"cannot make folder {folder}: {err.strerror or err}; {REMEDY}") from err
+    return folder
+
+
+def write_file(path: Path, data: bytes) -> Path:
+    """Write a file so that readers see the old content or the new, never a part; folders are made.
+
+    Raises
+    ------
+    OutputError
+        Read-only folder, full disk; the message names the folder. What stood there before still stands there.
+    """
+    make_folder(path.parent)
+    temporary = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as err:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}") from err
+    return path

@@ -1,0 +1,113 @@
+"""How names, numbers and the basis of values are put into words; the report and the command line say it alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from gen2dft.campaign import Target
+from gen2dft.properties import PROPERTIES
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import HitDoc, LabelDoc
+
+PREDICTED = "predicted"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+
+
+def words(name: str) -> str:
+    """A reason or stage as text: `misses_band_gap` becomes `misses band gap`."""
+    for prop in PROPERTIES.values():
+        name = name.replace(prop.name, prop.title)
+    return name.replace("_", " ")
+
+
+def pretty(text: str) -> str:
+    """A unit as it is printed: `uW cm^-1` becomes `\u00b5W cm\u207b\u00b9`."""
+    text = re.sub(r"\b1e(-?\d+)", r"10^\1", text)
+    text = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_SUPERSCRIPTS), text)
+    return re.sub(r"\btau\b", "\u03c4", re.sub(r"\bu(?=[WV]\b)", "\u00b5", text))
+
+
+def round_title(index: int) -> str:
+    """Rounds count from 0 in the store and from 1 for readers."""
+    return f"round {index + 1}"
+
+
+def value_text(name: str, value: float | None) -> str:
+    """A property's value with the digits that mean something, without its unit."""
+    if value is None:
+        return "\u2013"
+    per_atom = name in PROPERTIES and PROPERTIES[name].unit == "eV/atom"
+    return f"{value:.3f}" if per_atom else f"{value:.3g}"
+
+
+def target_text(target: Target) -> str:
+    """What a target asks for, with the unit."""
+    unit = pretty(PROPERTIES[target.property].unit)
+    parts = []
+    if target.near:
+        parts.append(f"near {' or '.join(f'{v:g}' for v in target.near)} (\u00b1 {target.tolerance:g})")
+    if target.min is not None and target.max is not None:
+        parts.append(f"{target.min:g} to {target.max:g}")
+    elif target.min is not None:
+        parts.append(f"at least {target.min:g}")
+    elif target.max is not None:
+        parts.append(f"at most {target.max:g}")
+    text = f"{', '.join(parts)} {unit}" if parts else ""
+    direction = {"maximise": "as large as possible", "minimise": "as small as possible"}.get(target.optimise or "", "")
+    return "; ".join(part for part in (text, direction) if part)
+
+
+def basis_text(basis: str, surrogates: Iterable[str]) -> str:
+    """Where a value is from: `predicted`, or the engine and whether it is a surrogate."""
+    if basis == PREDICTED:
+        return PREDICTED
+    return f"{basis} (surrogate)" if basis in surrogates else f"{basis} (DFT)"
+
+
+def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
+    """Names of the engines among the labels that are not DFT."""
+    return {label.engine for label in labels if not label.is_dft}
+
+
+def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]:
+    """What a reader must know before believing the hits, in whole sentences; empty without hits."""
+    bases = {(name, basis) for hit in hits for name, basis in hit.basis.items()}
+    engines = {basis for _, basis in bases if basis != PREDICTED}
+    not_dft = sorted(surrogates)
+    notes = []
+    if hits and not_dft:
+        only = "only on a surrogate" if engines <= set(not_dft) else "partly on a surrogate"
+        notes.append(
+            f"These hits rest {only} ({', '.join(not_dft)}), not on DFT: they are candidates worth a DFT calculation, "
+            "not proven to be stable."
+        )
+    predicted = sorted(PROPERTIES[name].title for name, basis in bases if basis == PREDICTED)
+    if predicted:
+        notes.append(
+            f"Values marked \u201cpredicted\u201d ({'; '.join(predicted)}) are the generator's own predictions; "
+            "no engine has computed them."
+        )
+    if hits and not notes:
+        notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")
+    return notes
+
+
+def ranked(hits: Sequence[HitDoc], targets: Sequence[Target]) -> tuple[list[HitDoc], str]:
+    """Hits, best first, and the order in words: by the optimised property, else by closeness, else by stability."""
+    for target in targets:
+        if target.optimise:
+            sign = -1 if target.optimise == "maximise" else 1
+            order = f"{PROPERTIES[target.property].title}, {'largest' if sign < 0 else 'smallest'} first"
+            return sorted(hits, key=lambda hit: (sign * hit.values[target.property], hit.id)), order
+    for target in targets:
+        if target.near:
+            order = f"distance of the {PROPERTIES[target.property].title} to the target"
+            return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
+    return sorted(hits, key=lambda hit: (hit.values.get("e_above_hull", 0.0), hit.id)), "energy above hull"
+
+
+def _distance(target: Target, hit: HitDoc) -> float:
+    return min(abs(hit.values[target.property] - wanted) for wanted in target.near)

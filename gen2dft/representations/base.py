@@ -1,0 +1,79 @@
+"""What every representation offers: an invertible map between crystals and tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.crystals import CrystalTable
+
+DECODE_REASONS: dict[str, str] = {
+    "non_finite": "the tensor holds NaN or infinity where the crystal is read from",
+    "bad_lattice": "lengths and angles do not form a cell of positive volume",
+    "no_atoms": "no site holds an element",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class DecodeResult:
+    """Crystals read from tensors, and why some rows gave none.
+
+    Parameters
+    ----------
+    crystals
+        The `m` decoded crystals.
+    kept
+        (m,) row of the input that each crystal came from, increasing.
+    reasons
+        One entry per input row: None for a crystal, else a key of `DECODE_REASONS`.
+
+    Raises
+    ------
+    ValueError
+        If the three disagree; every row is either kept or has exactly one reason.
+    """
+
+    crystals: CrystalTable
+    kept: NDArray[np.int64]
+    reasons: list[str | None]
+
+    def __post_init__(self) -> None:
+        accepted = np.flatnonzero([reason is None for reason in self.reasons])
+        if len(self.crystals) != len(self.kept) or not np.array_equal(accepted, self.kept):
+            raise ValueError(f"{len(self.crystals)} crystals, {len(self.kept)} kept rows and {len(accepted)} rows "
+                             "without a reason do not fit together")  # fmt: skip
+        if unknown := {r for r in self.reasons if r is not None} - set(DECODE_REASONS):
+            raise ValueError(f"unknown decode reasons {sorted(unknown)}; choices: {sorted(DECODE_REASONS)}")
+
+    @classmethod
+    def concatenate(cls, parts: list[DecodeResult]) -> DecodeResult:
+        """Results of consecutive chunks as one."""
+        starts = np.cumsum([0, *(len(part.reasons) for part in parts)])
+        kept = [part.kept + start for part, start in zip(parts, starts[:-1], strict=True)]
+        return cls(
+            CrystalTable.concatenate([part.crystals for part in parts]),
+            np.concatenate(kept) if kept else np.zeros(0, np.int64),
+            [reason for part in parts for reason in part.reasons],
+        )
+
+
+class Representation(Protocol):
+    """An invertible tensor form of crystals."""
+
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one crystal's tensor."""
+        ...
+
+    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, *shape) tensors; DatasetError names crystals that do not fit, by index."""
+        ...
+
+    def decode(self, tensors: NDArray[np.floating]) -> DecodeResult:
+        """Crystals of (n, *shape) tensors; any content is allowed and never raises."""
+        ...

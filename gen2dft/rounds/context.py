@@ -1,0 +1,135 @@
+"""What every step of a round needs: the campaign's spec, its data, its generator, and a stopwatch."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft import learning
+from gen2dft.campaign import CampaignSpec
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import StoreError
+from gen2dft.store.documents import CampaignDoc, HullDoc, RoundDoc, SnapshotDoc, now
+from gen2dft.store.store import Store
+
+if TYPE_CHECKING:
+    from gen2dft.generators.base import Generator
+    from gen2dft.thermo.hull import ReferenceHull
+
+
+@dataclass(frozen=True)
+class RoundContext:
+    """One round of one campaign, and what it works with.
+
+    Parameters
+    ----------
+    store
+        Where everything is read and written.
+    campaign_id, index
+        Which round.
+    """
+
+    store: Store
+    campaign_id: str
+    index: int
+
+    @cached_property
+    def campaign(self) -> CampaignDoc:
+        """The campaign's document."""
+        return self.store.campaign(self.campaign_id)
+
+    @cached_property
+    def spec(self) -> CampaignSpec:
+        """The campaign's resolved spec."""
+        return CampaignSpec.model_validate(self.campaign.spec)
+
+    @property
+    def round(self) -> RoundDoc:
+        """The round's document as it stands now."""
+        return self.store.round(self.campaign_id, self.index)
+
+    @cached_property
+    def base(self) -> Dataset:
+        """The campaign's base training set."""
+        return Dataset.from_bytes(self.store.get_blob(self.campaign.dataset_id), f"dataset of {self.campaign_id}")
+
+    @cached_property
+    def known(self) -> Dataset:
+        """Base set and all labels of earlier rounds: what this round's generator may learn from."""
+        labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
+        return learning.training_set(self.base, labels, self.spec.dataset.max_sites)
+
+    @cached_property
+    def hull(self) -> ReferenceHull:
+        """The hull that this campaign measures against."""
+        from gen2dft.thermo.hull import ReferenceHull
+
+        document = self.store.get(HullDoc, self.campaign.hull_id)
+        return ReferenceHull.from_bytes(self.store.get_blob(document.blob_id))
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator that this round trained."""
+        snapshot_id = self.round.snapshot_id
+        if snapshot_id is None:
+            raise StoreError(f"round {self.index} of {self.campaign_id} has no snapshot: its training has not finished")
+        return load_generator(self.store, snapshot_id)
+
+    def rng(self, step: int) -> np.random.Generator:
+        """Randomness of one step: the same for the same seed, round and step."""
+        return np.random.default_rng([self.spec.seed, self.index, step])
+
+    def update(self, **fields: object) -> None:
+        """Set fields of the round's document."""
+        self.store.update_round(self.campaign_id, self.index, **fields)
+
+    def progress(self, stage: str, done: int, total: int, message: str = "") -> None:
+        """Say how far a stage is, for those who watch."""
+        since = self.round.progress.get("since") if self.round.progress.get("stage") == stage else None
+        self.update(
+            progress={"stage": stage, "done": done, "total": total, "message": message, "since": since or now()}
+        )
+
+    def count(self) -> None:
+        """One more unit of the current stage is done; safe when several workers count."""
+        self.store.increment_round(self.campaign_id, self.index, "progress.done")
+
+    @contextmanager
+    def stage(self, name: str, total: int = 1) -> Iterator[None]:
+        """Announce a stage and keep its wall seconds."""
+        start = time.perf_counter()
+        self.progress(name, 0, total)
+        yield
+        self.update(**{f"seconds.{name}": time.perf_counter() - start})
+        self.progress(name, total, total)
+
+
+def load_generator(store: Store, snapshot_id: str) -> Generator:
+    """The generator of a snapshot; SnapshotError if it is damaged."""
+    from gen2dft.generators.snapshot import from_bytes
+
+    document = store.get(SnapshotDoc, snapshot_id)
+    return from_bytes(store.get_blob(document.blob_id), f"snapshot {snapshot_id}")
+
+
+def pack_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
+    """Arrays as the bytes of an .npz file."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(arrays))  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def unpack_arrays(data: bytes) -> dict[str, NDArray[np.generic]]:
+    """Inverse of `pack_arrays`."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+

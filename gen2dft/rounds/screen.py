@@ -1,0 +1,49 @@
+"""Last screen: the ML potential relaxes the survivors, chunk by chunk, and places them on the hull."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pymatgen.core import Structure
+
+from gen2dft.funnel import StageCount
+from gen2dft.rounds.context import RoundContext
+from gen2dft.screening.gates import stage_count
+from gen2dft.screening.novelty import StructureIndex
+from gen2dft.screening.surrogate import surrogate_screen
+
+
+def chunks(context: RoundContext, candidate_ids: Sequence[str]) -> list[list[str]]:
+    """Candidate ids in parts of the size that the campaign gives."""
+    size = context.spec.screening.surrogate.chunk
+    return [list(candidate_ids[i : i + size]) for i in range(0, len(candidate_ids), size)]
+
+
+def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
+    """Relax one chunk; each candidate gets its surrogate result or is rejected with one reason.
+
+    A killed chunk goes on where it was: what has a result is not computed again.
+    """
+    waiting = [
+        doc
+        for doc in context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
+        if doc.state == "sampled" and doc.surrogate is None
+    ]
+    known = StructureIndex.from_table(context.known.crystals) if waiting else None
+    for doc in waiting:
+        structure = Structure.from_dict(doc.structure or {})
+        verdict = surrogate_screen(structure, context.spec.screening.surrogate, context.hull, known)
+        if verdict.reason is not None:
+            context.store.move_candidate(
+                context.campaign_id, doc.candidate_id, f"rejected:{verdict.reason}", surrogate=verdict.as_dict()
+            )
+        else:
+            context.store.set_candidate(context.campaign_id, doc.candidate_id, surrogate=verdict.as_dict())
+        context.count()
+
+
+def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageCount:
+    """Count the stage, once all chunks are through."""
+    found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
+    reasons = [doc.state.removeprefix("rejected:") if doc.state.startswith("rejected:") else None for doc in found]
+    return stage_count("surrogate", reasons)

@@ -1,0 +1,57 @@
+"""Train the round's generator on the base set and all labels so far, and keep it as a snapshot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.store.documents import SnapshotDoc
+
+
+def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
+    """Train (later rounds start from the last snapshot) and store the snapshot.
+
+    Parameters
+    ----------
+    checkpoint_dir
+        Where a killed training finds how far it was.
+
+    Returns
+    -------
+    The snapshot's id.
+    """
+    from gen2dft.generators import load_generator_class
+    from gen2dft.generators.snapshot import snapshot_id, to_bytes
+
+    if context.round.snapshot_id is not None:
+        return context.round.snapshot_id
+    spec, known = context.spec, context.known
+    parent_id = context.store.round(context.campaign_id, context.index - 1).snapshot_id if context.index else None
+    parent = load_generator(context.store, parent_id) if parent_id else None
+    total = spec.generator.epochs_warm if parent else spec.generator.epochs
+    with context.stage("train", total):
+        generator = load_generator_class(spec.generator.name)()
+        result = generator.fit(
+            known,
+            spec.generator,
+            spec.head_properties,
+            seed=spec.seed,
+            warm_start=parent,
+            may_hold_out=np.arange(len(known)) < len(context.base),
+            checkpoint_dir=checkpoint_dir,
+            on_epoch=lambda epoch, values: context.progress("train", epoch, total, f"loss {values['loss']:.3f}"),
+        )
+        data = to_bytes(generator)
+    document = SnapshotDoc(
+        id=snapshot_id(data),
+        blob_id=context.store.put_blob(data, "snapshot"),
+        generator=spec.generator.name,
+        properties=list(spec.head_properties),
+        training_set_hash=known.content_hash,
+        parent_id=parent_id,
+    )
+    context.store.insert_new(document)
+    context.update(snapshot_id=document.id, training=result.as_dict())
+    return document.id

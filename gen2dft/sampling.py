@@ -1,0 +1,131 @@
+"""Where to look in the latent space: local perturbation, spherical interpolation, random draws.
+
+Pure functions of latent vectors and a `numpy.random.Generator`. Source: Ren et al., Matter 5, 314 (2022)
+(arXiv:2005.07609), section on sampling; slerp: Shoemake, SIGGRAPH 1985.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import SamplingSpec
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class LatentPoints:
+    """Points of the latent space and where they came from.
+
+    Parameters
+    ----------
+    points
+        (m, d) latent vectors.
+    methods
+        (m,) name of the sampling method of each point.
+    parents
+        (m,) rows of the seeds each point was made from; empty for random draws.
+    """
+
+    points: Vectors
+    methods: tuple[str, ...]
+    parents: tuple[tuple[int, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+def local(seeds: Vectors, num_points: int, scale: Vectors, rng: np.random.Generator) -> LatentPoints:
+    """Gaussian perturbation of the seeds, each used equally often.
+
+    Parameters
+    ----------
+    seeds
+        (k, d) latent vectors of known crystals.
+    num_points
+        Points wanted.
+    scale
+        (d,) standard deviation of the noise in each dimension.
+    """
+    rows = np.resize(np.arange(len(seeds)), num_points)
+    noise = rng.standard_normal((num_points, seeds.shape[1]), dtype=np.float32)
+    return LatentPoints(seeds[rows] + noise * scale, ("local",) * num_points, tuple((int(r),) for r in rows))
+
+
+def interpolate_spherically(a: Vectors, b: Vectors, t: NDArray[np.float32]) -> Vectors:
+    """slerp(a, b; t) = [sin((1-t) w) a + sin(t w) b] / sin(w), with w the angle between a and b.
+
+    Parameters
+    ----------
+    a, b
+        (m, d) vectors.
+    t
+        (m,) positions between them, 0 to 1.
+    """
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    cosine = np.clip((a * b).sum(axis=1) / np.maximum(norms, 1e-12), -1.0, 1.0)
+    angle = np.arccos(cosine)[:, None]
+    t = t[:, None]
+    straight = np.abs(np.sin(angle)) < 1e-4  # parallel vectors: the limit is the straight line
+    sine = np.where(straight, 1.0, np.sin(angle))
+    left = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)
+    right = np.where(straight, t, np.sin(t * angle) / sine)
+    return (left * a + right * b).astype(np.float32)
+
+
+def slerp(seeds: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
+    """Points on great circles between random pairs of different seeds, at random positions."""
+    first = rng.integers(len(seeds), size=num_points)
+    step = rng.integers(1, max(len(seeds), 2), size=num_points)
+    second = (first + step) % len(seeds)
+    t = rng.uniform(0.1, 0.9, size=num_points).astype(np.float32)
+    points = interpolate_spherically(seeds[first], seeds[second], t)
+    pairs = tuple((int(i), int(j)) for i, j in zip(first, second, strict=True))
+    return LatentPoints(points, ("slerp",) * num_points, pairs)
+
+
+def random(mean: Vectors, std: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
+    """Independent normal draws with the mean and spread, per dimension, of the training set's latent vectors."""
+    noise = rng.standard_normal((num_points, len(mean)), dtype=np.float32)
+    return LatentPoints(mean + noise * std, ("random",) * num_points, ((),) * num_points)
+
+
+def sample(
+    specs: Sequence[SamplingSpec], latents: Vectors, rank: NDArray[np.float64], rng: np.random.Generator
+) -> LatentPoints:
+    """Draw the points of one round.
+
+    Parameters
+    ----------
+    specs
+        Ways of sampling, in order.
+    latents
+        (n, d) latent vectors of the training set.
+    rank
+        (n,) merit of the training crystals; the seeds are the largest.
+    rng
+        Source of randomness; the same state gives the same points.
+    """
+    mean, std = latents.mean(axis=0), latents.std(axis=0)
+    best = np.argsort(-rank, kind="stable")
+    parts = []
+    for spec in specs:
+        rows = best[: spec.num_seeds]
+        scale = (spec.scale * std).astype(np.float32)
+        draw: dict[str, Callable[[], LatentPoints]] = {
+            "local": lambda rows=rows, n=spec.num_points, s=scale: local(latents[rows], n, s, rng),  # type: ignore[misc]
+            "slerp": lambda rows=rows, n=spec.num_points: slerp(latents[rows], n, rng),  # type: ignore[misc]
+            "random": lambda n=spec.num_points, s=scale: random(mean, s, n, rng),  # type: ignore[misc]
+        }
+        part = draw[spec.method]()
+        parents = tuple(tuple(int(rows[p]) for p in pair) for pair in part.parents)
+        parts.append(LatentPoints(part.points, part.methods, parents))
+    return LatentPoints(
+        np.concatenate([p.points for p in parts]),
+        tuple(m for p in parts for m in p.methods),
+        tuple(q for p in parts for q in p.parents),
+    )

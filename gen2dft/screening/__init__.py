@@ -1,0 +1,1 @@
+"""Gates between decoding and validation; each crystal they stop has exactly one reason."""

@@ -1,0 +1,95 @@
+"""Charge gate: whether oxidation states met in solids make a formula neutral."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from gen2dft.crystals import CrystalTable
+
+NOT_BALANCED = "not_charge_balanced"
+
+# With metals alone these form intermetallics (silicides, borides, half-Heuslers such as NbFeSb), which need no ions.
+_LIKE_METALS = frozenset({"B", "Si", "Ge", "Sb"})
+
+
+def charge_gate(table: CrystalTable) -> list[str | None]:
+    """`not_charge_balanced` for each crystal whose formula cannot be neutral, see `is_charge_balanced`."""
+    reasons: list[str | None] = []
+    for i in range(len(table)):
+        numbers, counts = np.unique(table.numbers[table.sites(i)], return_counts=True)
+        divisor = int(np.gcd.reduce(counts))
+        balanced = is_charge_balanced(tuple(numbers.tolist()), tuple((counts // divisor).tolist()))
+        reasons.append(None if balanced else NOT_BALANCED)
+    return reasons
+
+
+@functools.lru_cache(maxsize=100_000)
+def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
+    """Whether oxidation states met in solids make a formula neutral; intermetallics and elements pass.
+
+    All atoms of an anion have one state; those of a cation may differ, as in Fe3O4. No cation is more
+    electronegative than an anion (Davies et al., Chem 1, 617 (2016), the tests of SMACT), but a metal is always less
+    so than a non-metal: Pauling's values have it the other way round in PbTe and WC.
+
+    Parameters
+    ----------
+    numbers, counts
+        Tuples of atomic numbers and of atoms per formula unit.
+    """
+    if len(numbers) == 1 or all(_is_metal_like(number) for number in numbers):
+        return True
+    options = list(zip(numbers, counts, strict=True))
+    for signs in itertools.product((1, -1), repeat=len(numbers)):
+        cations = [pair for pair, sign in zip(options, signs, strict=True) if sign > 0]
+        anions = [pair for pair, sign in zip(options, signs, strict=True) if sign < 0]
+        if not cations or not anions or max(_greed(z) for z, _ in cations) > min(_greed(z) for z, _ in anions):
+            continue
+        positive = _totals([_cation_charges(z, n) for z, n in cations])
+        negative = _totals([frozenset(n * -q for q in _states(z) if q < 0) for z, n in anions])
+        if positive & negative:
+            return True
+    return False
+
+
+def _totals(choices: Sequence[frozenset[int]]) -> frozenset[int]:
+    """All sums of one number of each set."""
+    totals = frozenset({0})
+    for choice in choices:
+        totals = frozenset(a + b for a in totals for b in choice)
+    return totals
+
+
+@functools.lru_cache(maxsize=10_000)
+def _cation_charges(number: int, count: int) -> frozenset[int]:
+    """Total charges that `count` atoms of an element can have as cations, of one or of several states."""
+    return _totals([frozenset(q for q in _states(number) if q > 0)] * count)
+
+
+@functools.cache
+def _states(number: int) -> frozenset[int]:
+    """Oxidation states that are common, or that crystals in the ICSD have."""
+    from pymatgen.core import Element
+
+    element = Element.from_Z(number)
+    return frozenset({*element.common_oxidation_states, *element.icsd_oxidation_states}) - {0}
+
+
+@functools.cache
+def _greed(number: int) -> tuple[bool, float]:
+    """Order in which elements take electrons: metals last, then by Pauling's electronegativity (0 if there is none)."""
+    from pymatgen.core import Element
+
+    element = Element.from_Z(number)
+    return not element.is_metal, float(element.data.get("X") or 0.0)
+
+
+@functools.cache
+def _is_metal_like(number: int) -> bool:
+    from pymatgen.core import Element
+
+    element = Element.from_Z(number)
+    return bool(element.is_metal) or element.symbol in _LIKE_METALS

@@ -1,0 +1,109 @@
+"""Novelty gates: whether formula and structure are new, among known, earlier and other candidates."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.crystals import CrystalTable
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+KNOWN_FORMULA = "known_formula"
+DUPLICATE_OF_KNOWN = "duplicate_of_known"
+DUPLICATE_IN_STORE = "duplicate_in_store"
+DUPLICATE_IN_BATCH = "duplicate_in_batch"
+
+
+@dataclass
+class StructureIndex:
+    """Structures that others are compared with, found by their reduced formula.
+
+    pymatgen's StructureMatcher decides (its defaults: scaled to equal volume, ltol 0.2, stol 0.3, angle_tol 5).
+    Two crystals are compared only if formula and number of sites of their primitive cells agree; the matcher itself
+    reduces both to primitive cells first, so nothing that it would match is kept apart. Cells are reduced when they
+    are first compared, and only then.
+    """
+
+    _groups: dict[str, list[_Reduced]] = field(default_factory=dict)
+
+    @classmethod
+    def from_table(cls, table: CrystalTable) -> StructureIndex:
+        """Index of all crystals of a table."""
+        index = cls()
+        for i, formula in enumerate(table.formulas()):
+            index.add(table, i, formula)
+        return index
+
+    def add(self, table: CrystalTable, row: int, formula: str) -> None:
+        """Take in crystal `row` of a table, whose reduced formula is given as `CrystalTable.formulas` writes it."""
+        self._groups.setdefault(formula, []).append(_Reduced(functools.partial(table.structure, row)))
+
+    def contains(self, structure: Structure) -> bool:
+        """Whether a structure matches one of the index."""
+        formula = CrystalTable.from_structures([structure]).formulas()[0]
+        return self._matches(_Reduced(lambda: structure), formula)
+
+    def matches_row(self, table: CrystalTable, row: int, formula: str) -> bool:
+        """Whether crystal `row` of a table matches one of the index."""
+        return formula in self._groups and self._matches(_Reduced(functools.partial(table.structure, row)), formula)
+
+    def _matches(self, candidate: _Reduced, formula: str) -> bool:
+        return any(_same(candidate.primitive, other.primitive) for other in self._groups.get(formula, ()))
+
+
+@dataclass
+class _Reduced:
+    """A structure, built and reduced to its primitive Niggli cell when first needed."""
+
+    build: Any
+
+    @functools.cached_property
+    def primitive(self) -> Structure:
+        structure = self.build()
+        try:
+            reduced = structure.get_reduced_structure("niggli")
+        except ValueError:  # Niggli's algorithm can fail to converge on extreme cells
+            reduced = structure.get_reduced_structure("LLL")
+        return reduced.get_primitive_structure()  # type: ignore[no-any-return]
+
+
+def formula_gate(table: CrystalTable, known_formulas: frozenset[str]) -> list[str | None]:
+    """`known_formula` for each crystal whose reduced formula is known, the novelty of the FTCP paper.
+
+    Ren et al., Matter 5, 314 (2022).
+    """
+    return [KNOWN_FORMULA if formula in known_formulas else None for formula in table.formulas()]
+
+
+def duplicate_gate(table: CrystalTable, indices: Sequence[tuple[str, StructureIndex]]) -> list[str | None]:
+    """Refuse crystals that match one of an index (with that index's reason) or an earlier one of this table.
+
+    Parameters
+    ----------
+    indices
+        Pairs of reason and index, asked in this order.
+    """
+    reasons: list[str | None] = []
+    batch = StructureIndex()
+    for row, formula in enumerate(table.formulas()):
+        asked: Iterable[tuple[str, StructureIndex]] = (*indices, (DUPLICATE_IN_BATCH, batch))
+        reason = next((reason for reason, index in asked if index.matches_row(table, row, formula)), None)
+        if reason is None:
+            batch.add(table, row, formula)
+        reasons.append(reason)
+    return reasons
+
+
+def _same(first: Structure, second: Structure) -> bool:
+    return len(first) == len(second) and bool(_matcher().fit(first, second))
+
+
+@functools.cache
+def _matcher() -> Any:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(primitive_cell=False)  # the cells are primitive already

@@ -1,0 +1,126 @@
+"""Last gate before validation: an ML potential relaxes the crystal and places it on the hull."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.campaign import SurrogateSpec
+from gen2dft.engines import load_engine
+from gen2dft.errors import CalculationFailed, DatasetError
+from gen2dft.screening.novelty import StructureIndex
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.engines.base import Relaxed
+    from gen2dft.thermo.hull import ReferenceHull
+
+UNCONVERGED = "relaxation_unconverged"
+ABOVE_HULL = "above_hull"
+NO_REFERENCE = "no_reference_energy"
+RELAXED_TO_KNOWN = "relaxed_to_known"
+
+# eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few meV/atom, less than the
+# potential's error, and the distance to the hull can only shrink.
+TOLERABLE_FORCE = 0.3
+
+
+@dataclass(frozen=True)
+class SurrogateVerdict:
+    """What the surrogate found out about one crystal.
+
+    Parameters
+    ----------
+    reason
+        Why it is refused, None if it passes: `relaxation_<reason of the engine>`, `relaxation_unconverged`,
+        `no_reference_energy`, `above_hull` or `relaxed_to_known`.
+    engine, preset
+        What relaxed it.
+    structure
+        Relaxed structure; None if the relaxation failed.
+    energy_per_atom, formation_energy, e_above_hull
+        eV/atom, on the engine's scale and against the campaign's hull.
+    converged, max_force, steps, seconds
+        How the relaxation went; see `gen2dft.engines.base.Relaxed`.
+    detail
+        What went wrong, for people.
+    """
+
+    reason: str | None
+    engine: str
+    preset: str
+    structure: Structure | None = None
+    energy_per_atom: float | None = None
+    formation_energy: float | None = None
+    e_above_hull: float | None = None
+    converged: bool = False
+    max_force: float | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    detail: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for the store; the structure as pymatgen's dictionary."""
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {**plain, "structure": None if self.structure is None else self.structure.as_dict(verbosity=0)}
+
+
+def surrogate_screen(
+    structure: Structure, spec: SurrogateSpec, hull: ReferenceHull, known: StructureIndex | None = None
+) -> SurrogateVerdict:
+    """Relax one crystal and measure its distance to the hull.
+
+    Parameters
+    ----------
+    spec
+        Engine, preset and the largest distance to the hull.
+    hull
+        What the distance is measured against.
+    known
+        Structures that a candidate must not relax into; None does not ask.
+
+    Raises
+    ------
+    CampaignError
+        If engine or preset do not exist.
+    """
+    engine = load_engine(spec.engine)
+    engine.preset(spec.preset)
+    try:
+        relaxed = engine.relax(structure, spec.preset)
+    except CalculationFailed as failure:
+        reason = failure.reason if "relaxation" in failure.reason else f"relaxation_{failure.reason}"
+        return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
+    composition = relaxed.structure.composition
+    try:
+        formation_energy = engine.formation_energy(composition, relaxed.energy)
+    except DatasetError as err:
+        return SurrogateVerdict(NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err))
+    e_above_hull = hull.e_above_hull(composition, formation_energy)
+    return SurrogateVerdict(
+        _reason(relaxed, e_above_hull, spec, known),
+        spec.engine,
+        spec.preset,
+        relaxed.structure,
+        relaxed.energy,
+        formation_energy,
+        e_above_hull,
+        relaxed.converged,
+        relaxed.max_force,
+        relaxed.steps,
+        relaxed.seconds,
+    )
+
+
+def _reason(
+    relaxed: Relaxed, e_above_hull: float, spec: SurrogateSpec, known: StructureIndex | None
+) -> str | None:
+    if not relaxed.converged and relaxed.max_force > TOLERABLE_FORCE:
+        return UNCONVERGED
+    if e_above_hull > spec.max_e_above_hull:
+        return ABOVE_HULL
+    if known is not None and known.contains(relaxed.structure):
+        return RELAXED_TO_KNOWN
+    return None

@@ -1,0 +1,137 @@
+"""Settings of one user or project: GEN2DFT_* variables, then a configuration file, then defaults.
+
+The file is the first of $GEN2DFT_CONFIG_FILE, ./.gen2dft/config.yaml and ~/.gen2dft/config.yaml. What other
+packages of the stack already configure is read where they keep it (JOBFLOW_CONFIG_FILE, ATOMATE2_CONFIG_FILE,
+FW_CONFIG_FILE, PMG_VASP_PSP_DIR, MP_API_KEY), never repeated here.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+
+from gen2dft.errors import SettingsError, not_one_of
+
+EMBEDDED = "embedded"
+SCHEMES = ("mongodb://", "mongodb+srv://")
+PREFIX = "GEN2DFT_"
+# Variables of this prefix that are no settings: where the file is, and whether errors show where they arose.
+OTHER_VARIABLES = ("CONFIG_FILE", "DEBUG")
+GB_PER_WORKER = 3.0  # a worker holds TensorFlow, PyTorch and one model of each
+
+
+def config_file() -> Path:
+    """The configuration file in force; it need not exist."""
+    if named := os.environ.get("GEN2DFT_CONFIG_FILE"):
+        return Path(named).expanduser()
+    local = Path(".gen2dft/config.yaml")
+    return local.resolve() if local.is_file() else Path("~/.gen2dft/config.yaml").expanduser()
+
+
+def default_workers() -> int:
+    """One worker per core that this process may use, but no more than fit into the memory."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (ValueError, OSError):  # a system that does not tell
+        return cores
+    return max(1, min(cores, int(memory_gb / GB_PER_WORKER)))
+
+
+class Settings(BaseSettings):
+    """Where gen2dft keeps its data and how it reaches the database."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    database: SecretStr = Field(
+        SecretStr(EMBEDDED), description="`embedded` (a server of one's own in data_dir) or a MongoDB URI"
+    )
+    database_name: str = Field("gen2dft", description="name of the database on that server")
+    data_dir: Path = Field(
+        default_factory=lambda: config_file().parent, description="embedded database, caches, launch folders"
+    )
+    workers: PositiveInt = Field(
+        default_factory=default_workers,
+        description="worker processes of `gen2dft run`; default: one per core, as far as the memory goes",
+    )
+
+    @field_validator("database")
+    @classmethod
+    def _embedded_or_uri(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() != EMBEDDED and not value.get_secret_value().startswith(SCHEMES):
+            raise ValueError(f"must be `{EMBEDDED}` or a MongoDB URI like mongodb://user:password@host:27017/")
+        return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self.database.get_secret_value() == EMBEDDED
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then the configuration file."""
+        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+
+
+    def as_environment(self) -> dict[str, str]:
+        """Variables that give another process these very settings, wherever it runs."""
+        values = {**self.model_dump(mode="json"), "database": self.database.get_secret_value()}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def load_settings() -> Settings:
+    """Read the settings; SettingsError names the place, the key and the nearest valid key."""
+    file = config_file()
+    content = _content(file)
+    _refuse_unknown(file, content)
+    try:
+        return Settings()
+    except ValidationError as err:
+        problem = err.errors()[0]
+        key = str(problem["loc"][0])
+        variable = f"{PREFIX}{key.upper()}"
+        place = variable if variable in os.environ else f"{file}: {key}"
+        given = "" if key == "database" else f" (given: {problem['input']!r})"  # a URI holds a password
+        raise SettingsError(f"{place}: {problem['msg'].removeprefix('Value error, ')}{given}") from None
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """The configuration file's keys and values; none if there is no file."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as err:
+        raise SettingsError(f"cannot read the configuration file {file}: {err}") from err
+    except yaml.YAMLError as err:
+        where = f", line {err.problem_mark.line + 1}" if isinstance(err, yaml.MarkedYAMLError) and err.problem_mark else ""
+        raise SettingsError(f"configuration file {file}{where} is not valid YAML; `gen2dft init` writes a new one") from None
+    if not isinstance(content or {}, dict):
+        raise SettingsError(f"configuration file {file} must hold lines of the form `key: value`")
+    return content or {}
+
+
+def _refuse_unknown(file: Path, content: dict[str, Any]) -> None:
+    """A misspelt setting would otherwise be passed over in silence."""
+    for key in content:
+        if key not in Settings.model_fields:
+            raise SettingsError(f"{file}: {not_one_of('key', key, Settings.model_fields)}")
+    variables = [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *OTHER_VARIABLES)]
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in variables:
+            raise SettingsError(f"environment: {not_one_of('variable', name, variables)}")

@@ -1,0 +1,103 @@
+"""The connection to the database: the embedded server, or one named by a MongoDB URI."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from gen2dft.errors import SettingsError, StoreError
+from gen2dft.store.store import Store
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+    from pymongo.database import Database
+
+    from gen2dft.settings import Settings
+
+SELECTION_MS = 5000
+
+
+def database_uri(settings: Settings) -> SecretStr:
+    """URI of the database server; starts the embedded one if that is what the settings ask for."""
+    if not settings.is_embedded:
+        return settings.database
+    from gen2dft.store.embedded import embedded_uri
+
+    return SecretStr(embedded_uri(settings.data_dir))
+
+
+def connect(settings: Settings) -> Database[dict[str, Any]]:
+    """The database of these settings; the client behind it is made once per process.
+
+    Raises
+    ------
+    SettingsError
+        The URI is not valid.
+    StoreError
+        The server cannot be reached or refuses the user. Messages name the host, never user or password.
+    """
+    uri = database_uri(settings).get_secret_value()
+    return checked_client(uri, os.getpid())[settings.database_name]
+
+
+def open_store(settings: Settings) -> Store:
+    """The documents of these settings' database, with their indices; raises as `connect` does."""
+    store = Store(connect(settings))
+    _ensure_indices(database_uri(settings).get_secret_value(), settings.database_name, os.getpid())
+    return store
+
+
+@functools.cache
+def _ensure_indices(uri: str, name: str, pid: int) -> None:
+    """Once per database and process."""
+    Store(checked_client(uri, pid)[name]).ensure_indices()
+
+
+@functools.cache
+def checked_client(uri: str, pid: int) -> MongoClient[dict[str, Any]]:
+    """A client that has reached its server; one per URI and process, since a client does not survive a fork."""
+    del pid
+    from pymongo.errors import OperationFailure, PyMongoError
+
+    client = _client(uri)
+    host = host_of(uri)
+    try:
+        client.admin.command("ping")
+    except OperationFailure as err:
+        client.close()
+        cause = (err.details or {}).get("codeName", f"code {err.code}")
+        raise StoreError(
+            f"the database at {host} refuses the user or password in `database` ({cause}); check them and `authSource`"
+        ) from None
+    except PyMongoError as err:
+        client.close()
+        raise StoreError(
+            f"cannot reach the database at {host} ({type(err).__name__} after {SELECTION_MS / 1000:.0f} s); check that "
+            "the server runs and that this machine may reach it, or set `database: embedded` to use one of your own"
+        ) from None
+    return client
+
+
+def _client(uri: str) -> MongoClient[dict[str, Any]]:
+    from pymongo import MongoClient
+    from pymongo.errors import PyMongoError
+
+    options = {} if "serverselectiontimeoutms" in uri.lower() else {"serverSelectionTimeoutMS": SELECTION_MS}
+    try:
+        return MongoClient(uri, tz_aware=True, **options)
+    except (PyMongoError, ValueError, TypeError):
+        # pymongo's own message may quote parts of the URI, so it is not repeated.
+        raise SettingsError(
+            f"`database` is not a valid MongoDB URI; it must be `embedded` or look like "
+            "mongodb://user:password@host:27017/?authSource=admin, with special characters of user and password "
+            "percent-encoded (@ is %40, / is %2F, : is %3A)"
+        ) from None
+
+
+def host_of(uri: str) -> str:
+    """Host and port of a URI, without user and password."""
+    return re.split(r"[/?]", uri.partition("://")[2].rpartition("@")[2] or "?")[0] or "(no host)"

@@ -1,0 +1,169 @@
+"""The documents of the database: one pydantic model per collection.
+
+Big arrays (weights, training sets, latent vectors) live in the blob store; documents carry their blob ids.
+Every document names the schema version and the code version that wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from gen2dft import __version__
+from gen2dft.funnel import StageCount
+
+SCHEMA_VERSION = 1
+
+CampaignState = Literal["running", "finished"]
+RoundState = Literal["proposing", "validating", "closed"]
+
+# A candidate's state moves forward only: state -> the states it may be reached from. `rejected` and `given_up`
+# carry a reason behind a colon. A straggler's label is welcome even after it was given up.
+REACHED_FROM: dict[str, tuple[str, ...]] = {
+    "sampled": (),
+    "rejected": ("sampled",),
+    "queued": ("sampled",),
+    "running": ("queued",),
+    "given_up": ("queued", "running"),
+    "labelled": ("queued", "running", "given_up"),
+    "hit": ("labelled",),
+}
+OPEN_STATES = ("queued", "running")
+
+
+def now() -> datetime:
+    """The present moment, in UTC."""
+    return datetime.now(UTC)
+
+
+class Document(BaseModel):
+    """Base of all documents; `id` is MongoDB's `_id`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    schema_version: int = SCHEMA_VERSION
+    code_version: str = __version__
+    created: datetime = Field(default_factory=now)
+
+    def to_mongo(self) -> dict[str, Any]:
+        """Plain values, with `_id`."""
+        data = self.model_dump()
+        data["_id"] = data.pop("id")
+        return data
+
+    @classmethod
+    def from_mongo(cls, data: Mapping[str, Any]) -> Self:
+        """Inverse of `to_mongo`."""
+        return cls.model_validate({"id": data["_id"], **{k: v for k, v in data.items() if k != "_id"}})
+
+
+class CampaignDoc(Document):
+    """One campaign: its resolved spec and where it stands."""
+
+    name: str
+    spec: dict[str, Any] = Field(description="the resolved CampaignSpec")
+    spec_hash: str
+    dataset_id: str = Field(description="blob id of the base training set")
+    dataset_hash: str
+    hull_id: str = Field(description="hull that every e_above_hull of this campaign is measured against")
+    state: CampaignState = "running"
+    stop_reason: str | None = None
+    lease: dict[str, Any] = Field({}, description="who is advancing the campaign just now, and until when")
+
+
+class RoundDoc(Document):
+    """One round of a campaign: counters, funnel, snapshot, times."""
+
+    campaign_id: str
+    index: int = Field(description="0, 1, 2, ...")
+    state: RoundState = "proposing"
+    funnel: list[StageCount] = Field([], description="gates from sampling to selection, and validation once closed")
+    snapshot_id: str | None = None
+    training: dict[str, Any] = Field({}, description="history, held-out figures and counts of the training")
+    latents_id: str | None = Field(None, description="blob id of the round's latent points and training map")
+    dispatched: datetime | None = None
+    closed: datetime | None = None
+    seconds: dict[str, float] = Field({}, description="wall seconds per stage")
+    progress: dict[str, Any] = Field({}, description="stage under way: stage, done, total, since, message")
+    dispatch_size: int = Field(0, description="candidates sent to validation")
+    dispatch_complete: bool = Field(False, description="whether each of them has its firework")
+
+
+class CandidateDoc(Document):
+    """One decoded crystal; `id` is `<campaign_id>:<candidate_id>`."""
+
+    campaign_id: str
+    round_index: int
+    candidate_id: str = Field(description="content hash of snapshot, latent vector and decoder settings")
+    sampler: str
+    parents: list[str] = Field(description="ids of the training crystals it was drawn from")
+    latent_row: int = Field(description="row in the round's latent points")
+    state: str = "sampled"
+    formula: str | None = None
+    structure: dict[str, Any] | None = Field(None, description="decoded structure, pymatgen dictionary")
+    predicted: dict[str, float] = Field({}, description="property heads, in the properties' units")
+    surrogate: dict[str, Any] | None = Field(None, description="last screen: relaxed structure, formation_energy, "
+                                                               "e_above_hull (eV/atom), engine, preset, seconds")
+    score: float | None = Field(None, description="acquisition value; larger is better")
+    selected_by: str | None = Field(None, description="`acquisition` or `audit`")
+    attempts: int = Field(0, description="how often a worker began to validate it")
+    failure: str | None = Field(None, description="why it was given up, for people")
+    history: list[dict[str, Any]] = []
+
+
+class LabelDoc(Document):
+    """What one engine computed for one candidate; `id` is a hash of candidate, engine and settings."""
+
+    candidate_id: str
+    campaign_id: str
+    round_index: int
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
+    values: dict[str, float] = Field(description="property name to value in the property's unit")
+    structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
+    energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
+    hull_id: str
+    corrections: list[str] = []
+    warnings: list[str] = []
+    core_hours: float = 0.0
+    provenance: dict[str, Any] = {}
+
+
+class HitDoc(Document):
+    """A candidate that meets the targets; `id` as the candidate's."""
+
+    campaign_id: str
+    round_index: int
+    candidate_id: str
+    formula: str
+    spacegroup: str
+    values: dict[str, float] = Field(description="value of every target, in the property's unit")
+    basis: dict[str, str] = Field(description="where each value is from: an engine's name, or `predicted`")
+    is_dft: bool = Field(description="whether a DFT engine, not a surrogate, computed the labels")
+    label_id: str
+    hull_id: str
+    structure: dict[str, Any]
+
+
+class SnapshotDoc(Document):
+    """A trained generator; `id` is the content hash of its blob."""
+
+    blob_id: str
+    generator: str
+    properties: list[str]
+    training_set_hash: str
+    parent_id: str | None = None
+
+
+class HullDoc(Document):
+    """A frozen set of reference entries; `id` is its hash."""
+
+    blob_id: str
+    source: str
+    num_entries: int

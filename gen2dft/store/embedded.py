@@ -1,0 +1,268 @@
+"""The embedded database: a server of one's own in `data_dir/db`, reached only from this machine and by its owner.
+
+A `mongod` on PATH is used if there is one, else SecantusDB, always as a separate process. It listens on 127.0.0.1,
+asks for a password that only this folder knows (so no other user's and no other folder's server is ever mistaken for
+it), confirms a write only once it is on disk, and ends by itself some seconds after its last client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from gen2dft.errors import OutputError, StoreError
+from gen2dft.store.files import write_private
+from gen2dft.store import keeper
+from gen2dft.store.processes import process_stamp
+
+if TYPE_CHECKING:
+    from pymongo import MongoClient
+
+USER = "gen2dft"
+START_SECONDS = 60.0
+CACHE_MB = 256
+MAX_LOG_BYTES = 5_000_000
+
+_client_locks: dict[Path, IO[str]] = {}  # one per folder, held until the process ends
+_uris: dict[Path, str] = {}  # where the server was found last
+_started: list[subprocess.Popen[bytes]] = []  # keepers that this process began, which may outlive it
+
+
+def embedded_uri(data_dir: Path) -> str:
+    """URI of the embedded server, which is started if it is not running and stays up while this process lives.
+
+    Raises
+    ------
+    StoreError
+        There is no server program, or it does not start.
+    OutputError
+        `data_dir` cannot be written.
+    """
+    folder = data_dir / "db"
+    if (uri := _uris.get(folder)) and _keeper_lives(folder) and f":{_port(folder)}/" in uri:
+        return uri
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        with keeper.flock(folder / "start.lock", wait=True):
+            _join(folder)
+            command = server_command(folder)
+            password = _password(folder, command)
+            _uris[folder] = _uri(_ensure_keeper(folder, command, password), password)
+            return _uris[folder]
+
+
+def server_command(folder: Path) -> list[str]:
+    """Command line of the server, with `{port}` for the port and the storage folder as a word of its own.
+
+    A folder keeps to the kind of server that made its data.
+    """
+    commands = {"mongod": _mongod, "secantus": _secantus}
+    kinds = [kind for kind in commands if (folder / kind).is_dir()] or list(commands)
+    for kind in kinds:
+        if command := commands[kind](str(folder / kind)):
+            (folder / kind).mkdir(exist_ok=True)
+            return command
+    need = f"the database in {folder} was made by {kinds[0]}, which is" if len(kinds) == 1 else "mongod and SecantusDB are"
+    raise StoreError(
+        f"{need} not installed here: `pip install 'gen2dft[serve]'` for SecantusDB, or install mongod, or set "
+        "`database` to a MongoDB URI (GEN2DFT_DATABASE, or `gen2dft init --database URI`)"
+    )
+
+
+def stop_server(data_dir: Path) -> None:
+    """Stop the embedded server, whoever uses it; nothing happens if it is not running."""
+    folder = data_dir / "db"
+    _leave(folder)
+    if not folder.is_dir():
+        return
+    with keeper.flock(folder / "start.lock", wait=True):
+        if _keeper_lives(folder):
+            for process in _keepers(folder):
+                process.terminate()
+                process.wait(30)
+
+
+def is_running(data_dir: Path) -> bool:
+    """Whether somebody keeps the embedded server of this folder running."""
+    return (data_dir / "db").is_dir() and _keeper_lives(data_dir / "db")
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise OutputError(
+            f"cannot keep the database in {folder}: {err.strerror or err}; free some space or rights there, or choose "
+            "another folder by `data_dir` (GEN2DFT_DATA_DIR)"
+        ) from err
+
+
+def _mongod(storage: str) -> list[str] | None:
+    program = shutil.which("mongod")
+    return program and [
+        program, "--dbpath", storage, "--port", "{port}", "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet",
+        "--wiredTigerCacheSizeGB", str(CACHE_MB / 1000), "--auth",
+    ]  # fmt: skip
+
+
+def _secantus(storage: str) -> list[str] | None:
+    here = str(Path(sys.executable).parent)
+    program = shutil.which("secantusd-py", path=os.pathsep.join([here, os.environ.get("PATH", "")]))
+    if program is None:
+        return None
+    # Without --config it would take settings from files of other projects.
+    config = Path(storage).parent / "secantusd.toml"
+    config.touch()
+    return [
+        program, "--storage-path", storage, "--port", "{port}", "--host", "127.0.0.1", "--standalone",
+        "--config", str(config), "--cache-size", f"{CACHE_MB}M", "--log-level", "WARNING",
+        "--oplog-max-entries", "1000", "--auth",
+    ]  # fmt: skip
+
+
+def _storage(command: list[str]) -> str:
+    return command[2]
+
+
+def _uri(port: int, password: str) -> str:
+    # journal: a confirmed write survives a kill of the server.
+    # The server is back within seconds of its death, and operations wait for it.
+    options = "authSource=admin&journal=true&directConnection=true&serverSelectionTimeoutMS=20000"
+    return f"mongodb://{USER}:{password}@127.0.0.1:{port}/?{options}"
+
+
+def _join(folder: Path) -> None:
+    """Count this process among the server's users until it ends."""
+    if folder not in _client_locks:
+        file = (folder / "clients.lock").open("a")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        _client_locks[folder] = file
+
+
+def _leave(folder: Path) -> None:
+    """Stop counting this process among the users."""
+    _uris.pop(folder, None)
+    if file := _client_locks.pop(folder, None):
+        file.close()
+
+
+def _keeper_lives(folder: Path) -> bool:
+    with keeper.flock(folder / "keeper.lock") as free:
+        return not free
+
+
+def _port(folder: Path) -> int | None:
+    """Port of the server that a living keeper runs; a dead one's server is about to be replaced."""
+    record = keeper.read_record(folder)
+    return record[0] if record and process_stamp(record[1]) else None
+
+
+def _keepers(folder: Path) -> list[Any]:
+    import psutil
+
+    me = str(Path(keeper.__file__))
+    processes = psutil.process_iter(["cmdline"])
+    return [p for p in processes if {me, str(folder)} <= set(p.info["cmdline"] or ())]
+
+
+def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
+    """Port of the running server, started first if need be. The caller holds start.lock."""
+    process = None
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        alive = _keeper_lives(folder)
+        if process is None and not alive:
+            process = _spawn(folder, [sys.executable, keeper.__file__, str(folder), _storage(command), *command])
+            _started.append(process)
+        elif not alive and process and process.poll() is not None:
+            break
+        port = _port(folder)
+        if alive and port and _answers(_uri(port, password), port):
+            return port
+        time.sleep(0.05)
+    raise StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{_log_tail(folder)}")
+
+
+def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one and writes to server.log."""
+    path = folder / "server.log"
+    too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
+    with path.open("wb" if too_long else "ab") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+        )
+
+
+def _log_tail(folder: Path) -> str:
+    try:
+        lines = (folder / "server.log").read_text(errors="replace").splitlines()[-8:]
+    except OSError as err:
+        lines = [f"(no log: {err})"]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _client(uri: str) -> MongoClient[dict[str, Any]]:
+    from pymongo import MongoClient
+
+    return MongoClient(uri, serverSelectionTimeoutMS=500, connectTimeoutMS=2000, socketTimeoutMS=5000)
+
+
+def _answers(uri: str, port: int) -> bool:
+    """Whether a server answers at this URI and knows the password."""
+    from pymongo.errors import PyMongoError
+
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return False  # pymongo would try for a while
+    with _client(uri) as client:
+        try:
+            client[USER].command("ping")
+        except PyMongoError:
+            return False
+    return True
+
+
+def _password(folder: Path, command: list[str]) -> str:
+    """The server's password; on first use it is drawn and made known to a server that does not yet ask for one."""
+    path = folder / "password"
+    with contextlib.suppress(FileNotFoundError):
+        if password := path.read_text().strip():
+            return password
+    password = secrets.token_urlsafe(24)
+    keeper.stop_strays(_storage(command))
+    port = keeper.free_port(None)
+    server = _spawn(folder, [w.replace("{port}", str(port)) for w in command if w != "--auth"])
+    try:
+        _create_user(folder, server, port, password)
+    finally:
+        keeper.stop(server)
+    write_private(path, password)
+    return password
+
+
+def _create_user(folder: Path, server: subprocess.Popen[bytes], port: int, password: str) -> None:
+    from pymongo.errors import OperationFailure
+
+    deadline = time.monotonic() + START_SECONDS
+    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+    while not _answers(uri, port):
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{_log_tail(folder)}")
+        time.sleep(0.05)
+    with _client(uri) as client:
+        try:
+            client.admin.command("createUser", USER, pwd=password, roles=["root"])
+        except OperationFailure:  # it exists, but its password was lost
+            client.admin.command("updateUser", USER, pwd=password)

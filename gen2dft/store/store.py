@@ -1,0 +1,276 @@
+"""Store: every read and write of gen2dft's collections, and the blob store.
+
+Writes are idempotent: running a step twice, or two workers at once, leaves what running it once leaves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gen2dft.errors import StoreError, not_one_of
+from gen2dft.store.documents import (
+    OPEN_STATES,
+    REACHED_FROM,
+    CampaignDoc,
+    CandidateDoc,
+    Document,
+    HitDoc,
+    HullDoc,
+    LabelDoc,
+    RoundDoc,
+    SnapshotDoc,
+    now,
+)
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
+    from pymongo.database import Database
+
+D = TypeVar("D", bound=Document)
+
+COLLECTIONS: dict[str, type[Document]] = {
+    "campaigns": CampaignDoc,
+    "rounds": RoundDoc,
+    "candidates": CandidateDoc,
+    "labels": LabelDoc,
+    "hits": HitDoc,
+    "snapshots": SnapshotDoc,
+    "hulls": HullDoc,
+}
+
+# One index for every query that the command line or a job asks.
+INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "campaigns": (("name", "created"), ("state",)),
+    "rounds": (("campaign_id", "index"),),
+    "candidates": (("campaign_id", "round_index", "state"), ("candidate_id",), ("formula",)),
+    "labels": (("campaign_id", "round_index"), ("candidate_id",)),
+    "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
+}
+
+
+class Store:
+    """The documents of one database.
+
+    Parameters
+    ----------
+    database
+        A pymongo database, from `gen2dft.store.connect.connect`.
+    """
+
+    def __init__(self, database: Database[dict[str, Any]]) -> None:
+        self.database = database
+
+    def ensure_indices(self) -> None:
+        """Create the indices that queries rely on; safe to call again."""
+        for name, keys in INDICES.items():
+            for fields in keys:
+                self.database[name].create_index([(field, 1) for field in fields])
+
+    # Documents ------------------------------------------------------------------------------------------------
+
+    def insert_new(self, document: Document) -> bool:
+        """Insert unless a document with this id exists; True if this call inserted it."""
+        collection = self._collection_of(document)
+        data = document.to_mongo()
+        result = collection.update_one({"_id": data.pop("_id")}, {"$setOnInsert": data}, upsert=True)
+        return result.upserted_id is not None
+
+    def insert_many_new(self, documents: Sequence[Document]) -> int:
+        """Insert those whose id is not there yet; how many were inserted."""
+        if not documents:
+            return 0
+        collection = self._collection_of(documents[0])
+        wanted = {doc.id: doc for doc in documents}
+        known = {d["_id"] for d in collection.find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
+        fresh = [doc.to_mongo() for key, doc in wanted.items() if key not in known]
+        if fresh:
+            collection.insert_many(fresh, ordered=False)
+        return len(fresh)
+
+    def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:
+        return self.database[_collection_name(type(document))]
+
+    def campaign(self, campaign_id: str) -> CampaignDoc:
+        """One campaign; StoreError if there is none of this id."""
+        return self.get(CampaignDoc, campaign_id)
+
+    def round(self, campaign_id: str, index: int) -> RoundDoc:
+        """One round; StoreError if it was never begun."""
+        return self.get(RoundDoc, round_key(campaign_id, index))
+
+    def candidate(self, campaign_id: str, candidate_id: str) -> CandidateDoc:
+        """One candidate; StoreError if it is not there."""
+        return self.get(CandidateDoc, candidate_key(campaign_id, candidate_id))
+
+    def label(self, label_id: str) -> LabelDoc:
+        """One label; StoreError if it is not there."""
+        return self.get(LabelDoc, label_id)
+
+    def get(self, model: type[D], key: str) -> D:
+        """The document of this id; StoreError if there is none."""
+        name = _collection_name(model)
+        data = self.database[name].find_one({"_id": key})
+        if data is None:
+            raise StoreError(f"no document {key!r} in collection {name!r}; see `gen2dft status`")
+        return model.from_mongo(data)
+
+    def campaigns(self, name: str | None = None) -> list[CampaignDoc]:
+        """All campaigns (of one name), newest first."""
+        found = self.database.campaigns.find({"name": name} if name else {}).sort("created", -1)
+        return [CampaignDoc.from_mongo(data) for data in found]
+
+    def find_campaign(self, name_or_id: str | None = None) -> CampaignDoc:
+        """The campaign of this id, or the newest of this name, or the newest of all; StoreError if none."""
+        found = self.campaigns()
+        fitting = [c for c in found if name_or_id is None or c.id == name_or_id] or [
+            c for c in found if name_or_id in (c.name, c.id)
+        ]
+        if fitting:
+            return fitting[0]
+        if not found:
+            raise StoreError("there is no campaign yet; start one with `gen2dft run --campaign thermoelectric`")
+        raise StoreError(not_one_of("campaign", name_or_id, {c.name for c in found} | {c.id for c in found}))
+
+    def rounds(self, campaign_id: str) -> list[RoundDoc]:
+        """Rounds of a campaign in order."""
+        found = self.database.rounds.find({"campaign_id": campaign_id}).sort("index", 1)
+        return [RoundDoc.from_mongo(data) for data in found]
+
+    def candidates(self, campaign_id: str, **query: Any) -> Iterator[CandidateDoc]:
+        """Candidates of a campaign in the order of their ids; `query` holds further fields."""
+        found = self.database.candidates.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
+        return (CandidateDoc.from_mongo(data) for data in found)
+
+    def candidate_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
+        """Some (dotted) fields of a campaign's candidates in the order of their ids, without the structures' weight."""
+        found = self.database.candidates.find({"campaign_id": campaign_id, **query}, {f: 1 for f in fields})
+        return list(found.sort("_id", 1))
+
+    def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
+        """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
+        found = self.database.labels.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
+        return [LabelDoc.from_mongo(data) for data in found]
+
+    def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
+        """Hits (of one campaign), in the order of their ids."""
+        query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
+        return [HitDoc.from_mongo(data) for data in self.database.hits.find(query).sort("_id", 1)]
+
+    def find_candidates(self, prefix: str) -> list[CandidateDoc]:
+        """Candidates of all campaigns whose candidate id begins with `prefix`."""
+        found = self.database.candidates.find({"candidate_id": {"$regex": f"^{re.escape(prefix)}"}})
+        return [CandidateDoc.from_mongo(data) for data in found.sort("_id", 1)]
+
+    def state_counts(self, campaign_id: str, round_index: int | None = None) -> dict[str, int]:
+        """Candidates per state (with reason), of one round or of all."""
+        match: dict[str, Any] = {"campaign_id": campaign_id}
+        if round_index is not None:
+            match["round_index"] = round_index
+        groups = self.database.candidates.aggregate([{"$match": match}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}])
+        return {group["_id"]: group["n"] for group in groups}
+
+    # Changes of state -----------------------------------------------------------------------------------------
+
+    def move_candidate(self, campaign_id: str, candidate_id: str, state: str, **fields: Any) -> bool:
+        """Move a candidate forward and set fields; False if it already stood at this state or further.
+
+        Raises
+        ------
+        StoreError
+            For a state that does not exist, or `rejected`/`given_up` without a reason.
+        """
+        earlier = _earlier_states(state)
+        result = self.database.candidates.update_one(
+            {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": f"^({'|'.join(earlier)})(:|$)"}},
+            {
+                "$set": {"state": state, **fields},
+                "$push": {"history": {"state": state, "at": now()}},
+            },
+        )
+        return bool(result.modified_count)
+
+    def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
+        """Set fields of a candidate, whatever its state."""
+        self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
+
+    def count_open(self, campaign_id: str, round_index: int) -> int:
+        """Candidates of a round that are queued or running."""
+        return self.database.candidates.count_documents(
+            {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
+        )
+
+    def update_round(self, campaign_id: str, index: int, **fields: Any) -> None:
+        """Set fields of a round."""
+        self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$set": fields})
+
+    def increment_round(self, campaign_id: str, index: int, field: str) -> None:
+        """Add one to a counter of a round."""
+        self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$inc": {field: 1}})
+
+    def move_round(self, campaign_id: str, index: int, before: str, after: str, **fields: Any) -> bool:
+        """Change a round's state; True for exactly one caller, however many try."""
+        result = self.database.rounds.update_one(
+            {"_id": round_key(campaign_id, index), "state": before}, {"$set": {"state": after, **fields}}
+        )
+        return bool(result.modified_count)
+
+    def finish_campaign(self, campaign_id: str, reason: str) -> bool:
+        """Mark a campaign finished; True for exactly one caller."""
+        result = self.database.campaigns.update_one(
+            {"_id": campaign_id, "state": "running"}, {"$set": {"state": "finished", "stop_reason": reason}}
+        )
+        return bool(result.modified_count)
+
+    # Blobs ----------------------------------------------------------------------------------------------------
+
+    def put_blob(self, data: bytes, kind: str) -> str:
+        """Keep bytes in GridFS under their content hash; storing the same content again does nothing."""
+        import gridfs
+
+        blob_id = hashlib.sha256(data).hexdigest()[:32]
+        blobs = gridfs.GridFS(self.database, collection="blobs")
+        if not blobs.exists(blob_id):
+            try:
+                blobs.put(data, _id=blob_id, kind=kind)
+            except gridfs.errors.FileExists:  # another worker stored the same content meanwhile
+                pass
+        return blob_id
+
+    def get_blob(self, blob_id: str) -> bytes:
+        """Bytes of a blob; StoreError if it is missing or its content does not fit its id."""
+        import gridfs
+
+        try:
+            data: bytes = gridfs.GridFS(self.database, collection="blobs").get(blob_id).read()
+        except (gridfs.errors.NoFile, gridfs.errors.CorruptGridFile) as err:
+            raise StoreError(f"blob {blob_id} is missing or damaged in the database: {err}") from err
+        if hashlib.sha256(data).hexdigest()[:32] != blob_id:
+            raise StoreError(f"blob {blob_id} is damaged: its content has another hash; restore it from a backup")
+        return data
+
+
+def _collection_name(model: type[Document]) -> str:
+    return next(name for name, known in COLLECTIONS.items() if known is model)
+
+
+def round_key(campaign_id: str, index: int) -> str:
+    """`_id` of a round."""
+    return f"{campaign_id}:{index}"
+
+
+def candidate_key(campaign_id: str, candidate_id: str) -> str:
+    """`_id` of a candidate or a hit."""
+    return f"{campaign_id}:{candidate_id}"
+
+
+def _earlier_states(state: str) -> Iterable[str]:
+    """States from which `state` may be reached."""
+    stem, _, reason = state.partition(":")
+    if stem not in REACHED_FROM:
+        raise StoreError(not_one_of("candidate state", stem, REACHED_FROM))
+    if (stem in ("rejected", "given_up")) != bool(reason):
+        raise StoreError(f"candidate state {state!r}: `rejected` and `given_up`, and only these, carry a reason")
+    return REACHED_FROM[stem]

@@ -1,0 +1,84 @@
+"""What the targets of a campaign say about values: met or not, how far off, and which crystal is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gen2dft.campaign import Target
+
+
+def violation(target: Target, values: ArrayLike) -> NDArray[np.float64]:
+    """How far values lie outside what the target asks for.
+
+    Parameters
+    ----------
+    values
+        (n,) values in the property's unit; NaN (unknown) gives NaN.
+
+    Returns
+    -------
+    (n,) distances in the property's unit, 0 where the target is met.
+    """
+    v = np.atleast_1d(np.asarray(values, dtype=np.float64))
+    outside = np.zeros_like(v)
+    if target.near and target.tolerance is not None:
+        nearest = np.abs(v[:, None] - np.asarray(target.near)[None, :]).min(axis=1)
+        outside += np.maximum(nearest - target.tolerance, 0.0)
+    if target.min is not None:
+        outside += np.maximum(target.min - v, 0.0)
+    if target.max is not None:
+        outside += np.maximum(v - target.max, 0.0)
+    return np.where(np.isnan(v), np.nan, outside)
+
+
+def is_met(target: Target, value: float | None) -> bool:
+    """Whether one value meets the target; an unknown value does not."""
+    return value is not None and bool(violation(target, [value])[0] == 0)
+
+
+def missed_target(targets: Sequence[Target], values: Mapping[str, float]) -> str | None:
+    """The first property whose target is not met, or None when all are."""
+    return next((t.property for t in targets if not is_met(t, values.get(t.property))), None)
+
+
+def spreads(targets: Sequence[Target], known: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Standard deviation of each target's property over the known labels; the unit in which merits are added up."""
+    result = {}
+    for target in targets:
+        values = known.get(target.property, np.zeros(0))
+        values = values[np.isfinite(values)]
+        spread = float(values.std()) if len(values) > 1 else 0.0
+        result[target.property] = spread or 1.0
+    return result
+
+
+def merit(
+    targets: Sequence[Target], values: Mapping[str, NDArray[np.float64]], spread: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """One number per crystal, larger is better: gain in the optimised properties less violation of all targets.
+
+    Each property counts in units of its spread over the training set, so that properties of different units add
+    up. A violated target weighs twice what an optimised one gains. Unknown values count as one spread violated.
+
+    Parameters
+    ----------
+    values
+        Property to (n,) values in its unit.
+    spread
+        Property to the unit in which its values count, from `spreads`.
+    """
+    total = np.zeros(len(next(iter(values.values()))))
+    for target in targets:
+        v = np.asarray(values[target.property], dtype=np.float64)
+        scale = spread[target.property]
+        total -= 2.0 * np.nan_to_num(violation(target, v) / scale, nan=1.0)
+        if target.near:
+            nearest = np.abs(v[:, None] - np.asarray(target.near)[None, :]).min(axis=1)
+            total -= 0.1 * np.nan_to_num(nearest / scale, nan=1.0)
+        if target.optimise is not None:
+            sign = 1.0 if target.optimise == "maximise" else -1.0
+            total += sign * np.nan_to_num(v / scale)
+    return total

@@ -1,0 +1,1 @@
+"""Thermodynamics: elemental references and the hull that distances are measured against."""

@@ -1,0 +1,72 @@
+"""Repair what dead workers left: lost runs run again, crashed steps are tried again, hopeless candidates closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.launchpad.advance import advance
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.ingest import give_up
+
+if TYPE_CHECKING:
+    from fireworks import LaunchPad
+
+    from gen2dft.store.store import Store
+
+
+def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = False) -> list[str]:
+    """Try crashed fireworks of a campaign again, or close their candidates; then carry the campaign on.
+
+    Parameters
+    ----------
+    retry
+        Also try again the steps of a round (train, propose, screen, select) that crashed; without it they stay
+        visible as crashed, since they would crash again for the same reason.
+
+    Returns
+    -------
+    What was done, one line each.
+    """
+    done: list[str] = []
+    query = {"spec.gen2dft.campaign_id": campaign_id, "state": "FIZZLED"}
+    fields = {"fw_id": 1, "name": 1, "spec.gen2dft": 1, "launches": 1, "archived_launches": 1}
+    for firework in lpad.fireworks.find(query, fields):
+        place: dict[str, Any] = firework["spec"]["gen2dft"]
+        context = RoundContext(store, campaign_id, place["round"])
+        if "candidate_id" in place:
+            done += _repair_candidate(context, lpad, firework, place["candidate_id"])
+        elif retry:
+            lpad.rerun_fw(firework["fw_id"])
+            done.append(f"trying {place['stage']} of round {place['round']} again")
+    return done + advance(store, lpad, campaign_id)
+
+
+def _repair_candidate(context: RoundContext, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str) -> list[str]:
+    """A crashed firework of a candidate: one that was ingested is left; else try again, or give the candidate up."""
+    from gen2dft.store.documents import OPEN_STATES
+
+    if context.store.candidate(context.campaign_id, candidate_id).state not in OPEN_STATES:
+        return []
+    if len(firework.get("launches", [])) + len(firework.get("archived_launches", [])) < (
+        context.spec.validation.attempts
+    ):
+        lpad.rerun_fw(firework["fw_id"])
+        return [f"trying candidate {candidate_id} again"]
+    give_up(context, candidate_id, "calculation_crashed", f"firework {firework['fw_id']} ({firework['name']}) crashed")
+    return [f"gave candidate {candidate_id} up: its calculation crashed"]
+
+
+def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
+    """Steps of a round that crashed and hold the campaign up: the step's name and the last line of its error."""
+    query = {
+        "spec.gen2dft.campaign_id": campaign_id,
+        "spec.gen2dft.candidate_id": {"$exists": False},
+        "state": "FIZZLED",
+    }
+    found = []
+    for firework in lpad.fireworks.find(query, {"fw_id": 1, "name": 1}):
+        launch = lpad.get_fw_by_id(firework["fw_id"]).launches[-1]
+        stored = launch.action.stored_data if launch.action else {}
+        trace = stored.get("_exception", {}).get("_stacktrace", "no message was kept").strip()
+        found.append((firework["name"], trace.splitlines()[-1]))
+    return found

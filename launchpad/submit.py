@@ -1,0 +1,40 @@
+"""Submit a campaign: freeze its data, register it, insert its first fireworks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gen2dft.launchpad.advance import advance
+from gen2dft.rounds.begin import begin_campaign
+
+if TYPE_CHECKING:
+    from fireworks import LaunchPad
+
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.store.store import Store
+    from gen2dft.thermo.hull import ReferenceHull
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A submitted campaign: its id, whether it is new, and what was inserted."""
+
+    campaign_id: str
+    created: bool
+    actions: tuple[str, ...]
+
+
+def submit(store: Store, lpad: LaunchPad, spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> Submitted:
+    """Register a campaign and insert what it is ready for; the same campaign again adds nothing.
+
+    Parameters
+    ----------
+    dataset
+        Training set, checked to carry labels enough.
+    hull
+        Reference for every e_above_hull of the campaign.
+    """
+    campaign, created = begin_campaign(store, spec, dataset, hull)
+    return Submitted(campaign.id, created, tuple(advance(store, lpad, campaign.id)))

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# The demo: the thermoelectric campaign on the starter set, with everything it writes in one folder.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source scripts/common.sh
+folder=$1
+
+mkdir -p "$folder"
+# Settings and data of the demo's own; caches of libraries too, so that nothing outside the folder is touched.
+export GEN2DFT_CONFIG_FILE=$folder/config.yaml GEN2DFT_DATA_DIR=$folder GEN2DFT_DATABASE=embedded
+export MPLCONFIGDIR=$folder/cache/matplotlib KERAS_HOME=$folder/cache/keras
+gen2dft=${VENV:-.venv}/bin/gen2dft
+
+"$gen2dft" run --campaign thermoelectric
+"$gen2dft" report
+say "look again:  export GEN2DFT_CONFIG_FILE=$folder/config.yaml GEN2DFT_DATA_DIR=$folder"
+say "             $gen2dft status;  $gen2dft hits;  $gen2dft show ID"

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError, OutputError
+
+
+def make(ids=("a", "b"), energy=(-1.0, np.nan)):
+    crystals = CrystalTable.from_structures(Structure(Lattice.cubic(3 + i), ["Po"], [[0, 0, 0]]) for i in range(len(ids)))
+    return Dataset(crystals, tuple(ids), {"formation_energy": np.array(energy)}, {"source": "test"})
+
+
+def test_file_round_trip(tmp_path):
+    dataset = make()
+    dataset.save(tmp_path / "set.npz")
+    again = Dataset.load(tmp_path / "set.npz")
+    assert again.content_hash == dataset.content_hash
+    assert again.provenance == {"source": "test"}
+    assert [p.name for p in tmp_path.iterdir()] == ["set.npz"]
+
+
+def test_equal_content_gives_equal_bytes():
+    assert make().to_bytes() == make().to_bytes()
+
+
+def test_content_hash_sees_labels_and_ids_but_not_provenance():
+    base = make()
+    assert make(energy=(-1.0, 0.5)).content_hash != base.content_hash
+    assert make(ids=("a", "c")).content_hash != base.content_hash
+    assert base.select([0, 1], note="same crystals").content_hash == base.content_hash
+
+
+def test_extend_unites_label_columns():
+    other = Dataset(make(("c",), (0,)).crystals, ("c",), {"band_gap": np.array([1.5])})
+    both = make().extend(other)
+    assert both.num_labels() == {"formation_energy": 1, "band_gap": 1}
+    assert both.label_matrix(["band_gap", "e_above_hull"]).shape == (3, 2)
+
+
+def test_duplicate_ids_are_named():
+    with pytest.raises(DatasetError, match=r"1 duplicate ids, the first: a"):
+        make(ids=("a", "a"))
+
+
+def test_infinite_label_is_named():
+    with pytest.raises(DatasetError, match=r"'formation_energy' is infinite for b; use NaN"):
+        make(energy=(0.0, np.inf))
+
+
+def test_unknown_label_names_the_nearest():
+    with pytest.raises(DatasetError, match="Did you mean 'band_gap'"):
+        Dataset(make().crystals, ("a", "b"), {"bandgap": np.zeros(2)})
+
+
+def test_half_written_file_is_refused(tmp_path):
+    path = tmp_path / "set.npz"
+    path.write_bytes(make().to_bytes()[:-200])
+    with pytest.raises(DatasetError, match=r"set\.npz is not a gen2dft dataset or is damaged"):
+        Dataset.load(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(DatasetError, match="does not exist"):
+        Dataset.load(tmp_path / "none.npz")
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match="choose a writable folder"):
+        make().save(tmp_path / "file" / "set.npz")

@@ -1,0 +1,183 @@
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.cif import CifWriter
+
+from gen2dft.datasets.files import DatasetWarning, read_dataset
+from gen2dft.errors import DatasetError
+
+
+def crystal(a=4.0, species=("Na", "Cl")):
+    return Structure(Lattice.cubic(a), list(species), [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def cif(a=4.0):
+    return str(CifWriter(crystal(a)))
+
+
+def frame(n=3, **columns):
+    table = {"material_id": [f"mp-{i}" for i in range(n)], "cif": [cif(4 + i) for i in range(n)]}
+    return pd.DataFrame({**table, "formation_energy_per_atom": np.arange(n) * -0.5, **columns})
+
+
+def write(tmp_path, table, name="set.csv"):
+    path = tmp_path / name
+    if name.endswith(".parquet"):
+        table.to_parquet(path)
+    elif ".json" in name:
+        text = json.dumps(table.to_dict("records")).encode()
+        path.write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    else:
+        table.to_csv(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["set.csv", "set.csv.gz", "set.json", "set.json.gz", "set.parquet"])
+def test_every_kind_of_table_gives_the_same_dataset(tmp_path, name):
+    dataset = read_dataset(write(tmp_path, frame(), name))
+    assert dataset.ids == ("mp-0", "mp-1", "mp-2")
+    assert dataset.label("formation_energy").tolist() == [0, -0.5, -1.0]
+    assert np.allclose(dataset.crystals.volumes, [64, 125, 216])
+
+
+def test_json_may_hold_structures_as_objects(tmp_path):
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps([{"id": "x", "structure": crystal().as_dict(), "band_gap": None}]))
+    dataset = read_dataset(path)
+    assert dataset.ids == ("x",)
+    assert np.isnan(dataset.label("band_gap")).all()
+
+
+def test_named_columns_win_over_usual_names(tmp_path):
+    path = write(tmp_path, frame(band_gap=[9, 9, 9], mine=[1, 2, 3], name=["a", "b", "c"]))
+    dataset = read_dataset(path, {"band_gap": "mine", "id": "name"})
+    assert dataset.ids == ("a", "b", "c")
+    assert dataset.label("band_gap").tolist() == [1, 2, 3]
+
+
+def test_missing_column_names_the_nearest(tmp_path):
+    with pytest.raises(DatasetError, match="no column 'bandgab'.*did you mean 'band_gap'"):
+        read_dataset(write(tmp_path, frame(band_gap=[1, 2, 3])), {"band_gap": "bandgab"})
+    with pytest.raises(DatasetError, match="no structure column such as structure or cif; it has material_id"):
+        read_dataset(write(tmp_path, frame().drop(columns="cif")))
+
+
+def test_unknown_property_in_columns_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="'bandgap' is not one of .* Did you mean 'band_gap'"):
+        read_dataset(write(tmp_path, frame()), {"bandgap": "x"})
+
+
+def test_unusable_crystals_are_skipped_counted_and_named(tmp_path):
+    table = frame(4)
+    table.loc[1, "cif"] = "rubbish"
+    table.loc[2, "cif"] = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]]).to_json()
+    with pytest.warns(DatasetWarning, match="2 crystals left out: mp-1: unreadable"):
+        dataset = read_dataset(write(tmp_path, table))
+    assert dataset.ids == ("mp-0", "mp-3")
+    assert dataset.provenance["skipped_reasons"] == {"unreadable": 1, "partially_occupied": 1}
+    assert dataset.provenance["n_read"] == len(dataset) + 2
+
+
+def test_labels_missing_infinite_or_text(tmp_path):
+    assert read_dataset(write(tmp_path, frame(band_gap=[1.0, np.nan, 2.0]))).num_labels()["band_gap"] == 2
+    with pytest.raises(DatasetError, match="band_gap is infinite for 1 rows: mp-1"):
+        read_dataset(write(tmp_path, frame(band_gap=[1.0, np.inf, 2.0])))
+    with pytest.raises(DatasetError, match=r"'band_gap' is not a number for mp-2 \('wide'\)"):
+        read_dataset(write(tmp_path, frame(band_gap=["1", "2", "wide"])))
+
+
+def test_duplicate_ids_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="1 ids occur more than once: mp-7"):
+        read_dataset(write(tmp_path, frame(material_id=["mp-7", "mp-7", "mp-8"])))
+
+
+def test_rows_without_an_id_are_numbered(tmp_path):
+    assert read_dataset(write(tmp_path, frame().drop(columns="material_id"))).ids == ("set-0", "set-1", "set-2")
+
+
+def test_files_that_cannot_be_a_dataset(tmp_path):
+    with pytest.raises(DatasetError, match=r"nowhere.csv does not exist; give `starter`"):
+        read_dataset(tmp_path / "nowhere.csv")
+    (tmp_path / "set.xlsx").write_text("x")
+    with pytest.raises(DatasetError, match="unknown kind"):
+        read_dataset(tmp_path / "set.xlsx")
+    (tmp_path / "set.json").write_text('{"not": "records"}')
+    with pytest.raises(DatasetError, match="cannot read dataset .*expected a list of records"):
+        read_dataset(tmp_path / "set.json")
+    with pytest.raises(DatasetError, match="no usable crystal among 2; the first problem: unreadable"):
+        read_dataset(write(tmp_path, frame(2, cif=["a", "b"])))
+
+
+def folder(tmp_path):
+    for i, name in enumerate(("b", "a")):
+        (tmp_path / f"{name}.cif").write_text(cif(4 + i))
+    return tmp_path
+
+
+def test_folder_of_cifs_with_labels(tmp_path):
+    folder(tmp_path)
+    (tmp_path / "broken.cif").write_bytes(b"\xff\xfe\x00")
+    pd.DataFrame({"file": ["b.cif", "gone"], "band_gap": [1.0, 2.0]}).to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.warns(DatasetWarning) as warned:
+        dataset = read_dataset(tmp_path)
+    assert dataset.ids == ("a", "b")
+    assert dataset.label("band_gap").tolist()[1] == 1.0
+    assert np.isnan(dataset.label("band_gap")[0])
+    texts = " ".join(str(w.message) for w in warned)
+    assert "broken: unreadable" in texts
+    assert "1 rows have no .cif file: gone" in texts
+
+
+def test_folder_without_labels_or_without_cifs(tmp_path):
+    with pytest.raises(DatasetError, match=r"holds no .cif files"):
+        read_dataset(tmp_path)
+    assert read_dataset(folder(tmp_path)).num_labels() == {}
+
+
+def test_twice_the_same_row_of_labels_is_refused(tmp_path):
+    folder(tmp_path)
+    pd.DataFrame({"id": ["a", "a.cif"], "band_gap": [1, 2]}).to_csv(tmp_path / "labels.csv", index=False)
+    with pytest.raises(DatasetError, match=r"labels.csv: 1 ids occur more than once: a"):
+        read_dataset(tmp_path)
+
+
+def test_saved_dataset_is_read_back(tmp_path):
+    dataset = read_dataset(write(tmp_path, frame()))
+    dataset.save(tmp_path / "kept.npz")
+    assert read_dataset(tmp_path / "kept.npz").content_hash == dataset.content_hash
+
+
+def test_cache_serves_equal_content_and_notices_changes(tmp_path, monkeypatch):
+    path, cache = write(tmp_path, frame()), tmp_path / "cache"
+    first = read_dataset(path, cache_dir=cache)
+    monkeypatch.setattr("gen2dft.datasets.files._parse_structures", None)  # parsing now would fail
+    assert read_dataset(path, cache_dir=cache).content_hash == first.content_hash
+    monkeypatch.undo()
+    write(tmp_path, frame(band_gap=[1, 2, 3]))
+    assert "band_gap" in read_dataset(path, cache_dir=cache).labels
+    assert len(list((cache / "datasets").iterdir())) == 2
+
+
+def test_damaged_cache_is_written_anew(tmp_path):
+    path, cache = write(tmp_path, frame()), tmp_path / "cache"
+    read_dataset(path, cache_dir=cache)
+    (kept,) = (cache / "datasets").iterdir()
+    kept.write_bytes(b"broken")
+    assert len(read_dataset(path, cache_dir=cache)) == 3
+    assert len(kept.read_bytes()) > 100
+
+
+def test_cache_that_cannot_be_written_is_a_warning(tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.warns(DatasetWarning, match="not cached"):
+        assert len(read_dataset(write(tmp_path, frame()), cache_dir=tmp_path / "cache")) == 3
+
+
+def test_progress_counts_to_the_end(tmp_path):
+    calls = []
+    read_dataset(write(tmp_path, frame()), progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(1, 3), (2, 3), (3, 3)]

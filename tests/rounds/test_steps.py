@@ -1,0 +1,184 @@
+"""The steps of a round with toys: counted completely, repeatable, and the same for the same seed."""
+
+import pytest
+from pymatgen.core import Structure
+
+from gen2dft.engines.base import CalculationDoc, run_task
+from gen2dft.funnel import StageCount
+from gen2dft.rounds.begin import begin_campaign, begin_round
+from gen2dft.rounds.close import try_close
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.ingest import begin_attempt, ingest
+from gen2dft.rounds.propose import propose
+from gen2dft.rounds.screen import finish_screen, screen_chunk
+from gen2dft.rounds.select import select
+from gen2dft.rounds.train import train
+from gen2dft.thermo.hull import ReferenceHull
+from tests import toys
+
+
+def up_to_dispatch(context):
+    train(context)
+    survivors = propose(context)
+    screen_chunk(context, survivors)
+    select(context, finish_screen(context, survivors).model_dump())
+    return survivors
+
+
+def calculations(context, candidate_id):
+    structure = Structure.from_dict(context.store.candidate(context.campaign_id, candidate_id).structure)
+    relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None, {})
+    return [relaxed, run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})]
+
+
+def queued(context):
+    return [doc.candidate_id for doc in context.store.candidates(context.campaign_id, state="queued")]
+
+
+def validate_all(context):
+    for key in queued(context):
+        begin_attempt(context, key)
+        ingest(context, key, calculations(context, key))
+
+
+def check_funnel(context):
+    funnel = context.round.funnel
+    assert [stage.n_out for stage in funnel[:-1]] == [stage.n_in for stage in funnel[1:]]
+    counted = sum(sum(stage.reasons.values()) for stage in funnel) + funnel[-1].n_out
+    assert counted == funnel[0].n_in == sum(context.store.state_counts(context.campaign_id, context.index).values())
+
+
+def test_a_whole_round_is_counted_completely(context):
+    up_to_dispatch(context)
+    validate_all(context)
+    assert try_close(context)
+    names = [stage.stage for stage in context.round.funnel]
+    assert names[:2] == ["sample", "invert"]
+    assert names[-4:] == ["surrogate", "select", "validate", "targets"]
+    check_funnel(context)
+    assert context.round.funnel[-1].n_out == len(context.store.hits(context.campaign_id)) > 0
+
+
+def test_every_step_can_be_repeated_without_changing_anything(context):
+    survivors = up_to_dispatch(context)
+    validate_all(context)
+    before = [doc.model_dump() for doc in context.store.candidates(context.campaign_id)]
+    labels = [doc.model_dump() for doc in context.store.labels(context.campaign_id)]
+    snapshot = context.round.snapshot_id
+    again = RoundContext(context.store, context.campaign_id, 0)
+    assert train(again) == snapshot
+    propose(again)
+    screen_chunk(again, survivors)
+    select(again, finish_screen(again, survivors).model_dump())
+    for doc in context.store.candidates(context.campaign_id, state={"$in": ["labelled", "hit"]}):
+        ingest(again, doc.candidate_id, calculations(context, doc.candidate_id))
+    assert [doc.model_dump() for doc in context.store.candidates(context.campaign_id)] == before
+    assert [doc.model_dump() for doc in context.store.labels(context.campaign_id)] == labels
+
+
+def test_an_interrupted_selection_chooses_the_same_again(context, monkeypatch):
+    train(context)
+    survivors = propose(context)
+    screen_chunk(context, survivors)
+    count = finish_screen(context, survivors).model_dump()
+    move, moved = context.store.move_candidate, []
+
+    def dies_half_way(*args, **fields):
+        if len(moved) == 5:
+            raise RuntimeError("killed")
+        moved.append(args)
+        return move(*args, **fields)
+
+    monkeypatch.setattr(context.store, "move_candidate", dies_half_way)
+    with pytest.raises(RuntimeError, match="killed"):
+        select(context, count)
+    monkeypatch.setattr(context.store, "move_candidate", move)
+    select(context, count)
+    assert len(queued(context)) == context.round.dispatch_size == 6
+    assert context.round.state == "validating"
+
+
+def test_same_seed_same_candidates_and_another_seed_others(store, spec):
+    dataset = toys.toy_dataset()
+    ids = []
+    for seed, other in ((0, {}), (0, {"learning": {"batch": 5}}), (1, {})):
+        variant = spec.model_validate({**toys.TOY_CAMPAIGN, **other, "seed": seed})
+        campaign, _ = begin_campaign(store, variant, dataset, ReferenceHull.from_dataset(dataset))
+        context = RoundContext(store, campaign.id, 0)
+        train(context)
+        propose(context)
+        ids.append({doc.candidate_id for doc in store.candidates(campaign.id)})
+    assert ids[0] == ids[1]
+    assert ids[0].isdisjoint(ids[2])
+
+
+def test_beginning_a_campaign_again_adds_nothing(store, spec, context):
+    dataset = toys.toy_dataset()
+    campaign, created = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    assert not created
+    assert campaign.id == context.campaign_id
+    assert not begin_round(store, campaign.id, 0)
+
+
+def test_a_failed_candidate_keeps_its_reason_and_stops_nothing(context):
+    up_to_dispatch(context)
+    first, second, *rest = queued(context)
+    assert ingest(context, first, [None, None]) == "given_up:calculation_crashed"
+    unfinished = calculations(context, second)
+    unfinished[0] = unfinished[0].model_copy(update={"converged": False})
+    assert isinstance(unfinished[0], CalculationDoc)
+    assert ingest(context, second, unfinished) == "given_up:not_converged"
+    validate_all(context)
+    assert try_close(context)
+    reasons = {stage.stage: stage.reasons for stage in context.round.funnel}
+    assert reasons["validate"]["calculation_crashed"] == reasons["validate"]["not_converged"] == 1
+    check_funnel(context)
+
+
+def test_a_candidate_whose_worker_dies_again_and_again_is_given_up(context):
+    up_to_dispatch(context)
+    key = queued(context)[0]
+    assert [begin_attempt(context, key) for _ in range(3)] == [True, True, False]
+    assert context.store.candidate(context.campaign_id, key).state == "given_up:too_many_attempts"
+
+
+def test_a_round_closes_once_and_the_campaign_goes_on_to_its_end(context):
+    up_to_dispatch(context)
+    assert not try_close(context)
+    validate_all(context)
+    assert [try_close(context) for _ in range(3)] == [True, False, False]
+    second = RoundContext(context.store, context.campaign_id, 1)
+    assert len(second.known) == len(context.base) + len(context.store.labels(context.campaign_id))
+    up_to_dispatch(second)
+    assert second.round.training["warm"]
+    validate_all(second)
+    assert try_close(second)
+    check_funnel(second)
+    campaign = context.store.campaign(context.campaign_id)
+    assert (campaign.state, campaign.stop_reason) == ("finished", "all 2 rounds are done")
+
+
+def test_no_crystal_is_computed_twice_over_the_rounds(context):
+    up_to_dispatch(context)
+    validate_all(context)
+    try_close(context)
+    up_to_dispatch(RoundContext(context.store, context.campaign_id, 1))
+    sent = context.store.candidates(context.campaign_id, surrogate={"$ne": None})
+    formulas = [doc.formula for doc in sent if not doc.state.startswith("rejected:relaxation")]
+    assert len(formulas) == len(set(formulas))
+
+
+def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec):
+    dataset = toys.toy_dataset()
+    loose = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "quorum": 0.8}})
+    campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
+    context = RoundContext(store, campaign.id, 0)
+    up_to_dispatch(context)
+    *most, last = queued(context)
+    for key in most:
+        ingest(context, key, calculations(context, key))
+    assert try_close(context)
+    check_funnel(context)
+    labels = len(store.labels(campaign.id))
+    assert ingest(context, last, calculations(context, last)) in ("labelled", "hit")
+    assert len(RoundContext(store, campaign.id, 1).known) == len(dataset) + labels + 1

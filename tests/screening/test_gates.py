@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from gen2dft.campaign import ScreeningSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.screening.gates import run_gates, screening_gates, stage_count
+
+
+def salt(a: str, b: str, length: float = 3.6, z: float = 0.5) -> Structure:
+    return Structure(Lattice.cubic(length), [a, b], [[0, 0, 0], [0.5, 0.5, z]])
+
+
+KNOWN = [salt("Na", "Cl"), salt("K", "Cl", 4), salt("K", "Br", 4), salt("Na", "O")]
+CANDIDATES = [
+    salt("Na", "Cl", 3.7),
+    salt("Na", "Br"),
+    salt("Na", "Br", 3.7),
+    salt("Rb", "Br", 4.2),
+    salt("K", "O"),
+    salt("Na", "Br", 9.0),
+    Structure(Lattice.cubic(3.6), ["Na", "Cl"], [[0, 0, 0], [0, 0, 0.5]]),
+]
+
+
+@pytest.fixture
+def known() -> Dataset:
+    return Dataset(CrystalTable.from_structures(KNOWN), tuple("abcd"), {})
+
+
+def test_each_candidate_gets_the_reason_of_the_first_gate_that_stops_it(known: Dataset):
+    kept, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known))
+    assert reasons == [
+        "known_formula",
+        None,
+        "duplicate_in_batch",
+        "element_not_allowed",
+        "not_charge_balanced",
+        "volume_out_of_range",
+        "known_formula",
+    ]
+    assert kept.tolist() == [1]
+    assert [count.stage for count in counts] == ["geometry", "elements", "charge", "formula", "duplicates"]
+
+
+def test_the_funnel_adds_up_from_stage_to_stage(known: Dataset):
+    kept, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known))
+    assert counts[0].n_in == len(CANDIDATES)
+    assert [count.n_in for count in counts[1:]] == [count.n_out for count in counts[:-1]]
+    assert counts[-1].n_out == len(kept) == reasons.count(None)
+    assert sum(sum(count.reasons.values()) for count in counts) == len(CANDIDATES) - len(kept)
+
+
+def test_novelty_by_structure_lets_known_formulas_pass(known: Dataset):
+    spec = ScreeningSpec(novelty="structure", charge_balance=False)
+    _, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(spec, known))
+    assert [reasons[0], reasons[4], reasons[6]] == ["duplicate_of_known", None, None]
+    assert [count.stage for count in counts] == ["geometry", "elements", "duplicates"]
+
+
+def test_candidates_of_earlier_rounds_are_not_taken_again(known: Dataset):
+    earlier = CrystalTable.from_structures([salt("Na", "Br", 3.8) * (1, 2, 1)])
+    gates = screening_gates(ScreeningSpec(), known, earlier)
+    assert run_gates(CrystalTable.from_structures(CANDIDATES), gates)[1][1] == "duplicate_in_store"
+
+
+def test_an_empty_table_passes_through(known: Dataset):
+    kept, reasons, counts = run_gates(CrystalTable.from_structures([]), screening_gates(ScreeningSpec(), known))
+    assert (kept.tolist(), reasons) == ([], [])
+    assert all(count.n_in == count.n_out == 0 for count in counts)
+
+
+def test_a_gate_that_loses_crystals_is_found():
+    with pytest.raises(ValueError, match="shorter"):
+        run_gates(CrystalTable.from_structures(CANDIDATES), [("careless", lambda table: [None])])
+
+
+def test_kept_rows_are_rows_of_the_table():
+    def every_second(table: CrystalTable) -> list[str | None]:
+        return [None if i % 2 else "even" for i in range(len(table))]
+
+    kept, _, _ = run_gates(CrystalTable.from_structures(CANDIDATES), [("one", every_second), ("two", every_second)])
+    assert kept.dtype == np.int64
+    assert kept.tolist() == [3]
+
+
+def test_stage_count_counts_reasons():
+    count = stage_count("x", ["b", None, "a", "b"])
+    assert (count.n_in, count.n_out, count.reasons) == (4, 1, {"a": 1, "b": 2})

@@ -1,0 +1,89 @@
+import json
+
+import numpy as np
+import pytest
+from pymatgen.core import Composition, Lattice, Structure
+
+from gen2dft import engines
+from gen2dft.campaign import SurrogateSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.engines.base import Engine, Makers, Relaxed
+from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
+from gen2dft.screening.novelty import StructureIndex
+from gen2dft.screening.surrogate import surrogate_screen
+from gen2dft.thermo.hull import ReferenceHull
+
+NACL = Structure(Lattice.cubic(3.4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+HULL = ReferenceHull.build([Composition("NaCl")], [-2.0])
+SPEC = SurrogateSpec(engine="told", preset="only", max_e_above_hull=0.1)
+
+
+def tell(monkeypatch: pytest.MonkeyPatch, energy: float = -1.95, converged: bool = True, max_force: float = 0.05,
+         failure: CalculationFailed | DatasetError | None = None) -> None:
+    """Register an engine that relaxes everything to the structure given, with the energy told."""
+
+    def relax(structure: Structure, preset: str) -> Relaxed:
+        if isinstance(failure, CalculationFailed):
+            raise failure
+        return Relaxed(structure, energy, None, None, None, converged, max_force, 9, 0.5)
+
+    def formation_energy(composition: Composition, per_atom: float) -> float:
+        if isinstance(failure, DatasetError):
+            raise failure
+        return per_atom
+
+    def makers(preset: str) -> Makers:
+        raise NotImplementedError
+
+    engine = Engine("told", False, frozenset(), {"only": object()}, relax, relax, makers, formation_energy)  # type: ignore[dict-item]
+    monkeypatch.setitem(engines.ENGINES, "told", lambda: engine)
+
+
+def test_a_crystal_near_the_hull_passes_with_its_figures(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch)
+    verdict = surrogate_screen(NACL, SPEC, HULL)
+    assert verdict.reason is None
+    assert (verdict.formation_energy, verdict.e_above_hull) == (-1.95, pytest.approx(0.05))
+    stored = json.loads(json.dumps(verdict.as_dict()))
+    assert Structure.from_dict(stored["structure"]) == NACL
+    assert (stored["engine"], stored["preset"], stored["steps"]) == ("told", "only", 9)
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"energy": -1.85}, "above_hull"),
+        ({"energy": -2.5}, None),
+        ({"converged": False, "max_force": 0.5}, "relaxation_unconverged"),
+        ({"converged": False, "max_force": 0.2}, None),
+        ({"failure": CalculationFailed("force_too_large", "900 eV/Angstrom")}, "relaxation_force_too_large"),
+        ({"failure": CalculationFailed("atoms_too_close_after_relaxation", "0.3")}, "atoms_too_close_after_relaxation"),
+        ({"failure": DatasetError("no elemental reference energy for Cm")}, "no_reference_energy"),
+    ],
+)
+def test_reasons(monkeypatch: pytest.MonkeyPatch, told: dict, reason: str | None):
+    tell(monkeypatch, **told)
+    verdict = surrogate_screen(NACL, SPEC, HULL)
+    assert verdict.reason == reason
+    assert (verdict.detail is not None) == ("failure" in told)
+
+
+def test_what_relaxed_into_a_known_crystal_is_told(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch)
+    known = StructureIndex.from_table(CrystalTable.from_structures([NACL * (1, 1, 2)]))
+    assert surrogate_screen(NACL, SPEC, HULL, known).reason == "relaxed_to_known"
+
+
+def test_unknown_preset_is_refused(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch)
+    with pytest.raises(CampaignError, match="preset of engine 'told' 'other' is not one of"):
+        surrogate_screen(NACL, SPEC.model_copy(update={"preset": "other"}), HULL)
+
+
+def test_chgnet_relaxes_and_judges():
+    pytest.importorskip("chgnet")
+    rock_salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.9), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    verdict = surrogate_screen(rock_salt.get_primitive_structure(), SurrogateSpec(), HULL)
+    assert verdict.reason is None
+    assert verdict.e_above_hull == pytest.approx(verdict.formation_energy + 2.0)
+    assert np.cbrt(4 * verdict.structure.volume) == pytest.approx(5.69, abs=0.1)

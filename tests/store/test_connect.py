@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pymongo
+import pytest
+
+from gen2dft.errors import SettingsError, StoreError
+from gen2dft.settings import Settings
+from gen2dft.store.connect import connect, database_uri, host_of, open_store
+
+
+def test_the_client_is_made_once(settings: Settings):
+    assert connect(settings).client is connect(settings).client
+    assert connect(settings).name == settings.database_name
+
+
+def test_an_opened_store_has_its_indices(settings: Settings):
+    store = open_store(settings)
+    assert "campaign_id_1_round_index_1_state_1" in store.database.candidates.index_information()
+
+
+def test_a_uri_is_used_as_it_is(settings: Settings):
+    uri = database_uri(settings).get_secret_value()
+    by_uri = Settings(database=uri, database_name=settings.database_name)
+    connect(settings).things.insert_one({"_id": 1})
+    assert connect(by_uri).things.find_one() == {"_id": 1}
+
+
+def test_times_come_back_with_their_zone(settings: Settings):
+    from gen2dft.store.documents import now
+
+    connect(settings).things.insert_one({"at": now()})
+    assert connect(settings).things.find_one()["at"].utcoffset() is not None
+
+
+def test_an_unreachable_database_names_the_host_and_no_password():
+    uri = "mongodb://zoe:hush@127.0.0.1:9/?serverSelectionTimeoutMS=200"
+    with pytest.raises(StoreError, match=r"cannot reach the database at 127\.0\.0\.1:9 .*check that the server runs") as e:
+        connect(Settings(database=uri))
+    assert "hush" not in str(e.value) and "zoe" not in str(e.value)
+    assert e.value.__suppress_context__
+
+
+def test_a_refused_password_is_told_from_an_absent_server(settings: Settings):
+    uri = database_uri(settings).get_secret_value().replace("gen2dft:", "gen2dft:wrong")
+    with pytest.raises(StoreError, match=r"refuses the user or password in `database` \(AuthenticationFailed\)") as e:
+        connect(Settings(database=uri))
+    assert "wrong" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "uri", ["mongodb://", "mongodb://a:b@c:d@h/", "mongodb://h:port/"]
+)
+def test_a_uri_that_is_none(uri: str):
+    with pytest.raises(SettingsError, match=r"not a valid MongoDB URI; .*mongodb://user:password@host:27017") as e:
+        connect(Settings(database=uri))
+    assert "c:d" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("uri", "host"),
+    [
+        ("mongodb://h", "h"),
+        ("mongodb://u:p@h:1/db?x=1", "h:1"),
+        ("mongodb://u:p%40q@h1:1,h2:2/?x", "h1:1,h2:2"),
+        ("mongodb+srv://u:p@cluster.example.org/db", "cluster.example.org"),
+        ("nothing", "(no host)"),
+    ],
+)
+def test_the_host_of_a_uri(uri: str, host: str):
+    assert host_of(uri) == host
+
+
+def test_a_wrong_database_is_not_remembered(settings: Settings):
+    uri = "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100"
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            connect(Settings(database=uri))
+    assert isinstance(connect(settings).client, pymongo.MongoClient)

@@ -1,0 +1,90 @@
+import mongomock
+import pytest
+from mongomock.gridfs import enable_gridfs_integration
+
+from gen2dft.errors import StoreError
+from gen2dft.store.documents import CampaignDoc, CandidateDoc, RoundDoc
+from gen2dft.store.store import Store, candidate_key
+
+enable_gridfs_integration()
+
+
+@pytest.fixture
+def store():
+    store = Store(mongomock.MongoClient()["test"])
+    store.ensure_indices()
+    return store
+
+
+def candidate(key="c1", state="sampled", **fields):
+    base = {"sampler": "local", "parents": [], "latent_row": 0, "campaign_id": "camp", "round_index": 0}
+    return CandidateDoc(id=candidate_key("camp", key), candidate_id=key, state=state, **base, **fields)
+
+
+def campaign(key="camp", name="thermoelectric"):
+    return CampaignDoc(id=key, name=name, spec={}, spec_hash="s", dataset_id="d", dataset_hash="d", hull_id="h")
+
+
+def test_inserting_twice_keeps_the_first(store):
+    assert store.insert_new(candidate(formula="NaCl"))
+    assert not store.insert_new(candidate(formula="KCl"))
+    assert store.candidate("camp", "c1").formula == "NaCl"
+    assert store.insert_many_new([candidate("c1"), candidate("c2"), candidate("c2")]) == 1
+
+
+def test_states_move_forward_only(store):
+    store.insert_new(candidate())
+    assert store.move_candidate("camp", "c1", "queued", score=1.5)
+    assert not store.move_candidate("camp", "c1", "rejected:above_hull")
+    assert store.move_candidate("camp", "c1", "running")
+    assert not store.move_candidate("camp", "c1", "running")
+    assert store.move_candidate("camp", "c1", "given_up:crashed")
+    assert store.move_candidate("camp", "c1", "labelled")
+    assert not store.move_candidate("camp", "c1", "queued")
+    assert [entry["state"] for entry in store.candidate("camp", "c1").history] == [
+        "queued", "running", "given_up:crashed", "labelled",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [("lost", "is not one of"), ("rejected", "carry a reason"), ("queued:why", "carry a reason")],
+)
+def test_unknown_states_are_refused(store, state, message):
+    with pytest.raises(StoreError, match=message):
+        store.move_candidate("camp", "c1", state)
+
+
+def test_a_round_moves_for_exactly_one_caller(store):
+    store.insert_new(RoundDoc(id="camp:0", campaign_id="camp", index=0))
+    assert [store.move_round("camp", 0, "proposing", "validating") for _ in range(3)] == [True, False, False]
+    assert store.round("camp", 0).state == "validating"
+
+
+def test_state_counts(store):
+    store.insert_many_new([candidate("a"), candidate("b"), candidate("c", "rejected:above_hull")])
+    assert store.state_counts("camp", 0) == {"sampled": 2, "rejected:above_hull": 1}
+    assert store.count_open("camp", 0) == 0
+
+
+def test_blobs_are_stored_once_and_checked(store):
+    key = store.put_blob(b"weights", "snapshot")
+    assert store.put_blob(b"weights", "snapshot") == key
+    assert store.get_blob(key) == b"weights"
+    assert store.database["blobs.files"].count_documents({}) == 1
+    store.database["blobs.chunks"].update_one({}, {"$set": {"data": b"w3ights"}})
+    with pytest.raises(StoreError, match="damaged"):
+        store.get_blob(key)
+    with pytest.raises(StoreError, match="missing"):
+        store.get_blob("0" * 32)
+
+
+def test_find_campaign_by_name_id_or_newest(store):
+    with pytest.raises(StoreError, match="no campaign yet"):
+        store.find_campaign()
+    store.insert_new(campaign("camp"))
+    store.insert_new(campaign("other-1", "other"))
+    assert store.find_campaign("thermoelectric").id == "camp"
+    assert store.find_campaign("other-1").id == "other-1"
+    with pytest.raises(StoreError, match="Did you mean 'thermoelectric'"):
+        store.find_campaign("termoelectric")

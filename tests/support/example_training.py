@@ -1,0 +1,15 @@
+"""Settings of a training that takes seconds."""
+
+from __future__ import annotations
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators.ftcp import FTCPGenerator
+from gen2dft.representations import FTCP
+
+SPEC = GeneratorSpec(latent_dim=8, epochs=12, epochs_warm=3, batch_size=32, learning_rate=4e-3, beta=1e-3)
+PROPERTIES = ("formation_energy", "band_gap")
+
+
+def small_generator() -> FTCPGenerator:
+    """Room for five sites: less to compute."""
+    return FTCPGenerator(FTCP(max_sites=5))

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from gen2dft.campaign import SamplingSpec
+from gen2dft.sampling import interpolate_spherically, local, random, sample, slerp
+
+
+@pytest.fixture
+def seeds():
+    return np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+
+
+def rng():
+    return np.random.default_rng(1)
+
+
+def test_slerp_reaches_both_ends(seeds):
+    a, b = seeds[:2], seeds[2:4]
+    assert interpolate_spherically(a, b, np.zeros(2, np.float32)) == pytest.approx(a, abs=1e-5)
+    assert interpolate_spherically(a, b, np.ones(2, np.float32)) == pytest.approx(b, abs=1e-5)
+
+
+def test_slerp_keeps_the_norm_of_vectors_of_one_length(seeds):
+    unit = seeds / np.linalg.norm(seeds, axis=1, keepdims=True)
+    between = interpolate_spherically(unit[:2], unit[2:4], np.array([0.3, 0.7], np.float32))
+    assert np.linalg.norm(between, axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_slerp_of_parallel_vectors_is_the_straight_line(seeds):
+    middle = interpolate_spherically(seeds[:1], 3 * seeds[:1], np.array([0.5], np.float32))
+    assert middle == pytest.approx(2 * seeds[:1], abs=1e-4)
+
+
+def test_slerp_pairs_are_different_seeds(seeds):
+    assert all(i != j for i, j in slerp(seeds, 200, rng()).parents)
+
+
+def test_local_uses_each_seed_equally_and_scales_each_dimension(seeds):
+    scale = np.array([0, 0.1, 1, 10], np.float32)
+    points = local(seeds, 5000, scale, rng())
+    rows = np.array([p[0] for p in points.parents])
+    assert np.bincount(rows).tolist() == [1000] * 5
+    assert (points.points - seeds[rows]).std(axis=0) == pytest.approx(scale, rel=0.05)
+
+
+def test_random_has_the_training_sets_spread(seeds):
+    points = random(seeds.mean(0), seeds.std(0), 20000, rng()).points
+    assert points.std(axis=0) == pytest.approx(seeds.std(0), rel=0.05)
+
+
+def test_sample_takes_the_best_seeds_and_names_them(seeds):
+    merit = np.array([0.0, 3.0, 1.0, 2.0, -1.0])
+    specs = [SamplingSpec(method="local", num_points=4, num_seeds=2), SamplingSpec(method="random", num_points=3)]
+    points = sample(specs, seeds, merit, rng())
+    assert points.methods == ("local",) * 4 + ("random",) * 3
+    assert {p[0] for p in points.parents[:4]} == {1, 3}
+    assert points.parents[4:] == ((), (), ())
+
+
+def test_same_seed_same_points(seeds):
+    specs = [SamplingSpec(method=m, num_points=6) for m in ("local", "slerp", "random")]
+    first, second = (sample(specs, seeds, np.zeros(5), rng()) for _ in range(2))
+    assert np.array_equal(first.points, second.points)
+    assert first.parents == second.parents

@@ -1,0 +1,143 @@
+"""A generator and an engine that are quick and exact, to test what is built round them.
+
+The toy generator knows rock salts AB only: its latent vector is (lattice constant, A, B) and decoding rounds it.
+The toy engine gives every crystal a formation energy that depends on its electronegativity difference, and fails on
+request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from jobflow import Maker, job
+from pymatgen.core import Composition, Element, Lattice, Structure
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers, Relaxed, run_task
+from gen2dft.errors import CalculationFailed
+from gen2dft.generators.base import Parity, Reconstruction, TrainingResult
+from gen2dft.representations.base import DecodeResult
+
+CATIONS = ["Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba"]
+ANIONS = ["F", "Cl", "Br", "O", "S", "Se"]
+PROPERTIES = ("formation_energy",)
+
+
+def rock_salt(cation: str, anion: str, a: float) -> Structure:
+    half = a / 2
+    return Structure(Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), [cation, anion], [[0, 0, 0], [0.5] * 3])
+
+
+def formation_energy(composition: Composition) -> float:
+    values = sorted(Element(str(e)).X for e in composition.elements)
+    return -0.5 * (values[-1] - values[0])
+
+
+def toy_dataset() -> Dataset:
+    pairs = [("Na", "Cl"), ("K", "Br"), ("Li", "F"), ("Mg", "O"), ("Ca", "S"), ("Rb", "Cl"), ("Sr", "Se"), ("Ba", "O")]
+    structures = [rock_salt(c, a, 5.5 + 0.1 * i) for i, (c, a) in enumerate(pairs)]
+    energies = np.array([formation_energy(s.composition) for s in structures])
+    ids = tuple(f"toy-{c}{a}" for c, a in pairs)
+    return Dataset(CrystalTable.from_structures(structures), ids, {"formation_energy": energies})
+
+
+class ToyGenerator:
+    """Exact autoencoder of rock salts."""
+
+    name = "toy"
+    properties: tuple[str, ...] = PROPERTIES
+
+    def fit(self, dataset, spec, properties, *, seed, warm_start=None, on_epoch=None, **_):
+        self.training_set_hash = dataset.content_hash
+        epochs = spec.epochs_warm if warm_start else spec.epochs
+        for epoch in range(1, epochs + 1):
+            if on_epoch:
+                on_epoch(epoch, {"loss": 1.0 / epoch})
+        history = [{"epoch": e, "loss": 1 / e, "reconstruction": 1 / e, "kl": 0.0, "property": 0.0} for e in range(1, epochs + 1)]
+        heldout = {name: Parity([-1.0], [-1.1]) for name in properties}
+        labels = {name: len(dataset) for name in properties}
+        return TrainingResult(history, heldout, Reconstruction(0), len(dataset), 0, labels, warm_start is not None, 0.1)
+
+    def state(self):
+        return {"training_set_hash": self.training_set_hash}, {}
+
+    @classmethod
+    def from_state(cls, config, arrays):
+        generator = cls()
+        generator.training_set_hash = config["training_set_hash"]
+        return generator
+
+    def encode(self, table: CrystalTable) -> np.ndarray:
+        rows = []
+        for s in table.structures():
+            cation, anion = sorted(s.composition.elements, key=lambda e: e.X)
+            rows.append([2 * (s.volume * 4) ** (1 / 3), CATIONS.index(cation.symbol), ANIONS.index(anion.symbol)])
+        return np.array(rows, dtype=np.float32).reshape(-1, 3)
+
+    def decode(self, latents: np.ndarray) -> DecodeResult:
+        reasons = [None if 0 <= round(c) < len(CATIONS) and 0 <= round(x) < len(ANIONS) and a > 0 else "no_atoms"
+                   for a, c, x in latents]  # fmt: skip
+        kept = np.flatnonzero([r is None for r in reasons])
+        crystals = [rock_salt(CATIONS[round(c)], ANIONS[round(x)], float(a) / 2) for a, c, x in latents[kept]]
+        return DecodeResult(CrystalTable.from_structures(crystals), kept, reasons)
+
+    def predict(self, latents: np.ndarray) -> np.ndarray:
+        energies = [formation_energy(s.composition) for s in self.decode(latents).crystals.structures()]
+        return np.array(energies).reshape(-1, 1)
+
+
+@dataclass(frozen=True)
+class ToyPreset:
+    name: str = "toy-v1"
+    settings_hash: str = "toyhash"
+
+
+def toy_relax(structure: Structure, preset: str) -> Relaxed:
+    digest = hashlib.sha256(structure.composition.reduced_formula.encode()).digest()
+    if digest[0] < 40:
+        raise CalculationFailed("exploded", f"{structure.composition.reduced_formula} does not like it")
+    relaxed = structure.copy()
+    relaxed.scale_lattice(structure.volume * 1.02)
+    return Relaxed(relaxed, formation_energy(structure.composition), None, None, None, digest[1] > 20, 0.01, 3, 0.1)
+
+
+@dataclass
+class ToyMaker(Maker):
+    name: str = "toy"
+    task: str = "relax"
+    crash: ClassVar[bool] = False  # as if the program itself died, without a reason
+
+    @job
+    def make(self, structure=None, prev=None) -> CalculationDoc | CalculationFailure:
+        if self.crash:
+            raise RuntimeError("the program died")
+        return run_task(self.task, TOY_ENGINE, "toy-v1", structure, prev, {"toy": "1"})
+
+
+TOY_ENGINE = Engine(
+    name="toy",
+    is_dft=False,
+    provides=frozenset({"formation_energy", "e_above_hull"}),
+    presets={"toy-v1": ToyPreset()},
+    relax=toy_relax,
+    static=toy_relax,
+    makers=lambda preset: Makers(ToyMaker(), ToyMaker(name="toy static", task="static")),
+    formation_energy=lambda composition, energy: energy,
+)
+
+TOY_CAMPAIGN = {
+    "name": "toy",
+    "targets": [{"property": "formation_energy", "near": -1.0, "tolerance": 0.3}],
+    "generator": {"name": "toy", "epochs": 3, "epochs_warm": 2},
+    "sampling": [
+        {"method": "local", "num_points": 60, "scale": 1.0, "num_seeds": 8},
+        {"method": "random", "num_points": 40, "scale": 2.0},
+    ],
+    "screening": {"surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": 0.5, "chunk": 4}},
+    "validation": {"engine": "toy", "preset": "toy-v1"},
+    "learning": {"rounds": 2, "batch": 6, "audit": 0.2},
+}
