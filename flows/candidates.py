@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gen2dft.flows import jobs
 from jobflow import Flow, Maker, OnMissing
 from pymatgen.core import Structure
 
 from gen2dft.engines import load_engine
-from gen2dft.flows import jobs
 from gen2dft.rounds.context import RoundContext
 
 
@@ -38,7 +38,7 @@ class CandidateMaker(Maker):
     def make(self, context: RoundContext, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
         candidate = context.store.candidate(context.campaign_id, candidate_id)
-        structure = Structure.from_dict((candidate.surrogate or {}).get("structure") or candidate.structure)
+        structure = Structure.from_dict((candidate.surrogate or {}).get("structure") or candidate.structure or {})
         relax = self.relax.make(structure)
         static = self.static.make(prev=relax.output)
         ingest = jobs.ingest(context.campaign_id, context.index, candidate_id, [relax.output, static.output])

@@ -58,7 +58,10 @@ def screen_chunk(campaign_id: str, index: int, candidate_ids: list[str]) -> int:
 
 @job
 def finish_screen(
-    campaign_id: str, index: int, candidate_ids: list[str], chunks: list[int]  # noqa: ARG001 - gives the order
+    campaign_id: str,
+    index: int,
+    candidate_ids: list[str],
+    chunks: list[int],  # noqa: ARG001 - gives the order
 ) -> dict[str, Any]:
     """Counters of the surrogate stage."""
     return screening.finish_screen(open_round(campaign_id, index), candidate_ids).model_dump()

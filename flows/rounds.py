@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gen2dft.flows import jobs
 from jobflow import Flow, Maker
 
-from gen2dft.flows import jobs
 from gen2dft.rounds.context import RoundContext
 
 

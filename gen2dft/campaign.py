@@ -92,8 +92,11 @@ class SamplingSpec(Part):
 
     method: Literal["local", "slerp", "random"] = Field(description="perturb seeds, interpolate pairs, or draw")
     num_points: PositiveInt = Field(description="latent points per round")
-    scale: PositiveFloat = Field(0.6, description="standard deviation of local perturbation or random draws, in units "
-                                                  "of each latent dimension's spread over the training set")
+    scale: PositiveFloat = Field(
+        0.6,
+        description="standard deviation of local perturbation or random draws, in units "
+        "of each latent dimension's spread over the training set",
+    )
     num_seeds: PositiveInt = Field(100, description="training crystals nearest the targets to start from")
 
 
@@ -104,7 +107,9 @@ class SurrogateSpec(Part):
     preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
     max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
     chunk: PositiveInt = Field(16, description="crystals per firework")
-    max_relaxations: PositiveInt | None = Field(None, description="relax only this many per round, best predicted first")
+    max_relaxations: PositiveInt | None = Field(
+        None, description="relax only this many per round, best predicted first"
+    )
 
 
 class ScreeningSpec(Part):
@@ -114,8 +119,9 @@ class ScreeningSpec(Part):
     min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
     volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field((4.0, 120.0), description="Angstrom^3 per atom")
     angles: tuple[PositiveFloat, PositiveFloat] = Field((25.0, 155.0), description="cell angles, degree")
-    charge_balance: bool = Field(True, description="refuse compounds without neutral common oxidation states; "
-                                                   "compounds of metals alone pass")
+    charge_balance: bool = Field(
+        True, description="refuse compounds without neutral common oxidation states; compounds of metals alone pass"
+    )
     allowed_elements: tuple[str, ...] = Field((), description="symbols; empty means all of the training set's")
     excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
     novelty: Literal["formula", "structure"] = Field(
@@ -131,8 +137,9 @@ class ValidationSpec(Part):
     preset: str = Field("chgnet-v1", description="named settings of that engine")
     attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
     unlabelled_targets: Literal["predicted", "miss"] = Field(
-        "predicted", description="a target that the engine cannot label is judged by the generator's prediction, "
-                                 "and marked so, or counts as missed"
+        "predicted",
+        description="a target that the engine cannot label is judged by the generator's prediction, "
+        "and marked so, or counts as missed",
     )
 
 
@@ -151,8 +158,9 @@ class LearningSpec(Part):
     acquisition: str = Field("predicted-value", description="name of a registered acquisition function")
     diversity: NonNegative = Field(0.3, description="weight of the latent distance to those already chosen")
     audit: Fraction = Field(0.1, description="share of the batch chosen at random, to check the acquisition")
-    quorum: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="share of finished candidates at which a "
-                                                                          "round may close")
+    quorum: Annotated[float, Field(gt=0, le=1)] = Field(
+        1.0, description="share of finished candidates at which a round may close"
+    )
     deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
     patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
     budget: BudgetSpec = BudgetSpec()

@@ -55,9 +55,7 @@ class CrystalTable:
             raise ValueError(f"{total} sites expected, got numbers {self.numbers.shape}, frac {self.frac.shape}")
 
     @classmethod
-    def from_arrays(
-        cls, lattices: ArrayLike, numbers: Sequence[ArrayLike], frac: Sequence[ArrayLike]
-    ) -> CrystalTable:
+    def from_arrays(cls, lattices: ArrayLike, numbers: Sequence[ArrayLike], frac: Sequence[ArrayLike]) -> CrystalTable:
         """Build from one array of species and one of positions per crystal."""
         counts = [len(np.atleast_1d(z)) for z in numbers]
         flat = [np.atleast_1d(z) for z in numbers]
@@ -89,7 +87,9 @@ class CrystalTable:
             np.concatenate([t.lattices for t in tables]) if tables else np.zeros((0, 3, 3)),
             np.concatenate([t.numbers for t in tables]) if tables else np.zeros(0, np.uint8),
             np.concatenate([t.frac for t in tables]) if tables else np.zeros((0, 3)),
-            np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64) if tables else np.zeros(1, np.int64),
+            np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+            if tables
+            else np.zeros(1, np.int64),
         )
 
     def __len__(self) -> int:

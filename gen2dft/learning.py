@@ -54,7 +54,7 @@ def choose_batch(
         Draws the audit.
     """
     size = min(size, len(value))
-    num_audit = int(round(spec.audit * size))
+    num_audit = round(spec.audit * size)
     chosen: list[int] = []
     free = np.ones(len(value), dtype=bool)
     radius = float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if len(value) else 1.0
@@ -106,7 +106,7 @@ def stop_reason(spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls:
         return f"the budget of {spec.budget.oracle_calls} oracle calls is spent"
     if spec.budget.core_hours is not None and core_hours >= spec.budget.core_hours:
         return f"the budget of {spec.budget.core_hours:g} core-hours is spent"
-    if spec.patience is not None and len(hits_per_round) >= spec.patience and not any(hits_per_round[-spec.patience:]):
+    if spec.patience is not None and len(hits_per_round) >= spec.patience and not any(hits_per_round[-spec.patience :]):
         return f"no new hit in the last {spec.patience} rounds"
     return None
 

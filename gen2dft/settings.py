@@ -87,13 +87,30 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the configuration file."""
+        del dotenv_settings, file_secret_settings
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
-
 
     def as_environment(self) -> dict[str, str]:
         """Variables that give another process these very settings, wherever it runs."""
         values = {**self.model_dump(mode="json"), "database": self.database.get_secret_value()}
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+class GivenSettings(Settings):
+    """Settings of the values given alone, whatever environment and file say."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments only."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
 
 
 def load_settings() -> Settings:
@@ -119,8 +136,9 @@ def _content(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(f"cannot read the configuration file {file}: {err}") from err
     except yaml.YAMLError as err:
-        where = f", line {err.problem_mark.line + 1}" if isinstance(err, yaml.MarkedYAMLError) and err.problem_mark else ""
-        raise SettingsError(f"configuration file {file}{where} is not valid YAML; `gen2dft init` writes a new one") from None
+        mark = getattr(err, "problem_mark", None)
+        place = f"{file}, line {mark.line + 1}" if mark else f"{file}"
+        raise SettingsError(f"configuration file {place} is not valid YAML; `gen2dft init` writes a new one") from None
     if not isinstance(content or {}, dict):
         raise SettingsError(f"configuration file {file} must hold lines of the form `key: value`")
     return content or {}

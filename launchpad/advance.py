@@ -121,9 +121,7 @@ def _lease(store: Store, campaign_id: str) -> Iterator[None]:
     try:
         yield
     finally:
-        store.database.campaigns.update_one(
-            {"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease": {}}}
-        )
+        store.database.campaigns.update_one({"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease": {}}})
 
 
 def _take_lease(store: Store, campaign_id: str) -> bool:
@@ -135,6 +133,4 @@ def _take_lease(store: Store, campaign_id: str) -> bool:
 
 def _renew_lease(store: Store, campaign_id: str) -> None:
     until = now() + timedelta(seconds=LEASE_SECONDS)
-    store.database.campaigns.update_one(
-        {"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease.until": until}}
-    )
+    store.database.campaigns.update_one({"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease.until": until}})

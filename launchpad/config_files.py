@@ -12,9 +12,9 @@ from string import Template
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from gen2dft.launchpad.connect import CONFIG_VARIABLE, INDICES
 
 from gen2dft.errors import SettingsError, not_one_of
-from gen2dft.launchpad.connect import CONFIG_VARIABLE, INDICES
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
@@ -77,7 +77,10 @@ def fireworks_files(
         "rocket_launch": f"{shlex.quote(str(rlaunch))} -c {shlex.quote(str(folder))} singleshot",
         "pre_rocket": "\n".join(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
     }
-    variants = {"my_qadapter.yaml": f"my_qadapter_{scheduler}.yaml", "queue_script.txt": f"queue_script_{scheduler}.txt"}
+    variants = {
+        "my_qadapter.yaml": f"my_qadapter_{scheduler}.yaml",
+        "queue_script.txt": f"queue_script_{scheduler}.txt",
+    }
     return {path: fill_in(variants.get(name, name), values) for name, path in paths.items()}
 
 

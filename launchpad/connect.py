@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gen2dft.store.files import write_private
 from gen2dft.store.connect import checked_client, database_uri
+from gen2dft.store.files import write_private
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -131,7 +131,7 @@ def try_job_store() -> str | None:
         store.connect()
         store.update([{**place, "output": output}], key=["uuid", "index"], save={"data": "array"})
         found = store.get_output(place["uuid"], load=True)
-        store.remove_docs(place, remove_additional=True)
-    except Exception as err:  # noqa: BLE001 - a store of the user's may be of any kind and raise anything
+        store.remove_docs(place)
+    except Exception as err:  # a store of the user's may be of any kind and raise anything
         return f"{type(err).__name__}: {err}"
     return None if found == output else "what was written is not read again"

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fireworks import Firework, Workflow
-from jobflow.managers.fireworks import flow_to_workflow
-
 from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate
+from jobflow.managers.fireworks import flow_to_workflow
 
 if TYPE_CHECKING:
     from jobflow import Flow

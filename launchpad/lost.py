@@ -80,7 +80,8 @@ def _rerun(lpad: LaunchPad, launch: dict[str, Any]) -> bool:
     fizzled parents run.
     """
     now = datetime.now(UTC)
-    free = {"$or": [{"recovering": {"$exists": False}}, {"recovering": {"$lt": now - timedelta(seconds=CLAIM_SECONDS)}}]}
+    abandoned = {"$lt": now - timedelta(seconds=CLAIM_SECONDS)}
+    free = {"$or": [{"recovering": {"$exists": False}}, {"recovering": abandoned}]}
     place = {"launch_id": launch["launch_id"], "state": "RUNNING"}
     if not lpad.launches.update_one({**place, **free}, {"$set": {"recovering": now}}).modified_count:
         return False

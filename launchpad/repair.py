@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.launchpad.advance import advance
+
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import give_up
 

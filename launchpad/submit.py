@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gen2dft.launchpad.advance import advance
+
 from gen2dft.rounds.begin import begin_campaign
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import gen2dft
-from gen2dft.errors import OutputError, StoreError, WorkerError
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs
+
+import gen2dft
+from gen2dft.errors import OutputError, StoreError, WorkerError
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings

@@ -21,6 +21,7 @@ class ExpandCandidate(FiretaskBase):
         from gen2dft.flows.candidates import CandidateMaker
         from gen2dft.launchpad.advance import advance
         from gen2dft.launchpad.convert import campaign_workflow
+
         from gen2dft.rounds.context import RoundContext
         from gen2dft.rounds.ingest import begin_attempt
 

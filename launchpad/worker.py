@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import worker_name
+
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import connect
 
@@ -60,7 +61,7 @@ class Worker:
         folder.mkdir(parents=True, exist_ok=True)
         while not self.stopping and not self._is_finished():
             # One rocket, or one pause if there is nothing to launch.
-            rapidfire(lpad, fworker, m_dir=str(folder), nlaunches=1, max_loops=1, sleep_time=IDLE_SECONDS, strm_lvl="INFO")
+            rapidfire(lpad, fworker, str(folder), nlaunches=1, max_loops=1, sleep_time=IDLE_SECONDS, strm_lvl="INFO")
             remove_bare_launches(folder)
         remove_if_empty(folder)
 

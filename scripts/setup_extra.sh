@@ -31,5 +31,5 @@ need_packages "make $extra" "${missing[@]}"
 # GPAW compiles its C sources as C++; gcc stops at the first C++ header.
 [[ $extra != gpaw ]] || export CC=g++
 # shellcheck disable=SC2086
-step "gen2dft[$extra], compiled here; usually 1 to 3 minutes" \
+step "gen2dft[$extra], compiled here; usually 2 to 6 minutes" \
     "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input $PIP_ARGS -e ".[$extra]"

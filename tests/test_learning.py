@@ -59,7 +59,9 @@ def test_budget_shortens_the_batch():
 
 
 def label(key, num_sites=1, **values):
-    structure = Structure(Lattice.cubic(3 * num_sites), ["Po"] * num_sites, [[i / num_sites, 0, 0] for i in range(num_sites)])
+    structure = Structure(
+        Lattice.cubic(3 * num_sites), ["Po"] * num_sites, [[i / num_sites, 0, 0] for i in range(num_sites)]
+    )
     return LabelDoc(
         id=key, candidate_id=key, campaign_id="c", round_index=0, engine="mlip", is_dft=False, preset="p",
         settings_hash="s", values=values, structure=structure.as_dict(), energy_per_atom=-1.0, hull_id="h",

@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_variable_is_named_when_its_value_is_bad(file: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("GEN2DFT_WORKERS", "many")
-    with pytest.raises(SettingsError, match="GEN2DFT_WORKERS: .*'many'"):
+    with pytest.raises(SettingsError, match=r"GEN2DFT_WORKERS: .*'many'"):
         load_settings()
 
 

@@ -29,7 +29,9 @@ PROPERTIES = ("formation_energy",)
 
 def rock_salt(cation: str, anion: str, a: float) -> Structure:
     half = a / 2
-    return Structure(Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), [cation, anion], [[0, 0, 0], [0.5] * 3])
+    return Structure(
+        Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), [cation, anion], [[0, 0, 0], [0.5] * 3]
+    )
 
 
 def formation_energy(composition: Composition) -> float:
@@ -57,7 +59,10 @@ class ToyGenerator:
         for epoch in range(1, epochs + 1):
             if on_epoch:
                 on_epoch(epoch, {"loss": 1.0 / epoch})
-        history = [{"epoch": e, "loss": 1 / e, "reconstruction": 1 / e, "kl": 0.0, "property": 0.0} for e in range(1, epochs + 1)]
+        history = [
+            {"epoch": e, "loss": 1 / e, "reconstruction": 1 / e, "kl": 0.0, "property": 0.0}
+            for e in range(1, epochs + 1)
+        ]
         heldout = {name: Parity([-1.0], [-1.1]) for name in properties}
         labels = {name: len(dataset) for name in properties}
         return TrainingResult(history, heldout, Reconstruction(0), len(dataset), 0, labels, warm_start is not None, 0.1)

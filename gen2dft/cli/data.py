@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -137,10 +137,13 @@ def info(
 def _columns(assignments: list[str]) -> dict[str, str]:
     from gen2dft.errors import DatasetError
 
+    columns = {}
     for assignment in assignments:
-        if "=" not in assignment:
+        role, equals, column = assignment.partition("=")
+        if not equals:
             raise DatasetError(f"--column {assignment}: expected PROPERTY=COLUMN, e.g. --column band_gap=gap_pbe")
-    return dict((part.strip() for part in assignment.split("=", 1)) for assignment in assignments)  # type: ignore[misc]
+        columns[role.strip()] = column.strip()
+    return columns
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:
@@ -193,7 +196,7 @@ def _show(name: object, dataset: Dataset) -> None:
     console.print(_table(("label", "crystals", "min", "median", "max", "unit"), rows))
 
 
-def _table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     table = Table(*headers)
     for row in rows:
         table.add_row(*row)

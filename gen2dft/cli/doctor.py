@@ -37,7 +37,7 @@ class Check(NamedTuple):
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Test everything that a campaign may need. Exit code 1 if something fails that a campaign on this machine needs."""
+    """Test all that a campaign may need. Exit code 1 if something fails that a campaign on this machine needs."""
     found: list[Check] = []
     console = Console(highlight=False, soft_wrap=True)
     for check in checks():
@@ -59,7 +59,7 @@ def line(check: Check) -> str:
 
 
 def checks() -> Iterator[Check]:
-    """All checks in the order in which one needs the other; after settings or database fail, what rests on them is left out."""
+    """All checks; when settings or database fail, what rests on them is left out."""
     from gen2dft.settings import load_settings
 
     yield check_python()
@@ -113,7 +113,7 @@ def check_settings(settings: Settings) -> Check:
     file = config_file()
     where = str(file) if file.is_file() else f"defaults ({file} is not there)"
     variables = sorted(name for name in os.environ if name.startswith("GEN2DFT_") and name != "GEN2DFT_CONFIG_FILE")
-    return Check("settings", "ok", f"{where}{'; ' if variables else ''}{', '.join(variables)}, {settings.workers} workers")
+    return Check("settings", "ok", ", ".join([where, *variables, f"{settings.workers} workers"]))
 
 
 def check_disk(settings: Settings) -> Check:
@@ -180,7 +180,8 @@ def check_job_store(settings: Settings) -> Check:
     file = configure_jobflow(settings)
     problem = try_job_store()
     if problem:
-        return Check("job store", "fail", f"{file}: {problem}", "mend JOB_STORE there; it needs an additional store `data`")
+        remedy = "mend JOB_STORE there; it needs an additional store `data`"
+        return Check("job store", "fail", f"{file}: {problem}", remedy)
     return Check("job store", "ok", f"{file}: documents and large arrays written and read")
 
 
@@ -210,11 +211,10 @@ def check_tensorflow() -> Check:
     """Whether generators can be trained."""
     from gen2dft.engines.installed import package_version
 
-    for package in ("tensorflow", "tensorflow-cpu"):
-        if version := package_version(package, "tensorflow"):
-            if version != "unknown version":
-                return Check("tensorflow", "ok", f"{package} {version}")
-    return Check("tensorflow", "fail", "not installed: no generator can be trained", "pip install tensorflow-cpu")
+    version = package_version("tensorflow", "tensorflow", "tensorflow-cpu")
+    if version is None:
+        return Check("tensorflow", "fail", "not installed: no generator can be trained", "pip install tensorflow-cpu")
+    return Check("tensorflow", "ok", f"tensorflow {version}")
 
 
 def check_chgnet() -> Check:
@@ -247,8 +247,8 @@ def check_vasp() -> Check:
     command, is_found = vasp_command()
     if is_found:
         return Check("VASP", "ok", command)
-    remedy = "for engine vasp: ATOMATE2_VASP_CMD='srun vasp_std', or VASP_CMD in ~/.atomate2.yaml; on a cluster it need "
-    return Check("VASP", "warn", f"`{command}` is not found here", f"{remedy}only be found by queue jobs")
+    remedy = "for engine vasp: ATOMATE2_VASP_CMD='srun vasp_std', or VASP_CMD in ~/.atomate2.yaml"
+    return Check("VASP", "warn", f"`{command}` is not found here (queue jobs may find it)", remedy)
 
 
 def check_key() -> Check:
@@ -257,5 +257,5 @@ def check_key() -> Check:
 
     if pymatgen_setting("MP_API_KEY") or pymatgen_setting("PMG_MAPI_KEY"):
         return Check("MP key", "ok", "MP_API_KEY is set")
-    remedy = "for dataset materials-project: a free key from https://materialsproject.org/api, export MP_API_KEY=..."
+    remedy = "for dataset materials-project: a free key from https://materialsproject.org/api; export MP_API_KEY"
     return Check("MP key", "warn", "MP_API_KEY is not set", remedy)

@@ -71,10 +71,10 @@ def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
     from pydantic import ValidationError
 
     from gen2dft.errors import SettingsError
-    from gen2dft.settings import Settings
+    from gen2dft.settings import GivenSettings
 
     try:
-        return Settings(**{"database": "embedded", "data_dir": path.parent, **values})
+        return GivenSettings(**{"data_dir": path.parent, **values})
     except ValidationError as err:
         problem = err.errors()[0]
         raise SettingsError(f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}") from None
@@ -130,4 +130,5 @@ def _say_next(settings: Settings, config: Path, scheduler: str | None) -> None:
     console.print(f"Look through {folder / 'my_qadapter.yaml'}: account, partition, modules. Then")
     console.print(f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}", markup=False)
     console.print("  gen2dft submit --campaign thermoelectric", markup=False)
-    console.print(f"  cd {settings.data_dir / 'launches'} && qlaunch -r rapidfire -m 20 --nlaunches infinite", markup=False)
+    launches = settings.data_dir / "launches"
+    console.print(f"  cd {launches} && qlaunch -r rapidfire -m 20 --nlaunches infinite", markup=False)

@@ -57,7 +57,7 @@ def _going_on(running: list[CampaignDoc]) -> tuple[str, list[tuple[str, str]]]:
 
 def _looking(campaign: CampaignDoc) -> list[tuple[str, str]]:
     return [
-        (f"gen2dft hits {campaign.name}", "the crystals that meet its targets"),
-        (f"gen2dft report {campaign.name}", "its report: a page with figures"),
+        (f"gen2dft hits -c {campaign.name}", "the crystals that meet its targets"),
+        (f"gen2dft report -c {campaign.name}", "its report: a page with figures"),
         (f"gen2dft status {campaign.name}", "rounds, funnel, costs"),
     ]

@@ -21,7 +21,7 @@ _FURTHER_STATES = {"Cu": (1,), "Au": (1,), "Bi": (-3,), "Mn": (3,), "V": (3, 4),
 
 # Valence electrons per formula unit of closed-shell intermetallics: half-Heusler 8 and 18, Heusler 24
 # (Graf, Felser, Parkin, Prog. Solid State Chem. 39, 1 (2011), sec. 2 and 3).
-_CLOSED_SHELLS = {(1, 1, 1): (8, 18), (1, 1, 2): (24,)}
+_CLOSED_SHELLS: dict[tuple[int, ...], tuple[int, ...]] = {(1, 1, 1): (8, 18), (1, 1, 2): (24,)}
 
 
 def is_plausible(composition: Mapping[str, int]) -> bool:

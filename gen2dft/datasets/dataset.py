@@ -100,7 +100,7 @@ class Dataset:
         )
 
     def extend(self, other: Dataset) -> Dataset:
-        """This dataset followed by `other`; the label columns are united."""
+        """The rows of this dataset, then those of `other`; the label columns are united."""
         names = sorted({*self.labels, *other.labels})
         return Dataset(
             CrystalTable.concatenate([self.crystals, other.crystals]),

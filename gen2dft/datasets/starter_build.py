@@ -269,7 +269,7 @@ def _sized(structure: Structure) -> Structure:
     from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
 
     try:
-        structure.scale_lattice(DLSVolumePredictor().predict(structure))
+        structure.scale_lattice(DLSVolumePredictor().predict(structure))  # type: ignore[no-untyped-call]
     except (ValueError, ArithmeticError) as err:
         raise CalculationFailed("no_volume_predicted", f"{structure.formula}: {err}") from err
     return structure

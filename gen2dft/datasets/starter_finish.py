@@ -32,15 +32,12 @@ LICENCES = (
 
 @dataclass(frozen=True, eq=False)
 class _Row:
-    """One converged crystal with its labels, eV/atom."""
+    """One converged crystal; formation energy in eV/atom."""
 
     name: str
     formula: str
-    prototype: str
     structure: Structure
-    energy: float
     formation_energy: float
-    e_above_hull: float = np.nan
 
 
 def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) -> Dataset:
@@ -115,7 +112,7 @@ def _rows(formula: str, converged: Sequence[Mapping[str, Any]]) -> Iterator[_Row
     for rank, result in enumerate(converged, start=1):
         structure = Structure(result["lattice"], result["numbers"], result["frac"])
         energy = formation_energy(structure.composition, result["energy"])
-        yield _Row(f"starter-{formula}-{rank}", formula, result["prototype"], structure, result["energy"], energy)
+        yield _Row(f"starter-{formula}-{rank}", formula, structure, energy)
 
 
 def _without_duplicates(rows: Sequence[_Row]) -> tuple[list[_Row], dict[str, int]]:

@@ -169,7 +169,13 @@ class CalculationDoc(BaseModel):
 
     @classmethod
     def from_result(
-        cls, task: Task, engine: Engine, preset: str, result: Relaxed, versions: Mapping[str, str], cores: int = 1,
+        cls,
+        task: Task,
+        engine: Engine,
+        preset: str,
+        result: Relaxed,
+        versions: Mapping[str, str],
+        cores: int = 1,
         **extra: Any,
     ) -> CalculationDoc:
         """The document of one result; `extra` are further fields."""

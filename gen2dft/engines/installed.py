@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -14,14 +15,20 @@ POTCAR_FOLDERS = ("POT_GGA_PAW_PBE", "POT_GGA_PAW_PBE_52", "POT_GGA_PAW_PBE_54",
 LAUNCHERS = ("mpirun", "mpiexec", "srun")
 
 
-def package_version(package: str, module: str | None = None) -> str | None:
-    """Version of an installed package, None if it cannot be imported here; nothing is imported."""
-    if importlib.util.find_spec(module or package) is None:
+def package_version(module: str, *distributions: str) -> str | None:
+    """Version of a module that could be imported, None if it is not there; nothing is imported.
+
+    Parameters
+    ----------
+    distributions
+        Names under which the module may have been installed; default: its own.
+    """
+    if importlib.util.find_spec(module) is None:
         return None
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "unknown version"
+    for name in distributions or (module,):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return "of unknown version"
 
 
 def pymatgen_setting(name: str) -> str | None:
@@ -46,10 +53,7 @@ def vasp_command() -> tuple[str, bool]:
 
     command = os.path.expandvars(str(SETTINGS.VASP_CMD))
     words = shlex.split(command)
-    programs = words[:1] + ([word for word in words[1:] if "vasp" in word] if words[:1] and is_launcher(words[0]) else [])
+    programs = words[:1]
+    if programs and Path(programs[0]).name in LAUNCHERS:
+        programs += [word for word in words[1:] if "vasp" in word]
     return command, bool(programs) and all(shutil.which(program) for program in programs)
-
-
-def is_launcher(program: str) -> bool:
-    """Whether a program starts others in parallel."""
-    return Path(program).name in LAUNCHERS

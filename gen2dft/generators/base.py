@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ class TrainingResult:
 class Generator(Protocol):
     """A model that encodes crystals to latent vectors, decodes them back and predicts properties."""
 
-    name: str
+    name: ClassVar[str]
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -20,7 +19,7 @@ from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.accuracy import reconstruction_figures
 from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
-from gen2dft.generators.checkpoint import CheckpointFile
+from gen2dft.generators.checkpoint import CheckpointFile, History
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
 from gen2dft.generators.split import held_out
@@ -29,6 +28,7 @@ from gen2dft.representations.ftcp import FTCP
 
 # Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
 TRAINING_VERSION = 1
+WARM_RATE = 0.3  # of the learning rate, when the weights are good already
 MIN_TRAINING_CRYSTALS = 2  # batch statistics need them
 
 
@@ -53,25 +53,29 @@ class FTCPTraining:
         """Raise before any work is done; see `Generator.fit`."""
         if not self.properties:
             raise DatasetError("no property to predict: name one in the campaign's targets or generator.properties")
-        if (self.warm_start is not None) and (
-            self.warm_start.property_scaler.properties != self.properties
-            or self.warm_start.spec.latent_dim != self.spec.latent_dim
-        ):
-            old = self.warm_start
-            raise SnapshotError(
-                f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that predicts "
-                f"{list(old.property_scaler.properties)}: {self.spec.latent_dim} and {list(self.properties)} are "
-                "asked for; train without a warm start"
-            )
+        self._check_warm_start()
         self.representation.check(self.dataset.crystals)
-        if (~self.is_held_out).sum() < MIN_TRAINING_CRYSTALS:
-            raise DatasetError(f"{(~self.is_held_out).sum()} crystals to train on; give more or lower the holdout share")
+        if (count := int((~self.is_held_out).sum())) < MIN_TRAINING_CRYSTALS:
+            raise DatasetError(f"{count} crystals to train on; give more or lower generator.holdout")
         known = np.isfinite(self.dataset.label_matrix(self.properties)[~self.is_held_out]).sum(axis=0)
         if missing := [name for name, count in zip(self.properties, known, strict=True) if not count]:
             raise DatasetError(
                 f"no crystal of the training part has a label for {', '.join(missing)}: add labelled crystals or take "
                 "the property out of the campaign's targets and generator.properties"
             )
+
+    def _check_warm_start(self) -> None:
+        old = self.warm_start
+        if old is None or (old.property_scaler.properties, old.spec.latent_dim) == (
+            self.properties,
+            self.spec.latent_dim,
+        ):
+            return
+        raise SnapshotError(
+            f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that predicts "
+            f"{list(old.property_scaler.properties)}: {self.spec.latent_dim} and {list(self.properties)} are asked "
+            "for; train without a warm start"
+        )
 
     def fingerprint(self) -> str:
         """Hash of all that decides the result; 16 hexadecimal digits."""
@@ -102,33 +106,38 @@ class FTCPTraining:
         model.matrix_scaler.scale(self.representation, matrices)
         labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties))
         train, kept = (Samples(matrices[rows], labels[rows]) for rows in (~self.is_held_out, self.is_held_out))
-        del matrices
+        del matrices  # the two parts are copies
+        schedule = (self.spec.epochs_warm, WARM_RATE) if self.warm_start else (self.spec.epochs, 1.0)
+        trainer = Trainer(model.networks, self.representation, self.spec, train, self.seed, *schedule)
         checkpoints = CheckpointFile(checkpoint_dir, self.fingerprint())
-        trainer = Trainer(
-            model.networks,
-            self.representation,
-            self.spec,
-            epochs=self.spec.epochs_warm if self.warm_start else self.spec.epochs,
-            samples=train,
-            seed=self.seed,
-            warm=self.warm_start is not None,
-        )
         history = trainer.run(kept, checkpoints, on_epoch)
         latents = model.encode_matrices(train.matrices)
         model = replace(model, latent_mean=latents.mean(axis=0), latent_std=latents.std(axis=0))
-        kept_latents = model.encode_matrices(kept.matrices)
-        result = TrainingResult(
-            history=history,
-            heldout=self._parity(model.predict(kept_latents)),
-            reconstruction=reconstruction_figures(self.representation, truth, model.decode_matrices(kept_latents)),
-            num_train=len(train),
-            num_heldout=len(kept),
-            num_labels=dict(zip(self.properties, np.isfinite(train.labels).sum(axis=0).tolist(), strict=True)),
-            warm=self.warm_start is not None,
-            seconds=time.monotonic() - start,
-        )
+        result = self._result(model, history, truth, kept.matrices, time.monotonic() - start)
         checkpoints.remove()
         return model, result
+
+    def _result(
+        self,
+        model: TrainedFTCP,
+        history: History,
+        truth: NDArray[np.float32],
+        scaled: NDArray[np.float32],
+        seconds: float,
+    ) -> TrainingResult:
+        """What the training did; `truth` and `scaled` are the held-out matrices before and after scaling."""
+        latents = model.encode_matrices(scaled)
+        labels = self.dataset.label_matrix(self.properties)[~self.is_held_out]
+        return TrainingResult(
+            history=history,
+            heldout=self._parity(model.predict(latents)),
+            reconstruction=reconstruction_figures(self.representation, truth, model.decode_matrices(latents)),
+            num_train=len(labels),
+            num_heldout=len(truth),
+            num_labels=dict(zip(self.properties, np.isfinite(labels).sum(axis=0).tolist(), strict=True)),
+            warm=self.warm_start is not None,
+            seconds=seconds,
+        )
 
     def _untrained(self, matrices: NDArray[np.float32]) -> TrainedFTCP:
         """Scalers of the training part and fresh networks, or those of the warm start."""

@@ -65,7 +65,7 @@ class FTCPGenerator:
         properties: Sequence[str],
         *,
         seed: int,
-        warm_start: FTCPGenerator | None = None,
+        warm_start: Self | None = None,
         may_hold_out: NDArray[np.bool_] | None = None,
         checkpoint_dir: Path | None = None,
         on_epoch: OnEpoch | None = None,

@@ -28,9 +28,7 @@ def reconstruction(representation: FTCP, matrix: Any, output: Any) -> Any:
     occupancy = _cross_entropy(output[:, rep.occupancy_rows, columns], occupied)
     lattice = _squares(output[:, rep.lattice_rows, :3] - matrix[:, rep.lattice_rows, :3])
     is_site = ops.sum(occupied, axis=2, keepdims=True)
-    coordinates = _squares(
-        is_site * (output[:, rep.coordinate_rows, :3] - matrix[:, rep.coordinate_rows, :3])
-    )
+    coordinates = _squares(is_site * (output[:, rep.coordinate_rows, :3] - matrix[:, rep.coordinate_rows, :3]))
     reciprocal = _squares(output[:, rep.g_row :] - matrix[:, rep.g_row :])
     return (
         elements

@@ -6,6 +6,7 @@ and log variance of the latent vector. Decoder: dense, then transposed convoluti
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +54,7 @@ class Networks:
             for place, value in enumerate(network.get_weights())
         }
 
-    def set_weights(self, weights: dict[str, NDArray[np.float32]]) -> None:
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Inverse of `weights`; KeyError or ValueError if one is missing or has another shape."""
         for name, network in vars(self).items():
             network.set_weights([weights[f"{name}.{place:02d}"] for place in range(len(network.weights))])
@@ -99,9 +100,7 @@ def _decoder(shape: tuple[int, int], latent_dim: int) -> Any:
     for filters, kernel, stride in ((FILTERS[1], KERNELS[2], STRIDES[2]), (FILTERS[0], KERNELS[1], STRIDES[1])):
         hidden = layers.Conv1DTranspose(filters, kernel, strides=stride, padding="same")(hidden)
         hidden = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
-    return keras.Model(
-        latent, layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same")(hidden)
-    )
+    return keras.Model(latent, layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same")(hidden))
 
 
 def _head(latent_dim: int, num_properties: int) -> Any:

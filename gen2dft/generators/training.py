@@ -21,7 +21,6 @@ from gen2dft.representations.ftcp import FTCP
 TERMS = ("reconstruction", "kl", "property")
 CHECKPOINT_SECONDS = 20.0
 FINAL_LEARNING_RATE = 0.02  # of the initial one, at the end of the cosine
-WARM_LEARNING_RATE = 0.3  # of the initial one, when weights are there already
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +59,14 @@ class Trainer:
         Layout of the matrices.
     spec
         Batch size, rates and weights.
-    epochs
-        Length of the learning-rate schedule.
     samples
         The training part.
     seed
         Order of crystals and noise of epoch `e` follow from (seed, e) alone.
-    warm
-        Start at a lower learning rate.
+    epochs
+        Length of the training and of its learning-rate schedule.
+    rate
+        Factor on the learning rate.
     """
 
     def __init__(
@@ -75,16 +74,14 @@ class Trainer:
         networks: Networks,
         representation: FTCP,
         spec: GeneratorSpec,
-        *,
-        epochs: int,
         samples: Samples,
         seed: int,
-        warm: bool,
+        epochs: int,
+        rate: float,
     ) -> None:
         self.networks, self.spec, self.epochs, self.samples, self.seed = networks, spec, epochs, samples, seed
         steps = epochs * len(_batches(len(samples), spec.batch_size))
-        rate = spec.learning_rate * (WARM_LEARNING_RATE if warm else 1.0)
-        schedule = keras.optimizers.schedules.CosineDecay(rate, max(steps, 1), alpha=FINAL_LEARNING_RATE)
+        schedule = keras.optimizers.schedules.CosineDecay(rate * spec.learning_rate, steps, alpha=FINAL_LEARNING_RATE)
         self.weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
         labelled = np.isfinite(samples.labels).sum(axis=0)
         self.model = _loss_model(networks, representation, spec.latent_dim, len(samples) / np.maximum(labelled, 1))
@@ -148,7 +145,7 @@ class Trainer:
         state = self._state()
         if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in checkpoint.arrays.items()}:
             return False
-        self.networks.set_weights(checkpoint.arrays)  # type: ignore[arg-type]
+        self.networks.set_weights(checkpoint.arrays)
         for place, variable in enumerate(variables):
             variable.assign(checkpoint.arrays[f"optimizer.{place:03d}"])
         return True

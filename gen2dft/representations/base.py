@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class DecodeResult:
 class Representation(Protocol):
     """An invertible tensor form of crystals."""
 
-    name: str
+    name: ClassVar[str]
 
     @property
     def shape(self) -> tuple[int, ...]:

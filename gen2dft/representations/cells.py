@@ -36,7 +36,8 @@ def lattices_from_parameters(
     between 0.5 and 500 Angstrom, angles between 0 and 180 degree, volume above a thousandth of a * b * c.
     """
     finite = np.isfinite(lengths).all(axis=1) & np.isfinite(angles).all(axis=1)
-    in_range = ((lengths > LENGTH_RANGE[0]) & (lengths < LENGTH_RANGE[1]) & (angles > 0) & (angles < 180)).all(axis=1)
+    low, high = LENGTH_RANGE
+    in_range = np.all((lengths > low) & (lengths < high) & (angles > 0) & (angles < 180), axis=1)
     cosines = np.cos(np.radians(np.where(in_range[:, None], angles, 90.0)))
     cos_a, cos_b, cos_g = cosines.T
     squared = 1 - (cosines**2).sum(axis=1) + 2 * cos_a * cos_b * cos_g

@@ -73,7 +73,7 @@ class FTCP:
     elements: tuple[int, ...] = tuple(range(1, 104))
     max_elements: int = 3
     max_sites: int = 20
-    features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[assignment]  # set below
+    features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[arg-type]  # set below
 
     def __post_init__(self) -> None:
         if self.features is None:
@@ -258,13 +258,12 @@ class FTCP:
         """
         real = np.asarray(tensors, dtype=np.float64)[:, : self.g_row, : self.real_columns]
         species = self._species(real)
-        atoms = species > 0
         lengths, angles = (real[:, row, :3] for row in range(self.lattice_rows.start, self.lattice_rows.stop))
         lattices, is_cell = lattices_from_parameters(lengths, angles)
         faults = {
-            "non_finite": ~np.isfinite(real).all(axis=(1, 2)),
+            "non_finite": ~np.all(np.isfinite(real), axis=(1, 2)),
             "bad_lattice": ~is_cell,
-            "no_atoms": ~atoms.any(axis=1),
+            "no_atoms": np.all(species == 0, axis=1),
         }
         reasons = [next((name for name, rows in faults.items() if rows[i]), None) for i in range(len(real))]
         kept = np.flatnonzero([reason is None for reason in reasons]).astype(np.int64)
@@ -284,7 +283,7 @@ class FTCP:
     def _table(
         self, lattices: NDArray[np.float64], species: NDArray[np.int64], real: NDArray[np.float64]
     ) -> CrystalTable:
-        atoms = species > 0
+        atoms: NDArray[np.bool_] = species > 0
         frac = real[:, self.coordinate_rows, :3][atoms]
         frac = frac - np.floor(frac)
         frac[frac >= 1.0] = 0.0  # -1e-17 wraps to exactly 1

@@ -17,9 +17,7 @@ def campaign_id(spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> st
     return f"{spec.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def begin_campaign(
-    store: Store, spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull
-) -> tuple[CampaignDoc, bool]:
+def begin_campaign(store: Store, spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> tuple[CampaignDoc, bool]:
     """Register a campaign and its first round.
 
     Parameters

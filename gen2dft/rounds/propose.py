@@ -77,9 +77,7 @@ def earlier_candidates(context: RoundContext) -> CrystalTable:
     """Crystals of earlier rounds that came as far as the surrogate; they are not to be computed twice."""
     from pymatgen.core import Structure
 
-    found = context.store.candidates(
-        context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None}
-    )
+    found = context.store.candidates(context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None})
     return CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in found if doc.structure)
 
 

@@ -11,6 +11,7 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import surrogate_screen
+from gen2dft.store.documents import now
 
 
 def chunks(context: RoundContext, candidate_ids: Sequence[str]) -> list[list[str]]:
@@ -46,4 +47,7 @@ def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageC
     """Count the stage, once all chunks are through."""
     found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
     reasons = [doc.state.removeprefix("rejected:") if doc.state.startswith("rejected:") else None for doc in found]
+    progress = context.round.progress
+    if progress.get("stage") == "screen":
+        context.update(**{"seconds.screen": (now() - progress["since"]).total_seconds()})
     return stage_count("surrogate", reasons)

@@ -27,9 +27,7 @@ Gate = Callable[[CrystalTable], Sequence[str | None]]
 """From crystals to one reason each; None lets a crystal pass."""
 
 
-def screening_gates(
-    spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
-) -> list[tuple[str, Gate]]:
+def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None) -> list[tuple[str, Gate]]:
     """Names and gates that a campaign asks for, the cheapest first.
 
     Parameters

@@ -114,9 +114,7 @@ def surrogate_screen(
     )
 
 
-def _reason(
-    relaxed: Relaxed, e_above_hull: float, spec: SurrogateSpec, known: StructureIndex | None
-) -> str | None:
+def _reason(relaxed: Relaxed, e_above_hull: float, spec: SurrogateSpec, known: StructureIndex | None) -> str | None:
     if not relaxed.converged and relaxed.max_force > TOLERABLE_FORCE:
         return UNCONVERGED
     if e_above_hull > spec.max_e_above_hull:

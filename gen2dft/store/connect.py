@@ -86,13 +86,14 @@ def _client(uri: str) -> MongoClient[dict[str, Any]]:
     from pymongo import MongoClient
     from pymongo.errors import PyMongoError
 
-    options = {} if "serverselectiontimeoutms" in uri.lower() else {"serverSelectionTimeoutMS": SELECTION_MS}
+    own = "serverselectiontimeoutms" in uri.lower()
+    options: dict[str, Any] = {} if own else {"serverSelectionTimeoutMS": SELECTION_MS}
     try:
         return MongoClient(uri, tz_aware=True, **options)
     except (PyMongoError, ValueError, TypeError):
         # pymongo's own message may quote parts of the URI, so it is not repeated.
         raise SettingsError(
-            f"`database` is not a valid MongoDB URI; it must be `embedded` or look like "
+            "`database` is not a valid MongoDB URI; it must be `embedded` or look like "
             "mongodb://user:password@host:27017/?authSource=admin, with special characters of user and password "
             "percent-encoded (@ is %40, / is %2F, : is %3A)"
         ) from None

@@ -106,8 +106,10 @@ class CandidateDoc(Document):
     formula: str | None = None
     structure: dict[str, Any] | None = Field(None, description="decoded structure, pymatgen dictionary")
     predicted: dict[str, float] = Field({}, description="property heads, in the properties' units")
-    surrogate: dict[str, Any] | None = Field(None, description="last screen: relaxed structure, formation_energy, "
-                                                               "e_above_hull (eV/atom), engine, preset, seconds")
+    surrogate: dict[str, Any] | None = Field(
+        None,
+        description="last screen: relaxed structure, formation_energy, e_above_hull (eV/atom), engine, preset, seconds",
+    )
     score: float | None = Field(None, description="acquisition value; larger is better")
     selected_by: str | None = Field(None, description="`acquisition` or `audit`")
     attempts: int = Field(0, description="how often a worker began to validate it")

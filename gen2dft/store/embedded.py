@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from gen2dft.errors import OutputError, StoreError
-from gen2dft.store.files import write_private
 from gen2dft.store import keeper
+from gen2dft.store.files import write_private
 from gen2dft.store.processes import process_stamp
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def server_command(folder: Path) -> list[str]:
         if command := commands[kind](str(folder / kind)):
             (folder / kind).mkdir(exist_ok=True)
             return command
-    need = f"the database in {folder} was made by {kinds[0]}, which is" if len(kinds) == 1 else "mongod and SecantusDB are"
+    need = f"what made the database in {folder}, {kinds[0]}, is" if len(kinds) == 1 else "mongod and SecantusDB are"
     raise StoreError(
         f"{need} not installed here: `pip install 'gen2dft[serve]'` for SecantusDB, or install mongod, or set "
         "`database` to a MongoDB URI (GEN2DFT_DATABASE, or `gen2dft init --database URI`)"
@@ -111,7 +111,9 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _mongod(storage: str) -> list[str] | None:
     program = shutil.which("mongod")
-    return program and [
+    if program is None:
+        return None
+    return [
         program, "--dbpath", storage, "--port", "{port}", "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet",
         "--wiredTigerCacheSizeGB", str(CACHE_MB / 1000), "--auth",
     ]  # fmt: skip
@@ -192,7 +194,7 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
         if alive and port and _answers(_uri(port, password), port):
             return port
         time.sleep(0.05)
-    raise StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{_log_tail(folder)}")
+    raise _not_started(folder)
 
 
 def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
@@ -205,12 +207,11 @@ def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
         )
 
 
-def _log_tail(folder: Path) -> str:
-    try:
-        lines = (folder / "server.log").read_text(errors="replace").splitlines()[-8:]
-    except OSError as err:
-        lines = [f"(no log: {err})"]
-    return "\n".join(f"  {line}" for line in lines)
+def _not_started(folder: Path) -> StoreError:
+    """The error of a server that did not come up, with the end of its log."""
+    lines = (folder / "server.log").read_text(errors="replace").splitlines()[-8:]
+    tail = "\n".join(f"  {line}" for line in lines)
+    return StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{tail}")
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
@@ -259,7 +260,7 @@ def _create_user(folder: Path, server: subprocess.Popen[bytes], port: int, passw
     uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
     while not _answers(uri, port):
         if server.poll() is not None or time.monotonic() > deadline:
-            raise StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{_log_tail(folder)}")
+            raise _not_started(folder)
         time.sleep(0.05)
     with _client(uri) as client:
         try:

@@ -21,7 +21,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 POLL_SECONDS = 0.2
 LINGER_SECONDS = 5.0  # so that commands typed one after another find the server up

@@ -5,9 +5,10 @@ Writes are idempotent: running a step twice, or two workers at once, leaves what
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
@@ -146,7 +147,7 @@ class Store:
 
     def candidate_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
         """Some (dotted) fields of a campaign's candidates in the order of their ids, without the structures' weight."""
-        found = self.database.candidates.find({"campaign_id": campaign_id, **query}, {f: 1 for f in fields})
+        found = self.database.candidates.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
         return list(found.sort("_id", 1))
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
@@ -169,7 +170,9 @@ class Store:
         match: dict[str, Any] = {"campaign_id": campaign_id}
         if round_index is not None:
             match["round_index"] = round_index
-        groups = self.database.candidates.aggregate([{"$match": match}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}])
+        groups = self.database.candidates.aggregate(
+            [{"$match": match}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
+        )
         return {group["_id"]: group["n"] for group in groups}
 
     # Changes of state -----------------------------------------------------------------------------------------
@@ -233,10 +236,8 @@ class Store:
         blob_id = hashlib.sha256(data).hexdigest()[:32]
         blobs = gridfs.GridFS(self.database, collection="blobs")
         if not blobs.exists(blob_id):
-            try:
+            with contextlib.suppress(gridfs.errors.FileExists):  # another worker stored the same content meanwhile
                 blobs.put(data, _id=blob_id, kind=kind)
-            except gridfs.errors.FileExists:  # another worker stored the same content meanwhile
-                pass
         return blob_id
 
     def get_blob(self, blob_id: str) -> bytes:

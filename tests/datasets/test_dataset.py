@@ -8,7 +8,9 @@ from gen2dft.errors import DatasetError, OutputError
 
 
 def make(ids=("a", "b"), energy=(-1.0, np.nan)):
-    crystals = CrystalTable.from_structures(Structure(Lattice.cubic(3 + i), ["Po"], [[0, 0, 0]]) for i in range(len(ids)))
+    crystals = CrystalTable.from_structures(
+        Structure(Lattice.cubic(3 + i), ["Po"], [[0, 0, 0]]) for i in range(len(ids))
+    )
     return Dataset(crystals, tuple(ids), {"formation_energy": np.array(energy)}, {"source": "test"})
 
 

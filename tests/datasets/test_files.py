@@ -60,14 +60,14 @@ def test_named_columns_win_over_usual_names(tmp_path):
 
 
 def test_missing_column_names_the_nearest(tmp_path):
-    with pytest.raises(DatasetError, match="no column 'bandgab'.*did you mean 'band_gap'"):
+    with pytest.raises(DatasetError, match=r"no column 'bandgab'.*did you mean 'band_gap'"):
         read_dataset(write(tmp_path, frame(band_gap=[1, 2, 3])), {"band_gap": "bandgab"})
-    with pytest.raises(DatasetError, match="no structure column such as structure or cif; it has material_id"):
+    with pytest.raises(DatasetError, match=r"no structure column such as structure or cif; it has material_id"):
         read_dataset(write(tmp_path, frame().drop(columns="cif")))
 
 
 def test_unknown_property_in_columns_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="'bandgap' is not one of .* Did you mean 'band_gap'"):
+    with pytest.raises(DatasetError, match=r"'bandgap' is not one of .* Did you mean 'band_gap'"):
         read_dataset(write(tmp_path, frame()), {"bandgap": "x"})
 
 
@@ -75,7 +75,7 @@ def test_unusable_crystals_are_skipped_counted_and_named(tmp_path):
     table = frame(4)
     table.loc[1, "cif"] = "rubbish"
     table.loc[2, "cif"] = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]]).to_json()
-    with pytest.warns(DatasetWarning, match="2 crystals left out: mp-1: unreadable"):
+    with pytest.warns(DatasetWarning, match=r"2 crystals left out: mp-1: unreadable"):
         dataset = read_dataset(write(tmp_path, table))
     assert dataset.ids == ("mp-0", "mp-3")
     assert dataset.provenance["skipped_reasons"] == {"unreadable": 1, "partially_occupied": 1}
@@ -84,14 +84,14 @@ def test_unusable_crystals_are_skipped_counted_and_named(tmp_path):
 
 def test_labels_missing_infinite_or_text(tmp_path):
     assert read_dataset(write(tmp_path, frame(band_gap=[1.0, np.nan, 2.0]))).num_labels()["band_gap"] == 2
-    with pytest.raises(DatasetError, match="band_gap is infinite for 1 rows: mp-1"):
+    with pytest.raises(DatasetError, match=r"band_gap is infinite for 1 rows: mp-1"):
         read_dataset(write(tmp_path, frame(band_gap=[1.0, np.inf, 2.0])))
     with pytest.raises(DatasetError, match=r"'band_gap' is not a number for mp-2 \('wide'\)"):
         read_dataset(write(tmp_path, frame(band_gap=["1", "2", "wide"])))
 
 
 def test_duplicate_ids_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match="1 ids occur more than once: mp-7"):
+    with pytest.raises(DatasetError, match=r"1 ids occur more than once: mp-7"):
         read_dataset(write(tmp_path, frame(material_id=["mp-7", "mp-7", "mp-8"])))
 
 
@@ -103,12 +103,12 @@ def test_files_that_cannot_be_a_dataset(tmp_path):
     with pytest.raises(DatasetError, match=r"nowhere.csv does not exist; give `starter`"):
         read_dataset(tmp_path / "nowhere.csv")
     (tmp_path / "set.xlsx").write_text("x")
-    with pytest.raises(DatasetError, match="unknown kind"):
+    with pytest.raises(DatasetError, match=r"unknown kind"):
         read_dataset(tmp_path / "set.xlsx")
     (tmp_path / "set.json").write_text('{"not": "records"}')
-    with pytest.raises(DatasetError, match="cannot read dataset .*expected a list of records"):
+    with pytest.raises(DatasetError, match=r"cannot read dataset .*expected a list of records"):
         read_dataset(tmp_path / "set.json")
-    with pytest.raises(DatasetError, match="no usable crystal among 2; the first problem: unreadable"):
+    with pytest.raises(DatasetError, match=r"no usable crystal among 2; the first problem: unreadable"):
         read_dataset(write(tmp_path, frame(2, cif=["a", "b"])))
 
 
@@ -173,7 +173,7 @@ def test_damaged_cache_is_written_anew(tmp_path):
 
 def test_cache_that_cannot_be_written_is_a_warning(tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
-    with pytest.warns(DatasetWarning, match="not cached"):
+    with pytest.warns(DatasetWarning, match=r"not cached"):
         assert len(read_dataset(write(tmp_path, frame()), cache_dir=tmp_path / "cache")) == 3
 
 

@@ -23,7 +23,8 @@ class FakeEndpoint:
 
 def fake_client(version="2026_11_01"):
     thermo = [
-        {"material_id": f"mp-{i}", "formation_energy_per_atom": -i / 10, "energy_above_hull": 0.0} for i in (10, 2, 3, 5)
+        {"material_id": f"mp-{i}", "formation_energy_per_atom": -i / 10, "energy_above_hull": 0.0}
+        for i in (10, 2, 3, 5)
     ]
     summary = [
         {"material_id": "mp-10", "structure": ROCK_SALT.as_dict(), "band_gap": 5.0},
@@ -83,7 +84,7 @@ def test_key_appears_neither_in_errors_nor_on_disk(monkeypatch, tmp_path):
         raise MPRestError(f"403 for key {given}")
 
     monkeypatch.setattr(mp, "_connect", refuse)
-    with pytest.raises(DatasetError, match="could not be queried: 403 for key <key>") as caught:
+    with pytest.raises(DatasetError, match=r"could not be queried: 403 for key <key>") as caught:
         read_materials_project(Query())
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
@@ -92,5 +93,5 @@ def test_key_appears_neither_in_errors_nor_on_disk(monkeypatch, tmp_path):
 def test_nothing_found_is_an_error():
     client = fake_client()
     client.materials.thermo.documents = []
-    with pytest.raises(DatasetError, match="no crystal for"):
+    with pytest.raises(DatasetError, match=r"no crystal for"):
         read_materials_project(Query(), client=client)

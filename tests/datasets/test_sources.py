@@ -34,12 +34,15 @@ def test_published_labels_are_joined_before_filtering(file, monkeypatch):
 def test_materials_project_is_asked_for_what_the_campaign_takes(monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "gen2dft.datasets.materials_project.read_materials_project", lambda query, cache: asked.append(query) or toy_dataset()
+        "gen2dft.datasets.materials_project.read_materials_project",
+        lambda query, cache: asked.append(query) or toy_dataset(),
     )
-    load_dataset(DatasetSpec(source="materials-project", num_elements=(4, 2), max_sites=12, max_e_above_hull=None), seed=0)
+    load_dataset(
+        DatasetSpec(source="materials-project", num_elements=(4, 2), max_sites=12, max_e_above_hull=None), seed=0
+    )
     assert (asked[0].num_elements, asked[0].max_sites) == ((2, 4), 12)
 
 
 def test_missing_file_names_the_choices():
-    with pytest.raises(DatasetError, match="gone.csv does not exist; give `starter`, `materials-project`"):
+    with pytest.raises(DatasetError, match=r"gone.csv does not exist; give `starter`, `materials-project`"):
         load_dataset(DatasetSpec(source="gone.csv"), seed=0)

@@ -95,13 +95,13 @@ def test_smaller_size_is_the_beginning_of_a_larger_one(tmp_path):
 
 def test_checkpoint_of_another_plan_is_refused(tmp_path):
     build_checkpoint(FORMULAS, PLAN, 2, tmp_path / "c.jsonl")
-    with pytest.raises(DatasetError, match="belongs to another build"):
+    with pytest.raises(DatasetError, match=r"belongs to another build"):
         build_checkpoint(FORMULAS, BuildPlan(seed=1, max_sites=4), 2, tmp_path / "c.jsonl")
 
 
 def test_checkpoint_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write checkpoint"):
+    with pytest.raises(OutputError, match=r"cannot write checkpoint"):
         build_checkpoint(FORMULAS, PLAN, 2, tmp_path / "file" / "c.jsonl")
 
 

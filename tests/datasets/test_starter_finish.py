@@ -24,8 +24,16 @@ def relaxed(group, place, formation_energy, *, lattice=5.6, converged=True, spec
 
 def records():
     rs, zb = ("Fm-3m", [0.5] * 3), ("F-43m", [0.25] * 3)
-    sodium = [relaxed(*zb, -1.9), relaxed(*rs, -2.0), relaxed(*rs, -1.99, lattice=5.61), relaxed("Pm-3m", [0.5] * 3, -1.2, lattice=3.5)]
-    oxide = [relaxed(*rs, -3.0, species=("Mg", "O"), lattice=4.2), relaxed(*zb, -2.9, species=("Mg", "O"), converged=False)]
+    sodium = [
+        relaxed(*zb, -1.9),
+        relaxed(*rs, -2.0),
+        relaxed(*rs, -1.99, lattice=5.61),
+        relaxed("Pm-3m", [0.5] * 3, -1.2, lattice=3.5),
+    ]
+    oxide = [
+        relaxed(*rs, -3.0, species=("Mg", "O"), lattice=4.2),
+        relaxed(*zb, -2.9, species=("Mg", "O"), converged=False),
+    ]
     return [
         {"formula": "NaCl", "relaxed": sodium, "failed": {"atoms_too_close": 2}, "not_among_the_best": 3},
         {"formula": "MgO", "relaxed": oxide, "failed": {}, "not_among_the_best": 0},
@@ -61,5 +69,5 @@ def test_provenance_names_command_seed_versions_and_licences(dataset):
 
 
 def test_nothing_left_is_an_error():
-    with pytest.raises(DatasetError, match="no crystal of the build is left"):
+    with pytest.raises(DatasetError, match=r"no crystal of the build is left"):
         finish([], BuildPlan(), "x")

@@ -9,7 +9,9 @@ from gen2dft.datasets import structure_text
 from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
 
 ZINC_SULPHIDE = Structure.from_spacegroup("F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25] * 3])
-TRICLINIC = Structure(Lattice.from_parameters(3, 4, 5, 80, 95, 110), ["Ca", "O", "O"], [[0, 0, 0], [0.3, 0.4, 0.5], [0.7, 0.6, 0.1]])
+TRICLINIC = Structure(
+    Lattice.from_parameters(3, 4, 5, 80, 95, 110), ["Ca", "O", "O"], [[0, 0, 0], [0.3, 0.4, 0.5], [0.7, 0.6, 0.1]]
+)
 
 
 def same(one: Structure, other: Structure) -> bool:
@@ -41,11 +43,13 @@ def test_partial_occupancy_is_told_apart():
     mixed = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]])
     half = str(CifWriter(TRICLINIC)).replace("0.10000000  1", "0.10000000  0.5")
     for content in (str(CifWriter(mixed)), mixed.as_dict(), half):
-        with pytest.raises(PartialOccupancy, match="partially occupied"):
+        with pytest.raises(PartialOccupancy, match=r"partially occupied"):
             parse_structure(content)
 
 
-@pytest.mark.parametrize("content", ["", None, float("nan"), "data_x\n_cell_length_a 3\n", "{broken", json.dumps({"a": 1}), "hello"])
+@pytest.mark.parametrize(
+    "content", ["", None, float("nan"), "data_x\n_cell_length_a 3\n", "{broken", json.dumps({"a": 1}), "hello"]
+)
 def test_damaged_content_is_unreadable(content):
     with pytest.raises(UnreadableStructure):
         parse_structure(content)

@@ -39,8 +39,16 @@ class Soft:
     settings_hash = "0123456789ab"
 
 
-SPRINGS = Engine("springs", False, frozenset(), {"soft": Soft()}, spring_relax, spring_static, unavailable,
-                 lambda composition, energy: energy)
+SPRINGS = Engine(
+    "springs",
+    False,
+    frozenset(),
+    {"soft": Soft()},
+    spring_relax,
+    spring_static,
+    unavailable,
+    lambda composition, energy: energy,
+)
 
 
 @pytest.mark.parametrize("name", ENGINES)

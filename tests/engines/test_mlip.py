@@ -23,8 +23,9 @@ def stretched(factor: float) -> Structure:
 def test_static_agrees_with_chgnet_itself():
     from gen2dft.engines.chgnet_calculator import calculator
 
-    crystal = Structure(Lattice.from_parameters(4, 5, 6, 80, 95, 105), ["Fe", "O", "Ti"], [[0, 0, 0], [0.4, 0.5, 0.1],
-                                                                                        [0.5, 0.1, 0.55]])
+    crystal = Structure(
+        Lattice.from_parameters(4, 5, 6, 80, 95, 105), ["Fe", "O", "Ti"], [[0, 0, 0], [0.4, 0.5, 0.1], [0.5, 0.1, 0.55]]
+    )
     expected = calculator("0.3.0").model.predict_structure(crystal)
     result = mlip.static(crystal)
     assert result.energy == pytest.approx(float(expected["e"]), abs=1e-5)

@@ -39,7 +39,7 @@ def test_the_contract_holds(trained: Trained, dataset: Dataset):
 def test_registry_loads_by_name():
     assert GENERATORS.keys() == {"ftcp"}
     assert load_generator_class("ftcp") is FTCPGenerator
-    with pytest.raises(CampaignError, match="Did you mean 'ftcp'"):
+    with pytest.raises(CampaignError, match=r"Did you mean 'ftcp'"):
         load_generator_class("ftpc")
 
 
@@ -158,7 +158,7 @@ def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(trained: Traine
 @pytest.mark.parametrize("change", [{"properties": ("band_gap",)}, {"spec": SPEC.model_copy(update={"latent_dim": 9})}])
 def test_a_warm_start_of_another_shape_is_refused(trained: Trained, dataset: Dataset, change: dict[str, object]):
     arguments = {"spec": SPEC, "properties": PROPERTIES} | change
-    with pytest.raises(SnapshotError, match="cannot start from a generator of 8 latent dimensions.*without a warm"):
+    with pytest.raises(SnapshotError, match=r"cannot start from a generator of 8 latent dimensions.*without a warm"):
         FTCPGenerator().fit(dataset, seed=3, warm_start=trained[0], **arguments)
 
 
@@ -175,24 +175,24 @@ def test_batches_with_no_or_one_label_work(dataset: Dataset, num_labels: int):
 
 
 def test_a_property_without_labels_is_refused(dataset: Dataset):
-    with pytest.raises(DatasetError, match="no crystal of the training part has a label for power_factor: add"):
+    with pytest.raises(DatasetError, match=r"no crystal of the training part has a label for power_factor: add"):
         small_generator().fit(dataset, SHORT, ("formation_energy", "power_factor"), seed=0)
 
 
 def test_no_property_is_refused(dataset: Dataset):
-    with pytest.raises(DatasetError, match="no property to predict"):
+    with pytest.raises(DatasetError, match=r"no property to predict"):
         small_generator().fit(dataset, SHORT, (), seed=0)
 
 
 def test_too_few_crystals_are_refused(dataset: Dataset):
-    with pytest.raises(DatasetError, match="1 crystals to train on"):
+    with pytest.raises(DatasetError, match=r"1 crystals to train on"):
         small_generator().fit(dataset.select([0]), GeneratorSpec(holdout=0.01), ("formation_energy",), seed=0)
 
 
 def test_crystals_that_do_not_fit_are_refused(dataset: Dataset):
     from gen2dft.representations import FTCP
 
-    with pytest.raises(DatasetError, match="54 of 144 crystals.*more than 4 sites"):
+    with pytest.raises(DatasetError, match=r"54 of 144 crystals.*more than 4 sites"):
         FTCPGenerator(FTCP(max_sites=4)).fit(dataset, SHORT, PROPERTIES, seed=0)
 
 
@@ -201,12 +201,12 @@ def test_crystals_that_do_not_fit_are_named_by_their_index_when_encoded(trained:
 
     large = CrystalTable.from_arrays([9 * np.eye(3)], [[3] * 6], [np.random.default_rng(0).random((6, 3))])
     table = CrystalTable.concatenate([dataset.crystals] * 3 + [large])
-    with pytest.raises(DatasetError, match="1 of 433 crystals.*index 432"):
+    with pytest.raises(DatasetError, match=r"1 of 433 crystals.*index 432"):
         trained[0].encode(table)
 
 
 def test_an_untrained_generator_says_so():
-    with pytest.raises(SnapshotError, match="not trained"):
+    with pytest.raises(SnapshotError, match=r"not trained"):
         _ = FTCPGenerator().properties
 
 

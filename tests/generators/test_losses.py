@@ -76,8 +76,9 @@ def test_unlabelled_properties_have_no_error():
 
 def test_unlabelled_rows_give_the_head_no_gradient():
     tf = pytest.importorskip("tensorflow")
-    predicted = tf.constant([[0.2, 0.9], [0.4, 0.1]])
+    predicted, weight = tf.constant([[0.2, 0.9], [0.4, 0.1]]), np.ones(2, np.float32)
+    unknown, mask = np.full((2, 2), np.nan, np.float32), np.zeros((2, 2), np.float32)
     with tf.GradientTape() as tape:
         tape.watch(predicted)
-        error = losses.property_error(predicted, np.full((2, 2), np.nan, np.float32), np.array([[1, 0], [0, 0]], np.float32) * 0, np.ones(2, np.float32))
+        error = losses.property_error(predicted, unknown, mask, weight)
     assert (tape.gradient(error, predicted).numpy() == 0).all()

@@ -46,24 +46,24 @@ def test_the_snapshot_says_what_it_was_made_from(data: bytes, dataset):
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.999])
 def test_a_snapshot_cut_short_is_refused(data: bytes, kept: float):
     part = data[: int(kept * len(data)) if kept < 1 else int(kept)]
-    with pytest.raises(SnapshotError, match="snapshot 12ab is damaged.*rerun the round's training"):
+    with pytest.raises(SnapshotError, match=r"snapshot 12ab is damaged.*rerun the round's training"):
         from_bytes(part, "snapshot 12ab")
 
 
 def test_a_flipped_bit_is_refused(data: bytes):
     spoilt = bytearray(data)
     spoilt[len(data) // 2] ^= 4
-    with pytest.raises(SnapshotError, match="is damaged"):
+    with pytest.raises(SnapshotError, match=r"is damaged"):
         from_bytes(bytes(spoilt))
 
 
 def test_another_format_is_refused(data: bytes):
-    with pytest.raises(SnapshotError, match="has format 99, this version of gen2dft reads 1; use the version"):
+    with pytest.raises(SnapshotError, match=r"has format 99, this version of gen2dft reads 1; use the version"):
         from_bytes(repacked(data, format=99))
 
 
 def test_an_unknown_generator_is_refused(data: bytes):
-    with pytest.raises(SnapshotError, match="generator 'fctp' is not one of.*Did you mean 'ftcp'"):
+    with pytest.raises(SnapshotError, match=r"generator 'fctp' is not one of.*Did you mean 'ftcp'"):
         from_bytes(repacked(data, generator="fctp"))
 
 
@@ -74,18 +74,18 @@ def test_a_missing_array_is_refused(data: bytes):
             for name in archive.namelist():
                 if name != "latent_std.npy":
                     copy.writestr(name, archive.read(name))
-    with pytest.raises(SnapshotError, match="KeyError: 'latent_std'"):
+    with pytest.raises(SnapshotError, match=r"KeyError: 'latent_std'"):
         from_bytes(buffer.getvalue())
 
 
 def test_weights_that_do_not_fit_are_refused(trained: tuple[FTCPGenerator, TrainingResult], data: bytes):
     config, _ = trained[0].state()
-    with pytest.raises(SnapshotError, match="is damaged or not a snapshot"):
+    with pytest.raises(SnapshotError, match=r"is damaged or not a snapshot"):
         from_bytes(repacked(data, config=config | {"max_sites": 6}))
 
 
 def test_an_untrained_generator_cannot_be_stored():
-    with pytest.raises(SnapshotError, match="not trained: call `fit`"):
+    with pytest.raises(SnapshotError, match=r"not trained: call `fit`"):
         to_bytes(FTCPGenerator())
 
 

@@ -1,12 +1,12 @@
 """A toy campaign as fireworks on the embedded database: submit, advance, repair; nothing lost, nothing doubled."""
 
 import pytest
-
-from gen2dft.campaign import CampaignSpec
 from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.repair import crashed_steps, repair
 from gen2dft.launchpad.submit import submit
+
+from gen2dft.campaign import CampaignSpec
 from gen2dft.store.connect import open_store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
@@ -27,7 +27,15 @@ def bench(settings, monkeypatch, tmp_path):
     store, lpad = open_store(settings), connect_launchpad(settings)
 
     def work(nlaunches=0):
-        rapidfire(lpad, FWorker("test"), m_dir=str(tmp_path), nlaunches=nlaunches, max_loops=1, sleep_time=0.01, strm_lvl="CRITICAL")
+        rapidfire(
+            lpad,
+            FWorker("test"),
+            m_dir=str(tmp_path),
+            nlaunches=nlaunches,
+            max_loops=1,
+            sleep_time=0.01,
+            strm_lvl="CRITICAL",
+        )
 
     return store, lpad, work
 

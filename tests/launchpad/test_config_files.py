@@ -9,9 +9,9 @@ import pytest
 import yaml
 from fireworks import FWorker, LaunchPad
 from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
+from gen2dft.launchpad.config_files import SCHEDULERS, fireworks_files, scheduler_commands
 
 from gen2dft.errors import SettingsError
-from gen2dft.launchpad.config_files import SCHEDULERS, fireworks_files, scheduler_commands
 from gen2dft.settings import Settings
 
 # Characters that YAML, the shell or string.Template might take for their own.
@@ -107,7 +107,7 @@ def test_a_broken_queue_adapter_is_named(folder: Path, text: str):
 
 
 def test_an_unknown_scheduler(folder: Path):
-    with pytest.raises(SettingsError, match="scheduler 'slrum' .*Did you mean 'slurm'"):
+    with pytest.raises(SettingsError, match=r"scheduler 'slrum' .*Did you mean 'slurm'"):
         write(folder, "slrum")
 
 

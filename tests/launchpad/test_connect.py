@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad, job_store_spec
 
 from gen2dft.errors import StoreError
-from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad, job_store_spec
 from gen2dft.settings import Settings
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from fireworks import Firework, FWAction, FWorker, Workflow
-
 from gen2dft.launchpad import lost
 from gen2dft.launchpad.connect import connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs, worker_name
+
 from gen2dft.settings import Settings
 from gen2dft.store.processes import process_stamp
 from tests.support.firetasks import Nothing
@@ -112,7 +112,8 @@ def complete_but_die(lpad, monkeypatch: pytest.MonkeyPatch, where: str, dead_wor
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(*{"refresh": (lpad, "_refresh_wf"), "workflow": (lpad.workflows, "find_one_and_replace")}[where], die)
+        places = {"refresh": (lpad, "_refresh_wf"), "workflow": (lpad.workflows, "find_one_and_replace")}
+        patch.setattr(*places[where], die)
         # The lock stays: a killed process does not leave the `with` block.
         patch.setattr("fireworks.core.launchpad.WFLock.__exit__", lambda *args: None)
         with pytest.raises(SystemExit):

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 from fireworks import Firework
-
-from gen2dft.errors import OutputError, StoreError, WorkerError
 from gen2dft.launchpad import supervise
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs
 from gen2dft.launchpad.supervise import WorkerPool, run_workers, worker_environment
 from gen2dft.launchpad.worker import Worker, remove_bare_launches
+
+from gen2dft.errors import OutputError, StoreError, WorkerError
 from gen2dft.settings import Settings
 from gen2dft.store.connect import connect
 from gen2dft.store.processes import process_stamp

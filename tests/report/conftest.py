@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,16 @@ def store() -> Store:
     return example_store()
 
 
+@pytest.fixture(scope="session")
+def loaded() -> ReportData:
+    """The example campaign as reports see it, read once."""
+    return load_report_data(example_store(), CAMPAIGN_ID)
+
+
 @pytest.fixture
-def data(store: Store) -> ReportData:
-    """The example campaign as reports see it."""
-    return load_report_data(store, CAMPAIGN_ID)
+def data(loaded: ReportData) -> ReportData:
+    """The example campaign as reports see it, the test's own."""
+    return copy.deepcopy(loaded)
 
 
 @pytest.fixture(scope="session")

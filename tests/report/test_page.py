@@ -147,3 +147,12 @@ def test_folder_that_cannot_be_written_is_named(store: Store, tmp_path: Path) ->
     (tmp_path / "taken").write_text("")
     with pytest.raises(OutputError, match=r"taken.*choose a folder"):
         write_report(store, CAMPAIGN_ID, tmp_path / "taken")
+
+
+def test_a_round_at_work_is_reported_as_far_as_it_is(store: Store, tmp_path: Path) -> None:
+    store.database.hits.delete_many({})
+    store.update_round(CAMPAIGN_ID, 1, state="proposing", funnel=[], training={}, latents_id=None, snapshot_id=None)
+    store.update_round(CAMPAIGN_ID, 1, seconds={}, dispatch_size=0)
+    text = Reader(render(load_report_data(store, CAMPAIGN_ID), {})).text
+    assert "No candidate has met all targets" in text
+    assert "10oracle calls" in text  # of the first round alone

@@ -24,10 +24,10 @@ def test_no_chunks_give_an_empty_result():
 
 
 def test_every_row_is_kept_or_has_a_reason():
-    with pytest.raises(ValueError, match="2 crystals, 2 kept rows and 1 rows without a reason"):
+    with pytest.raises(ValueError, match=r"2 crystals, 2 kept rows and 1 rows without a reason"):
         DecodeResult(example_table().select([0, 1]), np.array([0, 1]), [None, "no_atoms"])
 
 
 def test_reasons_are_known():
-    with pytest.raises(ValueError, match="unknown decode reasons.*'ugly'"):
+    with pytest.raises(ValueError, match=r"unknown decode reasons.*'ugly'"):
         result([None, "ugly"])

@@ -23,7 +23,13 @@ def test_cells_have_the_parameters_they_are_made_from():
 
 @pytest.mark.parametrize(
     "parameters",
-    [(0, 1, 1, 90, 90, 90), (5, 5, 5, 0, 90, 90), (5, 5, 5, 60, 60, 120), (5, 5, 5, 30, 30, 100), (1e9, 5, 5, 90, 90, 90)],
+    [
+        (0, 1, 1, 90, 90, 90),
+        (5, 5, 5, 0, 90, 90),
+        (5, 5, 5, 60, 60, 120),
+        (5, 5, 5, 30, 30, 100),
+        (1e9, 5, 5, 90, 90, 90),
+    ],
 )
 def test_what_is_no_cell_gives_the_unit_matrix(parameters: tuple[float, ...]):
     lattices, is_cell = lattices_from_parameters(np.array([parameters[:3]]), np.array([parameters[3:]]))

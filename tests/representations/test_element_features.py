@@ -53,7 +53,7 @@ def test_unknown_values_leave_their_bins_empty():
 
 
 def test_the_table_cannot_be_changed_by_a_caller():
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"read-only"):
         element_features((1, 2))[0, 0] = 1
 
 

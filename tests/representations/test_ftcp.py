@@ -67,7 +67,7 @@ def test_reciprocal_points_are_nearest_first_and_unique():
 
 def test_reciprocal_part_does_not_change_when_the_origin_moves():
     table = random_table()
-    moved = CrystalTable(table.lattices, table.numbers, table.frac + [0.21, 0.37, 0.55], table.offsets)
+    moved = CrystalTable(table.lattices, table.numbers, table.frac + np.array([0.21, 0.37, 0.55]), table.offsets)
     a, b = (REP.encode(t)[:, REP.g_row :, 3:] for t in (table, moved))
     np.testing.assert_allclose(a, b, atol=1e-3)
 
@@ -112,7 +112,7 @@ def test_hydrogen_is_not_empty():
 )
 def test_crystals_that_do_not_fit_are_named(table: CrystalTable, problem: str):
     good = one_crystal([3], [[0, 0, 0]])
-    with pytest.raises(DatasetError, match=f"1 of 3 crystals.*{problem}.*index 1"):
+    with pytest.raises(DatasetError, match=rf"1 of 3 crystals.*{problem}.*index 1"):
         REP.encode(CrystalTable.concatenate([good, table, good]))
 
 
@@ -157,5 +157,5 @@ def test_stored_features_are_used():
     other = FTCP(features=np.ones_like(REP.features))
     table = example_table().select([0])
     assert (other.encode(table)[0, REP.property_rows, :2] == 1).all()
-    with pytest.raises(ValueError, match="do not fit 103 elements"):
+    with pytest.raises(ValueError, match=r"do not fit 103 elements"):
         FTCP(features=np.ones((3, 92), dtype=np.float32))

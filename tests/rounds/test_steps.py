@@ -4,7 +4,6 @@ import pytest
 from pymatgen.core import Structure
 
 from gen2dft.engines.base import CalculationDoc, run_task
-from gen2dft.funnel import StageCount
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
@@ -122,7 +121,7 @@ def test_beginning_a_campaign_again_adds_nothing(store, spec, context):
 
 def test_a_failed_candidate_keeps_its_reason_and_stops_nothing(context):
     up_to_dispatch(context)
-    first, second, *rest = queued(context)
+    first, second, *_ = queued(context)
     assert ingest(context, first, [None, None]) == "given_up:calculation_crashed"
     unfinished = calculations(context, second)
     unfinished[0] = unfinished[0].model_copy(update={"converged": False})

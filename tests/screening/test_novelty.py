@@ -19,8 +19,9 @@ def disguises(structure: Structure) -> dict[str, Structure]:
     shaken.translate_sites(range(len(shaken)), [0.1, 0, 0])
     for i in range(len(shaken)):
         shaken.translate_sites([i], rng.normal(0, 0.03, 3), frac_coords=False)
-    turned = Structure(structure.lattice.matrix @ np.linalg.qr(rng.normal(size=(3, 3)))[0], structure.species,
-                       structure.frac_coords)
+    turned = Structure(
+        structure.lattice.matrix @ np.linalg.qr(rng.normal(size=(3, 3)))[0], structure.species, structure.frac_coords
+    )
     sheared = structure.copy()
     sheared.make_supercell([[1, 1, 0], [0, 1, 0], [0, 0, 1]], to_unit_cell=False)
     grown = structure.copy()

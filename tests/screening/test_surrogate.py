@@ -18,8 +18,13 @@ HULL = ReferenceHull.build([Composition("NaCl")], [-2.0])
 SPEC = SurrogateSpec(engine="told", preset="only", max_e_above_hull=0.1)
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, energy: float = -1.95, converged: bool = True, max_force: float = 0.05,
-         failure: CalculationFailed | DatasetError | None = None) -> None:
+def tell(
+    monkeypatch: pytest.MonkeyPatch,
+    energy: float = -1.95,
+    converged: bool = True,
+    max_force: float = 0.05,
+    failure: CalculationFailed | DatasetError | None = None,
+) -> None:
     """Register an engine that relaxes everything to the structure given, with the energy told."""
 
     def relax(structure: Structure, preset: str) -> Relaxed:

@@ -192,7 +192,7 @@ def test_without_a_server_program_the_remedies_are_named(tmp_path: Path, monkeyp
 def test_data_of_another_server_are_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "mongod").mkdir()
     monkeypatch.setattr(embedded, "_mongod", lambda storage: None)
-    with pytest.raises(StoreError, match="was made by mongod, which is not installed"):
+    with pytest.raises(StoreError, match=r"what made the database in .*, mongod, is not installed"):
         server_command(tmp_path)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gen2dft.store import files
 from gen2dft.errors import OutputError
+from gen2dft.store import files
 from gen2dft.store.files import write_private
 
 

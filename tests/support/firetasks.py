@@ -1,4 +1,4 @@
-"""FireTasks of the tests, importable by worker processes. Explicit ones: FireWorks looks for others in its own tests."""
+"""FireTasks of the tests, importable by worker processes; explicit, or FireWorks looks for them in its own tests."""
 
 from __future__ import annotations
 

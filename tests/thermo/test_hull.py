@@ -56,8 +56,16 @@ def test_bytes_keep_everything(hull: ReferenceHull):
     assert again.e_above_hull(Composition("LiCaO2"), -1.0) == hull.e_above_hull(Composition("LiCaO2"), -1.0)
 
 
-@pytest.mark.parametrize("data", [b"", b"{}", b'{"format": 1, "entries": [["Li2O"]]}', b'{"format": 1, "entries": 3}',
-                                  b'{"format": 1, "entries": [["Li2O", "x"]]}'])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b'{"format": 1, "entries": [["Li2O"]]}',
+        b'{"format": 1, "entries": 3}',
+        b'{"format": 1, "entries": [["Li2O", "x"]]}',
+    ],
+)
 def test_damaged_bytes_are_refused(data: bytes):
     with pytest.raises(StoreError, match="hull of round 3 is not a gen2dft hull or is damaged"):
         ReferenceHull.from_bytes(data, "hull of round 3")
@@ -88,8 +96,6 @@ def test_hull_of_a_dataset_leaves_out_what_has_no_energy():
 
 
 def test_labelled_distances_bring_in_the_hull_of_the_source():
-    hull = ReferenceHull.from_dataset(
-        salts(formation_energy=[-2.0, -2.1, -2.2], e_above_hull=[0.05, np.nan, -0.1])
-    )
+    hull = ReferenceHull.from_dataset(salts(formation_energy=[-2.0, -2.1, -2.2], e_above_hull=[0.05, np.nan, -0.1]))
     above = hull.e_above_hull_many([Composition(f) for f in ("NaCl", "KCl", "RbCl")], [-2.0, -2.1, -2.2])
     assert above == pytest.approx([0.05, 0, 0])

@@ -1,0 +1,96 @@
+import json
+
+import pandas as pd
+import pytest
+from pymatgen.core import Lattice, Structure
+from typer.testing import CliRunner
+
+from gen2dft.cli import data
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError
+from tests.toys import toy_dataset
+
+TABLE = pd.DataFrame({"mp_id": ["mp-1"], "pretty_formula": ["NaCl"], "PF_p": [2.0]})
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data.console, "width", 200)  # no tables cut off
+    monkeypatch.setattr("gen2dft.datasets.ricci.transport_table", lambda: TABLE)
+    return tmp_path
+
+
+def call(*arguments, answer=None):
+    return CliRunner().invoke(data.app, list(arguments), input=answer, catch_exceptions=False)
+
+
+def table(folder):
+    cif = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
+    path = folder / "mine.csv"
+    pd.DataFrame({"material_id": ["mp-1"], "cif": [cif], "gap_pbe": [5.0]}).to_csv(path, index=False)
+    return str(path)
+
+
+def test_list_shows_builtin_and_imported_datasets(folder):
+    toy_dataset().save(folder / "home" / "datasets" / "toy.npz")
+    names = [row["name"] for row in json.loads(call("list", "--json").stdout)]
+    assert names[:2] == ["starter", "materials-project"]
+    assert names[2].endswith("toy.npz")
+    assert "materials-project" in call("list").stdout
+
+
+def test_import_under_a_name_and_show_it(folder):
+    result = call("import", table(folder), "--out", "salts", "--column", "band_gap=gap_pbe", "--ricci")
+    assert "1 crystals, 1 formulas (1 of 2 elements)" in result.stdout
+    kept = Dataset.load(folder / "home" / "datasets" / "salts.npz")
+    assert kept.label("band_gap").tolist() == [5.0]
+    assert kept.label("power_factor").tolist() == pytest.approx([0.2])
+    summary = json.loads(call("info", "salts", "--json").stdout)
+    assert summary["elements"] == ["Na", "Cl"]
+    assert summary["labels"]["band_gap"] == {"count": 1, "min": 5.0, "median": 5.0, "max": 5.0}
+
+
+def test_import_asks_before_it_overwrites(folder):
+    target = folder / "kept.npz"
+    target.write_text("precious")
+    assert call("import", table(folder), "-o", str(target), answer="n\n").exit_code == 1
+    assert target.read_text() == "precious"
+    assert call("import", table(folder), "-o", str(target), "--yes").exit_code == 0
+    assert len(Dataset.load(target)) == 1
+
+
+def test_dry_run_writes_nothing(folder):
+    assert "Nothing was written" in call("import", table(folder), "--dry-run").stdout
+    assert not (folder / "home" / "datasets").exists()
+
+
+def test_info_shows_labels_with_units_and_provenance(folder):
+    toy_dataset().save(folder / "toy.npz")
+    text = call("info", "toy.npz").stdout
+    assert "formation_energy" in text
+    assert "eV/atom" in text
+
+
+def test_malformed_column_is_explained(folder):
+    with pytest.raises(DatasetError, match="--column gap: expected PROPERTY=COLUMN"):
+        call("import", table(folder), "--column", "gap")
+
+
+def test_only_the_starter_set_can_be_built():
+    with pytest.raises(DatasetError, match=r"'startr' is not one of .* Did you mean 'starter'"):
+        call("build", "startr")
+
+
+def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
+    calls = []
+    monkeypatch.setattr("gen2dft.datasets.starter_build.ordered_formulas", lambda known, plan: list(known))
+    monkeypatch.setattr("gen2dft.datasets.starter_build.build_checkpoint", lambda *args: calls.append(args) or [])
+    monkeypatch.setattr("gen2dft.datasets.starter_finish.finish", lambda records, plan, command: toy_dataset())
+    assert "1 formulas; 7 crystals wanted" in call("build", "starter", "--size", "7", "--dry-run").stdout
+    assert not calls
+    call("build", "starter", "--size", "7", "--seed", "3", "--out", "new.npz")
+    ((formulas, plan, size, journal, workers, _),) = calls
+    assert (formulas, plan.seed, size, str(journal), workers) == (["NaCl"], 3, 7, "new.checkpoint.jsonl", 1)
+    assert len(Dataset.load(folder / "new.npz")) == len(toy_dataset())

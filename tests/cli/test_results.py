@@ -1,0 +1,189 @@
+"""hits, show and report say what the store holds, with units and the basis of every value."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from example_campaign import CAMPAIGN_ID, HITS, candidate_id, empty_store, structure
+from pymatgen.core import Structure
+
+from gen2dft.store.store import Store
+
+
+def test_hits_shows_every_hit_with_units_and_basis(example: Store, invoke) -> None:
+    output = invoke("hits").output
+    assert all(hit.candidate_id in output and hit.formula in output for hit in example.hits())
+    assert "(eV/atom)" in output
+    assert "at \u03c4 = 10\u207b\u00b9\u2074 s" in output
+    assert output.count("mlip (surrogate)") == len(HITS)
+    assert "only on a surrogate (mlip), not on DFT" in " ".join(output.split())
+
+
+def test_hits_of_dft_do_not_speak_of_surrogates(example: Store, invoke) -> None:
+    basis = dict.fromkeys(("power_factor", "e_above_hull", "band_gap"), "vasp")
+    example.database.hits.update_many({}, {"$set": {"basis": basis, "is_dft": True}})
+    example.database.labels.update_many({}, {"$set": {"engine": "vasp", "is_dft": True}})
+    output = invoke("hits").output
+    assert "surrogate" not in output
+    assert output.count("vasp (DFT)") == 3 * len(HITS)
+
+
+def test_hits_as_json_can_be_read_back(example: Store, invoke) -> None:
+    found = json.loads(invoke("hits", "--json").output)
+    stored = {hit.candidate_id: hit for hit in example.hits()}
+    assert {hit["candidate_id"] for hit in found} == set(stored)
+    for hit in found:
+        value = hit["values"]["e_above_hull"]
+        assert value == {
+            "value": stored[hit["candidate_id"]].values["e_above_hull"],
+            "unit": "eV/atom",
+            "basis": "mlip (surrogate)",
+        }
+        assert Structure.from_dict(hit["structure"]).composition.reduced_formula == hit["formula"]
+
+
+def test_hits_as_csv_has_a_unit_in_each_header(example: Store, invoke) -> None:
+    rows = list(csv.DictReader(io.StringIO(invoke("hits", "--csv").output)))
+    assert len(rows) == len(HITS)
+    by_id = {hit.candidate_id: hit for hit in example.hits()}
+    for row in rows:
+        assert float(row["band_gap (eV)"]) == by_id[row["id"]].values["band_gap"]
+        assert row["band_gap from"] == "predicted"
+
+
+def test_hits_are_filtered_by_a_query(example: Store, invoke) -> None:
+    wanted = [hit for hit in example.hits() if hit.values["e_above_hull"] < 0]
+    found = json.loads(invoke("hits", "--json", "-q", '{"values.e_above_hull": {"$lt": 0}}').output)
+    assert 0 < len(wanted) < len(HITS)
+    assert {hit["candidate_id"] for hit in found} == {hit.candidate_id for hit in wanted}
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("nonsense", "-q 'nonsense' is not JSON"),
+        ("[1]", "must be a JSON object"),
+        ('{"campaign_id": "x"}', "choose the campaign by --campaign"),
+        ('{"formula": {"$nope": 1}}', "the database does not understand -q"),
+    ],
+)
+def test_bad_queries_are_explained(example: Store, invoke, query: str, message: str) -> None:
+    result = invoke("hits", "-q", query)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_hits_writes_cif_files_and_keeps_json_clean(example: Store, invoke, tmp_path: Path) -> None:
+    result = invoke("hits", "--json", "--cif", str(tmp_path / "cif"))
+    assert len(json.loads(result.stdout)) == len(list((tmp_path / "cif").glob("*.cif"))) == len(HITS)
+    assert "4 CIF files" in result.stderr
+
+
+def test_hits_says_where_cif_files_cannot_go(example: Store, invoke, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    result = invoke("hits", "--cif", str(tmp_path / "taken"))
+    assert result.exit_code == 1
+    assert "taken" in result.stderr
+    assert "choose a folder" in result.stderr
+
+
+def test_no_hits_and_no_fit_are_told_apart(example: Store, invoke) -> None:
+    assert "fits the query" in invoke("hits", "-q", '{"formula": "Xx"}').output
+    example.database.hits.delete_many({})
+    assert f"no hit in {CAMPAIGN_ID}\n" in invoke("hits").output
+    example.database.campaigns.update_one({}, {"$set": {"state": "running"}})
+    assert "so far" in invoke("hits").output
+
+
+def test_unknown_campaign_names_the_nearest(example: Store, invoke) -> None:
+    result = invoke("hits", "-c", "thermoelectrics")
+    assert result.exit_code == 1
+    assert "Did you mean 'thermoelectric'?" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["hits", "report"])
+def test_without_a_campaign_the_first_step_is_named(invoke, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: empty_store())
+    result = invoke(verb)
+    assert result.exit_code == 1
+    assert "gen2dft run --campaign" in result.stderr
+
+
+def test_show_tells_everything_of_a_hit(example: Store, invoke) -> None:
+    output = invoke("show", candidate_id(1, 1)[:8]).output
+    for wanted in ("KVSb", "hit", CAMPAIGN_ID, "round 2", "local", "starter-0001", "met by prediction: 0.3 to 1.5 eV"):
+        assert wanted in output
+    assert "mlip chgnet-v1 (surrogate, not DFT)" in output
+    assert "12 atoms" in output
+    assert "space group F-43m" in output
+    assert output.index("queued 2026") < output.index("labelled 2026") < output.index("hit 2026")
+
+
+def test_show_tells_why_a_candidate_was_given_up(example: Store, invoke) -> None:
+    output = invoke("show", candidate_id(0, 8)).output
+    assert "given_up:not_converged" in output
+    assert "the relaxation did not converge" in output
+    assert "relaxed by the screen (mlip, not DFT)" in output
+
+
+def test_show_a_point_that_was_not_decoded(example: Store, invoke) -> None:
+    fields = {"structure": None, "formula": None, "surrogate": None, "predicted": {}, "state": "rejected:no_cell"}
+    example.set_candidate(CAMPAIGN_ID, candidate_id(0, 25), **fields)
+    assert "not decoded  rejected:no_cell" in invoke("show", candidate_id(0, 25)).output
+    result = invoke("show", candidate_id(0, 25), "--cif")
+    assert result.exit_code == 1
+    assert "has no structure: its state is rejected:no_cell" in result.stderr
+
+
+def test_show_as_json_holds_candidate_labels_and_hit(example: Store, invoke) -> None:
+    found = json.loads(invoke("show", candidate_id(1, 1), "--json").output)
+    assert found["candidate_id"] == found["hit"]["candidate_id"] == found["labels"][0]["candidate_id"]
+    assert found["units"]["band_gap"] == "eV"
+
+
+def test_show_as_cif_gives_the_labelled_structure(example: Store, invoke) -> None:
+    text = invoke("show", candidate_id(1, 1), "--cif").output
+    assert text.startswith("# campaign thermoelectric")
+    assert Structure.from_str(text, fmt="cif").matches(structure(1))
+
+
+def test_show_takes_the_id_of_a_hit_and_of_a_campaign(example: Store, invoke) -> None:
+    assert "KVSb" in invoke("show", f"{CAMPAIGN_ID}:{candidate_id(1, 1)}").output
+    assert "last failures" in invoke("show", CAMPAIGN_ID).output
+    assert json.loads(invoke("show", "thermoelectric", "--json").output)["id"] == CAMPAIGN_ID
+
+
+@pytest.mark.parametrize(
+    ("identifier", "message"),
+    [
+        ("abc", "too short for an id: give at least 4 characters"),
+        (candidate_id(1, 1)[:5] + "xyz", f"nearest: {candidate_id(1, 1)} (KVSb)"),
+        ("thermoelctric", "Did you mean 'thermoelectric'?"),
+    ],
+)
+def test_show_names_what_comes_nearest(example: Store, invoke, identifier: str, message: str) -> None:
+    result = invoke("show", identifier)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_show_lists_the_candidates_of_an_ambiguous_id(example: Store, invoke) -> None:
+    document = example.candidate(CAMPAIGN_ID, candidate_id(1, 1))
+    example.insert_new(document.model_copy(update={"id": f"other:{document.candidate_id}", "campaign_id": "other"}))
+    result = invoke("show", document.candidate_id)
+    assert result.exit_code == 1
+    assert "fits 2 crystals" in result.stderr
+    assert "KVSb" in invoke("show", document.id).output
+
+
+def test_report_says_where_it_is(example: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gen2dft.report.page.draw_all", lambda _: {})  # figures are drawn in tests/report
+    output = invoke("report", "--out", str(tmp_path / "out")).output
+    assert str(tmp_path / "out" / "report.html") in output
+    assert (tmp_path / "out" / "report.html").is_file()
+    monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "data"))
+    assert str(tmp_path / "data" / "reports" / CAMPAIGN_ID / "report.html") in invoke("report").output

@@ -1,0 +1,100 @@
+"""status says where campaigns, rounds and candidates stand."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from example_campaign import CAMPAIGN_ID, empty_store
+
+from gen2dft.store.documents import RoundDoc, now
+from gen2dft.store.store import Store
+
+
+def add_round(store: Store, **fields: object) -> RoundDoc:
+    """A third round, which is at work."""
+    store.database.campaigns.update_one({}, {"$set": {"state": "running", "stop_reason": None}})
+    document = RoundDoc(id=f"{CAMPAIGN_ID}:2", campaign_id=CAMPAIGN_ID, index=2, **fields)  # type: ignore[arg-type]
+    store.insert_new(document)
+    return document
+
+
+def progress(stage: str, done: int, total: int) -> dict[str, object]:
+    return {"stage": stage, "done": done, "total": total, "message": "loss 0.310", "since": now()}
+
+
+def test_all_campaigns_in_one_table(example: Store, invoke) -> None:
+    line = next(text for text in invoke("status").output.splitlines() if CAMPAIGN_ID in text)
+    assert line.split()[1:8] == ["finished", "2", "of", "2", "17", "4", "2026-11-03"]
+
+
+def test_a_stage_at_work_is_shown(example: Store, invoke) -> None:
+    add_round(example, progress=progress("train", 12, 60))
+    assert "train 12/60 loss 0.310" in invoke("status").output
+    assert "round 3: train 12/60 loss 0.310" in invoke("status", "thermoelectric").output
+
+
+def test_validation_is_counted_from_the_candidates(example: Store, invoke) -> None:
+    add_round(example, state="validating", dispatch_size=10, progress=progress("validate", 0, 10))
+    labelled = [doc["_id"] for doc in example.candidate_fields(CAMPAIGN_ID, ["state"], state="labelled")]
+    example.database.candidates.update_many({"_id": {"$in": labelled[:10]}}, {"$set": {"round_index": 2}})
+    example.database.candidates.update_many({"_id": {"$in": labelled[:7]}}, {"$set": {"state": "queued"}})
+    assert "round 3: validate 3/10" in invoke("status", "thermoelectric").output
+
+
+def test_one_campaign_shows_funnel_states_and_failures(example: Store, invoke) -> None:
+    output = invoke("status", "thermoelectric").output
+    assert "finished: all 2 rounds done" in output
+    for document in example.rounds(CAMPAIGN_ID):
+        for stage in document.funnel:
+            assert any(
+                line.split()[:3] == [stage.stage, str(stage.n_in), str(stage.n_out)] for line in output.splitlines()
+            )
+    assert "above hull 20, not selected 20" in output
+    assert "given_up:not_converged: the relaxation did not converge" in output
+    assert f"gen2dft hits -c {CAMPAIGN_ID}" in output
+
+
+def test_numbers_agree_with_the_store_in_json(example: Store, invoke) -> None:
+    (listed,) = json.loads(invoke("status", "--json").output)
+    assert listed["candidates"] == {"rejected": 40, "labelled": 13, "hit": 4, "given_up": 3}
+    whole = json.loads(invoke("status", CAMPAIGN_ID, "--json").output)
+    assert whole["states"] == example.state_counts(CAMPAIGN_ID)
+    assert [len(r["funnel"]) for r in whole["rounds"]] == [11, 11]
+    assert len(whole["failures"]) == 3
+    assert whole["created"] == "2026-11-03T09:00:00+00:00"
+
+
+def test_candidates_in_a_state_with_or_without_reason(example: Store, invoke) -> None:
+    rough = json.loads(invoke("status", "thermoelectric", "-s", "given_up", "--json").output)
+    exact = json.loads(invoke("status", "thermoelectric", "-s", "given_up:not_converged", "--json").output)
+    assert (len(rough), len(exact)) == (3, 1)
+    assert exact[0]["failure"] == "the relaxation did not converge"
+    assert exact[0]["candidate_id"] in invoke("status", "thermoelectric", "-s", "given_up").output
+
+
+def test_campaigns_in_a_state(example: Store, invoke) -> None:
+    assert "no campaign is running" in invoke("status", "-s", "running").output
+    assert len(json.loads(invoke("status", "-s", "finished", "--json").output)) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("-s", "finnished"), "Did you mean 'finished'? To list candidates: gen2dft status CAMPAIGN -s finnished"),
+        (("thermoelectric", "-s", "labeled"), "Did you mean 'labelled'?"),
+        (("thermo",), "campaign 'thermo' is not one of"),
+    ],
+)
+def test_unknown_names_are_explained(example: Store, invoke, arguments: tuple[str, ...], message: str) -> None:
+    result = invoke("status", *arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_without_campaigns_the_first_step_is_named(invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: empty_store())
+    result = invoke("status")
+    assert result.exit_code == 0
+    assert "gen2dft run --campaign thermoelectric" in result.output
+    assert json.loads(invoke("status", "--json").output) == []

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+
+from gen2dft.datasets import starter
+from gen2dft.datasets.starter import load_starter
+from gen2dft.errors import DatasetError
+from gen2dft.funnel import StageCount
+from gen2dft.geometry import closest_contacts
+from gen2dft.thermo.hull import ReferenceHull
+
+
+def num_elements(dataset):
+    crystals = dataset.crystals
+    return np.array([len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))])
+
+
+def test_size_and_composition():
+    dataset = load_starter()
+    assert len(dataset) >= 2000
+    assert set(num_elements(dataset)) == {2, 3}
+    assert (num_elements(dataset) == 3).mean() > 0.6
+    assert dataset.crystals.num_sites.max() <= 20
+    assert len(set(dataset.crystals.formulas())) > 1000
+
+
+def test_every_crystal_has_sane_labels_and_geometry():
+    dataset = load_starter()
+    assert np.isfinite(dataset.label_matrix(["formation_energy", "e_above_hull"])).all()
+    assert np.abs(dataset.label("formation_energy")).max() < 5
+    assert 0 <= dataset.label("e_above_hull").min() <= dataset.label("e_above_hull").max() <= 0.5
+    assert closest_contacts(dataset.crystals).ratio.min() > 0.6
+
+
+def test_distances_are_those_to_the_own_hull():
+    dataset = load_starter()
+    hull = ReferenceHull.from_dataset(dataset)
+    for i in np.random.default_rng(0).choice(len(dataset), 25, replace=False):
+        composition = dataset.crystals.structure(i).composition
+        distance = hull.e_above_hull(composition, dataset.label("formation_energy")[i])
+        assert distance == pytest.approx(dataset.label("e_above_hull")[i], abs=1e-4)
+
+
+def test_provenance_tells_how_it_was_made_and_what_was_left_out():
+    dataset = load_starter()
+    relaxation, selection = (StageCount.model_validate(count) for count in dataset.provenance["counts"])
+    assert relaxation.n_out == selection.n_in
+    assert selection.n_out == len(dataset)
+    assert dataset.provenance["command"].startswith("gen2dft data build starter --seed 0 --size ")
+    assert dataset.provenance["versions"]["chgnet"]
+
+
+def test_missing_file_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(starter, "FILE", "gone.npz")
+    with pytest.raises(DatasetError, match="gen2dft data build starter"):
+        load_starter.__wrapped__()
