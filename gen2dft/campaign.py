@@ -69,7 +69,12 @@ class DatasetSpec(Part):
     max_sites: PositiveInt = Field(20, description="largest number of sites in a cell")
     max_e_above_hull: NonNegative | None = Field(None, description="eV/atom; crystals further above are left out")
     max_crystals: PositiveInt | None = Field(None, description="a seeded random part of this size, to save time")
-    min_labels: PositiveInt = Field(50, description="refuse to train a property head on fewer labels than this")
+    min_labels: PositiveInt = Field(50, description="a property head needs as many labels as this")
+    few_labels: Literal["refuse", "leave-open"] = Field(
+        "refuse",
+        description="what a campaign does about a target with fewer labels: refuse to begin, or leave it open until "
+        "an engine has labelled enough crystals; an open target is neither predicted nor missed",
+    )
 
 
 class GeneratorSpec(Part):

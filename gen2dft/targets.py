@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,9 +39,15 @@ def is_met(target: Target, value: float | None) -> bool:
     return value is not None and bool(violation(target, [value])[0] == 0)
 
 
-def missed_target(targets: Sequence[Target], values: Mapping[str, float]) -> str | None:
-    """The first property whose target is not met, or None when all are."""
-    return next((t.property for t in targets if not is_met(t, values.get(t.property))), None)
+def missed_target(
+    targets: Sequence[Target], values: Mapping[str, float], open_properties: Collection[str] = ()
+) -> str | None:
+    """The first property whose target is not met, or None when all are.
+
+    A property among `open_properties` that has no value yet is not missed.
+    """
+    judged = (t for t in targets if t.property in values or t.property not in open_properties)
+    return next((t.property for t in judged if not is_met(t, values.get(t.property))), None)
 
 
 def spreads(targets: Sequence[Target], known: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:

@@ -70,8 +70,7 @@ else
     say "bringing the environment in $VENV up to date"
 fi
 
-# Compiling everything ahead takes longer than compiling what is used when it is first used.
-pip=("$VENV/bin/python" -m pip install --disable-pip-version-check --no-input --no-compile)
+pip=("$VENV/bin/python" -m pip install --disable-pip-version-check --no-input)
 # The words of PIP_ARGS and TORCH_ARGS are options of their own.
 # shellcheck disable=SC2206
 pip+=($PIP_ARGS)

@@ -8,6 +8,8 @@ request.
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,6 +27,7 @@ from gen2dft.representations.base import DecodeResult
 CATIONS = ["Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba"]
 ANIONS = ["F", "Cl", "Br", "O", "S", "Se"]
 PROPERTIES = ("formation_energy",)
+SECONDS = float(os.environ.get("TOY_SECONDS", "0"))  # what an epoch and a calculation take
 
 
 def rock_salt(cation: str, anion: str, a: float) -> Structure:
@@ -59,6 +62,7 @@ class ToyGenerator:
         for epoch in range(1, epochs + 1):
             if on_epoch:
                 on_epoch(epoch, {"loss": 1.0 / epoch})
+            time.sleep(SECONDS)
         history = [
             {"epoch": e, "loss": 1 / e, "reconstruction": 1 / e, "kl": 0.0, "property": 0.0}
             for e in range(1, epochs + 1)
@@ -105,6 +109,7 @@ def toy_relax(structure: Structure, preset: str) -> Relaxed:
     digest = hashlib.sha256(structure.composition.reduced_formula.encode()).digest()
     if digest[0] < 40:
         raise CalculationFailed("exploded", f"{structure.composition.reduced_formula} does not like it")
+    time.sleep(SECONDS)
     relaxed = structure.copy()
     relaxed.scale_lattice(structure.volume * 1.02)
     return Relaxed(relaxed, formation_energy(structure.composition), None, None, None, digest[1] > 20, 0.01, 3, 0.1)
@@ -137,6 +142,7 @@ TOY_ENGINE = Engine(
 TOY_CAMPAIGN = {
     "name": "toy",
     "targets": [{"property": "formation_energy", "near": -1.0, "tolerance": 0.3}],
+    "dataset": {"min_labels": 5},
     "generator": {"name": "toy", "epochs": 3, "epochs_warm": 2},
     "sampling": [
         {"method": "local", "num_points": 60, "scale": 1.0, "num_seeds": 8},

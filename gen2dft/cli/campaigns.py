@@ -94,7 +94,7 @@ def run(
                 finished = store.campaign(submitted.campaign_id).state == "finished"
                 return not finished and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick)
+            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick, console.print)
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
     print_summary(store, submitted.campaign_id, console)
 
@@ -169,10 +169,19 @@ def _assignments(texts: list[str]) -> dict[str, Any]:
 
 def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, ReferenceHull]:
     """Training set and hull of a campaign, with everything checked that can be checked before work begins."""
-    from gen2dft.rounds.prepare import prepare
+    from gen2dft.properties import PROPERTIES
+    from gen2dft.rounds.prepare import open_targets, prepare
 
     with console.status("reading the training data"):
-        return prepare(spec, settings.data_dir / "cache")
+        training_set, hull = prepare(spec, settings.data_dir / "cache")
+    if skipped := training_set.provenance.get("skipped"):
+        console.print(f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see gen2dft data info")
+    for name in open_targets(spec, training_set):
+        console.print(
+            f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than {spec.dataset.min_labels} of the "
+            f"{len(training_set)} training crystals are labelled with it"
+        )
+    return training_set, hull
 
 
 def _submit(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull, settings: Settings) -> Submitted:

@@ -35,7 +35,8 @@ def validate_generator(generator: Generator, table: CrystalTable) -> None:
     some = np.arange(len(table))[::-2]
     _require(np.array_equal(generator.encode(table.select(some)), latents[some]), "latents depend on their company")
     _require(np.array_equal(generator.predict(latents[some]), values[some]), "predictions depend on their company")
-    _require(len(generator.encode(table.select([]))) == 0, "encode refuses an empty table")
+    nothing = np.arange(0)
+    _require(len(generator.encode(table.select(nothing))) == 0, "encode refuses an empty table")
     _require_total(generator, size)
     _require_same_after_storage(generator, table)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,7 +121,7 @@ class Trainer:
             noise = rng.standard_normal((len(rows), self.spec.latent_dim), dtype=np.float32)
             target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
             logs = self.model.train_on_batch(self.samples.take(rows, noise), target, return_dict=True)
-        return {name: float(value) for name, value in logs.items()}
+        return self._row(logs)
 
     def _evaluate(self, samples: Samples) -> dict[str, float]:
         """Losses at the latent means."""
@@ -133,7 +134,12 @@ class Trainer:
             noise = np.zeros((len(rows), self.spec.latent_dim), dtype=np.float32)
             target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
             logs = self.model.test_on_batch(samples.take(rows, noise), target, return_dict=True)
-        return {f"val_{name}": float(value) for name, value in logs.items()}
+        return {f"val_{name}": value for name, value in self._row(logs).items()}
+
+    def _row(self, logs: Mapping[str, Any]) -> dict[str, float]:
+        """The terms of the loss, and the loss made of them."""
+        terms = [float(logs[name]) for name in TERMS]
+        return {"loss": float(np.dot(self.weights, terms)), **dict(zip(TERMS, terms, strict=True))}
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         optimizer = {f"optimizer.{i:03d}": np.asarray(v) for i, v in enumerate(self.model.optimizer.variables)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from gen2dft.campaign import Target
 from gen2dft.properties import PROPERTIES
+from gen2dft.store.documents import OPEN
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc, LabelDoc
@@ -62,8 +63,8 @@ def target_text(target: Target) -> str:
 
 def basis_text(basis: str, surrogates: Iterable[str]) -> str:
     """Where a value is from: `predicted`, or the engine and whether it is a surrogate."""
-    if basis == PREDICTED:
-        return PREDICTED
+    if basis in (PREDICTED, OPEN):
+        return basis
     return f"{basis} (surrogate)" if basis in surrogates else f"{basis} (DFT)"
 
 
@@ -75,7 +76,7 @@ def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
 def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]:
     """What a reader must know before believing the hits, in whole sentences; empty without hits."""
     bases = {(name, basis) for hit in hits for name, basis in hit.basis.items()}
-    engines = {basis for _, basis in bases if basis != PREDICTED}
+    engines = {basis for _, basis in bases if basis not in (PREDICTED, OPEN)}
     not_dft = sorted(surrogates)
     notes = []
     if hits and not_dft:
@@ -90,6 +91,12 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
             f"Values marked \u201cpredicted\u201d ({'; '.join(predicted)}) are the generator's own predictions; "
             "no engine has computed them."
         )
+    still_open = sorted({PROPERTIES[name].title for name, basis in bases if basis == OPEN})
+    if still_open:
+        notes.append(
+            f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this campaign says anything "
+            "about it yet; a hit meets all other targets."
+        )
     if hits and not notes:
         notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")
     return notes
@@ -98,16 +105,17 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
 def ranked(hits: Sequence[HitDoc], targets: Sequence[Target]) -> tuple[list[HitDoc], str]:
     """Hits, best first, and the order in words: by the optimised property, else by closeness, else by stability."""
     for target in targets:
-        if target.optimise:
+        if target.optimise and any(hit.values[target.property] is not None for hit in hits):
             sign = -1 if target.optimise == "maximise" else 1
             order = f"{PROPERTIES[target.property].title}, {'largest' if sign < 0 else 'smallest'} first"
-            return sorted(hits, key=lambda hit: (sign * hit.values[target.property], hit.id)), order
+            return sorted(hits, key=lambda hit: (sign * (hit.values[target.property] or 0.0), hit.id)), order
     for target in targets:
-        if target.near:
+        if target.near and any(hit.values[target.property] is not None for hit in hits):
             order = f"distance of the {PROPERTIES[target.property].title} to the target"
             return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
-    return sorted(hits, key=lambda hit: (hit.values.get("e_above_hull", 0.0), hit.id)), "energy above hull"
+    return sorted(hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id)), "energy above hull"
 
 
 def _distance(target: Target, hit: HitDoc) -> float:
-    return min(abs(hit.values[target.property] - wanted) for wanted in target.near)
+    value = hit.values[target.property]
+    return min(abs(value - wanted) for wanted in target.near) if value is not None else float("inf")

@@ -46,8 +46,8 @@ def begin_campaign(store: Store, spec: CampaignSpec, dataset: Dataset, hull: Ref
         dataset_hash=dataset.content_hash,
         hull_id=hull.hull_hash,
     )
+    begin_round(store, key, 0)  # before the campaign, so that whoever sees the campaign finds its first round
     created = store.insert_new(document)
-    begin_round(store, key, 0)
     return store.campaign(key), created
 
 

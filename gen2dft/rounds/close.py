@@ -65,7 +65,7 @@ def _target_reason(context: RoundContext, doc: CandidateDoc) -> str | None:
         return None
     label = context.store.labels(context.campaign_id, candidate_id=doc.candidate_id)[0]
     values, _ = values_and_basis(context, doc, label)
-    return f"misses_{targets.missed_target(context.spec.targets, values)}"
+    return f"misses_{targets.missed_target(context.spec.targets, values, context.open_properties)}"
 
 
 def go_on(context: RoundContext) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import learning
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import StoreError
 from gen2dft.store.documents import CampaignDoc, HullDoc, RoundDoc, SnapshotDoc, now
@@ -66,6 +66,23 @@ class RoundContext:
         """Base set and all labels of earlier rounds: what this round's generator may learn from."""
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
         return learning.training_set(self.base, labels, self.spec.dataset.max_sites)
+
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """Properties that this round's generator learns: those asked for that enough crystals carry."""
+        counts = self.known.num_labels()
+        wanted = self.spec.head_properties
+        return tuple(name for name in wanted if counts.get(name, 0) >= self.spec.dataset.min_labels)
+
+    @cached_property
+    def targets(self) -> tuple[Target, ...]:
+        """Targets whose property the generator predicts; the others are open until an engine labels them."""
+        return tuple(target for target in self.spec.targets if target.property in self.heads)
+
+    @cached_property
+    def open_properties(self) -> tuple[str, ...]:
+        """Properties of the targets that the generator does not predict."""
+        return tuple(t.property for t in self.spec.targets if t.property not in self.heads)
 
     @cached_property
     def hull(self) -> ReferenceHull:

@@ -10,7 +10,7 @@ from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.rounds.context import RoundContext
-from gen2dft.store.documents import OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
 
 Calculation = CalculationDoc | CalculationFailure
@@ -119,7 +119,7 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
 def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     values, basis = values_and_basis(context, candidate, label)
-    if targets.missed_target(context.spec.targets, values) is not None:
+    if targets.missed_target(context.spec.targets, values, context.open_properties) is not None:
         return None
     from pymatgen.core import Structure
 
@@ -132,9 +132,9 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
         candidate_id=candidate.candidate_id,
         formula=structure.composition.reduced_formula,
         spacegroup=structure.get_space_group_info(symprec=0.1)[0],
-        values={name: values[name] for name in names},
-        basis={name: basis[name] for name in names},
-        is_dft=label.is_dft and all(basis[name] == label.engine for name in names),
+        values={name: values.get(name) for name in names},
+        basis={name: basis.get(name, OPEN) for name in names},
+        is_dft=label.is_dft and all(basis.get(name) == label.engine for name in names),
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,

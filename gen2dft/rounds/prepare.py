@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
@@ -26,10 +26,24 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset,
     """
     for part in (spec.validation, spec.screening.surrogate):
         load_engine(part.engine).preset(part.preset)
-    everything = spec.dataset.model_copy(
+    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
+    hull = ReferenceHull.from_dataset(load_dataset(_for_the_hull(spec.dataset), seed=spec.seed, cache_dir=cache_dir))
+    wanted = [target.property for target in spec.targets]
+    if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
+        check_labels(dataset, wanted, spec.dataset.min_labels)
+    return dataset, hull
+
+
+def _for_the_hull(spec: DatasetSpec) -> DatasetSpec:
+    """The whole source. Materials Project's own distances already carry its whole hull, so it is not fetched whole."""
+    if spec.source == "materials-project":
+        return spec
+    return spec.model_copy(
         update={"num_elements": tuple(range(1, 10)), "max_sites": 10**6, "max_e_above_hull": None, "max_crystals": None}
     )
-    hull = ReferenceHull.from_dataset(load_dataset(everything, seed=spec.seed, cache_dir=cache_dir))
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    check_labels(dataset, spec.head_properties, spec.dataset.min_labels)
-    return dataset, hull
+
+
+def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:
+    """Properties of targets that too few crystals carry to be learnt; labels to come may change that."""
+    counts = dataset.num_labels()
+    return [t.property for t in spec.targets if counts.get(t.property, 0) < spec.dataset.min_labels]

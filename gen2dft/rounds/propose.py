@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import sampling, targets
-from gen2dft.campaign import CampaignSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.context import RoundContext, pack_arrays
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
@@ -29,13 +27,13 @@ def propose(context: RoundContext) -> list[str]:
     with context.stage("propose"):
         spec, generator, known = context.spec, context.generator, context.known
         latents = generator.encode(known.crystals)
-        merit = known_merit(spec, known, generator.predict(latents), generator.properties)
+        merit = known_merit(context, generator.predict(latents))
         points = sampling.sample(spec.sampling, latents, merit, context.rng(0))
         decoded = generator.decode(points.points)
         gates = screening_gates(spec.screening, known, earlier_candidates(context))
         kept, reasons, counts = run_gates(decoded.crystals, gates)
         predicted = generator.predict(generator.encode(decoded.crystals))
-        shortlist_reasons = shortlist(spec, generator.properties, predicted, kept)
+        shortlist_reasons = shortlist(context, predicted, kept)
         verdicts: list[str | None] = list(decoded.reasons)
         for row, reason, late in zip(decoded.kept, reasons, shortlist_reasons, strict=True):
             verdicts[row] = reason or late
@@ -57,20 +55,18 @@ def propose(context: RoundContext) -> list[str]:
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]
 
 
-def known_merit(
-    spec: CampaignSpec, known: Dataset, predicted: NDArray[np.float64], properties: Sequence[str]
-) -> NDArray[np.float64]:
+def known_merit(context: RoundContext, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) merit of the known crystals, by their labels and, where there is none, by prediction."""
     values = {}
-    for column, name in enumerate(properties):
-        label = known.label(name)
+    for column, name in enumerate(context.generator.properties):
+        label = context.known.label(name)
         values[name] = np.where(np.isnan(label), predicted[:, column], label)
-    return targets.merit(spec.targets, values, target_spreads(spec, known))
+    return targets.merit(context.targets, values, target_spreads(context))
 
 
-def target_spreads(spec: CampaignSpec, known: Dataset) -> dict[str, float]:
+def target_spreads(context: RoundContext) -> dict[str, float]:
     """The unit in which each target's property counts."""
-    return targets.spreads(spec.targets, {t.property: known.label(t.property) for t in spec.targets})
+    return targets.spreads(context.targets, {t.property: context.known.label(t.property) for t in context.targets})
 
 
 def earlier_candidates(context: RoundContext) -> CrystalTable:
@@ -82,16 +78,15 @@ def earlier_candidates(context: RoundContext) -> CrystalTable:
 
 
 def shortlist(
-    spec: CampaignSpec, properties: Sequence[str], predicted: NDArray[np.float64], kept: NDArray[np.int64]
+    context: RoundContext, predicted: NDArray[np.float64], kept: NDArray[np.int64]
 ) -> list[str | None]:
     """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst predicted first."""
     reasons: list[str | None] = [None] * len(predicted)
-    limit = spec.screening.surrogate.max_relaxations
+    limit = context.spec.screening.surrogate.max_relaxations
     if limit is None or len(kept) <= limit:
         return reasons
-    values = {name: predicted[kept, column] for column, name in enumerate(properties)}
-    spread = {t.property: float(predicted[:, properties.index(t.property)].std()) or 1.0 for t in spec.targets}
-    order = np.argsort(-targets.merit(spec.targets, values, spread), kind="stable")
+    values = {name: predicted[kept, column] for column, name in enumerate(context.generator.properties)}
+    order = np.argsort(-targets.merit(context.targets, values, target_spreads(context)), kind="stable")
     for row in kept[order[limit:]]:
         reasons[row] = "not_shortlisted"
     return reasons
@@ -145,5 +140,5 @@ def _named(properties: Sequence[str], row: NDArray[np.float64]) -> dict[str, flo
 def latent_map(context: RoundContext, points: NDArray[np.float32], latents: NDArray[np.float32]) -> bytes:
     """The sampled points and a seeded part of the training set, with its labels, for later looks."""
     rows = np.sort(context.rng(1).permutation(len(latents))[:MAP_SIZE])
-    labels = {f"train_{name}": context.known.label(name)[rows] for name in context.spec.head_properties}
+    labels = {f"train_{name}": context.known.label(name)[rows] for name in context.heads}
     return pack_arrays({"latents": points, "train_latents": latents[rows], **labels})

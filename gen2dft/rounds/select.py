@@ -23,9 +23,9 @@ def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
     """
     waiting = screened(context)
     values = predict_relaxed(context, waiting)
-    spread = target_spreads(context.spec, context.known)
+    spread = target_spreads(context)
     value = learning.ACQUISITIONS[context.spec.learning.acquisition](
-        targets.merit(context.spec.targets, values, spread) if waiting else np.zeros(0)
+        targets.merit(context.targets, values, spread) if waiting else np.zeros(0)
     )
     calls = sum(earlier.dispatch_size for earlier in context.store.rounds(context.campaign_id)[: context.index])
     size = learning.calls_left(context.spec.learning, calls)

@@ -30,13 +30,15 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     spec, known = context.spec, context.known
     parent_id = context.store.round(context.campaign_id, context.index - 1).snapshot_id if context.index else None
     parent = load_generator(context.store, parent_id) if parent_id else None
+    if parent is not None and parent.properties != context.heads:
+        parent, parent_id = None, None  # new labels made a new head possible: another network, trained from scratch
     total = spec.generator.epochs_warm if parent else spec.generator.epochs
     with context.stage("train", total):
         generator = load_generator_class(spec.generator.name)()
         result = generator.fit(
             known,
             spec.generator,
-            spec.head_properties,
+            context.heads,
             seed=spec.seed,
             warm_start=parent,
             may_hold_out=np.arange(len(known)) < len(context.base),
@@ -48,7 +50,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),
         generator=spec.generator.name,
-        properties=list(spec.head_properties),
+        properties=list(context.heads),
         training_set_hash=known.content_hash,
         parent_id=parent_id,
     )

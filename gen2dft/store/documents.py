@@ -32,6 +32,7 @@ REACHED_FROM: dict[str, tuple[str, ...]] = {
     "hit": ("labelled",),
 }
 OPEN_STATES = ("queued", "running")
+OPEN = "open"  # basis of a target that nothing has labelled or predicted yet
 
 
 def now() -> datetime:
@@ -145,8 +146,8 @@ class HitDoc(Document):
     candidate_id: str
     formula: str
     spacegroup: str
-    values: dict[str, float] = Field(description="value of every target, in the property's unit")
-    basis: dict[str, str] = Field(description="where each value is from: an engine's name, or `predicted`")
+    values: dict[str, float | None] = Field(description="value of every target, in the property's unit; None if open")
+    basis: dict[str, str] = Field(description="where each value is from: an engine's name, `predicted`, or `open`")
     is_dft: bool = Field(description="whether a DFT engine, not a surrogate, computed the labels")
     label_id: str
     hull_id: str

@@ -77,7 +77,9 @@ def test_certain_scores_give_the_crystals_back():
 
 def test_low_scores_everywhere_mean_empty():
     scaler = MatrixScaler.fit(REP, REP.encode(example_table()))
-    assert REP.decode(scaler.unscale(REP, np.full((1, *REP.shape), -9.0))).reasons == ["no_atoms"]
+    scores = np.zeros((1, *REP.shape))
+    scores[:, REP.element_rows] = scores[:, REP.occupancy_rows] = -9.0
+    assert REP.decode(scaler.unscale(REP, scores)).reasons == ["no_atoms"]
 
 
 def test_large_scores_do_not_overflow():

@@ -181,3 +181,36 @@ def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec
     labels = len(store.labels(campaign.id))
     assert ingest(context, last, calculations(context, last)) in ("labelled", "hit")
     assert len(RoundContext(store, campaign.id, 1).known) == len(dataset) + labels + 1
+
+
+def test_an_open_target_is_neither_predicted_nor_missed(store, spec):
+    dataset = toys.toy_dataset()
+    targets = [*toys.TOY_CAMPAIGN["targets"], {"property": "band_gap", "min": 1.0}]
+    wider = spec.model_validate({**toys.TOY_CAMPAIGN, "targets": targets})
+    campaign, _ = begin_campaign(store, wider, dataset, ReferenceHull.from_dataset(dataset))
+    context = RoundContext(store, campaign.id, 0)
+    assert (context.heads, context.open_properties) == (("formation_energy",), ("band_gap",))
+    up_to_dispatch(context)
+    validate_all(context)
+    assert try_close(context)
+    hits = store.hits(campaign.id)
+    assert hits
+    assert {(hit.values["band_gap"], hit.basis["band_gap"]) for hit in hits} == {(None, "open")}
+
+
+def test_too_few_labels_are_refused_unless_the_campaign_leaves_targets_open(monkeypatch, spec):
+    from gen2dft.errors import DatasetError
+    from gen2dft.rounds import prepare
+
+    monkeypatch.setattr(prepare, "load_dataset", lambda *args, **kwargs: toys.toy_dataset())
+    targets = [*toys.TOY_CAMPAIGN["targets"], {"property": "band_gap", "min": 1.0}]
+    strict = spec.model_validate({**toys.TOY_CAMPAIGN, "targets": targets})
+    with pytest.raises(DatasetError, match=r"band_gap: 0 of 8 crystals"):
+        prepare.prepare(strict)
+    loose = spec.model_validate(
+        {**toys.TOY_CAMPAIGN, "targets": targets, "dataset": {"min_labels": 5, "few_labels": "leave-open"}}
+    )
+    assert len(prepare.prepare(loose)[0]) == 8
+    nothing = loose.model_validate({**loose.model_dump(by_alias=True), "targets": targets[1:]})
+    with pytest.raises(DatasetError, match="too few labels"):
+        prepare.prepare(nothing)

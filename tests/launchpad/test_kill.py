@@ -1,0 +1,83 @@
+"""`gen2dft run` killed with SIGKILL in the middle of each stage; the same command then finishes the campaign."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gen2dft.settings import Settings
+from gen2dft.store.connect import open_store
+from gen2dft.store.embedded import stop_server
+from tests import toys
+from tests.launchpad.test_campaign import check_books
+
+ROOT = Path(__file__).parents[2]
+ENTRY_POINTS = """
+[gen2dft.engines]
+toy = tests.toys:TOY_ENGINE
+[gen2dft.generators]
+toy = tests.toys:ToyGenerator
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A campaign file, its dataset, and the toys as an installed plugin."""
+    plugin = tmp_path / "plugin" / "toys-1.0.dist-info"
+    plugin.mkdir(parents=True)
+    (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
+    (plugin / "entry_points.txt").write_text(ENTRY_POINTS)
+    toys.toy_dataset().save(tmp_path / "toys.npz")
+    campaign = {**toys.TOY_CAMPAIGN, "dataset": {"min_labels": 5, "source": str(tmp_path / "toys.npz")}}
+    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(campaign))
+    yield tmp_path
+    stop_server(tmp_path / "data")
+
+
+def start(folder):
+    environment = {
+        **os.environ,
+        "GEN2DFT_DATA_DIR": str(folder / "data"),
+        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT)]),
+        "TOY_SECONDS": "0.3",
+    }
+    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml"), "--workers", "2"]
+    with (folder / "out.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+
+
+def wait_for(folder, stage, process):
+    """Wait until the campaign is in the middle of a stage."""
+    store = open_store(Settings(data_dir=folder / "data"))
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        for campaign in store.campaigns():
+            progress = store.rounds(campaign.id)[-1].progress
+            running = store.state_counts(campaign.id).get("running", 0)
+            if progress.get("stage") == stage and (progress["done"] or running):
+                return
+        time.sleep(0.05)
+    pytest.fail(f"never in the middle of {stage}: {(folder / 'out.log').read_text()[-2000:]}")
+
+
+def test_killed_in_training_screening_and_validation_and_then_finished(folder):
+    for stage in ("train", "screen", "validate"):
+        process = start(folder)
+        wait_for(folder, stage, process)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert start(folder).wait(300) == 0, (folder / "out.log").read_text()[-3000:]
+    store = open_store(Settings(data_dir=folder / "data"))
+    (campaign,) = store.campaigns()
+    assert (campaign.state, campaign.stop_reason) == ("finished", "all 2 rounds are done")
+    check_books(store, campaign.id)
+    assert len(store.labels(campaign.id)) > 6
+    before = store.database.fireworks.count_documents({})
+    assert start(folder).wait(120) == 0
+    assert store.database.fireworks.count_documents({}) == before
+    assert "already there" in (folder / "out.log").read_text()
