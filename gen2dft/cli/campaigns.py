@@ -175,7 +175,9 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, Reference
     with console.status("reading the training data"):
         training_set, hull = prepare(spec, settings.data_dir / "cache")
     if skipped := training_set.provenance.get("skipped"):
-        console.print(f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see gen2dft data info")
+        console.print(
+            f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see gen2dft data info"
+        )
     for name in open_targets(spec, training_set):
         console.print(
             f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than {spec.dataset.min_labels} of the "

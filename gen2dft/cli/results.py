@@ -141,7 +141,11 @@ def _write_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[st
     columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
     writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull"])
     for hit in found:
-        cells = [text for n in names for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))]
+        cells = [
+            text
+            for n in names
+            for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))
+        ]
         place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
         writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id])
 

@@ -77,9 +77,7 @@ def earlier_candidates(context: RoundContext) -> CrystalTable:
     return CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in found if doc.structure)
 
 
-def shortlist(
-    context: RoundContext, predicted: NDArray[np.float64], kept: NDArray[np.int64]
-) -> list[str | None]:
+def shortlist(context: RoundContext, predicted: NDArray[np.float64], kept: NDArray[np.int64]) -> list[str | None]:
     """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst predicted first."""
     reasons: list[str | None] = [None] * len(predicted)
     limit = context.spec.screening.surrogate.max_relaxations
