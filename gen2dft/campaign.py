@@ -85,9 +85,9 @@ class GeneratorSpec(Part):
     latent_dim: PositiveInt = Field(256, description="dimensions of the latent space")
     epochs: PositiveInt = Field(100, description="epochs of the first round")
     epochs_warm: PositiveInt = Field(25, description="epochs of later rounds, which start from the last snapshot")
-    batch_size: Annotated[int, Field(ge=2)] = Field(256, description="crystals per step")
-    learning_rate: PositiveFloat = Field(5e-4, description="initial step of the optimiser")
-    beta: NonNegative = Field(1e-4, description="weight of the KL term per latent dimension")
+    batch_size: Annotated[int, Field(ge=2)] = Field(128, description="crystals per step")
+    learning_rate: PositiveFloat = Field(5e-4, description="initial step of Adam; falls along a cosine")
+    beta: NonNegative = Field(1e-3, description="weight of the KL term, summed over latent dimensions, per crystal")
     property_weight: NonNegative = Field(10.0, description="weight (lambda) of the masked property loss")
     holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="share of crystals kept from training")
 

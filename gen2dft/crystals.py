@@ -113,7 +113,8 @@ class CrystalTable:
 
     def select(self, which: ArrayLike) -> CrystalTable:
         """The crystals at `which` (indices or boolean mask), in that order."""
-        chosen = np.arange(len(self))[np.asarray(which)]
+        index = np.asarray(which)
+        chosen = np.arange(len(self))[index if index.size else index.astype(np.int64)]
         counts = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         # Site j of the new table is site (j - start of its crystal here) + (start of its crystal there).

@@ -57,6 +57,12 @@ def _repair_candidate(context: RoundContext, lpad: LaunchPad, firework: dict[str
     return [f"gave candidate {candidate_id} up: its calculation crashed"]
 
 
+def is_idle(lpad: LaunchPad, campaign_id: str) -> bool:
+    """Whether no firework of a campaign runs or could run: then whatever is still open needs repair."""
+    query = {"spec.gen2dft.campaign_id": campaign_id, "state": {"$in": ["READY", "RESERVED", "RUNNING"]}}
+    return lpad.fireworks.find_one(query, {"fw_id": 1}) is None
+
+
 def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
     """Steps of a round that crashed and hold the campaign up: the step's name and the last line of its error."""
     query = {

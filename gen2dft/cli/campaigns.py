@@ -66,13 +66,16 @@ def run(
     engine: Engine = None,
     set_: Set = None,
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", min=1, help="Worker processes; default: one per core.")
+        int | None,
+        typer.Option(
+            "--workers", "-w", min=1, help="Worker processes; default: one per core, or one on the embedded SecantusDB."
+        ),
     ] = None,
 ) -> None:
     """Submit a campaign and work on it here until it is finished. Killed? The same command goes on where it was."""
     from gen2dft.cli.progress import CampaignProgress, print_summary
     from gen2dft.launchpad.connect import connect_launchpad
-    from gen2dft.launchpad.repair import crashed_steps, repair
+    from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
     from gen2dft.launchpad.supervise import run_workers
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_store
@@ -88,13 +91,14 @@ def run(
         with CampaignProgress(store, submitted.campaign_id, console) as progress:
 
             def tick() -> bool:
-                """Repair, show, and say whether to go on."""
-                repair(store, lpad, submitted.campaign_id)
+                """Show, repair once the workers have nothing to do, and say whether to go on."""
                 progress.tick()
+                if is_idle(lpad, submitted.campaign_id):
+                    repair(store, lpad, submitted.campaign_id)
                 finished = store.campaign(submitted.campaign_id).state == "finished"
                 return not finished and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick, console.print)
+            run_workers(settings, submitted.campaign_id, _num_workers(workers, settings), tick, console.print)
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
     print_summary(store, submitted.campaign_id, console)
 
@@ -123,6 +127,21 @@ def advance(
             console.print(f"{document.id}: {line}")
         for step, error in crashed_steps(lpad, document.id):
             console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
+
+
+def _num_workers(asked: int | None, settings: Settings) -> int:
+    """Worker processes to start; SettingsError if the database does not bear as many."""
+    from gen2dft.errors import SettingsError
+    from gen2dft.store.embedded import takes_one_worker
+
+    if not (settings.is_embedded and takes_one_worker(settings.data_dir)):
+        return asked or settings.workers
+    if (asked or 1) > 1:
+        raise SettingsError(
+            f"--workers {asked}: the embedded SecantusDB bears one worker; for more, install mongod or set `database` "
+            "to a MongoDB URI (gen2dft init --database URI)"
+        )
+    return 1
 
 
 def _resolve(

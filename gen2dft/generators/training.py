@@ -85,13 +85,9 @@ class Trainer:
         schedule = keras.optimizers.schedules.CosineDecay(rate * spec.learning_rate, steps, alpha=FINAL_LEARNING_RATE)
         self.weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
         labelled = np.isfinite(samples.labels).sum(axis=0)
-        self.model = _loss_model(networks, representation, spec.latent_dim, len(samples) / np.maximum(labelled, 1))
-        self.model.compile(
-            optimizer=keras.optimizers.Adam(schedule),
-            loss=lambda _, terms: ops.mean(ops.sum(terms * self.weights, axis=1)),
-            metrics=[_column_mean(place, name) for place, name in enumerate(TERMS)],
-            jit_compile=False,
-        )
+        label_weight = (len(samples) / np.maximum(labelled, 1)).astype(np.float32)
+        self.model = _loss_model(networks, representation, spec.latent_dim, label_weight, self.weights)
+        self.model.compile(optimizer=keras.optimizers.Adam(schedule), jit_compile=False)
         self.model.optimizer.build(self.model.trainable_variables)
 
     def run(self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None) -> History:
@@ -119,8 +115,7 @@ class Trainer:
         for part in _batches(len(order), self.spec.batch_size):
             rows = order[part]
             noise = rng.standard_normal((len(rows), self.spec.latent_dim), dtype=np.float32)
-            target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
-            logs = self.model.train_on_batch(self.samples.take(rows, noise), target, return_dict=True)
+            logs = self.model.train_on_batch(self.samples.take(rows, noise), return_dict=True)
         return self._row(logs)
 
     def _evaluate(self, samples: Samples) -> dict[str, float]:
@@ -132,8 +127,7 @@ class Trainer:
         for part in _batches(len(samples), self.spec.batch_size):
             rows = np.arange(len(samples))[part]
             noise = np.zeros((len(rows), self.spec.latent_dim), dtype=np.float32)
-            target = np.zeros((len(rows), len(TERMS)), dtype=np.float32)
-            logs = self.model.test_on_batch(samples.take(rows, noise), target, return_dict=True)
+            logs = self.model.test_on_batch(samples.take(rows, noise), return_dict=True)
         return {f"val_{name}": value for name, value in self._row(logs).items()}
 
     def _row(self, logs: Mapping[str, Any]) -> dict[str, float]:
@@ -158,14 +152,22 @@ class Trainer:
 
 
 def _batches(total: int, size: int) -> list[slice]:
-    """Parts of about equal size, none above `size`: no batch of one crystal upsets the batch statistics."""
+    """Batches of one size, at most `size`, because every other shape costs a compilation.
+
+    The few crystals that are left over, fewer than there are batches, are others in every shuffled epoch.
+    """
     count = -(-total // size)
-    bounds = np.linspace(0, total, count + 1).round().astype(int) if count else np.zeros(1, int)
-    return [slice(a, b) for a, b in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)]
+    return [slice(i * (total // count), (i + 1) * (total // count)) for i in range(count)]
 
 
-def _loss_model(networks: Networks, representation: FTCP, latent_dim: int, label_weight: NDArray[np.floating]) -> Any:
-    """Model of (matrix, labels, mask, noise) -> (n, 3) terms of the loss: any backend of Keras can train it."""
+def _loss_model(
+    networks: Networks,
+    representation: FTCP,
+    latent_dim: int,
+    label_weight: NDArray[np.float32],
+    weights: NDArray[np.float32],
+) -> Any:
+    """Model of (matrix, labels, mask, noise) that any backend of Keras can train; see `losses` for the terms."""
     matrix = layers.Input(representation.shape)
     labels, mask = (layers.Input((len(label_weight),)) for _ in range(2))
     noise = layers.Input((latent_dim,))
@@ -175,14 +177,21 @@ def _loss_model(networks: Networks, representation: FTCP, latent_dim: int, label
     terms = [
         losses.reconstruction(representation, matrix, networks.decoder(latent)),
         losses.divergence(mean, log_variance),
-        losses.property_error(networks.head(latent), labels, mask, label_weight.astype(np.float32)),
+        losses.property_error(networks.head(latent), labels, mask, label_weight),
     ]
-    return keras.Model([matrix, labels, mask, noise], ops.stack(terms, axis=1))
+    return _LossModel([matrix, labels, mask, noise], ops.stack(terms, axis=1), weights)
 
 
-def _column_mean(place: int, name: str) -> Any:
-    def metric(_: Any, terms: Any) -> Any:
-        return terms[:, place]
+class _LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
+    """A functional model whose outputs are the terms of its own loss, one row per crystal."""
 
-    metric.__name__ = name
-    return metric
+    def __init__(self, inputs: Any, outputs: Any, weights: NDArray[np.float32]) -> None:
+        super().__init__(inputs, outputs, name="training")
+        self.term_weights = weights
+        self.term_means = [keras.metrics.Mean(name=name) for name in TERMS]
+
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG002  # Keras' signature
+        """The weighted sum of the terms; called by Keras."""
+        for place, tracker in enumerate(self.term_means):
+            tracker.update_state(y_pred[:, place])
+        return ops.mean(ops.sum(y_pred * self.term_weights, axis=1))

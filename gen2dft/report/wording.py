@@ -94,8 +94,8 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
     still_open = sorted({PROPERTIES[name].title for name, basis in bases if basis == OPEN})
     if still_open:
         notes.append(
-            f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this campaign says anything "
-            "about it yet; a hit meets all other targets."
+            f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this campaign tells yet; "
+            "a hit meets all other targets."
         )
     if hits and not notes:
         notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")

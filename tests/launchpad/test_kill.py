@@ -46,7 +46,7 @@ def start(folder):
         "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT)]),
         "TOY_SECONDS": "0.3",
     }
-    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml"), "--workers", "2"]
+    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
     with (folder / "out.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
