@@ -111,6 +111,10 @@ class SurrogateSpec(Part):
     engine: str = Field("mlip", description="name of a registered engine")
     preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
     max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
+    min_e_above_hull: float = Field(
+        -0.3,
+        description="eV/atom; what lies further below the hull says that the hull lacks phases, not that it is stable",
+    )
     chunk: PositiveInt = Field(16, description="crystals per firework")
     max_relaxations: PositiveInt | None = Field(
         None, description="relax only this many per round, best predicted first"

@@ -38,7 +38,7 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
             done += _repair_candidate(context, lpad, firework, place["candidate_id"])
         elif retry:
             lpad.rerun_fw(firework["fw_id"])
-            done.append(f"trying {place['stage']} of round {place['round']} again")
+            done.append(f"trying {firework['name']} of round {place['round']} again")
     return done + advance(store, lpad, campaign_id)
 
 

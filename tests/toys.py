@@ -148,7 +148,9 @@ TOY_CAMPAIGN = {
         {"method": "local", "num_points": 60, "scale": 1.0, "num_seeds": 8},
         {"method": "random", "num_points": 40, "scale": 2.0},
     ],
-    "screening": {"surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": 0.5, "chunk": 4}},
+    "screening": {
+        "surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": 0.5, "min_e_above_hull": -9, "chunk": 4}
+    },
     "validation": {"engine": "toy", "preset": "toy-v1"},
     "learning": {"rounds": 2, "batch": 6, "audit": 0.2},
 }

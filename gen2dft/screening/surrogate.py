@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNCONVERGED = "relaxation_unconverged"
 ABOVE_HULL = "above_hull"
+HULL_INCOMPLETE = "hull_incomplete"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
 
@@ -35,7 +36,7 @@ class SurrogateVerdict:
     ----------
     reason
         Why it is refused, None if it passes: `relaxation_<reason of the engine>`, `relaxation_unconverged`,
-        `no_reference_energy`, `above_hull` or `relaxed_to_known`.
+        `no_reference_energy`, `above_hull`, `hull_incomplete` or `relaxed_to_known`.
     engine, preset
         What relaxed it.
     structure
@@ -119,6 +120,8 @@ def _reason(relaxed: Relaxed, e_above_hull: float, spec: SurrogateSpec, known: S
         return UNCONVERGED
     if e_above_hull > spec.max_e_above_hull:
         return ABOVE_HULL
+    if e_above_hull < spec.min_e_above_hull:
+        return HULL_INCOMPLETE
     if known is not None and known.contains(relaxed.structure):
         return RELAXED_TO_KNOWN
     return None

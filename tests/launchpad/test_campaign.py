@@ -143,7 +143,9 @@ def test_a_dead_advancers_lease_runs_out(bench, monkeypatch):
 
 def test_an_empty_batch_closes_the_round(bench):
     store, lpad, work = bench
-    screening = {"surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": -9.0}}
+    screening = {
+        "surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": -9.0, "min_e_above_hull": -99.0}
+    }
     submitted = submit_toys(store, lpad, screening=screening)
     work()
     assert store.campaign(submitted.campaign_id).state == "finished"

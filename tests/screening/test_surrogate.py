@@ -58,7 +58,8 @@ def test_a_crystal_near_the_hull_passes_with_its_figures(monkeypatch: pytest.Mon
     ("told", "reason"),
     [
         ({"energy": -1.85}, "above_hull"),
-        ({"energy": -2.5}, None),
+        ({"energy": -2.35}, "hull_incomplete"),
+        ({"energy": -2.25}, None),
         ({"converged": False, "max_force": 0.5}, "relaxation_unconverged"),
         ({"converged": False, "max_force": 0.2}, None),
         ({"failure": CalculationFailed("force_too_large", "900 eV/Angstrom")}, "relaxation_force_too_large"),
