@@ -21,7 +21,7 @@ from gen2dft.screening.novelty import (
     duplicate_gate,
     formula_gate,
 )
-from gen2dft.screening.validity import allowed_elements, element_gate, geometry_gate
+from gen2dft.screening.validity import allowed_elements, element_counts, element_gate, geometry_gate
 
 Gate = Callable[[CrystalTable], Sequence[str | None]]
 """From crystals to one reason each; None lets a crystal pass."""
@@ -33,7 +33,8 @@ def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable |
     Parameters
     ----------
     known
-        Training set: its elements are allowed unless the spec names others, and candidates must differ from it.
+        Training set: its elements are allowed unless the spec names others, candidates have as many different ones as
+        its crystals, and must differ from it.
     earlier
         Candidates of earlier rounds, which are not to be computed again.
 
@@ -43,10 +44,11 @@ def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable |
         If the spec names something that is not an element.
     """
     elements = allowed_elements(spec, known.crystals)
+    how_many = frozenset(element_counts(known.crystals).tolist())
     indices = [(DUPLICATE_IN_STORE, StructureIndex.from_table(earlier))] if earlier is not None else []
     gates: list[tuple[str, Gate]] = [
         ("geometry", functools.partial(geometry_gate, spec=spec)),
-        ("elements", functools.partial(element_gate, allowed=elements)),
+        ("elements", functools.partial(element_gate, allowed=elements, how_many=how_many)),
     ]
     if spec.charge_balance:
         gates.append(("charge", charge_gate))

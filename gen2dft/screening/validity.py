@@ -16,6 +16,7 @@ TOO_CLOSE = "atoms_too_close"
 BAD_VOLUME = "volume_out_of_range"
 BAD_ANGLE = "angle_out_of_range"
 BAD_ELEMENT = "element_not_allowed"
+BAD_NUMBER = "number_of_elements"
 
 
 def geometry_gate(table: CrystalTable, spec: ScreeningSpec) -> list[str | None]:
@@ -38,12 +39,29 @@ def geometry_gate(table: CrystalTable, spec: ScreeningSpec) -> list[str | None]:
     return list(reasons)
 
 
-def element_gate(table: CrystalTable, allowed: Collection[int]) -> list[str | None]:
-    """`element_not_allowed` for each crystal with an atomic number that is not among `allowed`."""
+def element_gate(table: CrystalTable, allowed: Collection[int], how_many: Collection[int]) -> list[str | None]:
+    """`element_not_allowed` or `number_of_elements` for each crystal of which one is true.
+
+    Parameters
+    ----------
+    allowed
+        Atomic numbers that a crystal may hold.
+    how_many
+        Numbers of different elements that a crystal may have.
+    """
     wrong = ~np.isin(table.numbers, list(allowed))
     owners = np.repeat(np.arange(len(table)), table.num_sites)
-    has_wrong = np.bincount(owners[wrong], minlength=len(table)) > 0
-    return [BAD_ELEMENT if bad else None for bad in has_wrong]
+    reasons = np.full(len(table), None, dtype=object)
+    _mark(reasons, np.bincount(owners[wrong], minlength=len(table)) > 0, BAD_ELEMENT)
+    _mark(reasons, ~np.isin(element_counts(table), list(how_many)), BAD_NUMBER)
+    return list(reasons)
+
+
+def element_counts(table: CrystalTable) -> NDArray[np.int64]:
+    """(n,) different elements in each crystal."""
+    present = np.zeros((len(table), 256), dtype=bool)
+    present[np.repeat(np.arange(len(table)), table.num_sites), table.numbers] = True
+    return present.sum(axis=1)
 
 
 def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]:

@@ -55,7 +55,13 @@ def test_nan_and_empty_crystals_are_refused():
 
 def test_elements():
     table = CrystalTable.from_structures([NACL, pair("K", "Cl", 3), pair("K", "Br", 3)])
-    assert element_gate(table, {11, 17, 19}) == [None, None, "element_not_allowed"]
+    assert element_gate(table, {11, 17, 19}, {2}) == [None, None, "element_not_allowed"]
+
+
+def test_a_decoder_that_drops_elements_makes_no_candidate():
+    sodium = Structure(Lattice.cubic(4), ["Na"], [[0, 0, 0]])
+    table = CrystalTable.from_structures([NACL, sodium, pair("K", "Cl", 3)])
+    assert element_gate(table, {11, 17}, {2, 3}) == [None, "number_of_elements", "element_not_allowed"]
 
 
 def test_allowed_elements_are_the_training_sets_unless_named():
