@@ -77,19 +77,43 @@ class DatasetSpec(Part):
     )
 
 
+# What a variant of the generator is trained with unless the campaign says otherwise. `published`: Ren et al.,
+# arXiv:2005.07609, and its code.
+VARIANT_DEFAULTS: dict[str, dict[str, Any]] = {
+    "gen2dft": {},
+    "published": {"epochs": 200, "epochs_warm": 50, "batch_size": 256, "learning_rate": 5e-4, "latent_dim": 256}
+    | {"beta": 3e-5, "property_weight": 10.0},
+}
+
+
 class GeneratorSpec(Part):
     """Which generator, and how it is trained."""
 
     name: str = Field("ftcp", description="name of a registered generator")
+    variant: Literal["gen2dft", "published"] = Field(
+        "gen2dft", description="`published`: networks, loss and training as in the paper; changes the defaults below"
+    )
+    fourier: Literal["modulus", "published_code"] = Field(
+        "modulus", description="reciprocal part: abs(F(hkl)), or the term without exponential of the published code"
+    )
+    reads: Literal["both", "real", "reciprocal"] = Field(
+        "both", description="parts of the matrix that the encoder sees; the others serve comparisons"
+    )
     properties: tuple[str, ...] = Field((), description="property heads besides those of the targets")
-    latent_dim: PositiveInt = Field(256, description="dimensions of the latent space")
-    epochs: PositiveInt = Field(100, description="epochs of the first round")
-    epochs_warm: PositiveInt = Field(25, description="epochs of later rounds, which start from the last snapshot")
+    latent_dim: PositiveInt = Field(192, description="dimensions of the latent space")
+    epochs: PositiveInt = Field(80, description="epochs of the first round")
+    epochs_warm: PositiveInt = Field(20, description="epochs of later rounds, which start from the last snapshot")
     batch_size: Annotated[int, Field(ge=2)] = Field(128, description="crystals per step")
-    learning_rate: PositiveFloat = Field(5e-4, description="initial step of Adam; falls along a cosine")
-    beta: NonNegative = Field(1e-3, description="weight of the KL term, summed over latent dimensions, per crystal")
-    property_weight: NonNegative = Field(10.0, description="weight (lambda) of the masked property loss")
+    learning_rate: PositiveFloat = Field(1e-3, description="largest step of the optimiser")
+    beta: NonNegative = Field(1e-2, description="weight of the KL term, summed over latent dimensions, per crystal")
+    property_weight: NonNegative = Field(100.0, description="weight (lambda) of the masked property loss")
     holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="share of crystals kept from training")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults_of_the_variant(cls, data: Any) -> Any:
+        defaults = VARIANT_DEFAULTS.get(data.get("variant", ""), {}) if isinstance(data, Mapping) else {}
+        return {**defaults, **data} if defaults else data
 
 
 class SamplingSpec(Part):

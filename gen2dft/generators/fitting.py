@@ -9,27 +9,34 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import __version__
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.accuracy import reconstruction_figures
 from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History
 from gen2dft.generators.keras_setup import load_keras
-from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
+from gen2dft.generators.networks import load_variant
+from gen2dft.generators.scalers import PropertyScaler
 from gen2dft.generators.split import held_out
-from gen2dft.generators.trained import TrainedFTCP
+from gen2dft.generators.trained import CHUNK, TrainedFTCP
 from gen2dft.representations.ftcp import FTCP
 
+if TYPE_CHECKING:
+    from gen2dft.generators.training import Samples
+
 # Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 WARM_RATE = 0.3  # of the learning rate, when the weights are good already
 MIN_TRAINING_CRYSTALS = 2  # batch statistics need them
+MAX_MEASURED = 2000  # held-out crystals that are decoded again to measure the reconstruction
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +73,14 @@ class FTCPTraining:
 
     def _check_warm_start(self) -> None:
         old = self.warm_start
-        if old is None or (old.property_scaler.properties, old.spec.latent_dim) == (
-            self.properties,
-            self.spec.latent_dim,
-        ):
+        if old is None:
+            return
+        if old.spec.variant != self.spec.variant:
+            raise SnapshotError(
+                f"cannot start from a generator of variant {old.spec.variant!r}: {self.spec.variant!r} is asked for; "
+                "train without a warm start"
+            )
+        if (old.property_scaler.properties, old.spec.latent_dim) == (self.properties, self.spec.latent_dim):
             return
         raise SnapshotError(
             f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that predicts "
@@ -98,62 +109,62 @@ class FTCPTraining:
         start = time.monotonic()
         self.check()
         load_keras()
-        from gen2dft.generators.training import Samples, Trainer
+        from gen2dft.generators.training import Trainer
 
-        matrices = self.representation.encode(self.dataset.crystals)
-        truth = matrices[self.is_held_out]
-        model = self._untrained(matrices[~self.is_held_out])
-        model.matrix_scaler.scale(self.representation, matrices)
-        labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties))
-        train, kept = (Samples(matrices[rows], labels[rows]) for rows in (~self.is_held_out, self.is_held_out))
-        del matrices  # the two parts are copies
+        crystals = load_variant(self.spec.variant).prepare(self.representation, self.dataset.crystals)
+        model = self._untrained(crystals.select(~self.is_held_out))
+        train, kept = (self._samples(model, crystals, rows) for rows in (~self.is_held_out, self.is_held_out))
         schedule = (self.spec.epochs_warm, WARM_RATE) if self.warm_start else (self.spec.epochs, 1.0)
-        trainer = Trainer(model.networks, self.representation, self.spec, train, self.seed, *schedule)
+        trainer = Trainer(model.networks, self.spec, load_variant(self.spec.variant).optimizer, train, self.seed, *schedule)
         checkpoints = CheckpointFile(checkpoint_dir, self.fingerprint())
         history = trainer.run(kept, checkpoints, on_epoch)
-        latents = model.encode_matrices(train.matrices)
+        latents = model.encode_cells(train.crystals)
         model = replace(model, latent_mean=latents.mean(axis=0), latent_std=latents.std(axis=0))
-        result = self._result(model, history, truth, kept.matrices, time.monotonic() - start)
+        result = self._result(model, history, kept.crystals, time.monotonic() - start)
         checkpoints.remove()
         return model, result
 
-    def _result(
-        self,
-        model: TrainedFTCP,
-        history: History,
-        truth: NDArray[np.float32],
-        scaled: NDArray[np.float32],
-        seconds: float,
-    ) -> TrainingResult:
-        """What the training did; `truth` and `scaled` are the held-out matrices before and after scaling."""
-        latents = model.encode_matrices(scaled)
+    def _samples(self, model: TrainedFTCP, crystals: CrystalTable, rows: NDArray[np.bool_]) -> Samples:
+        from gen2dft.generators.training import Samples
+
+        labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties)[rows])
+        return Samples(crystals.select(rows), labels, self.representation, model.matrix_scaler)
+
+    def _result(self, model: TrainedFTCP, history: History, kept: CrystalTable, seconds: float) -> TrainingResult:
+        """What the training did; `kept` are the held-out crystals in the cells that the networks see."""
+        latents = model.encode_cells(kept)
         labels = self.dataset.label_matrix(self.properties)[~self.is_held_out]
+        measured = np.arange(min(len(kept), MAX_MEASURED))
+        truth = self.representation.encode(kept.select(measured))
+        decoded = model.decode_matrices(latents[measured])
         return TrainingResult(
             history=history,
             heldout=self._parity(model.predict(latents)),
-            reconstruction=reconstruction_figures(self.representation, truth, model.decode_matrices(latents)),
+            reconstruction=reconstruction_figures(self.representation, truth, decoded),
             num_train=len(labels),
-            num_heldout=len(truth),
+            num_heldout=len(kept),
             num_labels=dict(zip(self.properties, np.isfinite(labels).sum(axis=0).tolist(), strict=True)),
             warm=self.warm_start is not None,
             seconds=seconds,
         )
 
-    def _untrained(self, matrices: NDArray[np.float32]) -> TrainedFTCP:
-        """Scalers of the training part and fresh networks, or those of the warm start."""
-        from gen2dft.generators.network import build_networks
-
-        load_keras().utils.set_random_seed(self.seed % 2**32)
-        networks = build_networks(self.representation, self.spec.latent_dim, len(self.properties))
+    def _untrained(self, crystals: CrystalTable) -> TrainedFTCP:
+        """Scalers of the training part, given as the networks see it, and fresh networks; or those of the warm start."""
+        variant = load_variant(self.spec.variant)
         if self.warm_start is not None:
-            networks.set_weights(self.warm_start.networks.weights())
             scalers = (self.warm_start.matrix_scaler, self.warm_start.property_scaler)
         else:
             labels = self.dataset.label_matrix(self.properties)[~self.is_held_out]
+            starts = range(0, len(crystals), CHUNK)
+            chunks = (crystals.select(np.arange(i, min(i + CHUNK, len(crystals)))) for i in starts)
             scalers = (
-                MatrixScaler.fit(self.representation, matrices),
+                variant.scaler.fit(self.representation, map(self.representation.encode, chunks)),
                 PropertyScaler.fit(labels, self.properties),
             )
+        load_keras().utils.set_random_seed(self.seed % 2**32)
+        networks = variant.build(self.representation, self.spec, len(self.properties), scalers[0])
+        if self.warm_start is not None:
+            networks.set_weights(self.warm_start.networks.weights())
         return TrainedFTCP(
             representation=self.representation,
             spec=self.spec,

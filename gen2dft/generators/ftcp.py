@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +17,7 @@ from gen2dft.errors import SnapshotError
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.fitting import FTCPTraining
 from gen2dft.generators.keras_setup import load_keras
-from gen2dft.generators.trained import CHUNK, TrainedFTCP
+from gen2dft.generators.trained import TrainedFTCP
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
 
@@ -77,7 +78,7 @@ class FTCPGenerator:
             spec=spec,
             properties=tuple(properties),
             seed=seed,
-            representation=parent.representation if parent else self._representation,
+            representation=parent.representation if parent else replace(self._representation, fourier=spec.fourier),
             warm_start=parent,
             may_hold_out=may_hold_out,
         )
@@ -86,14 +87,7 @@ class FTCPGenerator:
 
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
         """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
-        trained = self.trained
-        trained.representation.check(table)
-        parts = [np.zeros((0, trained.spec.latent_dim), dtype=np.float32)]
-        for start in range(0, len(table), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(table)))
-            matrices = trained.representation.encode(table.select(rows))
-            parts.append(trained.encode_matrices(trained.matrix_scaler.scale(trained.representation, matrices)))
-        return np.concatenate(parts)
+        return self.trained.encode(table)
 
     def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
         """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""

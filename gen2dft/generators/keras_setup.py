@@ -6,6 +6,10 @@ import contextlib
 import os
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_THREADS = 8
 
@@ -30,6 +34,11 @@ def load_keras() -> ModuleType:
             tf.config.threading.set_intra_op_parallelism_threads(min(_available_cores(), MAX_THREADS))
             tf.config.threading.set_inter_op_parallelism_threads(1)
     return keras
+
+
+def as_array(tensor: Any) -> NDArray[Any]:
+    """A tensor of whichever backend as a NumPy array; an array stays what it is."""
+    return tensor if isinstance(tensor, np.ndarray) else np.asarray(load_keras().ops.convert_to_numpy(tensor))
 
 
 def _available_cores() -> int:

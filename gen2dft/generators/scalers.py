@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,88 +69,67 @@ def _transformed(values: Array, properties: Sequence[str]) -> Array:
     return out
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixScaler:
-    """FTCP matrices to network scale and back.
-
-    The one-hot blocks, the property vectors and the coordinates have a natural scale already.
-
-    Parameters
-    ----------
-    lattice_mean, lattice_std
-        (2,) of log lengths (log Angstrom) and of angles (degree).
-    g_std, factor_std
-        (1,) spread of abs(g) and of the structure factors.
-    """
-
-    lattice_mean: Array
-    lattice_std: Array
-    g_std: Array
-    factor_std: Array
+class MatrixScaler(Protocol):
+    """FTCP matrices to what networks read; fitted on the training part only."""
 
     @classmethod
-    def fit(cls, representation: FTCP, matrices: NDArray[np.float32]) -> Self:
-        """Fit to (n, rows, columns) matrices of the training part."""
-        lattice = _log_lengths(matrices[:, representation.lattice_rows, :3])
-        real = representation.real_columns
-        return cls(
-            lattice.mean(axis=(0, 2)),
-            np.maximum(lattice.std(axis=(0, 2)), [0.05, 2.0]),  # data of one cell shape
-            _spread(matrices[:, representation.g_row, real:]),
-            _spread(matrices[:, representation.property_rows, real:]),
-        )
+    def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
+        """Fit to matrices of the training part, given in (n, rows, columns) chunks."""
+        ...
 
     def scale(self, representation: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale (n, rows, columns) matrices in place, and return them."""
-        real = representation.real_columns
-        lattice = _log_lengths(matrices[:, representation.lattice_rows, :3])
-        matrices[:, representation.lattice_rows, :3] = (
-            (lattice - self.lattice_mean[:, None]) / self.lattice_std[:, None]
-        )  # fmt: skip
-        matrices[:, representation.g_row, real:] /= self.g_std
-        matrices[:, representation.property_rows, real:] /= self.factor_std
-        return matrices
-
-    def unscale(self, representation: FTCP, outputs: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Matrices of a decoder's outputs: class scores become probabilities; the reciprocal part is left at 0.
-
-        The class "empty" has the score 0, which is what `FTCP.decode` reads as 1 minus the sum of the others.
-        """
-        real = representation.real_columns
-        columns = slice(0, representation.max_elements)
-        out = np.zeros(outputs.shape, dtype=np.float32)
-        rows = representation.element_rows
-        out[:, rows, columns] = _softmax_with_empty(outputs[:, rows, columns], axis=1)
-        rows = representation.occupancy_rows
-        out[:, rows, columns] = _softmax_with_empty(outputs[:, rows, columns], axis=2)
-        out[:, representation.coordinate_rows, :real] = outputs[:, representation.coordinate_rows, :real]
-        lattice = outputs[:, representation.lattice_rows, :3] * self.lattice_std[:, None] + self.lattice_mean[:, None]
-        lattice[:, 0] = np.exp(np.minimum(lattice[:, 0], 10.0))  # e^10 Angstrom is refused as a cell
-        out[:, representation.lattice_rows, :3] = lattice
-        return out
+        ...
 
     def arrays(self) -> dict[str, Array]:
         """Fields by name, to be stored."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        ...
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """Inverse of `arrays`; KeyError if one is missing."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ReciprocalScaler:
+    """Leaves the real-space part as it is and gives the reciprocal part unit spread; a `MatrixScaler`.
+
+    Parameters
+    ----------
+    g_std, factor_std
+        (1,) spread of abs(g) and of the structure factors.
+    """
+
+    g_std: Array
+    factor_std: Array
+
+    @classmethod
+    def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
+        """See `MatrixScaler.fit`."""
+        columns = slice(representation.real_columns, None)
+        rows = (slice(representation.g_row, representation.g_row + 1), representation.property_rows)
+        sums = np.zeros((2, 3))
+        for matrices in chunks:
+            for place, part in enumerate(rows):
+                values = matrices[:, part, columns].astype(np.float64)
+                sums[place] += values.size, values.sum(), (values**2).sum()
+        number, total, squares = np.maximum(sums, 1e-12).T
+        spread = np.sqrt(np.maximum(squares / number - (total / number) ** 2, 1e-6))
+        return cls(spread[:1], spread[1:])
+
+    def scale(self, representation: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `MatrixScaler.scale`."""
+        columns = slice(representation.real_columns, None)
+        matrices[:, representation.g_row, columns] /= self.g_std
+        matrices[:, representation.property_rows, columns] /= self.factor_std
+        return matrices
+
+    def arrays(self) -> dict[str, Array]:
+        """See `MatrixScaler.arrays`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """See `MatrixScaler.from_arrays`."""
         return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
-
-
-def _log_lengths(lattice: NDArray[np.floating]) -> Array:
-    out = np.array(lattice, dtype=np.float64)
-    out[:, 0] = np.log(out[:, 0])
-    return out
-
-
-def _spread(values: NDArray[np.floating]) -> Array:
-    return np.array([max(float(values.std(dtype=np.float64)), 1e-3)])
-
-
-def _softmax_with_empty(scores: NDArray[np.floating], axis: int) -> NDArray[np.float32]:
-    """Softmax over an axis and one more class of score 0, which is left out of the result."""
-    top = np.maximum(scores.max(axis=axis, keepdims=True), 0.0)
-    weights = np.exp(scores - top)
-    return weights / (weights.sum(axis=axis, keepdims=True) + np.exp(-top))

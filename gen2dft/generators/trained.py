@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.generators.keras_setup import as_array
+from gen2dft.generators.networks import Networks, load_variant
 from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
-
-if TYPE_CHECKING:
-    from gen2dft.generators.network import Networks
 
 # Networks always see this many rows, the last chunk being filled up: a row's result does not depend on its company.
 CHUNK = 256
@@ -53,17 +53,26 @@ class TrainedFTCP:
     training_set_hash: str
     versions: Mapping[str, str]
 
-    def encode_matrices(self, scaled: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, d) latent means of (n, rows, columns) scaled matrices."""
-        return in_chunks(lambda part: self.networks.encoder(part, training=False)[0], scaled, self.spec.latent_dim)
+    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
+        self.representation.check(table)
+        return self.encode_cells(load_variant(self.spec.variant).prepare(self.representation, table))
+
+    def encode_cells(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, d) latent means of crystals that are in the cells the networks see."""
+        parts = [np.zeros((0, self.spec.latent_dim), dtype=np.float32)]
+        for start in range(0, len(table), CHUNK):
+            rows = np.arange(start, min(start + CHUNK, len(table)))
+            matrices = self.representation.encode(table.select(rows))
+            scaled = self.matrix_scaler.scale(self.representation, matrices)
+            encode = lambda part: self.networks.encoder(part, training=False)[0]  # noqa: E731
+            parts.append(in_chunks(encode, scaled, self.spec.latent_dim))
+        return np.concatenate(parts)
 
     def decode_matrices(self, latents: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d) latent vectors."""
         latents = np.asarray(latents, dtype=np.float32)
-        outputs = in_chunks(
-            lambda part: self.networks.decoder(part, training=False), latents, *self.representation.shape
-        )
-        return self.matrix_scaler.unscale(self.representation, outputs)
+        return in_chunks(self.networks.make, latents, *self.representation.shape)
 
     def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
         """Crystals of (n, d) latent vectors, a few thousand matrices in memory at a time."""
@@ -108,20 +117,24 @@ class TrainedFTCP:
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Inverse of `config` and `arrays`; KeyError, TypeError or ValueError if something is missing or misfits."""
-        from gen2dft.generators.network import build_networks
-
+        variant = load_variant(config["spec"]["variant"])
         representation = FTCP(
-            tuple(config["elements"]), config["max_elements"], config["max_sites"], features=arrays["features"]
+            tuple(config["elements"]),
+            config["max_elements"],
+            config["max_sites"],
+            config["spec"]["fourier"],
+            arrays["features"],
         )
         spec = GeneratorSpec.model_validate(config["spec"])
         properties = tuple(config["properties"])
-        networks = build_networks(representation, spec.latent_dim, len(properties))
+        scaler = variant.scaler.from_arrays(arrays)
+        networks = variant.build(representation, spec, len(properties), scaler)
         networks.set_weights(arrays)
         return cls(
             representation=representation,
             spec=spec,
             seed=config["seed"],
-            matrix_scaler=MatrixScaler.from_arrays(arrays),
+            matrix_scaler=scaler,
             property_scaler=PropertyScaler(properties, arrays["property_low"], arrays["property_high"]),
             networks=networks,
             latent_mean=arrays["latent_mean"],
@@ -147,5 +160,5 @@ def in_chunks(
         part = rows[start : start + CHUNK]
         full = np.zeros((CHUNK, *rows.shape[1:]), dtype=np.float32)
         full[: len(part)] = part
-        out[start : start + len(part)] = np.asarray(network(full))[: len(part)]
+        out[start : start + len(part)] = as_array(network(full))[: len(part)]
     return out

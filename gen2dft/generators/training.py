@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,40 +13,49 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
 from gen2dft.generators import losses
 from gen2dft.generators.base import OnEpoch
 from gen2dft.generators.checkpoint import Checkpoint, CheckpointFile, History
-from gen2dft.generators.network import Networks
+from gen2dft.generators.networks import Networks
+from gen2dft.generators.scalers import MatrixScaler
 from gen2dft.representations.ftcp import FTCP
 
 TERMS = ("reconstruction", "kl", "property")
 CHECKPOINT_SECONDS = 20.0
-FINAL_LEARNING_RATE = 0.02  # of the initial one, at the end of the cosine
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Scaled training data.
+    """Training data. Matrices are written when they are needed, so memory does not grow with their number.
 
     Parameters
     ----------
-    matrices
-        (n, rows, columns) scaled FTCP matrices.
+    crystals
+        Crystals in the cells that the networks see.
     labels
         (n, p) scaled properties, NaN where not labelled.
+    representation, scaler
+        What makes matrices of crystals.
     """
 
-    matrices: NDArray[np.float32]
+    crystals: CrystalTable
     labels: NDArray[np.float32]
+    representation: FTCP
+    scaler: MatrixScaler
 
     def __len__(self) -> int:
-        return len(self.matrices)
+        return len(self.crystals)
+
+    def matrices(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(m, rows, columns) scaled matrices of some crystals."""
+        return self.scaler.scale(self.representation, self.representation.encode(self.crystals.select(rows)))
 
     def take(self, rows: NDArray[np.int64], noise: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Inputs of the trainer for some rows: matrix, labels, mask, noise."""
         labels = self.labels[rows]
         mask = np.isfinite(labels)
-        return [self.matrices[rows], np.where(mask, labels, 0).astype(np.float32), mask.astype(np.float32), noise]
+        return [self.matrices(rows), np.where(mask, labels, 0).astype(np.float32), mask.astype(np.float32), noise]
 
 
 class Trainer:
@@ -56,10 +65,10 @@ class Trainer:
     ----------
     networks
         What is trained, in place.
-    representation
-        Layout of the matrices.
     spec
         Batch size, rates and weights.
+    make_optimizer
+        See `Variant.optimizer`.
     samples
         The training part.
     seed
@@ -73,8 +82,8 @@ class Trainer:
     def __init__(
         self,
         networks: Networks,
-        representation: FTCP,
         spec: GeneratorSpec,
+        make_optimizer: Callable[[GeneratorSpec, float, int], Any],
         samples: Samples,
         seed: int,
         epochs: int,
@@ -82,12 +91,11 @@ class Trainer:
     ) -> None:
         self.networks, self.spec, self.epochs, self.samples, self.seed = networks, spec, epochs, samples, seed
         steps = epochs * len(_batches(len(samples), spec.batch_size))
-        schedule = keras.optimizers.schedules.CosineDecay(rate * spec.learning_rate, steps, alpha=FINAL_LEARNING_RATE)
         self.weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
         labelled = np.isfinite(samples.labels).sum(axis=0)
         label_weight = (len(samples) / np.maximum(labelled, 1)).astype(np.float32)
-        self.model = _loss_model(networks, representation, spec.latent_dim, label_weight, self.weights)
-        self.model.compile(optimizer=keras.optimizers.Adam(schedule), jit_compile=False)
+        self.model = _loss_model(networks, samples.representation, spec.latent_dim, label_weight, self.weights)
+        self.model.compile(optimizer=make_optimizer(spec, rate, steps), jit_compile=False)
         self.model.optimizer.build(self.model.trainable_variables)
 
     def run(self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None) -> History:
@@ -135,19 +143,19 @@ class Trainer:
         terms = [float(logs[name]) for name in TERMS]
         return {"loss": float(np.dot(self.weights, terms)), **dict(zip(TERMS, terms, strict=True))}
 
+    def _variables(self) -> list[Any]:
+        """Weights, batch statistics, the state of dropout's randomness, and the optimiser's."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        optimizer = {f"optimizer.{i:03d}": np.asarray(v) for i, v in enumerate(self.model.optimizer.variables)}
-        return {**self.networks.weights(), **optimizer}
+        return {f"{i:04d}": np.asarray(v) for i, v in enumerate(self._variables())}
 
     def _restore(self, checkpoint: Checkpoint) -> bool:
-        """Set weights and optimiser; False, and nothing changed, if the checkpoint is of another shape."""
-        variables = self.model.optimizer.variables
-        state = self._state()
-        if {k: v.shape for k, v in state.items()} != {k: v.shape for k, v in checkpoint.arrays.items()}:
+        """Set all variables; False, and nothing changed, if the checkpoint is of another shape."""
+        if {k: v.shape for k, v in self._state().items()} != {k: v.shape for k, v in checkpoint.arrays.items()}:
             return False
-        self.networks.set_weights(checkpoint.arrays)
-        for place, variable in enumerate(variables):
-            variable.assign(checkpoint.arrays[f"optimizer.{place:03d}"])
+        for place, variable in enumerate(self._variables()):
+            variable.assign(checkpoint.arrays[f"{place:04d}"])
         return True
 
 
@@ -175,9 +183,9 @@ def _loss_model(
     # z = mu + sigma * epsilon, the reparametrisation of Kingma & Welling, arXiv:1312.6114.
     latent = mean + ops.exp(0.5 * log_variance) * noise
     terms = [
-        losses.reconstruction(representation, matrix, networks.decoder(latent)),
+        networks.reconstruction(matrix, latent),
         losses.divergence(mean, log_variance),
-        losses.property_error(networks.head(latent), labels, mask, label_weight),
+        networks.property_error(networks.head(latent), labels, mask, label_weight),
     ]
     return _LossModel([matrix, labels, mask, noise], ops.stack(terms, axis=1), weights)
 

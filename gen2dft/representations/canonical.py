@@ -19,11 +19,14 @@ SYMPREC = 0.05  # Angstrom; published crystals carry noise of about 0.01
 # Positions are compared on a grid that the usual fractions (1/2, 1/3, 1/4, 1/6, 1/8) lie on, then on a fine one.
 COARSE, FINE = 24, 1000
 METRIC_TOLERANCE = 1e-3
+CHUNK, MIN_PARALLEL = 200, 5  # crystals per task; fewer tasks are not worth the processes
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 
 def canonical_cells(table: CrystalTable, order: NDArray[np.int64], symprec: float = SYMPREC) -> CrystalTable:
     """Every crystal in its canonical cell; one that spglib cannot read keeps its own lattice.
+
+    Some milliseconds per crystal, nearly all of it spglib's, shared out among the cores.
 
     Parameters
     ----------
@@ -32,13 +35,23 @@ def canonical_cells(table: CrystalTable, order: NDArray[np.int64], symprec: floa
     symprec
         Distance within which atoms count as equivalent, Angstrom.
     """
+    starts = range(0, len(table), CHUNK)
+    parts = [table.select(np.arange(i, min(i + CHUNK, len(table)))) for i in starts]
+    if len(parts) < MIN_PARALLEL:
+        return CrystalTable.concatenate([_canonical_part(part, order, symprec) for part in parts])
+    from joblib import Parallel, delayed
+
+    work = (delayed(_canonical_part)(part, order, symprec) for part in parts)
+    return CrystalTable.concatenate(list(Parallel(n_jobs=-1)(work)))
+
+
+def _canonical_part(table: CrystalTable, order: NDArray[np.int64], symprec: float) -> CrystalTable:
     cells = []
     for i in range(len(table)):
         sites = table.sites(i)
         cells.append(canonical_cell(table.lattices[i], table.frac[sites], table.numbers[sites], order, symprec))
-    return CrystalTable.from_arrays(
-        np.array([cell[0] for cell in cells]), [cell[2] for cell in cells], [cell[1] for cell in cells]
-    )
+    lattices, frac, numbers = zip(*cells, strict=True) if cells else ((), (), ())
+    return CrystalTable.from_arrays(np.array(lattices), numbers, frac)
 
 
 def canonical_cell(

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ class FTCP:
         Largest number of different elements in a crystal.
     max_sites
         Largest number of sites in a cell.
+    fourier
+        `modulus`: abs(F(hkl)) as in the table above. `published_code`: sum_i Z_i pi (hx + ky + lz), which the published
+        code computes, without an exponential; for comparison only.
     features
         (len(elements), 92) property vectors; taken from `element_features` unless given (a stored generator
         brings those it was trained with).
@@ -73,6 +76,7 @@ class FTCP:
     elements: tuple[int, ...] = tuple(range(1, 104))
     max_elements: int = 3
     max_sites: int = 20
+    fourier: Literal["modulus", "published_code"] = "modulus"
     features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[arg-type]  # set below
 
     def __post_init__(self) -> None:
@@ -179,7 +183,7 @@ class FTCP:
         return present
 
     @cached_property
-    def _rank(self) -> NDArray[np.int64]:
+    def element_rank(self) -> NDArray[np.int64]:
         """(119,) place of each atomic number in the canonical order of element columns."""
         order = [*electronegativity_order(range(1, MAX_ATOMIC_NUMBER + 1)), 0]  # 0 is no element
         return np.argsort(order)
@@ -212,12 +216,12 @@ class FTCP:
 
     def _element_column(self, table: CrystalTable, crystal: NDArray[np.int64]) -> NDArray[np.int64]:
         """(N,) element column of each site: how many elements of its crystal come before its own."""
-        present = self._presence(table)[:, np.argsort(self._rank)]
-        return (np.cumsum(present, axis=1) - 1)[crystal, self._rank[table.numbers]]
+        present = self._presence(table)[:, np.argsort(self.element_rank)]
+        return (np.cumsum(present, axis=1) - 1)[crystal, self.element_rank[table.numbers]]
 
     def _write_reciprocal(self, lattices: NDArray[np.float64], out: NDArray[np.float32]) -> None:
         """Fill abs(g), the property vectors and the structure factors from the blocks already written."""
-        hkl, back = _without_friedel_mates()
+        hkl, back = _without_friedel_mates() if self.fourier == "modulus" else _all_points()
         real = self.real_columns
         # g = h a* + k b* + l c*, the rows of the reciprocal lattice being a*, b*, c*.
         g = hkl @ np.linalg.inv(lattices).transpose(0, 2, 1)
@@ -239,6 +243,8 @@ class FTCP:
         phase = out[:, self.coordinate_rows, :3] @ (-2.0 * np.pi * hkl.T).astype(np.float32)
         occupancy = out[:, self.occupancy_rows, : self.max_elements].transpose(0, 2, 1)
         weights = vectors.transpose(0, 2, 1)
+        if self.fourier == "published_code":
+            return weights @ (occupancy @ (-0.5 * phase))
         cosine, sine = (weights @ (occupancy @ wave(phase)) for wave in (np.cos, np.sin))
         return np.sqrt(cosine**2 + sine**2)
 
@@ -308,3 +314,8 @@ def _without_friedel_mates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     upper = np.array([max((h, k, m), (-h, -k, -m)) for h, k, m in points.tolist()])
     unique, back = np.unique(upper, axis=0, return_inverse=True)
     return unique, back.reshape(-1)
+
+
+def _all_points() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The 59 points, each in its own place."""
+    return reciprocal_points(), np.arange(NUM_HKL)

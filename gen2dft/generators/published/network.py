@@ -6,8 +6,6 @@ and log variance of the latent vector. Decoder: dense, then transposed convoluti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -24,54 +22,18 @@ SLOPE = 0.2
 MOMENTUM = 0.9  # of the batch statistics: a training may be a few hundred steps long
 LOG_VARIANCE_START = -4.0  # the decoder starts to learn before the noise is as large as the signal
 LOG_VARIANCE_RANGE = (-12.0, 4.0)
-# The one-hot entries tell the most and are the fewest: 92 % of the matrix is zeros, most of the rest structure factors.
-ONE_HOT_GAIN, RECIPROCAL_GAIN = 5.0, 0.1
 
 
-@dataclass(frozen=True)
-class Networks:
-    """The three networks of one generator.
+def build_encoder(rep: FTCP, latent_dim: int, reads: str) -> Any:
+    """(n, rows, columns) scaled matrices -> latent mean and log variance, each (n, d).
 
     Parameters
     ----------
-    encoder
-        (n, rows, columns) scaled matrices -> latent mean and log variance, each (n, d).
-    decoder
-        (n, d) -> (n, rows, columns) class scores and scaled values.
-    head
-        (n, d) -> (n, p) properties on the scale (0, 1).
+    reads
+        `real`, `reciprocal` or `both`: which part of the matrix the encoder sees.
     """
-
-    encoder: Any
-    decoder: Any
-    head: Any
-
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        """All weights by network and place, batch statistics included."""
-        return {
-            f"{name}.{place:02d}": np.asarray(value)
-            for name, network in vars(self).items()
-            for place, value in enumerate(network.get_weights())
-        }
-
-    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Inverse of `weights`; KeyError or ValueError if one is missing or has another shape."""
-        for name, network in vars(self).items():
-            network.set_weights([weights[f"{name}.{place:02d}"] for place in range(len(network.weights))])
-
-
-def build_networks(representation: FTCP, latent_dim: int, num_properties: int) -> Networks:
-    """Fresh networks; their weights depend on Keras' seed."""
-    return Networks(
-        _encoder(representation, latent_dim),
-        _decoder(representation.shape, latent_dim),
-        _head(latent_dim, num_properties),
-    )
-
-
-def _encoder(representation: FTCP, latent_dim: int) -> Any:
-    matrix = layers.Input(representation.shape)
-    hidden = matrix * _input_gain(representation)
+    matrix = layers.Input(rep.shape)
+    hidden = matrix * _seen(rep, reads)
     for filters, kernel, stride in zip(FILTERS, KERNELS, STRIDES, strict=True):
         hidden = layers.Conv1D(filters, kernel, strides=stride, padding="same")(hidden)
         hidden = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
@@ -82,17 +44,18 @@ def _encoder(representation: FTCP, latent_dim: int) -> Any:
     return keras.Model(matrix, [mean, ops.clip(log_variance, *LOG_VARIANCE_RANGE)])
 
 
-def _input_gain(representation: FTCP) -> NDArray[np.float32]:
-    """(1, rows, columns) constant factors of the encoder's input."""
-    gain = np.ones((1, *representation.shape), dtype=np.float32)
-    columns = slice(0, representation.max_elements)
-    gain[:, representation.element_rows, columns] = ONE_HOT_GAIN
-    gain[:, representation.occupancy_rows, columns] = ONE_HOT_GAIN
-    gain[:, representation.g_row :, representation.real_columns :] = RECIPROCAL_GAIN
-    return gain
+def _seen(rep: FTCP, reads: str) -> NDArray[np.float32]:
+    """(1, 1, columns) 1 for columns that the encoder sees."""
+    seen = np.ones((1, 1, rep.shape[1]), dtype=np.float32)
+    if reads == "real":
+        seen[..., rep.real_columns :] = 0.0
+    if reads == "reciprocal":
+        seen[..., : rep.real_columns] = 0.0
+    return seen
 
 
-def _decoder(shape: tuple[int, int], latent_dim: int) -> Any:
+def build_decoder(shape: tuple[int, int], latent_dim: int) -> Any:
+    """(n, d) latent vectors -> (n, rows, columns) scaled matrices."""
     rows, columns = shape
     latent = layers.Input((latent_dim,))
     hidden = layers.Dense(FILTERS[2] * (rows // 4), activation="relu")(latent)
@@ -103,8 +66,8 @@ def _decoder(shape: tuple[int, int], latent_dim: int) -> Any:
     return keras.Model(latent, layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same")(hidden))
 
 
-def _head(latent_dim: int, num_properties: int) -> Any:
-    """R(z) = sigmoid(g(z) . h(z)), the gated regression branch."""
+def build_head(latent_dim: int, num_properties: int) -> Any:
+    """(n, d) latent vectors -> (n, p) properties on the scale (0, 1); R(z) = sigmoid(g(z) . h(z)), the gated regression branch."""
     latent = layers.Input((latent_dim,))
     hidden = layers.Dense(HEAD[0], activation="relu")(latent)
     gate = layers.Dense(HEAD[1], activation="sigmoid")(hidden)

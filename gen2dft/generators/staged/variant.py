@@ -1,0 +1,81 @@
+"""The variant `gen2dft` as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.generators import losses
+from gen2dft.generators.networks import Networks, Variant
+from gen2dft.generators.scalers import MatrixScaler, ReciprocalScaler
+from gen2dft.generators.staged.decoder import StagedDecoder
+from gen2dft.generators.staged.encoder import DROPOUT, build_encoder
+from gen2dft.generators.staged.layers import dense_block
+from gen2dft.generators.staged.make import make_matrices
+from gen2dft.representations.canonical import canonical_cells
+from gen2dft.representations.ftcp import FTCP
+
+HEAD_WIDTH = 128
+WARM_UP, FIRST_RATE, LAST_RATE = 0.05, 0.05, 0.01  # share of the steps; shares of the learning rate
+WEIGHT_DECAY, LARGEST_GRADIENT = 0.01, 50.0
+
+
+@dataclass(frozen=True)
+class StagedNetworks(Networks):
+    """See `staged.encoder` and `staged.decoder`; `decoder` gives the loss of (latent, matrix)."""
+
+    stages: StagedDecoder
+
+    def reconstruction(self, matrix: Any, latent: Any) -> Any:
+        """Negative log-likelihood."""
+        return self.decoder([latent, matrix])
+
+    def property_error(self, predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
+        """Huber loss: labels far off the rest, of which DFT databases have some, do not rule."""
+        return losses.huber_error(predicted, labels, mask, weight)
+
+    def make(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Most likely matrices, stage by stage."""
+        return make_matrices(self.stages, latents)
+
+
+def build(rep: FTCP, spec: GeneratorSpec, num_properties: int, _: MatrixScaler) -> StagedNetworks:
+    """Fresh networks."""
+    latent, matrix = layers.Input((spec.latent_dim,)), layers.Input(rep.shape)
+    stages = StagedDecoder(rep)
+    return StagedNetworks(
+        encoder=build_encoder(rep, spec.latent_dim, spec.reads),
+        decoder=keras.Model([latent, matrix], stages([latent, matrix])),
+        head=_head(spec.latent_dim, num_properties),
+        stages=stages,
+    )
+
+
+def _head(latent_dim: int, num_properties: int) -> Any:
+    latent = layers.Input((latent_dim,))
+    hidden = dense_block(HEAD_WIDTH)(layers.Dropout(DROPOUT)(latent))
+    return keras.Model(latent, layers.Dense(num_properties)(layers.Dropout(DROPOUT)(hidden)))
+
+
+def prepare(rep: FTCP, table: CrystalTable) -> CrystalTable:
+    """Canonical cells, sites in the order of the representation's element columns."""
+    return canonical_cells(table, rep.element_rank)
+
+
+def optimizer(spec: GeneratorSpec, rate: float, steps: int) -> Any:
+    """AdamW along a cosine after a short warm-up."""
+    top = rate * spec.learning_rate
+    schedule = keras.optimizers.schedules.CosineDecay(
+        FIRST_RATE * top, steps, alpha=LAST_RATE, warmup_target=top, warmup_steps=max(1, int(WARM_UP * steps))
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=LARGEST_GRADIENT)
+
+
+STAGED = Variant(prepare, ReciprocalScaler, build, optimizer)
