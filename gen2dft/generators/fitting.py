@@ -111,11 +111,14 @@ class FTCPTraining:
         load_keras()
         from gen2dft.generators.training import Trainer
 
-        crystals = load_variant(self.spec.variant).prepare(self.representation, self.dataset.crystals)
+        variant = load_variant(self.spec.variant)
+        crystals = variant.prepare(self.representation, self.dataset.crystals)
         model = self._untrained(crystals.select(~self.is_held_out))
         train, kept = (self._samples(model, crystals, rows) for rows in (~self.is_held_out, self.is_held_out))
         schedule = (self.spec.epochs_warm, WARM_RATE) if self.warm_start else (self.spec.epochs, 1.0)
-        trainer = Trainer(model.networks, self.spec, load_variant(self.spec.variant).optimizer, train, self.seed, *schedule)
+        trainer = Trainer(
+            model.networks, self.spec, load_variant(self.spec.variant).optimizer, train, self.seed, *schedule
+        )
         checkpoints = CheckpointFile(checkpoint_dir, self.fingerprint())
         history = trainer.run(kept, checkpoints, on_epoch)
         latents = model.encode_cells(train.crystals)
@@ -149,7 +152,7 @@ class FTCPTraining:
         )
 
     def _untrained(self, crystals: CrystalTable) -> TrainedFTCP:
-        """Scalers of the training part, given as the networks see it, and fresh networks; or those of the warm start."""
+        """Scalers of the training part, given as the networks see it, and fresh networks; or the warm start's."""
         variant = load_variant(self.spec.variant)
         if self.warm_start is not None:
             scalers = (self.warm_start.matrix_scaler, self.warm_start.property_scaler)

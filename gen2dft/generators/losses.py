@@ -28,14 +28,14 @@ def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
         (p,) crystals over labelled crystals in the training part, so that the mean over all crystals is the mean
         over the labelled ones, however few of them a batch holds.
     """
-    return ops.sum(ops.square(_masked(predicted, labels, mask)) * weight, axis=1)
+    return ops.sum(ops.multiply(ops.square(_masked(predicted, labels, mask)), weight), axis=1)
 
 
 def huber_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     """(n,) absolute errors, rounded off below `HUBER_KNEE`; else as `squared_error`."""
     error = ops.abs(_masked(predicted, labels, mask))
     rounded = ops.where(error < HUBER_KNEE, ops.square(error) / (2 * HUBER_KNEE), error - HUBER_KNEE / 2)
-    return ops.sum(rounded * weight, axis=1)
+    return ops.sum(ops.multiply(rounded, weight), axis=1)
 
 
 def _masked(predicted: Any, labels: Any, mask: Any) -> Any:

@@ -202,4 +202,4 @@ class _LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
         """The weighted sum of the terms; called by Keras."""
         for place, tracker in enumerate(self.term_means):
             tracker.update_state(y_pred[:, place])
-        return ops.mean(ops.sum(y_pred * self.term_weights, axis=1))
+        return ops.mean(ops.sum(ops.multiply(y_pred, self.term_weights), axis=1))

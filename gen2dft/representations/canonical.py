@@ -64,7 +64,9 @@ def canonical_cell(
     """Lattice (3, 3), positions (n, 3) and atomic numbers (n,) of one crystal in its canonical cell."""
     import spglib
 
-    standard = spglib.standardize_cell((lattice, frac, numbers), to_primitive=True, symprec=symprec)
+    standard = spglib.standardize_cell(
+        (lattice.tolist(), frac.tolist(), numbers.tolist()), to_primitive=True, symprec=symprec
+    )
     if standard is not None:
         lattice, frac, numbers = np.asarray(standard[0]), np.asarray(standard[1]), np.asarray(standard[2])
     rotations = _lattice_rotations(lattice)

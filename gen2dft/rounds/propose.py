@@ -32,7 +32,8 @@ def propose(context: RoundContext) -> list[str]:
         decoded = generator.decode(points.points)
         gates = screening_gates(spec.screening, known, earlier_candidates(context))
         kept, reasons, counts = run_gates(decoded.crystals, gates)
-        predicted = generator.predict(generator.encode(decoded.crystals))
+        predicted = np.full((len(decoded.crystals), len(generator.properties)), np.nan)
+        predicted[kept] = generator.predict(generator.encode(decoded.crystals.select(kept)))
         shortlist_reasons = shortlist(context, predicted, kept)
         verdicts: list[str | None] = list(decoded.reasons)
         for row, reason, late in zip(decoded.kept, reasons, shortlist_reasons, strict=True):
@@ -125,14 +126,15 @@ def candidate_documents(
                 state=f"rejected:{verdicts[row]}" if verdicts[row] else "sampled",
                 formula=formulas[i] if i is not None else None,
                 structure=crystals.structure(i).as_dict(verbosity=0) if i is not None else None,
-                predicted=_named(context.generator.properties, predicted[i]) if i is not None else {},
+                predicted={} if i is None else _named(context.generator.properties, predicted[i]),
             )
         )
     return documents
 
 
 def _named(properties: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:
-    return {name: float(value) for name, value in zip(properties, row, strict=True)}
+    """Values by name; what the cheap gates stopped has none."""
+    return {name: float(value) for name, value in zip(properties, row, strict=True) if np.isfinite(value)}
 
 
 def latent_map(context: RoundContext, points: NDArray[np.float32], latents: NDArray[np.float32]) -> bytes:

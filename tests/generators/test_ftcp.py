@@ -54,14 +54,13 @@ def test_training_learns_crystals_and_properties(trained: Trained, dataset: Data
     assert (decoded.crystals.num_sites == dataset.crystals.num_sites).mean() > 0.8
 
 
-def test_every_weight_is_trained_those_of_the_property_head_too(trained: Trained):
-    from gen2dft.generators.network import build_networks
-
-    keras = load_keras()
-    keras.utils.set_random_seed(3)
-    representation = trained[0].trained.representation
-    start = build_networks(representation, SPEC.latent_dim, len(PROPERTIES)).weights()
-    after = trained[0].state()[1]
+@pytest.mark.parametrize("variant", ["gen2dft", "published"])
+def test_every_weight_is_trained_those_of_the_property_head_too(dataset: Dataset, variant: str):
+    spec = GeneratorSpec(**SPEC.model_dump() | {"variant": variant, "epochs": 3})
+    start = training(dataset, PROPERTIES, spec=spec)._untrained(dataset.crystals).networks.weights()
+    generator = small_generator()
+    generator.fit(dataset, spec, PROPERTIES, seed=3)
+    after = generator.state()[1]
     assert all((start[name] != after[name]).any() for name in start)
 
 
@@ -88,8 +87,7 @@ def test_scalers_see_the_training_part_only(dataset: Dataset):
     rows = held_out(dataset.ids, SPEC.holdout)
     energy[rows] = 1e3
     seen = [training(labelled(dataset, formation_energy=e)) for e in (energy, dataset.label("formation_energy"))]
-    matrices = seen[0].representation.encode(dataset.crystals.select(~rows))
-    first, second = (t._untrained(matrices).property_scaler for t in seen)
+    first, second = (t._untrained(dataset.crystals.select(~rows)).property_scaler for t in seen)
     assert first.low == second.low and first.high == second.high
 
 
@@ -146,8 +144,21 @@ def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(trained: Traine
     assert result.warm and len(result.history) == SPEC.epochs_warm
     assert result.history[0]["reconstruction"] < cold[1]["reconstruction"]
     old, new = trained[0].state()[1], generator.state()[1]
-    assert all((old[k] == new[k]).all() for k in ("property_low", "property_high", "lattice_mean", "factor_std"))
+    assert all((old[k] == new[k]).all() for k in ("property_low", "property_high", "g_std", "factor_std"))
     assert (old["encoder.00"] != new["encoder.00"]).any()
+
+
+def test_a_warm_start_of_another_variant_is_refused(trained: Trained, dataset: Dataset):
+    spec = GeneratorSpec(**SPEC.model_dump() | {"variant": "published"})
+    with pytest.raises(SnapshotError, match=r"variant 'gen2dft': 'published' is asked for; train without a warm"):
+        FTCPGenerator().fit(dataset, spec, PROPERTIES, seed=3, warm_start=trained[0])
+
+
+def test_the_published_variant_keeps_the_contract(dataset: Dataset):
+    spec = GeneratorSpec(**SPEC.model_dump() | {"variant": "published", "epochs": 2})
+    generator = small_generator()
+    generator.fit(dataset, spec, PROPERTIES, seed=3)
+    validate_generator(generator, dataset.crystals)
 
 
 @pytest.mark.parametrize("change", [{"properties": ("band_gap",)}, {"spec": SPEC.model_copy(update={"latent_dim": 9})}])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from example_crystals import example_table
 
-from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
+from gen2dft.generators.published.scaler import RangeScaler
+from gen2dft.generators.scalers import MatrixScaler, PropertyScaler, ReciprocalScaler
 from gen2dft.representations import FTCP
 
 REP = FTCP()
@@ -54,41 +55,35 @@ def test_a_constant_property_comes_back(value: float):
     np.testing.assert_allclose(scaler.unscale(scaler.scale(np.full((4, 1), value))), value, atol=1e-6)
 
 
-def test_matrices_have_unit_scale():
+def test_the_reciprocal_part_gets_unit_spread_and_the_rest_stays():
     matrices = REP.encode(example_table())
-    scaled = MatrixScaler.fit(REP, matrices).scale(REP, matrices.copy())
-    lattice = scaled[:, REP.lattice_rows, :3]
-    np.testing.assert_allclose(lattice.mean(axis=(0, 2)), 0, atol=1e-4)
-    np.testing.assert_allclose(lattice.std(axis=(0, 2)), 1, rtol=1e-3)
+    scaled = ReciprocalScaler.fit(REP, np.array_split(matrices, 3)).scale(REP, matrices.copy())
     np.testing.assert_allclose(scaled[:, REP.property_rows, 3:].std(), 1, rtol=1e-3)
+    np.testing.assert_allclose(scaled[:, REP.g_row, 3:].std(), 1, rtol=1e-3)
+    assert (scaled[:, :, :3] == matrices[:, :, :3]).all()
 
 
-def test_certain_scores_give_the_crystals_back():
-    table = example_table()
-    matrices = REP.encode(table)
-    scaler = MatrixScaler.fit(REP, matrices)
-    scores = scaler.scale(REP, matrices.copy())
-    for rows in (REP.element_rows, REP.occupancy_rows):
-        scores[:, rows, :3] = 40 * scores[:, rows, :3] - 20
-    back = scaler.unscale(REP, scores)
+def test_every_row_lies_between_0_and_1_and_comes_back():
+    matrices = REP.encode(example_table())
+    scaler = RangeScaler.fit(REP, np.array_split(matrices, 3))
+    scaled = scaler.scale(REP, matrices.copy())
+    assert scaled.min() >= -1e-6 and scaled.max() <= 1 + 1e-6
+    back = scaler.unscale(REP, scaled)
     np.testing.assert_allclose(back[:, : REP.g_row, :3], matrices[:, : REP.g_row, :3], atol=2e-4)
-    assert REP.decode(back).crystals.formulas() == table.formulas()
+    assert REP.decode(back).crystals.formulas() == example_table().formulas()
 
 
-def test_low_scores_everywhere_mean_empty():
-    scaler = MatrixScaler.fit(REP, REP.encode(example_table()))
-    scores = np.zeros((1, *REP.shape))
-    scores[:, REP.element_rows] = scores[:, REP.occupancy_rows] = -9.0
-    assert REP.decode(scaler.unscale(REP, scores)).reasons == ["no_atoms"]
+@pytest.mark.parametrize("kind", [ReciprocalScaler, RangeScaler])
+def test_chunks_do_not_matter(kind: type[MatrixScaler]):
+    matrices = REP.encode(example_table())
+    whole, parts = (kind.fit(REP, np.array_split(matrices, n)).arrays() for n in (1, 7))
+    assert all(np.allclose(whole[name], parts[name], rtol=1e-6) for name in whole)
 
 
-def test_large_scores_do_not_overflow():
-    scaler = MatrixScaler.fit(REP, REP.encode(example_table()))
-    out = scaler.unscale(REP, np.full((1, *REP.shape), 1e5))
-    assert np.isfinite(out).all()
-
-
-def test_arrays_hold_everything():
-    scaler = MatrixScaler.fit(REP, REP.encode(example_table()))
-    copy = MatrixScaler.from_arrays(scaler.arrays())
+@pytest.mark.parametrize("kind", [ReciprocalScaler, RangeScaler])
+def test_arrays_hold_everything(kind: type[MatrixScaler]):
+    scaler = kind.fit(REP, [REP.encode(example_table())])
+    copy = kind.from_arrays(scaler.arrays())
     assert all((copy.arrays()[k] == v).all() for k, v in scaler.arrays().items())
+    with pytest.raises(KeyError):
+        kind.from_arrays({})

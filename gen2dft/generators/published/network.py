@@ -67,7 +67,10 @@ def build_decoder(shape: tuple[int, int], latent_dim: int) -> Any:
 
 
 def build_head(latent_dim: int, num_properties: int) -> Any:
-    """(n, d) latent vectors -> (n, p) properties on the scale (0, 1); R(z) = sigmoid(g(z) . h(z)), the gated regression branch."""
+    """(n, d) latent vectors -> (n, p) properties on the scale (0, 1).
+
+    R(z) = sigmoid(g(z) . h(z)), the gated regression branch.
+    """
     latent = layers.Input((latent_dim,))
     hidden = layers.Dense(HEAD[0], activation="relu")(latent)
     gate = layers.Dense(HEAD[1], activation="sigmoid")(hidden)

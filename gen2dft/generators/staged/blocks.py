@@ -1,8 +1,8 @@
 """What an FTCP matrix says, block by block, in the form that the staged networks read and write.
 
-Angles and positions are classes with a remainder: a network that is unsure between two sites chooses one of them, where
-a squared error would put the atom in the middle. The classes' centres are the values that symmetry prefers: multiples of
-5 degree, multiples of 1/24.
+Angles and positions are classes with a remainder: a network that is unsure between two sites chooses one of them,
+where a squared error would put the atom in the middle. The classes' centres are the values that symmetry prefers:
+multiples of 5 degree, multiples of 1/24.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The staged decoder: elements, then how many of each, then the cell, then positions; each stage knows those before it.
 
-Where a latent vector lies between two crystals, a decoder that fills all blocks at once mixes them: the elements of one,
-the stoichiometry of the other. Here the later stages are told what the earlier ones decided: in training the truth,
-when a crystal is made the decision. So a cell fits its elements, and positions fit their number.
+Where a latent vector lies between two crystals, a decoder that fills all blocks at once mixes them: the elements of
+one, the stoichiometry of the other. Here the later stages are told what the earlier ones decided: in training the
+truth, when a crystal is made the decision. So a cell fits its elements, and positions fit their number.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gen2dft.representations.ftcp import FTCP
 
 WIDTH, COUNT_WIDTH, ELEMENT_FEATURES = 512, 256, 32
 # Elements are few numbers among many, and decide about everything after them.
-ELEMENT_WEIGHT = 3.0
+ELEMENT_WEIGHT = 5.0
 # Noise on the latent vector that cell and positions are read from, beside the encoder's own: between crystals they then
 # stay those of one structure type, while elements change.
-import os
-BLUR = float(os.environ.get("BLUR", "0.3"))
+
+BLUR = 0.15
 # Scales of Laplace distributions: 3 % of a length, a tenth of 5 degree, a seventh of 1/48 of a cell.
 LENGTH_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.03, 0.1, 0.15
 
@@ -51,9 +51,7 @@ class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         elements = ops.sum(cross_entropy(truth.elements, self.elements(latent)), axis=1)
         counts = ops.sum(cross_entropy(truth.counts, self.counts(latent, truth.elements)), axis=1)
         return (
-            ELEMENT_WEIGHT * (elements + counts)
-            + self._cell_loss(blurred, truth)
-            + self._position_loss(blurred, truth)
+            ELEMENT_WEIGHT * (elements + counts) + self._cell_loss(blurred, truth) + self._position_loss(blurred, truth)
         )
 
     def elements(self, latent: Any) -> Any:

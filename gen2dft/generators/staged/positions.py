@@ -1,8 +1,8 @@
 """Positions of the sites, one after another: each knows those before it, so that atoms keep clear of each other.
 
-A dense network proposes all sites at once; a masked layer (MADE, Germain et al., arXiv:1502.03509) corrects each site by
-where the earlier ones are, and within a site y follows x and z follows both. In training all true positions are given
-at once; when a crystal is made, the sites are filled in turn.
+A dense network proposes all sites at once; a masked layer (MADE, Germain et al., arXiv:1502.03509) corrects each site
+by where the earlier ones are, and within a site y follows x and z follows both. In training all true positions are
+given at once; when a crystal is made, the sites are filled in turn.
 """
 
 from __future__ import annotations
