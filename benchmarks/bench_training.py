@@ -62,9 +62,8 @@ def main() -> None:
     before = peak_mb()
     epoch_seconds(repeated(dataset, options.copies), "published", 2)
     matrices = options.copies * len(dataset) * np.prod(FTCP().shape) * 4 / 2**20
-    print(
-        f"memory, {options.copies} times as many         {peak_mb() - before:8.0f} MB more (matrices: {matrices:.0f} MB)"
-    )
+    grown = peak_mb() - before
+    print(f"memory, {options.copies} times as many crystals {grown:8.0f} MB more (their matrices: {matrices:.0f} MB)")
 
 
 if __name__ == "__main__":
