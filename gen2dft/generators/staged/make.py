@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from gen2dft.generators.keras_setup import as_array
@@ -66,8 +67,8 @@ def fill_sites(decoder: Any, context: Any, elements: Array, site_columns: Array)
     positions = np.zeros((*is_site.shape, 3), dtype=np.float32)
     start, proposal = decoder.positions.begin(context, features)
     for site in range(int(is_site.sum(axis=1).max(initial=0))):
-        state = decoder.positions.state(start, positions, is_site)
-        here = [as_array(part)[:, site : site + 1] for part in (state, proposal)]
+        state = decoder.positions.state(start, *map(ops.convert_to_tensor, (positions, is_site)))
+        here = [ops.convert_to_tensor(part)[:, site : site + 1] for part in (state, proposal)]
         classes = np.zeros((len(positions), 1, 3, POSITION_CLASSES), dtype=np.float32)
         for axis in range(3):
             output = as_array(decoder.positions.axis(axis, *here, classes))[:, 0]
