@@ -154,12 +154,13 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
 
 
 def _show(table: Table) -> None:
+    """Figures down, what they belong to across: that fits a terminal."""
     drawn = plain_table(table.title)
-    drawn.add_column("")
+    drawn.add_column("", min_width=20)
+    for row in table.rows:
+        drawn.add_column(row.name, justify="right", overflow="fold", style="dim" if row.source else None)
     for column in table.columns:
-        drawn.add_column(column.title, justify="right")
-    for cells, row in zip(table.cells(), table.rows, strict=True):
-        drawn.add_row(*cells, style="dim" if row.source else None)
+        drawn.add_row(column.title, *(column.text(row.figures.get(column.key)) for row in table.rows))
     out_console.print(drawn)
     for line in (*table.notes, *table.sources()):
         out_console.print(line, style="dim", highlight=False)

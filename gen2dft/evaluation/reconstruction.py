@@ -25,7 +25,7 @@ MATRIX_COLUMNS = (
     Column("coordinate_mae_periodic", "the same, short way round", ".4f"),
 )
 MATCH_COLUMNS = (
-    Column("matched", "matched by StructureMatcher", ".1%"),
+    Column("matched", "matched, StructureMatcher", ".1%"),
     Column("rmsd", "RMSD of the matches, \u00c5", ".3f"),
 )
 COLUMNS = (*MATRIX_COLUMNS, *MATCH_COLUMNS)

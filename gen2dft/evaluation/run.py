@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec
@@ -167,9 +168,13 @@ def as_markdown(setting: Setting, tables: Sequence[Table]) -> str:
 
 def summary(setting: Setting) -> str:
     """What was evaluated, in one sentence or two."""
-    epochs = ", ".join(f"{name} {spec.generator.epochs} epochs" for name, spec in setting.specs.items())
+    parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
+    epochs = [f"{name} {spec.generator.epochs} epochs" for name, spec in setting.specs.items()]
     return (
-        f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): {len(setting.split.train):,} "
-        f"crystals to train on, {len(setting.split.test):,} to test on ({setting.split.origin}). {epochs}; seed {setting.seed}; "
-        f"gen2dft {__version__}."
+        f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): {', '.join(parts)} "
+        f"({setting.split.origin}). {', '.join(epochs)}; seed {setting.seed}; gen2dft {__version__}."
     )
+
+
+def _parts(setting: Setting) -> tuple[tuple[str, NDArray[np.int64]], ...]:
+    return ("train", setting.split.train), ("test", setting.split.test)

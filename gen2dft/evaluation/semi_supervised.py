@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError
-from gen2dft.evaluation.prediction import mean_absolute_error
+from gen2dft.evaluation.prediction import MEDIAN, mean_absolute_error
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.properties import PROPERTIES
@@ -35,7 +35,7 @@ def semi_supervised_table(setting: Setting) -> Table:
             predicted = generator.predict(generator.encode(setting.test.crystals))[:, 0]
             rows.append(Row(f"{variant}, {name}", label_figures(truth, predicted) | _counts(part)))
     median = np.full(len(truth), np.nanmedian(setting.train.label(PROPERTY)))
-    rows.append(Row("always the training set's median", {"mae": mean_absolute_error(truth, median)}))
+    rows.append(Row(MEDIAN, {"mae": mean_absolute_error(truth, median)}))
     notes = (
         f"{int(np.isfinite(truth).sum())} labelled test crystals. Both trainings have {PROPERTIES[PROPERTY].title} as "
         "their only property and the same number of epochs; the second sees more crystals in each.",

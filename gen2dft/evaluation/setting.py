@@ -147,7 +147,7 @@ class Setting:
             properties,
             seed=self.seed,
             may_hold_out=np.zeros(len(dataset), dtype=bool),  # the split has already said what is held out
-            checkpoint_dir=self.snapshot_dir / key if self.snapshot_dir else None,
+            checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
             on_epoch=lambda epoch, _: self.progress(what, epoch, spec.epochs),
         )
         if self.snapshot_dir is not None:
