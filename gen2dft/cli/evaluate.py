@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 console = Console(stderr=True)  # standard output is for the tables
 out_console = Console()
+LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 
 # What is evaluated unless a campaign is given: its dataset filters and the generator's defaults.
 DEFAULT = """\
@@ -169,16 +171,23 @@ def _show(table: Table) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A bar for what is going on, with an estimate of the time left; it vanishes at the end."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    """A bar for what is going on with the time left; where there is no terminal, a line now and then."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading the data", total=None)
+        last = 0.0
 
         def tell(what: str, done: int, total: int) -> None:
-            if bar.tasks[0].description != what:
+            nonlocal last
+            begins = bar.tasks[0].description != what
+            if begins:
                 bar.reset(task, description=what, total=total)
             bar.update(task, completed=done, total=total)
+            if not console.is_terminal and (begins or time.monotonic() - last > LINE_SECONDS):
+                console.print(f"{what}: {done:,} of {total:,}", highlight=False)
+                last = time.monotonic()
 
         yield tell

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,14 +14,16 @@ from numpy.typing import NDArray
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
+from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError
+from gen2dft.evaluation.journal import Journal, Relax
 from gen2dft.evaluation.matching import displacement_rmsd
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table, mean
 from gen2dft.evaluation.ways import Way, all_ways
 from gen2dft.generators.base import Generator
 from gen2dft.screening.novelty import StructureIndex, duplicate_gate
-from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
+from gen2dft.screening.surrogate import surrogate_screen
 from gen2dft.screening.validity import geometry_gate
 
 if TYPE_CHECKING:
@@ -40,14 +43,13 @@ COLUMNS = (
     Column("sun_error", "\u00b1", ".1f"),
     Column("rmsd", "RMSD to the relaxed structure, \u00c5", ".3f"),
 )
-Relax = Callable[["Structure"], SurrogateVerdict]
 
 
 def invention_table(setting: Setting) -> Table:
     """The table of all variants and ways of sampling."""
     seeds = seed_rows(setting.train)
     known = StructureIndex.from_table(setting.known)
-    surrogate = setting.any_spec.screening.surrogate
+    surrogate, relax = setting.any_spec.screening.surrogate, _journal(setting)
     rows = []
     for variant, spec in setting.specs.items():
         generator = setting.generator(variant)
@@ -56,7 +58,7 @@ def invention_table(setting: Setting) -> Table:
             sieve = sift(samples, spec.screening, known)
             outcome = relax_some(
                 samples.select(sieve.new),
-                functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull),
+                relax,
                 known,
                 setting.budget.relaxations,
                 setting.rng(5, place),
@@ -72,6 +74,18 @@ def invention_table(setting: Setting) -> Table:
         "stable and S.U.N. are estimates from a random part, \u00b1 the standard error of that choice.",
     )
     return Table("invention", "Invention", COLUMNS, rows, notes)
+
+
+def _journal(setting: Setting) -> Journal:
+    """Relaxation by the campaign's surrogate; verdicts are kept where the generators are."""
+    surrogate = setting.any_spec.screening.surrogate
+    settings = [
+        surrogate.model_dump(mode="json"),
+        load_engine(surrogate.engine).preset(surrogate.preset).settings_hash,
+        setting.hull.hull_hash,
+    ]
+    path = setting.snapshot_dir / "relaxations.jsonl" if setting.snapshot_dir else None
+    return Journal(path, functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull), json.dumps(settings))
 
 
 def seed_rows(train: Dataset, wanted: float = WANTED, number: int = NUM_SEEDS) -> NDArray[np.int64]:
@@ -163,11 +177,11 @@ def relax_some(
     known
         Structures that a novel one must not match.
     limit
-        Relaxations at most; None relaxes all.
+        Relaxations at most; None relaxes all. A smaller part is part of every larger one.
     """
     rows = np.arange(len(crystals))
     if limit is not None and limit < len(rows):
-        rows = np.sort(rng.choice(rows, limit, replace=False))
+        rows = np.sort(rng.permutation(rows)[:limit])
     stable: list[Structure] = []
     rmsds: list[float] = []
     for done, row in enumerate(rows):
