@@ -61,7 +61,7 @@ class Journal:
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Records by key. A line that is cut off, because its writer was killed, is computed again; empty ones part records."""
+    """Records by key. A line that was cut off, because its writer was killed, is left out and so computed again."""
     records = {}
     for line in path.read_text(encoding="utf-8").split("\n"):
         try:
