@@ -37,6 +37,7 @@ LAYERS = (
         "report",
     },
     {"rounds"},
+    {"evaluation"},
     {"flows"},
     {"launchpad"},
     {"cli"},

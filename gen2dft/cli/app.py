@@ -35,6 +35,7 @@ VERBS = {
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
     "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
+    "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -151,7 +152,7 @@ def _resolve(
     rounds: int | None,
     seed: int | None,
     engine: str | None,
-    assignments: list[str] | None,
+    texts: list[str] | None,
 ) -> CampaignSpec:
     """The campaign's spec with the command line's overrides."""
     from gen2dft.campaign import builtin_campaigns, load_campaign
@@ -168,10 +169,10 @@ def _resolve(
         "validation.preset": preset or None,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
-    return load_campaign(str(file or campaign), {**given, **_assignments(assignments or [])})
+    return load_campaign(str(file or campaign), {**given, **assignments(texts or [])})
 
 
-def _assignments(texts: list[str]) -> dict[str, Any]:
+def assignments(texts: Sequence[str]) -> dict[str, Any]:
     """`key=value` texts, values read as YAML."""
     import yaml
 

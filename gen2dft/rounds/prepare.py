@@ -27,15 +27,18 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset,
     for part in (spec.validation, spec.screening.surrogate):
         load_engine(part.engine).preset(part.preset)
     dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    hull = ReferenceHull.from_dataset(load_dataset(_for_the_hull(spec.dataset), seed=spec.seed, cache_dir=cache_dir))
+    hull = ReferenceHull.from_dataset(load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir))
     wanted = [target.property for target in spec.targets]
     if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
         check_labels(dataset, wanted, spec.dataset.min_labels)
     return dataset, hull
 
 
-def _for_the_hull(spec: DatasetSpec) -> DatasetSpec:
-    """The whole source. Materials Project's own distances already carry its whole hull, so it is not fetched whole."""
+def whole_source(spec: DatasetSpec) -> DatasetSpec:
+    """The query that asks for the whole source.
+
+    Materials Project's own distances already carry its whole hull, so it is not fetched whole.
+    """
     if spec.source == "materials-project":
         return spec
     return spec.model_copy(

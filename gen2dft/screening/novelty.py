@@ -63,12 +63,16 @@ class _Reduced:
 
     @functools.cached_property
     def primitive(self) -> Structure:
-        structure = self.build()
-        try:
-            reduced = structure.get_reduced_structure("niggli")
-        except ValueError:  # Niggli's algorithm can fail to converge on extreme cells
-            reduced = structure.get_reduced_structure("LLL")
-        return reduced.get_primitive_structure()  # type: ignore[no-any-return]
+        return reduced_primitive(self.build())
+
+
+def reduced_primitive(structure: Structure) -> Structure:
+    """The primitive Niggli cell of a structure."""
+    try:
+        reduced = structure.get_reduced_structure("niggli")
+    except ValueError:  # Niggli's algorithm can fail to converge on extreme cells
+        reduced = structure.get_reduced_structure("LLL")
+    return reduced.get_primitive_structure()  # type: ignore[no-any-return]
 
 
 def formula_gate(table: CrystalTable, known_formulas: frozenset[str]) -> list[str | None]:

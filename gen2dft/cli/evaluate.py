@@ -1,0 +1,193 @@
+"""The verb that judges generators: train, test, print the tables of the paper beside its figures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gen2dft.cli.campaigns import assignments
+from gen2dft.cli.common import echo_json, plain_table
+
+if TYPE_CHECKING:
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.evaluation.setting import Progress, Setting
+    from gen2dft.evaluation.tables import Table
+
+console = Console(stderr=True)  # standard output is for the tables
+out_console = Console()
+LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
+
+# What is evaluated unless a campaign is given: its dataset filters and the generator's defaults.
+DEFAULT = """\
+name: evaluation
+targets: [{property: formation_energy, near: [-0.5], tolerance: 0.1}]
+sampling: [{method: local, num_points: 1000}]
+"""
+
+
+def evaluate(
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", "-c", help="Shipped campaign that gives dataset and generator settings.")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="The same, a campaign file of your own.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="starter, materials-project, or a file or folder.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option("--variant", help="published or gen2dft; may be repeated. Default: the campaign's."),
+    ] = None,
+    table: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            help="reconstruction, prediction, rediscovery, invention or semi-supervised; may be repeated. "
+            "Default: all that the labels allow.",
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of every training.")] = None,
+    split: Annotated[
+        Path | None, typer.Option("--split", help="JSON with lists of ids, train and test. Default: by hash of the id.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")] = 0,
+    snapshot_dir: Annotated[
+        Path | None, typer.Option("--snapshot-dir", help="Keep trained generators here and use them again.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for evaluation.json and evaluation.md.")] = Path(
+        "evaluation"
+    ),
+    reference: Annotated[
+        list[Path] | None, typer.Option("--reference", help="JSON of figures to print beside; docs/evaluation.md.")
+    ] = None,
+    max_crystals: Annotated[
+        int | None, typer.Option("--max-crystals", min=3, help="A random part, to save time.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="Inventions per way of sampling.")] = 1000,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Rediscovery: points per training crystal.")] = 10,
+    scale: Annotated[
+        list[float] | None, typer.Option("--scale", min=0, help="Of local perturbation; may be repeated. Default: 0.6.")
+    ] = None,
+    relaxations: Annotated[
+        int | None, typer.Option("--relaxations", min=1, help="Per way of sampling at most; default: all new crystals.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the campaign, e.g. --set dataset.num_elements=[3].")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
+) -> None:
+    """Train the generator's variants and print the tables of the FTCP paper, next to the paper's figures."""
+    from gen2dft.evaluation import run
+    from gen2dft.evaluation.reference import PUBLISHED, read_reference
+    from gen2dft.evaluation.setting import Budget
+    from gen2dft.settings import load_settings
+
+    run.check_names(table or [])
+    references = [*PUBLISHED, *(read_reference(path, run.column_keys()) for path in reference or [])]
+    specs = _specs(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
+    with _progress() as progress:
+        setting = run.prepare_setting(
+            specs,
+            split_file=split,
+            max_crystals=max_crystals,
+            budget=Budget(samples, draws, tuple(scale or (0.6,)), relaxations),
+            snapshot_dir=snapshot_dir,
+            cache_dir=load_settings().data_dir / "cache",
+            progress=progress,
+        )
+        console.print(run.summary(setting), highlight=False, soft_wrap=True)
+        finished: list[Table] = []
+        for made in run.make_tables(run.choose_tables(table or [], setting), setting):
+            for other in references:
+                made = other.beside(made)
+            finished.append(made)
+            _save(out, setting, finished)
+            if not as_json:
+                _show(made)
+    if as_json:
+        echo_json(run.as_document(setting, finished))
+    console.print(f"written: {out / 'evaluation.json'}, {out / 'evaluation.md'}", highlight=False, soft_wrap=True)
+
+
+def _specs(
+    campaign: str | None,
+    file: Path | None,
+    dataset: str | None,
+    seed: int,
+    variants: Sequence[str],
+    epochs: int | None,
+    texts: Sequence[str],
+) -> dict[str, CampaignSpec]:
+    """Variant to campaign with the command line's overrides; each variant brings its own defaults."""
+    from gen2dft.campaign import load_campaign, parse_campaign
+    from gen2dft.errors import CampaignError
+
+    if campaign is not None and file is not None:
+        raise CampaignError("give --campaign or -f FILE.yaml, not both")
+    source = dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve())
+    overrides: dict[str, Any] = {"dataset.source": source, "seed": seed, "generator.epochs": epochs}
+    given = {key: value for key, value in overrides.items() if value is not None} | assignments(texts)
+
+    def load(extra: dict[str, Any]) -> CampaignSpec:
+        if campaign is None and file is None:
+            return parse_campaign(DEFAULT, "the evaluation", given | extra)
+        return load_campaign(str(file or campaign), given | extra)
+
+    if not variants:
+        spec = load({})
+        return {spec.generator.variant: spec}
+    return {variant: load({"generator.variant": variant}) for variant in variants}
+
+
+def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
+    """Write what is there so far."""
+    import json
+
+    from gen2dft.evaluation import run
+    from gen2dft.report.output import write_file
+
+    write_file(folder / "evaluation.json", (json.dumps(run.as_document(setting, tables), indent=2) + "\n").encode())
+    write_file(folder / "evaluation.md", run.as_markdown(setting, tables).encode())
+
+
+def _show(table: Table) -> None:
+    """Figures down, what they belong to across: that fits a terminal."""
+    drawn = plain_table(table.title)
+    drawn.add_column("", min_width=20)
+    for row in table.rows:
+        drawn.add_column(row.name, justify="right", overflow="fold", style="dim" if row.source else None)
+    for column in table.columns:
+        drawn.add_row(column.title, *(column.text(row.figures.get(column.key)) for row in table.rows))
+    out_console.print(drawn)
+    for line in (*table.notes, *table.sources()):
+        out_console.print(line, style="dim", highlight=False)
+    out_console.print()
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar for what is going on with the time left; where there is no terminal, a line now and then."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading the data", total=None)
+        last = 0.0
+
+        def tell(what: str, done: int, total: int) -> None:
+            nonlocal last
+            begins = bar.tasks[0].description != what
+            if begins:
+                bar.reset(task, description=what, total=total)
+            bar.update(task, completed=done, total=total)
+            if not console.is_terminal and (begins or time.monotonic() - last > LINE_SECONDS):
+                console.print(f"{what}: {done:,} of {total:,}", highlight=False)
+                last = time.monotonic()
+
+        yield tell

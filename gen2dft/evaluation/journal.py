@@ -1,0 +1,79 @@
+"""Verdicts of relaxations in a file, so that an evaluation that is run again computes none twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.errors import OutputError
+from gen2dft.report.output import make_folder
+from gen2dft.screening.surrogate import SurrogateVerdict
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+Relax = Callable[["Structure"], SurrogateVerdict]
+
+
+class Journal:
+    """Answers from a file of JSON lines, or asks and writes the answer down.
+
+    Parameters
+    ----------
+    path
+        The file; None keeps nothing.
+    relax
+        From structure to verdict.
+    settings
+        Everything besides the structure that decides the verdict.
+    """
+
+    def __init__(self, path: Path | None, relax: Relax, settings: str) -> None:
+        self.path, self.relax, self.settings = path, relax, settings
+        self._known = _read(path) if path is not None and path.is_file() else {}
+
+    def __call__(self, structure: Structure) -> SurrogateVerdict:
+        """The verdict on a structure."""
+        key = self._key(structure)
+        if key not in self._known:
+            verdict = self.relax(structure)
+            self._write({"key": key, **verdict.as_dict()})
+            return verdict
+        return _verdict(self._known[key])
+
+    def _key(self, structure: Structure) -> str:
+        content = self.settings + CrystalTable.from_structures([structure]).content_hash()
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self.path is None:
+            return
+        make_folder(self.path.parent)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write("\n" + json.dumps(record) + "\n")  # a line that was cut off ends here
+        except OSError as err:
+            raise OutputError(f"cannot write {self.path}: {err.strerror or err}; free some space there") from err
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    """Records by key. A line that was cut off, because its writer was killed, is left out and so computed again."""
+    records = {}
+    for line in path.read_text(encoding="utf-8").split("\n"):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        records[record.pop("key")] = record
+    return records
+
+
+def _verdict(record: dict[str, Any]) -> SurrogateVerdict:
+    from pymatgen.core import Structure
+
+    structure = record["structure"]
+    return SurrogateVerdict(**{**record, "structure": None if structure is None else Structure.from_dict(structure)})

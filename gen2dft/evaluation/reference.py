@@ -1,0 +1,97 @@
+"""Figures that others published, to be printed beside one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gen2dft.errors import DatasetError, not_one_of
+from gen2dft.evaluation.tables import Row, Table
+
+FORM = '{"name": ..., "source": ..., "tables": {TABLE: [{"row": ..., "figures": {COLUMN: NUMBER}}]}}'
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Figures of one source.
+
+    Parameters
+    ----------
+    name, source
+        Short name, and where the figures are from.
+    tables
+        Table name to rows.
+    """
+
+    name: str
+    source: str
+    tables: Mapping[str, Sequence[Row]]
+
+    def beside(self, table: Table) -> Table:
+        """The table with these rows at its end."""
+        return Table(
+            table.name, table.title, table.columns, [*table.rows, *self.tables.get(table.name, ())], table.notes
+        )
+
+
+def _reference(name: str, source: str, figures: Mapping[str, Mapping[str, float]]) -> Reference:
+    return Reference(name, source, {table: [Row(name, row, source)] for table, row in figures.items()})
+
+
+PAPER = _reference(
+    "Ren et al., paper",
+    "Ren et al., Matter 5, 314 (2022), arXiv:2005.07609; 24,785 ternary crystals, 80/20, full training",
+    {
+        "reconstruction": {
+            "elements_right": 0.991,
+            "length_pmae": 7.41,
+            "angle_pmae": 3.99,
+            "coordinate_mae": 0.001,
+        },
+        "prediction": {"formation_energy": 0.063, "band_gap": 0.231},
+    },
+)
+MATTERGEN = _reference(
+    "FTCP as measured by Zeni et al.",
+    "Zeni et al., Nature 639, 624 (2025), arXiv:2312.03687: relaxed by DFT, against the hull of Alex-MP-ICSD",
+    {"invention": {"sun": 0.0, "rmsd": 1.49}},
+)
+PUBLISHED = (PAPER, MATTERGEN)
+
+
+def read_reference(path: Path | str, columns: Mapping[str, Sequence[str]]) -> Reference:
+    """Read figures from a JSON file; `FORM` shows its form.
+
+    Parameters
+    ----------
+    columns
+        Table name to the keys of its columns; others are refused.
+
+    Raises
+    ------
+    DatasetError
+        The file is missing or not of that form; the place is named.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        name, source = str(content["name"]), str(content.get("source", path.name))
+        tables = {table: [_row(name, source, row) for row in rows] for table, rows in dict(content["tables"]).items()}
+    except OSError as err:
+        raise DatasetError(f"reference file {path} cannot be read: {err.strerror}") from err
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        raise DatasetError(f"reference file {path} is not of the form {FORM}: {type(err).__name__} {err}") from err
+    for table, rows in tables.items():
+        if table not in columns:
+            raise DatasetError(f"reference file {path}: {not_one_of('table', table, columns)}")
+        for key in [key for row in rows for key in row.figures if key not in columns[table]]:
+            raise DatasetError(f"reference file {path}: {not_one_of(f'column of table {table}', key, columns[table])}")
+    return Reference(name, source, tables)
+
+
+def _row(name: str, source: str, row: Mapping[str, Any]) -> Row:
+    title = f"{name}, {row['row']}" if row.get("row") else name
+    return Row(title, {str(key): float(value) for key, value in dict(row["figures"]).items()}, source)

@@ -1,0 +1,172 @@
+"""What is evaluated on what: dataset, split, generators; trained when first asked for, and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from gen2dft.campaign import CampaignSpec, GeneratorSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError
+from gen2dft.evaluation.split import Split
+from gen2dft.generators import load_generator_class
+from gen2dft.generators.base import Generator
+from gen2dft.generators.fitting import TRAINING_VERSION
+from gen2dft.generators.snapshot import from_bytes, to_bytes
+from gen2dft.report.output import write_file
+from gen2dft.representations.ftcp import FTCP
+from gen2dft.screening.validity import element_counts
+from gen2dft.thermo.hull import ReferenceHull
+
+LEARNT = ("formation_energy", "band_gap")  # what the paper's networks predict
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
+
+
+def silent(_: str, __: int, ___: int) -> None:
+    """No progress."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is sampled and relaxed.
+
+    Parameters
+    ----------
+    samples
+        Latent points per way of sampling, of inventions.
+    draws
+        Latent points per training crystal and way of sampling, of rediscovery.
+    scales
+        Standard deviations of local perturbation, in units of each latent dimension's spread.
+    relaxations
+        Relaxations per way of sampling at most; None relaxes every new crystal.
+    """
+
+    samples: int = 1000
+    draws: int = 10
+    scales: tuple[float, ...] = (0.6,)
+    relaxations: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """All that the tables need.
+
+    Parameters
+    ----------
+    specs
+        Variant to campaign: how generators are trained and crystals screened.
+    dataset, split
+        Crystals, and which of them are trained on.
+    known
+        All crystals of the source, against which novelty is measured.
+    hull
+        What the distance to the hull is measured against.
+    seed
+        Of training, sampling and choice.
+    budget
+        How much is sampled and relaxed.
+    snapshot_dir
+        Where trained generators are kept, and found again by a later call.
+    progress
+        Told what is going on.
+    """
+
+    specs: Mapping[str, CampaignSpec]
+    dataset: Dataset
+    split: Split
+    known: CrystalTable
+    hull: ReferenceHull
+    seed: int = 0
+    budget: Budget = Budget()
+    snapshot_dir: Path | None = None
+    progress: Progress = silent
+    _generators: dict[str, Generator] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def any_spec(self) -> CampaignSpec:
+        """The campaign, for what does not depend on the variant."""
+        return next(iter(self.specs.values()))
+
+    @cached_property
+    def train(self) -> Dataset:
+        """Crystals to train on."""
+        return self.dataset.select(self.split.train)
+
+    @cached_property
+    def test(self) -> Dataset:
+        """Crystals to test on."""
+        return self.dataset.select(self.split.test)
+
+    @cached_property
+    def properties(self) -> tuple[str, ...]:
+        """Of `LEARNT`, what training and test crystals are labelled with; DatasetError if nothing."""
+        counts = [self.train.num_labels(), self.test.num_labels()]
+        names = tuple(name for name in LEARNT if all(part.get(name) for part in counts))
+        if not names:
+            raise DatasetError(
+                f"neither {' nor '.join(LEARNT)} is labelled in training and test part; name the columns of the file "
+                "with --set dataset.columns={formation_energy: NAME}"
+            )
+        return names
+
+    def rng(self, *steps: int) -> np.random.Generator:
+        """Randomness of one step."""
+        return np.random.default_rng([self.seed, *steps])
+
+    def generator(self, variant: str, reads: str = "both") -> Generator:
+        """The generator of a variant, trained on the training part; `reads` as in `GeneratorSpec`."""
+        spec = self.specs[variant].generator.model_copy(update={"reads": reads})
+        return self.trained(spec, self.train, self.properties)
+
+    def trained(self, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]) -> Generator:
+        """A generator trained on all crystals of a dataset, or a kept one of the very same training."""
+        key = training_key(spec, dataset, properties, self.seed)
+        if key not in self._generators:
+            self._generators[key] = self._find(key) or self._train(key, spec, dataset, properties)
+        return self._generators[key]
+
+    def _find(self, key: str) -> Generator | None:
+        file = self.snapshot_dir / f"{key}.snapshot" if self.snapshot_dir else None
+        return from_bytes(file.read_bytes(), f"snapshot {file}") if file is not None and file.is_file() else None
+
+    def _train(self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]) -> Generator:
+        what = f"train {spec.variant}" + (f" on its {spec.reads} part" if spec.reads != "both" else "")
+        generator = _untrained(spec, self.dataset.crystals)
+        generator.fit(
+            dataset,
+            spec,
+            properties,
+            seed=self.seed,
+            may_hold_out=np.zeros(len(dataset), dtype=bool),  # the split has already said what is held out
+            checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
+            on_epoch=lambda epoch, _: self.progress(what, epoch, spec.epochs),
+        )
+        if self.snapshot_dir is not None:
+            write_file(self.snapshot_dir / f"{key}.snapshot", to_bytes(generator))
+        return generator
+
+
+def training_key(spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str], seed: int) -> str:
+    """Name of a training, made of all that decides its result."""
+    content = [TRAINING_VERSION, dataset.content_hash, spec.model_dump(mode="json"), list(properties), seed]
+    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return f"{spec.variant}-{spec.reads}-{digest}"
+
+
+def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
+    """A fresh generator with room for all crystals, and at least for those of the paper's ternaries."""
+    if spec.name != "ftcp":
+        return load_generator_class(spec.name)()
+    from gen2dft.generators.ftcp import FTCPGenerator
+
+    sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
+    return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))

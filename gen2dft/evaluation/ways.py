@@ -1,0 +1,50 @@
+"""Ways of drawing latent points that are compared with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft import sampling
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of sampling.
+
+    Parameters
+    ----------
+    name
+        For people.
+    draw
+        From (n, d) training latents, (k,) rows of the seeds, a number m of points and randomness to (m, d) points.
+    """
+
+    name: str
+    draw: Callable[[Vectors, NDArray[np.int64], int, np.random.Generator], Vectors]
+
+
+def all_ways(scales: Sequence[float]) -> list[Way]:
+    """Local perturbation at each scale, slerp, random."""
+    return [*(_local(scale) for scale in scales), Way("slerp", _slerp), Way("random", _random)]
+
+
+def _local(scale: float) -> Way:
+    def draw(latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+        spread = (scale * latents.std(axis=0)).astype(np.float32)
+        return sampling.local(latents[seeds], num_points, spread, rng).points
+
+    return Way(f"local, scale {scale:g}", draw)
+
+
+def _slerp(latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+    return sampling.slerp(latents[seeds], num_points, rng).points
+
+
+def _random(latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+    return sampling.random(latents.mean(axis=0), latents.std(axis=0), num_points, rng).points
