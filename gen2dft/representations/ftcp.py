@@ -262,7 +262,7 @@ class FTCP:
         tensors
             (n, rows, columns) matrices, true or made by a network; any content is allowed.
         """
-        real = np.asarray(tensors, dtype=np.float64)[:, : self.g_row, : self.real_columns]
+        real = np.asarray(tensors)[:, : self.g_row, : self.real_columns].astype(np.float64)
         species = self._species(real)
         lengths, angles = (real[:, row, :3] for row in range(self.lattice_rows.start, self.lattice_rows.stop))
         lattices, is_cell = lattices_from_parameters(lengths, angles)
