@@ -92,7 +92,21 @@ class MatrixScaler(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class ReciprocalScaler:
+class StoredFields:
+    """Storing of a dataclass whose fields are arrays of numbers."""
+
+    def arrays(self) -> dict[str, Array]:
+        """See `MatrixScaler.arrays`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """See `MatrixScaler.from_arrays`."""
+        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
+
+
+@dataclass(frozen=True, eq=False)
+class ReciprocalScaler(StoredFields):
     """Leaves the real-space part as it is and gives the reciprocal part unit spread; a `MatrixScaler`.
 
     Parameters
@@ -124,12 +138,3 @@ class ReciprocalScaler:
         matrices[:, representation.g_row, columns] /= self.g_std
         matrices[:, representation.property_rows, columns] /= self.factor_std
         return matrices
-
-    def arrays(self) -> dict[str, Array]:
-        """See `MatrixScaler.arrays`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """See `MatrixScaler.from_arrays`."""
-        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.generators.scalers import StoredFields
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class RangeScaler:
+class RangeScaler(StoredFields):
     """Smallest and largest value of each row become 0 and 1; a `MatrixScaler`.
 
     The published code fits it on training and test set together and takes real and reciprocal columns as one; here it
@@ -56,15 +57,6 @@ class RangeScaler:
         real = _sides(representation)[0]
         out[:, :, real] = outputs[:, :, real] * self.range[0][:, None] + self.low[0][:, None]
         return out
-
-    def arrays(self) -> dict[str, Array]:
-        """Fields by name, to be stored."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
-        """Inverse of `arrays`; KeyError if one is missing."""
-        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
 
 
 def _sides(representation: FTCP) -> tuple[slice, slice]:
