@@ -92,9 +92,7 @@ def main() -> None:
     loop *= len(candidates) / options.checked
     print(f"reference phases          {hull.num_entries:9,d}, frozen in {built:.1f} s")
     print(f"candidates                {len(candidates):9,d} in {options.systems} chemical systems")
-    print(
-        f"all distances             {measured:9.2f} s ({len(candidates) / measured:,.0f} /s), hulls of the systems included"
-    )
+    print(f"all distances             {measured:9.2f} s ({len(candidates) / measured:,.0f} /s), hulls included")
     print(f"self-test                 {test_seconds:9.2f} s ({tested:,} phases)")
     print(f"one PhaseDiagram each     {loop:9.0f} s (scaled up from {options.checked})")
     print(f"ratio                     {loop / (built + measured):9.0f} with freezing, {loop / measured:.0f} without")

@@ -106,7 +106,7 @@ class ReferenceHull:
     def joined_by(
         self, compositions: Iterable[Mapping[Any, float]], formation_energies: Iterable[float]
     ) -> ReferenceHull:
-        """This hull with further phases, on the same scale."""
+        """The hull with further phases, on the same scale."""
         more = ReferenceHull.build(compositions, formation_energies).entries
         phases = [*self.entries, *more]
         joined = ReferenceHull.build((dict(e.composition) for e in phases), (e.formation_energy for e in phases))

@@ -49,8 +49,8 @@ def self_test(hull: ReferenceHull, tolerance: float = TOLERANCE) -> int:
         named = ", ".join(f"{formula_text(formulas[row])} at {distances[row]:+.3f}" for row in worst)
         raise ThermoError(
             f"hull {hull.hull_hash} fails its self-test: {failing.sum()} of {len(formulas)} known stable phases are "
-            f"not at 0 within {tolerance:g} eV/atom: {named}. Its energies are not of one kind, or its labels belong to "
-            "another hull; mend the source, or raise `hull.tolerance` knowingly"
+            f"not at 0 within {tolerance:g} eV/atom: {named}. Its energies are not of one kind, or its labels "
+            "belong to another hull; mend the source, or raise `hull.tolerance` knowingly"
         )
     return len(formulas)
 

@@ -59,5 +59,6 @@ def must_share(hull_scale: str | None, scales: Collection[str], what: str, remed
     others = sorted(set(scales) - {hull_scale})
     if hull_scale is not None and others:
         raise ThermoError(
-            f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never share a hull. {remedy}"
+            f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never share a "
+            f"hull. {remedy}"
         )
