@@ -43,6 +43,10 @@ class CorrectionRefused(ThermoError):
     """A named correction does not hold for a calculation: wrong U, run type or elements."""
 
 
+class MixedEnergies(ThermoError):
+    """Energies of different engines, run types or scales were about to meet on one hull."""
+
+
 class WorkerError(Gen2DFTError):
     """Worker processes of `gen2dft run` die again and again."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from gen2dft.errors import ThermoError
+from gen2dft.errors import MixedEnergies, ThermoError
 
 MATERIALS_PROJECT = "materials-project"
 """Formation energies on the Materials Project's scale: GGA and GGA+U mixed and corrected (MP2020)."""
@@ -26,7 +26,7 @@ def one_run_type(run_types: Iterable[str | None], what: str) -> str | None:
     """
     found = sorted({run_type or "none" for run_type in run_types})
     if len(found) > 1:
-        raise ThermoError(
+        raise MixedEnergies(
             f"{what} mix run types {' and '.join(found)}: such energies never share a hull uncorrected. Compute all of "
             "them alike, or choose a correction that reconciles them (validation.correction: mp2020-v1 or noh2019-v1)"
         )
@@ -39,7 +39,7 @@ def one_engine(engines: Iterable[str], what: str) -> str:
     if not found:
         raise ThermoError(f"{what}: there is no energy at all")
     if len(found) > 1:
-        raise ThermoError(f"{what} mix engines {' and '.join(found)}: such energies never share a hull")
+        raise MixedEnergies(f"{what} mix engines {' and '.join(found)}: such energies never share a hull")
     return found[0]
 
 
@@ -58,7 +58,7 @@ def must_share(hull_scale: str | None, scales: Collection[str], what: str, remed
     """
     others = sorted(set(scales) - {hull_scale})
     if hull_scale is not None and others:
-        raise ThermoError(
+        raise MixedEnergies(
             f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never share a "
             f"hull. {remedy}"
         )

@@ -1,8 +1,9 @@
 """The reference phases of the vanadium oxides: Materials Project ids, known formation energies, known structures.
 
 Noh et al., Matter 1, 1370 (2019), supporting information, figure S5b, fit their correction to five oxides. The
-Materials Project's relaxed structures are the ones meant; three of them, and both elements, are also given here from the
-literature, so that a calibration can be tried without a key. V3O5 and V3O7 come from the Materials Project or a file.
+Materials Project's relaxed structures are the ones meant; three of them, and both elements, are also given here from
+the literature, so that a calibration can be tried without a key. V3O5 and V3O7 come from the Materials Project or a
+file.
 """
 
 from __future__ import annotations
