@@ -204,7 +204,7 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
 def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     values, basis = values_and_basis(context, candidate, label)
-    if targets.missed_target(context.spec.targets, values, context.open_properties) is not None:
+    if missed_target(context, candidate, label) is not None:
         return None
     from pymatgen.core import Structure
 
@@ -224,6 +224,16 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
         hull_id=label.hull_id,
         structure=label.structure,
     )
+
+
+def missed_target(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> str | None:
+    """The first property whose target a labelled candidate misses, None if it meets all.
+
+    An open target is not missed, unless the engine provides the property and yet gives no number for this candidate.
+    """
+    values, _ = values_and_basis(context, candidate, label)
+    still_open = set(context.open_properties) - load_engine(label.engine).provides
+    return targets.missed_target(context.spec.targets, values, still_open)
 
 
 def values_and_basis(
