@@ -44,7 +44,7 @@ def submit(
     """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch. Again: adds nothing."""
     from gen2dft.settings import load_settings
 
-    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     prepared = _prepare(spec, settings)
     if dry_run:
@@ -79,7 +79,7 @@ def run(
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_store
 
-    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     submitted = _submit(spec, _prepare(spec, settings), settings)
     _say_submitted(submitted)
@@ -142,7 +142,7 @@ def _num_workers(asked: int | None, settings: Settings) -> int:
     return 1
 
 
-def _resolve(
+def resolve_spec(
     campaign: str | None,
     file: Path | None,
     dataset: str | None,

@@ -220,6 +220,10 @@ class Store:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
 
+    def set_label(self, label_id: str, **fields: Any) -> None:
+        """Set fields of a label."""
+        self.database.labels.update_one({"_id": label_id}, {"$set": fields})
+
     def count_open(self, campaign_id: str, round_index: int) -> int:
         """Candidates of a round that are queued or running."""
         return self.database.candidates.count_documents(
