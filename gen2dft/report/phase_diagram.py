@@ -105,7 +105,9 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
     if gap := hull.gap(elements):
         raise ThermoError(f"{gap}: there is no diagram to draw; `gen2dft hull` lists the systems of the candidates")
     lower = hull.system(elements)
-    stable, above = lower.stable(), lower.energies - lower.energy(lower.fractions)
+    # Corners of the hull. What merely lies on a tie line may be a phase of which only the hull below it is known.
+    stable = np.isin(np.arange(len(lower.energies)), lower.facets)
+    above = lower.energies - lower.energy(lower.fractions)
     phases = [
         Phase(_formula(formula), _fractions(dict(formula), elements), energy, max(float(e), 0.0), bool(is_stable))
         for (formula, energy), e, is_stable in zip(hull.phases(elements), above, stable, strict=True)
@@ -161,24 +163,18 @@ def _binary(diagram: Diagram) -> Figure:
         )
     metastable = [p for p in diagram.phases if not p.is_stable]
     stable = [p for p in diagram.phases if p.is_stable]
-    axes.scatter(*_xy(metastable), s=14, color=MUTED, marker="_", zorder=2, label="known phases above the hull")
-    axes.scatter(*_xy(stable), s=34, color=INK, zorder=4, label="known stable phases")
+    axes.scatter(*_xy(metastable), s=14, color=MUTED, marker="_", zorder=2, label="other known phases")
+    axes.scatter(*_xy(stable), s=30, color=INK, marker="s", zorder=4, label="known stable phases")
     for kind, (colour, marker) in KINDS.items():
         points = [p for p in diagram.points if p.kind == kind]
         if points:
-            label = f"{kind} ({', '.join(_engines(points))}), n = {len(points):,}"
+            label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
             style = {"edgecolors": "white", "linewidths": 0.5, "zorder": 5 if kind == IS_HIT else 3}
             axes.scatter(*_xy(points), s=SIZES[kind], color=colour, marker=marker, label=label, **style)
     low = lowest_energy(diagram)
     top = 0.25 * abs(low) or 0.1
-    axes.set_ylim(low - 0.12 * abs(low), top)
-    for phase in stable:
-        below = (0, -6) if phase.formation_energy < 0 else (0, 6)
-        va = "top" if phase.formation_energy < 0 else "bottom"
-        place = (phase.fractions[1], phase.formation_energy)
-        axes.annotate(
-            _pretty(phase.formula), place, below, textcoords="offset points", ha="center", va=va, fontsize=8.5
-        )
+    axes.set_ylim(low - 0.2 * abs(low), top)
+    _name_phases(axes, diagram)
     outside = sum(p.formation_energy > top for p in diagram.points)
     note = f"; {outside} candidates above the view" if outside else ""
     axes.set_xlim(-0.03, 1.03)
@@ -188,6 +184,49 @@ def _binary(diagram: Diagram) -> Figure:
     grid_on(axes, "both")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def label_offsets(diagram: Diagram) -> dict[str, tuple[float, float, str]]:
+    """Formula of each stable phase to where its name stands: right and up of it in points, and its alignment.
+
+    In a binary, elements are named above; compounds below, neighbours in turn nearer and farther; on the rising branch
+    to the right. In a ternary, away from the middle.
+    """
+    stable = [phase for phase in diagram.phases if phase.is_stable]
+    if len(diagram.elements) == 3:
+        places = corners([phase.fractions for phase in stable])
+        return {phase.formula: (*_outwards(place), "center") for phase, place in zip(stable, places, strict=True)}
+    offsets: dict[str, tuple[float, float, str]] = {}
+    last, in_a_row, climbing = Phase("", (1.0, -1.0), 0.0, 0.0, is_stable=True), 0, 0
+    for phase in sorted(stable, key=lambda phase: phase.fractions[1]):
+        is_near = phase.fractions[1] - last.fractions[1] < 0.06
+        rising = is_near and phase.formation_energy > last.formation_energy + 0.04
+        in_a_row = in_a_row + 1 if is_near else 0
+        climbing = climbing + 1 if rising else 0
+        if phase.formation_energy >= 0:
+            offsets[phase.formula] = (0.0, 12.0, "center")
+        elif rising:
+            offsets[phase.formula] = (8.0, -21.0 + 9 * min(climbing, 3), "left")
+        else:
+            offsets[phase.formula] = (0.0, -12.0 - 13 * (in_a_row % 3), "center")
+        last = phase
+    return offsets
+
+
+def _name_phases(axes: Axes, diagram: Diagram) -> None:
+    """Write the formulas of the stable phases."""
+    places = {phase.formula: _place(phase, diagram) for phase in diagram.phases}
+    for formula, (right, up, alignment) in label_offsets(diagram).items():
+        axes.annotate(_pretty(formula), places[formula], (right, up), textcoords="offset points", ha=alignment,
+                      va="center", fontsize=8.5, zorder=6)  # fmt: skip
+
+
+def _place(phase: Phase, diagram: Diagram) -> tuple[float, float]:
+    """Where a phase stands on the axes."""
+    if len(diagram.elements) == 2:
+        return phase.fractions[1], phase.formation_energy
+    ((x, y),) = corners([phase.fractions])
+    return float(x), float(y)
 
 
 def _xy(items: Sequence[Phase] | Sequence[Point]) -> tuple[list[float], list[float]]:
@@ -203,22 +242,20 @@ def _ternary(diagram: Diagram) -> Figure:
     stable = [p for p in diagram.phases if p.is_stable]
     if metastable:
         axes.scatter(*corners([p.fractions for p in metastable]).T, s=14, color=MUTED, marker="x", linewidths=0.8,
-                     zorder=2, label="known phases above the hull")  # fmt: skip
-    axes.scatter(*corners([p.fractions for p in stable]).T, s=34, color=INK, zorder=4, label="known stable phases")
+                     zorder=2, label="other known phases")  # fmt: skip
+    axes.scatter(*corners([p.fractions for p in stable]).T, s=30, color=INK, marker="s", zorder=4,
+                 label="known stable phases")  # fmt: skip
     mappable = None
     for kind, (_, marker) in KINDS.items():
         points = [p for p in diagram.points if p.kind == kind]
         if points:
-            label = f"{kind} ({', '.join(_engines(points))}), n = {len(points):,}"
+            label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
             mappable = axes.scatter(
                 *corners([p.fractions for p in points]).T, c=[p.e_above_hull for p in points], cmap=SCALE, vmin=0,
                 vmax=WORST_SHOWN, s=2 * SIZES[kind], marker=marker, edgecolors="white", linewidths=0.6, zorder=5,
                 label=label,
             )  # fmt: skip
-    for phase in stable:
-        (place,) = corners([phase.fractions])
-        axes.annotate(_pretty(phase.formula), place, _outwards(place), textcoords="offset points", ha="center",
-                      va="center", fontsize=8.5, zorder=6)  # fmt: skip
+    _name_phases(axes, diagram)
     if mappable is not None:
         bar = figure.colorbar(mappable, ax=axes, shrink=0.6, pad=0.06, extend="both")
         bar.set_label("candidates: energy above hull (eV/atom)")

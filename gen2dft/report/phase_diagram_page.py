@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from gen2dft import __version__
-from gen2dft.report.phase_diagram import HEIGHT, KINDS, WORST_SHOWN, Diagram, Phase, Point, corners, lowest_energy
+from gen2dft.report.phase_diagram import (
+    HEIGHT,
+    KINDS,
+    WORST_SHOWN,
+    Diagram,
+    Phase,
+    Point,
+    corners,
+    label_offsets,
+    lowest_energy,
+)
 from gen2dft.store.documents import now
 
 WIDTH, MARGIN = 860, 64  # pixels of the drawing
@@ -23,7 +33,11 @@ def render(diagram: Diagram) -> str:
     template = (resources.files("gen2dft.report") / "phase_diagram.html").read_text(encoding="utf-8")
     is_binary = len(diagram.elements) == 2
     place = _Binary(diagram) if is_binary else _Ternary()
-    phases = [{**vars(phase), **place.of(phase), "kind": _kind(phase)} for phase in diagram.phases]
+    names = label_offsets(diagram)
+    phases = [
+        {**vars(phase), **place.of(phase), "kind": _kind(phase), "name": _name(names.get(phase.formula))}
+        for phase in diagram.phases
+    ]
     points = [{**vars(point), **place.of(point), "colour": _colour(point, is_binary)} for point in diagram.points]
     return environment.from_string(template).render(
         diagram=diagram,
@@ -41,6 +55,12 @@ def render(diagram: Diagram) -> str:
         version=__version__,
         written=f"{now():%Y-%m-%d %H:%M} UTC",
     )
+
+
+def _name(offset: tuple[float, float, str] | None) -> dict[str, object]:
+    """Where the name of a phase stands, in pixels right and down of it."""
+    right, up, alignment = offset or (0.0, 0.0, "center")
+    return {"dx": 1.2 * right, "dy": 4 - 1.2 * up, "anchor": {"center": "middle", "left": "start"}[alignment]}
 
 
 def _kind(phase: Phase) -> str:

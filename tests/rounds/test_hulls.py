@@ -66,6 +66,21 @@ def test_a_file_is_a_hull_or_a_dataset(tmp_path):
         hull_from(str(tmp_path / "broken.json"), spec)
 
 
+def test_the_materials_projects_hull_is_its_stable_phases(monkeypatch):
+    asked = []
+
+    def read(kind, max_elements, cache_dir):
+        asked.append((kind, max_elements))
+        return [({"Na": 1.0, "Cl": 1.0}, -2.1), ({"Na": 1.0}, 0.0), ({"Cl": 1.0}, 0.0)]
+
+    monkeypatch.setattr("gen2dft.datasets.materials_project.read_stable_phases", read)
+    hull = campaign_hull(spec_with(hull={"source": "materials-project"}))
+    assert asked == [("GGA_GGA+U", 3)]
+    assert (hull.scale, hull.num_entries, len(hull.known_stable)) == ("materials-project", 3, 3)
+    other = campaign_hull(spec_with(hull={"source": "materials-project", "thermo_type": "R2SCAN"}))
+    assert other.scale == "materials-project:R2SCAN"
+
+
 def test_the_engines_own_hull_is_made_of_its_reference_phases(store):
     spec = spec_with(hull={"source": "engine"})
     assert needs_store(spec)
