@@ -35,6 +35,18 @@ class OutputError(Gen2DFTError):
     """A result cannot be written: disk full, read-only folder."""
 
 
+class ThermoError(Gen2DFTError):
+    """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
+
+
+class CorrectionRefused(ThermoError):
+    """A named correction does not hold for a calculation: wrong U, run type or elements."""
+
+
+class MixedEnergies(ThermoError):
+    """Energies of different engines, run types or scales were about to meet on one hull."""
+
+
 class WorkerError(Gen2DFTError):
     """Worker processes of `gen2dft run` die again and again."""
 

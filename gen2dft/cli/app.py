@@ -32,9 +32,12 @@ VERBS = {
     "run": Verb("campaigns", "run", "Submit a campaign and work on it here until it is finished.", "Campaigns"),
     "status": Verb("status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"),
     "advance": Verb("campaigns", "advance", "Carry campaigns on, and repair what dead workers left.", "Campaigns"),
+    "calibrate": Verb("thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"),
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
     "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
+    "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
+    "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -47,6 +47,10 @@ class Relaxed:
         Wall time.
     warnings
         What a reader of the result should know.
+    run_type
+        Functional and whether U was used: `GGA`, `GGA+U`, `PBE`, ...; None for a surrogate.
+    hubbards
+        Symbol to Hubbard U, eV; those that are not 0.
     """
 
     structure: Structure
@@ -59,6 +63,8 @@ class Relaxed:
     steps: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    run_type: str | None = None
+    hubbards: Mapping[str, float] = field(default_factory=dict)
 
 
 class Preset(Protocol):
@@ -105,6 +111,8 @@ class Engine:
         From a preset's name to its jobflow Makers.
     formation_energy
         From composition and eV/atom of this engine to the formation energy, eV/atom.
+    scale
+        Scale that its formation energies are on by themselves (`gen2dft.thermo.scales`); None for uncorrected ones.
     """
 
     name: str
@@ -115,6 +123,7 @@ class Engine:
     static: Callable[[Structure, str], Relaxed]
     makers: Callable[[str], Makers]
     formation_energy: Callable[[Composition, float], float]
+    scale: str | None = None
 
     def preset(self, name: str) -> Preset:
         """The preset of that name; CampaignError names the choices."""
@@ -163,6 +172,8 @@ class CalculationDoc(BaseModel):
     core_hours: float
     versions: dict[str, str] = Field(description="program to version")
     corrections: list[str] = Field([], description="named energy corrections, already applied")
+    run_type: str | None = Field(None, description="functional and U: GGA, GGA+U, ...; None for a surrogate")
+    hubbards: dict[str, float] = Field({}, description="symbol to Hubbard U, eV; those that are not 0")
     warnings: list[str] = []
     directory: str | None = Field(None, description="where the files of the calculation are")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
@@ -199,6 +210,8 @@ class CalculationDoc(BaseModel):
             core_hours=result.seconds * cores / 3600,
             versions=dict(versions),
             warnings=list(result.warnings),
+            run_type=result.run_type,
+            hubbards=dict(result.hubbards),
             **extra,
         )
 

@@ -23,6 +23,7 @@ from gen2dft.engines.base import Engine, Makers, Relaxed
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError, not_one_of
 from gen2dft.geometry import closest_contacts
 from gen2dft.thermo.references import formation_energy, has_references
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -254,4 +255,5 @@ ENGINE = Engine(
     static=static,
     makers=_makers,
     formation_energy=_formation_energy,
+    scale=MATERIALS_PROJECT,  # CHGNet is trained on corrected energies
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from gen2dft import learning, targets
+from gen2dft import learning
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import values_and_basis
+from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, RoundDoc, now
 
@@ -64,8 +64,7 @@ def _target_reason(context: RoundContext, doc: CandidateDoc) -> str | None:
     if doc.state == "hit":
         return None
     label = context.store.labels(context.campaign_id, candidate_id=doc.candidate_id)[0]
-    values, _ = values_and_basis(context, doc, label)
-    return f"misses_{targets.missed_target(context.spec.targets, values, context.open_properties)}"
+    return f"misses_{missed_target(context, doc, label)}"
 
 
 def go_on(context: RoundContext) -> None:

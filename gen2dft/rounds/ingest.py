@@ -9,32 +9,46 @@ from typing import Any
 from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.errors import CorrectionRefused, MixedEnergies
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
+from gen2dft.thermo.corrections import NONE
+from gen2dft.thermo.scales import must_share
 
 Calculation = CalculationDoc | CalculationFailure
 
 
-def ingest(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> str:
+def ingest(
+    context: RoundContext,
+    candidate_id: str,
+    calculations: Sequence[Calculation | None],
+    refined: Sequence[Calculation | None] = (),
+) -> str:
     """Write what the engine found out about one candidate.
 
     Parameters
     ----------
     calculations
         The finished calculations in order, the last one with the final energy; None for one that left nothing.
+    refined
+        Those of the second stage, which then make the label; empty if the candidate did not go on to it.
 
     Returns
     -------
     The candidate's new state.
     """
-    failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
-    if failure is not None:
-        return give_up(context, candidate_id, failure.reason, failure.detail)
-    finished = [calc for calc in calculations if isinstance(calc, CalculationDoc)]
-    if not finished[-1].converged or not finished[0].converged:
-        return give_up(context, candidate_id, "not_converged", "the relaxation did not converge")
-    label = make_label(context, candidate_id, finished)
+    stages = [("", calculations), ("refine_", refined)] if refined else [("", calculations)]
+    for prefix, stage in stages:
+        if (problem := stage_problem(stage)) is not None:
+            return give_up(context, candidate_id, prefix + problem.reason, problem.detail)
+    try:
+        label = make_label(context, candidate_id, *(_finished(stage) for _, stage in stages))
+    except CorrectionRefused as refusal:
+        return give_up(context, candidate_id, "correction_refused", str(refusal))
+    except MixedEnergies as mixture:
+        return give_up(context, candidate_id, "energies_not_comparable", str(mixture))
     context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     candidate = context.store.candidate(context.campaign_id, candidate_id)
@@ -43,6 +57,35 @@ def ingest(context: RoundContext, candidate_id: str, calculations: Sequence[Calc
     context.store.insert_new(hit)
     context.store.move_candidate(context.campaign_id, candidate_id, "hit")
     return "hit"
+
+
+def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
+    """Why the calculations of one stage make no label; None if they do."""
+    failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
+    if failure is not None:
+        return failure
+    finished = _finished(calculations)
+    if finished[-1].converged and finished[0].converged:
+        return None
+    return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
+
+
+def wants_refinement(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> bool:
+    """Whether a candidate goes on to the second stage: the first one succeeded and ended near enough to the hull."""
+    refine = context.spec.validation.refine
+    if refine is None or stage_problem(calculations) is not None:
+        return False
+    try:
+        label = make_label(context, candidate_id, _finished(calculations))
+    except (CorrectionRefused, MixedEnergies):
+        return False  # ingest meets the same refusal and writes the reason
+    distance = label.values.get("e_above_hull")
+    method = context.store.candidate(context.campaign_id, candidate_id).sampler
+    return distance is not None and distance <= refine.limit(method)
+
+
+def _finished(calculations: Sequence[Calculation | None]) -> list[CalculationDoc]:
+    return [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)]
 
 
 def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
@@ -78,11 +121,22 @@ def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: st
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-def make_label(context: RoundContext, candidate_id: str, finished: Sequence[CalculationDoc]) -> LabelDoc:
-    """The label of one candidate from its calculations."""
+def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[CalculationDoc]) -> LabelDoc:
+    """The label of one candidate from its calculations; the last stage makes it, earlier ones go into its provenance.
+
+    Raises
+    ------
+    CorrectionRefused
+        If the campaign's correction does not hold for the calculation.
+    MixedEnergies
+        If its energy is on another scale than the hull.
+    """
+    *earlier, finished = stages
+    everything = [calc for stage in stages for calc in stage]
     last = finished[-1]
-    composition = last.structure.composition
-    formation_energy = load_engine(last.engine).formation_energy(composition, last.energy_per_atom)
+    energy = corrected_energy(context, candidate_id, last)
+    gap = context.hull.gap(element.symbol for element in last.structure.composition.elements)
+    correction = context.spec.validation.correction
     return LabelDoc(
         id=label_id(context.campaign_id, candidate_id, last.engine, last.settings_hash),
         candidate_id=candidate_id,
@@ -92,18 +146,49 @@ def make_label(context: RoundContext, candidate_id: str, finished: Sequence[Calc
         is_dft=last.is_dft,
         preset=last.preset,
         settings_hash=last.settings_hash,
-        values={
-            "formation_energy": formation_energy,
-            "e_above_hull": context.hull.e_above_hull(composition, formation_energy),
-        },
+        values=_values(context, last, energy.value),
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
-        corrections=sorted({name for calc in finished for name in calc.corrections}),
-        warnings=[text for calc in finished for text in calc.warnings],
-        core_hours=sum(calc.core_hours for calc in finished),
-        provenance=_provenance(finished),
+        corrections=sorted({name for calc in finished for name in calc.corrections} | ({correction} - {NONE})),
+        adjustments=dict(energy.adjustments),
+        adjustment_uncertainty=energy.uncertainty,
+        run_type=last.run_type,
+        warnings=[text for calc in everything for text in calc.warnings] + [*energy.warnings, *([gap] if gap else [])],
+        core_hours=sum(calc.core_hours for calc in everything),
+        provenance={**_provenance(finished), **_first_stage(context, candidate_id, earlier)},
     )
+
+
+def corrected_energy(context: RoundContext, candidate_id: str, calculation: CalculationDoc) -> FormationEnergy:
+    """Corrected formation energy of a calculation, once it is known that it may meet the hull; see `make_label`."""
+    fitted = context.fitted(calculation.preset)
+    computed = computed_of(calculation, candidate_id)
+    energy = formation_energy(load_engine(calculation.engine), computed, context.spec.validation.correction, fitted)
+    remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
+    must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)
+    return energy
+
+
+def _values(context: RoundContext, calculation: CalculationDoc, formation_energy: float) -> dict[str, float]:
+    """Properties of a label; no distance to the hull where the hull does not cover the chemical system."""
+    composition = calculation.structure.composition
+    values = {"formation_energy": formation_energy}
+    if context.hull.gap(element.symbol for element in composition.elements) is None:
+        values["e_above_hull"] = context.hull.e_above_hull(composition, formation_energy)
+    return values
+
+
+def _first_stage(
+    context: RoundContext, candidate_id: str, earlier: Sequence[Sequence[CalculationDoc]]
+) -> dict[str, Any]:
+    """What the first stage found, for the provenance of a refined label."""
+    if not earlier:
+        return {}
+    last = earlier[0][-1]
+    energy = corrected_energy(context, candidate_id, last)
+    values = _values(context, last, energy.value)
+    return {"first_stage": {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}}
 
 
 def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
@@ -119,7 +204,7 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
 def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     values, basis = values_and_basis(context, candidate, label)
-    if targets.missed_target(context.spec.targets, values, context.open_properties) is not None:
+    if missed_target(context, candidate, label) is not None:
         return None
     from pymatgen.core import Structure
 
@@ -141,10 +226,23 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
     )
 
 
+def missed_target(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> str | None:
+    """The first property whose target a labelled candidate misses, None if it meets all.
+
+    An open target is not missed, unless the engine provides the property and yet gives no number for this candidate.
+    """
+    values, _ = values_and_basis(context, candidate, label)
+    still_open = set(context.open_properties) - load_engine(label.engine).provides
+    return targets.missed_target(context.spec.targets, values, still_open)
+
+
 def values_and_basis(
     context: RoundContext, candidate: CandidateDoc, label: LabelDoc
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Values of all properties of a labelled candidate, and where each is from: the engine, or `predicted`."""
     allowed = context.spec.validation.unlabelled_targets == "predicted"
-    values = {**(candidate.predicted if allowed else {}), **label.values}
+    # What the engine provides and yet gives no number for (a hull that lacks the system) is not predicted either.
+    refused = load_engine(label.engine).provides - set(label.values)
+    predicted = {name: value for name, value in candidate.predicted.items() if name not in refused}
+    values = {**(predicted if allowed else {}), **label.values}
     return values, {name: label.engine if name in label.values else "predicted" for name in values}

@@ -1,21 +1,50 @@
-"""Training set and hull of a campaign, and every check that is possible before work begins."""
+"""Training set and hulls of a campaign, and every check that is possible before work begins."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from gen2dft.campaign import CampaignSpec, DatasetSpec
+from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
+from gen2dft.rounds.hulls import campaign_hull, check_scales, presets, screen_hull
+from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.hull_check import self_test
+
+if TYPE_CHECKING:
+    from gen2dft.store.store import Store
 
 
-def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset, ReferenceHull]:
+class Prepared(NamedTuple):
+    """What a campaign begins with.
+
+    Parameters
+    ----------
+    dataset
+        Training set.
+    hull
+        What labels are measured against.
+    screen_hull
+        What the surrogate is measured against, if that is another one.
+    """
+
+    dataset: Dataset
+    hull: ReferenceHull
+    screen_hull: ReferenceHull | None
+
+
+def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None) -> Prepared:
     """Read the campaign's data.
 
-    The hull is made of all crystals of the source, those too that are filtered out of the training set: a crystal
-    too far above the hull to learn from still is no stabler for it.
+    Parameters
+    ----------
+    cache_dir
+        Folder for parsed files and downloads.
+    store
+        Where reference phases of the campaign's own engine are, if it needs them (`needs_store`).
 
     Raises
     ------
@@ -23,24 +52,26 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset,
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
         An engine or preset that does not exist.
+    ThermoError
+        A hull that is empty or fails its self-test, an unknown correction, energies that cannot meet.
     """
-    for part in (spec.validation, spec.screening.surrogate):
-        load_engine(part.engine).preset(part.preset)
+    load_engine(spec.screening.surrogate.engine).preset(spec.screening.surrogate.preset)
+    for preset in presets(spec):
+        load_engine(spec.validation.engine).preset(preset)
+    get_correction(spec.validation.correction)
     dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    hull = ReferenceHull.from_dataset(load_dataset(_for_the_hull(spec.dataset), seed=spec.seed, cache_dir=cache_dir))
+    hull = campaign_hull(spec, cache_dir, store)
+    check_scales(spec, hull)
+    self_test(hull, spec.hull.tolerance)
     wanted = [target.property for target in spec.targets]
     if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
         check_labels(dataset, wanted, spec.dataset.min_labels)
-    return dataset, hull
+    return Prepared(dataset, hull, screen_hull(spec, hull, cache_dir))
 
 
-def _for_the_hull(spec: DatasetSpec) -> DatasetSpec:
-    """The whole source. Materials Project's own distances already carry its whole hull, so it is not fetched whole."""
-    if spec.source == "materials-project":
-        return spec
-    return spec.model_copy(
-        update={"num_elements": tuple(range(1, 10)), "max_sites": 10**6, "max_e_above_hull": None, "max_crystals": None}
-    )
+def needs_store(spec: CampaignSpec) -> bool:
+    """Whether the campaign's hull or correction rests on what is in the database."""
+    return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
 
 
 def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:
