@@ -142,8 +142,8 @@ def power_factor(seebeck: FloatArray, conductivity: FloatArray) -> FloatArray:
 def effective_mass(conductivity: FloatArray, concentration: float) -> FloatArray:
     """Conductivity mass n e^2 (sigma/tau)^-1 in electron masses, (..., 3, 3), for n carriers per cm^3."""
     mobile = concentration * 1e6 * E_CHARGE**2
-    mass: FloatArray = mobile / ELECTRON_MASS * np.linalg.pinv(conductivity, hermitian=True)
-    return mass
+    resistivity = np.asarray(np.linalg.pinv(conductivity, hermitian=True), dtype=np.float64)
+    return mobile / ELECTRON_MASS * resistivity
 
 
 def hall_concentration(hall: FloatArray) -> FloatArray:

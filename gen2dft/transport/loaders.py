@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree.ElementTree import ParseError
 
 import numpy as np
 from pymatgen.core import Structure
@@ -42,7 +41,7 @@ def from_vasprun(path: Path | str) -> UniformBands:
 
     try:
         run = Vasprun(str(path), parse_dos=False, parse_potcar_file=False, exception_on_bad_xml=True)
-    except (ParseError, ValueError, KeyError, IndexError, OSError, EOFError) as err:
+    except (SyntaxError, ValueError, KeyError, IndexError, OSError, EOFError) as err:
         detail = f"{path} is not a whole vasprun.xml ({type(err).__name__}: {err}); was the run cut short?"
         raise CalculationFailed("unreadable", detail) from err
     if not run.eigenvalues or run.actual_kpoints is None:
@@ -89,18 +88,17 @@ def from_gpw(path: Path | str) -> UniformBands:
     from ase.io.trajectory import read_atoms
 
     try:
-        reader = ulm.open(str(path))
-        waves, atoms = reader.wave_functions, read_atoms(reader.atoms)
-        # (spin, k, band); calculations with spinors have no spin index, and one electron per band.
-        energies, filled = np.asarray(waves.eigenvalues), np.asarray(waves.occupations)
-        kpoints, weights = np.asarray(waves.kpts.ibzkpts), np.asarray(waves.kpts.weights)
+        with ulm.open(str(path)) as reader:
+            waves, atoms = reader.wave_functions, read_atoms(reader.atoms)
+            # (spin, k, band); calculations with spinors have no spin index, and one electron per band.
+            energies, filled = np.asarray(waves.eigenvalues), np.asarray(waves.occupations)
+            kpoints, weights = np.asarray(waves.kpts.ibzkpts), np.asarray(waves.kpts.weights)
     except (ulm.InvalidULMFileError, AttributeError, KeyError, OSError, ValueError) as err:
         detail = f"{path} is not a GPAW file with bands ({type(err).__name__}: {err})"
         raise CalculationFailed("unreadable", detail) from err
     spinor = energies.ndim == 2
-    energies, filled = np.atleast_3d(energies), filled.reshape(energies.shape)
     if spinor:
-        energies, filled = energies.reshape(1, *filled.shape), filled[None]
+        energies, filled = energies[None], filled[None]
     degeneracy = 2 if len(energies) == 1 and not spinor else 1
     electrons = degeneracy * float(np.einsum("skn,k->", filled, weights))
     structure = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
@@ -116,7 +114,8 @@ def _by_spin(per_spin: dict[Any, Any]) -> list[tuple[Any, Any]]:
 def _with_moments(structure: Structure, moments: Any, spins: int) -> Structure:
     """The structure with initial moments where they count for the symmetry: with two spins."""
     copy = structure.copy()
-    copy.remove_site_property("magmom") if "magmom" in copy.site_properties else None
+    if "magmom" in copy.site_properties:
+        copy.remove_site_property("magmom")
     if spins == 2 and moments is not None and len(moments) == len(copy):
         copy.add_site_property("magmom", [float(m) for m in moments])
     return copy
@@ -130,7 +129,7 @@ def _below(energies: np.ndarray, level: float, source: str) -> int:
         crossing = int((~below & ~above).sum())
         detail = (
             f"{source}: {crossing} bands cross the Fermi level {level:.3f} eV. A curve over doping has no meaning for "
-            "a metal; if this is an insulator whose Fermi level is off, give the number of electrons"
+            "a metal; if it is an insulator whose Fermi level is off, give the number of electrons"
         )
         raise CalculationFailed("metal", detail)
     return int(below.sum())
