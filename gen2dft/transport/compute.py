@@ -129,8 +129,9 @@ def _grid_warnings(
 ) -> list[str]:
     """Light carriers at low temperature sit between the points of the grid."""
     lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(series.lattice), axis=0)
-    warmest = [np.array(c.effective_mass)[-1, 0] for c in carriers.values()]
-    mass = min(float(np.linalg.eigvalsh(tensor).min()) for tensor in warmest)
+    # At the lowest temperature and a middling doping there are carriers of one kind only, which gives their mass.
+    coldest = [np.array(c.effective_mass)[0, len(settings.dopings) // 2] for c in carriers.values()]
+    mass = min(float(np.linalg.eigvalsh(tensor).min()) for tensor in coldest)
     limit = resolved_above(mass, float((lengths / grid).max()))
     if limit <= min(settings.temperatures):
         return []

@@ -52,7 +52,10 @@ class CarrierTransport(Frozen):
         description="W m^-1 K^-1 s^-1: thermal conductivity of the electrons at zero current over relaxation time; CRTA"
     )
     thermal_conductivity_per_tau_mean: Scalars = Field(description="W m^-1 K^-1 s^-1; CRTA")
-    effective_mass: Tensors = Field(description="electron masses: conductivity mass n e^2 (sigma/tau)^-1; CRTA")
+    effective_mass: Tensors = Field(
+        description="electron masses: conductivity mass n e^2 (sigma/tau)^-1, n the doping, so that it means something "
+        "only where all carriers are the dopants'; CRTA"
+    )
     effective_mass_mean: Scalars = Field(description="electron masses; CRTA")
     hall_concentration: Scalars = Field(
         description="cm^-3: 1/(e R_H) of the mean Hall coefficient, negative for electrons; NaN if not computed; CRTA"
