@@ -13,6 +13,7 @@ from gen2dft.transport.bands import UniformBands
 from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
 from gen2dft.transport.document import Convergence, ConvergenceStep, TransportDoc
 from gen2dft.transport.reductions import get_reduction
+from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
 MeshSize = tuple[int, int, int]
 SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
@@ -20,10 +21,9 @@ SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
 
 
 def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
-    """The smallest Gamma-centred mesh of even sizes at least as fine, with the symmetry of the lattice.
+    """The smallest Gamma-centred mesh of even sizes at least as fine, with the symmetry of the crystal.
 
-    Axes of equal reciprocal length get equal numbers, so that the mesh keeps the symmetry. Even sizes hold the
-    points halfway along the axes, where band edges often are.
+    Even sizes hold the points halfway along the axes, where band edges often are.
 
     Parameters
     ----------
@@ -31,8 +31,8 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
         1/Angstrom, with 2 pi.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    a, b, c = (2 * int(np.ceil(length / spacing / 2 - 1e-3)) for length in lengths)
-    return a, b, c
+    sizes = 2 * np.ceil(lengths / spacing / 2 - 1e-3).astype(np.int64)
+    return symmetric_mesh(sizes, point_group(structure))
 
 
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:

@@ -93,6 +93,7 @@ def from_gpw(path: Path | str) -> UniformBands:
             # (spin, k, band); calculations with spinors have no spin index, and one electron per band.
             energies, filled = np.asarray(waves.eigenvalues), np.asarray(waves.occupations)
             kpoints, weights = np.asarray(waves.kpts.ibzkpts), np.asarray(waves.kpts.weights)
+            converged = _converged_bands(reader, energies.shape[-1])
     except (ulm.InvalidULMFileError, AttributeError, KeyError, OSError, ValueError) as err:
         detail = f"{path} is not a GPAW file with bands ({type(err).__name__}: {err})"
         raise CalculationFailed("unreadable", detail) from err
@@ -103,7 +104,16 @@ def from_gpw(path: Path | str) -> UniformBands:
     electrons = degeneracy * float(np.einsum("skn,k->", filled, weights))
     structure = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
     structure = _with_moments(structure, atoms.get_initial_magnetic_moments(), spins=len(energies))
+    energies = energies[:, :, :converged]
     return uniform_bands(structure, kpoints, energies.transpose(0, 2, 1), round(electrons, 4), degeneracy, str(path))
+
+
+def _converged_bands(reader: Any, count: int) -> int:
+    """How many of the bands GPAW was asked to converge; the highest are often left rough and off by electronvolts."""
+    wanted = (reader.parameters.asdict() if "parameters" in reader else {}).get("convergence", {}).get("bands", count)
+    if not isinstance(wanted, int):
+        return count
+    return min(count, wanted if wanted > 0 else count + wanted)
 
 
 def _by_spin(per_spin: dict[Any, Any]) -> list[tuple[Any, Any]]:

@@ -72,6 +72,17 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
     return np.unique(np.concatenate([rotations, -rotations]), axis=0)
 
 
+def symmetric_mesh(sizes: NDArray[np.int64], rotations: NDArray[np.int64]) -> tuple[int, int, int]:
+    """The smallest mesh that is at least so fine and that the point group maps onto itself.
+
+    A rotation with an element between two axes takes points of one axis to the other: both then need equal numbers.
+    """
+    linked = (rotations != 0).any(axis=0) | (rotations != 0).any(axis=0).T
+    for _ in range(2):  # axes may be linked by way of the third
+        sizes = np.where(linked | np.eye(3, dtype=bool), sizes, 0).max(axis=1)
+    return _three(sizes)
+
+
 def find_mesh(kpoints: NDArray[np.float64], rotations: NDArray[np.int64], source: str) -> Mesh:
     """The uniform mesh that k-points and their images under the point group make up.
 

@@ -77,7 +77,7 @@ def test_a_metal_ends_it_at_once():
 def test_meshes_are_even_as_fine_as_asked_and_alike_along_like_axes():
     crystal = tetragonal(3.0, 4.0)
     a, b, c = mesh_of_spacing(crystal, 0.15)
-    assert a == b == 14
+    assert a == b == 14  # linked by the fourfold axis
     assert c == 12
     lengths = np.array(crystal.lattice.reciprocal_lattice.abc)
     assert (lengths / (a, b, c) <= 0.15).all()
