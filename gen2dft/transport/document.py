@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pymatgen.core import Structure
 
 import gen2dft
 from gen2dft.errors import CampaignError
@@ -120,6 +121,12 @@ class TransportDoc(Frozen):
     convergence: Convergence | None = Field(None, description="if the mesh was refined; the error estimate")
     warnings: tuple[str, ...] = ()
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @field_validator("structure", mode="before")
+    @classmethod
+    def _structure_is_plain(cls, value: Any) -> Any:
+        # What reads a document with monty makes a Structure of the dictionary.
+        return value.as_dict(verbosity=0) if isinstance(value, Structure) else value
 
     @classmethod
     def of(
