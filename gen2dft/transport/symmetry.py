@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,9 +66,14 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
     kinds = np.column_stack([structure.atomic_numbers, np.round(moments, 1)])
     labels = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1) + 1
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), labels.tolist())
-    found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
+    with warnings.catch_warnings():
+        # spglib 2 announces that None, its answer to a structure it cannot do, will become an exception.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
     if found is None:
-        raise CalculationFailed("no_symmetry", f"spglib finds no symmetry in {structure.composition.reduced_formula}")
+        formula = structure.composition.reduced_formula
+        detail = f"spglib finds no symmetry in {formula}, not even identity; are two atoms on one place?"
+        raise CalculationFailed("no_symmetry", detail)
     rotations = np.asarray(found.rotations, dtype=np.int64)
     return np.unique(np.concatenate([rotations, -rotations]), axis=0)
 

@@ -135,3 +135,10 @@ def test_moments_lower_the_symmetry_so_that_such_bands_are_taken():
     bands = uniform_bands(crystal, kpoints, energies, 2.0, 1, "antiferromagnet")
     assert bands.mesh.size == (4, 8, 8)
     assert len(bands.rotations) == 16
+
+
+def test_two_atoms_on_one_place_have_no_symmetry():
+    twice = Structure(Lattice.cubic(3.0), ["Po", "Po"], [[0, 0, 0], [0, 0, 0]])
+    kpoints = full_mesh((4, 4, 4))
+    with pytest.raises(CalculationFailed, match=r"no_symmetry: .*are two atoms on one place\?"):
+        make(kpoints, energies_on(kpoints), structure=twice)

@@ -82,13 +82,15 @@ class GPAWPreset:
     @property
     def settings_hash(self) -> str:
         """Hash of the settings and of GPAW's version; 12 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.contents(), sort_keys=True).encode()).hexdigest()[:12]
+        content = {**self.contents(), "versions": versions()}
+        del content["description"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
         hubbard = dict(HUBBARD_U) if self.plus_u else {}
         fixed = {"optimizer": "BFGS/FrechetCellFilter/FixSymmetry", "hubbard_u": hubbard, "moments": dict(MOMENTS)}
-        return {**asdict(self), **fixed, "versions": versions()}
+        return {**asdict(self), **fixed}
 
 
 PRESETS: dict[str, GPAWPreset] = {

@@ -86,6 +86,7 @@ def test_the_hash_names_every_setting_and_the_versions(monkeypatch: pytest.Monke
     monkeypatch.setattr(presets, "versions", lambda: {"gpaw": "1"})
     before = QUICK.settings_hash
     assert replace(QUICK, cutoff=510.0).settings_hash != before
+    assert replace(QUICK, description="said otherwise").settings_hash == before
     assert len({preset.settings_hash for preset in PRESETS.values()}) == len(PRESETS)
     monkeypatch.setattr(presets, "versions", lambda: {"gpaw": "2"})
     assert QUICK.settings_hash != before
