@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from gen2dft.errors import CampaignError, not_one_of
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -221,6 +221,23 @@ class HullSpec(Part):
     )
 
 
+class TransportSpec(Part):
+    """What a computed power factor means."""
+
+    definition: str = Field(
+        "ricci2017", description="label definition: temperature, doping and average, see docs/transport.md"
+    )
+    tolerance: PositiveFloat = Field(
+        0.05, description="relative change of the power factor at which the mesh of k-points is fine enough"
+    )
+
+    @model_validator(mode="after")
+    def _definition_exists(self) -> Self:
+        if self.definition not in TRANSPORT_DEFINITIONS:
+            raise ValueError(not_one_of("transport definition", self.definition, TRANSPORT_DEFINITIONS))
+        return self
+
+
 class BudgetSpec(Part):
     """What a campaign may spend on validation."""
 
@@ -280,6 +297,7 @@ class CampaignSpec(Part):
     screening: ScreeningSpec = ScreeningSpec()
     hull: HullSpec = HullSpec()
     validation: ValidationSpec = ValidationSpec()
+    transport: TransportSpec = TransportSpec()
     learning: LearningSpec = LearningSpec()
     resources: ResourcesSpec = ResourcesSpec()
 
@@ -299,6 +317,16 @@ class CampaignSpec(Part):
                 raise ValueError(
                     f"validation.refine.max_e_above_hull has no limit for sampling by {', '.join(missing)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _power_factors_mean_the_same(self) -> Self:
+        mixed = set(self.dataset.labels) - {self.transport.definition}
+        if mixed:
+            raise ValueError(
+                f"dataset.labels {sorted(mixed)} and transport.definition {self.transport.definition!r} define the "
+                "power factor differently; use one definition for published and computed labels"
+            )
         return self
 
     @property

@@ -71,6 +71,10 @@ class CalculationFailed(Gen2DFTError):
         where = f" (files: {directory})" if directory else ""
         super().__init__(f"{reason}: {detail}{where}")
 
+    def __reduce__(self) -> tuple[type[CalculationFailed], tuple[str, str, Path | str | None]]:
+        # Exceptions are rebuilt from their message alone when they come from another process; this one has parts.
+        return type(self), (self.reason, self.detail, self.directory)
+
 
 def not_one_of(what: str, value: object, choices: Iterable[str]) -> str:
     """Message for a value outside its choices, naming the nearest valid one."""

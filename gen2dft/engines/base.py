@@ -17,7 +17,7 @@ from gen2dft.errors import CalculationFailed, CampaignError, not_one_of
 if TYPE_CHECKING:
     from jobflow import Maker
 
-Task = Literal["relax", "static"]
+Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
 
 
@@ -45,6 +45,8 @@ class Relaxed:
         Number of ionic steps.
     seconds
         Wall time.
+    band_gap
+        eV; None if the engine computes no bands.
     warnings
         What a reader of the result should know.
     run_type
@@ -62,6 +64,7 @@ class Relaxed:
     max_force: float
     steps: int
     seconds: float
+    band_gap: float | None = None
     warnings: tuple[str, ...] = ()
     run_type: str | None = None
     hubbards: Mapping[str, float] = field(default_factory=dict)
@@ -85,10 +88,12 @@ class Makers:
 
     Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
     without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
+    `uniform_bands` needs `prev`, a static calculation with its files; None for an engine that computes no bands.
     """
 
     relax: Maker
     static: Maker
+    uniform_bands: Maker | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,7 @@ class CalculationDoc(BaseModel):
     forces: list[Vector] | None = Field(None, description="eV/Angstrom")
     stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
     magmoms: list[float] | None = Field(None, description="Bohr magnetons")
+    band_gap: float | None = Field(None, description="eV, 0 for a metal; None if the engine computes no bands")
     converged: bool
     max_force: float = Field(description="largest (generalised) force at the end, eV/Angstrom")
     num_steps: int = Field(description="ionic steps")
@@ -202,6 +208,7 @@ class CalculationDoc(BaseModel):
             forces=_rows(result.forces),
             stress=_rows(result.stress),
             magmoms=None if result.magmoms is None else [float(m) for m in result.magmoms],
+            band_gap=result.band_gap,
             converged=result.converged,
             max_force=result.max_force,
             num_steps=result.steps,
@@ -225,15 +232,25 @@ def run_task(
     versions: Mapping[str, str],
 ) -> CalculationDoc | CalculationFailure:
     """The outcome of one task of an engine that computes in this process: the body of its jobs."""
-    if structure is None:
-        if not isinstance(prev, CalculationDoc):
-            return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
-        structure = prev.structure
+    start = starting_structure(structure, prev)
+    if isinstance(start, CalculationFailure):
+        return start
     compute = engine.relax if task == "relax" else engine.static
     try:
-        return CalculationDoc.from_result(task, engine, preset, compute(structure, preset), versions)
+        return CalculationDoc.from_result(task, engine, preset, compute(start, preset), versions)
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
+
+
+def starting_structure(
+    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None
+) -> Structure | CalculationFailure:
+    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on."""
+    if structure is not None:
+        return structure
+    if isinstance(prev, CalculationDoc):
+        return prev.structure
+    return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
 
 
 def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:

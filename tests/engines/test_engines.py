@@ -51,7 +51,8 @@ SPRINGS = Engine(
 )
 
 
-@pytest.mark.parametrize("name", ENGINES)
+# GPAW takes minutes for what the contract asks, and has no references yet: tests/engines/gpaw tests it.
+@pytest.mark.parametrize("name", sorted(set(ENGINES) - {"gpaw"}))
 def test_registered_engines_keep_their_contract(name: str):
     pytest.importorskip("chgnet")
     engine = load_engine(name)
