@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -17,7 +17,7 @@ from gen2dft.errors import CalculationFailed, CampaignError, not_one_of
 if TYPE_CHECKING:
     from jobflow import Maker
 
-Task = Literal["relax", "static"]
+Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
 
 
@@ -47,6 +47,8 @@ class Relaxed:
         Wall time.
     warnings
         What a reader of the result should know.
+    band_gap
+        eV; None if the engine computes no bands.
     """
 
     structure: Structure
@@ -59,6 +61,7 @@ class Relaxed:
     steps: int
     seconds: float
     warnings: tuple[str, ...] = ()
+    band_gap: float | None = None
 
 
 class Preset(Protocol):
@@ -79,10 +82,17 @@ class Makers:
 
     Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
     without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
+    `uniform_bands` needs `prev`, a static calculation with its files; None for an engine that computes no bands.
     """
 
     relax: Maker
     static: Maker
+    uniform_bands: Maker | None = None
+
+
+def nothing_to_check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:  # noqa: ARG001 - as Engine.check
+    """The check of an engine that needs nothing but its package."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,11 @@ class Engine:
     makers
         From a preset's name to its jobflow Makers.
     formation_energy
-        From composition and eV/atom of this engine to the formation energy, eV/atom.
+        From composition and eV/atom of this engine to the formation energy, eV/atom; DatasetError if the engine has
+        no reference energy of an element.
+    check
+        Called with a preset's name and the symbols of the elements to come, before a campaign begins. Raises
+        CampaignError or SettingsError for what cannot work; returns what is missing on this machine alone.
     """
 
     name: str
@@ -115,6 +129,7 @@ class Engine:
     static: Callable[[Structure, str], Relaxed]
     makers: Callable[[str], Makers]
     formation_energy: Callable[[Composition, float], float]
+    check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
 
     def preset(self, name: str) -> Preset:
         """The preset of that name; CampaignError names the choices."""
@@ -130,13 +145,24 @@ class CalculationFailure(BaseModel):
 
     reason: str = Field(description="short snake_case name, counted in the funnel")
     detail: str
-    directory: str | None = Field(None, description="where the files of the calculation are")
+    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
+    core_hours: float = Field(0.0, description="what it has cost all the same")
 
     @classmethod
     def from_error(cls, error: CalculationFailed) -> CalculationFailure:
         """The failure that an engine raised."""
         directory = None if error.directory is None else str(error.directory)
         return cls(reason=error.reason, detail=error.detail, directory=directory)
+
+
+class CustodianCorrection(BaseModel):
+    """One correction that custodian made to a running calculation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    handler: str = Field(description="class of custodian's handler")
+    errors: list[str] = Field(description="what the handler found")
+    actions: list[str] = Field(description="what it changed, such as `INCAR: EDIFF = 1e-06`")
 
 
 class CalculationDoc(BaseModel):
@@ -155,7 +181,11 @@ class CalculationDoc(BaseModel):
     forces: list[Vector] | None = Field(None, description="eV/Angstrom")
     stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
     magmoms: list[float] | None = Field(None, description="Bohr magnetons")
+    band_gap: float | None = Field(None, description="eV, 0 for a metal; None if the engine computes no bands")
+    is_gap_direct: bool | None = None
     converged: bool
+    converged_electronic: bool | None = Field(None, description="None if there are no electrons to converge")
+    converged_ionic: bool | None = Field(None, description="None for a calculation that moves no atoms")
     max_force: float = Field(description="largest (generalised) force at the end, eV/Angstrom")
     num_steps: int = Field(description="ionic steps")
     wall_seconds: float
@@ -163,8 +193,13 @@ class CalculationDoc(BaseModel):
     core_hours: float
     versions: dict[str, str] = Field(description="program to version")
     corrections: list[str] = Field([], description="named energy corrections, already applied")
+    custodian: list[CustodianCorrection] = Field([], description="corrections custodian made, in order")
+    settings_changed: bool = Field(
+        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+    )
+    is_stand_in: bool = Field(False, description="made by a program that only stands in for the engine, in tests")
     warnings: list[str] = []
-    directory: str | None = Field(None, description="where the files of the calculation are")
+    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -193,6 +228,7 @@ class CalculationDoc(BaseModel):
             magmoms=None if result.magmoms is None else [float(m) for m in result.magmoms],
             converged=result.converged,
             max_force=result.max_force,
+            band_gap=result.band_gap,
             num_steps=result.steps,
             wall_seconds=result.seconds,
             cores=cores,
@@ -212,15 +248,25 @@ def run_task(
     versions: Mapping[str, str],
 ) -> CalculationDoc | CalculationFailure:
     """The outcome of one task of an engine that computes in this process: the body of its jobs."""
-    if structure is None:
-        if not isinstance(prev, CalculationDoc):
-            return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
-        structure = prev.structure
+    start = starting_structure(structure, prev)
+    if isinstance(start, CalculationFailure):
+        return start
     compute = engine.relax if task == "relax" else engine.static
     try:
-        return CalculationDoc.from_result(task, engine, preset, compute(structure, preset), versions)
+        return CalculationDoc.from_result(task, engine, preset, compute(start, preset), versions)
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
+
+
+def starting_structure(
+    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None
+) -> Structure | CalculationFailure:
+    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on."""
+    if structure is not None:
+        return structure
+    if isinstance(prev, CalculationDoc):
+        return prev.structure
+    return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
 
 
 def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:
