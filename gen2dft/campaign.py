@@ -150,6 +150,11 @@ class ValidationSpec(Part):
         description="a target that the engine cannot label is judged by the generator's prediction, "
         "and marked so, or counts as missed",
     )
+    references: dict[str, float] = Field(
+        {},
+        description="eV/atom of each element in its reference phase, computed with this engine and preset; for an "
+        "engine that has no elemental references of its own",
+    )
 
 
 class BudgetSpec(Part):
@@ -171,6 +176,10 @@ class LearningSpec(Part):
         1.0, description="share of finished candidates at which a round may close"
     )
     deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
+    corrected_labels: Literal["include", "exclude"] = Field(
+        "include",
+        description="whether the generator learns from labels whose settings custodian had to change; they are marked",
+    )
     patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
     budget: BudgetSpec = BudgetSpec()
 

@@ -48,6 +48,7 @@ def submit(
     spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     training_set, hull = _prepare(spec, settings)
+    _check_validation(spec, training_set, works_here=False)
     if dry_run:
         _show_plan(spec, training_set, hull)
         return
@@ -83,6 +84,7 @@ def run(
     spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     training_set, hull = _prepare(spec, settings)
+    _check_validation(spec, training_set, works_here=True)
     submitted = _submit(spec, training_set, hull, settings)
     _say_submitted(submitted)
     store, lpad = open_store(settings), connect_launchpad(settings)
@@ -203,6 +205,17 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, Reference
             f"{len(training_set)} training crystals are labelled with it"
         )
     return training_set, hull
+
+
+def _check_validation(spec: CampaignSpec, training_set: Dataset, *, works_here: bool) -> None:
+    """Refuse what the engine cannot work with; what only this machine lacks is an error if it is to do the work."""
+    from gen2dft.errors import SettingsError
+    from gen2dft.rounds.prepare import check_validation
+
+    for problem in check_validation(spec, training_set):
+        if works_here:
+            raise SettingsError(problem)
+        console.print(f"[yellow]{problem}[/]", highlight=False)
 
 
 def _submit(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull, settings: Settings) -> Submitted:

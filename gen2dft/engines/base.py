@@ -75,6 +75,13 @@ class Preset(Protocol):
     def settings_hash(self) -> str:
         """Hash of all that decides the result; it names the label beside engine and candidate."""
 
+    @property
+    def description(self) -> str:
+        """What it is for, in one sentence."""
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values for `gen2dft presets show`."""
+
 
 @dataclass(frozen=True)
 class Makers:

@@ -65,7 +65,8 @@ class RoundContext:
     def known(self) -> Dataset:
         """Base set and all labels of earlier rounds: what this round's generator may learn from."""
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
-        return learning.training_set(self.base, labels, self.spec.dataset.max_sites)
+        taught = learning.labels_to_learn(self.spec.learning, labels)
+        return learning.training_set(self.base, taught, self.spec.dataset.max_sites)
 
     @cached_property
     def heads(self) -> tuple[str, ...]:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.errors import DatasetError
 from gen2dft.rounds.context import RoundContext
+from gen2dft.settings import ALLOW_STAND_IN
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
+from gen2dft.thermo.references import energy_against
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition
 
 Calculation = CalculationDoc | CalculationFailure
 
@@ -30,7 +37,11 @@ def ingest(context: RoundContext, candidate_id: str, calculations: Sequence[Calc
     """
     failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
     if failure is not None:
-        return give_up(context, candidate_id, failure.reason, failure.detail)
+        spent = sum(calc.core_hours for calc in calculations if isinstance(calc, CalculationDoc))
+        return give_up(context, candidate_id, failure.reason, failure.detail, failure.core_hours + spent)
+    if any(calc.is_stand_in for calc in calculations if isinstance(calc, CalculationDoc)) and not _allows_stand_in():
+        detail = "a program that only stands in for the engine, as tests use it, computed this: it is no result"
+        return give_up(context, candidate_id, "stand_in", detail)
     finished = [calc for calc in calculations if isinstance(calc, CalculationDoc)]
     if not finished[-1].converged or not finished[0].converged:
         return give_up(context, candidate_id, "not_converged", "the relaxation did not converge")
@@ -51,6 +62,10 @@ def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
     return CalculationFailure(reason="calculation_crashed", detail="the calculation left no result")
 
 
+def _allows_stand_in() -> bool:
+    return os.environ.get(ALLOW_STAND_IN) == "1"
+
+
 def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     """Mark a candidate as running; False if it is closed already or has used up its attempts, and is given up."""
     candidate = context.store.candidate(context.campaign_id, candidate_id)
@@ -65,10 +80,10 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     return True
 
 
-def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str) -> str:
-    """Close a candidate without a label."""
+def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0) -> str:
+    """Close a candidate without a label; what it has cost counts against the budget all the same."""
     state = f"given_up:{reason}"
-    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail)
+    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours)
     return state
 
 
@@ -81,8 +96,7 @@ def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: st
 def make_label(context: RoundContext, candidate_id: str, finished: Sequence[CalculationDoc]) -> LabelDoc:
     """The label of one candidate from its calculations."""
     last = finished[-1]
-    composition = last.structure.composition
-    formation_energy = load_engine(last.engine).formation_energy(composition, last.energy_per_atom)
+    values, problems = label_values(context, last)
     return LabelDoc(
         id=label_id(context.campaign_id, candidate_id, last.engine, last.settings_hash),
         candidate_id=candidate_id,
@@ -92,18 +106,47 @@ def make_label(context: RoundContext, candidate_id: str, finished: Sequence[Calc
         is_dft=last.is_dft,
         preset=last.preset,
         settings_hash=last.settings_hash,
-        values={
-            "formation_energy": formation_energy,
-            "e_above_hull": context.hull.e_above_hull(composition, formation_energy),
-        },
+        values=values,
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
         corrections=sorted({name for calc in finished for name in calc.corrections}),
-        warnings=[text for calc in finished for text in calc.warnings],
+        custodian=[{"task": calc.task, **made.model_dump()} for calc in finished for made in calc.custodian],
+        settings_changed=any(calc.settings_changed for calc in finished),
+        warnings=[text for calc in finished for text in calc.warnings] + problems,
         core_hours=sum(calc.core_hours for calc in finished),
         provenance=_provenance(finished),
     )
+
+
+def label_values(context: RoundContext, last: CalculationDoc) -> tuple[dict[str, float], list[str]]:
+    """Properties that a calculation tells, and what is wrong where it should tell more.
+
+    A label without a formation energy keeps its total energy, so that nothing is lost if references come later.
+    """
+    composition, values, problems = last.structure.composition, {}, []
+    try:
+        values["formation_energy"] = formation_energy(context, last.engine, composition, last.energy_per_atom)
+        values["e_above_hull"] = context.hull.e_above_hull(composition, values["formation_energy"])
+    except DatasetError as err:
+        problems.append(f"no formation energy: {err}")
+    if last.band_gap is not None:
+        values["band_gap"] = last.band_gap
+    return values, problems
+
+
+def formation_energy(context: RoundContext, engine: str, composition: Composition, energy_per_atom: float) -> float:
+    """Formation energy, eV/atom, against the campaign's elemental references, else against the engine's own.
+
+    Raises
+    ------
+    DatasetError
+        If an element has no reference energy.
+    """
+    references = context.spec.validation.references
+    if references:
+        return energy_against(references, composition, energy_per_atom, "validation.references of the campaign")
+    return load_engine(engine).formation_energy(composition, energy_per_atom)
 
 
 def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:

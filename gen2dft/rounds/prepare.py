@@ -8,6 +8,8 @@ from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
+from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.screening.validity import allowed_elements
 from gen2dft.thermo.hull import ReferenceHull
 
 
@@ -32,6 +34,47 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset,
     if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
         check_labels(dataset, wanted, spec.dataset.min_labels)
     return dataset, hull
+
+
+def check_validation(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
+    """Check the engine of the validation for every element that candidates may have.
+
+    Returns
+    -------
+    What the engine needs and this machine lacks, though those that compute may have it.
+
+    Raises
+    ------
+    CampaignError, SettingsError
+        An element, a pseudopotential, a setting or reference energies that the engine cannot do without.
+    """
+    from pymatgen.core import Element
+
+    validation, engine = spec.validation, load_engine(spec.validation.engine)
+    symbols = {Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)}
+    if validation.references:
+        if missing := sorted(symbols - set(validation.references)):
+            raise CampaignError(
+                f"validation.references has no energy of {', '.join(missing)}, which candidates may have"
+            )
+    elif {target.property for target in spec.targets} & {"formation_energy", "e_above_hull"}:
+        _must_know_an_element(spec, symbols)
+    return engine.check(validation.preset, symbols)
+
+
+def _must_know_an_element(spec: CampaignSpec, symbols: set[str]) -> None:
+    """CampaignError if the engine has no reference energy at all, so that no target on the energy could be judged."""
+    from pymatgen.core import Composition
+
+    engine, problem = load_engine(spec.validation.engine), None
+    for symbol in sorted(symbols):
+        try:
+            engine.formation_energy(Composition(symbol), 0.0)
+        except DatasetError as err:
+            problem = err
+        else:
+            return
+    raise CampaignError(f"the targets ask for energies, but {problem}") from problem
 
 
 def _for_the_hull(spec: DatasetSpec) -> DatasetSpec:

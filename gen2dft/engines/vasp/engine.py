@@ -74,8 +74,8 @@ def _formation_energy(composition: Composition, energy_per_atom: float) -> float
     """Always DatasetError: VASP's elemental energies depend on the preset, and none ship with gen2dft."""
     del energy_per_atom
     raise DatasetError(
-        f"engine 'vasp' has no elemental reference energies for {composition.chemical_system}: give those computed with "
-        "the same preset in the campaign file, validation.references: {V: ..., O: ...}, eV/atom"
+        f"engine 'vasp' has no elemental reference energies for {composition.chemical_system}: give those computed "
+        "with the same preset in the campaign file, validation.references: {V: ..., O: ...}, eV/atom"
     )
 
 

@@ -119,6 +119,12 @@ class VaspPreset:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values."""
+        from gen2dft.engines.vasp.describe import contents
+
+        return contents(self, TASKS, base_settings())
+
 
 def base_settings() -> dict[str, Any]:
     """MPRelaxSet's settings as pymatgen ships them."""

@@ -61,8 +61,8 @@ def check_potcars(preset: str, symbols: Collection[str]) -> None:
     named = pymatgen_setting("PMG_VASP_PSP_DIR")
     if named is None:
         raise SettingsError(
-            "engine 'vasp' needs VASP's pseudopotentials: set PMG_VASP_PSP_DIR (or ~/.config/.pmgrc.yaml) to the folder "
-            f"that holds {_functional_folder()}; `pmg config -p SOURCE DIR` makes it from what VASP delivers"
+            "engine 'vasp' needs VASP's pseudopotentials: set PMG_VASP_PSP_DIR (or ~/.config/.pmgrc.yaml) to the "
+            f"folder that holds {_functional_folder()}; `pmg config -p SOURCE DIR` makes it from what VASP delivers"
         )
     folder = Path(named).expanduser() / _functional_folder()
     if not folder.is_dir():

@@ -131,9 +131,11 @@ def atomate2_maker(task: Task, preset: str) -> Any:
     return makers[task](
         name=f"{preset} {task}",
         input_set_generator=PresetInputSet(preset=preset, task=task),
-        run_vasp_kwargs={
+        run_vasp_kwargs={  # said here as they are now: atomate2 itself has bound them when it was imported
             "vasp_cmd": SETTINGS.VASP_CMD,
             "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,
+            "max_errors": SETTINGS.VASP_CUSTODIAN_MAX_ERRORS,
+            "scratch_dir": SETTINGS.CUSTODIAN_SCRATCH_DIR,
             "handlers": corrections.fresh_handlers(),
             "custodian_kwargs": dict(POLLING),
         },
