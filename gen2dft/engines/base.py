@@ -185,7 +185,7 @@ class CalculationDoc(BaseModel):
     structure: Structure = Field(description="final structure")
     energy: float = Field(description="total energy of the cell, eV, with the corrections named below")
     energy_per_atom: float = Field(description="eV/atom")
-    forces: list[Vector] | None = Field(None, description="eV/Angstrom")
+    forces: list[Vector] | None = Field(None, description="eV/Angstrom; None where they mean nothing")
     stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
     magmoms: list[float] | None = Field(None, description="Bohr magnetons")
     band_gap: float | None = Field(None, description="eV, 0 for a metal; None if the engine computes no bands")
@@ -193,7 +193,7 @@ class CalculationDoc(BaseModel):
     converged: bool
     converged_electronic: bool | None = Field(None, description="None if there are no electrons to converge")
     converged_ionic: bool | None = Field(None, description="None for a calculation that moves no atoms")
-    max_force: float = Field(description="largest (generalised) force at the end, eV/Angstrom")
+    max_force: float | None = Field(description="largest (generalised) force at the end, eV/Angstrom; None as forces")
     num_steps: int = Field(description="ionic steps")
     wall_seconds: float
     cores: int

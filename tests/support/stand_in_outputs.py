@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stand_in_vasp import Crystal, Frame
 
 NAME, VERSION = "gen2dft stand-in, not VASP", "0.0 stand-in"
+MAX_KPOINTS = 20
 KILOBAR_PER_EV_A3 = 1602.1766208
 DEFAULTS = {"EDIFF": "1e-4", "EDIFFG": "-0.05", "IBRION": "-1", "ISIF": "2", "ISMEAR": "0", "ISPIN": "1", "LASPH": "F",
             "LDAU": "F", "LHFCALC": "F", "LORBIT": "0", "NELM": "60", "NSW": "0", "SIGMA": "0.05"}  # fmt: skip
@@ -75,13 +76,13 @@ class Run:
         return round(4.0 * sum(symbol in NONMETALS for symbol in symbols) / len(symbols), 4)
 
     def kpoints(self) -> np.ndarray:
-        """(k, 3) Gamma-centred mesh, one of each pair k and -k."""
+        """(k, 3) Gamma-centred mesh, one of each pair k and -k; of a self-consistent run only some, to save time."""
         axes = [np.arange(n) / n for n in self.mesh]
         mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         mesh = (mesh + 0.5) % 1 - 0.5
         mirrored = (-mesh + 0.5) % 1 - 0.5
         first = [tuple(k) <= tuple(m) for k, m in zip(mesh.round(9), mirrored.round(9), strict=True)]
-        return mesh[first]
+        return mesh[first][: None if self.incar.get("ICHARG") == "11" else MAX_KPOINTS]
 
     def bands(self, kpoints: np.ndarray) -> np.ndarray:
         """(k, bands) energies, eV: cosine bands, the occupied ones below 0 with their top at Gamma."""

@@ -26,7 +26,7 @@ PLAN = "STAND_IN_VASP_PLAN"
 DEPTH, WIDTH, CUTOFF = 0.8, 1.6, 5.0  # eV, 1/Angstrom, Angstrom
 RADII = {"V": 1.25, "O": 0.70, "Cs": 2.10, "Cl": 1.40}  # Angstrom; others by _radius
 SPREAD = 1.8  # two non-metals only repel, from this many times the sum of their radii on
-MAX_FRAMES = 8
+MAX_FRAMES = 5
 WAIT = 30.0  # s, for a STOPCAR
 
 

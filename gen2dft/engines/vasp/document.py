@@ -55,24 +55,35 @@ def calculation_doc(task_doc: TaskDoc, task: Task, preset: str, *, reached_accur
         warnings=list(task_doc.analysis.warnings or []),
         directory=task_doc.dir_name,
         **_results(task_doc),
+        **_mechanics(task_doc, is_self_consistent=task != "uniform_bands"),
         **_statistics(task_doc),
     )
 
 
 def _results(task_doc: TaskDoc) -> dict[str, Any]:
-    """Energies, forces, stress, moments and gap."""
+    """Energies, moments and gap."""
     output, calculation = task_doc.output, task_doc.calcs_reversed[0]
-    forces = np.array(output.forces, dtype=float).reshape(-1, 3)
     moments = task_doc.structure.site_properties.get("magmom")
     return {
         "energy": float(output.energy),
         "energy_per_atom": float(output.energy_per_atom),
-        "forces": _rows(forces),
-        "max_force": float(np.linalg.norm(forces, axis=1).max()),
-        "stress": None if output.stress is None else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
         "magmoms": None if moments is None else [float(moment) for moment in moments],
         "band_gap": None if output.bandgap is None else float(output.bandgap),
         "is_gap_direct": bool(calculation.output.is_gap_direct) if output.bandgap else None,
+    }
+
+
+def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]:
+    """Forces and stress; what VASP writes of them at a fixed charge density means nothing."""
+    output = task_doc.output
+    if not is_self_consistent:
+        return {"forces": None, "max_force": None, "stress": None}
+    forces = np.array(output.forces, dtype=float).reshape(-1, 3)
+    return {
+        "forces": _rows(forces),
+        "max_force": float(np.linalg.norm(forces, axis=1).max()),
+        # VASP's stress is positive under pressure.
+        "stress": None if output.stress is None else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
     }
 
 

@@ -55,7 +55,7 @@ def _result(outcome: CalculationDoc | CalculationFailure) -> Relaxed:
         stress=None if outcome.stress is None else np.array(outcome.stress),
         magmoms=None if outcome.magmoms is None else np.array(outcome.magmoms),
         converged=outcome.converged,
-        max_force=outcome.max_force,
+        max_force=outcome.max_force or 0.0,
         steps=outcome.num_steps,
         seconds=outcome.wall_seconds,
         warnings=tuple(outcome.warnings),

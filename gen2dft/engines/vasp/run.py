@@ -154,7 +154,7 @@ def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
         raise Stopped("atoms_too_close_after_relaxation", "; ".join(task_doc.analysis.errors))
     if doc.converged_ionic is not False:
         return
-    detail = f"after {doc.num_steps} ionic steps the largest force is {doc.max_force:.3f} eV/Angstrom"
+    detail = f"after {doc.num_steps} ionic steps the largest force is {doc.max_force or 0:.3f} eV/Angstrom"
     handlers = {corrections.handler_name(entry) for entry in corrections.logged(corrections.read_log(Path.cwd()))}
     reason = "walltime" if corrections.WALLTIME_HANDLER in handlers else "ionic_unconverged"
     raise Stopped(reason, detail, doc.structure)

@@ -1,9 +1,12 @@
 """One calculation with the real atomate2 and custodian, run by the stand-in of tests/support, with faults."""
 
+from dataclasses import replace
+
 import pytest
 from pymatgen.core import Structure
 from pymatgen.io.vasp import Vasprun
 
+from gen2dft.engines.vasp.presets import PRESETS, get_preset
 from gen2dft.engines.vasp.run import Stopped, calculate
 
 
@@ -15,6 +18,8 @@ def num_bands(folder):
 
 def test_relax_static_and_uniform_bands(vasp, oxide, folder, monkeypatch):
     vasp()
+    ggau = get_preset("ggau-v1")
+    monkeypatch.setitem(PRESETS, "ggau-v1", replace(ggau, uniform_kspacing=0.4))  # 250 k-points, not 2,600
     relaxed = calculate("relax", "ggau-v1", oxide)
     assert (relaxed.converged, relaxed.converged_electronic, relaxed.converged_ionic) == (True, True, True)
     assert relaxed.max_force < 0.05
@@ -29,7 +34,8 @@ def test_relax_static_and_uniform_bands(vasp, oxide, folder, monkeypatch):
     bands = calculate("uniform_bands", "ggau-v1", static.structure, static.directory)
     assert (bands.band_gap, bands.is_gap_direct) == (static.band_gap, True) == (2.0, True)
     assert num_bands(folder / "bands") == pytest.approx(1.5 * num_bands(folder / "static"), abs=1)
-    assert {doc.settings_hash for doc in (relaxed, static, bands)} == {"29377568e7a8"}
+    assert len({doc.settings_hash for doc in (relaxed, static, bands)} - {ggau.settings_hash}) == 1
+    assert (bands.forces, bands.stress) == (None, None)
     assert all(doc.is_stand_in and not doc.custodian and not doc.settings_changed for doc in (relaxed, static, bands))
 
 
