@@ -70,7 +70,7 @@ def install(monkeypatch: pytest.MonkeyPatch, folder: Path, plan: dict[str, tuple
     monkeypatch.setattr(atomate2.SETTINGS, "VASP_CMD", COMMAND)
     monkeypatch.setitem(run.POLLING, "polling_time_step", 0.1)
     monkeypatch.setitem(run.POLLING, "monitor_freq", 5)
-    for name in ("SLURM_JOB_END_TIME", "PBS_WALLTIME", "SBATCH_TIMELIMIT"):
+    for name in ("JOB_END_TIME", "SLURM_JOB_END_TIME", "PBS_WALLTIME", "SBATCH_TIMELIMIT"):
         monkeypatch.delenv(name, raising=False)
     # Custodian sets this one by itself; so it is taken away again after the test.
     monkeypatch.setenv("CUSTODIAN_WALLTIME_START", "Sun Nov 01 00:00:00 UTC 2026")

@@ -71,10 +71,13 @@ def fresh_handlers() -> list[Any]:
 
 
 def _walltime_handler() -> Any:
-    """Stops VASP before the queue does, where the end of the queue's job is known; else without effect."""
+    """Stops VASP before the queue does, where the end of the queue's job is known; else without effect.
+
+    The queue scripts that gen2dft writes set JOB_END_TIME, seconds since 1970.
+    """
     from custodian.vasp.handlers import WalltimeHandler
 
-    end = os.environ.get("SLURM_JOB_END_TIME", "")
+    end = os.environ.get("JOB_END_TIME") or os.environ.get("SLURM_JOB_END_TIME", "")
     if not end.isdigit():
         return WalltimeHandler()  # looks for PBS_WALLTIME and SBATCH_TIMELIMIT itself
     handler = WalltimeHandler(wall_time=max(1, int(end) - int(time.time())))

@@ -35,11 +35,12 @@ def test_each_run_has_handlers_of_its_own():
     assert not {id(handler) for handler in first} & {id(handler) for handler in second}
 
 
-def test_the_end_of_the_queue_job_is_known_to_the_walltime_handler(monkeypatch):
+@pytest.mark.parametrize("variable", ["JOB_END_TIME", "SLURM_JOB_END_TIME"])
+def test_the_end_of_the_queue_job_is_known_to_the_walltime_handler(variable, monkeypatch):
     import time
 
     monkeypatch.setenv("CUSTODIAN_WALLTIME_START", "Sun Nov 01 00:00:00 UTC 2026")
-    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 7200))
+    monkeypatch.setenv(variable, str(int(time.time()) + 7200))
     handler = corrections.fresh_handlers()[-1]
     assert handler.wall_time == pytest.approx(7200, abs=5)
     assert handler.start_time.year > 2000
