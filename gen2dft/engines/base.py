@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
 
+# Begins a job's tag that names the folder of an earlier run of it, whose worker died.
+LOST_RUN_TAG = "lost-run:"
+
 
 @dataclass(frozen=True, eq=False)
 class Relaxed:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
@@ -25,6 +28,12 @@ class Spent(BaseModel):
     wall_seconds: float = 0.0
     core_hours: float = 0.0
     custodian: list[CustodianCorrection] = []
+    lost_runs: int = Field(0, description="runs whose worker died that are among the reasons")
+
+    def and_lost(self, folders: Sequence[str]) -> Spent:
+        """With runs of this job whose worker died; what they cost is not known."""
+        reasons = [*self.reasons, *["worker_died"] * len(folders)]
+        return self.model_copy(update={"reasons": reasons, "lost_runs": self.lost_runs + len(folders)})
 
     def and_attempt(self, failure: Stopped) -> Spent:
         """With one attempt more."""
@@ -33,6 +42,7 @@ class Spent(BaseModel):
             wall_seconds=self.wall_seconds + failure.seconds,
             core_hours=self.core_hours + failure.seconds * failure.cores / 3600,
             custodian=[*self.custodian, *corrections.applied(failure.log)],
+            lost_runs=self.lost_runs,
         )
 
     def added_to(self, doc: CalculationDoc) -> CalculationDoc:
@@ -66,6 +76,27 @@ class GoOn:
 
     structure: Structure
     spent: Spent
+
+
+def after_lost_runs(
+    preset: str, structure: Structure, spent: Spent, folders: Sequence[str]
+) -> GoOn | CalculationFailure:
+    """Where a relaxation stands whose workers died: at the last structure that one of them left, if there is any.
+
+    Parameters
+    ----------
+    folders
+        Of all lost runs of the job, those that `spent` counts already first.
+    """
+    new = folders[spent.lost_runs :]
+    spent = spent.and_lost(new)
+    if len(spent.reasons) >= get_preset(preset).attempts:
+        detail = f"given up after {len(spent.reasons)} attempts ({', '.join(spent.reasons)})"
+        return CalculationFailure(reason="worker_died", detail=detail, core_hours=spent.core_hours)
+    for folder in reversed(new):
+        with contextlib.suppress(OSError, ValueError):  # no CONTCAR there, an empty one, or a folder of another machine
+            return GoOn(Structure.from_file(Path(folder) / "CONTCAR"), spent)
+    return GoOn(structure, spent)
 
 
 def relax_attempt(preset: str, structure: Structure, spent: Spent) -> CalculationDoc | CalculationFailure | GoOn:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobflow import Maker, Response, job
+from jobflow import CURRENT_JOB, Maker, Response, job
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, starting_structure
-from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt, single_attempt
+from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure, starting_structure
+from gen2dft.engines.vasp.attempts import GoOn, Spent, after_lost_runs, relax_attempt, single_attempt
 
 Outcome = CalculationDoc | CalculationFailure
+
+
+def _lost_runs() -> list[str]:
+    """Folders of earlier runs of the present job whose worker died, in order."""
+    tags = CURRENT_JOB.job.metadata.get("tags", []) if CURRENT_JOB.job else []
+    return [tag.removeprefix(LOST_RUN_TAG) for tag in tags if tag.startswith(LOST_RUN_TAG)]
 
 
 @dataclass
@@ -40,7 +46,10 @@ class VaspRelaxMaker(Maker):
         start = starting_structure(structure, prev)
         if isinstance(start, CalculationFailure):
             return start
-        outcome = relax_attempt(self.preset, start, spent or Spent())
+        resumed = after_lost_runs(self.preset, start, spent or Spent(), _lost_runs())
+        if isinstance(resumed, CalculationFailure):
+            return resumed
+        outcome = relax_attempt(self.preset, resumed.structure, resumed.spent)
         if isinstance(outcome, GoOn):
             return Response(replace=self.make(outcome.structure, spent=outcome.spent))
         return outcome

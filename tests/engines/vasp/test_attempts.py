@@ -1,9 +1,11 @@
 """A relaxation that is stopped goes on from its CONTCAR; costs and corrections of all attempts are added up."""
 
+from pathlib import Path
+
 import pytest
 
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
-from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt
+from gen2dft.engines.vasp.attempts import GoOn, Spent, after_lost_runs, relax_attempt
 from gen2dft.engines.vasp.presets import get_preset
 
 
@@ -47,6 +49,29 @@ def test_a_run_that_gained_nothing_is_not_repeated(vasp, oxide, folder, monkeypa
     (outcome,) = all_attempts(oxide, folder, monkeypatch)
     assert isinstance(outcome, CalculationFailure)
     assert outcome.reason == "vasp_died"
+
+
+def test_a_relaxation_whose_worker_died_goes_on_from_what_it_left(oxide, tmp_path):
+    folders = [str(tmp_path / name) for name in ("first", "second", "gone")]
+    moved = oxide.copy()
+    moved.scale_lattice(30.0)
+    for folder, structure in zip(folders, (oxide, moved), strict=False):
+        Path(folder).mkdir()
+        structure.to(f"{folder}/CONTCAR", fmt="poscar")
+    resumed = after_lost_runs("ggau-v1", oxide, Spent(lost_runs=1, reasons=["worker_died"]), folders[:2])
+    assert resumed.structure.volume == pytest.approx(30.0)
+    assert resumed.spent.reasons == ["worker_died", "worker_died"]
+    assert after_lost_runs("ggau-v1", oxide, resumed.spent, folders[:2]) == GoOn(oxide, resumed.spent)
+    nothing_left = after_lost_runs("ggau-v1", oxide, Spent(), folders[2:])
+    assert (nothing_left.structure, nothing_left.spent.reasons) == (oxide, ["worker_died"])
+    (tmp_path / "first" / "CONTCAR").write_text("")  # as VASP leaves it before the first step is done
+    assert after_lost_runs("ggau-v1", oxide, Spent(), folders[:1]).structure == oxide
+
+
+def test_a_relaxation_that_kills_its_workers_is_given_up(oxide, tmp_path):
+    failure = after_lost_runs("ggau-v1", oxide, Spent(reasons=["walltime"]), [str(tmp_path)] * 2)
+    assert failure.reason == "worker_died"
+    assert "given up after 3 attempts (walltime, worker_died, worker_died)" in failure.detail
 
 
 def test_time_is_up(vasp, oxide, folder, monkeypatch):

@@ -6,7 +6,7 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure
 
 
 def outcomes(flow, jobs, folder):
@@ -28,6 +28,15 @@ def test_a_stopped_relaxation_is_replaced_and_the_static_calculation_follows(vas
     assert last.energy_per_atom == pytest.approx(relaxed.energy_per_atom, abs=1e-5)
     assert "went on from its CONTCAR after: vasp_died" in relaxed.warnings
     assert len(list(folder.glob("job_*"))) == 3
+
+
+def test_a_job_finds_in_its_tags_what_a_lost_run_left(vasp, oxide, tmp_path):
+    folder = vasp()
+    oxide.to(str(tmp_path / "CONTCAR"), fmt="poscar")
+    relax = load_engine("vasp").makers("ggau-v1").relax.make(oxide)
+    relax.update_metadata({"tags": ["mine", f"{LOST_RUN_TAG}{tmp_path}"]})
+    (relaxed,) = outcomes(Flow([relax]), [relax], folder)
+    assert "went on from its CONTCAR after: worker_died" in relaxed.warnings
 
 
 def test_a_failure_is_an_outcome_that_stops_what_follows(vasp, oxide):
