@@ -37,7 +37,7 @@ def test_show_prints_every_setting_without_pseudopotentials():
         "V = V_pv",
         "V = 3.25",
         "UnconvergedErrorHandler",
-        "29377568e7a8",
+        "e9667c157fa6",
     ):
         assert part in text
     content = json.loads(call("show", "ggau-v1", "--json").stdout)

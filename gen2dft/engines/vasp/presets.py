@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from gen2dft.engines.base import Task
@@ -81,6 +82,9 @@ class VaspPreset:
     density: tuple[int, int] = (64, 100)
     attempts: int = field(default=3, compare=False)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "incar", MappingProxyType(dict(self.incar)))  # frozen all through
+
     def tags(self, task: Task) -> dict[str, Any]:
         """INCAR tags of one task that differ from MPRelaxSet."""
         extra: Mapping[str, Any] = {"relax": {}, "static": STATIC, "uniform_bands": UNIFORM}[task]
@@ -116,6 +120,7 @@ class VaspPreset:
             "base": base["INCAR"],
             "potcar": [base["POTCAR_FUNCTIONAL"], self.pseudopotentials],
             "k-points": [self.kspacing, self.uniform_kspacing, self.density],
+            "bands": NBANDS_FACTOR,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 

