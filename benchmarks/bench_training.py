@@ -62,7 +62,7 @@ def main() -> None:
     before = peak_mb()
     epoch_seconds(repeated(dataset, options.copies), "published", 2)
     matrices = options.copies * len(dataset) * np.prod(FTCP().shape) * 4 / 2**20
-    print(f"memory, {options.copies} times as many         {peak_mb() - before:8.0f} MB more (matrices: {matrices:.0f} MB)")
+    print(f"memory, {options.copies} times as many {peak_mb() - before:16.0f} MB more (matrices: {matrices:.0f} MB)")
 
 
 if __name__ == "__main__":

@@ -174,6 +174,9 @@ class RefineSpec(Part):
         description="eV/atom after the first stage up to which a candidate goes on; one number, or one per sampling "
         "method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 (2019))"
     )
+    references: dict[str, float] = Field(
+        {}, description="as validation.references, computed with the preset of this stage; they go together"
+    )
 
     def limit(self, method: str) -> float:
         """The largest distance to the hull, eV/atom, at which a candidate of a sampling method goes on."""
@@ -195,6 +198,26 @@ class ValidationSpec(Part):
         description="a target that the engine cannot label is judged by the generator's prediction, "
         "and marked so, or counts as missed",
     )
+    references: dict[str, float] = Field(
+        {},
+        description="eV/atom of each element in its reference phase, computed with this engine and preset; for an "
+        "engine that has no elemental references of its own",
+    )
+
+    @model_validator(mode="after")
+    def _references_of_both_stages(self) -> Self:
+        if self.refine is not None and bool(self.references) != bool(self.refine.references):
+            raise ValueError(
+                "`references` and `refine.references` go together: the energies of the elements, too, differ between "
+                f"presets {self.preset!r} and {self.refine.preset!r}"
+            )
+        return self
+
+    def references_of(self, preset: str) -> dict[str, float]:
+        """The given energies of the elements with the preset of one stage, eV/atom; empty: none are given."""
+        if self.refine is not None and preset == self.refine.preset:
+            return self.refine.references
+        return self.references
 
 
 class HullSpec(Part):
@@ -257,6 +280,10 @@ class LearningSpec(Part):
         1.0, description="share of finished candidates at which a round may close"
     )
     deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
+    corrected_labels: Literal["include", "exclude"] = Field(
+        "include",
+        description="whether the generator learns from labels whose settings custodian had to change; they are marked",
+    )
     patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
     budget: BudgetSpec = BudgetSpec()
 

@@ -47,6 +47,7 @@ def submit(
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     prepared = _prepare(spec, settings)
+    _check_validation(spec, prepared, works_here=False)
     if dry_run:
         _show_plan(spec, prepared, settings)
         return
@@ -81,7 +82,9 @@ def run(
 
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
-    submitted = _submit(spec, _prepare(spec, settings), settings)
+    prepared = _prepare(spec, settings)
+    _check_validation(spec, prepared, works_here=True)
+    submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
     store, lpad = open_store(settings), connect_launchpad(settings)
     if store.campaign(submitted.campaign_id).state != "finished":
@@ -207,6 +210,17 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
             f"{len(training_set)} training crystals are labelled with it"
         )
     return prepared
+
+
+def _check_validation(spec: CampaignSpec, prepared: Prepared, *, works_here: bool) -> None:
+    """Refuse what the engine cannot work with; what only this machine lacks is an error if it is to do the work."""
+    from gen2dft.errors import SettingsError
+    from gen2dft.rounds.prepare import check_validation
+
+    for problem in check_validation(spec, prepared.dataset):
+        if works_here:
+            raise SettingsError(problem)
+        console.print(f"[yellow]{problem}[/]", highlight=False)
 
 
 def _submit(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> Submitted:

@@ -24,8 +24,14 @@ def _gpaw() -> Engine:
     return ENGINE
 
 
+def _vasp() -> Engine:
+    from gen2dft.engines.vasp.engine import ENGINE
+
+    return ENGINE
+
+
 # Other packages add engines by entry points of the group `gen2dft.engines`, each naming an Engine.
-ENGINES: dict[str, Callable[[], Engine]] = registered({"gpaw": _gpaw, "mlip": _mlip}, "gen2dft.engines")
+ENGINES: dict[str, Callable[[], Engine]] = registered({"gpaw": _gpaw, "mlip": _mlip, "vasp": _vasp}, "gen2dft.engines")
 
 
 def load_engine(name: str) -> Engine:

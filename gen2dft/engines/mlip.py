@@ -74,6 +74,15 @@ class MLIPPreset:
     guards: Guards = Guards()
 
     @property
+    def description(self) -> str:
+        """What it is for, in one sentence."""
+        return f"surrogate CHGNet {self.model}: relaxed to {self.fmax:g} eV/Angstrom, {self.max_steps} steps at most"
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values."""
+        return {"description": self.description, "settings_hash": self.settings_hash, **asdict(self)}
+
+    @property
     def settings_hash(self) -> str:
         """Hash of the settings and of chgnet's version; 12 hexadecimal digits."""
         content = {**asdict(self), "optimizer": "LBFGS/FrechetCellFilter", "chgnet": versions()["chgnet"]}

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
-from gen2dft.errors import CalculationFailed, DatasetError, ThermoError
+from gen2dft.errors import CalculationFailed, DatasetError, SettingsError, ThermoError
 from gen2dft.rounds.energies import uncorrected
 from gen2dft.rounds.hulls import dataset_hull, presets, reference_computed
+from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
 from gen2dft.thermo.hull import reduced
@@ -171,6 +172,8 @@ def compute_reference(store: Store, engine: Engine, preset: str, phase: Found) -
                 raise CalculationFailed("not_converged", f"{relaxed.max_force:.3f} eV/Angstrom are left")
             structure = relaxed.structure
         final = engine.static(structure, preset)
+        if final.is_stand_in and not allows_stand_in():
+            raise CalculationFailed("stand_in", "a program that only stands in for the engine computed it")
     except CalculationFailed as failure:
         raise ThermoError(
             f"reference phase {phase.formula} ({phase.name}) failed with engine {engine.name!r}, preset {preset!r}: "
@@ -204,7 +207,10 @@ def calibrate(
     """
     store.ensure_indices()
     engine, calibrations = load_engine(spec.validation.engine), []
+    symbols = {element.symbol for phase in phases for element in phase.structure.composition.elements}
     for preset in presets(spec):
+        for problem in engine.check(preset, symbols):
+            raise SettingsError(problem)
         documents = {}
         for phase in phases:
             on_phase(f"{phase.formula} with {engine.name} {preset}")
@@ -233,7 +239,7 @@ def fit_calibration(
     for formula in known.keys() & computed.keys():
         entry = reference_computed(computed[formula])
         adjust(correction, entry, Fitted(0.0, 0.0))  # refuses wrong settings before they are fitted
-        per_atom = uncorrected(engine, entry.structure.composition, entry.energy_per_atom, Fitted(0, 0, elements))
+        per_atom = uncorrected(engine, entry.structure.composition, entry.energy_per_atom, elements)
         energies[formula] = per_atom
     fit = fit_vanadium({formula: energies[formula] for formula in known if formula in energies}, known)
     return _document(fit, engine, preset, correction, elements, computed)

@@ -73,6 +73,8 @@ def go_on(context: RoundContext) -> None:
     per_round = [sum(hit.round_index == i for hit in hits) for i in range(context.index + 1)]
     calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
     core_hours = sum(label.core_hours for label in context.store.labels(context.campaign_id))
+    failed = context.store.candidates(context.campaign_id, lost_core_hours={"$gt": 0})
+    core_hours += sum(candidate.lost_core_hours for candidate in failed)
     reason = learning.stop_reason(context.spec.learning, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)

@@ -66,7 +66,8 @@ class RoundContext:
     def known(self) -> Dataset:
         """Base set and all labels of earlier rounds: what this round's generator may learn from."""
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
-        return learning.training_set(self.base, labels, self.spec.dataset.max_sites)
+        taught = learning.labels_to_learn(self.spec.learning, labels)
+        return learning.training_set(self.base, taught, self.spec.dataset.max_sites)
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
@@ -100,6 +101,7 @@ class RoundContext:
         from pymatgen.core import Structure
 
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
+        labels = [label for label in labels if "formation_energy" in label.values]
         compositions = [Structure.from_dict(label.structure).composition for label in labels]
         joined = frozen.joined_by(compositions, [label.values["formation_energy"] for label in labels])
         put_hull(self.store, joined, f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign_id}")

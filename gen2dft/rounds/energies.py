@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gen2dft.thermo.corrections import Computed, Fitted, adjust, scale_of
+from gen2dft.thermo.references import energy_against
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
@@ -41,7 +42,11 @@ class FormationEnergy:
 
 
 def formation_energy(
-    engine: Engine, computed: Computed, correction: str, fitted: Fitted | None = None
+    engine: Engine,
+    computed: Computed,
+    correction: str,
+    fitted: Fitted | None = None,
+    references: Mapping[str, float] | None = None,
 ) -> FormationEnergy:
     """Formation energy of one computed crystal.
 
@@ -50,7 +55,9 @@ def formation_energy(
     correction
         Name of a correction.
     fitted
-        Of a correction that is fitted; its computed elements take the place of the engine's references.
+        Of a correction that is fitted, with the elements it was fitted against.
+    references
+        The campaign's elemental energies for the preset, symbol to eV/atom. See `uncorrected`.
 
     Raises
     ------
@@ -60,8 +67,9 @@ def formation_energy(
         If the engine has no reference energy of an element.
     """
     adjustment = adjust(correction, computed, fitted)
+    composition, elements = computed.structure.composition, fitted.elements if fitted else {}
     return FormationEnergy(
-        uncorrected(engine, computed.structure.composition, computed.energy_per_atom, fitted) + adjustment.per_atom,
+        uncorrected(engine, composition, computed.energy_per_atom, elements or references) + adjustment.per_atom,
         scale_of(correction, engine.name, computed.run_type, engine.scale),
         adjustment.parts,
         adjustment.uncertainty,
@@ -69,12 +77,24 @@ def formation_energy(
     )
 
 
-def uncorrected(engine: Engine, composition: Composition, energy_per_atom: float, fitted: Fitted | None) -> float:
-    """E/N minus the elements' energies, weighted by their fractions, eV/atom."""
-    if fitted is None or not fitted.elements:
+def uncorrected(
+    engine: Engine, composition: Composition, energy_per_atom: float, elements: Mapping[str, float] | None = None
+) -> float:
+    """E/N minus the elements' energies, weighted by their fractions, eV/atom.
+
+    Parameters
+    ----------
+    elements
+        Symbol to eV/atom, of a calibration or given by the campaign; without any the engine's own count.
+
+    Raises
+    ------
+    DatasetError
+        If an element has no reference energy.
+    """
+    if not elements:
         return engine.formation_energy(composition, energy_per_atom)
-    mixture = sum(composition.get_atomic_fraction(symbol) * energy for symbol, energy in fitted.elements.items())
-    return float(energy_per_atom - mixture)
+    return energy_against(elements, composition, energy_per_atom, "the campaign (validation.references, calibration)")
 
 
 def computed_of(calculation: CalculationDoc, name: str) -> Computed:

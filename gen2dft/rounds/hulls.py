@@ -111,7 +111,8 @@ def _reference_energies(spec: CampaignSpec, store: Store | None, preset: str, fo
         one_run_type((doc.run_type for doc in found), what)
     calibration = require_calibration(spec, preset, store)
     fitted = fitted_of(calibration) if calibration else None
-    return [formation_energy(engine, reference_computed(doc), name, fitted) for doc in found]
+    references = spec.validation.references_of(preset)
+    return [formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found]
 
 
 def reference_computed(document: ReferenceDoc) -> Computed:

@@ -8,10 +8,11 @@ from typing import Any
 
 from gen2dft import targets
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
-from gen2dft.errors import CorrectionRefused, MixedEnergies
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
+from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
 from gen2dft.thermo.corrections import NONE
@@ -40,15 +41,16 @@ def ingest(
     The candidate's new state.
     """
     stages = [("", calculations), ("refine_", refined)] if refined else [("", calculations)]
+    spent = core_hours([calculation for _, stage in stages for calculation in stage])
     for prefix, stage in stages:
         if (problem := stage_problem(stage)) is not None:
-            return give_up(context, candidate_id, prefix + problem.reason, problem.detail)
+            return give_up(context, candidate_id, prefix + problem.reason, problem.detail, spent)
     try:
         label = make_label(context, candidate_id, *(_finished(stage) for _, stage in stages))
     except CorrectionRefused as refusal:
-        return give_up(context, candidate_id, "correction_refused", str(refusal))
+        return give_up(context, candidate_id, "correction_refused", str(refusal), spent)
     except MixedEnergies as mixture:
-        return give_up(context, candidate_id, "energies_not_comparable", str(mixture))
+        return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
     context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     candidate = context.store.candidate(context.campaign_id, candidate_id)
@@ -65,9 +67,18 @@ def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFail
     if failure is not None:
         return failure
     finished = _finished(calculations)
+    if any(calculation.is_stand_in for calculation in finished) and not allows_stand_in():
+        detail = "a program that only stands in for the engine, as tests use it, computed this: it is no result"
+        return CalculationFailure(reason="stand_in", detail=detail)
     if finished[-1].converged and finished[0].converged:
         return None
     return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
+
+
+def core_hours(calculations: Sequence[Calculation | None]) -> float:
+    """What the calculations of one candidate have cost; a failure is handed on through its stage and counts once."""
+    failed = next((calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0)
+    return failed + sum(calc.core_hours for calc in _finished(calculations))
 
 
 def wants_refinement(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> bool:
@@ -108,10 +119,10 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     return True
 
 
-def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str) -> str:
-    """Close a candidate without a label."""
+def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0) -> str:
+    """Close a candidate without a label; what it has cost counts against the budget all the same."""
     state = f"given_up:{reason}"
-    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail)
+    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours)
     return state
 
 
@@ -134,9 +145,8 @@ def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[Calcu
     *earlier, finished = stages
     everything = [calc for stage in stages for calc in stage]
     last = finished[-1]
-    energy = corrected_energy(context, candidate_id, last)
-    gap = context.hull.gap(element.symbol for element in last.structure.composition.elements)
-    correction = context.spec.validation.correction
+    values, energy, problems = label_values(context, candidate_id, last)
+    correction = context.spec.validation.correction if energy else NONE
     return LabelDoc(
         id=label_id(context.campaign_id, candidate_id, last.engine, last.settings_hash),
         candidate_id=candidate_id,
@@ -146,37 +156,67 @@ def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[Calcu
         is_dft=last.is_dft,
         preset=last.preset,
         settings_hash=last.settings_hash,
-        values=_values(context, last, energy.value),
+        values=values,
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
         corrections=sorted({name for calc in finished for name in calc.corrections} | ({correction} - {NONE})),
-        adjustments=dict(energy.adjustments),
-        adjustment_uncertainty=energy.uncertainty,
+        adjustments=dict(energy.adjustments) if energy else {},
+        adjustment_uncertainty=energy.uncertainty if energy else None,
         run_type=last.run_type,
-        warnings=[text for calc in everything for text in calc.warnings] + [*energy.warnings, *([gap] if gap else [])],
-        core_hours=sum(calc.core_hours for calc in everything),
+        custodian=[_made(calc, made) for calc in everything for made in calc.custodian],
+        settings_changed=any(calc.settings_changed for calc in finished),
+        warnings=[text for calc in everything for text in calc.warnings] + problems,
+        core_hours=core_hours(everything),
         provenance={**_provenance(finished), **_first_stage(context, candidate_id, earlier)},
     )
 
 
+def label_values(
+    context: RoundContext, candidate_id: str, calculation: CalculationDoc
+) -> tuple[dict[str, float], FormationEnergy | None, list[str]]:
+    """Properties that a calculation tells, the energy behind them, and what is to be said where it tells less.
+
+    A label without a formation energy keeps its total energy, so that nothing is lost if references come later. There
+    is no distance to the hull where the hull does not cover the chemical system.
+
+    Raises
+    ------
+    CorrectionRefused, MixedEnergies
+        As `make_label`.
+    """
+    values = {} if calculation.band_gap is None else {"band_gap": calculation.band_gap}
+    try:
+        energy = corrected_energy(context, candidate_id, calculation)
+    except DatasetError as err:
+        return values, None, [f"no formation energy: {err}"]
+    values["formation_energy"] = energy.value
+    composition, problems = calculation.structure.composition, list(energy.warnings)
+    if (gap := context.hull.gap(element.symbol for element in composition.elements)) is None:
+        values["e_above_hull"] = context.hull.e_above_hull(composition, energy.value)
+    else:
+        problems.append(gap)
+    return values, energy, problems
+
+
 def corrected_energy(context: RoundContext, candidate_id: str, calculation: CalculationDoc) -> FormationEnergy:
-    """Corrected formation energy of a calculation, once it is known that it may meet the hull; see `make_label`."""
-    fitted = context.fitted(calculation.preset)
-    computed = computed_of(calculation, candidate_id)
-    energy = formation_energy(load_engine(calculation.engine), computed, context.spec.validation.correction, fitted)
+    """Corrected formation energy of a calculation, once it is known that it may meet the hull; see `label_values`."""
+    validation, preset = context.spec.validation, calculation.preset
+    energy = formation_energy(
+        load_engine(calculation.engine),
+        computed_of(calculation, candidate_id),
+        validation.correction,
+        context.fitted(preset),
+        validation.references_of(preset),
+    )
     remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
     must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)
     return energy
 
 
-def _values(context: RoundContext, calculation: CalculationDoc, formation_energy: float) -> dict[str, float]:
-    """Properties of a label; no distance to the hull where the hull does not cover the chemical system."""
-    composition = calculation.structure.composition
-    values = {"formation_energy": formation_energy}
-    if context.hull.gap(element.symbol for element in composition.elements) is None:
-        values["e_above_hull"] = context.hull.e_above_hull(composition, formation_energy)
-    return values
+def _made(calculation: CalculationDoc, made: CustodianCorrection) -> dict[str, Any]:
+    """A correction of custodian's, as a label keeps it."""
+    return {"preset": calculation.preset, "task": calculation.task, **made.model_dump()}
 
 
 def _first_stage(
@@ -186,8 +226,7 @@ def _first_stage(
     if not earlier:
         return {}
     last = earlier[0][-1]
-    energy = corrected_energy(context, candidate_id, last)
-    values = _values(context, last, energy.value)
+    values, _, _ = label_values(context, candidate_id, last)
     return {"first_stage": {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}}
 
 

@@ -9,7 +9,9 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
+from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.rounds.hulls import campaign_hull, check_scales, presets, screen_hull
+from gen2dft.screening.validity import allowed_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test
@@ -72,6 +74,60 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | No
 def needs_store(spec: CampaignSpec) -> bool:
     """Whether the campaign's hull or correction rests on what is in the database."""
     return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
+
+
+def check_validation(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
+    """Check the engine of the validation for every element that candidates may have.
+
+    Returns
+    -------
+    What the engine needs and this machine lacks, though those that compute may have it.
+
+    Raises
+    ------
+    CampaignError, SettingsError
+        An element, a pseudopotential, a setting or reference energies that the engine cannot do without.
+    """
+    from pymatgen.core import Element
+
+    engine = load_engine(spec.validation.engine)
+    symbols = {Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)}
+    is_fitted = get_correction(spec.validation.correction).is_fitted
+    if spec.validation.references:
+        _check_references(spec, symbols)
+    elif not is_fitted and {target.property for target in spec.targets} & {"formation_energy", "e_above_hull"}:
+        _must_know_an_element(spec, symbols)
+    missing = [problem for preset in presets(spec) for problem in engine.check(preset, symbols)]
+    return tuple(dict.fromkeys(missing))
+
+
+def _check_references(spec: CampaignSpec, symbols: set[str]) -> None:
+    """CampaignError if the given energies of the elements lack one, or are not what the correction is fitted to."""
+    validation = spec.validation
+    if get_correction(validation.correction).is_fitted:
+        raise CampaignError(
+            f"validation.references and correction {validation.correction!r} do not go together: the calibration "
+            "computes the elements that it is fitted against (gen2dft calibrate); leave the references out"
+        )
+    for preset in presets(spec):
+        if missing := sorted(symbols - set(validation.references_of(preset))):
+            key = "validation.references" if preset == validation.preset else "validation.refine.references"
+            raise CampaignError(f"{key} has no energy of {', '.join(missing)}, which candidates may have")
+
+
+def _must_know_an_element(spec: CampaignSpec, symbols: set[str]) -> None:
+    """CampaignError if the engine has no reference energy at all, so that no target on the energy could be judged."""
+    from pymatgen.core import Composition
+
+    engine, problem = load_engine(spec.validation.engine), None
+    for symbol in sorted(symbols):
+        try:
+            engine.formation_energy(Composition(symbol), 0.0)
+        except DatasetError as err:
+            problem = err
+        else:
+            return
+    raise CampaignError(f"the targets ask for energies, but {problem}") from problem
 
 
 def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:

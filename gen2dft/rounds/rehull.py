@@ -79,7 +79,7 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
         If the labels are on another scale than the hull.
     """
     campaign = store.campaign(campaign_id)
-    labels = store.labels(campaign_id)
+    labels = [label for label in store.labels(campaign_id) if "formation_energy" in label.values]
     _must_fit(store, campaign_id, labels, hull)
     changes: list[Change] = []
     distances: dict[str, float] = {}

@@ -117,6 +117,7 @@ class CandidateDoc(Document):
     selected_by: str | None = Field(None, description="`acquisition` or `audit`")
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
+    lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
     history: list[dict[str, Any]] = []
 
 
@@ -134,11 +135,17 @@ class LabelDoc(Document):
     structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
     energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
     hull_id: str
-    corrections: list[str] = []
+    corrections: list[str] = Field([], description="named energy corrections, already applied")
     adjustments: dict[str, float] = Field({}, description="part of a correction to what it adds, eV/atom")
     adjustment_uncertainty: float | None = Field(None, description="of the corrections, eV/atom; None: not known")
     run_type: str | None = Field(None, description="functional and U; None for a surrogate")
     other_hulls: dict[str, float] = Field({}, description="hull to the distance to it, eV/atom (`gen2dft rehull`)")
+    custodian: list[dict[str, Any]] = Field(
+        [], description="corrections custodian made while it ran: preset, task, handler, errors, actions"
+    )
+    settings_changed: bool = Field(
+        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+    )
     warnings: list[str] = []
     core_hours: float = 0.0
     provenance: dict[str, Any] = {}

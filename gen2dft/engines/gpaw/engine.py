@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from pymatgen.core import Composition, Structure
+from pymatgen.core import Structure
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.engines.base import Engine, Makers, Relaxed
+from gen2dft.engines.base import Engine, Makers, Relaxed, without_references
 from gen2dft.engines.gpaw.presets import (
     PRESETS,
     GPAWPreset,
     get_preset,
+    hubbards,
     number_of_bands,
     parameters,
+    run_type,
     starting_moments,
     versions,
 )
-from gen2dft.errors import CalculationFailed
+from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
 from gen2dft.geometry import closest_contacts
-from gen2dft.thermo.references import formation_energy
 from gen2dft.transport.convergence import mesh_of_spacing
 from gen2dft.transport.loaders import load_bands
 
@@ -129,6 +130,8 @@ def uniform_bands(
         steps=0,
         seconds=time.perf_counter() - start,
         band_gap=gap_of(folder / UNIFORM_FILE),
+        run_type=run_type(structure, settings),
+        hubbards=hubbards(structure, settings),
     )
 
 
@@ -214,6 +217,8 @@ def _result(
         steps=steps,
         seconds=time.perf_counter() - start,
         band_gap=gap_of(file),
+        run_type=run_type(structure, settings),
+        hubbards=hubbards(structure, settings),
         warnings=() if converged else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
     )
 
@@ -225,18 +230,43 @@ def _makers(preset: str) -> Makers:
     return Makers(GPAWRelaxMaker(preset=name), GPAWStaticMaker(preset=name), GPAWUniformBandsMaker(preset=name))
 
 
-def _formation_energy(composition: Composition, energy_per_atom: float) -> float:
-    # There are no elemental references of GPAW yet: a DatasetError says so.
-    return formation_energy(composition, energy_per_atom, "gpaw")
+def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
+    """What is missing on this machine: GPAW itself, or its data set of one of the elements.
+
+    Raises
+    ------
+    CampaignError
+        Unknown preset, or an element that GPAW's own data sets do not cover.
+    """
+    settings = get_preset(preset)
+    try:
+        versions()
+    except SettingsError as err:
+        return (str(err),)
+    known = elements_with_data(settings.xc)
+    if strangers := sorted(set(symbols) - known):
+        raise CampaignError(
+            f"engine 'gpaw' has no {settings.xc} data set of {', '.join(strangers)}: leave them out, "
+            f"screening.excluded_elements: [{', '.join(strangers)}], or add the data sets to GPAW_SETUP_PATH"
+        )
+    return ()
+
+
+def elements_with_data(xc: str) -> set[str]:
+    """Symbols of the elements that GPAW finds a data set for."""
+    from gpaw import setup_paths
+
+    return {file.name.partition(".")[0] for folder in setup_paths for file in Path(folder).glob(f"*.{xc}*")}
 
 
 ENGINE = Engine(
     name="gpaw",
     is_dft=True,
-    provides=frozenset({"band_gap"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
     relax=relax,
     static=static,
     makers=_makers,
-    formation_energy=_formation_energy,
+    formation_energy=without_references("gpaw"),
+    check=check,
 )

@@ -150,12 +150,24 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
         # By default only occupied bands are converged, which leaves the gap open to anything.
         "convergence": {"bands": "CBM+1.0"},
     }
-    hubbard = {symbol: f":d,{HUBBARD_U[symbol]}" for symbol in sorted(symbols & set(HUBBARD_U))}
-    if preset.plus_u and hubbard and symbols & {"O", "F"}:
-        keywords["setups"] = hubbard
+    if hubbard := hubbards(structure, preset):
+        keywords["setups"] = {symbol: f":d,{u}" for symbol, u in hubbard.items()}
     if starting_moments(structure) is not None:
         keywords["spinpol"] = True
     return keywords
+
+
+def hubbards(structure: Structure, preset: GPAWPreset) -> dict[str, float]:
+    """Symbol to U on its d states, eV; empty without U: by the preset, or as neither oxide nor fluoride."""
+    symbols = {site.specie.symbol for site in structure}
+    if not (preset.plus_u and symbols & {"O", "F"}):
+        return {}
+    return {symbol: HUBBARD_U[symbol] for symbol in sorted(symbols & set(HUBBARD_U))}
+
+
+def run_type(structure: Structure, preset: GPAWPreset) -> str:
+    """Functional, and whether U was used: `PBE`, `PBE+U`."""
+    return f"{preset.xc}+U" if hubbards(structure, preset) else preset.xc
 
 
 def starting_moments(structure: Structure) -> list[float] | None:
