@@ -57,7 +57,7 @@ lock: env  ## resolve requirements.lock afresh
 gpaw: env  ## install GPAW, which needs system packages
 	@scripts/setup_extra.sh gpaw
 
-transport: env  ## install BoltzTraP2, which needs system packages
+transport: env  ## install BoltzTraP2, to compare with; needs system packages
 	@scripts/setup_extra.sh transport
 
 clean:  ## remove caches and build folders

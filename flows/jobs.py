@@ -74,9 +74,28 @@ def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int
 
 
 @job
-def ingest(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> str:
+def refine(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> Response[list[Any]]:
+    """Near enough to the hull: replace itself by the second stage; its calculations, none if there is no such stage."""
+    from gen2dft.flows.candidates import CandidateMaker
+
+    context = open_round(campaign_id, index)
+    if not ingesting.wants_refinement(context, candidate_id, calculations):
+        return Response(output=[])
+    return Response(replace=CandidateMaker.of_campaign(context).second_stage(context, candidate_id, calculations[-1]))
+
+
+@job
+def collect(calculations: list[Any]) -> list[Any]:
+    """The calculations of a stage, those too that left nothing."""
+    return calculations
+
+
+@job
+def ingest(
+    campaign_id: str, index: int, candidate_id: str, calculations: list[Any], refined: list[Any] | None = None
+) -> str:
     """Write the label of one candidate, or why there is none; the candidate's new state."""
-    return ingesting.ingest(open_round(campaign_id, index), candidate_id, calculations)
+    return ingesting.ingest(open_round(campaign_id, index), candidate_id, calculations, refined or [])
 
 
 def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None) -> None:

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from gen2dft.errors import CampaignError, not_one_of
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -116,10 +116,13 @@ class GeneratorSpec(Part):
         return {**defaults, **data} if defaults else data
 
 
+SamplingMethod = Literal["local", "slerp", "random"]
+
+
 class SamplingSpec(Part):
     """One way of drawing latent points; a campaign may mix several."""
 
-    method: Literal["local", "slerp", "random"] = Field(description="perturb seeds, interpolate pairs, or draw")
+    method: SamplingMethod = Field(description="perturb seeds, interpolate pairs, or draw")
     num_points: PositiveInt = Field(description="latent points per round")
     scale: PositiveFloat = Field(
         0.6,
@@ -163,17 +166,99 @@ class ScreeningSpec(Part):
     surrogate: SurrogateSpec = SurrogateSpec()
 
 
+class RefineSpec(Part):
+    """Second stage of validation: candidates near the hull are computed again with finer settings."""
+
+    preset: str = Field(description="named settings of the validation's engine")
+    max_e_above_hull: float | dict[SamplingMethod, float] = Field(
+        description="eV/atom after the first stage up to which a candidate goes on; one number, or one per sampling "
+        "method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 (2019))"
+    )
+    references: dict[str, float] = Field(
+        {}, description="as validation.references, computed with the preset of this stage; they go together"
+    )
+
+    def limit(self, method: str) -> float:
+        """The largest distance to the hull, eV/atom, at which a candidate of a sampling method goes on."""
+        if isinstance(self.max_e_above_hull, dict):
+            return next(value for name, value in self.max_e_above_hull.items() if name == method)
+        return self.max_e_above_hull
+
+
 class ValidationSpec(Part):
     """What computes the labels of selected candidates."""
 
     engine: str = Field("mlip", description="name of a registered engine")
     preset: str = Field("chgnet-v1", description="named settings of that engine")
+    correction: str = Field("none", description="named energy correction, see docs/corrections.md")
+    refine: RefineSpec | None = Field(None, description="second stage with finer settings; none by default")
     attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
     unlabelled_targets: Literal["predicted", "miss"] = Field(
         "predicted",
         description="a target that the engine cannot label is judged by the generator's prediction, "
         "and marked so, or counts as missed",
     )
+    references: dict[str, float] = Field(
+        {},
+        description="eV/atom of each element in its reference phase, computed with this engine and preset; for an "
+        "engine that has no elemental references of its own",
+    )
+
+    @model_validator(mode="after")
+    def _references_of_both_stages(self) -> Self:
+        if self.refine is not None and bool(self.references) != bool(self.refine.references):
+            raise ValueError(
+                "`references` and `refine.references` go together: the energies of the elements, too, differ between "
+                f"presets {self.preset!r} and {self.refine.preset!r}"
+            )
+        return self
+
+    def references_of(self, preset: str) -> dict[str, float]:
+        """The given energies of the elements with the preset of one stage, eV/atom; empty: none are given."""
+        if self.refine is not None and preset == self.refine.preset:
+            return self.refine.references
+        return self.references
+
+
+class HullSpec(Part):
+    """The frozen phases that distances to the hull are measured against; see docs/corrections.md."""
+
+    source: str = Field(
+        "dataset",
+        description="`dataset` (formation energies of the campaign's data source), `materials-project` (its stable "
+        "phases), `engine` (phases that the campaign's own engine has computed, see `gen2dft calibrate`), or a file: "
+        "a hull as `gen2dft hull --save` writes it, or a dataset",
+    )
+    thermo_type: str = Field("GGA_GGA+U", description="family of the Materials Project's energies, pinned")
+    scale: str | None = Field(
+        None, description="what the energies of a file are measured on, e.g. materials-project; unknown: not checked"
+    )
+    coverage: Literal["elements", "compounds"] = Field(
+        "elements",
+        description="a chemical system counts as covered if all its elements occur in the reference, or if moreover "
+        "a compound of them does; beyond that no distance is given",
+    )
+    own_phases: bool = Field(False, description="labels of earlier rounds join the hull of later ones")
+    tolerance: PositiveFloat = Field(
+        0.01, description="eV/atom within which the reference's known stable phases must come back at 0"
+    )
+
+
+class TransportSpec(Part):
+    """What a computed power factor means."""
+
+    definition: str = Field(
+        "ricci2017", description="label definition: temperature, doping and average, see docs/transport.md"
+    )
+    tolerance: PositiveFloat = Field(
+        0.05, description="relative change of the power factor at which the mesh of k-points is fine enough"
+    )
+
+    @model_validator(mode="after")
+    def _definition_exists(self) -> Self:
+        if self.definition not in TRANSPORT_DEFINITIONS:
+            raise ValueError(not_one_of("transport definition", self.definition, TRANSPORT_DEFINITIONS))
+        return self
 
 
 class BudgetSpec(Part):
@@ -195,6 +280,10 @@ class LearningSpec(Part):
         1.0, description="share of finished candidates at which a round may close"
     )
     deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
+    corrected_labels: Literal["include", "exclude"] = Field(
+        "include",
+        description="whether the generator learns from labels whose settings custodian had to change; they are marked",
+    )
     patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
     budget: BudgetSpec = BudgetSpec()
 
@@ -233,7 +322,9 @@ class CampaignSpec(Part):
     generator: GeneratorSpec = GeneratorSpec()
     sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
     screening: ScreeningSpec = ScreeningSpec()
+    hull: HullSpec = HullSpec()
     validation: ValidationSpec = ValidationSpec()
+    transport: TransportSpec = TransportSpec()
     learning: LearningSpec = LearningSpec()
     resources: ResourcesSpec = ResourcesSpec()
 
@@ -242,6 +333,27 @@ class CampaignSpec(Part):
         names = [target.property for target in self.targets]
         if len(set(names)) < len(names):
             raise ValueError(f"targets name a property twice: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _refinement_knows_all_methods(self) -> Self:
+        refine = self.validation.refine
+        if refine is not None and isinstance(refine.max_e_above_hull, dict):
+            missing = sorted({part.method for part in self.sampling} - set(refine.max_e_above_hull))
+            if missing:
+                raise ValueError(
+                    f"validation.refine.max_e_above_hull has no limit for sampling by {', '.join(missing)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _power_factors_mean_the_same(self) -> Self:
+        mixed = set(self.dataset.labels) - {self.transport.definition}
+        if mixed:
+            raise ValueError(
+                f"dataset.labels {sorted(mixed)} and transport.definition {self.transport.definition!r} define the "
+                "power factor differently; use one definition for published and computed labels"
+            )
         return self
 
     @property

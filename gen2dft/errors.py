@@ -35,6 +35,18 @@ class OutputError(Gen2DFTError):
     """A result cannot be written: disk full, read-only folder."""
 
 
+class ThermoError(Gen2DFTError):
+    """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
+
+
+class CorrectionRefused(ThermoError):
+    """A named correction does not hold for a calculation: wrong U, run type or elements."""
+
+
+class MixedEnergies(ThermoError):
+    """Energies of different engines, run types or scales were about to meet on one hull."""
+
+
 class WorkerError(Gen2DFTError):
     """Worker processes of `gen2dft run` die again and again."""
 
@@ -58,6 +70,10 @@ class CalculationFailed(Gen2DFTError):
         self.directory = directory
         where = f" (files: {directory})" if directory else ""
         super().__init__(f"{reason}: {detail}{where}")
+
+    def __reduce__(self) -> tuple[type[CalculationFailed], tuple[str, str, Path | str | None]]:
+        # Exceptions are rebuilt from their message alone when they come from another process; this one has parts.
+        return type(self), (self.reason, self.detail, self.directory)
 
 
 def not_one_of(what: str, value: object, choices: Iterable[str]) -> str:

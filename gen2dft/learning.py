@@ -69,6 +69,11 @@ def choose_batch(
     return Batch((*chosen, *audit), ("acquisition",) * len(chosen) + ("audit",) * len(audit))
 
 
+def labels_to_learn(spec: LearningSpec, labels: Sequence[LabelDoc]) -> list[LabelDoc]:
+    """The labels that the generator learns from: all, or those whose settings custodian left alone."""
+    return [label for label in labels if spec.corrected_labels == "include" or not label.settings_changed]
+
+
 def training_set(base: Dataset, labels: Sequence[LabelDoc], max_sites: int) -> Dataset:
     """The base set followed by what the engines have labelled so far.
 

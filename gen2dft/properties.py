@@ -43,3 +43,55 @@ PROPERTIES: dict[str, Property] = {
         Property("power_factor", "uW cm^-1 K^-2 at tau = 1e-14 s", "power factor, p-type", "log1p"),
     )
 }
+
+
+@dataclass(frozen=True)
+class TransportDefinition:
+    """What exactly a published power factor is, so that a computed one can be the same.
+
+    Parameters
+    ----------
+    name
+        Name in `TRANSPORT_DEFINITIONS`; campaigns name it as `transport.definition`.
+    carrier
+        Kind of carriers: holes.
+    temperature
+        K.
+    doping
+        Carriers per cm^3.
+    formula
+        How tensors become one number.
+    citation
+        Where it is from.
+    """
+
+    name: str
+    carrier: Literal["p"]
+    temperature: float
+    doping: float
+    formula: str
+    citation: str
+
+
+# gen2dft.transport.reductions computes them.
+TRANSPORT_DEFINITIONS: dict[str, TransportDefinition] = {
+    definition.name: definition
+    for definition in (
+        TransportDefinition(
+            "ricci2017",
+            "p",
+            300.0,
+            1e18,
+            "mean eigenvalue of S^2 sigma",
+            "Ricci et al., Sci. Data 4, 170085 (2017)",
+        ),
+        TransportDefinition(
+            "ftcp",
+            "p",
+            600.0,
+            1e19,
+            "square of the mean eigenvalue of S, times the mean eigenvalue of sigma",
+            "Ren et al., Matter 5, 314 (2022), labels of the published training set",
+        ),
+    )
+}

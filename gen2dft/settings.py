@@ -20,8 +20,10 @@ from gen2dft.errors import SettingsError, not_one_of
 EMBEDDED = "embedded"
 SCHEMES = ("mongodb://", "mongodb+srv://")
 PREFIX = "GEN2DFT_"
+# Set by tests alone, which validate candidates with programs that only stand in for an engine.
+ALLOW_STAND_IN = f"{PREFIX}ALLOW_STAND_IN"
 # Variables of this prefix that are no settings: where the file is, and whether errors show where they arose.
-OTHER_VARIABLES = ("CONFIG_FILE", "DEBUG")
+OTHER_VARIABLES = ("CONFIG_FILE", "DEBUG", "ALLOW_STAND_IN")
 GB_PER_WORKER = 3.0  # a worker holds TensorFlow, PyTorch and one model of each
 
 
@@ -31,6 +33,11 @@ def config_file() -> Path:
         return Path(named).expanduser()
     local = Path(".gen2dft/config.yaml")
     return local.resolve() if local.is_file() else Path("~/.gen2dft/config.yaml").expanduser()
+
+
+def allows_stand_in() -> bool:
+    """Whether results of a program that only stands in for an engine count, as in tests."""
+    return os.environ.get(ALLOW_STAND_IN) == "1"
 
 
 def default_workers() -> int:

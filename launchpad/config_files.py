@@ -23,6 +23,8 @@ SCHEDULERS = ("slurm", "pbs", "sge")
 # FireWorks' own scripts for these do not know the words for cores, memory and time that its SLURM script does, and in
 # which the stages of a campaign ask for them.
 OWN_SCRIPTS = ("pbs", "sge")
+# When a SLURM job ends, in seconds since 1970; newer SLURMs say it themselves. The other schedulers' scripts reckon it.
+SLURM_END = 'export JOB_END_TIME=${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue -h -j "$SLURM_JOB_ID" -o %e)")}'
 # Settings of the stack that a queue job must have too, if they were made in the environment. Secrets are not among
 # them: what needs MP_API_KEY runs before anything is submitted.
 PASSED_ON = ("ATOMATE2_CONFIG_FILE", "ATOMATE2_VASP_CMD", "PMG_CONFIG_FILE", "PMG_VASP_PSP_DIR")
@@ -75,7 +77,10 @@ def fireworks_files(
         "log_folder": str(folder / "logs"),
         # An absolute path, for the queue's shell knows nothing of this environment.
         "rocket_launch": f"{shlex.quote(str(rlaunch))} -c {shlex.quote(str(folder))} singleshot",
-        "pre_rocket": "\n".join(f"export {name}={shlex.quote(value)}" for name, value in exports.items()),
+        "pre_rocket": "\n".join(
+            [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+            + [SLURM_END] * (scheduler == "slurm")
+        ),
     }
     variants = {
         "my_qadapter.yaml": f"my_qadapter_{scheduler}.yaml",

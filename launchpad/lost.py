@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.engines.base import LOST_RUN_TAG
 from gen2dft.store.processes import process_stamp
 
 if TYPE_CHECKING:
@@ -86,11 +87,20 @@ def _rerun(lpad: LaunchPad, launch: dict[str, Any]) -> bool:
     if not lpad.launches.update_one({**place, **free}, {"$set": {"recovering": now}}).modified_count:
         return False
     holder = {"fw_id": launch["fw_id"], "launches": launch["launch_id"], "state": {"$in": ["RUNNING", "RESERVED"]}}
-    rerun = bool(lpad.fireworks.find_one(holder, {"fw_id": 1}) and lpad.rerun_fw(launch["fw_id"]))
     closed = lpad.get_launch_by_id(launch["launch_id"])
+    rerun = bool(lpad.fireworks.find_one(holder, {"fw_id": 1}))
+    if rerun:
+        _remember(lpad, launch["fw_id"], closed.launch_dir)
+        rerun = bool(lpad.rerun_fw(launch["fw_id"]))
     closed.state = "FIZZLED"
     lpad.launches.find_one_and_replace(place, closed.to_db_dict())
     return rerun
+
+
+def _remember(lpad: LaunchPad, fw_id: int, folder: str) -> None:
+    """Tell a calculation, by a tag of its job, where its lost run left its files: it may go on from there."""
+    calculation = {"fw_id": fw_id, "spec.gen2dft.stage": "validate"}
+    lpad.fireworks.update_one(calculation, {"$push": {"spec.tags": f"{LOST_RUN_TAG}{folder}"}})
 
 
 def _release_reserved(lpad: LaunchPad) -> list[int]:

@@ -27,7 +27,14 @@ class Submitted:
     actions: tuple[str, ...]
 
 
-def submit(store: Store, lpad: LaunchPad, spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> Submitted:
+def submit(
+    store: Store,
+    lpad: LaunchPad,
+    spec: CampaignSpec,
+    dataset: Dataset,
+    hull: ReferenceHull,
+    screen_hull: ReferenceHull | None = None,
+) -> Submitted:
     """Register a campaign and insert what it is ready for; the same campaign again adds nothing.
 
     Parameters
@@ -35,7 +42,9 @@ def submit(store: Store, lpad: LaunchPad, spec: CampaignSpec, dataset: Dataset, 
     dataset
         Training set, checked to carry labels enough.
     hull
-        Reference for every e_above_hull of the campaign.
+        Reference for every e_above_hull of the campaign's labels.
+    screen_hull
+        Reference of the surrogate, if that is another one.
     """
-    campaign, created = begin_campaign(store, spec, dataset, hull)
+    campaign, created = begin_campaign(store, spec, dataset, hull, screen_hull)
     return Submitted(campaign.id, created, tuple(advance(store, lpad, campaign.id)))

@@ -5,7 +5,7 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.campaign import LearningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.learning import calls_left, choose_batch, stop_reason, training_set
+from gen2dft.learning import calls_left, choose_batch, labels_to_learn, stop_reason, training_set
 from gen2dft.store.documents import LabelDoc
 
 
@@ -66,6 +66,12 @@ def label(key, num_sites=1, **values):
         id=key, candidate_id=key, campaign_id="c", round_index=0, engine="mlip", is_dft=False, preset="p",
         settings_hash="s", values=values, structure=structure.as_dict(), energy_per_atom=-1.0, hull_id="h",
     )  # fmt: skip
+
+
+def test_labels_that_custodian_touched_can_be_left_out():
+    untouched, touched = label("a"), label("b").model_copy(update={"settings_changed": True})
+    assert labels_to_learn(LearningSpec(), [untouched, touched]) == [untouched, touched]
+    assert labels_to_learn(LearningSpec(corrected_labels="exclude"), [untouched, touched]) == [untouched]
 
 
 def test_training_set_does_not_depend_on_the_order_of_arrival():

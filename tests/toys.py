@@ -119,24 +119,26 @@ def toy_relax(structure: Structure, preset: str) -> Relaxed:
 class ToyMaker(Maker):
     name: str = "toy"
     task: str = "relax"
+    preset: str = "toy-v1"
     crash: ClassVar[bool] = False  # as if the program itself died, without a reason
 
     @job
     def make(self, structure=None, prev=None) -> CalculationDoc | CalculationFailure:
         if self.crash:
             raise RuntimeError("the program died")
-        return run_task(self.task, TOY_ENGINE, "toy-v1", structure, prev, {"toy": "1"})
+        return run_task(self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"})
 
 
 TOY_ENGINE = Engine(
     name="toy",
     is_dft=False,
     provides=frozenset({"formation_energy", "e_above_hull"}),
-    presets={"toy-v1": ToyPreset()},
+    presets={"toy-v1": ToyPreset(), "toy-fine-v1": ToyPreset("toy-fine-v1", "toyfine")},
     relax=toy_relax,
     static=toy_relax,
-    makers=lambda preset: Makers(ToyMaker(), ToyMaker(name="toy static", task="static")),
+    makers=lambda preset: Makers(ToyMaker(preset=preset), ToyMaker(name="toy static", task="static", preset=preset)),
     formation_energy=lambda composition, energy: energy,
+    scale="materials-project",  # so that toys may be measured against the starter set
 )
 
 TOY_CAMPAIGN = {

@@ -27,15 +27,19 @@ class Verb(NamedTuple):
 VERBS = {
     "init": Verb("init", "init", "Write the configuration, and FireWorks' files for a queue.", "Set up"),
     "doctor": Verb("doctor", "doctor", "Test every setting; one line per check, with the remedy.", "Set up"),
+    "presets": Verb("presets", "app", "Named settings of engines: list, show.", "Set up"),
     "data": Verb("data", "app", "Training data: list, build, import, info.", "Set up"),
     "submit": Verb("campaigns", "submit", "Submit a campaign for workers elsewhere.", "Campaigns"),
     "run": Verb("campaigns", "run", "Submit a campaign and work on it here until it is finished.", "Campaigns"),
     "status": Verb("status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"),
     "advance": Verb("campaigns", "advance", "Carry campaigns on, and repair what dead workers left.", "Campaigns"),
+    "calibrate": Verb("thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"),
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
     "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
     "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
+    "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
+    "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),
 }
 
 

@@ -11,10 +11,9 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.datasets.dataset import Dataset
     from gen2dft.launchpad.submit import Submitted
+    from gen2dft.rounds.prepare import Prepared
     from gen2dft.settings import Settings
-    from gen2dft.thermo.hull import ReferenceHull
 
 console = Console()
 
@@ -46,13 +45,14 @@ def submit(
     """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch. Again: adds nothing."""
     from gen2dft.settings import load_settings
 
-    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
-    training_set, hull = _prepare(spec, settings)
+    prepared = _prepare(spec, settings)
+    _check_validation(spec, prepared, works_here=False)
     if dry_run:
-        _show_plan(spec, training_set, hull)
+        _show_plan(spec, prepared, settings)
         return
-    submitted = _submit(spec, training_set, hull, settings)
+    submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
     console.print("Work on it here with [bold]gen2dft run[/] (same options), or on a cluster with "
                   "[bold]qlaunch -r rapidfire[/]. Watch it with [bold]gen2dft status[/].")  # fmt: skip
@@ -81,10 +81,11 @@ def run(
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_store
 
-    spec = _resolve(campaign, file, dataset, rounds, seed, engine, set_)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
-    training_set, hull = _prepare(spec, settings)
-    submitted = _submit(spec, training_set, hull, settings)
+    prepared = _prepare(spec, settings)
+    _check_validation(spec, prepared, works_here=True)
+    submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
     store, lpad = open_store(settings), connect_launchpad(settings)
     if store.campaign(submitted.campaign_id).state != "finished":
@@ -145,7 +146,7 @@ def _num_workers(asked: int | None, settings: Settings) -> int:
     return 1
 
 
-def _resolve(
+def resolve_spec(
     campaign: str | None,
     file: Path | None,
     dataset: str | None,
@@ -187,13 +188,19 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     return result
 
 
-def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, ReferenceHull]:
-    """Training set and hull of a campaign, with everything checked that can be checked before work begins."""
+def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
+    """Training set and hulls of a campaign, with everything checked that can be checked before work begins."""
     from gen2dft.properties import PROPERTIES
-    from gen2dft.rounds.prepare import open_targets, prepare
+    from gen2dft.rounds.begin import calibration_ids
+    from gen2dft.rounds.prepare import needs_store, open_targets, prepare
+    from gen2dft.store.connect import open_store
 
+    store = open_store(settings) if needs_store(spec) else None
+    if store is not None:
+        calibration_ids(store, spec)
     with console.status("reading the training data"):
-        training_set, hull = prepare(spec, settings.data_dir / "cache")
+        prepared = prepare(spec, settings.data_dir / "cache", store)
+    training_set = prepared.dataset
     if skipped := training_set.provenance.get("skipped"):
         console.print(
             f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see gen2dft data info"
@@ -203,15 +210,26 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> tuple[Dataset, Reference
             f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than {spec.dataset.min_labels} of the "
             f"{len(training_set)} training crystals are labelled with it"
         )
-    return training_set, hull
+    return prepared
 
 
-def _submit(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull, settings: Settings) -> Submitted:
+def _check_validation(spec: CampaignSpec, prepared: Prepared, *, works_here: bool) -> None:
+    """Refuse what the engine cannot work with; what only this machine lacks is an error if it is to do the work."""
+    from gen2dft.errors import SettingsError
+    from gen2dft.rounds.prepare import check_validation
+
+    for problem in check_validation(spec, prepared.dataset):
+        if works_here:
+            raise SettingsError(problem)
+        console.print(f"[yellow]{problem}[/]", highlight=False)
+
+
+def _submit(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> Submitted:
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.submit import submit as submit_campaign
     from gen2dft.store.connect import open_store
 
-    return submit_campaign(open_store(settings), connect_launchpad(settings), spec, training_set, hull)
+    return submit_campaign(open_store(settings), connect_launchpad(settings), spec, *prepared)
 
 
 def _say_submitted(submitted: Submitted) -> None:
@@ -219,16 +237,23 @@ def _say_submitted(submitted: Submitted) -> None:
     console.print(f"campaign [bold]{submitted.campaign_id}[/]{known or ' submitted'}")
 
 
-def _show_plan(spec: CampaignSpec, training_set: Dataset, hull: ReferenceHull) -> None:
+def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> None:
     import yaml
 
-    from gen2dft.rounds.begin import campaign_id
+    from gen2dft.rounds.begin import calibration_ids, campaign_id
+    from gen2dft.rounds.prepare import needs_store
+    from gen2dft.store.connect import open_store
 
+    training_set, hull, screen = prepared
+    calibrations = calibration_ids(open_store(settings), spec) if needs_store(spec) else {}
     console.print(yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False), highlight=False)
     labels = ", ".join(f"{count} {name}" for name, count in training_set.num_labels().items())
     console.print(f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}")
-    console.print(f"hull {hull.hull_hash}: {hull.num_entries} entries")
-    console.print(f"would be campaign [bold]{campaign_id(spec, training_set, hull)}[/]; nothing was written")
+    console.print(f"hull {hull.hull_hash}: {hull.num_entries} entries on scale {hull.scale or 'unknown'}")
+    if screen is not None:
+        console.print(f"hull of the screen {screen.hull_hash}: {screen.num_entries} entries on scale {screen.scale}")
+    key = campaign_id(spec, training_set, hull, screen, calibrations)
+    console.print(f"would be campaign [bold]{key}[/]; nothing was written")
 
 
 def _refuse_crashed(crashed: list[tuple[str, str]], settings: Settings) -> None:

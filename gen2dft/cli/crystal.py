@@ -108,6 +108,8 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
         facts.add_row(title, escape(text))
     console.print(facts)
     console.print(_values(store, candidate))
+    for text in _remarks(store, candidate):
+        console.print(f"  {escape(text)}", style="yellow", highlight=False)
     if candidate.structure is not None:
         _print_structure(store, candidate, console)
     steps = (f"{step['state']} {when(step['at'])}" for step in candidate.history)
@@ -152,6 +154,17 @@ def _values(store: Store, candidate: CandidateDoc) -> Table:
         cells = [value_text(name, value) for value in computed]
         table.add_row(f"{prop.title} ({pretty(prop.unit)})", _expected(candidate, name), *cells, wanted)
     return table
+
+
+def _remarks(store: Store, candidate: CandidateDoc) -> Iterator[str]:
+    """What a reader of the labels should know: warnings, and what custodian changed while they were computed."""
+    for label in _labels(store, candidate):
+        yield from label.warnings
+        for made in label.custodian:
+            where = f"custodian, {made['preset']} {made['task']}"
+            yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
+        if label.settings_changed:
+            yield "the energy belongs to the settings that custodian changed, not to the preset's own"
 
 
 def _verdict(target: Target, computed: list[float | None], predicted: float | None) -> str:

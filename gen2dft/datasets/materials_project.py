@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -101,6 +101,86 @@ def read_materials_project(query: Query, cache_dir: Path | None = None, client: 
             return _read(query, cache_dir, _connect(key))
     with _explained(None):
         return _read(query, cache_dir, client)
+
+
+def read_stable_phases(
+    thermo_type: str, max_elements: int, cache_dir: Path | None = None, client: Client | None = None
+) -> list[tuple[dict[str, float], float]]:
+    """Composition and formation energy (eV/atom) of every phase that the Materials Project calls stable.
+
+    Parameters
+    ----------
+    thermo_type
+        Family of calculations, e.g. `GGA_GGA+U`; families never mix.
+    max_elements
+        Largest number of elements of a phase.
+
+    Raises
+    ------
+    SettingsError, DatasetError
+        As `read_materials_project`.
+    """
+    if client is None:
+        key = api_key()
+        with _explained(key):
+            return _stable_phases(thermo_type, max_elements, cache_dir, _connect(key))
+    with _explained(None):
+        return _stable_phases(thermo_type, max_elements, cache_dir, client)
+
+
+def _stable_phases(
+    thermo_type: str, max_elements: int, cache_dir: Path | None, client: Client
+) -> list[tuple[dict[str, float], float]]:
+    query = json.dumps([thermo_type, max_elements, client.db_version or "unknown"])
+    name = f"mp-stable-{hashlib.sha256(query.encode()).hexdigest()[:16]}.json"
+    cached = cache_dir / "hulls" / name if cache_dir else None
+    if cached and cached.is_file():
+        return [(dict(composition), float(energy)) for composition, energy in json.loads(cached.read_text())]
+    documents = client.materials.thermo.search(
+        num_elements=(1, max_elements),
+        thermo_types=[thermo_type],
+        is_stable=True,
+        all_fields=False,
+        fields=["composition", "formation_energy_per_atom"],
+    )
+    phases = [_phase(row) for row in _fields(documents)]
+    if not phases:
+        raise DatasetError(
+            f"the Materials Project has no stable phase of thermo type {thermo_type!r}: hull.thermo_type"
+        )
+    if cached:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_text(json.dumps(phases))
+    return phases
+
+
+def _phase(row: Mapping[str, Any]) -> tuple[dict[str, float], float]:
+    composition = {str(getattr(e, "symbol", e)): float(n) for e, n in dict(row["composition"]).items()}
+    return composition, float(row["formation_energy_per_atom"])
+
+
+def read_structures(material_ids: Sequence[str], client: Client | None = None) -> dict[str, Any]:
+    """Structures of given ids; those that the Materials Project does not have are left out."""
+    if client is None:
+        key = api_key()
+        with _explained(key):
+            return _structures(material_ids, _connect(key))
+    with _explained(None):
+        return _structures(material_ids, client)
+
+
+def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
+    rows = client.materials.summary.search(
+        material_ids=list(material_ids), all_fields=False, fields=["material_id", "structure"]
+    )
+    return {str(row["material_id"]): _structure(row["structure"]) for row in _fields(rows)}
+
+
+def has_key() -> bool:
+    """Whether an API key is set."""
+    from pymatgen.core import SETTINGS
+
+    return bool(os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY"))
 
 
 def api_key() -> str:

@@ -18,8 +18,20 @@ def _mlip() -> Engine:
     return ENGINE
 
 
+def _gpaw() -> Engine:
+    from gen2dft.engines.gpaw.engine import ENGINE
+
+    return ENGINE
+
+
+def _vasp() -> Engine:
+    from gen2dft.engines.vasp.engine import ENGINE
+
+    return ENGINE
+
+
 # Other packages add engines by entry points of the group `gen2dft.engines`, each naming an Engine.
-ENGINES: dict[str, Callable[[], Engine]] = registered({"mlip": _mlip}, "gen2dft.engines")
+ENGINES: dict[str, Callable[[], Engine]] = registered({"gpaw": _gpaw, "mlip": _mlip, "vasp": _vasp}, "gen2dft.engines")
 
 
 def load_engine(name: str) -> Engine:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Composition, Structure
 
-from gen2dft.errors import CalculationFailed, CampaignError, not_one_of
+from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, not_one_of
 
 if TYPE_CHECKING:
     from jobflow import Maker
 
-Task = Literal["relax", "static"]
+Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
+
+# Begins a job's tag that names the folder of an earlier run of it, whose worker died.
+LOST_RUN_TAG = "lost-run:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,16 @@ class Relaxed:
         Number of ionic steps.
     seconds
         Wall time.
+    band_gap
+        eV; None if the engine computes no bands.
     warnings
         What a reader of the result should know.
+    run_type
+        Functional and whether U was used: `GGA`, `GGA+U`, `PBE`, ...; None for a surrogate.
+    hubbards
+        Symbol to Hubbard U, eV; those that are not 0.
+    is_stand_in
+        Made by a program that only stands in for the engine, in tests.
     """
 
     structure: Structure
@@ -58,7 +69,11 @@ class Relaxed:
     max_force: float
     steps: int
     seconds: float
+    band_gap: float | None = None
     warnings: tuple[str, ...] = ()
+    run_type: str | None = None
+    hubbards: Mapping[str, float] = field(default_factory=dict)
+    is_stand_in: bool = False
 
 
 class Preset(Protocol):
@@ -72,6 +87,13 @@ class Preset(Protocol):
     def settings_hash(self) -> str:
         """Hash of all that decides the result; it names the label beside engine and candidate."""
 
+    @property
+    def description(self) -> str:
+        """What it is for, in one sentence."""
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values for `gen2dft presets show`."""
+
 
 @dataclass(frozen=True)
 class Makers:
@@ -79,10 +101,31 @@ class Makers:
 
     Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
     without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
+    `uniform_bands` needs `prev`, a static calculation with its files; None for an engine that computes no bands.
     """
 
     relax: Maker
     static: Maker
+    uniform_bands: Maker | None = None
+
+
+def nothing_to_check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:  # noqa: ARG001 - as Engine.check
+    """The check of an engine that needs nothing but its package."""
+    return ()
+
+
+def without_references(engine: str) -> Callable[[Composition, float], float]:
+    """The `formation_energy` of an engine whose elements' energies depend on the preset, so that none ship with it."""
+
+    def formation_energy(composition: Composition, energy_per_atom: float) -> float:
+        del energy_per_atom
+        symbols = ", ".join(f"{element.symbol}: ..." for element in composition.elements)
+        raise DatasetError(
+            f"engine {engine!r} has no elemental reference energies for {composition.chemical_system}: give those "
+            f"computed with the same preset in the campaign file, validation.references: {{{symbols}}}, eV/atom"
+        )
+
+    return formation_energy
 
 
 @dataclass(frozen=True)
@@ -104,7 +147,13 @@ class Engine:
     makers
         From a preset's name to its jobflow Makers.
     formation_energy
-        From composition and eV/atom of this engine to the formation energy, eV/atom.
+        From composition and eV/atom of this engine to the formation energy, eV/atom; DatasetError if the engine has
+        no reference energy of an element.
+    scale
+        Scale that its formation energies are on by themselves (`gen2dft.thermo.scales`); None for uncorrected ones.
+    check
+        Called with a preset's name and the symbols of the elements to come, before a campaign begins. Raises
+        CampaignError or SettingsError for what cannot work; returns what is missing on this machine alone.
     """
 
     name: str
@@ -115,6 +164,8 @@ class Engine:
     static: Callable[[Structure, str], Relaxed]
     makers: Callable[[str], Makers]
     formation_energy: Callable[[Composition, float], float]
+    scale: str | None = None
+    check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
 
     def preset(self, name: str) -> Preset:
         """The preset of that name; CampaignError names the choices."""
@@ -130,13 +181,24 @@ class CalculationFailure(BaseModel):
 
     reason: str = Field(description="short snake_case name, counted in the funnel")
     detail: str
-    directory: str | None = Field(None, description="where the files of the calculation are")
+    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
+    core_hours: float = Field(0.0, description="what it has cost all the same")
 
     @classmethod
     def from_error(cls, error: CalculationFailed) -> CalculationFailure:
         """The failure that an engine raised."""
         directory = None if error.directory is None else str(error.directory)
         return cls(reason=error.reason, detail=error.detail, directory=directory)
+
+
+class CustodianCorrection(BaseModel):
+    """One correction that custodian made to a running calculation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    handler: str = Field(description="class of custodian's handler")
+    errors: list[str] = Field(description="what the handler found")
+    actions: list[str] = Field(description="what it changed, such as `INCAR: EDIFF = 1e-06`")
 
 
 class CalculationDoc(BaseModel):
@@ -152,19 +214,30 @@ class CalculationDoc(BaseModel):
     structure: Structure = Field(description="final structure")
     energy: float = Field(description="total energy of the cell, eV, with the corrections named below")
     energy_per_atom: float = Field(description="eV/atom")
-    forces: list[Vector] | None = Field(None, description="eV/Angstrom")
+    forces: list[Vector] | None = Field(None, description="eV/Angstrom; None where they mean nothing")
     stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
     magmoms: list[float] | None = Field(None, description="Bohr magnetons")
+    band_gap: float | None = Field(None, description="eV, 0 for a metal; None if the engine computes no bands")
+    is_gap_direct: bool | None = None
     converged: bool
-    max_force: float = Field(description="largest (generalised) force at the end, eV/Angstrom")
+    converged_electronic: bool | None = Field(None, description="None if there are no electrons to converge")
+    converged_ionic: bool | None = Field(None, description="None for a calculation that moves no atoms")
+    max_force: float | None = Field(description="largest (generalised) force at the end, eV/Angstrom; None as forces")
     num_steps: int = Field(description="ionic steps")
     wall_seconds: float
     cores: int
     core_hours: float
     versions: dict[str, str] = Field(description="program to version")
     corrections: list[str] = Field([], description="named energy corrections, already applied")
+    run_type: str | None = Field(None, description="functional and U: GGA, GGA+U, ...; None for a surrogate")
+    hubbards: dict[str, float] = Field({}, description="symbol to Hubbard U, eV; those that are not 0")
+    custodian: list[CustodianCorrection] = Field([], description="corrections custodian made, in order")
+    settings_changed: bool = Field(
+        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+    )
+    is_stand_in: bool = Field(False, description="made by a program that only stands in for the engine, in tests")
     warnings: list[str] = []
-    directory: str | None = Field(None, description="where the files of the calculation are")
+    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -191,6 +264,7 @@ class CalculationDoc(BaseModel):
             forces=_rows(result.forces),
             stress=_rows(result.stress),
             magmoms=None if result.magmoms is None else [float(m) for m in result.magmoms],
+            band_gap=result.band_gap,
             converged=result.converged,
             max_force=result.max_force,
             num_steps=result.steps,
@@ -199,6 +273,9 @@ class CalculationDoc(BaseModel):
             core_hours=result.seconds * cores / 3600,
             versions=dict(versions),
             warnings=list(result.warnings),
+            run_type=result.run_type,
+            hubbards=dict(result.hubbards),
+            is_stand_in=result.is_stand_in,
             **extra,
         )
 
@@ -212,15 +289,25 @@ def run_task(
     versions: Mapping[str, str],
 ) -> CalculationDoc | CalculationFailure:
     """The outcome of one task of an engine that computes in this process: the body of its jobs."""
-    if structure is None:
-        if not isinstance(prev, CalculationDoc):
-            return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
-        structure = prev.structure
+    start = starting_structure(structure, prev)
+    if isinstance(start, CalculationFailure):
+        return start
     compute = engine.relax if task == "relax" else engine.static
     try:
-        return CalculationDoc.from_result(task, engine, preset, compute(structure, preset), versions)
+        return CalculationDoc.from_result(task, engine, preset, compute(start, preset), versions)
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
+
+
+def starting_structure(
+    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None
+) -> Structure | CalculationFailure:
+    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on."""
+    if structure is not None:
+        return structure
+    if isinstance(prev, CalculationDoc):
+        return prev.structure
+    return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
 
 
 def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:

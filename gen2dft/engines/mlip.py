@@ -23,6 +23,7 @@ from gen2dft.engines.base import Engine, Makers, Relaxed
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError, not_one_of
 from gen2dft.geometry import closest_contacts
 from gen2dft.thermo.references import formation_energy, has_references
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -71,6 +72,15 @@ class MLIPPreset:
     max_steps: int
     model: str = "0.3.0"
     guards: Guards = Guards()
+
+    @property
+    def description(self) -> str:
+        """What it is for, in one sentence."""
+        return f"surrogate CHGNet {self.model}: relaxed to {self.fmax:g} eV/Angstrom, {self.max_steps} steps at most"
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values."""
+        return {"description": self.description, "settings_hash": self.settings_hash, **asdict(self)}
 
     @property
     def settings_hash(self) -> str:
@@ -254,4 +264,5 @@ ENGINE = Engine(
     static=static,
     makers=_makers,
     formation_energy=_formation_energy,
+    scale=MATERIALS_PROJECT,  # CHGNet is trained on corrected energies
 )

@@ -281,6 +281,7 @@ def _label_sources(labels: Iterable[LabelDoc]) -> list[str]:
         parts = [
             f"{label.engine} ({'DFT' if label.is_dft else 'not DFT'}), {label.preset}, settings {label.settings_hash}",
             *([f"corrections {', '.join(label.corrections)}"] if label.corrections else []),
+            *(["settings changed by custodian"] if label.settings_changed else []),
             *(f"{name} {version}" for name, version in sorted(versions.items())),
         ]
         text = ", ".join(parts)

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.store.documents import CampaignDoc, HullDoc, RoundDoc
+from gen2dft.rounds.hulls import presets, put_hull, require_calibration
+from gen2dft.store.documents import CampaignDoc, RoundDoc
 from gen2dft.store.store import Store, round_key
 from gen2dft.thermo.hull import ReferenceHull
 
 
-def campaign_id(spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> str:
-    """Name and hash of all that decides the results: spec, training set, hull."""
+def campaign_id(
+    spec: CampaignSpec,
+    dataset: Dataset,
+    hull: ReferenceHull,
+    screen_hull: ReferenceHull | None = None,
+    calibration_ids: Mapping[str, str] | None = None,
+) -> str:
+    """Name and hash of all that decides the results: spec, training set, hulls, calibrations."""
     content = f"{spec.content_hash()} {dataset.content_hash} {hull.hull_hash}"
+    if screen_hull is not None:
+        content += f" screen {screen_hull.hull_hash}"
+    content += "".join(f" {preset} {key}" for preset, key in sorted((calibration_ids or {}).items()))
     return f"{spec.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
-def begin_campaign(store: Store, spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> tuple[CampaignDoc, bool]:
+def begin_campaign(
+    store: Store,
+    spec: CampaignSpec,
+    dataset: Dataset,
+    hull: ReferenceHull,
+    screen_hull: ReferenceHull | None = None,
+) -> tuple[CampaignDoc, bool]:
     """Register a campaign and its first round.
 
     Parameters
@@ -25,18 +42,22 @@ def begin_campaign(store: Store, spec: CampaignSpec, dataset: Dataset, hull: Ref
     dataset
         Training set; it is frozen with the campaign.
     hull
-        Reference that every e_above_hull of the campaign is measured against.
+        Reference that every e_above_hull of the campaign's labels is measured against.
+    screen_hull
+        Reference of the surrogate, if that is another one.
 
     Returns
     -------
     The campaign, and whether it is new. Beginning the same campaign again changes nothing.
+
+    Raises
+    ------
+    ThermoError
+        If the campaign's correction must be fitted first.
     """
     store.ensure_indices()
-    key = campaign_id(spec, dataset, hull)
-    blob_id = store.put_blob(hull.to_bytes(), "hull")
-    store.insert_new(
-        HullDoc(id=hull.hull_hash, blob_id=blob_id, source=spec.dataset.source, num_entries=hull.num_entries)
-    )
+    calibrations = calibration_ids(store, spec)
+    key = campaign_id(spec, dataset, hull, screen_hull, calibrations)
     document = CampaignDoc(
         id=key,
         name=spec.name,
@@ -44,11 +65,19 @@ def begin_campaign(store: Store, spec: CampaignSpec, dataset: Dataset, hull: Ref
         spec_hash=spec.content_hash(),
         dataset_id=store.put_blob(dataset.to_bytes(), "dataset"),
         dataset_hash=dataset.content_hash,
-        hull_id=hull.hull_hash,
+        hull_id=put_hull(store, hull, f"{spec.hull.source} of {spec.dataset.source}"),
+        screen_hull_id=put_hull(store, screen_hull, spec.dataset.source) if screen_hull is not None else None,
+        calibration_ids=calibrations,
     )
     begin_round(store, key, 0)  # before the campaign, so that whoever sees the campaign finds its first round
     created = store.insert_new(document)
     return store.campaign(key), created
+
+
+def calibration_ids(store: Store, spec: CampaignSpec) -> dict[str, str]:
+    """Preset to the calibration in force now; empty for corrections that need none, ThermoError if one is missing."""
+    found = {preset: require_calibration(spec, preset, store) for preset in presets(spec)}
+    return {preset: document.id for preset, document in found.items() if document is not None}
 
 
 def begin_round(store: Store, key: str, index: int) -> bool:

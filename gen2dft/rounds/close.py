@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from gen2dft import learning, targets
+from gen2dft import learning
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import values_and_basis
+from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, RoundDoc, now
 
@@ -64,8 +64,7 @@ def _target_reason(context: RoundContext, doc: CandidateDoc) -> str | None:
     if doc.state == "hit":
         return None
     label = context.store.labels(context.campaign_id, candidate_id=doc.candidate_id)[0]
-    values, _ = values_and_basis(context, doc, label)
-    return f"misses_{targets.missed_target(context.spec.targets, values, context.open_properties)}"
+    return f"misses_{missed_target(context, doc, label)}"
 
 
 def go_on(context: RoundContext) -> None:
@@ -74,6 +73,8 @@ def go_on(context: RoundContext) -> None:
     per_round = [sum(hit.round_index == i for hit in hits) for i in range(context.index + 1)]
     calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
     core_hours = sum(label.core_hours for label in context.store.labels(context.campaign_id))
+    failed = context.store.candidates(context.campaign_id, lost_core_hours={"$gt": 0})
+    core_hours += sum(candidate.lost_core_hours for candidate in failed)
     reason = learning.stop_reason(context.spec.learning, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)

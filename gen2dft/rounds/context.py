@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from gen2dft import learning
 from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.errors import StoreError
-from gen2dft.store.documents import CampaignDoc, HullDoc, RoundDoc, SnapshotDoc, now
+from gen2dft.errors import StoreError, ThermoError
+from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, SnapshotDoc, now
 from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import Generator
+    from gen2dft.thermo.corrections import Fitted
     from gen2dft.thermo.hull import ReferenceHull
 
 
@@ -65,7 +66,8 @@ class RoundContext:
     def known(self) -> Dataset:
         """Base set and all labels of earlier rounds: what this round's generator may learn from."""
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
-        return learning.training_set(self.base, labels, self.spec.dataset.max_sites)
+        taught = learning.labels_to_learn(self.spec.learning, labels)
+        return learning.training_set(self.base, taught, self.spec.dataset.max_sites)
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
@@ -86,11 +88,53 @@ class RoundContext:
 
     @cached_property
     def hull(self) -> ReferenceHull:
-        """The hull that this campaign measures against."""
-        from gen2dft.thermo.hull import ReferenceHull
+        """The hull that this round's labels are measured against.
 
-        document = self.store.get(HullDoc, self.campaign.hull_id)
-        return ReferenceHull.from_bytes(self.store.get_blob(document.blob_id))
+        The campaign's frozen one; where the campaign says so, labels of earlier rounds join it, and the hull of the
+        round is kept under a hash of its own.
+        """
+        from gen2dft.rounds.hulls import get_hull, put_hull
+
+        frozen = get_hull(self.store, self.campaign.hull_id)
+        if not (self.spec.hull.own_phases and self.index):
+            return frozen
+        from pymatgen.core import Structure
+
+        labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
+        labels = [label for label in labels if "formation_energy" in label.values]
+        compositions = [Structure.from_dict(label.structure).composition for label in labels]
+        joined = frozen.joined_by(compositions, [label.values["formation_energy"] for label in labels])
+        put_hull(self.store, joined, f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign_id}")
+        return joined
+
+    @cached_property
+    def screen_hull(self) -> ReferenceHull:
+        """The hull that the surrogate's energies are measured against."""
+        from gen2dft.rounds.hulls import get_hull
+
+        key = self.campaign.screen_hull_id
+        return self.hull if key is None else get_hull(self.store, key)
+
+    def fitted(self, preset: str) -> Fitted | None:
+        """What the campaign's calibration found for a preset; None if the correction needs none.
+
+        Raises
+        ------
+        ThermoError
+            If it needs one and the campaign has none.
+        """
+        from gen2dft.rounds.energies import fitted_of
+        from gen2dft.thermo.corrections import get_correction
+
+        correction = get_correction(self.spec.validation.correction)
+        if not correction.is_fitted:
+            return None
+        if preset not in self.campaign.calibration_ids:
+            raise ThermoError(
+                f"campaign {self.campaign_id} has no calibration of correction {correction.name!r} for preset "
+                f"{preset!r}: run `gen2dft calibrate` and submit the campaign again"
+            )
+        return fitted_of(self.store.get(CalibrationDoc, self.campaign.calibration_ids[preset]))
 
     @cached_property
     def generator(self) -> Generator:

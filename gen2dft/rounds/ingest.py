@@ -8,33 +8,49 @@ from typing import Any
 
 from gen2dft import targets
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
+from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
+from gen2dft.thermo.corrections import NONE
+from gen2dft.thermo.scales import must_share
 
 Calculation = CalculationDoc | CalculationFailure
 
 
-def ingest(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> str:
+def ingest(
+    context: RoundContext,
+    candidate_id: str,
+    calculations: Sequence[Calculation | None],
+    refined: Sequence[Calculation | None] = (),
+) -> str:
     """Write what the engine found out about one candidate.
 
     Parameters
     ----------
     calculations
         The finished calculations in order, the last one with the final energy; None for one that left nothing.
+    refined
+        Those of the second stage, which then make the label; empty if the candidate did not go on to it.
 
     Returns
     -------
     The candidate's new state.
     """
-    failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
-    if failure is not None:
-        return give_up(context, candidate_id, failure.reason, failure.detail)
-    finished = [calc for calc in calculations if isinstance(calc, CalculationDoc)]
-    if not finished[-1].converged or not finished[0].converged:
-        return give_up(context, candidate_id, "not_converged", "the relaxation did not converge")
-    label = make_label(context, candidate_id, finished)
+    stages = [("", calculations), ("refine_", refined)] if refined else [("", calculations)]
+    spent = core_hours([calculation for _, stage in stages for calculation in stage])
+    for prefix, stage in stages:
+        if (problem := stage_problem(stage)) is not None:
+            return give_up(context, candidate_id, prefix + problem.reason, problem.detail, spent)
+    try:
+        label = make_label(context, candidate_id, *(_finished(stage) for _, stage in stages))
+    except CorrectionRefused as refusal:
+        return give_up(context, candidate_id, "correction_refused", str(refusal), spent)
+    except MixedEnergies as mixture:
+        return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
     context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     candidate = context.store.candidate(context.campaign_id, candidate_id)
@@ -43,6 +59,44 @@ def ingest(context: RoundContext, candidate_id: str, calculations: Sequence[Calc
     context.store.insert_new(hit)
     context.store.move_candidate(context.campaign_id, candidate_id, "hit")
     return "hit"
+
+
+def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
+    """Why the calculations of one stage make no label; None if they do."""
+    failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
+    if failure is not None:
+        return failure
+    finished = _finished(calculations)
+    if any(calculation.is_stand_in for calculation in finished) and not allows_stand_in():
+        detail = "a program that only stands in for the engine, as tests use it, computed this: it is no result"
+        return CalculationFailure(reason="stand_in", detail=detail)
+    if finished[-1].converged and finished[0].converged:
+        return None
+    return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
+
+
+def core_hours(calculations: Sequence[Calculation | None]) -> float:
+    """What the calculations of one candidate have cost; a failure is handed on through its stage and counts once."""
+    failed = next((calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0)
+    return failed + sum(calc.core_hours for calc in _finished(calculations))
+
+
+def wants_refinement(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> bool:
+    """Whether a candidate goes on to the second stage: the first one succeeded and ended near enough to the hull."""
+    refine = context.spec.validation.refine
+    if refine is None or stage_problem(calculations) is not None:
+        return False
+    try:
+        label = make_label(context, candidate_id, _finished(calculations))
+    except (CorrectionRefused, MixedEnergies):
+        return False  # ingest meets the same refusal and writes the reason
+    distance = label.values.get("e_above_hull")
+    method = context.store.candidate(context.campaign_id, candidate_id).sampler
+    return distance is not None and distance <= refine.limit(method)
+
+
+def _finished(calculations: Sequence[Calculation | None]) -> list[CalculationDoc]:
+    return [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)]
 
 
 def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
@@ -65,10 +119,10 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     return True
 
 
-def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str) -> str:
-    """Close a candidate without a label."""
+def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0) -> str:
+    """Close a candidate without a label; what it has cost counts against the budget all the same."""
     state = f"given_up:{reason}"
-    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail)
+    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours)
     return state
 
 
@@ -78,11 +132,21 @@ def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: st
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-def make_label(context: RoundContext, candidate_id: str, finished: Sequence[CalculationDoc]) -> LabelDoc:
-    """The label of one candidate from its calculations."""
+def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[CalculationDoc]) -> LabelDoc:
+    """The label of one candidate from its calculations; the last stage makes it, earlier ones go into its provenance.
+
+    Raises
+    ------
+    CorrectionRefused
+        If the campaign's correction does not hold for the calculation.
+    MixedEnergies
+        If its energy is on another scale than the hull.
+    """
+    *earlier, finished = stages
+    everything = [calc for stage in stages for calc in stage]
     last = finished[-1]
-    composition = last.structure.composition
-    formation_energy = load_engine(last.engine).formation_energy(composition, last.energy_per_atom)
+    values, energy, problems = label_values(context, candidate_id, last)
+    correction = context.spec.validation.correction if energy else NONE
     return LabelDoc(
         id=label_id(context.campaign_id, candidate_id, last.engine, last.settings_hash),
         candidate_id=candidate_id,
@@ -92,18 +156,78 @@ def make_label(context: RoundContext, candidate_id: str, finished: Sequence[Calc
         is_dft=last.is_dft,
         preset=last.preset,
         settings_hash=last.settings_hash,
-        values={
-            "formation_energy": formation_energy,
-            "e_above_hull": context.hull.e_above_hull(composition, formation_energy),
-        },
+        values=values,
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
-        corrections=sorted({name for calc in finished for name in calc.corrections}),
-        warnings=[text for calc in finished for text in calc.warnings],
-        core_hours=sum(calc.core_hours for calc in finished),
-        provenance=_provenance(finished),
+        corrections=sorted({name for calc in finished for name in calc.corrections} | ({correction} - {NONE})),
+        adjustments=dict(energy.adjustments) if energy else {},
+        adjustment_uncertainty=energy.uncertainty if energy else None,
+        run_type=last.run_type,
+        custodian=[_made(calc, made) for calc in everything for made in calc.custodian],
+        settings_changed=any(calc.settings_changed for calc in finished),
+        warnings=[text for calc in everything for text in calc.warnings] + problems,
+        core_hours=core_hours(everything),
+        provenance={**_provenance(finished), **_first_stage(context, candidate_id, earlier)},
     )
+
+
+def label_values(
+    context: RoundContext, candidate_id: str, calculation: CalculationDoc
+) -> tuple[dict[str, float], FormationEnergy | None, list[str]]:
+    """Properties that a calculation tells, the energy behind them, and what is to be said where it tells less.
+
+    A label without a formation energy keeps its total energy, so that nothing is lost if references come later. There
+    is no distance to the hull where the hull does not cover the chemical system.
+
+    Raises
+    ------
+    CorrectionRefused, MixedEnergies
+        As `make_label`.
+    """
+    values = {} if calculation.band_gap is None else {"band_gap": calculation.band_gap}
+    try:
+        energy = corrected_energy(context, candidate_id, calculation)
+    except DatasetError as err:
+        return values, None, [f"no formation energy: {err}"]
+    values["formation_energy"] = energy.value
+    composition, problems = calculation.structure.composition, list(energy.warnings)
+    if (gap := context.hull.gap(element.symbol for element in composition.elements)) is None:
+        values["e_above_hull"] = context.hull.e_above_hull(composition, energy.value)
+    else:
+        problems.append(gap)
+    return values, energy, problems
+
+
+def corrected_energy(context: RoundContext, candidate_id: str, calculation: CalculationDoc) -> FormationEnergy:
+    """Corrected formation energy of a calculation, once it is known that it may meet the hull; see `label_values`."""
+    validation, preset = context.spec.validation, calculation.preset
+    energy = formation_energy(
+        load_engine(calculation.engine),
+        computed_of(calculation, candidate_id),
+        validation.correction,
+        context.fitted(preset),
+        validation.references_of(preset),
+    )
+    remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
+    must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)
+    return energy
+
+
+def _made(calculation: CalculationDoc, made: CustodianCorrection) -> dict[str, Any]:
+    """A correction of custodian's, as a label keeps it."""
+    return {"preset": calculation.preset, "task": calculation.task, **made.model_dump()}
+
+
+def _first_stage(
+    context: RoundContext, candidate_id: str, earlier: Sequence[Sequence[CalculationDoc]]
+) -> dict[str, Any]:
+    """What the first stage found, for the provenance of a refined label."""
+    if not earlier:
+        return {}
+    last = earlier[0][-1]
+    values, _, _ = label_values(context, candidate_id, last)
+    return {"first_stage": {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}}
 
 
 def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
@@ -119,7 +243,7 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
 def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     values, basis = values_and_basis(context, candidate, label)
-    if targets.missed_target(context.spec.targets, values, context.open_properties) is not None:
+    if missed_target(context, candidate, label) is not None:
         return None
     from pymatgen.core import Structure
 
@@ -141,10 +265,23 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
     )
 
 
+def missed_target(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> str | None:
+    """The first property whose target a labelled candidate misses, None if it meets all.
+
+    An open target is not missed, unless the engine provides the property and yet gives no number for this candidate.
+    """
+    values, _ = values_and_basis(context, candidate, label)
+    still_open = set(context.open_properties) - load_engine(label.engine).provides
+    return targets.missed_target(context.spec.targets, values, still_open)
+
+
 def values_and_basis(
     context: RoundContext, candidate: CandidateDoc, label: LabelDoc
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Values of all properties of a labelled candidate, and where each is from: the engine, or `predicted`."""
     allowed = context.spec.validation.unlabelled_targets == "predicted"
-    values = {**(candidate.predicted if allowed else {}), **label.values}
+    # What the engine provides and yet gives no number for (a hull that lacks the system) is not predicted either.
+    refused = load_engine(label.engine).provides - set(label.values)
+    predicted = {name: value for name, value in candidate.predicted.items() if name not in refused}
+    values = {**(predicted if allowed else {}), **label.values}
     return values, {name: label.engine if name in label.values else "predicted" for name in values}

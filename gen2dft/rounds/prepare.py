@@ -1,21 +1,52 @@
-"""Training set and hull of a campaign, and every check that is possible before work begins."""
+"""Training set and hulls of a campaign, and every check that is possible before work begins."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from gen2dft.campaign import CampaignSpec, DatasetSpec
+from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
+from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.rounds.hulls import campaign_hull, check_scales, presets, screen_hull
+from gen2dft.screening.validity import allowed_elements
+from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.hull_check import self_test
+
+if TYPE_CHECKING:
+    from gen2dft.store.store import Store
 
 
-def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset, ReferenceHull]:
+class Prepared(NamedTuple):
+    """What a campaign begins with.
+
+    Parameters
+    ----------
+    dataset
+        Training set.
+    hull
+        What labels are measured against.
+    screen_hull
+        What the surrogate is measured against, if that is another one.
+    """
+
+    dataset: Dataset
+    hull: ReferenceHull
+    screen_hull: ReferenceHull | None
+
+
+def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None) -> Prepared:
     """Read the campaign's data.
 
-    The hull is made of all crystals of the source, those too that are filtered out of the training set: a crystal
-    too far above the hull to learn from still is no stabler for it.
+    Parameters
+    ----------
+    cache_dir
+        Folder for parsed files and downloads.
+    store
+        Where reference phases of the campaign's own engine are, if it needs them (`needs_store`).
 
     Raises
     ------
@@ -23,27 +54,80 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None) -> tuple[Dataset,
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
         An engine or preset that does not exist.
+    ThermoError
+        A hull that is empty or fails its self-test, an unknown correction, energies that cannot meet.
     """
-    for part in (spec.validation, spec.screening.surrogate):
-        load_engine(part.engine).preset(part.preset)
+    load_engine(spec.screening.surrogate.engine).preset(spec.screening.surrogate.preset)
+    for preset in presets(spec):
+        load_engine(spec.validation.engine).preset(preset)
+    get_correction(spec.validation.correction)
     dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    hull = ReferenceHull.from_dataset(load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir))
+    hull = campaign_hull(spec, cache_dir, store)
+    check_scales(spec, hull)
+    self_test(hull, spec.hull.tolerance)
     wanted = [target.property for target in spec.targets]
     if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
         check_labels(dataset, wanted, spec.dataset.min_labels)
-    return dataset, hull
+    return Prepared(dataset, hull, screen_hull(spec, hull, cache_dir))
 
 
-def whole_source(spec: DatasetSpec) -> DatasetSpec:
-    """The query that asks for the whole source.
+def needs_store(spec: CampaignSpec) -> bool:
+    """Whether the campaign's hull or correction rests on what is in the database."""
+    return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
 
-    Materials Project's own distances already carry its whole hull, so it is not fetched whole.
+
+def check_validation(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
+    """Check the engine of the validation for every element that candidates may have.
+
+    Returns
+    -------
+    What the engine needs and this machine lacks, though those that compute may have it.
+
+    Raises
+    ------
+    CampaignError, SettingsError
+        An element, a pseudopotential, a setting or reference energies that the engine cannot do without.
     """
-    if spec.source == "materials-project":
-        return spec
-    return spec.model_copy(
-        update={"num_elements": tuple(range(1, 10)), "max_sites": 10**6, "max_e_above_hull": None, "max_crystals": None}
-    )
+    from pymatgen.core import Element
+
+    engine = load_engine(spec.validation.engine)
+    symbols = {Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)}
+    is_fitted = get_correction(spec.validation.correction).is_fitted
+    if spec.validation.references:
+        _check_references(spec, symbols)
+    elif not is_fitted and {target.property for target in spec.targets} & {"formation_energy", "e_above_hull"}:
+        _must_know_an_element(spec, symbols)
+    missing = [problem for preset in presets(spec) for problem in engine.check(preset, symbols)]
+    return tuple(dict.fromkeys(missing))
+
+
+def _check_references(spec: CampaignSpec, symbols: set[str]) -> None:
+    """CampaignError if the given energies of the elements lack one, or are not what the correction is fitted to."""
+    validation = spec.validation
+    if get_correction(validation.correction).is_fitted:
+        raise CampaignError(
+            f"validation.references and correction {validation.correction!r} do not go together: the calibration "
+            "computes the elements that it is fitted against (gen2dft calibrate); leave the references out"
+        )
+    for preset in presets(spec):
+        if missing := sorted(symbols - set(validation.references_of(preset))):
+            key = "validation.references" if preset == validation.preset else "validation.refine.references"
+            raise CampaignError(f"{key} has no energy of {', '.join(missing)}, which candidates may have")
+
+
+def _must_know_an_element(spec: CampaignSpec, symbols: set[str]) -> None:
+    """CampaignError if the engine has no reference energy at all, so that no target on the energy could be judged."""
+    from pymatgen.core import Composition
+
+    engine, problem = load_engine(spec.validation.engine), None
+    for symbol in sorted(symbols):
+        try:
+            engine.formation_energy(Composition(symbol), 0.0)
+        except DatasetError as err:
+            problem = err
+        else:
+            return
+    raise CampaignError(f"the targets ask for energies, but {problem}") from problem
 
 
 def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:

@@ -33,7 +33,7 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
     known = StructureIndex.from_table(context.known.crystals) if waiting else None
     for doc in waiting:
         structure = Structure.from_dict(doc.structure or {})
-        verdict = surrogate_screen(structure, context.spec.screening.surrogate, context.hull, known)
+        verdict = surrogate_screen(structure, context.spec.screening.surrogate, context.screen_hull, known)
         if verdict.reason is not None:
             context.store.move_candidate(
                 context.campaign_id, doc.candidate_id, f"rejected:{verdict.reason}", surrogate=verdict.as_dict()

@@ -8,6 +8,7 @@ import numpy as np
 
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.store.documents import SnapshotDoc
+from gen2dft.thermo.hull_check import self_test
 
 
 def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
@@ -27,6 +28,8 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
 
     if context.round.snapshot_id is not None:
         return context.round.snapshot_id
+    for hull in (context.hull, context.screen_hull):  # before anything may be called stable
+        self_test(hull, context.spec.hull.tolerance)
     spec, known = context.spec, context.known
     parent_id = context.store.round(context.campaign_id, context.index - 1).snapshot_id if context.index else None
     parent = load_generator(context.store, parent_id) if parent_id else None

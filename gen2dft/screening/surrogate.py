@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 UNCONVERGED = "relaxation_unconverged"
 ABOVE_HULL = "above_hull"
 HULL_INCOMPLETE = "hull_incomplete"
+NOT_COVERED = "hull_does_not_cover"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
 
@@ -36,13 +37,13 @@ class SurrogateVerdict:
     ----------
     reason
         Why it is refused, None if it passes: `relaxation_<reason of the engine>`, `relaxation_unconverged`,
-        `no_reference_energy`, `above_hull`, `hull_incomplete` or `relaxed_to_known`.
+        `no_reference_energy`, `hull_does_not_cover`, `above_hull`, `hull_incomplete` or `relaxed_to_known`.
     engine, preset
         What relaxed it.
     structure
         Relaxed structure; None if the relaxation failed.
     energy_per_atom, formation_energy, e_above_hull
-        eV/atom, on the engine's scale and against the campaign's hull.
+        eV/atom, on the engine's scale and against the screen's hull; no distance where it does not cover the system.
     converged, max_force, steps, seconds
         How the relaxation went; see `gen2dft.engines.base.Relaxed`.
     detail
@@ -99,7 +100,8 @@ def surrogate_screen(
         formation_energy = engine.formation_energy(composition, relaxed.energy)
     except DatasetError as err:
         return SurrogateVerdict(NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err))
-    e_above_hull = hull.e_above_hull(composition, formation_energy)
+    gap = hull.gap(element.symbol for element in composition.elements)
+    e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
     return SurrogateVerdict(
         _reason(relaxed, e_above_hull, spec, known),
         spec.engine,
@@ -112,16 +114,26 @@ def surrogate_screen(
         relaxed.max_force,
         relaxed.steps,
         relaxed.seconds,
+        gap,
     )
 
 
-def _reason(relaxed: Relaxed, e_above_hull: float, spec: SurrogateSpec, known: StructureIndex | None) -> str | None:
-    if not relaxed.converged and relaxed.max_force > TOLERABLE_FORCE:
-        return UNCONVERGED
+def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
+    """Why a distance to the hull (eV/atom; None: the hull does not cover the system) is refused, None if it passes."""
+    if e_above_hull is None:
+        return NOT_COVERED
     if e_above_hull > spec.max_e_above_hull:
         return ABOVE_HULL
-    if e_above_hull < spec.min_e_above_hull:
-        return HULL_INCOMPLETE
+    return HULL_INCOMPLETE if e_above_hull < spec.min_e_above_hull else None
+
+
+def _reason(
+    relaxed: Relaxed, e_above_hull: float | None, spec: SurrogateSpec, known: StructureIndex | None
+) -> str | None:
+    if not relaxed.converged and relaxed.max_force > TOLERABLE_FORCE:
+        return UNCONVERGED
+    if (reason := hull_reason(e_above_hull, spec)) is not None:
+        return reason
     if known is not None and known.contains(relaxed.structure):
         return RELAXED_TO_KNOWN
     return None

@@ -71,6 +71,8 @@ class CampaignDoc(Document):
     dataset_id: str = Field(description="blob id of the base training set")
     dataset_hash: str
     hull_id: str = Field(description="hull that every e_above_hull of this campaign is measured against")
+    screen_hull_id: str | None = Field(None, description="the screen's hull, if the surrogate is on another scale")
+    calibration_ids: dict[str, str] = Field({}, description="preset to the calibration of its correction")
     state: CampaignState = "running"
     stop_reason: str | None = None
     lease: dict[str, Any] = Field({}, description="who is advancing the campaign just now, and until when")
@@ -115,6 +117,7 @@ class CandidateDoc(Document):
     selected_by: str | None = Field(None, description="`acquisition` or `audit`")
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
+    lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
     history: list[dict[str, Any]] = []
 
 
@@ -132,7 +135,17 @@ class LabelDoc(Document):
     structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
     energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
     hull_id: str
-    corrections: list[str] = []
+    corrections: list[str] = Field([], description="named energy corrections, already applied")
+    adjustments: dict[str, float] = Field({}, description="part of a correction to what it adds, eV/atom")
+    adjustment_uncertainty: float | None = Field(None, description="of the corrections, eV/atom; None: not known")
+    run_type: str | None = Field(None, description="functional and U; None for a surrogate")
+    other_hulls: dict[str, float] = Field({}, description="hull to the distance to it, eV/atom (`gen2dft rehull`)")
+    custodian: list[dict[str, Any]] = Field(
+        [], description="corrections custodian made while it ran: preset, task, handler, errors, actions"
+    )
+    settings_changed: bool = Field(
+        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+    )
     warnings: list[str] = []
     core_hours: float = 0.0
     provenance: dict[str, Any] = {}
@@ -170,3 +183,38 @@ class HullDoc(Document):
     blob_id: str
     source: str
     num_entries: int
+    scale: str | None = Field(None, description="what its energies are measured on; None if the source does not say")
+
+
+class ReferenceDoc(Document):
+    """A reference phase computed by an engine; `id` is a hash of structure, engine and settings."""
+
+    formula: str
+    name: str = Field(description="id of the phase in its source, e.g. mp-25620")
+    origin: str = Field(description="where its structure is from")
+    known_stable: bool = Field(description="whether its source calls it stable")
+    engine: str
+    preset: str
+    settings_hash: str
+    structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
+    energy_per_atom: float = Field(description="uncorrected, eV/atom")
+    run_type: str | None = None
+    hubbards: dict[str, float] = {}
+    warnings: list[str] = []
+
+
+class CalibrationDoc(Document):
+    """The fit of a correction to reference phases computed by an engine; `id` is a hash of its content."""
+
+    correction: str
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
+    de_v: float = Field(description="eV per V atom")
+    standard_error: float = Field(description="of de_v, eV per V atom")
+    confidence: float = Field(description="half width of the 95 % interval of de_v, eV per V atom")
+    rms: float = Field(description="what the fit leaves, eV/atom")
+    elements: dict[str, float] = Field({}, description="computed energies, eV/atom; empty: the engine's own references")
+    rows: list[dict[str, Any]] = Field(description="per reference: formula, r_v, energies in eV/atom, origin")
+    complete: bool = Field(description="whether all references of the correction are among them")

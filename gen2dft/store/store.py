@@ -15,12 +15,14 @@ from gen2dft.errors import StoreError, not_one_of
 from gen2dft.store.documents import (
     OPEN_STATES,
     REACHED_FROM,
+    CalibrationDoc,
     CampaignDoc,
     CandidateDoc,
     Document,
     HitDoc,
     HullDoc,
     LabelDoc,
+    ReferenceDoc,
     RoundDoc,
     SnapshotDoc,
     now,
@@ -40,6 +42,8 @@ COLLECTIONS: dict[str, type[Document]] = {
     "hits": HitDoc,
     "snapshots": SnapshotDoc,
     "hulls": HullDoc,
+    "references": ReferenceDoc,
+    "calibrations": CalibrationDoc,
 }
 
 # One index for every query that the command line or a job asks.
@@ -49,6 +53,8 @@ INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
     "candidates": (("campaign_id", "round_index", "state"), ("candidate_id",), ("formula",)),
     "labels": (("campaign_id", "round_index"), ("candidate_id",)),
     "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
+    "references": (("engine", "settings_hash"),),
+    "calibrations": (("correction", "engine", "settings_hash", "created"),),
 }
 
 
@@ -112,11 +118,10 @@ class Store:
 
     def get(self, model: type[D], key: str) -> D:
         """The document of this id; StoreError if there is none."""
-        name = _collection_name(model)
-        data = self.database[name].find_one({"_id": key})
-        if data is None:
+        if (document := self.find(model, key)) is None:
+            name = _collection_name(model)
             raise StoreError(f"no document {key!r} in collection {name!r}; see `gen2dft status`")
-        return model.from_mongo(data)
+        return document
 
     def campaigns(self, name: str | None = None) -> list[CampaignDoc]:
         """All campaigns (of one name), newest first."""
@@ -160,6 +165,22 @@ class Store:
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
         return [HitDoc.from_mongo(data) for data in self.database.hits.find(query).sort("_id", 1)]
 
+    def references(self, engine: str, settings_hash: str) -> list[ReferenceDoc]:
+        """Reference phases that an engine has computed with given settings, in the order of their ids."""
+        found = self.database.references.find({"engine": engine, "settings_hash": settings_hash}).sort("_id", 1)
+        return [ReferenceDoc.from_mongo(data) for data in found]
+
+    def calibration(self, correction: str, engine: str, settings_hash: str) -> CalibrationDoc | None:
+        """The newest calibration of a correction for an engine and its settings; None if there is none."""
+        query = {"correction": correction, "engine": engine, "settings_hash": settings_hash}
+        found = list(self.database.calibrations.find(query).sort("created", -1).limit(1))
+        return CalibrationDoc.from_mongo(found[0]) if found else None
+
+    def find(self, model: type[D], key: str) -> D | None:
+        """The document of this id, or None."""
+        data = self.database[_collection_name(model)].find_one({"_id": key})
+        return None if data is None else model.from_mongo(data)
+
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
         """Candidates of all campaigns whose candidate id begins with `prefix`."""
         found = self.database.candidates.find({"candidate_id": {"$regex": f"^{re.escape(prefix)}"}})
@@ -198,6 +219,10 @@ class Store:
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
+
+    def set_label(self, label_id: str, **fields: Any) -> None:
+        """Set fields of a label."""
+        self.database.labels.update_one({"_id": label_id}, {"$set": fields})
 
     def count_open(self, campaign_id: str, round_index: int) -> int:
         """Candidates of a round that are queued or running."""

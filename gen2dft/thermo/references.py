@@ -45,10 +45,30 @@ def formation_energy(composition: Mapping[Any, float], energy_per_atom: float, e
     DatasetError
         If an element has no reference energy.
     """
-    references = reference_document(engine)["references"]
+    return energy_against(reference_document(engine)["references"], composition, energy_per_atom, f"engine {engine!r}")
+
+
+def energy_against(
+    references: Mapping[str, float], composition: Mapping[Any, float], energy_per_atom: float, whose: str
+) -> float:
+    """Formation energy, eV/atom, against given elemental references.
+
+    Parameters
+    ----------
+    references
+        Symbol to eV/atom.
+    whose
+        Where the references are from, for messages.
+
+    Raises
+    ------
+    DatasetError
+        If an element has no reference energy.
+    """
     missing = sorted(str(element) for element in composition if str(element) not in references)
     if missing:
-        raise DatasetError(f"no elemental reference energy of engine {engine!r} for {', '.join(missing)}")
+        raise DatasetError(f"no elemental reference energy of {whose} for {', '.join(missing)}")
     atoms = sum(composition.values())
+    # E_f = E/N - sum_i x_i mu_i
     mixture = sum(count / atoms * references[str(element)] for element, count in composition.items())
     return float(energy_per_atom - mixture)

@@ -123,6 +123,21 @@ def test_show_tells_everything_of_a_hit(example: Store, invoke) -> None:
     assert output.index("queued 2026") < output.index("labelled 2026") < output.index("hit 2026")
 
 
+def test_show_tells_what_custodian_changed(example: Store, invoke) -> None:
+    made = {
+        "preset": "ggau-v1",
+        "task": "relax",
+        "handler": "LargeSigmaHandler",
+        "errors": ["LargeSigma"],
+        "actions": ["INCAR: SIGMA = 0.02"],
+    }
+    query, fields = {"candidate_id": candidate_id(1, 1)}, {"custodian": [made], "settings_changed": True}
+    example.database.labels.update_many(query, {"$set": fields})
+    output = invoke("show", candidate_id(1, 1)).output
+    assert "custodian, ggau-v1 relax, LargeSigma: INCAR: SIGMA = 0.02" in output
+    assert "belongs to the settings that custodian changed" in output
+
+
 def test_show_tells_why_a_candidate_was_given_up(example: Store, invoke) -> None:
     output = invoke("show", candidate_id(0, 8)).output
     assert "given_up:not_converged" in output

@@ -5,7 +5,7 @@ from mp_api.client.core import MPRestError
 from pymatgen.core import SETTINGS, Lattice, Structure
 
 from gen2dft.datasets import materials_project as mp
-from gen2dft.datasets.materials_project import Query, read_materials_project
+from gen2dft.datasets.materials_project import Query, read_materials_project, read_stable_phases, read_structures
 from gen2dft.errors import DatasetError, SettingsError
 
 ROCK_SALT = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3])
@@ -95,3 +95,31 @@ def test_nothing_found_is_an_error():
     client.materials.thermo.documents = []
     with pytest.raises(DatasetError, match=r"no crystal for"):
         read_materials_project(Query(), client=client)
+
+
+def stable_client(documents, version="2026_11_01"):
+    return SimpleNamespace(db_version=version, materials=SimpleNamespace(thermo=FakeEndpoint(documents)))
+
+
+def test_stable_phases_are_pinned_to_one_thermo_type_and_cached(tmp_path):
+    documents = [
+        {"composition": ROCK_SALT.composition, "formation_energy_per_atom": -2.1},
+        {"composition": {"Na": 1.0}, "formation_energy_per_atom": 0.0},
+    ]
+    client = stable_client(documents)
+    phases = read_stable_phases("GGA_GGA+U", 3, tmp_path, client)
+    assert phases == [({"Na": 1.0, "Cl": 1.0}, -2.1), ({"Na": 1.0}, 0.0)]
+    (query,) = client.materials.thermo.queries
+    assert (query["thermo_types"], query["is_stable"], query["num_elements"]) == (["GGA_GGA+U"], True, (1, 3))
+    again = stable_client([])
+    assert read_stable_phases("GGA_GGA+U", 3, tmp_path, again) == phases
+    assert not again.materials.thermo.queries
+    with pytest.raises(DatasetError, match=r"no stable phase of thermo type 'R2SCAN': hull\.thermo_type"):
+        read_stable_phases("R2SCAN", 3, tmp_path, again)
+
+
+def test_structures_are_read_by_id():
+    summary = FakeEndpoint([{"material_id": "mp-22862", "structure": ROCK_SALT.as_dict()}])
+    client = SimpleNamespace(materials=SimpleNamespace(summary=summary))
+    assert read_structures(["mp-22862", "mp-1"], client) == {"mp-22862": ROCK_SALT}
+    assert summary.queries[0]["material_ids"] == ["mp-22862", "mp-1"]

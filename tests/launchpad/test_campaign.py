@@ -2,42 +2,14 @@
 
 import pytest
 from gen2dft.launchpad.advance import advance
-from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.repair import crashed_steps, repair
 from gen2dft.launchpad.submit import submit
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.store.connect import open_store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
 pytestmark = pytest.mark.usefixtures("toy_plugins")
-
-
-@pytest.fixture
-def bench(settings, monkeypatch, tmp_path):
-    """Store, LaunchPad and a function that works off what is ready; workers find the same settings."""
-    from fireworks import FWorker
-    from fireworks.core.rocket_launcher import rapidfire
-
-    for name, value in settings.as_environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-    configure_jobflow(settings)
-    store, lpad = open_store(settings), connect_launchpad(settings)
-
-    def work(nlaunches=0):
-        rapidfire(
-            lpad,
-            FWorker("test"),
-            m_dir=str(tmp_path),
-            nlaunches=nlaunches,
-            max_loops=1,
-            sleep_time=0.01,
-            strm_lvl="CRITICAL",
-        )
-
-    return store, lpad, work
 
 
 def submit_toys(store, lpad, **changes):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_what_is_not_filled_in_is_left_out(folder: Path, scheduler: str):
 def test_the_script_is_sound_bash(folder: Path, scheduler: str):
     text = "\n".join(script(write(folder, scheduler)))
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_the_script_tells_when_the_job_ends(folder: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch):
+    lines = script(write(folder, scheduler), walltime="3:00:30")
+    (line,) = (line for line in lines if line.startswith("export JOB_END_TIME="))
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 10830))
+    told = subprocess.run(["bash", "-c", f"{line}; echo $JOB_END_TIME"], capture_output=True, text=True, check=True)
+    assert float(told.stdout) == pytest.approx(time.time() + 10830, abs=60)
 
 
 @pytest.mark.parametrize(("scheduler", "commands"), [("slurm", ["sbatch", "squeue"]), ("pbs", ["qsub", "qstat"])])

@@ -12,6 +12,7 @@ from gen2dft.launchpad import lost
 from gen2dft.launchpad.connect import connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs, worker_name
 
+from gen2dft.engines.base import LOST_RUN_TAG
 from gen2dft.settings import Settings
 from gen2dft.store.processes import process_stamp
 from tests.support.firetasks import Nothing
@@ -55,6 +56,21 @@ def test_the_run_of_a_dead_local_worker_runs_again(lpad, dead_worker: str):
     assert state(lpad, fw_id) == "READY"
     assert lpad.get_launch_by_id(launch_id).state == "FIZZLED"
     assert recover_lost_runs(lpad) == []
+
+
+def test_a_calculation_is_told_where_its_lost_run_left_its_files(lpad, dead_worker: str):
+    calculation, other = (
+        add_firework(lpad, gen2dft={"stage": "validate"}),
+        add_firework(lpad, gen2dft={"stage": "train"}),
+    )
+    for _ in range(2):
+        for folder in ("/scratch/a", "/scratch/b"):
+            lpad.checkout_fw(FWorker(dead_worker), folder)
+        assert set(recover_lost_runs(lpad)) == {calculation, other}
+    tags = lpad.fireworks.find_one({"fw_id": calculation})["spec"]["tags"]
+    assert len(tags) == 2
+    assert all(tag.startswith(f"{LOST_RUN_TAG}/scratch/") for tag in tags)
+    assert "tags" not in lpad.fireworks.find_one({"fw_id": other})["spec"]
 
 
 def test_the_run_of_a_living_local_worker_is_left_however_old(lpad):

@@ -1,0 +1,232 @@
+"""Verbs of thermodynamics: calibrate, rehull, hull."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
+from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.results import Campaign as Stored
+
+if TYPE_CHECKING:
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.rounds.calibrate import Found
+    from gen2dft.rounds.rehull import Rehull
+    from gen2dft.store.documents import CalibrationDoc
+
+console = Console()
+
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+
+
+def calibrate(
+    campaign: Campaign = None,
+    file: File = None,
+    engine: Engine = None,
+    set_: Set = None,
+    structures: Annotated[
+        Path | None,
+        typer.Option("--structures", metavar="DIR", help="CIF or POSCAR files of reference phases, by their formula."),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Fit without the reference phases that have no structure here.")
+    ] = False,
+    as_json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, compute nothing.")] = False,
+) -> None:
+    """Compute reference phases with the campaign's engine and fit its correction. Killed? The same command goes on."""
+    from gen2dft.rounds import calibrate as calibrating
+    from gen2dft.settings import load_settings
+
+    spec, settings = resolve_spec(campaign, file, None, None, None, engine, set_), load_settings()
+    found, missing = calibrating.find_structures(calibrating.needed_phases(spec), structures)
+    if not partial:
+        calibrating.refuse_missing(missing)
+    if spec.hull.source == "engine":
+        found += calibrating.stable_phases(spec, settings.data_dir / "cache")
+    if not found:
+        _say_nothing_needed(spec)
+        return
+    if dry_run:
+        _show_phases(spec, found)
+        return
+    with console.status("computing reference phases") as status:
+        fits = calibrating.calibrate(open_store(), spec, found, lambda what: status.update(f"computing {what}"))
+    if as_json:
+        echo_json([fit.model_dump(mode="json") for fit in fits])
+        return
+    for fit in fits:
+        _show_fit(fit)
+    console.print(f"{len(found)} reference phases are in the database; submit the campaign now", highlight=False)
+
+
+def _say_nothing_needed(spec: CampaignSpec) -> None:
+    validation = spec.validation
+    console.print(
+        f"campaign {spec.name} needs no calibration: correction {validation.correction!r} has nothing to fit, and its "
+        f"hull comes from {spec.hull.source!r}",
+        highlight=False,
+    )
+
+
+def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
+    from gen2dft.rounds.hulls import presets
+
+    table = plain_table(f"would be computed with {spec.validation.engine}, presets {', '.join(presets(spec))}")
+    for header in ("phase", "id", "sites", "structure from"):
+        table.add_column(header)
+    for phase in found:
+        table.add_row(phase.formula, phase.name, str(len(phase.structure)), escape(phase.origin))
+    console.print(table)
+
+
+def _show_fit(fit: CalibrationDoc) -> None:
+    """The table of figure S5b, with what this engine finds beside the paper's values."""
+    table = plain_table(f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom")
+    for header in ("phase", "id", "r_V", "paper (S5b)", "computed + O2", "corrected", "difference", "structure from"):
+        table.add_column(header, justify="left" if header in ("phase", "id", "structure from") else "right")
+    for row in fit.rows:
+        difference = row["corrected"] - row["reference"]
+        numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
+        origin = escape(str(row["origin"]).partition(":")[0])
+        table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
+    console.print(table)
+    console.print(
+        f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 {fit.confidence:.4f}), "
+        f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}",
+        highlight=False,
+    )
+    if not fit.complete:
+        console.print(f"fitted to {len(fit.rows)} of the five reference phases", style="yellow", highlight=False)
+    if not fit.is_dft:
+        console.print(
+            f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections already: this fit "
+            "only makes up for them, and is good for trying the mechanism, not for results",
+            style="yellow",
+            highlight=False,
+        )
+
+
+def rehull(
+    source: Annotated[
+        str,
+        typer.Option("--hull", help="dataset, materials-project, engine, starter, or a file: a hull or a dataset."),
+    ],
+    campaign: Stored = None,
+    as_json: Json = False,
+    apply: Annotated[
+        bool,
+        typer.Option("--apply/--dry-run", help="Keep the new distances beside the old ones; default: only show them."),
+    ] = False,
+) -> None:
+    """Measure a campaign against another hull and show every verdict that changes. Nothing is ever overwritten."""
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.rounds import rehull as rehulling
+    from gen2dft.rounds.hulls import campaign_hull
+    from gen2dft.settings import load_settings
+    from gen2dft.thermo.hull_check import self_test
+
+    store, cache = open_store(), load_settings().data_dir / "cache"
+    document = store.find_campaign(campaign)
+    spec = CampaignSpec.model_validate(document.spec)
+    with console.status("reading the hull"):
+        hull = campaign_hull(
+            spec.model_copy(update={"hull": spec.hull.model_copy(update={"source": source})}), cache, store
+        )
+        self_test(hull, spec.hull.tolerance)
+    with console.status("measuring the candidates"):
+        result = rehulling.rehull(store, document.id, hull)
+    if apply:
+        rehulling.apply(store, result, hull, source)
+    if as_json:
+        echo_json({**vars(result), "changes": [vars(change) for change in result.changes], "applied": apply})
+        return
+    _show_changes(result)
+    done = (
+        "new distances are in the labels (other_hulls)"
+        if apply
+        else "nothing was written (--apply keeps the distances)"
+    )
+    console.print(done, style="dim", highlight=False)
+
+
+def _show_changes(result: Rehull) -> None:
+    from gen2dft.report.wording import round_title, value_text, words
+    from gen2dft.rounds.rehull import by_stage
+
+    console.print(
+        f"{result.campaign_id}: hull {result.old_id} -> {result.new_id}; measured again: {result.num_screened} "
+        f"screened, {result.num_labelled} labelled candidates; {counted(len(result.changes), 'verdict')} changed",
+        highlight=False,
+    )
+    for stage, changes in by_stage(result).items():
+        table = plain_table(f"{stage}: e_above_hull in eV/atom")
+        for header in ("id", "formula", "round", "old hull", "new hull", "before", "after"):
+            table.add_column(header, justify="right" if "hull" in header else "left")
+        for change in changes:
+            numbers = [value_text("e_above_hull", e) for e in (change.e_before, change.e_after)]
+            table.add_row(
+                change.candidate_id,
+                change.formula,
+                round_title(change.round_index).split()[-1],
+                *numbers,
+                words(change.before),
+                words(change.after),
+            )
+        console.print(table)
+
+
+def hull(
+    campaign: Stored = None,
+    system: Annotated[
+        str | None, typer.Option("--system", help="Two or three elements, e.g. V-O; default: list what there is.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; default: the report's.")
+    ] = None,
+    save: Annotated[
+        Path | None,
+        typer.Option("--save", metavar="FILE.json", help="Write the hull itself, for hull.source of others."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw the phase diagram of a chemical system with the campaign's candidates: a picture and a page."""
+    from gen2dft.report.output import write_file
+    from gen2dft.report.phase_diagram import load_diagram, systems_of, write_diagram
+    from gen2dft.rounds.hulls import get_hull
+
+    store = open_store()
+    document = store.find_campaign(campaign)
+    reference = get_hull(store, document.hull_id)
+    if save is not None:
+        write_file(save, reference.to_bytes())
+        console.print(f"hull {document.hull_id} in {save}", highlight=False, soft_wrap=True)
+    if system is None:
+        systems = systems_of(store, document.id)
+        if as_json:
+            echo_json({"hull": document.hull_id, "entries": reference.num_entries, "scale": reference.scale,
+                       "systems": systems})  # fmt: skip
+            return
+        console.print(
+            f"{document.id}: hull {document.hull_id}, {reference.num_entries:,} phases on scale "
+            f"{reference.scale or 'unknown'}",
+            highlight=False,
+        )
+        table = plain_table("chemical systems of its candidates")
+        table.add_column("system")
+        table.add_column("candidates", justify="right")
+        for name, count in systems.items():
+            table.add_row(name, str(count))
+        console.print(table)
+        return
+    diagram = load_diagram(store, document.id, system, reference)
+    if as_json:
+        echo_json(diagram.as_dict())
+        return
+    picture, page = write_diagram(diagram, out or report_folder(document.id))
+    console.print(f"{picture}\n{page}", highlight=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Engine `gpaw`: real DFT without a licence, with GPAW in plane waves."""

@@ -1,0 +1,272 @@
+"""Engine `gpaw`: relaxation, energy and uniform bands by GPAW in plane waves, in this process.
+
+Threads make plane-wave GPAW slower by orders of magnitude: run with OMP_NUM_THREADS=1, one process per core. Energies
+of GPAW and VASP, with and without U, never share a hull.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from pymatgen.core import Structure
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.engines.base import Engine, Makers, Relaxed, without_references
+from gen2dft.engines.gpaw.presets import (
+    PRESETS,
+    GPAWPreset,
+    get_preset,
+    hubbards,
+    number_of_bands,
+    parameters,
+    run_type,
+    starting_moments,
+    versions,
+)
+from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
+from gen2dft.geometry import closest_contacts
+from gen2dft.transport.convergence import mesh_of_spacing
+from gen2dft.transport.loaders import load_bands
+
+T = TypeVar("T")
+EV_PER_A3_IN_GPA = 160.21766208
+# Closer than this share of the covalent radii's sum the PAW spheres overlap beyond sense.
+MIN_DISTANCE_RATIO = 0.5
+UNIFORM_FILE = "uniform.gpw"
+# Residual of the bands at fixed density, eV^2 per electron: eigenvalues are then good to 1 meV.
+BANDS_TOLERANCE = 1e-6
+
+
+def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
+    """Relax positions and cell, the symmetry kept.
+
+    Parameters
+    ----------
+    folder
+        Where GPAW's text goes; by default a temporary one.
+
+    Raises
+    ------
+    CalculationFailed
+        `disordered`, `atoms_too_close`, `element_not_supported`, `scf_not_converged`.
+    """
+    from ase.constraints import FixSymmetry
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    settings, start = get_preset(preset), time.perf_counter()
+    with _folder(folder) as place:
+        atoms = _atoms(structure, settings, place / "relax.txt")
+        atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3, verbose=False))
+        cell = FrechetCellFilter(atoms)
+        with BFGS(cell, logfile=None) as optimizer:
+            _run(lambda: optimizer.run(fmax=settings.fmax, steps=settings.max_steps), structure, place)
+            steps = int(optimizer.nsteps)
+        max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
+        final = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
+        return _result(atoms, final, settings, place, max_force, steps, start)
+
+
+def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
+    """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
+    settings, start = get_preset(preset), time.perf_counter()
+    with _folder(folder) as place:
+        atoms = _atoms(structure, settings, place / "static.txt")
+        _run(atoms.get_potential_energy, structure, place)
+        max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
+        return _result(atoms, structure, settings, place, max_force, 0, start)
+
+
+def uniform_bands(
+    structure: Structure, preset: str | GPAWPreset, folder: Path, spacing: float | None = None
+) -> Relaxed:
+    """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `load_bands` reads.
+
+    A self-consistent density on the coarse mesh, then bands at that density on the fine one, both with the cutoff
+    that eigenvalues need.
+
+    Parameters
+    ----------
+    spacing
+        Of the fine mesh, 1/Angstrom, with 2 pi; by default the preset's.
+
+    Raises
+    ------
+    CalculationFailed
+        As `relax`.
+    """
+    settings, start = get_preset(preset), time.perf_counter()
+    atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
+    _run(atoms.get_potential_energy, structure, folder)
+    count, converged = number_of_bands(
+        atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
+    )
+    fine = _run(
+        lambda: atoms.calc.fixed_density(
+            kpts={"size": mesh_of_spacing(structure, spacing or settings.bands_spacing), "gamma": True},
+            nbands=count,
+            convergence={"bands": converged, "eigenstates": BANDS_TOLERANCE},
+            txt=str(folder / "uniform.txt"),
+            update_fermi_level=True,
+        ),
+        structure,
+        folder,
+    )
+    fine.write(str(folder / UNIFORM_FILE))
+    return Relaxed(
+        structure=structure,
+        energy=float(atoms.get_potential_energy()) / len(atoms),
+        forces=None,
+        stress=None,
+        magmoms=_moments(atoms),
+        converged=True,
+        max_force=0.0,
+        steps=0,
+        seconds=time.perf_counter() - start,
+        band_gap=gap_of(folder / UNIFORM_FILE),
+        run_type=run_type(structure, settings),
+        hubbards=hubbards(structure, settings),
+    )
+
+
+def gap_of(path: Path) -> float:
+    """Gap on the mesh of a file, eV; 0 for a metal. From the mesh: the Fermi level may lie at a band's edge."""
+    try:
+        return load_bands(path).edges().gap
+    except CalculationFailed as failure:
+        if failure.reason == "metal":
+            return 0.0
+        raise
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    if given is not None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="gpaw_") as name:
+        yield Path(name)
+
+
+def _atoms(structure: Structure, settings: GPAWPreset, text: Path, bands: bool = False) -> Any:
+    """ASE atoms with a calculator of their own, once the structure has been found possible."""
+    versions()
+    _refuse_impossible(structure)
+
+    from ase import Atoms
+    from gpaw import GPAW
+
+    atoms = Atoms(
+        numbers=[site.specie.Z for site in structure],
+        scaled_positions=structure.frac_coords,
+        cell=structure.lattice.matrix,
+        pbc=True,
+        magmoms=starting_moments(structure),
+    )
+    atoms.calc = GPAW(**parameters(structure, settings, bands), txt=str(text))
+    return atoms
+
+
+def _refuse_impossible(structure: Structure) -> None:
+    if not structure.is_ordered:
+        raise CalculationFailed("disordered", f"{structure.formula} has partially occupied sites")
+    ratio = float(closest_contacts(CrystalTable.from_structures([structure])).ratio[0])
+    if ratio < MIN_DISTANCE_RATIO:
+        detail = f"{structure.formula}: {ratio:.2f} of the covalent radii's sum at the closest"
+        raise CalculationFailed("atoms_too_close", detail)
+
+
+def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
+    """Call GPAW; what it raises for a crystal it cannot do becomes a failure with its reason."""
+    from gpaw import KohnShamConvergenceError
+
+    try:
+        return compute()
+    except KohnShamConvergenceError as err:
+        detail = f"{structure.formula}: GPAW's self-consistency did not converge ({err})"
+        raise CalculationFailed("scf_not_converged", detail, folder) from err
+    except FileNotFoundError as err:
+        detail = f"GPAW has no data set for an element of {structure.formula} ({err}); see `gpaw info`"
+        raise CalculationFailed("element_not_supported", detail, folder) from err
+
+
+def _moments(atoms: Any) -> Any:
+    return atoms.get_magnetic_moments() if atoms.calc.get_number_of_spins() == 2 else None
+
+
+def _result(
+    atoms: Any, structure: Structure, settings: GPAWPreset, folder: Path, max_force: float, steps: int, start: float
+) -> Relaxed:
+    file = folder / "static.gpw"
+    atoms.calc.write(str(file))
+    converged = max_force < settings.fmax or steps == 0
+    return Relaxed(
+        structure=structure,
+        energy=float(atoms.get_potential_energy()) / len(atoms),
+        forces=atoms.get_forces(),
+        stress=atoms.get_stress(voigt=False) * EV_PER_A3_IN_GPA,
+        magmoms=_moments(atoms),
+        converged=converged,
+        max_force=max_force,
+        steps=steps,
+        seconds=time.perf_counter() - start,
+        band_gap=gap_of(file),
+        run_type=run_type(structure, settings),
+        hubbards=hubbards(structure, settings),
+        warnings=() if converged else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
+    )
+
+
+def _makers(preset: str) -> Makers:
+    from gen2dft.engines.gpaw.makers import GPAWRelaxMaker, GPAWStaticMaker, GPAWUniformBandsMaker
+
+    name = get_preset(preset).name
+    return Makers(GPAWRelaxMaker(preset=name), GPAWStaticMaker(preset=name), GPAWUniformBandsMaker(preset=name))
+
+
+def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
+    """What is missing on this machine: GPAW itself, or its data set of one of the elements.
+
+    Raises
+    ------
+    CampaignError
+        Unknown preset, or an element that GPAW's own data sets do not cover.
+    """
+    settings = get_preset(preset)
+    try:
+        versions()
+    except SettingsError as err:
+        return (str(err),)
+    known = elements_with_data(settings.xc)
+    if strangers := sorted(set(symbols) - known):
+        raise CampaignError(
+            f"engine 'gpaw' has no {settings.xc} data set of {', '.join(strangers)}: leave them out, "
+            f"screening.excluded_elements: [{', '.join(strangers)}], or add the data sets to GPAW_SETUP_PATH"
+        )
+    return ()
+
+
+def elements_with_data(xc: str) -> set[str]:
+    """Symbols of the elements that GPAW finds a data set for."""
+    from gpaw import setup_paths
+
+    return {file.name.partition(".")[0] for folder in setup_paths for file in Path(folder).glob(f"*.{xc}*")}
+
+
+ENGINE = Engine(
+    name="gpaw",
+    is_dft=True,
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
+    presets=PRESETS,
+    relax=relax,
+    static=static,
+    makers=_makers,
+    formation_energy=without_references("gpaw"),
+    check=check,
+)

@@ -1,0 +1,201 @@
+"""Named settings of engine `gpaw`, and what they become for one crystal."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from pymatgen.core import Structure
+
+from gen2dft.errors import CampaignError, SettingsError, not_one_of
+from gen2dft.transport.symmetry import point_group, symmetric_mesh
+
+# Elements whose 2p states make forces, stresses and bands need a harder cutoff.
+HARD = frozenset({"N", "O", "F"})
+# Hubbard U on d states in oxides and fluorides, eV, of the Materials Project (Jain et al., Phys. Rev. B 84, 045115).
+HUBBARD_U: Mapping[str, float] = {
+    "Co": 3.32,
+    "Cr": 3.7,
+    "Fe": 5.3,
+    "Mn": 3.9,
+    "Mo": 4.38,
+    "Ni": 6.2,
+    "V": 3.25,
+    "W": 6.2,
+}
+# Moments that spin-polarised calculations start from, Bohr magnetons; crystals without these elements have no spin.
+MOMENTS: Mapping[str, float] = {
+    **dict.fromkeys(("Co", "Cr", "Fe", "Mn", "Mo", "Ni", "V", "W", "Ce"), 5.0),
+    "Eu": 7.0,
+    "Gd": 7.0,
+}
+OTHER_MOMENT = 0.6
+
+
+@dataclass(frozen=True)
+class GPAWPreset:
+    """Settings of GPAW in plane-wave mode.
+
+    Parameters
+    ----------
+    name, description
+        In the engine's registry, and what it is good for.
+    xc
+        Exchange-correlation functional.
+    plus_u
+        Whether oxides and fluorides get the U of `HUBBARD_U`.
+    cutoff, hard_cutoff
+        Plane-wave cutoff of relaxation and energy, eV, without and with N, O, F: stresses need so much.
+    bands_cutoff, hard_bands_cutoff
+        The same of uniform bands, eV: eigenvalues need less.
+    spacing
+        Largest spacing of the k-points of relaxation and energy, 1/Angstrom, with 2 pi.
+    bands_spacing
+        The same of uniform bands.
+    smearing
+        Width of the Fermi-Dirac distribution, eV.
+    fmax
+        Relaxation ends when every (generalised) force is below, eV/Angstrom.
+    max_steps
+        Ionic steps at most; a structure that needs more comes back with `converged=False`.
+    """
+
+    name: str
+    description: str
+    spacing: float
+    bands_spacing: float
+    fmax: float
+    xc: str = "PBE"
+    plus_u: bool = True
+    cutoff: float = 500.0
+    hard_cutoff: float = 700.0
+    bands_cutoff: float = 300.0
+    hard_bands_cutoff: float = 600.0
+    smearing: float = 0.05
+    max_steps: int = 60
+
+    @property
+    def settings_hash(self) -> str:
+        """Hash of the settings and of GPAW's version; 12 hexadecimal digits."""
+        content = {**self.contents(), "versions": versions()}
+        del content["description"]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values."""
+        hubbard = dict(HUBBARD_U) if self.plus_u else {}
+        fixed = {"optimizer": "BFGS/FrechetCellFilter/FixSymmetry", "hubbard_u": hubbard, "moments": dict(MOMENTS)}
+        return {**asdict(self), **fixed}
+
+
+PRESETS: dict[str, GPAWPreset] = {
+    preset.name: preset
+    for preset in (
+        GPAWPreset(
+            "gpaw-quick-v1",
+            "PBE(+U) for many crystals: coarser k-points; power factors within some 10 % of finer meshes",
+            spacing=0.35,
+            bands_spacing=0.15,
+            fmax=0.05,
+        ),
+        GPAWPreset(
+            "gpaw-v1",
+            "PBE(+U) for labels: uniform bands fine enough for power factors within some 2 % of finer meshes",
+            spacing=0.25,
+            bands_spacing=0.12,
+            fmax=0.03,
+        ),
+    )
+}
+
+
+def get_preset(preset: str | GPAWPreset) -> GPAWPreset:
+    """The preset itself, or the registered one of that name; CampaignError names the choices."""
+    if isinstance(preset, GPAWPreset):
+        return preset
+    if preset not in PRESETS:
+        raise CampaignError(not_one_of("preset of engine 'gpaw'", preset, PRESETS))
+    return PRESETS[preset]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the programs that decide the result; SettingsError if they are not installed."""
+    try:
+        return {package: version(package) for package in ("gpaw", "gpaw-data", "ase")}
+    except PackageNotFoundError as err:
+        raise SettingsError(f"engine 'gpaw' needs the package {err.name}: make gpaw") from err
+
+
+def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[str, Any]:
+    """Keywords of GPAW's self-consistent calculation for one crystal.
+
+    Parameters
+    ----------
+    bands
+        Whether uniform bands follow: with the lower cutoff and without regard to stress.
+    """
+    symbols = {site.specie.symbol for site in structure}
+    hard = bool(symbols & HARD)
+    soft, stiff = (preset.bands_cutoff, preset.hard_bands_cutoff) if bands else (preset.cutoff, preset.hard_cutoff)
+    keywords: dict[str, Any] = {
+        "mode": {"name": "pw", "ecut": stiff if hard else soft},
+        "xc": preset.xc,
+        "kpts": {"size": kpoint_mesh(structure, preset.spacing), "gamma": True},
+        "occupations": {"name": "fermi-dirac", "width": preset.smearing},
+        # By default only occupied bands are converged, which leaves the gap open to anything.
+        "convergence": {"bands": "CBM+1.0"},
+    }
+    if hubbard := hubbards(structure, preset):
+        keywords["setups"] = {symbol: f":d,{u}" for symbol, u in hubbard.items()}
+    if starting_moments(structure) is not None:
+        keywords["spinpol"] = True
+    return keywords
+
+
+def hubbards(structure: Structure, preset: GPAWPreset) -> dict[str, float]:
+    """Symbol to U on its d states, eV; empty without U: by the preset, or as neither oxide nor fluoride."""
+    symbols = {site.specie.symbol for site in structure}
+    if not (preset.plus_u and symbols & {"O", "F"}):
+        return {}
+    return {symbol: HUBBARD_U[symbol] for symbol in sorted(symbols & set(HUBBARD_U))}
+
+
+def run_type(structure: Structure, preset: GPAWPreset) -> str:
+    """Functional, and whether U was used: `PBE`, `PBE+U`."""
+    return f"{preset.xc}+U" if hubbards(structure, preset) else preset.xc
+
+
+def starting_moments(structure: Structure) -> list[float] | None:
+    """Moments to start from, Bohr magnetons: those of the structure, else by element; None without spin."""
+    given = structure.site_properties.get("magmom")
+    if given and all(m is not None for m in given):
+        return [float(m) for m in given] if np.abs(np.array(given, dtype=float)).max() > 0.01 else None
+    symbols = [site.specie.symbol for site in structure]
+    if not set(symbols) & set(MOMENTS):
+        return None
+    return [MOMENTS.get(symbol, OTHER_MOMENT) for symbol in symbols]
+
+
+def kpoint_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
+    """Gamma-centred mesh at least as fine as the spacing (1/Angstrom, with 2 pi), with the symmetry of the crystal.
+
+    A mesh with less symmetry than the crystal costs two to four times as many k-points.
+    """
+    lengths = np.array(structure.lattice.reciprocal_lattice.abc)
+    return symmetric_mesh(np.ceil(lengths / spacing - 1e-3).astype(np.int64).clip(1), point_group(structure))
+
+
+def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]:
+    """Bands to compute and bands to converge; the highest two are left rough.
+
+    With enough empty ones for 1e22 electrons per cm^3 at 1300 K in most crystals. With spin one band holds one
+    electron, and moments shift bands between the spins.
+    """
+    occupied = int(np.ceil(electrons / 2)) + (3 * sites if spin else 0)
+    count = occupied + max(6, 3 * sites)
+    return count, count - 2

@@ -1,0 +1,1 @@
+"""Engine `vasp`: VASP through atomate2's jobs and custodian, with named and versioned presets."""

@@ -1,0 +1,121 @@
+"""A relaxation in several attempts: one that was stopped goes on from its CONTCAR, up to the preset's limit."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+from pymatgen.core import Structure
+
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection, Task
+from gen2dft.engines.vasp import corrections
+from gen2dft.engines.vasp.presets import get_preset
+from gen2dft.engines.vasp.run import Stopped, calculate
+
+# What a fresh start from the last structure can mend: time was up, the machine failed, the optimiser got lost.
+WORTH_ANOTHER = frozenset({"walltime", "vasp_died", "ionic_unconverged"})
+
+
+class Spent(BaseModel):
+    """What earlier attempts of the same relaxation have cost, and what custodian did in them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reasons: list[str] = Field([], description="why each attempt ended")
+    wall_seconds: float = 0.0
+    core_hours: float = 0.0
+    custodian: list[CustodianCorrection] = []
+    lost_runs: int = Field(0, description="runs whose worker died that are among the reasons")
+
+    def and_lost(self, folders: Sequence[str]) -> Spent:
+        """With runs of this job whose worker died; what they cost is not known."""
+        reasons = [*self.reasons, *["worker_died"] * len(folders)]
+        return self.model_copy(update={"reasons": reasons, "lost_runs": self.lost_runs + len(folders)})
+
+    def and_attempt(self, failure: Stopped) -> Spent:
+        """With one attempt more."""
+        return Spent(
+            reasons=[*self.reasons, failure.reason],
+            wall_seconds=self.wall_seconds + failure.seconds,
+            core_hours=self.core_hours + failure.seconds * failure.cores / 3600,
+            custodian=[*self.custodian, *corrections.applied(failure.log)],
+            lost_runs=self.lost_runs,
+        )
+
+    def added_to(self, doc: CalculationDoc) -> CalculationDoc:
+        """The document of the last attempt, with all that the others cost and corrected.
+
+        The result belongs to the settings of the last attempt, which began anew with the preset's own; what custodian
+        changed before is kept for the record.
+        """
+        if not self.reasons:
+            return doc
+        note = f"went on from its CONTCAR after: {', '.join(self.reasons)}"
+        return doc.model_copy(
+            update={
+                "wall_seconds": self.wall_seconds + doc.wall_seconds,
+                "core_hours": self.core_hours + doc.core_hours,
+                "custodian": [*self.custodian, *doc.custodian],
+                "warnings": [*doc.warnings, note],
+            }
+        )
+
+    def failure(self, last: Stopped) -> CalculationFailure:
+        """The outcome when the last attempt failed too; its cost is among what was spent."""
+        tries = f"given up after {len(self.reasons)} attempts ({', '.join(self.reasons)}): " if self.reasons[1:] else ""
+        outcome = CalculationFailure.from_error(last)
+        return outcome.model_copy(update={"detail": f"{tries}{last.detail}", "core_hours": self.core_hours})
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """A relaxation that is to go on from a structure."""
+
+    structure: Structure
+    spent: Spent
+
+
+def after_lost_runs(
+    preset: str, structure: Structure, spent: Spent, folders: Sequence[str]
+) -> GoOn | CalculationFailure:
+    """Where a relaxation stands whose workers died: at the last structure that one of them left, if there is any.
+
+    Parameters
+    ----------
+    folders
+        Of all lost runs of the job, those that `spent` counts already first.
+    """
+    new = folders[spent.lost_runs :]
+    spent = spent.and_lost(new)
+    if len(spent.reasons) >= get_preset(preset).attempts:
+        detail = f"given up after {len(spent.reasons)} attempts ({', '.join(spent.reasons)})"
+        return CalculationFailure(reason="worker_died", detail=detail, core_hours=spent.core_hours)
+    for folder in reversed(new):
+        with contextlib.suppress(OSError, ValueError):  # no CONTCAR there, an empty one, or a folder of another machine
+            return GoOn(Structure.from_file(Path(folder) / "CONTCAR"), spent)
+    return GoOn(structure, spent)
+
+
+def relax_attempt(preset: str, structure: Structure, spent: Spent) -> CalculationDoc | CalculationFailure | GoOn:
+    """One attempt in the present folder: the document, where to go on, or why there is nothing to go on from."""
+    try:
+        return spent.added_to(calculate("relax", preset, structure))
+    except Stopped as failure:
+        spent = spent.and_attempt(failure)
+        may_go_on = failure.reason in WORTH_ANOTHER and len(spent.reasons) < get_preset(preset).attempts
+        if failure.structure is not None and may_go_on:
+            return GoOn(failure.structure, spent)
+        return spent.failure(failure)
+
+
+def single_attempt(
+    task: Task, preset: str, structure: Structure, prev_dir: str | None = None
+) -> CalculationDoc | CalculationFailure:
+    """A static or band calculation in the present folder; it has no intermediate structure to go on from."""
+    try:
+        return calculate(task, preset, structure, prev_dir)
+    except Stopped as failure:
+        return Spent().and_attempt(failure).failure(failure)

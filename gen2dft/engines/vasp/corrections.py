@@ -1,0 +1,149 @@
+"""Custodian: which handlers watch a calculation, and what they changed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gen2dft.engines.base import CustodianCorrection
+
+# Custodian's handlers as atomate2 uses them, without KspacingMetalHandler and IncorrectSmearingHandler: these two
+# rewrite k-points and smearing wherever they meet a metal, and so would make two data sets of one.
+HANDLERS = (
+    "VaspErrorHandler",
+    "MeshSymmetryErrorHandler",
+    "UnconvergedErrorHandler",
+    "NonConvergingErrorHandler",
+    "PotimErrorHandler",
+    "PositiveEnergyErrorHandler",
+    "FrozenJobErrorHandler",
+    "StdErrHandler",
+    "LargeSigmaHandler",
+)
+WALLTIME_HANDLER = "WalltimeHandler"
+
+# INCAR tags that decide how the ground state is found, not which: a converged energy does not depend on them.
+ALGORITHM_TAGS = frozenset(
+    [
+        "ALGO",
+        "AMIN",
+        "AMIX",
+        "AMIX_MAG",
+        "BMIX",
+        "BMIX_MAG",
+        "EDIFF",
+        "IALGO",
+        "IBRION",
+        "ICHARG",
+        "IMIX",
+        "ISEARCH",
+        "ISTART",
+        "KPAR",
+        "LCHARG",
+        "LPLANE",
+        "LSCALAPACK",
+        "LWAVE",
+        "MAXMIX",
+        "NBANDS",
+        "NCORE",
+        "NELM",
+        "NELMDL",
+        "NELMIN",
+        "NPAR",
+        "NSIM",
+        "NSW",
+        "POTIM",
+        "SMASS",
+        "TIME",
+    ]
+)
+
+
+def fresh_handlers() -> list[Any]:
+    """New handlers for one run: they count what they have tried, so another calculation must not share them."""
+    from custodian.vasp import handlers
+
+    return [*(getattr(handlers, name)() for name in HANDLERS), _walltime_handler()]
+
+
+def _walltime_handler() -> Any:
+    """Stops VASP before the queue does, where the end of the queue's job is known; else without effect.
+
+    The queue scripts that gen2dft writes set JOB_END_TIME, seconds since 1970.
+    """
+    from custodian.vasp.handlers import WalltimeHandler
+
+    end = os.environ.get("JOB_END_TIME") or os.environ.get("SLURM_JOB_END_TIME", "")
+    if not end.isdigit():
+        return WalltimeHandler()  # looks for PBS_WALLTIME and SBATCH_TIMELIMIT itself
+    handler = WalltimeHandler(wall_time=max(1, int(end) - int(time.time())))
+    handler.start_time = datetime.now()
+    return handler
+
+
+def read_log(directory: Path) -> list[Mapping[str, Any]]:
+    """Custodian's log of the runs in a folder, zipped or not; empty if there is none."""
+    from monty.os.path import zpath
+    from monty.serialization import loadfn
+
+    path = Path(zpath(str(directory / "custodian.json")))
+    return list(loadfn(path, cls=None)) if path.is_file() else []
+
+
+def logged(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """All entries of a log in order: handler, errors, and actions, which are empty where nothing could be done."""
+    return [entry for run in log for entry in run.get("corrections") or []]
+
+
+def applied(log: Iterable[Mapping[str, Any]]) -> list[CustodianCorrection]:
+    """The corrections that were really made."""
+    return [
+        CustodianCorrection(
+            handler=handler_name(entry),
+            errors=[str(error) for error in entry["errors"]],
+            actions=[text for action in entry["actions"] for text in in_words(action)],
+        )
+        for entry in logged(log)
+        if entry.get("actions")
+    ]
+
+
+def handler_name(entry: Mapping[str, Any]) -> str:
+    """Class of the handler that made an entry."""
+    handler = entry.get("handler") or {}
+    return str(handler.get("@class", "unknown"))
+
+
+def in_words(action: Mapping[str, Any]) -> list[str]:
+    """One of custodian's actions as text: `INCAR: ALGO = Normal`, `CONTCAR: copied to POSCAR`."""
+    target = action.get("dict") or action.get("file")
+    texts = []
+    for verb, content in action["action"].items():
+        if verb == "_set" and target in ("INCAR", "KPOINTS"):
+            texts += [f"{target}: {key} = {value}" for key, value in content.items()]
+        elif verb == "_file_copy":
+            texts.append(f"{target}: copied to {content['dest']}")
+        elif verb == "_set":
+            texts.append(f"{target}: {', '.join(content)} replaced")
+        else:
+            keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else str(content)
+            texts.append(f"{target}: {verb.strip('_').replace('_', ' ')} {keys}".rstrip())
+    return texts
+
+
+def changes_settings(log: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether a correction touched what the converged energy depends on."""
+    return any(_changes(action) for entry in logged(log) for action in entry.get("actions") or [])
+
+
+def _changes(action: Mapping[str, Any]) -> bool:
+    if "dict" not in action:  # files are copied or deleted to go on elsewhere, which decides nothing
+        return False
+    if action["dict"] != "INCAR":
+        return True
+    tags = {str(tag).upper() for content in action["action"].values() for tag in content}
+    return not tags <= ALGORITHM_TAGS

@@ -1,0 +1,139 @@
+"""Emmet's TaskDoc of a finished VASP calculation as the CalculationDoc that every engine gives."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen2dft.engines.base import CalculationDoc, Task, Vector
+from gen2dft.engines.vasp import corrections
+from gen2dft.engines.vasp.presets import get_preset
+
+if TYPE_CHECKING:
+    from emmet.core.tasks import TaskDoc
+
+GPA_PER_KILOBAR = 0.1
+PACKAGES = ("atomate2", "custodian", "emmet-core", "pymatgen")
+# What the stand-ins of tests write as VASP's version; nothing they compute may ever become a label.
+STAND_IN = "stand-in"
+
+
+def calculation_doc(task_doc: TaskDoc, task: Task, preset: str, *, reached_accuracy: bool | None) -> CalculationDoc:
+    """The document of one calculation.
+
+    Parameters
+    ----------
+    task_doc
+        As atomate2 parses it from the folder.
+    reached_accuracy
+        Whether VASP says that the structure is relaxed. None: only the number of steps tells, which takes a run
+        stopped before its time for a relaxed one.
+    """
+    calculation = task_doc.calcs_reversed[0]
+    electronic, ionic = _converged_electronic(calculation), None
+    if task == "relax":
+        ionic = _used_fewer_steps(calculation) if reached_accuracy is None else reached_accuracy
+    log = [run.model_dump() for run in task_doc.custodian or []]
+    return CalculationDoc(
+        task=task,
+        engine="vasp",
+        preset=preset,
+        settings_hash=get_preset(preset).settings_hash,
+        is_dft=True,
+        structure=task_doc.structure,
+        converged=electronic and ionic is not False,
+        converged_electronic=electronic,
+        converged_ionic=ionic,
+        num_steps=len(calculation.output.ionic_steps),
+        versions=versions(str(calculation.vasp_version)),
+        custodian=corrections.applied(log),
+        settings_changed=corrections.changes_settings(log),
+        is_stand_in=STAND_IN in str(calculation.vasp_version),
+        run_type=_run_type(task_doc),
+        hubbards=_hubbards(calculation),
+        warnings=list(task_doc.analysis.warnings or []),
+        directory=task_doc.dir_name,
+        **_results(task_doc),
+        **_mechanics(task_doc, is_self_consistent=task != "uniform_bands"),
+        **_statistics(task_doc),
+    )
+
+
+def _results(task_doc: TaskDoc) -> dict[str, Any]:
+    """Energies, moments and gap."""
+    output, calculation = task_doc.output, task_doc.calcs_reversed[0]
+    moments = task_doc.structure.site_properties.get("magmom")
+    return {
+        "energy": float(output.energy),
+        "energy_per_atom": float(output.energy_per_atom),
+        "magmoms": None if moments is None else [float(moment) for moment in moments],
+        "band_gap": None if output.bandgap is None else float(output.bandgap),
+        "is_gap_direct": bool(calculation.output.is_gap_direct) if output.bandgap else None,
+    }
+
+
+def _run_type(task_doc: TaskDoc) -> str | None:
+    """Functional and U as emmet names them: `GGA`, `GGA+U`, ..."""
+    return None if task_doc.run_type is None else str(task_doc.run_type.value)
+
+
+def _hubbards(calculation: Any) -> dict[str, float]:
+    """Symbol to U - J, eV; those that are not 0."""
+    return {symbol: float(u) for symbol, u in (calculation.input.hubbards or {}).items() if u}
+
+
+def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]:
+    """Forces and stress; what VASP writes of them at a fixed charge density means nothing."""
+    output = task_doc.output
+    if not is_self_consistent:
+        return {"forces": None, "max_force": None, "stress": None}
+    forces = np.array(output.forces, dtype=float).reshape(-1, 3)
+    return {
+        "forces": _rows(forces),
+        "max_force": float(np.linalg.norm(forces, axis=1).max()),
+        # VASP's stress is positive under pressure.
+        "stress": None if output.stress is None else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
+    }
+
+
+def _statistics(task_doc: TaskDoc) -> dict[str, Any]:
+    """What the last run of VASP has cost, as its OUTCAR says."""
+    stats = (task_doc.run_stats or {}).get("overall")
+    cores = max(1, int(stats.cores)) if stats else 1
+    seconds = float(stats.elapsed_time) if stats else 0.0
+    return {"cores": cores, "wall_seconds": seconds, "core_hours": seconds * cores / 3600}
+
+
+def versions(vasp: str) -> dict[str, str]:
+    """VASP's version and those of the packages around it."""
+    return {"vasp": vasp, **{package: version(package) for package in PACKAGES}}
+
+
+def says_relaxed(directory: Path) -> bool:
+    """Whether the OUTCAR in a folder, zipped or not, says that the structure is relaxed.
+
+    A relaxation that was stopped early has used fewer steps than NSW too, so their number does not tell.
+    """
+    from monty.io import zopen
+    from monty.os.path import zpath
+
+    with zopen(zpath(str(directory / "OUTCAR")), "rt", encoding="utf-8", errors="replace") as outcar:
+        return any("reached required accuracy" in str(line) for line in outcar)
+
+
+def _converged_electronic(calculation: Any) -> bool:
+    """Whether the last ionic step needed fewer electronic steps than it was allowed."""
+    last = calculation.output.ionic_steps[-1].electronic_steps or []
+    return len(last) < calculation.input.parameters["NELM"]
+
+
+def _used_fewer_steps(calculation: Any) -> bool:
+    """Whether a relaxation ended before it used up NSW."""
+    return len(calculation.output.ionic_steps) < calculation.input.parameters["NSW"]
+
+
+def _rows(array: np.ndarray[Any, Any]) -> list[Vector]:
+    return [(float(x), float(y), float(z)) for x, y, z in array]

@@ -1,0 +1,179 @@
+"""Presets of engine `vasp`: named settings, frozen under a version, built on the Materials Project's MPRelaxSet.
+
+A preset is what is changed of MPRelaxSet (pseudopotentials, U and initial moments are its own, A. Jain et al.,
+Comput. Mater. Sci. 50, 2295 (2011) and APL Materials 1, 011002 (2013)). A new wish is a new name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from gen2dft.engines.base import Task
+from gen2dft.errors import CampaignError, not_one_of
+
+TASKS: tuple[Task, ...] = ("relax", "static", "uniform_bands")
+
+# Gaussian smearing that is right for metals and insulators alike: tetrahedra give wrong forces in metals, and a
+# handler that changes the smearing where it meets a metal would make two data sets of one.
+SMEARING = {"ISMEAR": 0, "SIGMA": 0.05}
+# The V-O data: both relaxations and statics at the same cut-off and mesh, so that all energies are comparable.
+VANADIUM_OXIDES = {
+    "ALGO": "Fast",
+    "EDIFF": 1e-5,
+    "EDIFFG": -0.05,
+    "ENCUT": 500,
+    "IBRION": 2,
+    "ISIF": 3,
+    **SMEARING,
+    "LCHARG": False,
+    "LREAL": False,
+    "LWAVE": False,
+    "NSW": 99,
+    "PREC": "Accurate",
+}
+# None takes a tag of MPRelaxSet away. U is left to MPRelaxSet otherwise: a setting `LDAU = True` of one's own would
+# switch on a default U in the metal and in O2.
+NO_U = {"LDAU": None, "LDAUJ": None, "LDAUL": None, "LDAUPRINT": None, "LDAUTYPE": None, "LDAUU": None}
+NO_SPIN = {"ISPIN": 1, "MAGMOM": None}
+PLAIN_MP = {**SMEARING, "LCHARG": False, "LWAVE": False}
+STATIC = {"EDIFF": 1e-6, "LCHARG": True, "LREAL": False, "NSW": 0}
+UNIFORM = {**STATIC, "ICHARG": 11, "LCHARG": False}
+
+NBANDS_FACTOR = 1.5  # bands of a transport calculation over those of the static one
+
+
+@dataclass(frozen=True)
+class VaspPreset:
+    """Settings of relaxation, static calculation and uniform bands that belong together.
+
+    Parameters
+    ----------
+    name
+        Name in the registry, with a version.
+    description
+        What it is for, in one sentence.
+    incar
+        INCAR tags of the relaxation that differ from MPRelaxSet; None takes a tag away.
+    kspacing
+        Largest distance of neighbouring k-points, 1/Angstrom with 2 pi, for relaxation and static calculation; the
+        mesh is Gamma-centred. None: MPRelaxSet's density instead.
+    uniform_kspacing
+        The same for the uniform bands, which transport needs dense.
+    elements
+        Symbols it was made for; empty means all that MPRelaxSet has pseudopotentials of.
+    density
+        Without `kspacing`: k-points per 1/Angstrom^3 of reciprocal cell in relaxation and static calculation.
+    attempts
+        How often a relaxation may start, the first time included, before it is given up. Does not decide the result.
+    """
+
+    name: str
+    description: str
+    incar: Mapping[str, Any]
+    kspacing: float | None
+    uniform_kspacing: float = 0.12
+    elements: tuple[str, ...] = ()
+    density: tuple[int, int] = (64, 100)
+    attempts: int = field(default=3, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "incar", MappingProxyType(dict(self.incar)))  # frozen all through
+
+    def tags(self, task: Task) -> dict[str, Any]:
+        """INCAR tags of one task that differ from MPRelaxSet."""
+        extra: Mapping[str, Any] = {"relax": {}, "static": STATIC, "uniform_bands": UNIFORM}[task]
+        return {**self.incar, **extra}
+
+    @property
+    def uses_u(self) -> bool:
+        """Whether MPRelaxSet's U is applied."""
+        return "LDAUU" not in self.incar
+
+    @property
+    def pseudopotentials(self) -> dict[str, str]:
+        """Symbol to name of the PAW data set, of every element that the preset is for."""
+        table = base_settings()["POTCAR"]
+        return {symbol: table[symbol] for symbol in self.elements or sorted(table)}
+
+    def hubbard_u(self) -> dict[str, dict[str, float]]:
+        """Anion to metal to U - J, eV; empty if the preset uses none."""
+        table: dict[str, dict[str, float]] = base_settings()["INCAR"]["LDAUU"] if self.uses_u else {}
+        known = self.pseudopotentials
+        return {
+            anion: {metal: float(u) for metal, u in values.items() if metal in known}
+            for anion, values in table.items()
+            if anion in known
+        }
+
+    @cached_property
+    def settings_hash(self) -> str:
+        """Hash of all that decides the result, what it takes from MPRelaxSet included; 12 hexadecimal digits."""
+        base = base_settings()
+        content = {
+            "tasks": {task: self.tags(task) for task in TASKS},
+            "base": base["INCAR"],
+            "potcar": [base["POTCAR_FUNCTIONAL"], self.pseudopotentials],
+            "k-points": [self.kspacing, self.uniform_kspacing, self.density],
+            "bands": NBANDS_FACTOR,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+    def contents(self) -> dict[str, Any]:
+        """All that it sets, as plain values."""
+        from gen2dft.engines.vasp.describe import contents
+
+        return contents(self, TASKS, base_settings())
+
+
+def base_settings() -> dict[str, Any]:
+    """MPRelaxSet's settings as pymatgen ships them."""
+    from pymatgen.io.vasp.sets import MPRelaxSet
+
+    return dict(MPRelaxSet.CONFIG)
+
+
+PRESETS: dict[str, VaspPreset] = {
+    preset.name: preset
+    for preset in (
+        VaspPreset(
+            "vo-pbe-v1",
+            "V-O data set: PBE without U or spin (O2 is a triplet), k-points 0.5 1/Angstrom apart",
+            {**VANADIUM_OXIDES, **NO_U, **NO_SPIN},
+            kspacing=0.5,
+            elements=("O", "V"),
+        ),
+        VaspPreset(
+            "ggau-v1",
+            "generated V-O candidates: spin-polarised PBE with Materials Project's U, k-points 0.5 1/Angstrom apart",
+            {**VANADIUM_OXIDES, "ISPIN": 2},
+            kspacing=0.5,
+            elements=("O", "V"),
+        ),
+        VaspPreset(
+            "ggau-refine-v1",
+            "refinement of ggau-v1 near the hull: the same with k-points 0.25 1/Angstrom apart",
+            {**VANADIUM_OXIDES, "ISPIN": 2},
+            kspacing=0.25,
+            elements=("O", "V"),
+        ),
+        VaspPreset(
+            "mp-ggau-v1",
+            "all other chemistries: Materials Project's relaxation settings with Gaussian smearing",
+            PLAIN_MP,
+            kspacing=None,
+        ),
+    )
+}
+
+
+def get_preset(name: str) -> VaspPreset:
+    """The preset of that name; CampaignError names the choices."""
+    if name not in PRESETS:
+        raise CampaignError(not_one_of("preset of engine 'vasp'", name, PRESETS))
+    return PRESETS[name]

@@ -1,0 +1,217 @@
+"""Run one calculation in the present folder: atomate2's job and custodian; failures become reasons."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pymatgen.core import Structure
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.engines.base import CalculationDoc, Task
+from gen2dft.engines.vasp import corrections, requirements
+from gen2dft.engines.vasp.document import calculation_doc, says_relaxed
+from gen2dft.engines.vasp.input_sets import PresetInputSet, with_initial_moments
+from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
+from gen2dft.geometry import closest_contacts
+
+if TYPE_CHECKING:
+    from emmet.core.tasks import TaskDoc
+
+# How often custodian looks at a running VASP: every 10 s whether it has ended, every 5 minutes whether it goes well.
+POLLING: dict[str, Any] = {"polling_time_step": 10, "monitor_freq": 30}
+MIN_DISTANCE_RATIO = 0.5  # of the covalent radii's sum; closer atoms cost hours and end in a crash
+TAIL_LINES = 5
+
+
+class Stopped(CalculationFailed):
+    """A calculation in the present folder that ended too early.
+
+    Parameters
+    ----------
+    structure
+        Where a relaxation can go on; None if nothing was gained.
+
+    Attributes
+    ----------
+    seconds, cores
+        What it has cost.
+    log
+        Custodian's log.
+    """
+
+    def __init__(self, reason: str, detail: str, structure: Structure | None = None) -> None:
+        super().__init__(reason, detail, f"{socket.gethostname()}:{Path.cwd()}")
+        self.structure = structure
+        self.seconds = 0.0
+        self.cores = 1
+        self.log: list[Mapping[str, Any]] = []
+
+
+def calculate(task: Task, preset: str, structure: Structure, prev_dir: str | None = None) -> CalculationDoc:
+    """Run one calculation in the present folder.
+
+    Parameters
+    ----------
+    prev_dir
+        Folder of the static calculation whose charge density the uniform bands are made of.
+
+    Raises
+    ------
+    Stopped
+        `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`, `vasp_command_not_found`, `vasp_died`,
+        `walltime`, `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>` after custodian's last attempt.
+    """
+    start = time.perf_counter()
+    try:
+        _check(preset, structure)
+        task_doc = _run(task, preset, with_initial_moments(structure), prev_dir)
+        relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
+        doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
+        _refuse_unfinished(doc, task_doc)
+    except Stopped as failure:
+        failure.seconds, failure.cores = time.perf_counter() - start, cores_of(Path.cwd())
+        failure.log = corrections.read_log(Path.cwd())
+        raise
+    seconds = time.perf_counter() - start  # all of custodian's runs; the OUTCAR tells of the last alone
+    return doc.model_copy(update={"wall_seconds": seconds, "core_hours": seconds * doc.cores / 3600})
+
+
+def _check(preset: str, structure: Structure) -> None:
+    """What can be known before VASP is started."""
+    if not structure.is_ordered:
+        raise Stopped("disordered", f"{structure.formula} has partially occupied sites")
+    symbols = {element.symbol for element in structure.composition.elements}
+    try:
+        requirements.check_elements(preset, symbols)
+        requirements.check_incar_updates(preset)
+    except (CampaignError, SettingsError) as err:
+        raise Stopped("unsuitable_preset", str(err)) from err
+    try:
+        requirements.check_potcars(preset, symbols)
+    except SettingsError as err:
+        raise Stopped("potcar_missing", str(err)) from err
+    if (problem := requirements.missing_command()) is not None:
+        raise Stopped("vasp_command_not_found", problem)
+    contacts = closest_contacts(CrystalTable.from_structures([structure]))
+    if (ratio := float(contacts.ratio[0])) < MIN_DISTANCE_RATIO:
+        detail = f"{structure.formula}: {float(contacts.distance[0]):.2f} Angstrom, {ratio:.2f} of the covalent radii"
+        raise Stopped("atoms_too_close", detail)
+
+
+def _run(task: Task, preset: str, structure: Structure, prev_dir: str | None) -> TaskDoc:
+    """Atomate2's job, as a function of the present folder."""
+    from custodian.custodian import CustodianError, ReturnCodeError, ValidationError
+
+    maker = atomate2_maker(task, preset)
+    arguments = (structure, prev_dir) if prev_dir is not None else (structure,)
+    try:
+        return type(maker).make.original(maker, *arguments).output
+    except (ValidationError, ReturnCodeError) as err:
+        detail = f"VASP ended without a complete result ({err}); its last words: {last_words(Path.cwd())}"
+        going_on = _contcar(task)
+        if going_on is None:
+            detail += f"; to see why, call `{maker.run_vasp_kwargs['vasp_cmd']}` there by hand"
+        raise Stopped("vasp_died", detail, going_on) from err
+    except CustodianError as err:
+        reason = _reason_of(Path.cwd())
+        going_on = _contcar(task) if reason == "ionic_unconverged" else None
+        raise Stopped(reason, f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}", going_on) from err
+
+
+def atomate2_maker(task: Task, preset: str) -> Any:
+    """Atomate2's Maker of one task, with the preset's input files and custodian's handlers."""
+    from atomate2 import SETTINGS
+    from atomate2.vasp.jobs.core import NonSCFMaker
+    from atomate2.vasp.jobs.mp import MPGGARelaxMaker, MPGGAStaticMaker
+
+    makers = {"relax": MPGGARelaxMaker, "static": MPGGAStaticMaker, "uniform_bands": NonSCFMaker}
+    return makers[task](
+        name=f"{preset} {task}",
+        input_set_generator=PresetInputSet(preset=preset, task=task),
+        run_vasp_kwargs={  # said here as they are now: atomate2 itself has bound them when it was imported
+            "vasp_cmd": SETTINGS.VASP_CMD,
+            "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,
+            "max_errors": SETTINGS.VASP_CUSTODIAN_MAX_ERRORS,
+            "scratch_dir": SETTINGS.CUSTODIAN_SCRATCH_DIR,
+            "handlers": corrections.fresh_handlers(),
+            "custodian_kwargs": dict(POLLING),
+        },
+        # Bands and densities of states stay in the folder; the document needs neither.
+        task_document_kwargs={"store_additional_json": False, "parse_dos": False, "parse_bandstructure": False},
+        # What is not converged becomes a reason here, not an exception there.
+        stop_children_kwargs={"handle_unsuccessful": False},
+    )
+
+
+def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
+    """Stopped unless electrons and atoms are where they should be."""
+    if not doc.converged_electronic:
+        raise Stopped("electronic_unconverged", f"the last of {doc.num_steps} ionic steps reached NELM")
+    if task_doc.analysis.errors:
+        raise Stopped("atoms_too_close_after_relaxation", "; ".join(task_doc.analysis.errors))
+    if doc.converged_ionic is not False:
+        return
+    detail = f"after {doc.num_steps} ionic steps the largest force is {doc.max_force or 0:.3f} eV/Angstrom"
+    handlers = {corrections.handler_name(entry) for entry in corrections.logged(corrections.read_log(Path.cwd()))}
+    reason = "walltime" if corrections.WALLTIME_HANDLER in handlers else "ionic_unconverged"
+    raise Stopped(reason, detail, doc.structure)
+
+
+def _contcar(task: Task) -> Structure | None:
+    """Where a relaxation stood last, if it finished a step."""
+    from custodian.vasp.utils import is_valid_poscar
+
+    if task != "relax" or not is_valid_poscar("CONTCAR"):
+        return None
+    return Structure.from_file("CONTCAR")
+
+
+def _reason_of(directory: Path) -> str:
+    """Reason for what custodian could not mend, by the last error that it met."""
+    entries = corrections.logged(corrections.read_log(directory))
+    errors = [str(error) for error in entries[-1]["errors"]] if entries else []
+    if not errors:
+        return "vasp_died"
+    if "Unconverged" in errors:
+        from pymatgen.io.vasp import Vasprun
+
+        run = Vasprun(str(directory / "vasprun.xml"), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+        return "ionic_unconverged" if run.converged_electronic else "electronic_unconverged"
+    return "vasp_" + re.sub(r"\W+", "_", errors[0].lower()).strip("_")
+
+
+def _errors_in_words(directory: Path) -> str:
+    """What custodian met, in order."""
+    entries = corrections.logged(corrections.read_log(directory))
+    met = [f"{corrections.handler_name(entry)} ({', '.join(map(str, entry['errors']))})" for entry in entries]
+    return "it met " + ", ".join(met) if met else "it met no error that it knows"
+
+
+def last_words(directory: Path) -> str:
+    """Last lines of what VASP wrote to its outputs."""
+    lines: list[str] = []
+    for name in ("vasp.out", "std_err.txt"):
+        if (directory / name).is_file():
+            with (directory / name).open(encoding="utf-8", errors="replace") as file:
+                lines += [line.strip() for line in deque(file, maxlen=TAIL_LINES) if line.strip()]
+    return " | ".join(lines[-TAIL_LINES:]) or "none"
+
+
+def cores_of(directory: Path) -> int:
+    """Cores that VASP says it runs on, 1 if it did not come so far."""
+    from monty.io import zopen
+    from monty.os.path import zpath
+
+    path = Path(zpath(str(directory / "OUTCAR")))
+    if path.is_file():
+        with zopen(str(path), "rt", encoding="utf-8", errors="replace") as outcar:
+            for line, _ in zip(outcar, range(50), strict=False):
+                if found := re.search(r"running(?: on)?\s+(\d+)", str(line)):
+                    return int(found[1])
+    return 1

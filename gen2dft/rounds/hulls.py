@@ -1,0 +1,219 @@
+"""The reference hull that a campaign names: from its data, the Materials Project, its own engine, or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.campaign import CampaignSpec, DatasetSpec
+from gen2dft.datasets import load_dataset
+from gen2dft.engines import load_engine
+from gen2dft.errors import ThermoError
+from gen2dft.rounds.energies import fitted_of, formation_energy
+from gen2dft.store.documents import HullDoc, ReferenceDoc
+from gen2dft.thermo.corrections import Computed, get_correction, refuse_twice
+from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import MATERIALS_PROJECT, must_share, one_engine, one_run_type
+
+if TYPE_CHECKING:
+    from gen2dft.store.store import Store
+
+# Scales of sources that are known; a user's file says its own (`hull.scale`), or is taken as it is.
+SOURCE_SCALES = {"starter": MATERIALS_PROJECT, "materials-project": MATERIALS_PROJECT}
+DEFAULT_THERMO_TYPE = "GGA_GGA+U"
+HULLS_KEPT = 4
+_LOADED: dict[str, ReferenceHull] = {}
+
+
+def campaign_hull(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None) -> ReferenceHull:
+    """The hull that labels of a campaign are measured against.
+
+    Parameters
+    ----------
+    cache_dir
+        Folder for parsed files and downloads.
+    store
+        Needed where the campaign's own engine makes the hull.
+
+    Raises
+    ------
+    ThermoError
+        No reference phase computed yet, phases that mix engines or run types, a file that is none.
+    """
+    if spec.hull.source == "engine":
+        return engine_hull(spec, store)
+    return hull_from(spec.hull.source, spec, cache_dir)
+
+
+def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
+    """A hull of the campaign's data (`dataset`), of the Materials Project, of a hull file or of another dataset."""
+    if source == "dataset":
+        return dataset_hull(spec, cache_dir)
+    if source == "materials-project":
+        return materials_project_hull(spec, cache_dir)
+    if source.endswith(".json") and Path(source).is_file():
+        return ReferenceHull.from_bytes(Path(source).read_bytes(), f"hull file {source}")
+    whole = whole_source(DatasetSpec(source=source, columns=spec.dataset.columns))
+    scale = SOURCE_SCALES.get(source, spec.hull.scale)
+    dataset = load_dataset(whole, seed=spec.seed, cache_dir=cache_dir)
+    return ReferenceHull.from_dataset(dataset, scale=scale, coverage=spec.hull.coverage)
+
+
+def dataset_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
+    """Hull of all crystals of the campaign's source, those too that are filtered out of the training set.
+
+    A crystal too far above the hull to learn from still is no stabler for it.
+    """
+    dataset = load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir)
+    scale = SOURCE_SCALES.get(spec.dataset.source, spec.hull.scale)
+    return ReferenceHull.from_dataset(dataset, scale=scale, coverage=spec.hull.coverage)
+
+
+def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
+    """The Materials Project's stable phases of one thermo type, up to the campaign's number of elements."""
+    from gen2dft.datasets.materials_project import read_stable_phases
+
+    kind = spec.hull.thermo_type
+    phases = read_stable_phases(kind, max(spec.dataset.num_elements), cache_dir)
+    scale = MATERIALS_PROJECT if kind == DEFAULT_THERMO_TYPE else f"{MATERIALS_PROJECT}:{kind}"
+    compositions = [composition for composition, _ in phases]
+    energies = [energy for _, energy in phases]
+    return ReferenceHull.build(
+        compositions, energies, scale=scale, coverage=spec.hull.coverage, known_stable=compositions
+    )
+
+
+def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
+    """Hull of the reference phases that the campaign's engine has computed (`gen2dft calibrate`)."""
+    engine, preset = load_engine(spec.validation.engine), final_preset(spec)
+    found = store.references(engine.name, engine.preset(preset).settings_hash) if store else []
+    if not found:
+        raise ThermoError(
+            f"hull.source is `engine`, and engine {engine.name!r} has computed no reference phase with preset "
+            f"{preset!r} yet: run `gen2dft calibrate` with the campaign first"
+        )
+    energies = _reference_energies(spec, store, preset, found)
+    scale = energies[0].scale
+    return ReferenceHull.build(
+        [_composition(doc) for doc in found],
+        [energy.value for energy in energies],
+        scale=scale,
+        coverage=spec.hull.coverage,
+        known_stable=[_composition(doc) for doc in found if doc.known_stable],
+    )
+
+
+def _reference_energies(spec: CampaignSpec, store: Store | None, preset: str, found: list[ReferenceDoc]) -> list[Any]:
+    """Corrected formation energies of reference phases; they must be of one kind."""
+    name, what = spec.validation.correction, "the reference phases of the hull"
+    engine = load_engine(one_engine((doc.engine for doc in found), what))
+    if get_correction(name).scale is None and engine.scale is None:
+        one_run_type((doc.run_type for doc in found), what)
+    calibration = require_calibration(spec, preset, store)
+    fitted = fitted_of(calibration) if calibration else None
+    references = spec.validation.references_of(preset)
+    return [formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found]
+
+
+def reference_computed(document: ReferenceDoc) -> Computed:
+    """A stored reference phase as a correction looks at it."""
+    from pymatgen.core import Structure
+
+    structure = Structure.from_dict(document.structure)
+    return Computed(
+        structure, document.energy_per_atom, document.engine, document.run_type, document.hubbards, document.name
+    )
+
+
+def _composition(document: ReferenceDoc) -> dict[str, float]:
+    from pymatgen.core import Composition
+
+    return dict(Composition(document.formula).get_el_amt_dict())
+
+
+def final_preset(spec: CampaignSpec) -> str:
+    """The preset that final labels are computed with."""
+    return spec.validation.refine.preset if spec.validation.refine else spec.validation.preset
+
+
+def presets(spec: CampaignSpec) -> tuple[str, ...]:
+    """All presets that labels are computed with: the first stage's and the refinement's."""
+    return tuple(dict.fromkeys((spec.validation.preset, final_preset(spec))))
+
+
+def require_calibration(spec: CampaignSpec, preset: str, store: Store | None) -> Any:
+    """The calibration of the campaign's correction for one preset; None if the correction needs none.
+
+    Raises
+    ------
+    ThermoError
+        If it needs one and there is none: nothing may be ranked before it exists.
+    """
+    name, engine = spec.validation.correction, load_engine(spec.validation.engine)
+    if not get_correction(name).is_fitted:
+        return None
+    found = store.calibration(name, engine.name, engine.preset(preset).settings_hash) if store else None
+    if found is None:
+        raise ThermoError(
+            f"campaign {spec.name!r} uses correction {name!r}, which is not fitted yet for engine {engine.name!r} with "
+            f"preset {preset!r}: run `gen2dft calibrate` with the campaign first; nothing is ranked before"
+        )
+    return found
+
+
+def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
+    """Refuse, before work begins, energies that cannot meet the hull.
+
+    Raises
+    ------
+    ThermoError
+        A correction applied to energies that carry it already, or another scale than the hull's.
+    """
+    name, engine = spec.validation.correction, load_engine(spec.validation.engine)
+    refuse_twice(name, engine.name, engine.scale)
+    scale = get_correction(name).scale or engine.scale
+    if scale is None and hull.scale is not None and hull.scale.partition(":")[0] == engine.name:
+        return  # the run type is only known once something has run; ingest compares it
+    remedy = "Choose validation.correction so that labels come to the hull's scale, or hull.source: engine"
+    must_share(hull.scale, [scale or engine.name], f"labels of engine {engine.name!r} with correction {name!r}", remedy)
+
+
+def screen_hull(spec: CampaignSpec, hull: ReferenceHull, cache_dir: Path | None = None) -> ReferenceHull | None:
+    """The hull for the surrogate where its energies are on another scale than the labels': that of the dataset."""
+    engine = load_engine(spec.screening.surrogate.engine)
+    scale = engine.scale or engine.name
+    if hull.scale in (None, scale):
+        return None
+    own = dataset_hull(spec, cache_dir)
+    remedy = "Choose a surrogate on the scale of dataset or hull"
+    must_share(own.scale, [scale], f"energies of the screen's engine {engine.name!r}", remedy)
+    return own
+
+
+def put_hull(store: Store, hull: ReferenceHull, source: str) -> str:
+    """Keep a hull; its id. The same hull again adds nothing."""
+    blob_id = store.put_blob(hull.to_bytes(), "hull")
+    document = HullDoc(
+        id=hull.hull_hash, blob_id=blob_id, source=source, num_entries=hull.num_entries, scale=hull.scale
+    )
+    store.insert_new(document)
+    return hull.hull_hash
+
+
+def get_hull(store: Store, hull_id: str) -> ReferenceHull:
+    """A stored hull; it is read once per process, with the hulls of its chemical systems."""
+    if hull_id not in _LOADED:  # an id is the hash of the content, whichever store it comes from
+        document = store.get(HullDoc, hull_id)
+        if len(_LOADED) >= HULLS_KEPT:
+            _LOADED.clear()
+        _LOADED[hull_id] = ReferenceHull.from_bytes(store.get_blob(document.blob_id), f"hull {hull_id}")
+    return _LOADED[hull_id]
+
+
+def whole_source(spec: DatasetSpec) -> DatasetSpec:
+    """The whole source. Materials Project's own distances already carry its whole hull, so it is not fetched whole."""
+    if spec.source == "materials-project":
+        return spec
+    return spec.model_copy(
+        update={"num_elements": tuple(range(1, 10)), "max_sites": 10**6, "max_e_above_hull": None, "max_crystals": None}
+    )

@@ -1,0 +1,169 @@
+"""The verdicts of a campaign against another hull: which would change, and nothing that is overwritten."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gen2dft.engines import load_engine
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.hulls import put_hull
+from gen2dft.rounds.ingest import missed_target
+from gen2dft.screening.surrogate import hull_reason
+from gen2dft.store.documents import LabelDoc
+from gen2dft.store.store import Store
+from gen2dft.thermo.corrections import scale_of
+from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import must_share
+
+HIT = "hit"
+PASSED = "passed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One verdict that another hull changes.
+
+    Parameters
+    ----------
+    stage
+        `screen` (the surrogate's gate) or `targets` (hit or not).
+    before, after
+        `passed` or the screen's reason; `hit` or `misses_<property>`.
+    e_before, e_after
+        Distances to the two hulls, eV/atom; None where a hull does not cover the chemical system.
+    """
+
+    candidate_id: str
+    formula: str
+    round_index: int
+    stage: str
+    before: str
+    after: str
+    e_before: float | None
+    e_after: float | None
+
+
+@dataclass(frozen=True)
+class Rehull:
+    """A campaign measured against another hull.
+
+    Parameters
+    ----------
+    old_id, new_id
+        The two hulls.
+    num_screened, num_labelled
+        Candidates measured again.
+    changes
+        Verdicts that differ, in the order of rounds and ids.
+    distances
+        Label id to the distance to the new hull, eV/atom; where it covers the chemical system.
+    """
+
+    campaign_id: str
+    old_id: str
+    new_id: str
+    num_screened: int = 0
+    num_labelled: int = 0
+    changes: list[Change] = field(default_factory=list)
+    distances: dict[str, float] = field(default_factory=dict)
+
+
+def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
+    """Measure everything that a campaign has measured once more, against another hull.
+
+    Raises
+    ------
+    MixedEnergies
+        If the labels are on another scale than the hull.
+    """
+    campaign = store.campaign(campaign_id)
+    labels = [label for label in store.labels(campaign_id) if "formation_energy" in label.values]
+    _must_fit(store, campaign_id, labels, hull)
+    changes: list[Change] = []
+    distances: dict[str, float] = {}
+    screened = 0
+    for document in store.rounds(campaign_id):
+        context = RoundContext(store, campaign_id, document.index)
+        found = list(_screen_changes(context, hull))
+        screened += len(found)
+        changes += [change for change in found if change.before != change.after]
+        for label in (label for label in labels if label.round_index == document.index):
+            change = _target_change(context, label, hull)
+            if change.e_after is not None:
+                distances[label.id] = change.e_after
+            if change.before != change.after:
+                changes.append(change)
+    return Rehull(campaign_id, campaign.hull_id, hull.hull_hash, screened, len(labels), changes, distances)
+
+
+def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> None:
+    """Keep the new hull, and the new distances beside the old ones in each label.
+
+    States, hits and the labels' own distances stay as they are: they belong to the campaign's frozen hull.
+    """
+    put_hull(store, hull, source)
+    for label_id, distance in result.distances.items():
+        store.set_label(label_id, **{f"other_hulls.{result.new_id}": distance})
+
+
+def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:
+    correction = RoundContext(store, campaign_id, 0).spec.validation.correction
+    scales = {scale_of(correction, doc.engine, doc.run_type, load_engine(doc.engine).scale) for doc in labels}
+    must_share(hull.scale, scales, f"labels of {campaign_id}", "Choose a hull of their kind")
+
+
+def _target_change(context: RoundContext, label: LabelDoc, hull: ReferenceHull) -> Change:
+    """The verdict on one label before and after."""
+    from pymatgen.core import Structure
+
+    candidate = context.store.candidate(context.campaign_id, label.candidate_id)
+    composition = Structure.from_dict(label.structure).composition
+    distance = _distance(hull, composition.get_el_amt_dict(), label.values["formation_energy"])
+    values = {name: value for name, value in label.values.items() if name != "e_above_hull"}
+    if distance is not None:
+        values["e_above_hull"] = distance
+    missed = missed_target(context, candidate, label.model_copy(update={"values": values}))
+    was_missed = missed_target(context, candidate, label)
+    return Change(
+        label.candidate_id,
+        composition.reduced_formula,
+        label.round_index,
+        "targets",
+        HIT if was_missed is None else f"misses_{was_missed}",
+        HIT if missed is None else f"misses_{missed}",
+        label.values.get("e_above_hull"),
+        distance,
+    )
+
+
+def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Change]:
+    """The verdict of the surrogate's gate on each candidate that came to its hull, before and after."""
+    from pymatgen.core import Composition
+
+    gate = context.spec.screening.surrogate
+    engine = load_engine(gate.engine)
+    if hull.scale not in (None, engine.scale or engine.name):
+        return  # the surrogate is measured against another hull, which stays
+    query = {"round_index": context.index, "surrogate.formation_energy": {"$ne": None}}
+    for candidate in context.store.candidates(context.campaign_id, **query):
+        if candidate.state.startswith("rejected:relaxation") or candidate.surrogate is None:
+            continue
+        counts = Composition(candidate.formula or "").get_el_amt_dict()
+        before = candidate.surrogate.get("e_above_hull")
+        after = _distance(hull, counts, candidate.surrogate["formation_energy"])
+        verdicts = (hull_reason(before, gate) or PASSED, hull_reason(after, gate) or PASSED)
+        formula = Composition(counts).reduced_formula
+        yield Change(candidate.candidate_id, formula, context.index, "screen", *verdicts, before, after)
+
+
+def _distance(hull: ReferenceHull, counts: dict[str, float], formation_energy: float) -> float | None:
+    """eV/atom; None where the hull does not cover the chemical system."""
+    return None if hull.gap(counts) else hull.e_above_hull(counts, formation_energy)
+
+
+def by_stage(result: Rehull) -> dict[str, list[Change]]:
+    """Changes of each stage."""
+    ordered = sorted(result.changes, key=lambda change: change.stage)
+    return {stage: list(group) for stage, group in itertools.groupby(ordered, key=lambda change: change.stage)}

@@ -1,0 +1,269 @@
+"""Energy corrections by name and version: what they add, where they hold, and what they refuse.
+
+A correction turns uncorrected total energies of one engine into energies on the scale that it names. Its content never
+changes under its name. The table of all is in docs/corrections.md.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.errors import CorrectionRefused, ThermoError, not_one_of
+from gen2dft.thermo.scales import MATERIALS_PROJECT, engine_scale
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.compatibility import Compatibility
+    from pymatgen.core import Structure
+    from pymatgen.core.entries import ComputedStructureEntry
+
+RUN_TYPES = {"PBE": "GGA", "PBE+U": "GGA+U"}  # other names of the same
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Computed:
+    """One uncorrected total energy, as a correction looks at it.
+
+    Parameters
+    ----------
+    structure
+        What was computed.
+    energy_per_atom
+        eV/atom.
+    engine
+        Name of the engine.
+    run_type
+        `GGA`, `GGA+U`, ...; None for a surrogate, which has none.
+    hubbards
+        Symbol to U, eV; those that are not 0.
+    name
+        Id for messages.
+    """
+
+    structure: Structure
+    energy_per_atom: float
+    engine: str
+    run_type: str | None = None
+    hubbards: Mapping[str, float] = field(default_factory=dict)
+    name: str = "entry"
+
+    def entry(self, **data: Any) -> ComputedStructureEntry:
+        """The energy as pymatgen has it; `data` are further fields, such as emmet's `material_id`."""
+        from pymatgen.core.entries import ComputedStructureEntry
+
+        run_type = RUN_TYPES.get(self.run_type or "surrogate", self.run_type or "surrogate")
+        return ComputedStructureEntry(
+            self.structure,
+            self.energy_per_atom * len(self.structure),
+            parameters={"run_type": run_type, "hubbards": dict(self.hubbards), "software": self.engine},
+            data={"run_type": run_type, **data},
+            entry_id=self.name,
+        )
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a calibration found for a correction that has a parameter to fit.
+
+    Parameters
+    ----------
+    de_v, standard_error
+        eV per V atom, see `gen2dft.thermo.noh2019`.
+    elements
+        Symbol to the computed energy of the element, eV/atom; empty if the engine brings its own.
+    """
+
+    de_v: float
+    standard_error: float
+    elements: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One named correction.
+
+    Parameters
+    ----------
+    name
+        Name in the registry, with a version.
+    source
+        Paper or program.
+    adds, holds_for, refuses
+        For people: what is added, for which energies, and what is refused.
+    scale
+        What corrected energies are measured on; None if they stay on the engine's own.
+    is_fitted
+        Whether a parameter must be fitted first (`gen2dft calibrate`).
+    compatibility
+        From the fit (None unless `is_fitted`) to pymatgen's Compatibility; None adds nothing.
+    """
+
+    name: str
+    source: str
+    adds: str
+    holds_for: str
+    refuses: str
+    scale: str | None
+    is_fitted: bool
+    compatibility: Callable[[Fitted | None], Compatibility | None]
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """What a correction adds to one energy.
+
+    Parameters
+    ----------
+    per_atom
+        eV/atom.
+    uncertainty
+        eV/atom; None if it is not known.
+    parts
+        Name of each part to eV/atom.
+    warnings
+        What the correction remarked.
+    """
+
+    per_atom: float = 0.0
+    uncertainty: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def _mp2020(fitted: Fitted | None) -> Compatibility:  # noqa: ARG001 - nothing is fitted
+    from pymatgen.analysis.compatibility import MaterialsProject2020Compatibility
+
+    # The presets pin the POTCARs; names of POTCARs are not part of every engine's documents.
+    return MaterialsProject2020Compatibility(check_potcar=False)
+
+
+def _noh2019(fitted: Fitted | None) -> Compatibility:
+    from gen2dft.thermo.noh2019 import VanadiumOxideCompatibility
+
+    if fitted is None:
+        raise ThermoError("correction 'noh2019-v1' is not fitted yet: run `gen2dft calibrate` with the campaign first")
+    return VanadiumOxideCompatibility(fitted.de_v, fitted.standard_error)
+
+
+CORRECTIONS: dict[str, Correction] = {
+    correction.name: correction
+    for correction in (
+        Correction(
+            NONE,
+            "-",
+            "nothing",
+            "energies of one engine and one run type among themselves",
+            "run types or engines that mix",
+            None,
+            is_fitted=False,
+            compatibility=lambda _: None,
+        ),
+        Correction(
+            "mp2020-v1",
+            "Wang et al., Sci. Rep. 11, 15496 (2021); pymatgen's MaterialsProject2020Compatibility",
+            "-0.687 eV per O (peroxide -0.465, superoxide -0.161), other anions alike; -1.7 eV per V in oxides and "
+            "fluorides, other metals with U alike",
+            "VASP with the Materials Project's PBE POTCARs and U; cut-off and k-points are not looked at, and oxygen "
+            "counts as peroxide where two O are close",
+            "other run types than GGA and GGA+U; a wrong or missing U (PBE oxides of V, Cr, Mn, Fe, Co, Ni, Mo, W); "
+            "surrogates that are corrected already",
+            MATERIALS_PROJECT,
+            is_fitted=False,
+            compatibility=_mp2020,
+        ),
+        Correction(
+            "noh2019-v1",
+            "Noh et al., Matter 1, 1370 (2019), supporting information, equations S1 to S3",
+            "-0.7023 eV per O (O2 correction, -1.4046 eV per O2) and dE_V per V, fitted to five oxides",
+            "V-O compounds in GGA+U (U(V) = 3.25 eV), V metal and O2 in GGA",
+            "other elements; another U on V; a campaign that has not been calibrated",
+            MATERIALS_PROJECT,
+            is_fitted=True,
+            compatibility=_noh2019,
+        ),
+    )
+}
+
+
+def get_correction(name: str) -> Correction:
+    """The correction of that name; ThermoError names the choices."""
+    if name not in CORRECTIONS:
+        raise ThermoError(not_one_of("correction", name, CORRECTIONS))
+    return CORRECTIONS[name]
+
+
+def adjust(name: str, computed: Computed, fitted: Fitted | None = None) -> Adjustment:
+    """What a correction adds to one energy.
+
+    Parameters
+    ----------
+    name
+        Name of the correction.
+    computed
+        The uncorrected energy.
+    fitted
+        Of a correction that is fitted.
+
+    Raises
+    ------
+    CorrectionRefused
+        If the correction does not hold for it; the message says why and what to do.
+    ThermoError
+        Unknown correction, or one that is not fitted yet.
+    """
+    from pymatgen.analysis.compatibility import CompatibilityError
+
+    compatibility = get_correction(name).compatibility(fitted)
+    if compatibility is None:
+        return Adjustment()
+    entry, atoms = computed.entry(), len(computed.structure)
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        try:
+            compatibility.process_entry(entry, on_error="raise")
+        except CompatibilityError as err:
+            why = str(err).partition(" for {")[0]  # pymatgen's messages end with the whole entry
+            raise CorrectionRefused(
+                f"correction {name!r} does not hold for {computed.name} ({entry.reduced_formula}): {why}. Compute it "
+                f"with a preset that fits ({get_correction(name).holds_for}), or choose another validation.correction"
+            ) from err
+    uncertainty = entry.correction_uncertainty_per_atom
+    return Adjustment(
+        entry.correction_per_atom,
+        None if uncertainty != uncertainty else float(uncertainty),  # NaN: not known
+        {part.name: part.value / atoms for part in entry.energy_adjustments},
+        tuple(" ".join(str(remark.message).split()) for remark in remarks),
+    )
+
+
+def scale_of(name: str, engine: str, run_type: str | None, included: str | None = None) -> str:
+    """The scale that corrected energies of an engine are on.
+
+    Parameters
+    ----------
+    included
+        Scale that the engine's energies are on by themselves, such as CHGNet's.
+    """
+    return get_correction(name).scale or included or engine_scale(engine, RUN_TYPES.get(run_type or "", run_type))
+
+
+def refuse_twice(name: str, engine: str, included: str | None) -> None:
+    """Refuse a correction for energies that carry it already; ThermoError says so."""
+    correction = get_correction(name)
+    if included is not None and correction.scale == included and not correction.is_fitted:
+        raise ThermoError(
+            f"correction {name!r} and engine {engine!r}: its energies are on scale {included!r} already, so the "
+            "correction would count twice; set validation.correction: none"
+        )
+
+
+def table() -> str:
+    """The corrections as a Markdown table, for docs/corrections.md."""
+    lines = ["| name | adds | holds for | refuses | scale | source |", "|---|---|---|---|---|---|"]
+    for c in CORRECTIONS.values():
+        cells = (f"`{c.name}`", c.adds, c.holds_for, c.refuses, c.scale or "the engine's own, by run type", c.source)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)

@@ -1,0 +1,103 @@
+"""Refine the mesh of k-points until the power factor stands still: the label's error estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from pymatgen.core import Structure
+
+from gen2dft.errors import CalculationFailed
+from gen2dft.transport.bands import UniformBands
+from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
+from gen2dft.transport.document import Convergence, ConvergenceStep, TransportDoc
+from gen2dft.transport.reductions import get_reduction
+from gen2dft.transport.symmetry import point_group, symmetric_mesh
+
+MeshSize = tuple[int, int, int]
+SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
+"""Spacings of a series, 1/Angstrom, with 2 pi: power factors within some 30, 10, 2, 1 and 0.5 %."""
+
+
+def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
+    """The smallest Gamma-centred mesh of even sizes at least as fine, with the symmetry of the crystal.
+
+    Even sizes hold the points halfway along the axes, where band edges often are.
+
+    Parameters
+    ----------
+    spacing
+        1/Angstrom, with 2 pi.
+    """
+    lengths = np.array(structure.lattice.reciprocal_lattice.abc)
+    sizes = 2 * np.ceil(lengths / spacing / 2 - 1e-3).astype(np.int64)
+    return symmetric_mesh(sizes, point_group(structure))
+
+
+def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
+    """Meshes from coarse to fine, none twice."""
+    return list(dict.fromkeys(mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)))
+
+
+def converge(
+    bands_of: Callable[[MeshSize], UniformBands],
+    meshes: Sequence[MeshSize],
+    definition: str = "ricci2017",
+    tolerance: float = 0.05,
+    settings: TransportSettings = DEFAULT,
+) -> TransportDoc:
+    """Compute transport on finer and finer meshes until the power factor changes by less than the tolerance.
+
+    Parameters
+    ----------
+    bands_of
+        Gives the bands on a mesh, from an engine or from files.
+    meshes
+        From coarse to fine; their end is the end of the budget.
+    definition
+        Name of the label definition whose power factor is followed.
+    tolerance
+        Relative change from one mesh to the next.
+
+    Returns
+    -------
+    TransportDoc
+        Of the last mesh, with the series, the relative change as error estimate, and whether it converged.
+
+    Raises
+    ------
+    CalculationFailed
+        `no_mesh` without meshes; what `bands_of` and `compute_transport` raise on the finest mesh reached.
+    """
+    reduction = get_reduction(definition)
+    steps: list[ConvergenceStep] = []
+    doc: TransportDoc | None = None
+    # A coarse start is what the series is for: nothing here refuses it.
+    lenient = replace(settings, max_spacing=np.inf)
+    for mesh in meshes:
+        doc = compute_transport(bands_of(mesh), lenient)
+        value = reduction.power_factor(doc)
+        steps.append(ConvergenceStep(mesh=doc.mesh, spacing=doc.spacing, power_factor=value))
+        change = relative_change(steps)
+        if change is not None and change < tolerance:
+            break
+    if doc is None:
+        raise CalculationFailed("no_mesh", "a convergence series needs at least one mesh")
+    change = relative_change(steps)
+    summary = Convergence(
+        definition=definition,
+        tolerance=tolerance,
+        steps=tuple(steps),
+        relative_error=change,
+        converged=change is not None and change < tolerance,
+    )
+    return doc.model_copy(update={"convergence": summary})
+
+
+def relative_change(steps: Sequence[ConvergenceStep]) -> float | None:
+    """Change of the power factor from the step before the last to the last, relative to the last; None for one step."""
+    if len(steps) < 2:
+        return None
+    before, last = steps[-2].power_factor, steps[-1].power_factor
+    return abs(last - before) / abs(last)

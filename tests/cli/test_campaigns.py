@@ -1,0 +1,86 @@
+"""What `submit` and `run` find out about the engine before anything is written."""
+
+import json
+
+import pytest
+import stand_in_environment
+from typer.testing import CliRunner
+
+from gen2dft.cli import campaigns
+from gen2dft.cli.app import app
+from tests.toys import toy_dataset
+
+REFERENCES = {"V": -1.8, "O": -0.1}
+CAMPAIGN = {
+    "name": "oxides",
+    "targets": [{"property": "formation_energy", "near": -1.0, "tolerance": 0.3}],
+    "dataset": {"min_labels": 5},
+    "sampling": [{"method": "random", "num_points": 10}],
+    "screening": {"allowed_elements": ["V", "O"]},
+    "validation": {"engine": "vasp", "preset": "ggau-v1", "references": REFERENCES},
+}
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+    """Runs a verb with a campaign file that differs from CAMPAIGN in some keys of `validation`."""
+    folder = tmp_path / "data"
+    toy_dataset().save(folder / "toy.npz")
+    monkeypatch.setenv("GEN2DFT_DATA_DIR", str(folder))
+    monkeypatch.setattr(campaigns.console, "width", 400)
+    stand_in_environment.install(monkeypatch, tmp_path)
+
+    def run(verb, *options, **validation):
+        file = tmp_path / "oxides.yaml"
+        file.write_text(json.dumps({**CAMPAIGN, "validation": {**CAMPAIGN["validation"], **validation}}))
+        return CliRunner().invoke(app, [verb, "-f", str(file), "--dataset", str(folder / "toy.npz"), *options])
+
+    return run
+
+
+def test_a_dry_run_checks_the_engine_and_writes_nothing(call):
+    result = call("submit", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "nothing was written" in result.output
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ({"preset": "ggau"}, "preset of engine 'vasp' 'ggau' is not one of"),
+        ({"references": {}}, "the targets ask for energies, but engine 'vasp' has no elemental reference energies"),
+        ({"references": {"V": -1.8}}, "validation.references has no energy of O"),
+    ],
+)
+def test_what_cannot_work_is_refused(call, validation, message):
+    result = call("submit", "--dry-run", **validation)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_elements_that_a_preset_is_not_for_are_refused(call):
+    result = call("submit", "--dry-run", "--set", "screening.allowed_elements=[]")
+    assert result.exit_code == 1
+    assert "validation.references has no energy of" in result.stderr
+    result = call(
+        "submit", "--dry-run", "--set", "screening.allowed_elements=[V, O, Cs]", references={**REFERENCES, "Cs": 0}
+    )
+    assert "preset ggau-v1 of engine 'vasp' has no pseudopotential and U for Cs" in result.stderr
+
+
+def test_a_missing_command_stops_the_work_here_but_not_a_submission(call, monkeypatch):
+    import atomate2
+
+    monkeypatch.setattr(atomate2.SETTINGS, "VASP_CMD", "no_such_vasp")
+    submitted, worked = call("submit", "--dry-run"), call("run")
+    assert submitted.exit_code == 0
+    assert worked.exit_code == 1
+    for text in (submitted.output, worked.stderr):
+        assert "VASP's command `no_such_vasp` is not found on" in text
+
+
+def test_missing_pseudopotentials_are_found_at_submission(call, monkeypatch, tmp_path):
+    monkeypatch.setenv("PMG_VASP_PSP_DIR", str(tmp_path))
+    result = call("submit", "--dry-run")
+    assert result.exit_code == 1
+    assert "POT_GGA_PAW_PBE is not a folder" in result.stderr

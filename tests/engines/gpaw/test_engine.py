@@ -1,0 +1,105 @@
+"""GPAW for real, on the smallest crystals, where it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from jobflow import Flow, JobStore, run_locally
+from maggma.stores import MemoryStore
+from monty.json import MontyDecoder
+from pymatgen.core import Lattice, Structure
+
+from gen2dft.engines import load_engine
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.gpaw import engine, makers
+from gen2dft.engines.gpaw.presets import PRESETS
+from gen2dft.errors import CalculationFailed, DatasetError
+from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.loaders import load_bands
+
+needs_gpaw = pytest.mark.skipif(importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)")
+# Small enough for a test: nothing of it is converged.
+ROUGH = replace(PRESETS["gpaw-quick-v1"], cutoff=200.0, bands_cutoff=200.0, spacing=0.9, bands_spacing=0.55, fmax=0.3)
+
+
+def silicon(a: float = 5.43) -> Structure:
+    half = a / 2
+    cell = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+    return Structure(cell, ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_silicon_from_relaxation_to_transport(tmp_path: Path):
+    relaxed = engine.relax(silicon(5.2), ROUGH)
+    assert relaxed.converged
+    assert 5.2 < relaxed.structure.volume ** (1 / 3) * 4 ** (1 / 3) < 5.8
+    bands = engine.uniform_bands(relaxed.structure, ROUGH, tmp_path)
+    assert bands.band_gap is not None
+    assert 0.2 < bands.band_gap < 1.2
+    read = load_bands(tmp_path / engine.UNIFORM_FILE)
+    assert read.electrons == pytest.approx(8, abs=1e-3)
+    assert read.mesh.size == (4, 4, 4)
+    settings = TransportSettings(temperatures=(300.0,), dopings=(1e19,), grid_spacing=0.06, max_spacing=0.6, hall=False)
+    doc = compute_transport(read, settings)
+    assert doc.p.seebeck_mean[0][0] > 0 > doc.n.seebeck_mean[0][0]
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
+    monkeypatch.chdir(tmp_path)
+    made = load_engine("gpaw").makers("gpaw-quick-v1")
+    assert made.uniform_bands is not None
+    static = made.static.make(silicon())
+    bands = made.uniform_bands.make(prev=static.output)
+    store = JobStore(MemoryStore())
+    run_locally(Flow([static, bands]), store=store, log=False, raise_immediately=True)
+    store.connect()
+    first, second = [MontyDecoder().process_decoded(store.get_output(j.uuid, load=True)) for j in (static, bands)]
+    assert isinstance(first, CalculationDoc)
+    assert isinstance(second, CalculationDoc)
+    assert (first.task, second.task) == ("static", "uniform_bands")
+    assert first.is_dft
+    assert first.band_gap is not None
+    assert second.directory is not None
+    assert Path(second.directory.partition(":")[2], engine.UNIFORM_FILE).is_file()
+
+
+@needs_gpaw
+def test_atoms_on_top_of_each_other_are_refused():
+    with pytest.raises(CalculationFailed, match=r"atoms_too_close: Si2: 0.\d+ of the covalent radii's sum"):
+        engine.static(silicon(2.0), ROUGH)
+
+
+def test_formation_energies_wait_for_references():
+    with pytest.raises(DatasetError, match="'gpaw'"):
+        load_engine("gpaw").formation_energy(silicon().composition, -5.0)
+
+
+def test_a_failed_calculation_before_is_passed_on(monkeypatch: pytest.MonkeyPatch):
+    failure = CalculationFailure(reason="scf_not_converged", detail="no")
+    assert makers._outcome("static", "gpaw-v1", engine.static, None, failure) == failure
+    assert makers._outcome("static", "gpaw-v1", engine.static, None, None).reason == "no_structure"
+
+
+def test_a_failure_keeps_its_reason_as_an_outcome():
+    def fails(structure: Structure, preset: str, folder: Path) -> None:
+        raise CalculationFailed("scf_not_converged", "not in 333 steps", folder)
+
+    outcome = makers._outcome("static", "gpaw-v1", fails, silicon(), None)
+    assert isinstance(outcome, CalculationFailure)
+    assert (outcome.reason, outcome.detail) == ("scf_not_converged", "not in 333 steps")
+
+
+def test_makers_have_defaults_of_their_own():
+    names = {"gpaw relax": makers.GPAWRelaxMaker, "gpaw static": makers.GPAWStaticMaker}
+    names["gpaw uniform bands"] = makers.GPAWUniformBandsMaker
+    for name, kind in names.items():
+        assert kind().name == name
+        assert kind().preset == "gpaw-v1"
+        assert kind(preset="gpaw-quick-v1") != kind()

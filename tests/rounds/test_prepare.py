@@ -1,0 +1,51 @@
+"""What is found out about the engine of a campaign before it begins."""
+
+from dataclasses import replace
+
+import pytest
+
+from gen2dft import engines
+from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.rounds.prepare import check_validation
+from tests import toys
+
+
+def campaign(spec, **validation):
+    return spec.model_validate({**toys.TOY_CAMPAIGN, "validation": {**toys.TOY_CAMPAIGN["validation"], **validation}})
+
+
+def test_the_engine_is_asked_about_every_element(spec, monkeypatch):
+    asked = []
+
+    def check(preset, symbols):
+        asked.append((preset, set(symbols)))
+        return ("no licence here",)
+
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: replace(toys.TOY_ENGINE, check=check))
+    assert check_validation(spec, toys.toy_dataset()) == ("no licence here",)
+    ((preset, symbols),) = asked
+    assert preset == "toy-v1"
+    assert symbols == {site.specie.symbol for s in toys.toy_dataset().crystals.structures() for site in s}
+
+
+def test_targets_on_energies_need_references(spec, monkeypatch):
+    def unknown(composition, energy):
+        raise DatasetError("engine 'toy' knows no element")
+
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: replace(toys.TOY_ENGINE, formation_energy=unknown))
+    with pytest.raises(CampaignError, match="the targets ask for energies, but engine 'toy' knows no element"):
+        check_validation(spec, toys.toy_dataset())
+    references = dict.fromkeys((*toys.CATIONS, *toys.ANIONS), -1.0)
+    assert check_validation(campaign(spec, references=references), toys.toy_dataset()) == ()
+
+
+def test_references_must_cover_every_element(spec):
+    with pytest.raises(CampaignError, match=r"validation\.references has no energy of .*, which candidates may have"):
+        check_validation(campaign(spec, references={"Na": -1.0}), toys.toy_dataset())
+
+
+def test_vasp_names_what_its_preset_is_not_for(spec):
+    references = dict.fromkeys((*toys.CATIONS, *toys.ANIONS), -1.0)
+    vasp = campaign(spec, engine="vasp", preset="ggau-v1", references=references)
+    with pytest.raises(CampaignError, match="preset ggau-v1 of engine 'vasp' has no pseudopotential and U for"):
+        check_validation(vasp, toys.toy_dataset())

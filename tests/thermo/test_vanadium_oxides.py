@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.geometry import closest_contacts
+from gen2dft.thermo.vanadium_oxides import ELEMENTS, O2_BOND, OXIDES
+
+GIVEN = [phase for phase in (*OXIDES, *ELEMENTS) if phase.literature]
+# Space group, and the shortest V-O distance of the publication, Angstrom.
+EXPECTED = {"V2O5": ("Pmmn", 1.576), "VO2": ("P4_2/mnm", 1.921), "V2O3": ("R-3c", 1.971), "V": ("Im-3m", 2.622)}
+
+
+@pytest.mark.parametrize("phase", GIVEN, ids=lambda phase: phase.formula)
+def test_literature_structures_are_what_they_are_said_to_be(phase):
+    structure = phase.literature()
+    assert structure.composition.reduced_formula == phase.formula
+    assert phase.citation
+    contact = float(closest_contacts(CrystalTable.from_structures([structure])).distance[0])
+    if phase.is_molecule:
+        assert contact == pytest.approx(O2_BOND)
+        assert np.allclose(structure.site_properties["magmom"], 1)
+    else:
+        group, distance = EXPECTED[phase.formula]
+        assert structure.get_space_group_info()[0] == group
+        assert contact == pytest.approx(distance, abs=0.002)
+
+
+def test_the_five_references_are_those_of_the_paper():
+    assert {phase.formula: phase.formation_energy for phase in OXIDES} == {
+        "V2O5": -2.305, "V3O7": -2.375, "VO2": -2.488, "V3O5": -2.524, "V2O3": -2.534,
+    }  # fmt: skip

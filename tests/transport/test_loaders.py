@@ -1,0 +1,128 @@
+"""Bands from files and from pymatgen, and what is said of files that cannot be used."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from example_bands import cosine_bands, cosine_energies, full_mesh, tetragonal
+from gpaw_files import write_gpw
+from pymatgen.electronic_structure.bandstructure import BandStructure
+from pymatgen.electronic_structure.core import Spin
+from recorded_bands import FOLDER, RECORDED, recorded_file
+
+from gen2dft.errors import CalculationFailed
+from gen2dft.transport.loaders import from_band_structure, from_gpw, load_bands
+
+EXPECTED = {"Si": (8, 2, 19), "GaAs": (18, 2, 17), "PbTe": (20, 2, 15), "N2": (10, 1, 17)}
+
+
+def band_structure(spins: int = 1, fermi: float = 0.5, gap: float = 1.0) -> BandStructure:
+    crystal, kpoints = tetragonal(), full_mesh((4, 4, 4))
+    energies = cosine_energies(crystal, kpoints, (0.3, 0.3, 0.3), gap)
+    per_spin = dict.fromkeys((Spin.up, Spin.down)[:spins], energies)
+    return BandStructure(kpoints, per_spin, crystal.lattice.reciprocal_lattice, fermi, structure=crystal)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_recorded_vasp_runs_are_read(name: str):
+    bands = load_bands(recorded_file(RECORDED[name]))
+    assert (bands.electrons, bands.degeneracy, bands.mesh.size[0]) == EXPECTED[name]
+    assert len(bands.energies) == (2 if name == "N2" else 1)
+    assert bands.edges().gap > 0
+
+
+@pytest.mark.parametrize("spins", [1, 2])
+def test_gpaw_files_are_read_without_gpaw(tmp_path: Path, spins: int):
+    bands = cosine_bands((4, 4, 4), spins=spins)
+    read = load_bands(write_gpw(tmp_path / "uniform.gpw", bands, 2.0))
+    assert read.electrons == pytest.approx(2.0)
+    assert read.degeneracy == bands.degeneracy
+    assert np.allclose(read.energies, bands.energies)
+    assert np.allclose(read.kpoints, bands.kpoints)
+
+
+@pytest.mark.parametrize("spins", [1, 2])
+def test_band_structures_of_pymatgen_count_their_electrons(spins: int):
+    bands = from_band_structure(band_structure(spins))
+    assert bands.electrons == 2
+    assert bands.degeneracy == 3 - spins
+    assert bands.edges().gap == pytest.approx(1.0)
+
+
+def test_a_band_structure_at_whose_fermi_level_bands_cross():
+    with pytest.raises(
+        CalculationFailed, match=r"metal: .*1 bands cross the Fermi level 1.500 eV.*number of electrons"
+    ):
+        from_band_structure(band_structure(fermi=1.5))
+    assert from_band_structure(band_structure(fermi=1.5), electrons=2).edges().gap == pytest.approx(1.0)
+
+
+def test_a_band_structure_without_its_crystal():
+    bare = band_structure()
+    bare.structure = None
+    with pytest.raises(CalculationFailed, match=r"unreadable: .*build it with structure="):
+        from_band_structure(bare)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vasprun.xml", r"unreadable: .*is not a whole vasprun.xml \(XMLSyntaxError.*cut short"),
+        ("uniform.gpw", r"unreadable: .*is not a GPAW file with bands"),
+        ("bands.dat", r"unreadable: bands.dat is neither a vasprun.xml nor a .gpw file"),
+    ],
+)
+def test_files_of_another_kind(tmp_path: Path, name: str, message: str):
+    path = tmp_path / name
+    path.write_text("not what it seems")
+    with pytest.raises(CalculationFailed, match=message):
+        load_bands(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path):
+    with pytest.raises(CalculationFailed, match=r"there is no file .*vasprun.xml"):
+        load_bands(tmp_path / "vasprun.xml")
+
+
+def test_a_gpaw_file_without_bands(tmp_path: Path):
+    ase_io = pytest.importorskip("ase.io.trajectory")
+    from ase import Atoms
+    from ase.io import ulm
+
+    path = tmp_path / "density.gpw"
+    with ulm.Writer(str(path), tag="gpaw") as writer:
+        ase_io.write_atoms(writer.child("atoms"), Atoms("Po", cell=[3, 3, 3], pbc=True))
+    with pytest.raises(CalculationFailed, match=r"unreadable: .*not a GPAW file with bands"):
+        from_gpw(path)
+
+
+def recorded_text() -> str:
+    return gzip.decompress(recorded_file(RECORDED["Si"]).read_bytes()).decode()
+
+
+def test_a_vasp_run_without_eigenvalues(tmp_path: Path):
+    path = tmp_path / "vasprun.xml"
+    path.write_text(re.sub(r"<eigenvalues>.*?</eigenvalues>", "", recorded_text(), flags=re.DOTALL))
+    with pytest.raises(CalculationFailed, match=r"(no_eigenvalues|unreadable): .*cut short"):
+        load_bands(path)
+
+
+def test_a_vasp_run_that_was_cut_short(tmp_path: Path):
+    path = tmp_path / "vasprun.xml"
+    path.write_text(recorded_text()[:400_000])
+    with pytest.raises(CalculationFailed, match=r"unreadable: .*cut short"):
+        load_bands(path)
+
+
+def test_a_recorded_mesh_that_is_too_coarse_is_refused():
+    from gen2dft.transport.compute import compute_transport
+
+    path = FOLDER / "mpvalidation_Si_uniform" / "vasprun.xml.gz"
+    if not path.is_file():
+        pytest.skip("no recorded coarse mesh")
+    with pytest.raises(CalculationFailed, match=r"mesh_too_coarse: .*8 x 8 x 8"):
+        compute_transport(load_bands(path))
