@@ -90,14 +90,16 @@ class RoundContext:
     def hull(self) -> ReferenceHull:
         """The hull that this round's labels are measured against.
 
-        The campaign's frozen one; where the campaign says so, labels of earlier rounds join it, and the hull of the
-        round is kept under a hash of its own.
+        The campaign's frozen one. Where the campaign says so, labels of earlier rounds join it when the round begins;
+        that hull is kept under a hash of its own, and a straggler's label changes it no more.
         """
         from gen2dft.rounds.hulls import get_hull, put_hull
 
         frozen = get_hull(self.store, self.campaign.hull_id)
         if not (self.spec.hull.own_phases and self.index):
             return frozen
+        if (known := self.round.hull_id) is not None:
+            return get_hull(self.store, known)
         from pymatgen.core import Structure
 
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
@@ -105,7 +107,8 @@ class RoundContext:
         compositions = [Structure.from_dict(label.structure).composition for label in labels]
         joined = frozen.joined_by(compositions, [label.values["formation_energy"] for label in labels])
         put_hull(self.store, joined, f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign_id}")
-        return joined
+        self.store.set_round_once(self.campaign_id, self.index, "hull_id", joined.hull_hash)
+        return get_hull(self.store, str(self.round.hull_id))
 
     @cached_property
     def screen_hull(self) -> ReferenceHull:

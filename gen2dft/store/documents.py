@@ -86,6 +86,7 @@ class RoundDoc(Document):
     state: RoundState = "proposing"
     funnel: list[StageCount] = Field([], description="gates from sampling to selection, and validation once closed")
     snapshot_id: str | None = None
+    hull_id: str | None = Field(None, description="the round's own hull, where labels of earlier rounds have joined")
     training: dict[str, Any] = Field({}, description="history, held-out figures and counts of the training")
     latents_id: str | None = Field(None, description="blob id of the round's latent points and training map")
     dispatched: datetime | None = None

@@ -234,6 +234,11 @@ class Store:
         """Set fields of a round."""
         self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$set": fields})
 
+    def set_round_once(self, campaign_id: str, index: int, field: str, value: Any) -> bool:
+        """Set a field of a round that is None; True for exactly one caller, whose value stays."""
+        query = {"_id": round_key(campaign_id, index), field: None}
+        return bool(self.database.rounds.update_one(query, {"$set": {field: value}}).modified_count)
+
     def increment_round(self, campaign_id: str, index: int, field: str) -> None:
         """Add one to a counter of a round."""
         self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$inc": {field: 1}})

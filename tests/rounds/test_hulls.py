@@ -10,7 +10,7 @@ from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import Engine
 from gen2dft.errors import MixedEnergies, StoreError, ThermoError
-from gen2dft.rounds.begin import begin_campaign
+from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.hulls import campaign_hull, check_scales, get_hull, hull_from, put_hull, screen_hull
 from gen2dft.rounds.ingest import ingest
@@ -184,7 +184,10 @@ def test_own_phases_join_the_hull_of_later_rounds(store):
     document, _ = begin_campaign(store, spec_with(hull={"own_phases": True}), toys.toy_dataset(), toy_hull())
     first, second = RoundContext(store, document.id, 0), RoundContext(store, document.id, 1)
     up_to_dispatch(first)
+    straggler, *_ = queued(first)
+    store.move_candidate(document.id, straggler, "running")
     validate_all(first)
+    begin_round(store, document.id, 1)
     labels = store.labels(document.id)
     assert first.hull.hull_hash == document.hull_id
     formulas = {Structure.from_dict(label.structure).composition.reduced_formula for label in labels}
@@ -194,6 +197,9 @@ def test_own_phases_join_the_hull_of_later_rounds(store):
     for label in labels:
         composition = Structure.from_dict(label.structure).composition
         assert second.hull.e_above_hull(composition, label.values["formation_energy"]) >= -1e-9
+    ingest(first, straggler, calculations(first, straggler))
+    assert len(store.labels(document.id)) == len(labels) + 1
+    assert RoundContext(store, document.id, 1).hull.hull_hash == second.hull.hull_hash
 
 
 def test_a_stored_hull_is_read_once(store):

@@ -1,0 +1,61 @@
+"""The two-stage flow with the surrogate's two presets, run by jobflow without a queue."""
+
+import mongomock
+import pytest
+from gen2dft.flows import jobs
+from gen2dft.flows.candidates import CandidateMaker
+from jobflow import JobStore, run_locally
+from maggma.stores import MemoryStore
+from mongomock.gridfs import enable_gridfs_integration
+
+from gen2dft.campaign import CampaignSpec
+from gen2dft.errors import CampaignError
+from gen2dft.rounds.begin import begin_campaign
+from gen2dft.rounds.context import RoundContext
+from gen2dft.store.documents import CandidateDoc
+from gen2dft.store.store import Store, candidate_key
+from gen2dft.thermo.hull import ReferenceHull
+from tests import toys
+
+KEY = "0123456789abcdef"
+
+
+def waiting(limit: float | None, monkeypatch: pytest.MonkeyPatch) -> RoundContext:
+    """A queued rock salt, in a campaign with a second stage up to a limit (eV/atom), or without one."""
+    enable_gridfs_integration()
+    refine = None if limit is None else {"preset": "chgnet-v1", "max_e_above_hull": {"local": limit, "random": -9.0}}
+    validation = {"engine": "mlip", "preset": "chgnet-screen-v1", "refine": refine}
+    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": validation})
+    store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
+    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    structure = toys.rock_salt("Na", "Cl", 5.8).as_dict()
+    store.insert_new(
+        CandidateDoc(
+            id=candidate_key(campaign.id, KEY), campaign_id=campaign.id, round_index=0, candidate_id=KEY,
+            sampler="local", parents=[], latent_row=0, state="queued", formula="Na1 Cl1", structure=structure,
+        )
+    )  # fmt: skip
+    context = RoundContext(store, campaign.id, 0)
+    monkeypatch.setattr(jobs, "open_round", lambda *_: context)
+    return context
+
+
+@pytest.mark.parametrize(("limit", "preset"), [(9.0, "chgnet-v1"), (-9.0, "chgnet-screen-v1")])
+def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float, preset: str):
+    pytest.importorskip("chgnet")
+    context = waiting(limit, monkeypatch)
+    flow = CandidateMaker.of_campaign(context).make(context, KEY)
+    run_locally(flow, store=JobStore(MemoryStore(), additional_stores={"data": MemoryStore()}), log=False)
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.preset == preset
+    assert ("first_stage" in label.provenance) == (preset == "chgnet-v1")
+    assert context.store.candidate(context.campaign_id, KEY).state in ("labelled", "hit")
+
+
+def test_without_a_second_stage_the_flow_is_as_short_as_ever(monkeypatch):
+    pytest.importorskip("chgnet")
+    context = waiting(None, monkeypatch)
+    maker = CandidateMaker.of_campaign(context)
+    assert [job.name for job in maker.make(context, KEY).jobs] == ["mlip relax", "mlip static", "ingest"]
+    with pytest.raises(CampaignError, match=r"no second stage: validation\.refine is not set"):
+        maker.second_stage(context, KEY, None)
