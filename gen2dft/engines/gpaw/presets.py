@@ -148,7 +148,7 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
         "kpts": {"size": kpoint_mesh(structure, preset.spacing), "gamma": True},
         "occupations": {"name": "fermi-dirac", "width": preset.smearing},
         # By default only occupied bands are converged, which leaves the gap open to anything.
-        "convergence": {"bands": "CBM+1.0"},
+        "convergence": {"bands": "CBM+0.5"},
     }
     hubbard = {symbol: f":d,{HUBBARD_U[symbol]}" for symbol in sorted(symbols & set(HUBBARD_U))}
     if preset.plus_u and hubbard and symbols & {"O", "F"}:
