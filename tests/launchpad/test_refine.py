@@ -4,14 +4,14 @@ import pytest
 from gen2dft.launchpad.repair import repair
 
 from tests import toys
-from tests.launchpad.test_campaign import bench, check_books, submit_toys  # noqa: F401 - `bench` is a fixture
+from tests.launchpad.test_campaign import check_books, submit_toys
 
 pytestmark = pytest.mark.usefixtures("toy_plugins")
 
 LIMIT = -0.7  # eV/atom; the toys' reference lacks most phases, so that toys lie below it
 
 
-def test_the_second_stage_and_a_crash_in_it(bench, monkeypatch):  # noqa: F811
+def test_the_second_stage_and_a_crash_in_it(bench, monkeypatch):
     store, lpad, work = bench
     run, crashed = toys.run_task, []
 
