@@ -187,7 +187,9 @@ def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
     from gpaw import KohnShamConvergenceError
 
     try:
-        return compute()
+        # The eigensolver divides zero by zero for bands that are converged already, which does no harm.
+        with np.errstate(invalid="ignore"):
+            return compute()
     except KohnShamConvergenceError as err:
         detail = f"{structure.formula}: GPAW's self-consistency did not converge ({err})"
         raise CalculationFailed("scf_not_converged", detail, folder) from err

@@ -147,8 +147,10 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
         "xc": preset.xc,
         "kpts": {"size": kpoint_mesh(structure, preset.spacing), "gamma": True},
         "occupations": {"name": "fermi-dirac", "width": preset.smearing},
-        # By default only occupied bands are converged, which leaves the gap open to anything.
-        "convergence": {"bands": "CBM+1.0"},
+        # By default only occupied bands are converged, which leaves the gap open to anything. Bands must reach beyond
+        # the energy that is asked for, or self-consistency never ends: a negative number counts empty ones.
+        "nbands": -empty_bands(len(structure)),
+        "convergence": {"bands": "CBM+0.5"},
     }
     if hubbard := hubbards(structure, preset):
         keywords["setups"] = {symbol: f":d,{u}" for symbol, u in hubbard.items()}
@@ -190,12 +192,16 @@ def kpoint_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
     return symmetric_mesh(np.ceil(lengths / spacing - 1e-3).astype(np.int64).clip(1), point_group(structure))
 
 
-def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]:
-    """Bands to compute and bands to converge; the highest two are left rough.
+def empty_bands(sites: int) -> int:
+    """Empty bands to compute: enough for 1e22 electrons per cm^3 at 1300 K in most crystals."""
+    return max(6, 3 * sites)
 
-    With enough empty ones for 1e22 electrons per cm^3 at 1300 K in most crystals. With spin one band holds one
-    electron, and moments shift bands between the spins.
+
+def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]:
+    """Uniform bands to compute and to converge; the highest two are left rough.
+
+    With spin one band holds one electron, and moments shift bands between the spins.
     """
     occupied = int(np.ceil(electrons / 2)) + (3 * sites if spin else 0)
-    count = occupied + max(6, 3 * sites)
+    count = occupied + empty_bands(sites)
     return count, count - 2

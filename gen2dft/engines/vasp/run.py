@@ -64,12 +64,15 @@ def calculate(task: Task, preset: str, structure: Structure, prev_dir: str | Non
     Raises
     ------
     Stopped
-        `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`, `vasp_command_not_found`, `vasp_died`,
-        `walltime`, `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>` after custodian's last attempt.
+        `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`, `vasp_command_not_found`,
+        `no_charge_density`, `vasp_died`, `walltime`, `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>`
+        after custodian's last attempt.
     """
     start = time.perf_counter()
     try:
         _check(preset, structure)
+        if prev_dir is not None:
+            _check_charge_density(prev_dir)
         task_doc = _run(task, preset, with_initial_moments(structure), prev_dir)
         relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
         doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
@@ -102,6 +105,16 @@ def _check(preset: str, structure: Structure) -> None:
     if (ratio := float(contacts.ratio[0])) < MIN_DISTANCE_RATIO:
         detail = f"{structure.formula}: {float(contacts.distance[0]):.2f} Angstrom, {ratio:.2f} of the covalent radii"
         raise Stopped("atoms_too_close", detail)
+
+
+def _check_charge_density(prev_dir: str) -> None:
+    """Stopped unless the folder of the static calculation can be read here and holds its charge density."""
+    from monty.os.path import zpath
+
+    folder = Path(prev_dir.rpartition(":")[2])
+    if not Path(zpath(str(folder / "CHGCAR"))).is_file():
+        detail = f"there is no CHGCAR in {prev_dir}, seen from {socket.gethostname()}: was the folder removed or moved?"
+        raise Stopped("no_charge_density", detail)
 
 
 def _run(task: Task, preset: str, structure: Structure, prev_dir: str | None) -> TaskDoc:

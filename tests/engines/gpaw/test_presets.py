@@ -75,6 +75,12 @@ def test_meshes_are_fine_enough_and_keep_the_symmetry(structure: Structure, spac
     assert find_mesh(points, point_group(structure), "here").size == mesh
 
 
+def test_the_gap_is_converged_with_bands_to_spare():
+    keywords = parameters(fcc(6.5, ["Pb", "Te"]), QUICK, bands=False)
+    assert keywords["convergence"] == {"bands": "CBM+0.5"}
+    assert keywords["nbands"] == -6
+
+
 def test_more_bands_than_occupied_and_the_highest_are_left_rough():
     count, converged = number_of_bands(8, 2, spin=False)
     assert 4 < converged < count

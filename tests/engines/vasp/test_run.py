@@ -107,6 +107,8 @@ def test_what_cannot_run_at_all_has_a_reason_before_vasp_starts(vasp, oxide, fol
     for structure, preset, reason in cases:
         with pytest.raises(Stopped, match=f"^{reason}: "):
             calculate("relax", preset, structure)
+    with pytest.raises(Stopped, match="no_charge_density: there is no CHGCAR in elsewhere:/gone, seen from"):
+        calculate("uniform_bands", "ggau-v1", oxide, "elsewhere:/gone")
     monkeypatch.setattr(atomate2.SETTINGS, "VASP_CMD", "no_such_vasp")
     with pytest.raises(Stopped, match="vasp_command_not_found: VASP's command `no_such_vasp` is not found on"):
         calculate("relax", "ggau-v1", oxide)
