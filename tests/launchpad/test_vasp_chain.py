@@ -69,7 +69,8 @@ def queued(bench, monkeypatch, tmp_path):
 
     store, dataset, spec = bench[0], toys.toy_dataset(), CampaignSpec.model_validate(CAMPAIGN)
     assert check_validation(spec, dataset) == ()
-    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U")
+    campaign, _ = begin_campaign(store, spec, dataset, hull)
     for row, (name, crystal) in enumerate(zip(names, crystals, strict=True)):
         fields = {"campaign_id": campaign.id, "round_index": 0, "sampler": "random", "parents": [], "latent_row": row}
         document = {"id": candidate_key(campaign.id, name), "candidate_id": name, "state": "queued", **fields}

@@ -1,5 +1,6 @@
 """Reference phases of the campaign's own engine, and the refusal to rank before they exist."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from pymatgen.core import Lattice, Structure
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import Engine, Relaxed
-from gen2dft.errors import CalculationFailed, CorrectionRefused, DatasetError, ThermoError
+from gen2dft.errors import CalculationFailed, CorrectionRefused, DatasetError, SettingsError, ThermoError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.calibrate import (
     calibrate,
@@ -187,6 +188,26 @@ def test_a_failed_reference_is_named(monkeypatch, store):
     monkeypatch.setitem(engines.ENGINES, "made", lambda: engine)
     found, _ = find_structures(OXIDES[:1])
     with pytest.raises(ThermoError, match=r"reference phase V2O5 \(mp-25620\) failed with engine 'made'.*exploded"):
+        calibrate(store, vanadium_spec(), found)
+
+
+def test_what_a_stand_in_computed_is_no_reference(monkeypatch, store):
+    engine = made_engine()
+
+    def stands_in(structure, preset):
+        return replace(engine.static(structure, preset), is_stand_in=True)
+
+    monkeypatch.setitem(engines.ENGINES, "made", lambda: replace(engine, static=stands_in))
+    found, _ = find_structures(OXIDES[:1])
+    with pytest.raises(ThermoError, match=r"reference phase V2O5 .* only stands in for the engine"):
+        calibrate(store, vanadium_spec(), found)
+
+
+def test_what_the_engine_lacks_is_said_before_anything_is_computed(monkeypatch, store):
+    lacking = replace(made_engine(), check=lambda preset, symbols: (f"no licence for {sorted(symbols)}",))
+    monkeypatch.setitem(engines.ENGINES, "made", lambda: lacking)
+    found, _ = find_structures(OXIDES[:1])
+    with pytest.raises(SettingsError, match=r"no licence for \['O', 'V'\]"):
         calibrate(store, vanadium_spec(), found)
 
 

@@ -44,6 +44,27 @@ def test_references_must_cover_every_element(spec):
         check_validation(campaign(spec, references={"Na": -1.0}), toys.toy_dataset())
 
 
+def test_a_calibrated_correction_brings_its_own_references(spec):
+    references = dict.fromkeys((*toys.CATIONS, *toys.ANIONS), -1.0)
+    with pytest.raises(CampaignError, match=r"validation\.references and correction 'noh2019-v1' do not go together"):
+        check_validation(campaign(spec, correction="noh2019-v1", references=references), toys.toy_dataset())
+
+
+def test_both_stages_need_references_and_are_checked(spec, monkeypatch):
+    references, asked = dict.fromkeys((*toys.CATIONS, *toys.ANIONS), -1.0), []
+    monkeypatch.setitem(
+        engines.ENGINES, "toy", lambda: replace(toys.TOY_ENGINE, check=lambda preset, _: asked.append(preset) or ())
+    )
+    refine = {"preset": "toy-fine-v1", "max_e_above_hull": 0.1}
+    with pytest.raises(ValueError, match=r"`references` and `refine.references` go together"):
+        campaign(spec, references=references, refine=refine)
+    short = campaign(spec, references=references, refine={**refine, "references": {"Na": -1.0}})
+    with pytest.raises(CampaignError, match=r"validation\.refine\.references has no energy of"):
+        check_validation(short, toys.toy_dataset())
+    assert check_validation(campaign(spec, refine=refine), toys.toy_dataset()) == ()
+    assert asked == ["toy-v1", "toy-fine-v1"]
+
+
 def test_vasp_names_what_its_preset_is_not_for(spec):
     references = dict.fromkeys((*toys.CATIONS, *toys.ANIONS), -1.0)
     vasp = campaign(spec, engine="vasp", preset="ggau-v1", references=references)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 NAME, VERSION = "gen2dft stand-in, not VASP", "0.0 stand-in"
 MAX_KPOINTS = 20
 KILOBAR_PER_EV_A3 = 1602.1766208
-DEFAULTS = {"EDIFF": "1e-4", "EDIFFG": "-0.05", "IBRION": "-1", "ISIF": "2", "ISMEAR": "0", "ISPIN": "1", "LASPH": "F",
-            "LDAU": "F", "LHFCALC": "F", "LORBIT": "0", "NELM": "60", "NSW": "0", "SIGMA": "0.05"}  # fmt: skip
+DEFAULTS = {"EDIFF": "1e-4", "EDIFFG": "-0.05", "GGA": "--", "IBRION": "-1", "ISIF": "2", "ISMEAR": "0", "ISPIN": "1",
+            "LASPH": "F", "LDAU": "F", "LHFCALC": "F", "LORBIT": "0", "NELM": "60", "NSW": "0",
+            "SIGMA": "0.05"}  # fmt: skip
 INTEGERS = {"IBRION", "ICHARG", "ISIF", "ISMEAR", "ISPIN", "ISTART", "ISYM", "LDAUPRINT", "LDAUTYPE", "LMAXMIX",
             "LORBIT", "NBANDS", "NELM", "NELMIN", "NEDOS", "NSW", "ISEARCH"}  # fmt: skip
 INTEGER_LISTS, FLOAT_LISTS = {"LDAUL"}, {"LDAUU", "LDAUJ", "MAGMOM"}

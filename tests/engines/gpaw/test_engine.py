@@ -16,7 +16,7 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.gpaw import engine, makers
 from gen2dft.engines.gpaw.presets import PRESETS
-from gen2dft.errors import CalculationFailed, DatasetError
+from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
 from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.loaders import load_bands
 
@@ -79,6 +79,27 @@ def test_atoms_on_top_of_each_other_are_refused():
 def test_formation_energies_wait_for_references():
     with pytest.raises(DatasetError, match="'gpaw'"):
         load_engine("gpaw").formation_energy(silicon().composition, -5.0)
+
+
+def test_elements_without_a_data_set_are_found_before_a_campaign_begins(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(engine, "versions", lambda: {"gpaw": "1"})
+    monkeypatch.setattr(engine, "elements_with_data", lambda xc: {"Si", "O"})
+    assert engine.check("gpaw-v1", {"Si", "O"}) == ()
+    with pytest.raises(CampaignError, match=r"engine 'gpaw' has no PBE data set of Pu: leave them out"):
+        engine.check("gpaw-v1", {"Si", "Pu"})
+
+
+def test_a_machine_without_gpaw_is_told_so(monkeypatch: pytest.MonkeyPatch):
+    def missing() -> dict[str, str]:
+        raise SettingsError("engine 'gpaw' needs the package gpaw: make gpaw")
+
+    monkeypatch.setattr(engine, "versions", missing)
+    assert engine.check("gpaw-v1", {"Si"}) == ("engine 'gpaw' needs the package gpaw: make gpaw",)
+
+
+@needs_gpaw
+def test_the_data_sets_of_gpaw_are_found():
+    assert {"Si", "O", "V"} <= engine.elements_with_data("PBE")
 
 
 def test_a_failed_calculation_before_is_passed_on(monkeypatch: pytest.MonkeyPatch):

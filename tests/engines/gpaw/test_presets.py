@@ -13,9 +13,11 @@ from gen2dft.engines.gpaw import presets
 from gen2dft.engines.gpaw.presets import (
     PRESETS,
     get_preset,
+    hubbards,
     kpoint_mesh,
     number_of_bands,
     parameters,
+    run_type,
     starting_moments,
 )
 from gen2dft.errors import CampaignError, SettingsError
@@ -50,6 +52,8 @@ def test_u_goes_to_oxides_and_fluorides_only():
     assert parameters(oxide, QUICK, bands=False)["setups"] == {"V": ":d,3.25"}
     assert "setups" not in parameters(sulphide, QUICK, bands=False)
     assert "setups" not in parameters(oxide, replace(QUICK, plus_u=False), bands=False)
+    assert (run_type(oxide, QUICK), hubbards(oxide, QUICK)) == ("PBE+U", {"V": 3.25})
+    assert (run_type(sulphide, QUICK), hubbards(sulphide, QUICK)) == ("PBE", {})
 
 
 def test_spin_where_there_are_moments():

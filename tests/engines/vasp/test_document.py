@@ -61,6 +61,7 @@ def test_silicon_through_its_chain(name, task, energy, gap):
     assert doc.energy == pytest.approx(energy, abs=1e-8) == last_number(folder / "OUTCAR.gz", r"energy\(sigma->0\) =")
     assert doc.band_gap == pytest.approx(gap, abs=1e-4)
     assert (doc.is_gap_direct, doc.converged, doc.is_stand_in) == (False, True, False)
+    assert (doc.run_type, doc.hubbards) == ("GGA", {})
     assert (doc.cores, doc.versions["vasp"]) == (16, "5.4.1")
     assert doc.core_hours == pytest.approx(16 * doc.wall_seconds / 3600)
     assert (doc.converged_ionic, doc.num_steps) == ((True, 3) if task == "relax" else (None, 1))
@@ -77,7 +78,7 @@ def test_vanadium_pentoxide_with_u(tmp_path):
     assert doc.energy_per_atom == pytest.approx(doc.energy / 14)
     assert doc.band_gap == pytest.approx(2.22, abs=0.01)
     assert (doc.converged, doc.num_steps) == (True, 24)
-    assert task_doc.calcs_reversed[0].input.hubbards == {"V": 3.25, "O": 0.0}
+    assert (doc.run_type, doc.hubbards) == ("PBEsol+U", {"V": 3.25})
 
 
 def test_electrons_that_did_not_converge_are_seen(tmp_path):
