@@ -164,7 +164,10 @@ class FTCPTraining:
                 variant.scaler.fit(self.representation, map(self.representation.encode, chunks)),
                 PropertyScaler.fit(labels, self.properties),
             )
-        load_keras().utils.set_random_seed(self.seed % 2**32)
+        keras = load_keras()
+        # Layers are numbered by process, and TensorFlow orders the graph by their names: with it the last bit of sums.
+        keras.utils.clear_session(free_memory=False)
+        keras.utils.set_random_seed(self.seed % 2**32)
         networks = variant.build(self.representation, self.spec, len(self.properties), scalers[0])
         if self.warm_start is not None:
             networks.set_weights(self.warm_start.networks.weights())
