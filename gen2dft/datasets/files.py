@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.parallel import map_parts
 from gen2dft.properties import PROPERTIES
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pymatgen.core import Structure
 
 Progress = Callable[[int, int], None]
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
+PARSED_AT_ONCE = 1000  # structures per task, where they are shared out among the cores
 READER_VERSION = 1
 """Part of the cache's key: raise it when reading changes."""
 
@@ -117,20 +120,34 @@ def _parse_structures(
     ids: Sequence[str], contents: Sequence[Any], progress: Progress | None
 ) -> tuple[CrystalTable, list[int], dict[str, str]]:
     """Crystals, rows kept, and for each other id `reason: detail`."""
+    tables: list[CrystalTable] = []
+    problems: list[str | None] = []
+    parts = [contents[start : start + PARSED_AT_ONCE] for start in range(0, len(contents), PARSED_AT_ONCE)]
+    for table, found in map_parts(_parse_part, parts):
+        tables.append(table)
+        problems += found
+        if progress:
+            progress(len(problems), len(contents))
+    kept = [row for row, problem in enumerate(problems) if problem is None]
+    skipped = {ids[row]: problem for row, problem in enumerate(problems) if problem is not None}
+    return CrystalTable.concatenate(tables), kept, skipped
+
+
+def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]]:
+    """Crystals of those contents that hold one, and for each content None or `reason: detail`."""
     from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
 
-    structures, kept, skipped = [], [], {}
-    for row, content in enumerate(contents):
+    structures: list[Structure] = []
+    problems: list[str | None] = []
+    for content in contents:
         try:
             structures.append(parse_structure(content.read_text("utf-8") if isinstance(content, Path) else content))
-            kept.append(row)
+            problems.append(None)
         except PartialOccupancy as err:
-            skipped[ids[row]] = f"partially_occupied: {err}"
+            problems.append(f"partially_occupied: {err}")
         except (UnreadableStructure, OSError, UnicodeDecodeError) as err:
-            skipped[ids[row]] = f"unreadable: {err}"
-        if progress:
-            progress(row + 1, len(contents))
-    return CrystalTable.from_structures(structures), kept, skipped
+            problems.append(f"unreadable: {err}")
+    return CrystalTable.from_structures(structures), problems
 
 
 def _read_table(path: Path, columns: Mapping[str, str]) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:

@@ -9,17 +9,19 @@ lattice onto itself, the one whose sorted list of positions comes first.
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
+from gen2dft.parallel import map_parts
 
 SYMPREC = 0.05  # Angstrom; published crystals carry noise of about 0.01
 # Positions are compared on a grid that the usual fractions (1/2, 1/3, 1/4, 1/6, 1/8) lie on, then on a fine one.
 COARSE, FINE = 24, 1000
 METRIC_TOLERANCE = 1e-3
-CHUNK, MIN_PARALLEL = 200, 5  # crystals per task; fewer tasks are not worth the processes
+CHUNK = 200  # crystals per task
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 
@@ -37,12 +39,7 @@ def canonical_cells(table: CrystalTable, order: NDArray[np.int64], symprec: floa
     """
     starts = range(0, len(table), CHUNK)
     parts = [table.select(np.arange(i, min(i + CHUNK, len(table)))) for i in starts]
-    if len(parts) < MIN_PARALLEL:
-        return CrystalTable.concatenate([_canonical_part(part, order, symprec) for part in parts])
-    from joblib import Parallel, delayed
-
-    work = (delayed(_canonical_part)(part, order, symprec) for part in parts)
-    return CrystalTable.concatenate(list(Parallel(n_jobs=-1)(work)))
+    return CrystalTable.concatenate(list(map_parts(partial(_canonical_part, order=order, symprec=symprec), parts)))
 
 
 def _canonical_part(table: CrystalTable, order: NDArray[np.int64], symprec: float) -> CrystalTable:

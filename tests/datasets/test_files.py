@@ -181,3 +181,18 @@ def test_progress_counts_to_the_end(tmp_path):
     calls = []
     read_dataset(write(tmp_path, frame()), progress=lambda done, total: calls.append((done, total)))
     assert calls == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_parsing_in_several_processes_gives_the_same_dataset(tmp_path, monkeypatch):
+    table = frame(6)
+    table.loc[1, "cif"] = "rubbish"
+    path = write(tmp_path, table)
+    with pytest.warns(DatasetWarning, match="1 crystals left out: mp-1: unreadable"):
+        alone = read_dataset(path)
+    monkeypatch.setattr("gen2dft.datasets.files.PARSED_AT_ONCE", 1)
+    seen = []
+    with pytest.warns(DatasetWarning, match="1 crystals left out: mp-1: unreadable"):
+        shared_out = read_dataset(path, progress=lambda done, total: seen.append((done, total)))
+    assert shared_out.ids == alone.ids == ("mp-0", "mp-2", "mp-3", "mp-4", "mp-5")
+    assert shared_out.content_hash == alone.content_hash
+    assert seen == [(n, 6) for n in range(1, 7)]

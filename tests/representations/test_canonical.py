@@ -5,8 +5,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
+from gen2dft.parallel import MIN_PARTS
 from gen2dft.representations import FTCP
-from gen2dft.representations.canonical import CHUNK, MIN_PARALLEL, canonical_cells
+from gen2dft.representations.canonical import CHUNK, canonical_cells
 
 RANK = FTCP().element_rank
 CRYSTALS = {
@@ -80,7 +81,7 @@ def test_the_canonical_cell_is_canonical():
 
 
 def test_one_process_or_many_give_the_same():
-    table = CrystalTable.from_structures(list(CRYSTALS.values()) * (CHUNK * MIN_PARALLEL // len(CRYSTALS) + 1))
+    table = CrystalTable.from_structures(list(CRYSTALS.values()) * (CHUNK * MIN_PARTS // len(CRYSTALS) + 1))
     many = canonical_cells(table, RANK)
     few = canonical_cells(table.select(np.arange(len(CRYSTALS))), RANK)
     assert many.select(np.arange(len(CRYSTALS))).content_hash() == few.content_hash()

@@ -37,7 +37,7 @@ def build_encoder(rep: FTCP, latent_dim: int, reads: str) -> Any:
     for filters, kernel, stride in zip(FILTERS, KERNELS, STRIDES, strict=True):
         hidden = layers.Conv1D(filters, kernel, strides=stride, padding="same")(hidden)
         hidden = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
-    hidden = layers.Dense(DENSE_PER_LATENT * latent_dim, activation="relu")(layers.Flatten()(hidden))
+    hidden = layers.Dense(DENSE_PER_LATENT * latent_dim, activation="sigmoid")(layers.Flatten()(hidden))
     mean = layers.Dense(latent_dim)(hidden)
     start = keras.initializers.Constant(LOG_VARIANCE_START)
     log_variance = layers.Dense(latent_dim, kernel_initializer="zeros", bias_initializer=start)(hidden)
@@ -63,7 +63,8 @@ def build_decoder(shape: tuple[int, int], latent_dim: int) -> Any:
     for filters, kernel, stride in ((FILTERS[1], KERNELS[2], STRIDES[2]), (FILTERS[0], KERNELS[1], STRIDES[1])):
         hidden = layers.Conv1DTranspose(filters, kernel, strides=stride, padding="same")(hidden)
         hidden = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
-    return keras.Model(latent, layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same")(hidden))
+    last = layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same", activation="sigmoid")
+    return keras.Model(latent, last(hidden))
 
 
 def build_head(latent_dim: int, num_properties: int) -> Any:
