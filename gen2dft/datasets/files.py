@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
-PARSED_AT_ONCE = 1000  # structures per task, where they are shared out among the cores
+PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the cores
 READER_VERSION = 1
 """Part of the cache's key: raise it when reading changes."""
 
