@@ -8,9 +8,9 @@ import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
-from gen2dft.evaluation.matrices import MatrixErrors, matrix_errors
 from gen2dft.evaluation.setting import Progress, Setting, silent
 from gen2dft.evaluation.tables import Column, Row, Table, mean
+from gen2dft.generators.accuracy import MatrixErrors, matrix_errors
 from gen2dft.generators.base import Generator
 from gen2dft.representations.base import DecodeResult
 

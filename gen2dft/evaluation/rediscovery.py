@@ -9,11 +9,11 @@ import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
-from gen2dft.evaluation.matrices import MatrixErrors, matrix_errors
 from gen2dft.evaluation.reconstruction import MATCH_COLUMNS, MATRIX_COLUMNS, NO_ERRORS, match_figures
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.evaluation.ways import all_ways
+from gen2dft.generators.accuracy import MatrixErrors, matrix_errors
 from gen2dft.generators.base import Generator
 
 COLUMNS = (

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gen2dft.generators.training import Samples
 
 # Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
-TRAINING_VERSION = 2
+TRAINING_VERSION = 3
 WARM_RATE = 0.3  # of the learning rate, when the weights are good already
 MIN_TRAINING_CRYSTALS = 2  # batch statistics need them
 MAX_MEASURED = 2000  # held-out crystals that are decoded again to measure the reconstruction

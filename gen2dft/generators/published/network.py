@@ -1,7 +1,8 @@
 """The networks of FTCP: encoder, decoder and property head, Ren et al., arXiv:2005.07609.
 
-Encoder: Conv1D 32/64/128 along the rows, kernels 5/3/3, strides 2/2/1, batch norm, LeakyReLU 0.2; dense 1024; mean
-and log variance of the latent vector. Decoder: dense, then transposed convolutions 64/32/columns. Head: dense 128-32.
+Encoder: Conv1D 32/64/128 along the rows, kernels 5/3/3, strides 2/2/1, batch norm, LeakyReLU 0.2; dense 1024,
+sigmoid; mean and log variance of the latent vector. Decoder: dense, then transposed convolutions 64/32/columns, the
+last with a sigmoid, since every row is scaled to between 0 and 1. Head: dense 128-32.
 """
 
 from __future__ import annotations

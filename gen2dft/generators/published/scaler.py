@@ -19,13 +19,14 @@ Array = NDArray[np.float64]
 class RangeScaler(StoredFields):
     """Smallest and largest value of each row become 0 and 1; a `MatrixScaler`.
 
-    The published code fits it on training and test set together and takes real and reciprocal columns as one; here it
-    sees the training part, and each side of the matrix has its own range.
+    Real and reciprocal columns of a row share its range, as in the published code: the element properties, which the
+    structure factors outweigh many times, then hardly count in the squared error. Unlike there, the scaler sees the
+    training part only.
 
     Parameters
     ----------
     low, range
-        (2, rows) of the real-space and of the reciprocal columns.
+        (rows,) smallest value, and largest less smallest.
     """
 
     low: Array
@@ -35,29 +36,22 @@ class RangeScaler(StoredFields):
     def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
         """Fit to matrices of the training part, given in (n, rows, columns) chunks."""
         rows = representation.shape[0]
-        low, high = np.full((2, rows), np.inf), np.full((2, rows), -np.inf)
+        low, high = np.full(rows, np.inf), np.full(rows, -np.inf)
         for matrices in chunks:
-            for side, columns in enumerate(_sides(representation)):
-                values = matrices[:, :, columns]
-                low[side] = np.minimum(low[side], values.min(axis=(0, 2)))
-                high[side] = np.maximum(high[side], values.max(axis=(0, 2)))
+            low = np.minimum(low, matrices.min(axis=(0, 2)))
+            high = np.maximum(high, matrices.max(axis=(0, 2)))
         span = np.where(high - low > 1e-6, high - low, 1.0)
         return cls(low, span)
 
-    def scale(self, representation: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+    def scale(self, _: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale (n, rows, columns) matrices in place, and return them."""
-        for side, columns in enumerate(_sides(representation)):
-            matrices[:, :, columns] -= self.low[side][:, None].astype(np.float32)
-            matrices[:, :, columns] /= self.range[side][:, None].astype(np.float32)
+        matrices -= self.low[:, None].astype(np.float32)
+        matrices /= self.range[:, None].astype(np.float32)
         return matrices
 
     def unscale(self, representation: FTCP, outputs: NDArray[np.floating]) -> NDArray[np.float32]:
         """Matrices of a decoder's outputs in physical units; the reciprocal part is left at 0."""
         out = np.zeros(outputs.shape, dtype=np.float32)
-        real = _sides(representation)[0]
-        out[:, :, real] = outputs[:, :, real] * self.range[0][:, None] + self.low[0][:, None]
+        real = slice(0, representation.real_columns)
+        out[:, :, real] = outputs[:, :, real] * self.range[:, None] + self.low[:, None]
         return out
-
-
-def _sides(representation: FTCP) -> tuple[slice, slice]:
-    return slice(0, representation.real_columns), slice(representation.real_columns, None)

@@ -22,6 +22,9 @@ from gen2dft.representations.ftcp import FTCP
 
 # Learning rate after a quarter and after half of the training, in units of the initial one: 5e-4, 1e-4, 5e-5.
 STEPS_AT, RATES = (0.25, 0.5), (1.0, 0.2, 0.1)
+# Keras adds 1e-7 to every squared gradient. The published loss is a sum over the batch and ours a mean: gradients are
+# 256 times smaller here, and most of them would drown in it.
+EPSILON = 1e-7 / 256**2
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def optimizer(spec: GeneratorSpec, rate: float, steps: int) -> Any:
     """RMSprop whose rate falls in two steps."""
     boundaries = [max(1, int(share * steps)) for share in STEPS_AT]
     values = [rate * spec.learning_rate * factor for factor in RATES]
-    return keras.optimizers.RMSprop(keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values))
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
+    return keras.optimizers.RMSprop(schedule, epsilon=EPSILON)
 
 
 PUBLISHED = Variant(prepare, RangeScaler, build, optimizer)
