@@ -95,7 +95,9 @@ class Trainer:
         labelled = np.isfinite(samples.labels).sum(axis=0)
         label_weight = (len(samples) / np.maximum(labelled, 1)).astype(np.float32)
         self.model = _loss_model(networks, samples.representation, spec.latent_dim, label_weight, self.weights)
-        self.model.compile(optimizer=make_optimizer(spec, rate, steps), jit_compile=False)
+        # JAX knows no other way to compile a step; TensorFlow's graph does without XLA, which may round differently.
+        jit = keras.backend.backend() == "jax"
+        self.model.compile(optimizer=make_optimizer(spec, rate, steps), jit_compile=jit)
         self.model.optimizer.build(self.model.trainable_variables)
 
     def run(self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None) -> History:
