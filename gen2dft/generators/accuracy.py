@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.generators.base import Reconstruction
-from gen2dft.representations.ftcp import FTCP
+from gen2dft.representations.ftcp import FTCP, heaviest_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,10 @@ class MatrixErrors:
 def matrix_errors(representation: FTCP, truth: NDArray[np.float32], decoded: NDArray[np.float32]) -> MatrixErrors:
     """Compare (n, rows, columns) matrices in physical units; the reciprocal part is not read."""
     columns = slice(0, representation.max_elements)
-    elements = [_classes(m[:, representation.element_rows, columns], axis=1) for m in (truth, decoded)]
-    sites = [_classes(m[:, representation.occupancy_rows, columns], axis=2) for m in (truth, decoded)]
-    lattices = [m[:, representation.lattice_rows, :3].astype(np.float64) for m in (truth, decoded)]
+    both = (truth, decoded)
+    elements = [heaviest_class(m[:, representation.element_rows, columns].transpose(0, 2, 1)) for m in both]
+    sites = [heaviest_class(m[:, representation.occupancy_rows, columns]) for m in both]
+    lattices = [m[:, representation.lattice_rows, :3].astype(np.float64) for m in both]
     off = 100.0 * np.abs(lattices[1] / lattices[0] - 1.0).mean(axis=2)
     is_site = sites[0] > 0
     apart = (decoded - truth)[:, representation.coordinate_rows, :3].astype(np.float64)
@@ -108,9 +109,3 @@ def reconstruction_figures(
 def _mean_over_sites(errors: NDArray[np.float64], is_site: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(n,) mean of (n, sites, 3) errors over the sites that are there."""
     return np.asarray((errors.mean(axis=2) * is_site).sum(axis=1) / np.maximum(is_site.sum(axis=1), 1))
-
-
-def _classes(weights: NDArray[np.float32], axis: int) -> NDArray[np.int64]:
-    """Heaviest class along an axis, 0 being "empty", which weighs 1 minus the sum of the others."""
-    empty = 1.0 - weights.sum(axis=axis, keepdims=True)
-    return np.concatenate([empty, weights], axis=axis).argmax(axis=axis)

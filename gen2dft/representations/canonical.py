@@ -21,6 +21,7 @@ SYMPREC = 0.05  # Angstrom; published crystals carry noise of about 0.01
 # Positions are compared on a grid that the usual fractions (1/2, 1/3, 1/4, 1/6, 1/8) lie on, then on a fine one.
 COARSE, FINE = 24, 1000
 METRIC_TOLERANCE = 1e-3
+THINNEST = 5.0  # tolerances, between opposite faces of a cell
 CHUNK = 200  # crystals per task
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
@@ -59,13 +60,7 @@ def canonical_cell(
     symprec: float = SYMPREC,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
     """Lattice (3, 3), positions (n, 3) and atomic numbers (n,) of one crystal in its canonical cell."""
-    import spglib
-
-    standard = spglib.standardize_cell(
-        (lattice.tolist(), frac.tolist(), numbers.tolist()), to_primitive=True, symprec=symprec
-    )
-    if standard is not None:
-        lattice, frac, numbers = np.asarray(standard[0]), np.asarray(standard[1]), np.asarray(standard[2])
+    lattice, frac, numbers = _standard_cell(lattice, frac, numbers, symprec)
     rotations = _lattice_rotations(lattice)
     species, counts = np.unique(numbers, return_counts=True)
     rarest = min(zip(counts, order[species], species, strict=True))[2]
@@ -81,6 +76,22 @@ def canonical_cell(
     best = best[sequence] - np.floor(best[sequence])
     best[best >= 1.0 - 1e-9] = 0.0
     return lattice, best, numbers[sequence].astype(np.uint8)
+
+
+def _standard_cell(
+    lattice: NDArray[np.float64], frac: NDArray[np.float64], numbers: NDArray[np.uint8], symprec: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
+    """The primitive standard cell; the cell as it is where spglib finds none or is not to be asked."""
+    import spglib
+
+    thickness = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max()
+    if thickness < THINNEST * symprec:  # spglib 2.8 does not survive cells about as thin as its tolerance
+        return lattice, frac, numbers
+    cell = (lattice.tolist(), frac.tolist(), numbers.tolist())
+    standard = spglib.standardize_cell(cell, to_primitive=True, symprec=symprec)
+    if standard is None:
+        return lattice, frac, numbers
+    return np.asarray(standard[0]), np.asarray(standard[1]), np.asarray(standard[2])
 
 
 def _grid(frac: NDArray[np.float64], steps: int) -> NDArray[np.int64]:

@@ -14,8 +14,8 @@ One crystal is a matrix. With 103 elements, 3 element columns and 20 sites it is
 
 Three things differ from the published code, on purpose. The exponential is there; the complex F is stored as its
 modulus, which does not change when the origin moves. "Empty" is a class of its own: an element column without
-element and a site without atom are zero, and on reading, the class "empty" weighs 1 minus the sum of the others, so
-that it is never mistaken for the first element. And the order is canonical: element columns by rising Pauling
+element and a site without atom are zero, and what sums to less than one half is read as empty, so that it is never
+mistaken for the first element. And the order is canonical: element columns by rising Pauling
 electronegativity, sites by element column, then x, y, z.
 """
 
@@ -41,6 +41,7 @@ CHUNK = 512
 SORT_GRID = 1000
 SORT_SHIFT = 0.623
 MAX_ATOMIC_NUMBER = 118
+EMPTY_BELOW = 0.5  # sum of the weights of an element column or site
 
 
 def reciprocal_points() -> NDArray[np.int64]:
@@ -253,8 +254,8 @@ class FTCP:
     def decode(self, tensors: NDArray[np.floating]) -> DecodeResult:
         """Crystals of matrices; the reciprocal part is not read.
 
-        Element columns and sites take their heaviest class, "empty" weighing 1 minus the sum of the others. A site
-        chooses only among "empty" and columns that hold an element; an element that no site uses is dropped.
+        Element columns and sites whose weights sum to less than one half are empty; the others take their heaviest
+        class, a site only one whose column holds an element. An element that no site uses is dropped.
         Positions are wrapped into [0, 1), the cell is set up with a along x and b in the xy plane.
 
         Parameters
@@ -279,10 +280,10 @@ class FTCP:
         """(n, max_sites) atomic number of each site, 0 where it is empty."""
         real = np.nan_to_num(real, nan=0.0, posinf=0.0, neginf=0.0)
         numbers = np.array([0, *self.elements])
-        held = numbers[_heaviest(real[:, self.element_rows, : self.max_elements].transpose(0, 2, 1))]
+        held = numbers[heaviest_class(real[:, self.element_rows, : self.max_elements].transpose(0, 2, 1))]
         weights = real[:, self.occupancy_rows, : self.max_elements]
         allowed = np.broadcast_to((held > 0)[:, None, :], weights.shape)
-        column = _heaviest(weights, allowed)
+        column = heaviest_class(weights, allowed)
         held_or_empty = np.concatenate([np.zeros((len(held), 1), held.dtype), held], axis=1)
         return np.take_along_axis(held_or_empty, column, axis=1)
 
@@ -297,12 +298,18 @@ class FTCP:
         return CrystalTable(lattices, species[atoms].astype(np.uint8), frac, offsets)
 
 
-def _heaviest(weights: NDArray[np.float64], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-    """Heaviest class along the last axis, counted from 1; 0 is "empty", which weighs 1 - sum."""
-    empty = 1.0 - weights.sum(axis=-1, keepdims=True)
-    if allowed is not None:
-        weights = np.where(allowed, weights, -np.inf)
-    return np.concatenate([empty, weights], axis=-1).argmax(axis=-1)
+def heaviest_class(weights: NDArray[np.floating], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """Heaviest class along the last axis, counted from 1; 0 is "empty": the weights sum to less than one half.
+
+    Whether there is anything comes first: a network that wavers between two elements is not in doubt that there is one.
+
+    Parameters
+    ----------
+    allowed
+        Classes to choose among, of the shape of the weights; all without it.
+    """
+    chosen = weights if allowed is None else np.where(allowed, weights, -np.inf)
+    return np.where(weights.sum(axis=-1) < EMPTY_BELOW, 0, chosen.argmax(axis=-1) + 1)
 
 
 def _without_friedel_mates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:

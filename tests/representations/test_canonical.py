@@ -91,3 +91,17 @@ def test_what_spglib_cannot_read_keeps_its_cell():
     flat = CrystalTable.from_arrays([4 * np.eye(3)], [[11, 17]], [[[0, 0, 0], [0, 0, 0]]])
     assert (canonical_cells(flat, RANK).lattices == flat.lattices).all()
     assert len(canonical_cells(flat.select(np.arange(0)), RANK)) == 0
+
+
+def test_a_cell_as_thin_as_the_tolerance_keeps_its_lattice():
+    # spglib 2.8 ends the process on this one.
+    thin = np.array([[-10.607, 2.222, -2.949], [0.0511, 0.002, 0.0008], [-0.0474, 0.0312, -0.0686]])
+    frac = [
+        [0.587, 0.84, 0.726],
+        [0.365, 0.448, 0.368],
+        [0.11, 0.203, 0.284],
+        [0.314, 0.313, 0.577],
+        [0.97, 0.77, 0.79],
+    ]
+    table = CrystalTable.from_arrays(thin, [[18, 63, 68, 64, 54]], [frac])
+    assert np.array_equal(canonical_cells(table, RANK).lattices, thin[None])

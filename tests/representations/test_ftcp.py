@@ -8,7 +8,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
 from gen2dft.representations import DECODE_REASONS, FTCP, REPRESENTATIONS
 from gen2dft.representations.contract import validate_representation
-from gen2dft.representations.ftcp import reciprocal_points
+from gen2dft.representations.ftcp import heaviest_class, reciprocal_points
 
 REP = FTCP()
 TRICLINIC = np.array([[5.0, 0.3, 0.1], [0.4, 6.0, -0.7], [-1.0, 0.5, 7.0]])
@@ -159,3 +159,9 @@ def test_stored_features_are_used():
     assert (other.encode(table)[0, REP.property_rows, :2] == 1).all()
     with pytest.raises(ValueError, match=r"do not fit 103 elements"):
         FTCP(features=np.ones((3, 92), dtype=np.float32))
+
+
+def test_a_network_that_wavers_between_elements_still_means_one():
+    assert heaviest_class(np.array([0.4, 0.3, 0.2])) == 1
+    assert heaviest_class(np.array([0.1, 0.3, 0.0])) == 0
+    assert heaviest_class(np.array([0.4, 0.3, 0.2]), np.array([False, True, True])) == 2
