@@ -9,14 +9,12 @@ from gen2dft.launchpad.advance import advance
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.funnel import StageCount
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.prepare import check_validation
-from gen2dft.store.documents import CandidateDoc, now
-from gen2dft.store.store import candidate_key
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
+from tests.launchpad.queued import queue_candidates
 
 pytestmark = [
     pytest.mark.usefixtures("toy_plugins"),
@@ -68,15 +66,9 @@ def queue_oxides(store, monkeypatch, folder, oxides, plan, **validation):
     assert check_validation(spec, dataset) == ()
     hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U")
     campaign, _ = begin_campaign(store, spec, dataset, hull)
-    for row, (name, crystal) in enumerate(zip(names, crystals, strict=True)):
-        fields = {"campaign_id": campaign.id, "round_index": 0, "sampler": "random", "parents": [], "latent_row": row}
-        document = {"id": candidate_key(campaign.id, name), "candidate_id": name, "state": "queued", **fields}
-        store.insert_new(CandidateDoc(**document, structure=crystal.as_dict(), formula=name))
-    funnel = [StageCount(stage="select", n_in=len(names), n_out=len(names), reasons={}).model_dump()]
-    store.move_round(
-        campaign.id, 0, "proposing", "validating", dispatched=now(), dispatch_size=len(names), funnel=funnel
-    )
-    return RoundContext(store, campaign.id, 0)
+    context = RoundContext(store, campaign.id, 0)
+    queue_candidates(context, dict(zip(names, crystals, strict=True)))
+    return context
 
 
 def test_twenty_vanadium_oxides_with_two_faults_of_each_kind(bench, monkeypatch, tmp_path):
