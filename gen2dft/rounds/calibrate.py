@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
+from gen2dft.engines.base import CalculationDoc
 from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.rounds.energies import uncorrected
 from gen2dft.rounds.hulls import presets, reference_computed
@@ -21,7 +22,7 @@ from gen2dft.thermo.noh2019 import VanadiumFit, fit_vanadium
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 if TYPE_CHECKING:
-    from gen2dft.engines.base import CalculationDoc, Engine
+    from gen2dft.engines.base import Engine
     from gen2dft.rounds.phases import Found
     from gen2dft.store.store import Store
 
@@ -124,7 +125,7 @@ def keep_reference(
             f"{phase['preset']!r}: {problem.reason}: {problem.detail}; another structure of it can be given with "
             "--structures"
         )
-    final: CalculationDoc = calculations[-1]  # type: ignore[assignment] - there is no problem
+    final = [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)][-1]
     document = ReferenceDoc(
         id=key, **phase, known_stable=True, settings_hash=final.settings_hash,
         structure=final.structure.as_dict(verbosity=0), energy_per_atom=final.energy_per_atom,

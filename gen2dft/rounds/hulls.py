@@ -99,7 +99,7 @@ def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> di
     """
     if not computes_elements(spec):
         return spec.validation.references_of(preset)
-    engine, found = load_engine(spec.validation.engine), {}
+    engine, found = load_engine(spec.validation.engine), dict[str, float]()
     for document in store.references(engine.name, engine.preset(preset).settings_hash) if store else []:
         symbols = list(_composition(document))
         if len(symbols) == 1:

@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 BOX = (12.0, 13.0, 14.0)  # Angstrom; unequal edges let a molecule be an open shell
-# Bond lengths in PBE, Angstrom, where the energy is stationary, so that no relaxation in a box is needed; ASE's table
-# holds experimental ones of the others.
-PBE_BONDS = {"O": 1.22}
-# Spin of an atom of the molecule's ground state, Bohr magnetons.
-MOLECULE_MOMENTS = {"O": 1.0}
+# Bond length of O2 in PBE, Angstrom; its energy is stationary there, so that no relaxation in a box is needed.
+O2_BOND = 1.22
 
 
 @dataclass(frozen=True)
@@ -54,18 +51,16 @@ def element_phase(symbol: str) -> ReferencePhase:
     """The reference phase of an element; without a structure where ASE's table does not tell one."""
     from ase.data import atomic_numbers, reference_states
 
-    state = reference_states[atomic_numbers[symbol]] or {}
+    state, name = reference_states[atomic_numbers[symbol]] or {}, f"element-{symbol}"
     if state.get("symmetry") == "diatom":
-        bond = PBE_BONDS.get(symbol, state["d"])
-        citation = f"molecule in a box, {bond} Angstrom"
-        build = functools.partial(molecule, symbol, bond, MOLECULE_MOMENTS.get(symbol))
-        return ReferencePhase(f"{symbol}2", f"element-{symbol}", None, build, citation, is_molecule=True)
+        pair = oxygen if symbol == "O" else functools.partial(molecule, symbol, state["d"])
+        return ReferencePhase(f"{symbol}2", name, None, pair, "molecule in a box", is_molecule=True)
     build = functools.partial(_crystal, symbol)
     try:
         build()
     except (ValueError, KeyError, RuntimeError, NotImplementedError):  # what ASE raises for what it cannot build
-        return ReferencePhase(symbol, f"element-{symbol}", None)
-    return ReferencePhase(symbol, f"element-{symbol}", None, build, f"ASE's table: {state['symmetry']}")
+        return ReferencePhase(symbol, name, None)
+    return ReferencePhase(symbol, name, None, build, f"ASE's table: {state['symmetry']}")
 
 
 def _crystal(symbol: str) -> Structure:
@@ -78,12 +73,16 @@ def _crystal(symbol: str) -> Structure:
     return structure
 
 
-def molecule(symbol: str, bond: float, moment: float | None = None) -> Structure:
-    """Two atoms in a box, `bond` Angstrom apart; with the moments of both, Bohr magnetons, if given."""
+def molecule(symbol: str, bond: float) -> Structure:
+    """Two atoms in a box, `bond` Angstrom apart."""
     from pymatgen.core import Lattice, Structure
 
     ends = [[0, 0, -bond / 2], [0, 0, bond / 2]]
-    pair = Structure(Lattice.orthorhombic(*BOX), [symbol, symbol], ends, coords_are_cartesian=True)
-    if moment is not None:
-        pair.add_site_property("magmom", [moment, moment])
+    return Structure(Lattice.orthorhombic(*BOX), [symbol, symbol], ends, coords_are_cartesian=True)
+
+
+def oxygen() -> Structure:
+    """The oxygen molecule at its PBE bond length, whose ground state is a triplet."""
+    pair = molecule("O", O2_BOND)
+    pair.add_site_property("magmom", [1.0, 1.0])
     return pair

@@ -13,10 +13,9 @@ the engine relaxes both.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gen2dft.thermo.reference_phases import ReferencePhase, element_phase
+from gen2dft.thermo.reference_phases import ReferencePhase, oxygen
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -63,6 +62,6 @@ OXIDES: tuple[ReferencePhase, ...] = (
 
 ELEMENTS: tuple[ReferencePhase, ...] = (
     ReferencePhase("V", "mp-146", None, _vanadium, "bcc, a = 3.028 Angstrom"),
-    replace(element_phase("O"), material_id="mp-12957"),
+    ReferencePhase("O2", "mp-12957", None, oxygen, "molecule at its PBE bond length, triplet", is_molecule=True),
 )
 """Vanadium metal and the oxygen molecule."""

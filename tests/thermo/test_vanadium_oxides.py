@@ -3,7 +3,7 @@ import pytest
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.geometry import closest_contacts
-from gen2dft.thermo.reference_phases import PBE_BONDS
+from gen2dft.thermo.reference_phases import O2_BOND
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 GIVEN = [phase for phase in (*OXIDES, *ELEMENTS) if phase.literature]
@@ -23,7 +23,7 @@ def test_literature_structures_are_what_they_are_said_to_be(phase):
     assert phase.citation
     contact = float(closest_contacts(CrystalTable.from_structures([structure])).distance[0])
     if phase.is_molecule:
-        assert contact == pytest.approx(PBE_BONDS["O"])
+        assert contact == pytest.approx(O2_BOND)
         assert np.allclose(structure.site_properties["magmom"], 1)
     else:
         group, sites, distance, density = EXPECTED[phase.formula]

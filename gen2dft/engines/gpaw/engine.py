@@ -1,17 +1,18 @@
 """Engine `gpaw`: relaxation, energy and uniform bands by GPAW in plane waves, in this process.
 
-Threads make plane-wave GPAW slower by orders of magnitude: run with OMP_NUM_THREADS=1, one process per core. Energies
-of GPAW and VASP, with and without U, never share a hull.
+Threads make plane-wave GPAW slower by orders of magnitude, so that each calculation keeps to one: run one process per
+core. Energies of GPAW and VASP, with and without U, never share a hull.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from pymatgen.core import Structure
@@ -34,6 +35,7 @@ from gen2dft.geometry import closest_contacts
 from gen2dft.transport.convergence import mesh_of_spacing
 from gen2dft.transport.loaders import load_bands
 
+P = ParamSpec("P")
 T = TypeVar("T")
 EV_PER_A3_IN_GPA = 160.21766208
 # Closer than this share of the covalent radii's sum the PAW spheres overlap beyond sense.
@@ -43,6 +45,22 @@ UNIFORM_FILE = "uniform.gpw"
 BANDS_TOLERANCE = 1e-6
 
 
+def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
+    """Let a function compute on one thread, whatever OMP_NUM_THREADS says."""
+
+    @functools.wraps(compute)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        versions()
+        import gpaw  # noqa: F401 - its libraries must be loaded before their threads can be limited
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return compute(*args, **kwargs)
+
+    return alone
+
+
+@on_one_thread
 def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
     """Relax positions and cell, the symmetry kept.
 
@@ -73,6 +91,7 @@ def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Pa
         return _result(atoms, final, settings, place, max_force, steps, start)
 
 
+@on_one_thread
 def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
     """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
     settings, start = get_preset(preset), time.perf_counter()
@@ -83,6 +102,7 @@ def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: P
         return _result(atoms, structure, settings, place, max_force, 0, start)
 
 
+@on_one_thread
 def uniform_bands(
     structure: Structure, preset: str | GPAWPreset, folder: Path, spacing: float | None = None
 ) -> Relaxed:
