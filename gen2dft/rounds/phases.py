@@ -122,8 +122,7 @@ def find_structures(
     from gen2dft.datasets.materials_project import has_key, read_structures
 
     files = _structures_in(folder) if folder is not None else {}
-    ids = [p.material_id for p in wanted if p.formula not in files and p.material_id.startswith("mp-")]
-    ids = [i for i in ids if not next(p for p in wanted if p.material_id == i).is_molecule]
+    ids = [p.material_id for p in wanted if p.formula not in files and not p.is_molecule and p.is_online]
     online = read_structures(ids, client) if ids and (client is not None or has_key()) else {}
     found, missing = [], []
     for phase in wanted:
@@ -163,7 +162,7 @@ def refuse_missing(missing: Sequence[ReferencePhase]) -> None:
     """ThermoError that names the reference phases without a structure, and the ways to one."""
     if missing:
         named = ", ".join(f"{phase.formula} ({phase.material_id})" for phase in missing)
-        online = "set MP_API_KEY, or " if any(phase.material_id.startswith("mp-") for phase in missing) else ""
+        online = "set MP_API_KEY, or " if any(phase.is_online for phase in missing) else ""
         raise ThermoError(
             f"no structure of {named}: {online}put CIF or POSCAR files into a folder and name it with --structures; "
             "--partial does without them"

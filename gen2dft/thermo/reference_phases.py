@@ -46,6 +46,11 @@ class ReferencePhase:
     citation: str = ""
     is_molecule: bool = False
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the Materials Project has it."""
+        return self.material_id.startswith("mp-")
+
 
 def element_phase(symbol: str) -> ReferencePhase:
     """The reference phase of an element; without a structure where ASE's table does not tell one."""

@@ -1,12 +1,15 @@
 """Reference phases on FireWorks with the stand-in for VASP: the fit is there when the last is in; failures are told."""
 
+from dataclasses import replace
+
 import pytest
 import stand_in_environment
-from gen2dft.launchpad.references import failures, submit_references
+from gen2dft.launchpad.references import compute_here, failures, submit_references
 
-from gen2dft.campaign import CampaignSpec
-from gen2dft.rounds.calibrate import references_of
-from gen2dft.rounds.phases import find_structures
+from gen2dft.campaign import CampaignSpec, StageResources
+from gen2dft.errors import CalculationFailed, ThermoError
+from gen2dft.rounds.calibrate import Reference, references_of
+from gen2dft.rounds.phases import Found, find_structures
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 from tests import toys
@@ -58,3 +61,36 @@ def test_a_calibration_through_the_queue(bench, wanted):
     assert set(fit.elements) == {"V", "O"}
     assert not fit.complete
     assert submit_references(store, lpad, references, resources) == []
+
+
+def salt(cation: str, anion: str) -> Reference:
+    phase = Found(f"{cation}{anion}", f"toy-{cation}{anion}", toys.rock_salt(cation, anion, 5.6), "a test")
+    return Reference(f"key of {phase.formula}", phase, "toy", "toy-v1")
+
+
+def test_work_here_goes_on_until_all_is_computed_and_tells_what_failed(bench, settings, monkeypatch):
+    store, _, work = bench
+    seen, asked = [], []
+
+    def in_this_process(_, work_of_engine, workers, tick, say):
+        asked.append((work_of_engine, workers))
+        assert tick()
+        work()
+        assert not tick()
+
+    monkeypatch.setattr("gen2dft.launchpad.supervise.run_workers", in_this_process)
+    good, bad = salt("Na", "Cl"), salt("K", "Br")
+    relax = toys.toy_relax
+
+    def picky(structure, preset):
+        if "Br" in structure.composition:
+            raise CalculationFailed("exploded", "too hot")
+        return relax(structure, preset)
+
+    monkeypatch.setattr(toys, "TOY_ENGINE", replace(toys.TOY_ENGINE, relax=picky, static=picky))
+    with pytest.raises(ThermoError, match=r"phase KBr \(toy-KBr\) failed with engine 'toy', .*: exploded: too hot"):
+        compute_here(store, settings, [good, bad], StageResources(), 1, seen.append)
+    assert store.find(ReferenceDoc, good.key) is not None
+    assert (asked, seen) == ([("references-toy", 1)], [0, 1])
+    compute_here(store, settings, [good], StageResources(), 1, seen.append)  # nothing is left to do
+    assert len(asked) == 1
