@@ -46,7 +46,9 @@ def test_a_calibration_through_the_queue(bench, wanted):
     assert len(submit_references(store, lpad, references, resources)) == 5  # on their way: nothing is added
     assert lpad.workflows.count_documents({}) == 5
     work()
-    (problem,) = failures(store, lpad, references)
+    problems = failures(store, lpad, references)
+    assert len(problems) == 1, problems
+    problem = problems[0]
     assert "reference phase VO2 (mp-19094) failed with engine 'vasp', preset 'ggau-v1': vasp_died" in problem
     assert store.database.references.count_documents({}) == 4
     assert store.database.calibrations.count_documents({}) == 0
