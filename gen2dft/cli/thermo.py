@@ -67,7 +67,8 @@ def calibrate(
     if submit:
         waiting = _submit(store, settings, spec, references)
         if waiting:
-            console.print(f"{counted(waiting, 'reference phase')} in the queue; the last one fits", highlight=False)
+            number = counted(waiting, "reference calculation")
+            console.print(f"{number} in the queue; submit the campaign when they are done", highlight=False)
             return
     else:
         _compute_here(store, settings, spec, references)
