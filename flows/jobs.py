@@ -9,6 +9,8 @@ from typing import Any
 
 from jobflow import Flow, Job, Response, job
 
+from gen2dft.campaign import StageResources
+from gen2dft.rounds import calibrate as calibrating
 from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds import propose as proposing
 from gen2dft.rounds import screen as screening
@@ -98,8 +100,19 @@ def ingest(
     return ingesting.ingest(open_round(campaign_id, index), candidate_id, calculations, refined or [])
 
 
+@job
+def keep_reference(
+    key: str, phase: dict[str, str], calculations: list[Any], fit: dict[str, Any] | None = None
+) -> str | None:
+    """Keep a reference phase, and fit the correction if it was the last one; the calibration's id."""
+    store = open_store(load_settings())
+    calibrating.keep_reference(store, key, phase, calculations)
+    calibration = calibrating.fit_if_complete(store, calibrating.Fit(**fit)) if fit else None
+    return calibration.id if calibration else None
+
+
 def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None) -> None:
-    """Write into every job what it belongs to, and what it asks of the queue; FireWorks shows both in its spec."""
+    """Write into every job of a round what it belongs to, and what it asks of the queue."""
     resources = {
         "train": context.spec.resources.train,
         "validate": context.spec.resources.validate_,
@@ -107,10 +120,17 @@ def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str |
     belongs = {"campaign_id": context.campaign_id, "round": context.index, "stage": stage}
     if candidate_id is not None:
         belongs["candidate_id"] = candidate_id
+    mark(flow, belongs, resources)
+
+
+def mark(flow: Flow | Job, belongs: dict[str, Any], resources: StageResources) -> None:
+    """Write into every job what it belongs to and asks of the queue; FireWorks shows both in its spec."""
     queue: dict[str, Any] = {"ntasks": resources.cores, "walltime": resources.walltime}
     if resources.memory_gb is not None:
         queue["mem"] = f"{resources.memory_gb:g}G"
     config: dict[str, Any] = {"_queueadapter": queue}
+    if belongs["stage"] == "validate":
+        config["_priority"] = 1  # one candidate is finished before the next is expanded
     if resources.category is not None:
         config["_category"] = resources.category
     flow.update_metadata({"gen2dft": belongs})

@@ -193,6 +193,11 @@ class ValidationSpec(Part):
     correction: str = Field("none", description="named energy correction, see docs/corrections.md")
     refine: RefineSpec | None = Field(None, description="second stage with finer settings; none by default")
     attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
+    pause_after: PositiveInt | None = Field(
+        10,
+        description="so many candidates in a row (or all of a smaller round) that fail because the engine itself does "
+        "not work pause the campaign; null: never",
+    )
     unlabelled_targets: Literal["predicted", "miss"] = Field(
         "predicted",
         description="a target that the engine cannot label is judged by the generator's prediction, "

@@ -32,7 +32,7 @@ def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
 
     Returns
     -------
-    What was done, one line each; empty when the campaign is finished or waits for running work.
+    What was done, one line each; empty when the campaign is finished, paused, or waits for running work.
     """
     done: list[str] = []
     while _is_ready(store, campaign_id):
@@ -46,7 +46,7 @@ def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
 
 def _is_ready(store: Store, campaign_id: str) -> bool:
     """A cheap look before the lease: most callers find nothing to do."""
-    if store.campaign(campaign_id).state == "finished":
+    if store.campaign(campaign_id).state != "running":
         return False
     context = _latest_round(store, campaign_id)
     document = context.round
@@ -63,7 +63,7 @@ def _latest_round(store: Store, campaign_id: str) -> RoundContext:
 
 def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     """One step of the newest round; no lines if there was nothing to do."""
-    if store.campaign(campaign_id).state == "finished":
+    if store.campaign(campaign_id).state != "running":
         return []
     context = _latest_round(store, campaign_id)
     document = context.round
@@ -91,10 +91,14 @@ def _submit_round(context: RoundContext, lpad: LaunchPad) -> list[str]:
 
 
 def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
-    """Insert one light firework for every queued candidate that has none yet, in bulk."""
+    """Insert one light firework for every queued candidate that has none yet, in bulk.
+
+    A firework that has run counts no more: it found the campaign paused, and its candidate is still queued.
+    """
     from gen2dft.launchpad.convert import candidate_workflow
 
     place = {"spec.gen2dft.campaign_id": context.campaign_id, "spec.gen2dft.round": context.index}
+    place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))
     queued = context.store.candidates(context.campaign_id, round_index=context.index, state="queued")
     waiting = [doc.candidate_id for doc in queued if doc.candidate_id not in known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.launchpad.advance import advance
+from gen2dft.launchpad.resume import resume
 
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import give_up
@@ -21,14 +22,14 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
     Parameters
     ----------
     retry
-        Also try again the steps of a round (train, propose, screen, select) that crashed; without it they stay
-        visible as crashed, since they would crash again for the same reason.
+        Also try again the steps of a round (train, propose, screen, select) that crashed, and resume a campaign that
+        is paused; without it they stay as they are, since they would fail again for the same reason.
 
     Returns
     -------
     What was done, one line each.
     """
-    done: list[str] = []
+    done = resume(store, lpad, campaign_id) if retry else []
     query = {"spec.gen2dft.campaign_id": campaign_id, "state": "FIZZLED"}
     fields = {"fw_id": 1, "name": 1, "spec.gen2dft": 1, "launches": 1, "archived_launches": 1}
     for firework in lpad.fireworks.find(query, fields):
@@ -72,8 +73,13 @@ def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
     }
     found = []
     for firework in lpad.fireworks.find(query, {"fw_id": 1, "name": 1}):
-        launch = lpad.get_fw_by_id(firework["fw_id"]).launches[-1]
-        stored = launch.action.stored_data if launch.action else {}
-        trace = stored.get("_exception", {}).get("_stacktrace", "no message was kept").strip()
-        found.append((firework["name"], trace.splitlines()[-1]))
+        found.append((firework["name"], last_words(lpad, firework["fw_id"])))
     return found
+
+
+def last_words(lpad: LaunchPad, fw_id: int) -> str:
+    """The last line of the error that a firework crashed with."""
+    launch = lpad.get_fw_by_id(fw_id).launches[-1]
+    stored = launch.action.stored_data if launch.action else {}
+    trace = stored.get("_exception", {}).get("_stacktrace", "no message was kept").strip()
+    return str(trace.splitlines()[-1])

@@ -38,7 +38,7 @@ class Worker:
     settings
         Where the database is and where launch folders go (`data_dir/launches`).
     campaign_id
-        Only fireworks of this campaign are run.
+        Only fireworks of this campaign are run, or of an engine's reference phases (`references-<engine>`).
     """
 
     def __init__(self, settings: Settings, campaign_id: str) -> None:
@@ -47,7 +47,7 @@ class Worker:
         self.stopping = False
 
     def run(self) -> None:
-        """Launch rockets until the campaign is finished or the worker is asked to stop."""
+        """Launch rockets until the campaign is finished or paused, or the worker is asked to stop."""
         configure_jobflow(self.settings)
         from fireworks import FWorker
         from fireworks.core import rocket
@@ -59,7 +59,7 @@ class Worker:
         fworker = FWorker(worker_name(), query={"spec.gen2dft.campaign_id": self.campaign_id})
         folder = self.settings.data_dir / "launches" / f"{os.getpid()}"
         folder.mkdir(parents=True, exist_ok=True)
-        while not self.stopping and not self._is_finished():
+        while not self.stopping and not self._is_over():
             # One rocket, or one pause if there is nothing to launch.
             rapidfire(lpad, fworker, str(folder), nlaunches=1, max_loops=1, sleep_time=IDLE_SECONDS, strm_lvl="INFO")
             remove_bare_launches(folder)
@@ -70,9 +70,10 @@ class Worker:
         del signum, frame
         self.stopping = True
 
-    def _is_finished(self) -> bool:
+    def _is_over(self) -> bool:
         campaign = connect(self.settings).campaigns.find_one({"_id": self.campaign_id}, {"state": 1})
-        return campaign is None or campaign["state"] == "finished"
+        # Reference phases belong to no campaign; then the supervisor says when it is over.
+        return campaign is not None and campaign["state"] != "running"
 
 
 def remove_bare_launches(folder: Path) -> None:

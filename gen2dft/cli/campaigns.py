@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
     from gen2dft.launchpad.submit import Submitted
     from gen2dft.rounds.prepare import Prepared
     from gen2dft.settings import Settings
+    from gen2dft.store.documents import CampaignDoc
 
 console = Console()
 
@@ -48,7 +50,7 @@ def submit(
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     prepared = _prepare(spec, settings)
-    _check_validation(spec, prepared, works_here=False)
+    _check_validation(spec, prepared, settings, works_here=False)
     if dry_run:
         _show_plan(spec, prepared, settings)
         return
@@ -84,7 +86,7 @@ def run(
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
     prepared = _prepare(spec, settings)
-    _check_validation(spec, prepared, works_here=True)
+    _check_validation(spec, prepared, settings, works_here=True)
     submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
     store, lpad = open_store(settings), connect_launchpad(settings)
@@ -97,17 +99,20 @@ def run(
                 progress.tick()
                 if is_idle(lpad, submitted.campaign_id):
                     repair(store, lpad, submitted.campaign_id)
-                finished = store.campaign(submitted.campaign_id).state == "finished"
-                return not finished and not crashed_steps(lpad, submitted.campaign_id)
+                runs = store.campaign(submitted.campaign_id).state == "running"
+                return runs and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, _num_workers(workers, settings), tick, console.print)
+            run_workers(settings, submitted.campaign_id, num_workers(workers, settings), tick, console.print)
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
+    _refuse_paused(store.campaign(submitted.campaign_id))
     print_summary(store, submitted.campaign_id, console)
 
 
 def advance(
-    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: all running campaigns.")] = None,
-    retry: Annotated[bool, typer.Option("--retry", help="Also try steps of a round again that crashed.")] = False,
+    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: all that are not finished.")] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Also try crashed steps of a round again, and resume what is paused.")
+    ] = False,
     lost_after: Annotated[
         int, typer.Option("--lost-after", min=60, help="Seconds without a sign of life that make a run lost.")
     ] = 4 * 3600,
@@ -123,15 +128,17 @@ def advance(
     store, lpad = open_store(settings), connect_launchpad(settings)
     for fw_id in recover_lost_runs(lpad, expiration_secs=lost_after):
         console.print(f"firework {fw_id} had lost its worker; it will run again")
-    chosen = [store.find_campaign(campaign)] if campaign else [c for c in store.campaigns() if c.state == "running"]
+    chosen = [store.find_campaign(campaign)] if campaign else [c for c in store.campaigns() if c.state != "finished"]
     for document in chosen:
         for line in repair(store, lpad, document.id, retry=retry) or ["nothing to do"]:
             console.print(f"{document.id}: {line}")
+        if (present := store.campaign(document.id)).state == "paused":
+            console.print(f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}", highlight=False)
         for step, error in crashed_steps(lpad, document.id):
             console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
 
 
-def _num_workers(asked: int | None, settings: Settings) -> int:
+def num_workers(asked: int | None, settings: Settings) -> int:
     """Worker processes to start; SettingsError if the database does not bear as many."""
     from gen2dft.errors import SettingsError
     from gen2dft.store.embedded import takes_one_worker
@@ -213,12 +220,14 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     return prepared
 
 
-def _check_validation(spec: CampaignSpec, prepared: Prepared, *, works_here: bool) -> None:
+def _check_validation(spec: CampaignSpec, prepared: Prepared, settings: Settings, *, works_here: bool) -> None:
     """Refuse what the engine cannot work with; what only this machine lacks is an error if it is to do the work."""
     from gen2dft.errors import SettingsError
-    from gen2dft.rounds.prepare import check_validation
+    from gen2dft.rounds.prepare import check_validation, needs_store
+    from gen2dft.store.connect import open_store
 
-    for problem in check_validation(spec, prepared.dataset):
+    store = open_store(settings) if needs_store(spec) else None
+    for problem in check_validation(spec, prepared.dataset, store):
         if works_here:
             raise SettingsError(problem)
         console.print(f"[yellow]{problem}[/]", highlight=False)
@@ -240,20 +249,28 @@ def _say_submitted(submitted: Submitted) -> None:
 def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> None:
     import yaml
 
-    from gen2dft.rounds.begin import calibration_ids, campaign_id
+    from gen2dft.rounds.begin import calibration_ids, campaign_id, computed_elements
     from gen2dft.rounds.prepare import needs_store
     from gen2dft.store.connect import open_store
 
     training_set, hull, screen = prepared
-    calibrations = calibration_ids(open_store(settings), spec) if needs_store(spec) else {}
+    store = open_store(settings) if needs_store(spec) else None
+    calibrations, elements = (calibration_ids(store, spec), computed_elements(store, spec)) if store else ({}, {})
     console.print(yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False), highlight=False)
     labels = ", ".join(f"{count} {name}" for name, count in training_set.num_labels().items())
     console.print(f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}")
     console.print(f"hull {hull.hull_hash}: {hull.num_entries} entries on scale {hull.scale or 'unknown'}")
     if screen is not None:
         console.print(f"hull of the screen {screen.hull_hash}: {screen.num_entries} entries on scale {screen.scale}")
-    key = campaign_id(spec, training_set, hull, screen, calibrations)
+    key = campaign_id(spec, training_set, hull, screen, calibrations, elements)
     console.print(f"would be campaign [bold]{key}[/]; nothing was written")
+
+
+def _refuse_paused(document: CampaignDoc) -> None:
+    from gen2dft.errors import Gen2DFTError
+
+    if document.state == "paused":
+        raise Gen2DFTError(f"campaign {document.id} is paused: {document.stop_reason}")
 
 
 def _refuse_crashed(crashed: list[tuple[str, str]], settings: Settings) -> None:

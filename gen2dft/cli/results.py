@@ -102,7 +102,7 @@ def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None
     if query and store.hits(document.id):
         console.print(f"no hit of {document.id} fits the query", highlight=False)
         return
-    more = "" if document.state == "finished" else " so far; it is still running"
+    more = "" if document.state == "finished" else f" so far; it is {document.state}"
     console.print(f"no hit in {document.id}{more}", highlight=False)
     console.print(f"what became of its candidates: gen2dft status {document.id}", style="dim", highlight=False)
 

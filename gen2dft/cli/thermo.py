@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,9 +16,12 @@ from gen2dft.cli.results import Campaign as Stored
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.rounds.calibrate import Found
+    from gen2dft.rounds.calibrate import Reference
+    from gen2dft.rounds.phases import Found
     from gen2dft.rounds.rehull import Rehull
+    from gen2dft.settings import Settings
     from gen2dft.store.documents import CalibrationDoc
+    from gen2dft.store.store import Store
 
 console = Console()
 
@@ -36,33 +40,65 @@ def calibrate(
     partial: Annotated[
         bool, typer.Option("--partial", help="Fit without the reference phases that have no structure here.")
     ] = False,
+    submit: Annotated[
+        bool, typer.Option("--submit", help="Only put the calculations into the queue, for rlaunch or qlaunch.")
+    ] = False,
     as_json: Json = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, compute nothing.")] = False,
 ) -> None:
     """Compute reference phases with the campaign's engine and fit its correction. Killed? The same command goes on."""
     from gen2dft.rounds import calibrate as calibrating
+    from gen2dft.rounds.phases import refuse_missing, wanted_phases
     from gen2dft.settings import load_settings
 
     spec, settings = resolve_spec(campaign, file, None, None, None, engine, set_), load_settings()
-    found, missing = calibrating.find_structures(calibrating.needed_phases(spec), structures)
+    phases, missing = wanted_phases(spec, structures, settings.data_dir / "cache")
     if not partial:
-        calibrating.refuse_missing(missing)
-    if spec.hull.source == "engine":
-        found += calibrating.stable_phases(spec, settings.data_dir / "cache")
-    if not found:
+        refuse_missing(missing)
+    if not phases:
         _say_nothing_needed(spec)
         return
     if dry_run:
-        _show_phases(spec, found)
+        _show_phases(spec, phases)
         return
-    with console.status("computing reference phases") as status:
-        fits = calibrating.calibrate(open_store(), spec, found, lambda what: status.update(f"computing {what}"))
+    for problem in calibrating.check_engine(spec, phases, works_here=not submit):
+        console.print(f"[yellow]{problem}[/]", highlight=False)
+    store, references = open_store(), calibrating.references_of(spec, phases)
+    if submit:
+        waiting = _submit(store, settings, spec, references)
+        if waiting:
+            number = counted(waiting, "reference calculation")
+            console.print(f"{number} in the queue; submit the campaign when they are done", highlight=False)
+            return
+    else:
+        _compute_here(store, settings, spec, references)
+    fits = calibrating.fits_of(store, references)
     if as_json:
         echo_json([fit.model_dump(mode="json") for fit in fits])
         return
     for fit in fits:
         _show_fit(fit)
-    console.print(f"{len(found)} reference phases are in the database; submit the campaign now", highlight=False)
+    console.print(f"{len(phases)} reference phases are in the database; submit the campaign now", highlight=False)
+
+
+def _submit(store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]) -> int:
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.launchpad.references import submit_references
+
+    return len(submit_references(store, connect_launchpad(settings), references, spec.resources.validate_))
+
+
+def _compute_here(store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]) -> None:
+    from gen2dft.cli.campaigns import num_workers
+    from gen2dft.launchpad.references import compute_here
+
+    with console.status("computing reference phases") as status:
+
+        def show(computed: int) -> None:
+            status.update(f"computing reference phases: {computed}/{len(references)}")
+
+        resources, workers = spec.resources.validate_, num_workers(None, settings)
+        compute_here(store, settings, references, resources, workers, show, console.print)
 
 
 def _say_nothing_needed(spec: CampaignSpec) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
 
+# Reasons of failures that tell of the machine or the program, not of the crystal, whichever engine it is.
+BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
 
@@ -154,6 +156,8 @@ class Engine:
     check
         Called with a preset's name and the symbols of the elements to come, before a campaign begins. Raises
         CampaignError or SettingsError for what cannot work; returns what is missing on this machine alone.
+    breakdowns
+        Reasons of failures, beside `BREAKDOWNS`, that say that the engine itself does not work, whatever the crystal.
     """
 
     name: str
@@ -166,6 +170,7 @@ class Engine:
     formation_energy: Callable[[Composition, float], float]
     scale: str | None = None
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
+    breakdowns: frozenset[str] = frozenset()
 
     def preset(self, name: str) -> Preset:
         """The preset of that name; CampaignError names the choices."""

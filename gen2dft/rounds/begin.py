@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.rounds.hulls import presets, put_hull, require_calibration
+from gen2dft.rounds.hulls import computes_elements, element_energies, presets, put_hull, require_calibration
 from gen2dft.store.documents import CampaignDoc, RoundDoc
 from gen2dft.store.store import Store, round_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -19,12 +20,15 @@ def campaign_id(
     hull: ReferenceHull,
     screen_hull: ReferenceHull | None = None,
     calibration_ids: Mapping[str, str] | None = None,
+    elements: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """Name and hash of all that decides the results: spec, training set, hulls, calibrations."""
+    """Name and hash of all that decides the results: spec, training set, hulls, calibrations, elements."""
     content = f"{spec.content_hash()} {dataset.content_hash} {hull.hull_hash}"
     if screen_hull is not None:
         content += f" screen {screen_hull.hull_hash}"
     content += "".join(f" {preset} {key}" for preset, key in sorted((calibration_ids or {}).items()))
+    if elements:
+        content += f" elements {json.dumps(elements, sort_keys=True)}"
     return f"{spec.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
 
 
@@ -56,8 +60,8 @@ def begin_campaign(
         If the campaign's correction must be fitted first.
     """
     store.ensure_indices()
-    calibrations = calibration_ids(store, spec)
-    key = campaign_id(spec, dataset, hull, screen_hull, calibrations)
+    calibrations, elements = calibration_ids(store, spec), computed_elements(store, spec)
+    key = campaign_id(spec, dataset, hull, screen_hull, calibrations, elements)
     document = CampaignDoc(
         id=key,
         name=spec.name,
@@ -68,6 +72,7 @@ def begin_campaign(
         hull_id=put_hull(store, hull, f"{spec.hull.source} of {spec.dataset.source}"),
         screen_hull_id=put_hull(store, screen_hull, spec.dataset.source) if screen_hull is not None else None,
         calibration_ids=calibrations,
+        elements=elements,
     )
     begin_round(store, key, 0)  # before the campaign, so that whoever sees the campaign finds its first round
     created = store.insert_new(document)
@@ -78,6 +83,11 @@ def calibration_ids(store: Store, spec: CampaignSpec) -> dict[str, str]:
     """Preset to the calibration in force now; empty for corrections that need none, ThermoError if one is missing."""
     found = {preset: require_calibration(spec, preset, store) for preset in presets(spec)}
     return {preset: document.id for preset, document in found.items() if document is not None}
+
+
+def computed_elements(store: Store, spec: CampaignSpec) -> dict[str, dict[str, float]]:
+    """Preset to the elements' energies that the engine has computed by now; empty where they come from elsewhere."""
+    return {p: element_energies(spec, p, store) for p in presets(spec)} if computes_elements(spec) else {}
 
 
 def begin_round(store: Store, key: str, index: int) -> bool:

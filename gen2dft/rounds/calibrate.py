@@ -1,224 +1,175 @@
-"""Reference phases computed by a campaign's own engine: the fit of its correction, and the phases of its own hull."""
+"""Reference phases computed by a campaign's own engine: what is kept of them, and the fit of its correction."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
-from gen2dft.errors import CalculationFailed, DatasetError, SettingsError, ThermoError
+from gen2dft.engines.base import CalculationDoc
+from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.rounds.energies import uncorrected
-from gen2dft.rounds.hulls import dataset_hull, presets, reference_computed
-from gen2dft.settings import allows_stand_in
+from gen2dft.rounds.hulls import presets, reference_computed
+from gen2dft.rounds.ingest import Calculation, stage_problem
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
 from gen2dft.thermo.hull import reduced
 from gen2dft.thermo.noh2019 import VanadiumFit, fit_vanadium
-from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES, ReferencePhase
+from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-    from gen2dft.datasets.materials_project import Client
     from gen2dft.engines.base import Engine
+    from gen2dft.rounds.phases import Found
     from gen2dft.store.store import Store
-
-STRUCTURE_FILES = ("*.cif", "POSCAR*", "CONTCAR*", "*.vasp", "*.json")
-LITERATURE = "literature"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A reference phase and the structure to start from.
+class Fit:
+    """A correction that is to be fitted to references once they are all computed.
 
     Parameters
     ----------
-    name
-        Id of the phase in its source.
-    origin
-        Where the structure is from: a file, `materials-project`, the literature, or the campaign's dataset.
-    is_molecule
-        Computed as it is, in a box.
+    correction, engine, preset
+        Names.
+    keys
+        Formula to id of the reference.
     """
 
-    formula: str
-    name: str
-    structure: Structure
-    origin: str
-    is_molecule: bool = False
+    correction: str
+    engine: str
+    preset: str
+    keys: Mapping[str, str]
 
 
-def needed_phases(spec: CampaignSpec) -> tuple[ReferencePhase, ...]:
-    """The phases that the campaign's correction is fitted to; none if it needs no fit.
-
-    A surrogate brings references of the elements; DFT computes them.
-    """
-    if not get_correction(spec.validation.correction).is_fitted:
-        return ()
-    return (*OXIDES, *ELEMENTS) if load_engine(spec.validation.engine).is_dft else OXIDES
-
-
-def find_structures(
-    wanted: Sequence[ReferencePhase], folder: Path | None = None, client: Client | None = None
-) -> tuple[list[Found], list[ReferencePhase]]:
-    """Structures of reference phases: of the user's files, else of the Materials Project, else of the literature.
+@dataclass(frozen=True)
+class Reference:
+    """A reference phase that one preset of an engine computes.
 
     Parameters
     ----------
-    folder
-        CIF, POSCAR or pymatgen JSON files; a file is known by the formula of its crystal.
-    client
-        The Materials Project; by default it is asked if a key is set.
+    key
+        Id of its document: a hash of structure, engine and settings.
+    fit
+        What it is computed for; None where no parameter is fitted.
+    """
+
+    key: str
+    phase: Found
+    engine: str
+    preset: str
+    fit: Fit | None = None
+
+
+def references_of(spec: CampaignSpec, phases: Sequence[Found]) -> list[Reference]:
+    """What is to be computed of the phases: each with every preset of the campaign."""
+    engine, correction = load_engine(spec.validation.engine), spec.validation.correction
+    found = []
+    for preset in presets(spec):
+        keys = {phase.formula: reference_key(engine, preset, phase) for phase in phases}
+        fit = Fit(correction, engine.name, preset, keys) if get_correction(correction).is_fitted else None
+        found += [Reference(keys[phase.formula], phase, engine.name, preset, fit) for phase in phases]
+    return found
+
+
+def reference_key(engine: Engine, preset: str, phase: Found) -> str:
+    """Hash of structure, engine and settings: the same calculation makes the same document; 24 hexadecimal digits."""
+    settings_hash = engine.preset(preset).settings_hash
+    content = json.dumps([phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:24]
+
+
+def check_engine(spec: CampaignSpec, phases: Sequence[Found], *, works_here: bool) -> tuple[str, ...]:
+    """Check the engine for the elements of the phases.
 
     Returns
     -------
-    What was found, and what was not.
+    What it lacks on this machine, though those that compute may have it.
 
     Raises
     ------
-    DatasetError
-        A folder that does not exist, a file that cannot be read, or two for one formula.
+    SettingsError
+        The same, if the work is to be done here; and, as CampaignError, what cannot work anywhere.
     """
-    from gen2dft.datasets.materials_project import has_key, read_structures
-
-    files = _structures_in(folder) if folder is not None else {}
-    ids = [phase.material_id for phase in wanted if phase.formula not in files and not phase.is_molecule]
-    online = read_structures(ids, client) if ids and (client is not None or has_key()) else {}
-    found, missing = [], []
-    for phase in wanted:
-        if phase.formula in files:
-            structure, origin = files[phase.formula]
-        elif phase.material_id in online:
-            structure, origin = online[phase.material_id], "materials-project"
-        elif phase.literature is not None:
-            structure, origin = phase.literature(), f"{LITERATURE}: {phase.citation}"
-        else:
-            missing.append(phase)
-            continue
-        found.append(Found(phase.formula, phase.material_id, structure, origin, phase.is_molecule))
-    return found, missing
+    engine = load_engine(spec.validation.engine)
+    symbols = {element.symbol for phase in phases for element in phase.structure.composition.elements}
+    problems = tuple(dict.fromkeys(p for preset in presets(spec) for p in engine.check(preset, symbols)))
+    if problems and works_here:
+        raise SettingsError(problems[0])
+    return problems
 
 
-def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
-    """Reduced formula to crystal and file name, for every readable file of a folder."""
-    from pymatgen.core import Structure
+def keep_reference(
+    store: Store, key: str, phase: Mapping[str, str], calculations: Sequence[Calculation | None]
+) -> ReferenceDoc:
+    """Keep a computed reference phase.
 
-    if not folder.is_dir():
-        raise DatasetError(f"folder of structures {folder} does not exist")
-    files: dict[str, tuple[Structure, str]] = {}
-    for path in sorted({path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}):
-        try:
-            structure = Structure.from_file(path)
-        except (ValueError, KeyError, TypeError, IndexError) as err:  # what pymatgen's readers raise
-            raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
-        formula = structure.composition.reduced_formula
-        if formula in files:
-            raise DatasetError(f"{path} and {files[formula][1]} both hold {formula}: leave one of them")
-        files[formula] = (structure, str(path))
-    return files
-
-
-def refuse_missing(missing: Sequence[ReferencePhase]) -> None:
-    """ThermoError that names the reference phases without a structure, and the ways to one."""
-    if missing:
-        named = ", ".join(f"{phase.formula} ({phase.material_id})" for phase in missing)
-        raise ThermoError(
-            f"no structure of {named}: set MP_API_KEY, or put CIF or POSCAR files into a folder and name it with "
-            "--structures; --partial fits to the others alone"
-        )
-
-
-def stable_phases(spec: CampaignSpec, cache_dir: Path | None = None) -> list[Found]:
-    """The phases of the campaign's data that are stable there: what the engine's own hull is made of."""
-    from gen2dft.datasets import load_dataset
-    from gen2dft.thermo.hull import ON_HULL
-
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    energies = dataset.label("formation_energy")
-    structures = list(dataset.crystals.structures())
-    compositions = [dict(structure.composition.get_el_amt_dict()) for structure in structures]
-    above = dataset_hull(spec, cache_dir).e_above_hull_many(compositions, energies)
-    found = {}
-    for row, structure in enumerate(structures):
-        formula = structure.composition.reduced_formula
-        if abs(above[row]) <= ON_HULL and formula not in found:
-            found[formula] = Found(formula, dataset.ids[row], structure, f"dataset {spec.dataset.source}")
-    return list(found.values())
-
-
-def compute_reference(store: Store, engine: Engine, preset: str, phase: Found) -> ReferenceDoc:
-    """Relax a reference phase and compute its energy, unless the store has it already.
+    Parameters
+    ----------
+    phase
+        Formula, name, origin, engine and preset.
+    calculations
+        In order, the last one with the final energy; None for one that left nothing.
 
     Raises
     ------
     ThermoError
-        If the engine fails or does not converge; the message names phase and reason.
+        If there is no result; the message names phase and reason.
     """
-    settings_hash = engine.preset(preset).settings_hash
-    content = json.dumps([phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True)
-    key = hashlib.sha256(content.encode()).hexdigest()[:24]
-    if (known := store.find(ReferenceDoc, key)) is not None:
-        return known
-    structure = phase.structure
-    try:
-        if not phase.is_molecule:
-            relaxed = engine.relax(structure, preset)
-            if not relaxed.converged:
-                raise CalculationFailed("not_converged", f"{relaxed.max_force:.3f} eV/Angstrom are left")
-            structure = relaxed.structure
-        final = engine.static(structure, preset)
-        if final.is_stand_in and not allows_stand_in():
-            raise CalculationFailed("stand_in", "a program that only stands in for the engine computed it")
-    except CalculationFailed as failure:
+    if (problem := stage_problem(calculations)) is not None:
         raise ThermoError(
-            f"reference phase {phase.formula} ({phase.name}) failed with engine {engine.name!r}, preset {preset!r}: "
-            f"{failure}; another structure of it can be given with --structures"
-        ) from failure
+            f"reference phase {phase['formula']} ({phase['name']}) failed with engine {phase['engine']!r}, preset "
+            f"{phase['preset']!r}: {problem.reason}: {problem.detail}; another structure of it can be given with "
+            "--structures"
+        )
+    final = [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)][-1]
     document = ReferenceDoc(
-        id=key, formula=phase.formula, name=phase.name, origin=phase.origin, known_stable=True, engine=engine.name,
-        preset=preset, settings_hash=settings_hash, structure=structure.as_dict(verbosity=0),
-        energy_per_atom=final.energy, run_type=final.run_type, hubbards=dict(final.hubbards),
-        warnings=list(final.warnings),
+        id=key, **phase, known_stable=True, settings_hash=final.settings_hash,
+        structure=final.structure.as_dict(verbosity=0), energy_per_atom=final.energy_per_atom,
+        run_type=final.run_type, hubbards=dict(final.hubbards), warnings=list(final.warnings),
     )  # fmt: skip
+    store.ensure_indices()
     store.insert_new(document)
     return document
 
 
-def calibrate(
-    store: Store, spec: CampaignSpec, phases: Sequence[Found], on_phase: Callable[[str], None] = lambda _: None
-) -> list[CalibrationDoc]:
-    """Compute the phases with every preset of the campaign, and fit its correction if it has one to fit.
+def phase_fields(reference: Reference) -> dict[str, str]:
+    """What a reference's document says of its phase."""
+    phase = reference.phase
+    return {"formula": phase.formula, "name": phase.name, "origin": phase.origin, "engine": reference.engine,
+            "preset": reference.preset}  # fmt: skip
 
-    Parameters
-    ----------
-    phases
-        From `find_structures` and `stable_phases`.
-    on_phase
-        Called with what is computed next.
 
-    Returns
-    -------
-    One calibration per preset, which the store now holds; none for a correction without a fit.
+def fit_if_complete(store: Store, fit: Fit) -> CalibrationDoc | None:
+    """Fit a correction and keep the result, if all its references are computed; the same again adds nothing.
+
+    Raises
+    ------
+    CorrectionRefused, ThermoError
+        As `fit_calibration`.
     """
-    store.ensure_indices()
-    engine, calibrations = load_engine(spec.validation.engine), []
-    symbols = {element.symbol for phase in phases for element in phase.structure.composition.elements}
-    for preset in presets(spec):
-        for problem in engine.check(preset, symbols):
-            raise SettingsError(problem)
-        documents = {}
-        for phase in phases:
-            on_phase(f"{phase.formula} with {engine.name} {preset}")
-            documents[phase.formula] = compute_reference(store, engine, preset, phase)
-        if get_correction(spec.validation.correction).is_fitted:
-            calibrations.append(fit_calibration(engine, preset, spec.validation.correction, documents))
-            store.insert_new(calibrations[-1])
-    return calibrations
+    documents = {formula: store.find(ReferenceDoc, key) for formula, key in fit.keys.items()}
+    computed = {formula: document for formula, document in documents.items() if document is not None}
+    if len(computed) < len(documents):
+        return None
+    calibration = fit_calibration(load_engine(fit.engine), fit.preset, fit.correction, computed)
+    store.insert_new(calibration)
+    return calibration
+
+
+def fits_of(store: Store, references: Sequence[Reference]) -> list[CalibrationDoc]:
+    """The fits that computed references are for, one per preset; none for a correction without a parameter."""
+    wanted = {reference.preset: reference.fit for reference in references if reference.fit is not None}
+    made = [fit_if_complete(store, fit) for fit in wanted.values()]
+    return [calibration for calibration in made if calibration is not None]
+
+
+def fit_fields(fit: Fit | None) -> dict[str, Any] | None:
+    """A fit as plain values, as it passes through a job; `Fit(**fields)` is the way back."""
+    return None if fit is None else asdict(fit)
 
 
 def fit_calibration(

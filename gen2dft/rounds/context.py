@@ -139,6 +139,10 @@ class RoundContext:
             )
         return fitted_of(self.store.get(CalibrationDoc, self.campaign.calibration_ids[preset]))
 
+    def references(self, preset: str) -> dict[str, float]:
+        """Energies of the elements with a preset, eV/atom, frozen with the campaign; empty: the engine's own."""
+        return self.campaign.elements.get(preset) or self.spec.validation.references_of(preset)
+
     @cached_property
     def generator(self) -> Generator:
         """The generator that this round trained."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import load_dataset
 from gen2dft.engines import load_engine
-from gen2dft.errors import ThermoError
+from gen2dft.errors import MixedEnergies, ThermoError
 from gen2dft.rounds.energies import fitted_of, formation_energy
 from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Computed, get_correction, refuse_twice
@@ -83,6 +84,29 @@ def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) ->
     )
 
 
+def computes_elements(spec: CampaignSpec) -> bool:
+    """Whether the campaign's own engine computes its elements too: DFT with a hull of its own and none given."""
+    validation = spec.validation
+    is_fitted = get_correction(validation.correction).is_fitted
+    is_dft = load_engine(validation.engine).is_dft
+    return spec.hull.source == "engine" and is_dft and not is_fitted and not validation.references
+
+
+def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> dict[str, float]:
+    """Symbol to energy of the element with a preset, eV/atom: given by the campaign, or computed for its own hull.
+
+    Empty where the engine or a calibration brings them.
+    """
+    if not computes_elements(spec):
+        return spec.validation.references_of(preset)
+    engine, found = load_engine(spec.validation.engine), dict[str, float]()
+    for document in store.references(engine.name, engine.preset(preset).settings_hash) if store else []:
+        symbols = list(_composition(document))
+        if len(symbols) == 1:
+            found[symbols[0]] = min(document.energy_per_atom, found.get(symbols[0], math.inf))
+    return found
+
+
 def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
     """Hull of the reference phases that the campaign's engine has computed (`gen2dft calibrate`)."""
     engine, preset = load_engine(spec.validation.engine), final_preset(spec)
@@ -111,7 +135,7 @@ def _reference_energies(spec: CampaignSpec, store: Store | None, preset: str, fo
         one_run_type((doc.run_type for doc in found), what)
     calibration = require_calibration(spec, preset, store)
     fitted = fitted_of(calibration) if calibration else None
-    references = spec.validation.references_of(preset)
+    references = element_energies(spec, preset, store)
     return [formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found]
 
 
@@ -167,10 +191,16 @@ def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
     Raises
     ------
     ThermoError
-        A correction applied to energies that carry it already, or another scale than the hull's.
+        A correction applied to energies that carry it already, another scale than the hull's, or own phases that would
+        join a hull of unknown scale.
     """
     name, engine = spec.validation.correction, load_engine(spec.validation.engine)
     refuse_twice(name, engine.name, engine.scale)
+    if hull.scale is None and spec.hull.own_phases:
+        raise MixedEnergies(
+            f"hull.own_phases: labels of engine {engine.name!r} would join a hull that does not say what its energies "
+            "are measured on: say it, hull.scale: materials-project for such energies, or set hull.own_phases: false"
+        )
     scale = get_correction(name).scale or engine.scale
     if scale is None and hull.scale is not None and hull.scale.partition(":")[0] == engine.name:
         return  # the run type is only known once something has run; ingest compares it

@@ -10,6 +10,7 @@ from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
+from gen2dft.rounds import breaker
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.settings import allows_stand_in
@@ -53,6 +54,7 @@ def ingest(
         return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
     context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
+    breaker.engine_works(context)
     candidate = context.store.candidate(context.campaign_id, candidate_id)
     if (hit := judge(context, candidate, label)) is None:
         return "labelled"
@@ -106,9 +108,12 @@ def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
 
 
 def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
-    """Mark a candidate as running; False if it is closed already or has used up its attempts, and is given up."""
+    """Mark a candidate as running; False if it is closed already or has used up its attempts, and is given up.
+
+    While the campaign is paused nothing begins: the candidate stays queued and is dispatched again afterwards.
+    """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
-    if candidate.state not in OPEN_STATES:
+    if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
         return False
     allowed = context.spec.validation.attempts
     if candidate.attempts >= allowed:
@@ -123,6 +128,7 @@ def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str, 
     """Close a candidate without a label; what it has cost counts against the budget all the same."""
     state = f"given_up:{reason}"
     context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours)
+    breaker.engine_failed(context, candidate_id, reason, detail)
     return state
 
 
@@ -207,7 +213,7 @@ def corrected_energy(context: RoundContext, candidate_id: str, calculation: Calc
         computed_of(calculation, candidate_id),
         validation.correction,
         context.fitted(preset),
-        validation.references_of(preset),
+        context.references(preset),
     )
     remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
     must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +11,15 @@ from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.rounds.hulls import campaign_hull, check_scales, presets, screen_hull
-from gen2dft.screening.validity import allowed_elements
+from gen2dft.rounds.hulls import (
+    campaign_hull,
+    check_scales,
+    computes_elements,
+    element_energies,
+    presets,
+    screen_hull,
+)
+from gen2dft.rounds.phases import candidate_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test
@@ -76,8 +84,13 @@ def needs_store(spec: CampaignSpec) -> bool:
     return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
 
 
-def check_validation(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
+def check_validation(spec: CampaignSpec, dataset: Dataset, store: Store | None = None) -> tuple[str, ...]:
     """Check the engine of the validation for every element that candidates may have.
+
+    Parameters
+    ----------
+    store
+        As for `prepare`.
 
     Returns
     -------
@@ -88,20 +101,31 @@ def check_validation(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
     CampaignError, SettingsError
         An element, a pseudopotential, a setting or reference energies that the engine cannot do without.
     """
-    from pymatgen.core import Element
-
     engine = load_engine(spec.validation.engine)
-    symbols = {Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)}
+    symbols = candidate_elements(spec, dataset)
     is_fitted = get_correction(spec.validation.correction).is_fitted
     if spec.validation.references:
         _check_references(spec, symbols)
+    elif computes_elements(spec):
+        _check_computed_elements(spec, symbols, store)
     elif not is_fitted and {target.property for target in spec.targets} & {"formation_energy", "e_above_hull"}:
         _must_know_an_element(spec, symbols)
     missing = [problem for preset in presets(spec) for problem in engine.check(preset, symbols)]
     return tuple(dict.fromkeys(missing))
 
 
-def _check_references(spec: CampaignSpec, symbols: set[str]) -> None:
+def _check_computed_elements(spec: CampaignSpec, symbols: Collection[str], store: Store | None) -> None:
+    """CampaignError if the engine has not computed all elements of its own hull yet."""
+    for preset in presets(spec):
+        if missing := sorted(set(symbols) - set(element_energies(spec, preset, store))):
+            raise CampaignError(
+                f"engine {spec.validation.engine!r} has computed no energy of {', '.join(missing)} with preset "
+                f"{preset!r}: run `gen2dft calibrate` with the campaign first, or leave the element out "
+                "(screening.allowed_elements, screening.excluded_elements)"
+            )
+
+
+def _check_references(spec: CampaignSpec, symbols: Collection[str]) -> None:
     """CampaignError if the given energies of the elements lack one, or are not what the correction is fitted to."""
     validation = spec.validation
     if get_correction(validation.correction).is_fitted:
@@ -110,12 +134,12 @@ def _check_references(spec: CampaignSpec, symbols: set[str]) -> None:
             "computes the elements that it is fitted against (gen2dft calibrate); leave the references out"
         )
     for preset in presets(spec):
-        if missing := sorted(symbols - set(validation.references_of(preset))):
+        if missing := sorted(set(symbols) - set(validation.references_of(preset))):
             key = "validation.references" if preset == validation.preset else "validation.refine.references"
             raise CampaignError(f"{key} has no energy of {', '.join(missing)}, which candidates may have")
 
 
-def _must_know_an_element(spec: CampaignSpec, symbols: set[str]) -> None:
+def _must_know_an_element(spec: CampaignSpec, symbols: Collection[str]) -> None:
     """CampaignError if the engine has no reference energy at all, so that no target on the energy could be judged."""
     from pymatgen.core import Composition
 

@@ -17,7 +17,7 @@ from gen2dft.funnel import StageCount
 
 SCHEMA_VERSION = 1
 
-CampaignState = Literal["running", "finished"]
+CampaignState = Literal["running", "paused", "finished"]
 RoundState = Literal["proposing", "validating", "closed"]
 
 # A candidate's state moves forward only: state -> the states it may be reached from. `rejected` and `given_up`
@@ -73,8 +73,11 @@ class CampaignDoc(Document):
     hull_id: str = Field(description="hull that every e_above_hull of this campaign is measured against")
     screen_hull_id: str | None = Field(None, description="the screen's hull, if the surrogate is on another scale")
     calibration_ids: dict[str, str] = Field({}, description="preset to the calibration of its correction")
+    elements: dict[str, dict[str, float]] = Field(
+        {}, description="preset to energies of the elements, eV/atom, that the engine computed for its own hull"
+    )
     state: CampaignState = "running"
-    stop_reason: str | None = None
+    stop_reason: str | None = Field(None, description="why it is finished or paused")
     lease: dict[str, Any] = Field({}, description="who is advancing the campaign just now, and until when")
 
 
@@ -95,6 +98,9 @@ class RoundDoc(Document):
     progress: dict[str, Any] = Field({}, description="stage under way: stage, done, total, since, message")
     dispatch_size: int = Field(0, description="candidates sent to validation")
     dispatch_complete: bool = Field(False, description="whether each of them has its firework")
+    suspects: list[str] = Field(
+        [], description="the last candidates in a row that the engine itself failed for, see gen2dft.rounds.breaker"
+    )
 
 
 class CandidateDoc(Document):

@@ -216,6 +216,17 @@ class Store:
         )
         return bool(result.modified_count)
 
+    def reopen_candidate(self, campaign_id: str, candidate_id: str) -> bool:
+        """Queue a candidate again that was given up; the one way back, for those that a broken engine failed for."""
+        result = self.database.candidates.update_one(
+            {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": "^given_up:"}},
+            {
+                "$set": {"state": "queued", "failure": None, "attempts": 0},
+                "$push": {"history": {"state": "queued", "at": now()}},
+            },
+        )
+        return bool(result.modified_count)
+
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
@@ -239,6 +250,10 @@ class Store:
         query = {"_id": round_key(campaign_id, index), field: None}
         return bool(self.database.rounds.update_one(query, {"$set": {field: value}}).modified_count)
 
+    def add_to_round(self, campaign_id: str, index: int, field: str, value: str) -> None:
+        """Put a value at the end of a list of a round, unless it holds it."""
+        self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$addToSet": {field: value}})
+
     def increment_round(self, campaign_id: str, index: int, field: str) -> None:
         """Add one to a counter of a round."""
         self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$inc": {field: 1}})
@@ -250,10 +265,21 @@ class Store:
         )
         return bool(result.modified_count)
 
+    def pause_campaign(self, campaign_id: str, reason: str) -> bool:
+        """Stop a running campaign until somebody resumes it; True for exactly one caller."""
+        return self._move_campaign(campaign_id, "running", "paused", reason)
+
+    def resume_campaign(self, campaign_id: str) -> bool:
+        """Let a paused campaign go on; True for exactly one caller."""
+        return self._move_campaign(campaign_id, "paused", "running", None)
+
     def finish_campaign(self, campaign_id: str, reason: str) -> bool:
         """Mark a campaign finished; True for exactly one caller."""
+        return self._move_campaign(campaign_id, "running", "finished", reason)
+
+    def _move_campaign(self, campaign_id: str, before: str, after: str, reason: str | None) -> bool:
         result = self.database.campaigns.update_one(
-            {"_id": campaign_id, "state": "running"}, {"$set": {"state": "finished", "stop_reason": reason}}
+            {"_id": campaign_id, "state": before}, {"$set": {"state": after, "stop_reason": reason}}
         )
         return bool(result.modified_count)
 

@@ -63,7 +63,7 @@ def ready_engine(name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tu
     return load_engine(name), next(iter(load_engine(name).presets))
 
 
-# GPAW takes minutes for what the contract asks: tests/engines/gpaw tests it.
+# GPAW is not everywhere, and slow: tests/engines/gpaw tests its contract with rough settings.
 @pytest.mark.filterwarnings(*stand_in_environment.WARNINGS)
 @pytest.mark.parametrize("name", sorted(set(ENGINES) - {"gpaw"}))
 def test_registered_engines_keep_their_contract(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -67,7 +67,8 @@ def test_no_secret_reaches_a_firework(bench, settings):
 def test_a_crashed_calculation_is_tried_again_and_then_given_up(bench, monkeypatch):
     store, lpad, work = bench
     monkeypatch.setattr(toys.ToyMaker, "crash", True)
-    submitted = submit_toys(store, lpad)
+    validation = {"engine": "toy", "preset": "toy-v1", "pause_after": None}
+    submitted = submit_toys(store, lpad, validation=validation)
     for _ in range(6):
         work()
         repair(store, lpad, submitted.campaign_id)

@@ -9,14 +9,12 @@ from gen2dft.launchpad.advance import advance
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.funnel import StageCount
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.prepare import check_validation
-from gen2dft.store.documents import CandidateDoc, now
-from gen2dft.store.store import candidate_key
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
+from tests.launchpad.queued import queue_candidates
 
 pytestmark = [
     pytest.mark.usefixtures("toy_plugins"),
@@ -56,35 +54,30 @@ def formula(structure):
     return "".join(f"{s}{int(reduced[s]) if reduced[s] > 1 else ''}" for s in sorted(map(str, reduced)))
 
 
-@pytest.fixture
-def queued(bench, monkeypatch, tmp_path):
-    """A campaign whose round has just queued its candidates: candidate id to structure, and id to fault."""
-    crystals = [oxide(*counts) for counts in OXIDES]
+def queue_oxides(store, monkeypatch, folder, oxides, plan, **validation):
+    """A round that has just queued oxides, with the stand-in for VASP; `plan` as `stand_in_environment.install`."""
+    crystals = [oxide(*counts) for counts in oxides]
     names = [formula(crystal) for crystal in crystals]
-    assert len(set(names)) == len(names) == 20
-    faults = dict(zip(names, FAULTS * 2, strict=False))
-    plan = {name: (fault, TIMES.get(fault, 1)) for name, fault in faults.items()}
-    stand_in_environment.install(monkeypatch, tmp_path, plan)
+    stand_in_environment.install(monkeypatch, folder, plan)
     monkeypatch.setenv("GEN2DFT_ALLOW_STAND_IN", "1")
 
-    store, dataset, spec = bench[0], toys.toy_dataset(), CampaignSpec.model_validate(CAMPAIGN)
+    fields = {**CAMPAIGN, "validation": {**CAMPAIGN["validation"], **validation}}
+    dataset, spec = toys.toy_dataset(), CampaignSpec.model_validate(fields)
     assert check_validation(spec, dataset) == ()
     hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U")
     campaign, _ = begin_campaign(store, spec, dataset, hull)
-    for row, (name, crystal) in enumerate(zip(names, crystals, strict=True)):
-        fields = {"campaign_id": campaign.id, "round_index": 0, "sampler": "random", "parents": [], "latent_row": row}
-        document = {"id": candidate_key(campaign.id, name), "candidate_id": name, "state": "queued", **fields}
-        store.insert_new(CandidateDoc(**document, structure=crystal.as_dict(), formula=name))
-    funnel = [StageCount(stage="select", n_in=len(names), n_out=len(names), reasons={}).model_dump()]
-    store.move_round(
-        campaign.id, 0, "proposing", "validating", dispatched=now(), dispatch_size=len(names), funnel=funnel
-    )
-    return RoundContext(store, campaign.id, 0), faults
+    context = RoundContext(store, campaign.id, 0)
+    queue_candidates(context, dict(zip(names, crystals, strict=True)))
+    return context
 
 
-def test_twenty_vanadium_oxides_with_two_faults_of_each_kind(bench, queued):
+def test_twenty_vanadium_oxides_with_two_faults_of_each_kind(bench, monkeypatch, tmp_path):
     store, lpad, work = bench
-    context, faults = queued
+    names = [formula(oxide(*counts)) for counts in OXIDES]
+    assert len(set(names)) == len(names) == 20
+    faults = dict(zip(names, FAULTS * 2, strict=False))
+    plan = {name: (fault, TIMES.get(fault, 1)) for name, fault in faults.items()}
+    context = queue_oxides(store, monkeypatch, tmp_path, OXIDES, plan)
     advance(store, lpad, context.campaign_id)
     work()
 

@@ -9,20 +9,22 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
-from gen2dft.engines.base import Engine, Relaxed
-from gen2dft.errors import CalculationFailed, CorrectionRefused, DatasetError, SettingsError, ThermoError
+from gen2dft.engines.base import Engine, Relaxed, run_task, without_references
+from gen2dft.errors import CalculationFailed, CampaignError, CorrectionRefused, DatasetError, SettingsError, ThermoError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.calibrate import (
-    calibrate,
-    find_structures,
+    check_engine,
     fit_calibration,
-    needed_phases,
-    refuse_missing,
-    stable_phases,
+    fits_of,
+    keep_reference,
+    phase_fields,
+    references_of,
 )
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.hulls import campaign_hull
-from gen2dft.rounds.ingest import corrected_energy
+from gen2dft.rounds.ingest import corrected_energy, label_values
+from gen2dft.rounds.phases import find_structures, needed_phases, refuse_missing, wanted_phases
+from gen2dft.rounds.prepare import check_validation
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.noh2019 import DE_O
@@ -62,6 +64,22 @@ def made_engine(noise: float = 0.0, u: float = 3.25) -> Engine:
 @pytest.fixture
 def made(monkeypatch):
     monkeypatch.setitem(engines.ENGINES, "made", lambda: made_engine())
+
+
+def compute(store, references):
+    """What the jobs of the references do, one after another."""
+    for reference in references:
+        engine, prev = engines.load_engine(reference.engine), []
+        for task in ("static",) if reference.phase.is_molecule else ("relax", "static"):
+            start = (reference.phase.structure, None) if not prev else (None, prev[-1])
+            prev.append(run_task(task, engine, reference.preset, *start, {}))
+        keep_reference(store, reference.key, phase_fields(reference), prev)
+
+
+def calibrate(store, spec, phases):
+    references = references_of(spec, phases)
+    compute(store, references)
+    return fits_of(store, references)
 
 
 def vanadium_spec(**validation) -> CampaignSpec:
@@ -131,10 +149,12 @@ def test_files_that_are_wrong_are_named(folder):
 
 def test_the_fit_returns_the_parameter_and_is_stored_once(made, store, folder):
     spec = vanadium_spec()
-    found, _ = find_structures(needed_phases(spec), folder)
-    seen = []
-    (fit,) = calibrate(store, spec, found, seen.append)
-    assert seen[0] == "V2O5 with made toy-v1"
+    found, missing = wanted_phases(spec, folder)
+    assert not missing
+    references = references_of(spec, found)
+    compute(store, references[:-1])
+    assert fits_of(store, references) == []  # one is still to come
+    (fit,) = calibrate(store, spec, found)
     assert fit.de_v == pytest.approx(TRUE_DE_V, abs=1e-9)
     assert fit.elements == {"V": pytest.approx(E_V), "O": pytest.approx(E_O)}
     assert fit.complete
@@ -184,7 +204,7 @@ def test_a_failed_reference_is_named(monkeypatch, store):
     def fails(structure, preset):
         raise CalculationFailed("exploded", "too hot")
 
-    engine = Engine(**{**vars(made_engine()), "relax": fails})
+    engine = replace(made_engine(), relax=fails)
     monkeypatch.setitem(engines.ENGINES, "made", lambda: engine)
     found, _ = find_structures(OXIDES[:1])
     with pytest.raises(ThermoError, match=r"reference phase V2O5 \(mp-25620\) failed with engine 'made'.*exploded"):
@@ -208,7 +228,8 @@ def test_what_the_engine_lacks_is_said_before_anything_is_computed(monkeypatch, 
     monkeypatch.setitem(engines.ENGINES, "made", lambda: lacking)
     found, _ = find_structures(OXIDES[:1])
     with pytest.raises(SettingsError, match=r"no licence for \['O', 'V'\]"):
-        calibrate(store, vanadium_spec(), found)
+        check_engine(vanadium_spec(), found, works_here=True)
+    assert check_engine(vanadium_spec(), found, works_here=False) == ("no licence for ['O', 'V']",)
 
 
 def test_dft_without_elements_is_not_fitted(made):
@@ -228,11 +249,17 @@ def test_a_surrogates_own_elements_are_used(store, monkeypatch, folder):
     assert fit.de_v == pytest.approx(TRUE_DE_V, abs=1e-9)
 
 
-def test_the_engines_own_hull_is_made_of_the_stable_phases_of_the_data(store, tmp_path):
+@pytest.fixture
+def own_hull(tmp_path):
+    """Fields of a campaign whose engine computes its hull."""
     toys.toy_dataset().save(tmp_path / "toys.npz")
-    fields = {"dataset": {"source": str(tmp_path / "toys.npz"), "min_labels": 5}, "hull": {"source": "engine"}}
-    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, **fields})
-    found = stable_phases(spec)
+    return {"dataset": {"source": str(tmp_path / "toys.npz"), "min_labels": 5}, "hull": {"source": "engine"}}
+
+
+def test_the_engines_own_hull_is_made_of_the_stable_phases_of_the_data(store, own_hull):
+    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, **own_hull})
+    found, missing = wanted_phases(spec)
+    assert not missing
     assert {phase.name for phase in found} == set(toys.toy_dataset().ids)
     calm = [phase for phase in found if not explodes(phase.structure)]
     assert calibrate(store, spec, calm) == []
@@ -242,6 +269,60 @@ def test_the_engines_own_hull_is_made_of_the_stable_phases_of_the_data(store, tm
         assert isinstance(document, ReferenceDoc)
         composition = Structure.from_dict(document.structure).composition
         assert np.isclose(hull.e_above_hull(composition, document.energy_per_atom), 0)
+
+
+def own_spec(own_hull, *symbols):
+    """A campaign of a few elements with a DFT engine that computes its elements and its hull."""
+    screening = {**toys.TOY_CAMPAIGN["screening"], "allowed_elements": symbols}
+    validation = {"engine": "plain", "preset": "toy-v1"}
+    fields = {**toys.TOY_CAMPAIGN, **own_hull, "screening": screening, "validation": validation}
+    return CampaignSpec.model_validate(fields)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """A DFT engine without references: -3 eV for each atom, and the toys' formation energy for compounds."""
+
+    def compute_energy(structure, preset):
+        composition = structure.composition
+        energy = -3.0 + (0 if composition.is_element else toys.formation_energy(composition))
+        return Relaxed(structure, energy, None, None, None, True, 0.01, 3, 0.1, run_type="PBE")
+
+    changes = {"is_dft": True, "scale": None, "formation_energy": without_references("plain")}
+    engine = replace(toys.TOY_ENGINE, name="plain", relax=compute_energy, static=compute_energy, **changes)
+    monkeypatch.setitem(engines.ENGINES, "plain", lambda: engine)
+    return engine
+
+
+def test_a_dft_engine_computes_its_elements_and_phases_of_these_elements_alone(store, own_hull, plain):
+    spec = own_spec(own_hull, "Na", "K", "Cl", "Br")
+    found, missing = wanted_phases(spec)
+    assert {phase.formula for phase in found} == {"Na", "K", "NaCl", "KBr"}
+    assert [phase.formula for phase in missing] == ["Br", "Cl"]
+    with pytest.raises(ThermoError, match=r"no structure of Br \(element-Br\), Cl \(element-Cl\): put CIF"):
+        refuse_missing(missing)
+
+
+def test_own_elements_are_frozen_with_the_campaign_and_measure_its_labels(store, own_hull, plain):
+    spec, dataset = own_spec(own_hull, "Mg", "Sr", "O"), toys.toy_dataset()
+    with pytest.raises(CampaignError, match="engine 'plain' has computed no energy of Mg, O, Sr with preset 'toy-v1'"):
+        check_validation(spec, dataset, store)
+    found, _ = wanted_phases(spec)
+    assert {phase.formula: phase.is_molecule for phase in found} == {
+        "Mg": False, "O2": True, "Sr": False, "MgO": False,
+    }  # fmt: skip
+    assert calibrate(store, spec, found) == []
+    assert check_validation(spec, dataset, store) == ()
+    hull = campaign_hull(spec, store=store)
+    assert hull.scale == "plain:GGA"
+    document, _ = begin_campaign(store, spec, dataset, hull)
+    assert document.elements == {"toy-v1": {"Mg": -3.0, "O": -3.0, "Sr": -3.0}}
+    crystal = toys.rock_salt("Sr", "O", 5.1)
+    context = RoundContext(store, document.id, 0)
+    values, energy, _ = label_values(context, "some", run_task("static", plain, "toy-v1", crystal, None, {}))
+    assert values["formation_energy"] == pytest.approx(toys.formation_energy(crystal.composition))
+    assert energy.scale == hull.scale
+    assert {"e_above_hull"} <= set(values)
 
 
 def explodes(structure: Structure) -> bool:

@@ -115,6 +115,13 @@ def test_energies_of_another_scale_are_refused_before_work_begins(raw):
         check_scales(twice, toy_hull(scale="materials-project"))
 
 
+def test_own_phases_join_no_hull_of_unknown_scale():
+    joining = spec_with(hull={"own_phases": True})
+    with pytest.raises(MixedEnergies, match=r"hull\.own_phases: labels of engine 'toy' would join .* say it"):
+        check_scales(joining, toy_hull())
+    check_scales(joining, toy_hull(scale="materials-project"))
+
+
 def test_a_surrogate_of_another_scale_keeps_the_datasets_hull():
     spec = spec_with(dataset={"source": "starter"})
     assert screen_hull(spec, toy_hull(scale="materials-project")) is None

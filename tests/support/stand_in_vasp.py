@@ -25,7 +25,7 @@ import stand_in_outputs as outputs
 PLAN = "STAND_IN_VASP_PLAN"
 DEPTH, WIDTH, CUTOFF = 0.8, 1.6, 5.0  # eV, 1/Angstrom, Angstrom
 RADII = {"V": 1.25, "O": 0.70, "Cs": 2.10, "Cl": 1.40}  # Angstrom; others by _radius
-SPREAD = 1.8  # two non-metals only repel, from this many times the sum of their radii on
+SPREAD = 1.8  # two non-metals in a compound only repel, from this many times the sum of their radii on
 MAX_FRAMES = 5
 WAIT = 30.0  # s, for a STOPCAR
 
@@ -111,7 +111,8 @@ def evaluate(crystal: Crystal) -> Frame:
     reach = [np.arange(-n, n + 1) for n in np.ceil(CUTOFF / heights).astype(int)]
     images = np.stack(np.meshgrid(*reach, indexing="ij"), axis=-1).reshape(-1, 3)
     radii = np.array([_radius(symbol) for symbol in crystal.symbols])
-    repels = np.array([symbol in outputs.NONMETALS for symbol in crystal.symbols])
+    is_compound = len(set(crystal.symbols)) > 1
+    repels = np.array([symbol in outputs.NONMETALS and is_compound for symbol in crystal.symbols])
     delta = crystal.frac[None, :, None] - crystal.frac[:, None, None] + images[None, None]
     vectors = delta @ crystal.lattice  # (i, j, image, 3), from i to j
     lengths = np.linalg.norm(vectors, axis=-1)

@@ -3,11 +3,17 @@ import pytest
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.geometry import closest_contacts
-from gen2dft.thermo.vanadium_oxides import ELEMENTS, O2_BOND, OXIDES
+from gen2dft.thermo.reference_phases import O2_BOND
+from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 GIVEN = [phase for phase in (*OXIDES, *ELEMENTS) if phase.literature]
-# Space group, and the shortest V-O distance of the publication, Angstrom.
-EXPECTED = {"V2O5": ("Pmmn", 1.576), "VO2": ("P4_2/mnm", 1.921), "V2O3": ("R-3c", 1.971), "V": ("Im-3m", 2.622)}
+# Space group, sites, shortest distance (Angstrom; V-O of the publication) and density (g/cm^3).
+EXPECTED = {
+    "V2O5": ("Pmmn", 14, 1.576, 3.37),
+    "VO2": ("P4_2/mnm", 6, 1.921, 4.66),
+    "V2O3": ("Ia-3", 40, 2.013, 4.54),
+    "V": ("Im-3m", 1, 2.622, 6.09),
+}
 
 
 @pytest.mark.parametrize("phase", GIVEN, ids=lambda phase: phase.formula)
@@ -20,9 +26,20 @@ def test_literature_structures_are_what_they_are_said_to_be(phase):
         assert contact == pytest.approx(O2_BOND)
         assert np.allclose(structure.site_properties["magmom"], 1)
     else:
-        group, distance = EXPECTED[phase.formula]
-        assert structure.get_space_group_info()[0] == group
+        group, sites, distance, density = EXPECTED[phase.formula]
+        assert (structure.get_space_group_info()[0], len(structure)) == (group, sites)
         assert contact == pytest.approx(distance, abs=0.002)
+        assert structure.density == pytest.approx(density, abs=0.02)
+
+
+@pytest.mark.parametrize("phase", [phase for phase in OXIDES if phase.literature], ids=lambda phase: phase.formula)
+def test_vanadium_has_the_oxygen_neighbours_that_it_should(phase):
+    structure = phase.literature()
+    for site in structure:
+        if site.specie.symbol == "V":
+            near = [n.nn_distance for n in structure.get_neighbors(site, 2.3) if n.specie.symbol == "O"]
+            assert len(near) == {"V2O5": 5}.get(phase.formula, 6)
+            assert min(near) > 1.5
 
 
 def test_the_five_references_are_those_of_the_paper():

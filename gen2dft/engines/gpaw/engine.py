@@ -1,17 +1,18 @@
 """Engine `gpaw`: relaxation, energy and uniform bands by GPAW in plane waves, in this process.
 
-Threads make plane-wave GPAW slower by orders of magnitude: run with OMP_NUM_THREADS=1, one process per core. Energies
-of GPAW and VASP, with and without U, never share a hull.
+Threads make plane-wave GPAW slower by orders of magnitude, so that each calculation keeps to one: run one process per
+core. Energies of GPAW and VASP, with and without U, never share a hull.
 """
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from pymatgen.core import Structure
@@ -34,15 +35,33 @@ from gen2dft.geometry import closest_contacts
 from gen2dft.transport.convergence import mesh_of_spacing
 from gen2dft.transport.loaders import load_bands
 
+P = ParamSpec("P")
 T = TypeVar("T")
 EV_PER_A3_IN_GPA = 160.21766208
 # Closer than this share of the covalent radii's sum the PAW spheres overlap beyond sense.
 MIN_DISTANCE_RATIO = 0.5
+WHOLE = 1e-3  # electrons, within which they count as a whole number
 UNIFORM_FILE = "uniform.gpw"
 # Residual of the bands at fixed density, eV^2 per electron: eigenvalues are then good to 1 meV.
 BANDS_TOLERANCE = 1e-6
 
 
+def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
+    """Let a function compute on one thread, whatever OMP_NUM_THREADS says."""
+
+    @functools.wraps(compute)
+    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
+        versions()
+        import gpaw  # noqa: F401 - its libraries must be loaded before their threads can be limited
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return compute(*args, **kwargs)
+
+    return alone
+
+
+@on_one_thread
 def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
     """Relax positions and cell, the symmetry kept.
 
@@ -70,9 +89,10 @@ def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Pa
             steps = int(optimizer.nsteps)
         max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
         final = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
-        return _result(atoms, final, settings, place, max_force, steps, start)
+        return _result(atoms, final, settings, max_force, steps, start)
 
 
+@on_one_thread
 def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
     """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
     settings, start = get_preset(preset), time.perf_counter()
@@ -80,9 +100,10 @@ def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: P
         atoms = _atoms(structure, settings, place / "static.txt")
         _run(atoms.get_potential_energy, structure, place)
         max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-        return _result(atoms, structure, settings, place, max_force, 0, start)
+        return _result(atoms, structure, settings, max_force, 0, start)
 
 
+@on_one_thread
 def uniform_bands(
     structure: Structure, preset: str | GPAWPreset, folder: Path, spacing: float | None = None
 ) -> Relaxed:
@@ -133,6 +154,20 @@ def uniform_bands(
         run_type=run_type(structure, settings),
         hubbards=hubbards(structure, settings),
     )
+
+
+def gap_on_mesh(calculator: Any) -> float:
+    """Gap of a self-consistent calculation on its own mesh, eV; 0 for a metal.
+
+    In an insulator the same number of states lies below the gap at every k-point, both spins counted together.
+    """
+    spins, points = calculator.get_number_of_spins(), range(len(calculator.get_ibz_k_points()))
+    energies = [[calculator.get_eigenvalues(kpt=k, spin=s) for s in range(spins)] for k in points]
+    states = np.sort(np.array(energies).reshape(len(points), -1), axis=1)
+    filled = calculator.get_number_of_electrons() * spins / 2
+    if abs(filled - round(filled)) > WHOLE:
+        return 0.0
+    return max(0.0, float(states[:, round(filled)].min() - states[:, round(filled) - 1].max()))
 
 
 def gap_of(path: Path) -> float:
@@ -203,10 +238,8 @@ def _moments(atoms: Any) -> Any:
 
 
 def _result(
-    atoms: Any, structure: Structure, settings: GPAWPreset, folder: Path, max_force: float, steps: int, start: float
+    atoms: Any, structure: Structure, settings: GPAWPreset, max_force: float, steps: int, start: float
 ) -> Relaxed:
-    file = folder / "static.gpw"
-    atoms.calc.write(str(file))
     converged = max_force < settings.fmax or steps == 0
     return Relaxed(
         structure=structure,
@@ -218,7 +251,7 @@ def _result(
         max_force=max_force,
         steps=steps,
         seconds=time.perf_counter() - start,
-        band_gap=gap_of(file),
+        band_gap=gap_on_mesh(atoms.calc),
         run_type=run_type(structure, settings),
         hubbards=hubbards(structure, settings),
         warnings=() if converged else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),

@@ -83,4 +83,5 @@ ENGINE = Engine(
     makers=_makers,
     formation_energy=without_references("vasp"),
     check=check,
+    breakdowns=frozenset({"potcar_missing", "unsuitable_preset", "vasp_command_not_found", "vasp_died"}),
 )

@@ -13,7 +13,7 @@ from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, validate_engine
 from gen2dft.engines.gpaw import engine, makers
 from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
@@ -68,6 +68,18 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert first.band_gap is not None
     assert second.directory is not None
     assert Path(second.directory.partition(":")[2], engine.UNIFORM_FILE).is_file()
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_engine_keeps_its_contract(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
+    # It has no references of its own. An ionic crystal hardly feels how coarse the mesh of a supercell is.
+    bare = replace(load_engine("gpaw"), formation_energy=lambda composition, energy: energy)
+    salt = silicon(6.2).copy()
+    salt.replace(0, "K")
+    salt.replace(1, "Cl", coords=[0.5, 0.5, 0.5])
+    validate_engine(bare, "gpaw-quick-v1", salt, tolerance=0.03)
 
 
 @needs_gpaw
