@@ -28,7 +28,7 @@ VERBS = {
     "init": Verb("init", "init", "Write the configuration, and FireWorks' files for a queue.", "Set up"),
     "doctor": Verb("doctor", "doctor", "Test every setting; one line per check, with the remedy.", "Set up"),
     "presets": Verb("presets", "app", "Named settings of engines: list, show.", "Set up"),
-    "data": Verb("data", "app", "Training data: list, build, import, info.", "Set up"),
+    "data": Verb("data", "app", "Training data: list, build, label, import, info.", "Set up"),
     "submit": Verb("campaigns", "submit", "Submit a campaign for workers elsewhere.", "Campaigns"),
     "run": Verb("campaigns", "run", "Submit a campaign and work on it here until it is finished.", "Campaigns"),
     "status": Verb("status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"),

@@ -152,6 +152,34 @@ class LabelDoc(Document):
     provenance: dict[str, Any] = {}
 
 
+class PowerFactorDoc(Document):
+    """A power factor computed from bands; `id` as that of the label with the same candidate, engine and settings.
+
+    Constant-relaxation-time approximation.
+    """
+
+    campaign_id: str
+    candidate_id: str
+    formula: str
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
+    definition: str = Field(description="which power factor `values` holds: temperature, doping and average")
+    values: dict[str, float] = Field(
+        description="band_gap (eV, on the mesh) and power_factor, in the properties' units"
+    )
+    power_factors: dict[str, float] = Field(description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s")
+    relaxation_time: float = Field(description="s")
+    mesh: tuple[int, int, int] = Field(description="k-points of the bands along each reciprocal axis")
+    spacing: float = Field(description="1/Angstrom, with 2 pi")
+    relative_error: float | None = Field(description="change of the power factor from the mesh before; None: one mesh")
+    converged: bool | None = Field(description="whether that change is below the campaign's tolerance")
+    core_hours: float = Field(0.0, description="of the bands")
+    warnings: list[str] = []
+    transport_id: str = Field(description="blob id of the TransportDoc, as JSON")
+
+
 class HitDoc(Document):
     """A candidate that meets the targets; `id` as the candidate's."""
 

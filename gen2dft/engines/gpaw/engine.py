@@ -6,6 +6,7 @@ of GPAW and VASP, with and without U, never share a hull.
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -261,10 +262,21 @@ def elements_with_data(xc: str) -> set[str]:
     return {file.name.partition(".")[0] for folder in setup_paths for file in Path(folder).glob(f"*.{xc}*")}
 
 
+@functools.cache
+def valence_electrons(symbol: str, xc: str) -> float:
+    """Electrons that an atom has outside the core of its data set; `element_not_supported` if there is none."""
+    from gpaw.setup_data import SetupData
+
+    try:
+        return float(SetupData(symbol, xc).Nv)
+    except FileNotFoundError as err:
+        raise CalculationFailed("element_not_supported", f"GPAW has no data set for {symbol} ({err})") from err
+
+
 ENGINE = Engine(
     name="gpaw",
     is_dft=True,
-    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap", "power_factor"}),
     presets=PRESETS,
     relax=relax,
     static=static,
