@@ -178,3 +178,19 @@ class PowerFactorMaker(Maker):
     def after(self, static: Any) -> Flow:
         """Bands and transport of what a static calculation, given by its output, was made of."""
         return _bands_and_transport(self.transport, static, static, [])
+
+
+def compute_here(
+    structure: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path
+) -> TransportDoc | CalculationFailure:
+    """Relax a structure and compute its transport in this process, without a queue; files go to the folder."""
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+    from monty.json import MontyDecoder
+
+    flow = PowerFactorMaker.of_engine(engine, preset, spec, relax=True).make(structure)
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    folder.mkdir(parents=True, exist_ok=True)
+    run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+    outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
+    return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")

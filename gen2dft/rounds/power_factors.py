@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationFailure
@@ -13,9 +15,21 @@ from gen2dft.transport.reductions import REDUCTIONS
 
 NAME = "power_factor"
 METAL = "metal"
-BLOB = "transport"
 
 Outcome = TransportDoc | CalculationFailure
+
+
+class Made(NamedTuple):
+    """For which candidate something was computed, and by what; `id` is that of a label of the same."""
+
+    id: str
+    campaign_id: str
+    candidate_id: str
+    formula: str
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
 
 
 def are_computed(spec: CampaignSpec) -> bool:
@@ -31,58 +45,59 @@ def with_power_factor(context: RoundContext, label: LabelDoc, outcome: Outcome |
     outcome
         Of the transport job; None if it left nothing.
     """
-    if isinstance(outcome, TransportDoc):
-        kept = keep(context.store, label, context.spec.transport.definition, outcome)
-        values, said, spent = {**label.values, **kept.values}, list(outcome.warnings), outcome.core_hours
-    else:
-        failure = outcome or CalculationFailure(reason="no_bands", detail="no bands were computed")
-        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the coarse one showed.
-        values = {**label.values, **({"band_gap": 0.0} if failure.reason == METAL else {})}
-        said, spent = [f"no power factor: {failure.reason}: {failure.detail}"], failure.core_hours
+    found = outcome or CalculationFailure(reason="no_bands", detail="no bands were computed")
+    formula = context.store.candidate(context.campaign_id, label.candidate_id).formula or ""
+    made = Made(
+        label.id, label.campaign_id, label.candidate_id, formula,
+        label.engine, label.is_dft, label.preset, label.settings_hash,
+    )  # fmt: skip
+    kept = keep(context.store, made, context.spec.transport.definition, found)
+    said = kept.warnings if kept.reason is None else [f"no power factor: {kept.reason}: {kept.detail}"]
     return label.model_copy(
         update={
-            "values": values,
+            "values": {**label.values, **kept.values},
             "warnings": [*label.warnings, *said],
-            "core_hours": label.core_hours + spent,
+            "core_hours": label.core_hours + kept.core_hours,
         }
     )
 
 
-def keep(store: Store, label: LabelDoc, definition: str, transport: TransportDoc) -> PowerFactorDoc:
-    """Write the power factor behind a label; it has the label's id.
+def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFactorDoc:
+    """Write a power factor, or why there is none.
 
     Parameters
     ----------
     definition
         Which power factor is the value; the others are kept too.
     """
-    factors = {name: reduction.power_factor(transport) for name, reduction in REDUCTIONS.items()}
-    series = transport.convergence
+    if isinstance(outcome, CalculationFailure):
+        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the coarse one showed.
+        values = {"band_gap": 0.0} if outcome.reason == METAL else {}
+        document = PowerFactorDoc(
+            **made._asdict(),
+            definition=definition,
+            values=values,
+            core_hours=outcome.core_hours,
+            reason=outcome.reason,
+            detail=outcome.detail,
+        )
+        store.insert_new(document)
+        return document
+    factors = {name: reduction.power_factor(outcome) for name, reduction in REDUCTIONS.items()}
+    series = outcome.convergence
     document = PowerFactorDoc(
-        id=label.id,
-        campaign_id=label.campaign_id,
-        candidate_id=label.candidate_id,
-        formula=transport.formula,
-        engine=label.engine,
-        is_dft=label.is_dft,
-        preset=label.preset,
-        settings_hash=label.settings_hash,
+        **{**made._asdict(), "formula": outcome.formula},
         definition=definition,
-        values={"band_gap": transport.band_gap, NAME: factors[definition]},
+        values={"band_gap": outcome.band_gap, NAME: factors[definition]},
         power_factors=factors,
-        relaxation_time=transport.relaxation_time,
-        mesh=transport.mesh,
-        spacing=transport.spacing,
+        relaxation_time=outcome.relaxation_time,
+        mesh=outcome.mesh,
+        spacing=outcome.spacing,
         relative_error=series.relative_error if series else None,
         converged=series.converged if series else None,
-        core_hours=transport.core_hours,
-        warnings=list(transport.warnings),
-        transport_id=store.put_blob(transport.model_dump_json().encode(), BLOB),
+        core_hours=outcome.core_hours,
+        warnings=list(outcome.warnings),
+        transport_id=store.put_blob(outcome.model_dump_json().encode(), "transport"),
     )
     store.insert_new(document)
     return document
-
-
-def transport_of(store: Store, document: PowerFactorDoc) -> TransportDoc:
-    """The whole transport behind a power factor."""
-    return TransportDoc.model_validate_json(store.get_blob(document.transport_id))
