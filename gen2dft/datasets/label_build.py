@@ -193,16 +193,15 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
     from gen2dft.transport.loaders import load_bands
     from gen2dft.transport.reductions import REDUCTIONS
 
-    if not (folder / UNIFORM_FILE).is_file():
-        _compute_bands(structure, preset, folder)
-    bands = load_bands(folder / UNIFORM_FILE)
-    found: dict[str, Any] = {"mesh": bands.mesh.size, "spacing": _rounded(bands.spacing)}
     try:
-        doc = compute_transport(bands)
+        if not (folder / UNIFORM_FILE).is_file():
+            _compute_bands(structure, preset, folder)
+        doc = compute_transport(load_bands(folder / UNIFORM_FILE))
     except CalculationFailed as failure:
         if failure.reason == METAL:
-            return {**found, "band_gap": 0.0, "reason": METAL, "detail": failure.detail.partition(": ")[2]}
+            return {"band_gap": 0.0, "reason": METAL, "detail": failure.detail.partition(": ")[2]}
         raise
+    found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
     factors = {name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()}
     return {**found, "band_gap": _rounded(doc.band_gap), "power_factor": factors}
 

@@ -90,7 +90,7 @@ def uniform_bands(
     """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `load_bands` reads.
 
     A self-consistent density on the coarse mesh, then bands at that density on the fine one, both with the cutoff
-    that eigenvalues need.
+    that eigenvalues need. What is a metal on the coarse mesh is one on every mesh: its bands are not computed.
 
     Parameters
     ----------
@@ -100,11 +100,14 @@ def uniform_bands(
     Raises
     ------
     CalculationFailed
-        As `relax`.
+        As `relax`, and `metal`.
     """
     settings, start = get_preset(preset), time.perf_counter()
     atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
     _run(atoms.get_potential_energy, structure, folder)
+    density = folder / "density.gpw"
+    atoms.calc.write(str(density))
+    load_bands(density).edges()
     count, converged = number_of_bands(
         atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
     )
