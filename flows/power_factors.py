@@ -6,6 +6,7 @@ the error estimate. A metal is found out on the coarse mesh.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,6 +192,8 @@ def compute_here(
     flow = PowerFactorMaker.of_engine(engine, preset, spec, relax=True).make(structure)
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     folder.mkdir(parents=True, exist_ok=True)
-    run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
+        run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
     outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
     return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")

@@ -90,10 +90,14 @@ def label(
 ) -> None:
     """Compute band gaps and power factors with GPAW. Killed? The same command goes on."""
     from gen2dft.datasets.label_build import label_crystals, label_settings, tasks
+    from gen2dft.datasets.sources import STARTER
+    from gen2dft.datasets.starter import starter_crystals
     from gen2dft.engines.gpaw.presets import get_preset
 
     settings = get_preset(preset)
-    chosen = tasks(_read(source), max_sites, settings)[:size]
+    # Of the starter set the crystals alone: it ships with labels that this verb has made.
+    dataset = starter_crystals() if source == STARTER else _read(source)
+    chosen = tasks(dataset, max_sites, settings)[:size]
     console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}" if chosen else "no such crystals")
     if dry_run or not chosen:
         return

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.engines.gpaw.presets import GPAWPreset
+    from gen2dft.transport.compute import TransportSettings
 
 ENGINE = "gpaw"
 # One crystal in six is one whose formula suggests a metal, so that band gaps of 0 are learnt too.
@@ -196,14 +197,24 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
     try:
         if not (folder / UNIFORM_FILE).is_file():
             _compute_bands(structure, preset, folder)
-        doc = compute_transport(load_bands(folder / UNIFORM_FILE))
+        doc = compute_transport(load_bands(folder / UNIFORM_FILE), _settings())
     except CalculationFailed as failure:
         if failure.reason == METAL:
-            return {"band_gap": 0.0, "reason": METAL, "detail": failure.detail.partition(": ")[2]}
+            return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
         raise
     found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
     factors = {name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()}
     return {**found, "band_gap": _rounded(doc.band_gap), "power_factor": factors}
+
+
+def _settings() -> TransportSettings:
+    """What the definitions ask for and no more: higher dopings would need more bands."""
+    from gen2dft.transport.compute import TransportSettings
+
+    definitions = TRANSPORT_DEFINITIONS.values()
+    temperatures = tuple(sorted({definition.temperature for definition in definitions}))
+    dopings = tuple(sorted({definition.doping for definition in definitions}))
+    return TransportSettings(temperatures=temperatures, dopings=dopings, hall=False)
 
 
 def bands_folder(path: Path) -> Path:
@@ -244,6 +255,11 @@ def _record(task: LabelTask, **found: Any) -> LabelRecord:
 
 def _failure(task: LabelTask, failure: CalculationFailed) -> LabelRecord:
     return _record(task, reason=failure.reason, detail=failure.detail)
+
+
+def _first_sentence(detail: str) -> str:
+    """Why a crystal is a metal, without the file it was read from and without what that means."""
+    return detail.partition(": ")[2].partition(". ")[0]
 
 
 def _rounded(value: float) -> float:

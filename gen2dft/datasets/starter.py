@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from importlib import resources
 
 from gen2dft.datasets.computed_labels import join_labels, parse_labels
@@ -23,9 +24,17 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
     definition
         What the power factors mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
     """
-    crystals = Dataset.from_bytes(_shipped(FILE, "build it: gen2dft data build starter"), origin="the starter set")
     remedy = "compute it: gen2dft data label starter"
-    return join_labels(crystals, parse_labels(_shipped(LABELS, remedy), "the starter set's labels"), definition)
+    labels = parse_labels(_shipped(LABELS, remedy), "the starter set's labels")
+    joined = join_labels(starter_crystals(), labels, definition)
+    made = f"{labels.settings.engine}, {labels.settings.preset}; {labels.settings.cells}"
+    sources = {**joined.provenance["labels"], "band_gap": made, "power_factor": f"{made}; definition {definition}"}
+    return replace(joined, provenance={**joined.provenance, "labels": sources})
+
+
+def starter_crystals() -> Dataset:
+    """The crystals with the labels that CHGNet gave them."""
+    return Dataset.from_bytes(_shipped(FILE, "build it: gen2dft data build starter"), origin="the starter set")
 
 
 def _shipped(name: str, remedy: str) -> bytes:

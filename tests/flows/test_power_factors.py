@@ -2,73 +2,20 @@
 
 from __future__ import annotations
 
-import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from example_bands import cosine_bands, tetragonal
+from example_bands import tetragonal
+from example_jobs import ExampleBandsMaker, ExampleMaker, document
 from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file, compute_here
-from gpaw_files import write_gpw
-from jobflow import JobStore, Maker, job, run_locally
+from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
-from pymatgen.core import Structure
 
 from gen2dft.campaign import TransportSpec
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, Task
+from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.transport.document import TransportDoc
-
-COARSE = 10  # k-points along each axis at a scale of 1
-
-
-def document(task: Task, folder: Path | str) -> CalculationDoc:
-    return CalculationDoc(
-        task=task,
-        engine="example",
-        preset="example-v1",
-        settings_hash="0",
-        is_dft=False,
-        structure=tetragonal(),
-        energy=-1.0,
-        energy_per_atom=-1.0,
-        converged=True,
-        max_force=0.0,
-        num_steps=0,
-        wall_seconds=0.0,
-        cores=1,
-        core_hours=0.25,
-        versions={},
-        directory=f"{socket.gethostname()}:{folder}",
-    )
-
-
-@dataclass
-class ExampleMaker(Maker):
-    """A calculation before the bands."""
-
-    name: str = "example"
-
-    @job
-    def make(self, structure: Structure | None = None, prev: object = None) -> object:
-        return document("static", Path.cwd())
-
-
-@dataclass
-class ExampleBandsMaker(Maker):
-    """Bands with the gap given; without one it fails."""
-
-    name: str = "example bands"
-    gap: float | None = 1.0
-
-    @job
-    def make(self, structure: Structure | None = None, prev: object = None, scale: float = 1.0) -> object:
-        if self.gap is None:
-            return CalculationFailure(reason="scf_not_converged", detail="stand-in")
-        size = (2 * round(COARSE / scale / 2),) * 3
-        write_gpw(Path("uniform.gpw"), cosine_bands(size, gap=self.gap, direct=self.gap > 0), 2.0)
-        return document("uniform_bands", Path.cwd())
 
 
 def outcome(folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, **settings: object) -> object:
