@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import duration, open_store
+from gen2dft.cli.common import open_store
 from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.report.wording import power_factor_text, ranked
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -44,7 +45,7 @@ def power_factor(
         if known is None:
             console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {engine} ({preset})")
             known = _compute(store, made, crystal, spec, engine, preset)
-        console.print(_said(known), highlight=False)
+        console.print(power_factor_text(known), highlight=False)
         found += known.reason is None
         if found == top:
             break
@@ -64,7 +65,6 @@ def _tasks(
 
     from gen2dft.campaign import CampaignSpec
     from gen2dft.engines import load_engine
-    from gen2dft.report.wording import ranked
     from gen2dft.rounds.ingest import label_id
     from gen2dft.rounds.power_factors import Made
 
@@ -116,24 +116,6 @@ def _in_its_own_process(crystal: Structure, spec: TransportSpec, engine: str, pr
     with console.status("relaxation, bands, transport: minutes"):
         ((_, outcome),) = in_processes(work, [crystal])
     return outcome
-
-
-def _said(document: PowerFactorDoc) -> str:
-    """One line: the power factor, what it means and how well it is known; or why there is none."""
-    from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
-    from gen2dft.report.wording import pretty
-
-    cost = duration(3600 * document.core_hours)
-    if document.reason is not None:
-        return f"{document.formula}: no power factor: {document.reason}: {document.detail}"
-    definition = TRANSPORT_DEFINITIONS[document.definition]
-    error = "" if document.relative_error is None else f" (± {100 * document.relative_error:.0f} % by the mesh)"
-    where = pretty(f"{definition.temperature:g} K, {definition.doping:.0e} cm^-3".replace("e+", "e"))
-    return (
-        f"{document.formula}: power factor {document.values['power_factor']:.3g}{error} "
-        f"{pretty(PROPERTIES['power_factor'].unit)}, holes, {where}; "
-        f"gap {document.values['band_gap']:.2f} eV; {document.engine} (DFT), bands in {cost} of one core"
-    )
 
 
 def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> None:

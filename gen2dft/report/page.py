@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 import re
 import struct
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ import numpy as np
 import yaml
 
 from gen2dft import __version__
-from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
+from gen2dft.properties import PROPERTIES
 from gen2dft.report.cif import cif_name, hit_cif, write_hit_cifs
 from gen2dft.report.data import ReportData, load_report_data
 from gen2dft.report.figures import FIGURES, draw_all
@@ -25,6 +24,7 @@ from gen2dft.report.style import PNG_DPI
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
+    condition_text,
     honest_notes,
     pretty,
     ranked,
@@ -244,8 +244,7 @@ def _error_row(document: RoundDoc, names: Iterable[str]) -> list[str]:
 
 def _power_factor_columns(data: ReportData) -> list[str]:
     """Headers of the table of computed power factors."""
-    definition = TRANSPORT_DEFINITIONS[data.spec.transport.definition]
-    where = pretty(f"{definition.temperature:g} K, 1e{round(math.log10(definition.doping))} cm^-3")
+    where = condition_text(data.spec.transport.definition)
     factor = f"{PROPERTIES['power_factor'].title}, {where} ({pretty(PROPERTIES['power_factor'].unit)})"
     return [factor, "change from the coarser mesh", "band gap (eV)", "k-points", "core-minutes of bands"]
 

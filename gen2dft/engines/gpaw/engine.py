@@ -105,9 +105,7 @@ def uniform_bands(
     settings, start = get_preset(preset), time.perf_counter()
     atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
     _run(atoms.get_potential_energy, structure, folder)
-    density = folder / "density.gpw"
-    atoms.calc.write(str(density))
-    load_bands(density).edges()
+    _refuse_metal(atoms, folder / "density.gpw")
     count, converged = number_of_bands(
         atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
     )
@@ -137,6 +135,15 @@ def uniform_bands(
         run_type=run_type(structure, settings),
         hubbards=hubbards(structure, settings),
     )
+
+
+def _refuse_metal(atoms: Any, file: Path) -> None:
+    """CalculationFailed `metal` if the bands of a finished calculation overlap; the file is a temporary one."""
+    atoms.calc.write(str(file))
+    try:
+        load_bands(file).edges()
+    finally:
+        file.unlink()
 
 
 def gap_of(path: Path) -> float:
