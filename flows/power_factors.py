@@ -20,7 +20,7 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.properties import DEFAULT_TRANSPORT
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import TransportSettings, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.loaders import load_bands
@@ -86,7 +86,7 @@ class TransportMaker(Maker):
             return prev or CalculationFailure(reason="no_bands", detail="the calculation of bands left no result")
         spent = prev.core_hours + sum(doc.core_hours for doc in coarser)
         try:
-            doc = compute_transport(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
+            doc = transport_within_bands(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
         except CalculationFailed as error:
             return CalculationFailure.from_error(error).model_copy(update={"core_hours": spent})
         doc = self._with_error_estimate(doc.model_copy(update={"core_hours": prev.core_hours}), coarser)

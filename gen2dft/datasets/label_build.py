@@ -82,7 +82,10 @@ def tasks(dataset: Dataset, max_sites: int, preset: GPAWPreset) -> list[LabelTas
 
 
 def cost(structure: Structure, preset: GPAWPreset) -> float:
-    """What bands cost, in arbitrary units: irreducible k-points times plane waves times bands."""
+    """What bands cost, in arbitrary units: irreducible k-points times plane waves times bands.
+
+    Infinite for elements that the engine has no data of: they come last, and get their reason then.
+    """
     from gen2dft.engines.gpaw.engine import valence_electrons
     from gen2dft.engines.gpaw.presets import number_of_bands, parameters
     from gen2dft.transport.convergence import mesh_of_spacing
@@ -90,7 +93,10 @@ def cost(structure: Structure, preset: GPAWPreset) -> float:
 
     kpoints = np.prod(mesh_of_spacing(structure, preset.bands_spacing)) / len(point_group(structure))
     plane_waves = structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
-    electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)
+    try:
+        electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)
+    except CalculationFailed:
+        return np.inf
     bands, _ = number_of_bands(electrons, len(structure), spin=False)
     return float(kpoints * plane_waves * bands)
 
