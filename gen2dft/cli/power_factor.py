@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 console = Console()
+DIGITS = 5
 
 
 def power_factor(
@@ -118,6 +120,15 @@ def _in_its_own_process(crystal: Structure, spec: TransportSpec, engine: str, pr
     return outcome
 
 
+def _rounded(value: Any) -> Any:
+    """Plain values with the digits that bands can give."""
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
 def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> None:
     """Transport of one structure, written as JSON."""
     from pymatgen.core import Structure
@@ -136,5 +147,5 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> Non
     outcome = _in_its_own_process(crystal, TransportSpec(), engine, preset, out.with_suffix(""))
     if isinstance(outcome, CalculationFailed | CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
-    write_file(out, outcome.model_dump_json().encode())
+    write_file(out, json.dumps(_rounded(json.loads(outcome.model_dump_json()))).encode())
     console.print(f"transport of {outcome.formula}: {out}", highlight=False)

@@ -67,7 +67,8 @@ def test_a_structure_of_ones_own(computed: list, tmp_path: Path):
     with pytest.raises(CalculationFailed, match="metal: bands overlap"):
         power_factor.power_factor(structure=cif, out=out, engine="gpaw", preset="gpaw-quick-v1")
     power_factor.power_factor(structure=cif, out=out, engine="gpaw", preset="gpaw-quick-v1")
-    assert TransportDoc.model_validate_json(out.read_text()).model_dump_json() == transport().model_dump_json()
+    read = TransportDoc.model_validate_json(out.read_text())
+    assert read.table("p", "seebeck") == pytest.approx(transport().table("p", "seebeck"), rel=1e-3)
     (tmp_path / "bad.cif").write_text("nothing")
     with pytest.raises(DatasetError, match=r"cannot read a structure from .*bad\.cif"):
         power_factor.power_factor(structure=tmp_path / "bad.cif", out=out)
