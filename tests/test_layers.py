@@ -27,6 +27,7 @@ LAYERS = (
         "settings",
         "campaign",
         "plugins",
+        "parallel",
         "workers",
         "datasets.dataset",
     },
