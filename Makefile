@@ -23,7 +23,7 @@ DEMO := $(CURDIR)/demo
 
 export PYTHON TORCH TORCH_ARGS PIP_ARGS VENV
 
-.PHONY: help env demo test lint format types check lock gpaw transport clean clean-demo clean-env
+.PHONY: help env demo demo-dft test lint format types check lock gpaw transport clean clean-demo clean-env
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: env  ## run the thermoelectric campaign on the starter set and write its report (under 20 minutes)
 	@scripts/demo.sh "$(DEMO)"
+
+demo-dft: gpaw demo  ## the demo, then the power factor of its best hit with a small cell by DFT (GPAW)
+	@scripts/demo.sh "$(DEMO)" power-factor
 
 test: env  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -46,7 +46,13 @@ def prototype(name: str) -> Structure:
     """The primitive cell of one compound."""
     kind, a, species, _ = COMPOUNDS[name]
     half = a / 2
-    return Structure(Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), species, SITES[kind])
+    cell = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+    return without_moments(Structure(cell, species, SITES[kind]))
+
+
+def without_moments(structure: Structure) -> Structure:
+    """None of the compounds is magnetic; a calculation with spin would cost twice as much."""
+    return structure.add_site_property("magmom", [0.0] * len(structure))
 
 
 def measure(name: str, preset: str, folder: Path) -> dict[str, Any]:
@@ -55,7 +61,7 @@ def measure(name: str, preset: str, folder: Path) -> dict[str, Any]:
     start = time.process_time()
     relaxed = relax(prototype(name), preset, folder)
     after_relax = time.process_time()
-    uniform_bands(relaxed.structure, preset, folder)
+    uniform_bands(without_moments(relaxed.structure), preset, folder)
     after_bands = time.process_time()
     doc = compute_transport(load_bands(folder / UNIFORM_FILE))
     (folder / "transport.json").write_text(doc.model_dump_json())

@@ -1,4 +1,7 @@
-"""One candidate's way through an engine: relax -> static -> (refine) -> ingest. Blind to which engine it is."""
+"""One candidate's way through an engine: relax -> static -> (refine) -> (bands -> transport) -> ingest.
+
+Blind to which engine it is. Bands are computed in the last stage that a campaign has.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from gen2dft.flows import jobs
+from gen2dft.flows.power_factors import PowerFactorMaker
 from jobflow import Flow, Job, Maker, OnMissing
 from pymatgen.core import Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.power_factors import are_computed
 
 
 @dataclass
@@ -24,6 +29,8 @@ class CandidateMaker(Maker):
         Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a CalculationFailure.
     fine_relax, fine_static
         Those of the second stage, which candidates near the hull go on to; None: there is only one.
+    power_factor
+        What follows the static calculation of the last stage; None: power factors are not computed.
     name
         Name of the flow.
     """
@@ -32,6 +39,7 @@ class CandidateMaker(Maker):
     static: Maker
     fine_relax: Maker | None = None
     fine_static: Maker | None = None
+    power_factor: PowerFactorMaker | None = None
     name: str = "validate"
 
     @classmethod
@@ -40,10 +48,13 @@ class CandidateMaker(Maker):
         validation = context.spec.validation
         engine = load_engine(validation.engine)
         makers = engine.makers(validation.preset)
+        last = validation.preset if validation.refine is None else validation.refine.preset
+        computed = are_computed(context.spec)
+        bands = PowerFactorMaker.of_engine(engine.name, last, context.spec.transport) if computed else None
         if validation.refine is None:
-            return cls(makers.relax, makers.static)
+            return cls(makers.relax, makers.static, power_factor=bands)
         fine = engine.makers(validation.refine.preset)
-        return cls(makers.relax, makers.static, fine.relax, fine.static)
+        return cls(makers.relax, makers.static, fine.relax, fine.static, bands)
 
     def make(self, context: RoundContext, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
@@ -52,14 +63,20 @@ class CandidateMaker(Maker):
         key = (context.campaign_id, context.index, candidate_id)
         relax = self.relax.make(structure)
         static = self.static.make(prev=relax.output)
-        steps = [relax, static]
+        steps: list[Job | Flow] = [relax, static]
+        later = [static]
         if self.fine_relax is None:
-            ingest = jobs.ingest(*key, [relax.output, static.output])
+            bands = self._bands(static)
+            steps += bands
+            transport = bands[0].output if bands else None
+            ingest = jobs.ingest(*key, [relax.output, static.output], transport=transport)
         else:
-            steps.append(refine := jobs.refine(*key, [relax.output, static.output]))
+            refine = jobs.refine(*key, [relax.output, static.output])
+            steps.append(refine)
+            later.append(refine)
             ingest = jobs.ingest(*key, [relax.output, static.output], refined=refine.output)
         flow = Flow([*steps, ingest], output=ingest.output, name=f"{self.name} {candidate_id}")
-        return self._whatever_happens(flow, [*steps[1:], ingest], context, candidate_id)
+        return self._whatever_happens(flow, [*later, ingest], context, candidate_id)
 
     def second_stage(self, context: RoundContext, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage, ended."""
@@ -67,9 +84,14 @@ class CandidateMaker(Maker):
             raise CampaignError("this campaign has no second stage: validation.refine is not set")
         relax = self.fine_relax.make(prev=prev)
         static = self.fine_static.make(prev=relax.output)
-        collect = jobs.collect([relax.output, static.output])
-        flow = Flow([relax, static, collect], output=collect.output, name=f"refine {candidate_id}")
+        bands = self._bands(static)
+        collect = jobs.collect([relax.output, static.output], bands[0].output if bands else None)
+        flow = Flow([relax, static, *bands, collect], output=collect.output, name=f"refine {candidate_id}")
         return self._whatever_happens(flow, [static, collect], context, candidate_id)
+
+    def _bands(self, static: Job) -> list[Flow]:
+        """What computes the power factor after a static calculation, if anything does."""
+        return [self.power_factor.after(static.output)] if self.power_factor else []
 
     def _whatever_happens(self, flow: Flow, later: list[Job], context: RoundContext, candidate_id: str) -> Flow:
         """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the candidate its reason."""

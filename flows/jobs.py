@@ -76,28 +76,35 @@ def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int
 
 
 @job
-def refine(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> Response[list[Any]]:
-    """Near enough to the hull: replace itself by the second stage; its calculations, none if there is no such stage."""
+def refine(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> Response[dict[str, Any]]:
+    """Near enough to the hull: replace itself by the second stage and what it gives; nothing without that stage."""
     from gen2dft.flows.candidates import CandidateMaker
 
     context = open_round(campaign_id, index)
     if not ingesting.wants_refinement(context, candidate_id, calculations):
-        return Response(output=[])
+        return Response(output={})
     return Response(replace=CandidateMaker.of_campaign(context).second_stage(context, candidate_id, calculations[-1]))
 
 
 @job
-def collect(calculations: list[Any]) -> list[Any]:
-    """The calculations of a stage, those too that left nothing."""
-    return calculations
+def collect(calculations: list[Any], transport: Any = None) -> dict[str, Any]:
+    """What a stage gives: its calculations, those too that left nothing, and the transport if it was computed."""
+    return {"calculations": calculations, "transport": transport}
 
 
 @job
 def ingest(
-    campaign_id: str, index: int, candidate_id: str, calculations: list[Any], refined: list[Any] | None = None
+    campaign_id: str,
+    index: int,
+    candidate_id: str,
+    calculations: list[Any],
+    refined: dict[str, Any] | None = None,
+    transport: Any = None,
 ) -> str:
     """Write the label of one candidate, or why there is none; the candidate's new state."""
-    return ingesting.ingest(open_round(campaign_id, index), candidate_id, calculations, refined or [])
+    fine = refined or {"calculations": [], "transport": transport}
+    context = open_round(campaign_id, index)
+    return ingesting.ingest(context, candidate_id, calculations, fine["calculations"], fine["transport"])
 
 
 @job

@@ -1,22 +1,36 @@
-"""From a structure to its power factor: static -> uniform bands -> transport. Blind to which engine it is."""
+"""From a structure to its power factor: static -> uniform bands -> transport. Blind to which engine it is.
+
+Bands are computed on a coarse mesh first, then on finer ones until the power factor stands still; the last change is
+the error estimate. A metal is found out on the coarse mesh.
+"""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from jobflow import Flow, Maker, OnMissing, job
+from jobflow import CURRENT_JOB, Flow, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
+from gen2dft.campaign import TransportSpec
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
-from gen2dft.transport.compute import TransportSettings, compute_transport
-from gen2dft.transport.document import TransportDoc
+from gen2dft.properties import DEFAULT_TRANSPORT
+from gen2dft.transport.compute import TransportSettings, transport_within_bands
+from gen2dft.transport.convergence import step_of, summary_of
+from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.loaders import load_bands
 
 # What engines leave in the folder of their uniform bands.
 BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
+# Spacing of one mesh in units of that of the next coarser one.
+REFINEMENT = 0.8
+
+Outcome = TransportDoc | CalculationFailure
 
 
 @dataclass
@@ -27,22 +41,84 @@ class TransportMaker(Maker):
     ----------
     name
         Name of the job.
+    uniform_bands
+        Maker of an engine, for finer meshes.
+    definition
+        Label definition whose power factor is followed.
+    tolerance
+        Relative change of the power factor at which the mesh is fine enough.
+    meshes
+        Meshes computed at most; one is the preset's alone.
     max_spacing
         Coarsest mesh of k-points that is accepted, 1/Angstrom, with 2 pi.
     """
 
+    uniform_bands: Maker
     name: str = "transport"
+    definition: str = DEFAULT_TRANSPORT
+    tolerance: float = TransportSpec().tolerance
+    meshes: int = TransportSpec().meshes
     max_spacing: float = TransportSettings.max_spacing
 
+    def scale(self, step: int) -> float:
+        """Spacing of the mesh of one step of the series, in units of the preset's."""
+        return REFINEMENT ** (step - 1) if self.meshes > 1 else 1.0
+
     @job
-    def make(self, prev: CalculationDoc | CalculationFailure | None = None) -> TransportDoc | CalculationFailure:
-        """Transport from the folder of `prev`, a calculation of uniform bands, whose failure is passed on."""
+    def make(
+        self,
+        prev: CalculationDoc | CalculationFailure | None = None,
+        static: CalculationDoc | None = None,
+        coarser: Sequence[TransportDoc] = (),
+    ) -> Outcome | Response[Outcome]:
+        """Transport from the folder of `prev`, a calculation of uniform bands, whose failure is passed on.
+
+        As long as the tolerance asks for it, it replaces itself by bands on a finer mesh and their transport.
+
+        Parameters
+        ----------
+        static
+            What finer bands start from; without it there are none.
+        coarser
+            Outcomes of the coarser meshes.
+        """
         if not isinstance(prev, CalculationDoc):
             return prev or CalculationFailure(reason="no_bands", detail="the calculation of bands left no result")
+        spent = prev.core_hours + sum(doc.core_hours for doc in coarser)
         try:
-            return compute_transport(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
+            doc = transport_within_bands(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
         except CalculationFailed as error:
-            return CalculationFailure.from_error(error)
+            return CalculationFailure.from_error(error).model_copy(update={"core_hours": spent})
+        doc = self._with_error_estimate(doc.model_copy(update={"core_hours": prev.core_hours}), coarser)
+        is_fine = doc.convergence is not None and doc.convergence.converged
+        if static is not None and len(coarser) + 1 < self.meshes and not is_fine:
+            return Response(replace=self._refine(static, [*coarser, doc]))
+        return doc.model_copy(update={"core_hours": spent})
+
+    def _with_error_estimate(self, doc: TransportDoc, coarser: Sequence[TransportDoc]) -> TransportDoc:
+        """The document with the series so far; the same mesh again, by rounding, tells nothing."""
+        steps: dict[tuple[int, ...], ConvergenceStep] = {
+            tuple(known.mesh): step_of(known, self.definition) for known in [*coarser, doc]
+        }
+        summary = summary_of(list(steps.values()), self.definition, self.tolerance)
+        return doc.model_copy(update={"convergence": summary})
+
+    def _refine(self, static: CalculationDoc, coarser: list[TransportDoc]) -> Flow:
+        """Bands on the next mesh and their transport; they belong to what the present job belongs to."""
+        flow = _bands_and_transport(self, static, static, coarser)
+        if CURRENT_JOB.job is not None:
+            flow.update_metadata(CURRENT_JOB.job.metadata)
+            flow.update_config({"manager_config": CURRENT_JOB.job.config.manager_config})
+        return flow
+
+
+def _bands_and_transport(transport: TransportMaker, prev: Any, static: Any, coarser: list[TransportDoc]) -> Flow:
+    bands = transport.uniform_bands.make(prev=prev, scale=transport.scale(len(coarser)))
+    outcome = transport.make(prev=bands.output, static=static, coarser=coarser)
+    # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
+    for later in (bands, outcome):
+        later.config.on_missing_references = OnMissing.NONE
+    return Flow([bands, outcome], output=outcome.output, name="bands and transport")
 
 
 def band_file(doc: CalculationDoc) -> Path:
@@ -57,38 +133,67 @@ def band_file(doc: CalculationDoc) -> Path:
 
 @dataclass
 class PowerFactorMaker(Maker):
-    """Flow from a relaxed structure to its transport.
+    """Flow from a structure to its transport.
 
     Parameters
     ----------
-    static, uniform_bands
-        Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a CalculationFailure.
+    static
+        Maker of an engine; `make(structure, prev)` yields a CalculationDoc or a CalculationFailure.
     transport
-        Maker whose `make(prev)` yields a TransportDoc or a CalculationFailure.
+        What follows the static calculation.
+    relax
+        Maker that relaxes the structure first; None: it is relaxed already, with this engine and preset.
     name
         Name of the flow.
     """
 
     static: Maker
-    uniform_bands: Maker
-    transport: Maker
+    transport: TransportMaker
+    relax: Maker | None = None
     name: str = "power factor"
 
     @classmethod
-    def of_engine(cls, engine: str, preset: str) -> PowerFactorMaker:
+    def of_engine(
+        cls, engine: str, preset: str, spec: TransportSpec | None = None, relax: bool = False
+    ) -> PowerFactorMaker:
         """The Maker for an engine and a preset; CampaignError if the engine computes no bands."""
         makers = load_engine(engine).makers(preset)
         if makers.uniform_bands is None:
             raise CampaignError(f"engine {engine!r} computes no bands, so no power factors; use one that does")
-        return cls(makers.static, makers.uniform_bands, TransportMaker())
+        spec = spec or TransportSpec()
+        transport = TransportMaker(
+            makers.uniform_bands, definition=spec.definition, tolerance=spec.tolerance, meshes=spec.meshes
+        )
+        return cls(makers.static, transport, makers.relax if relax else None)
 
     def make(self, structure: Structure) -> Flow:
         """The flow of one structure; its output is that of the transport job."""
-        static = self.static.make(structure)
-        bands = self.uniform_bands.make(prev=static.output)
-        transport = self.transport.make(prev=bands.output)
-        # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
-        for later in (bands, transport):
-            later.config.on_missing_references = OnMissing.NONE
+        relax = self.relax.make(structure) if self.relax else None
+        static = self.static.make(structure) if relax is None else self.static.make(prev=relax.output)
+        static.config.on_missing_references = OnMissing.NONE
+        transport = self.after(static.output)
+        steps = [job for job in (relax, static, transport) if job is not None]
         formula = structure.composition.reduced_formula
-        return Flow([static, bands, transport], output=transport.output, name=f"{self.name} {formula}")
+        return Flow(steps, output=transport.output, name=f"{self.name} {formula}")
+
+    def after(self, static: Any) -> Flow:
+        """Bands and transport of what a static calculation, given by its output, was made of."""
+        return _bands_and_transport(self.transport, static, static, [])
+
+
+def compute_here(
+    structure: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path
+) -> TransportDoc | CalculationFailure:
+    """Relax a structure and compute its transport in this process, without a queue; files go to the folder."""
+    from jobflow import JobStore, run_locally
+    from maggma.stores import MemoryStore
+    from monty.json import MontyDecoder
+
+    flow = PowerFactorMaker.of_engine(engine, preset, spec, relax=True).make(structure)
+    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    folder.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
+        run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+    outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
+    return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")

@@ -17,10 +17,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from gen2dft.errors import CampaignError, not_one_of
-from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
+from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+
+PUBLISHED_LABELS = "ricci2017"
+LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
 
 
 class Part(BaseModel):
@@ -64,7 +67,10 @@ class DatasetSpec(Part):
 
     source: str = Field("starter", description="`starter`, `materials-project`, or a file or folder")
     columns: dict[str, str] = Field({}, description="label columns of a file: property name to column name")
-    labels: tuple[Literal["ricci2017"], ...] = Field((), description="published label tables to join by mp-id")
+    labels: tuple[str, ...] = Field(
+        (),
+        description="labels to join: `ricci2017`, the published table, by mp-id, or files of `gen2dft data label`",
+    )
     num_elements: tuple[PositiveInt, ...] = Field((2, 3), description="numbers of elements taken")
     max_sites: PositiveInt = Field(20, description="largest number of sites in a cell")
     max_e_above_hull: NonNegative | None = Field(None, description="eV/atom; crystals further above are left out")
@@ -75,6 +81,14 @@ class DatasetSpec(Part):
         description="what a campaign does about a target with fewer labels: refuse to begin, or leave it open until "
         "an engine has labelled enough crystals; an open target is neither predicted nor missed",
     )
+
+    @model_validator(mode="after")
+    def _labels_are_known(self) -> Self:
+        for name in self.labels:
+            if name != PUBLISHED_LABELS and not name.endswith(LABEL_FILE):
+                choices = not_one_of("table of labels", name, [PUBLISHED_LABELS])
+                raise ValueError(f"{choices} A file of labels ends in {LABEL_FILE}")
+        return self
 
 
 # What a variant of the generator is trained with unless the campaign says otherwise. `published`: Ren et al.,
@@ -253,10 +267,15 @@ class TransportSpec(Part):
     """What a computed power factor means."""
 
     definition: str = Field(
-        "ricci2017", description="label definition: temperature, doping and average, see docs/transport.md"
+        DEFAULT_TRANSPORT, description="label definition: temperature, doping and average, see docs/transport.md"
     )
     tolerance: PositiveFloat = Field(
         0.05, description="relative change of the power factor at which the mesh of k-points is fine enough"
+    )
+    meshes: PositiveInt = Field(
+        3,
+        description="meshes computed for one crystal at most: a coarser one, the preset's, then finer ones as long as "
+        "the tolerance asks for it; 1: the preset's alone, without an estimate of the error",
     )
 
     @model_validator(mode="after")
@@ -353,7 +372,7 @@ class CampaignSpec(Part):
 
     @model_validator(mode="after")
     def _power_factors_mean_the_same(self) -> Self:
-        mixed = set(self.dataset.labels) - {self.transport.definition}
+        mixed = set(self.dataset.labels) & {PUBLISHED_LABELS} - {self.transport.definition}
         if mixed:
             raise ValueError(
                 f"dataset.labels {sorted(mixed)} and transport.definition {self.transport.definition!r} define the "

@@ -39,7 +39,8 @@ PROPERTIES: dict[str, Property] = {
         Property("formation_energy", "eV/atom", "formation energy"),
         Property("e_above_hull", "eV/atom", "energy above hull"),
         Property("band_gap", "eV", "band gap"),
-        # Ricci et al., Sci. Data 4, 170085 (2017): 300 K, 1e18 cm^-3, mean eigenvalue, constant relaxation time.
+        # Of holes, in the constant-relaxation-time approximation; temperature, doping and average are those of the
+        # campaign's transport.definition.
         Property("power_factor", "uW cm^-1 K^-2 at tau = 1e-14 s", "power factor, p-type", "log1p"),
     )
 }
@@ -73,6 +74,7 @@ class TransportDefinition:
     citation: str
 
 
+DEFAULT_TRANSPORT = "ricci2017"
 # gen2dft.transport.reductions computes them.
 TRANSPORT_DEFINITIONS: dict[str, TransportDefinition] = {
     definition.name: definition

@@ -62,15 +62,15 @@ def test_ci_runs_the_command_of_the_readme():
 
 def test_commands_of_the_readme_exist():
     blocks = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
-    named = re.findall(r"^\s*(?:\.venv/bin/)?gen2dft ([a-z]+)", blocks, re.MULTILINE) + re.findall(
-        r"`gen2dft ([a-z]+)", README
+    named = re.findall(r"^\s*(?:\.venv/bin/)?gen2dft ([a-z-]+)", blocks, re.MULTILINE) + re.findall(
+        r"`gen2dft ([a-z-]+)", README
     )
     assert named
     assert set(named) <= set(VERBS)
 
 
 def test_every_command_is_in_the_readme():
-    assert set(VERBS) <= set(re.findall(r"`gen2dft ([a-z]+)", README))
+    assert set(VERBS) <= set(re.findall(r"`gen2dft ([a-z-]+)", README))
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -81,7 +81,7 @@ def test_options_named_in_the_command_table_exist(verb: str):
 
 
 @pytest.mark.parametrize(
-    ("verb", "rest"), re.findall(r"^ *(?:\.venv/bin/)?gen2dft ([a-z]+)(.*)$", README, re.MULTILINE)
+    ("verb", "rest"), re.findall(r"^ *(?:\.venv/bin/)?gen2dft ([a-z-]+)(.*)$", README, re.MULTILINE)
 )
 def test_options_in_the_examples_exist(verb: str, rest: str):
     known = {option for parameter in load_verb(verb).params for option in parameter.opts}

@@ -18,10 +18,23 @@ FOLDERS = {"gen2dft": "gen2dft", "flows": "gen2dft.flows", "launchpad": "gen2dft
 # Bottom first; a room may import its own layer and those below. The programs that make shipped data use engines, which
 # use the rooms they lie in, so they count as rooms of their own.
 LAYERS = (
-    {"errors", "properties", "crystals", "geometry", "funnel", "settings", "campaign", "plugins", "datasets.dataset"},
+    {
+        "errors",
+        "properties",
+        "crystals",
+        "geometry",
+        "funnel",
+        "settings",
+        "campaign",
+        "plugins",
+        "parallel",
+        "workers",
+        "datasets.dataset",
+    },
     {"store"},
     {
         "datasets",
+        "datasets.label_build",
         "datasets.starter_build",
         "datasets.starter_finish",
         "engines",

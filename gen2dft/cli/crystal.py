@@ -10,7 +10,15 @@ from rich.markup import escape
 from gen2dft.cli.common import counted, joined, plain_table, styled_state, when
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import PREDICTED, basis_text, pretty, round_title, target_text, value_text
+from gen2dft.report.wording import (
+    PREDICTED,
+    basis_text,
+    power_factor_text,
+    pretty,
+    round_title,
+    target_text,
+    value_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -165,6 +173,8 @@ def _remarks(store: Store, candidate: CandidateDoc) -> Iterator[str]:
             yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
         if label.settings_changed:
             yield "the energy belongs to the settings that custodian changed, not to the preset's own"
+    for computed in store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id):
+        yield f"from bands: {power_factor_text(computed)}"
 
 
 def _verdict(target: Target, computed: list[float | None], predicted: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Verbs for training data: list, build, import, info."""
+"""Verbs for training data: list, build, label, import, info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from gen2dft.datasets.dataset import Dataset
 
-app = typer.Typer(help="Training data: list, build, import, info.", no_args_is_help=True)
+app = typer.Typer(help="Training data: list, build, label, import, info.", no_args_is_help=True)
 console = Console()
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -77,6 +77,35 @@ def build(
     _show(out, dataset)
 
 
+@app.command()
+def label(
+    source: Annotated[str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")],
+    out: Annotated[Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")] = Path("labels.jsonl"),
+    size: Annotated[int, typer.Option(min=1, help="Crystals worked on, the cheapest first.")] = 200,
+    max_sites: Annotated[int, typer.Option(min=1, help="Largest cell.")] = 4,
+    preset: Annotated[str, typer.Option(help="Preset of engine gpaw.")] = "gpaw-quick-v1",
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    cpu_limit: Annotated[float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")] = 900.0,
+    dry_run: DryRun = False,
+) -> None:
+    """Compute band gaps and power factors with GPAW. Killed? The same command goes on."""
+    from gen2dft.datasets.label_build import label_crystals, label_settings, tasks
+    from gen2dft.datasets.sources import STARTER
+    from gen2dft.datasets.starter import starter_crystals
+    from gen2dft.engines.gpaw.presets import get_preset
+
+    settings = get_preset(preset)
+    # Of the starter set the crystals alone: it ships with labels that this verb has made.
+    dataset = starter_crystals() if source == STARTER else _read(source)
+    chosen = tasks(dataset, max_sites, settings)[:size]
+    console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}" if chosen else "no such crystals")
+    if dry_run or not chosen:
+        return
+    with _progress("labelling") as progress:
+        labels = label_crystals(chosen, label_settings(source, settings), out, workers, cpu_limit, progress)
+    console.print(f"[bold]{out}[/]: " + ", ".join(f"{count} {reason}" for reason, count in labels.counts().items()))
+
+
 @app.command("import")
 def import_file(
     source: Annotated[str, typer.Argument(metavar="FILE", help="Table or folder of CIFs; or materials-project.")],
@@ -92,7 +121,8 @@ def import_file(
 ) -> None:
     """Read crystals and labels once, check them, and keep them as one .npz file."""
     from gen2dft.campaign import DatasetSpec
-    from gen2dft.datasets.sources import JOINS, read_source
+    from gen2dft.datasets.ricci import join_ricci
+    from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
 
     settings = load_settings()
@@ -100,7 +130,7 @@ def import_file(
         spec = DatasetSpec(source=source, columns=_columns(column or []))
         dataset = read_source(spec, settings.data_dir / "cache", progress)
     if ricci:
-        dataset = JOINS["ricci2017"](dataset)
+        dataset = join_ricci(dataset)
     name = out or Path(source).name.split(".")[0]
     target = Path(name) if name.endswith(".npz") else settings.data_dir / "datasets" / f"{name}.npz"
     if not dry_run:
@@ -118,6 +148,16 @@ def info(
     as_json: Json = False,
 ) -> None:
     """Counts, label coverage, elements and provenance of a dataset."""
+    dataset = _read(source)
+    if as_json:
+        typer.echo(json.dumps(_summary(dataset)))
+        return
+    _show(source, dataset)
+    console.print_json(json.dumps(dict(dataset.provenance)))
+
+
+def _read(source: str) -> Dataset:
+    """A dataset by its name, or from a file."""
     from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
@@ -126,12 +166,7 @@ def info(
     imported = settings.data_dir / "datasets" / f"{source}.npz"
     with _progress("reading") as progress:
         spec = DatasetSpec(source=str(imported) if imported.is_file() else source)
-        dataset = read_source(spec, settings.data_dir / "cache", progress)
-    if as_json:
-        typer.echo(json.dumps(_summary(dataset)))
-        return
-    _show(source, dataset)
-    console.print_json(json.dumps(dict(dataset.provenance)))
+        return read_source(spec, settings.data_dir / "cache", progress)
 
 
 def _columns(assignments: list[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
     honest_notes,
+    power_factor_text,
     pretty,
     ranked,
     round_title,
@@ -72,6 +73,8 @@ def hits(
         console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
         for note in honest_notes(found, surrogates):
             console.print(note, style="yellow", highlight=False)
+        for computed in store.power_factors(document.id):
+            console.print(f"from bands, {computed.candidate_id}: {power_factor_text(computed)}", highlight=False)
     else:
         _say_no_hits(store, document, query)
 

@@ -15,7 +15,8 @@ _REMEDIES = {
     "formation_energy": "use the starter set or Materials Project, or name the column: dataset.columns",
     "e_above_hull": "use the starter set or Materials Project, or name the column: dataset.columns",
     "band_gap": "use Materials Project, or a file that has it (dataset.columns)",
-    "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), or use a file that has it",
+    "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute some (gen2dft data "
+    "label), or use a file that has it",
 }
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen2dft.campaign import DatasetSpec
+from gen2dft.campaign import PUBLISHED_LABELS, DatasetSpec
+from gen2dft.datasets.computed_labels import join_labels, read_labels
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
+from gen2dft.properties import DEFAULT_TRANSPORT
 
 STARTER = "starter"
 MATERIALS_PROJECT = "materials-project"
-JOINS: dict[str, Callable[[Dataset], Dataset]] = {"ricci2017": join_ricci}
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Builtin:
 def builtin_datasets() -> list[Builtin]:
     """Sources that a campaign can name without a file."""
     return [
-        Builtin(STARTER, "small binaries and ternaries on AFLOW prototypes, CHGNet labels", "nothing; it ships"),
+        Builtin(STARTER, "small binaries and ternaries on AFLOW prototypes, CHGNet and GPAW labels", "nothing"),
         Builtin(
             MATERIALS_PROJECT,
             "formation energy, e_above_hull (GGA/GGA+U, MP2020), PBE band gap",
@@ -43,6 +44,7 @@ def load_dataset(
     seed: int,
     cache_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    definition: str = DEFAULT_TRANSPORT,
 ) -> Dataset:
     """The training data of a campaign.
 
@@ -56,6 +58,8 @@ def load_dataset(
         Folder for parsed files and downloads; None caches nothing.
     progress
         Called with (crystals read, crystals in all) while a file is parsed.
+    definition
+        What the power factors mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
 
     Returns
     -------
@@ -69,20 +73,24 @@ def load_dataset(
     SettingsError
         A missing API key or package.
     """
-    dataset = read_source(spec, cache_dir, progress)
+    dataset = read_source(spec, cache_dir, progress, definition)
     for name in spec.labels:
-        dataset = JOINS[name](dataset)
+        published = name == PUBLISHED_LABELS
+        dataset = join_ricci(dataset) if published else join_labels(dataset, read_labels(name), definition)
     return filter_dataset(dataset, spec, seed)
 
 
 def read_source(
-    spec: DatasetSpec, cache_dir: Path | None = None, progress: Callable[[int, int], None] | None = None
+    spec: DatasetSpec,
+    cache_dir: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    definition: str = DEFAULT_TRANSPORT,
 ) -> Dataset:
     """Everything that the source of `spec` holds, before joins and filters."""
     if spec.source == STARTER:
         from gen2dft.datasets.starter import load_starter
 
-        return load_starter()
+        return load_starter(definition)
     if spec.source == MATERIALS_PROJECT:
         from gen2dft.datasets.materials_project import Query, read_materials_project
 

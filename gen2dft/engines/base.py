@@ -103,7 +103,8 @@ class Makers:
 
     Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
     without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
-    `uniform_bands` needs `prev`, a static calculation with its files; None for an engine that computes no bands.
+    `uniform_bands` needs `prev`, a static calculation with its files, and takes `scale`, the spacing of the k-points in
+    units of the preset's; None for an engine that computes no bands.
     """
 
     relax: Maker

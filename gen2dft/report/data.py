@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,9 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import StoreError
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import CampaignDoc, HitDoc, HullDoc, LabelDoc, RoundDoc, SnapshotDoc
+    from gen2dft.store.documents import CampaignDoc, HitDoc, HullDoc, LabelDoc, PowerFactorDoc, RoundDoc, SnapshotDoc
     from gen2dft.store.store import Store
+    from gen2dft.transport.document import TransportDoc
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class ReportData:
     latents: Mapping[int, LatentArrays]
     snapshots: list[SnapshotDoc]
     hull: HullDoc
+    power_factors: list[PowerFactorDoc] = field(default_factory=list)
+    transport: TransportDoc | None = None  # of the largest power factor
 
     def points_of(self, round_index: int) -> list[CandidatePoint]:
         """Candidates of one round."""
@@ -106,6 +109,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
 
     campaign = store.campaign(campaign_id)
     rounds = store.rounds(campaign_id)
+    power_factors = store.power_factors(campaign_id)
     return ReportData(
         campaign=campaign,
         spec=CampaignSpec.model_validate(campaign.spec),
@@ -116,7 +120,17 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         latents={r.index: _latents(store.get_blob(r.latents_id), r.latents_id) for r in rounds if r.latents_id},
         snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
         hull=store.get(HullDoc, campaign.hull_id),
+        power_factors=power_factors,
+        transport=_transport(store, power_factors),
     )
+
+
+def _transport(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
+    """The transport behind the largest of the power factors, if there is any."""
+    from gen2dft.transport.document import TransportDoc
+
+    blob = next((found.transport_id for found in power_factors if found.transport_id), None)
+    return None if blob is None else TransportDoc.model_validate_json(store.get_blob(blob))
 
 
 _POINT_FIELDS = (

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.report import learning_figures, screening_figures, style
+from gen2dft.report import learning_figures, screening_figures, style, transport_figures
 from gen2dft.report.data import ReportData
 
 if TYPE_CHECKING:
@@ -73,6 +73,24 @@ FIGURES: dict[str, FigureKind] = {
         "What the screens expected of the candidates before validation, against what the engine then computed. "
         "Formation energy and hull distance are expected by the surrogate, other properties by the generator.",
         learning_figures.calibration,
+    ),
+    "power_factor": FigureKind(
+        "Power factor",
+        "The crystal with the largest power factor that was computed from its bands: holes above, electrons below, "
+        "against doping. One constant relaxation time for all electrons: such curves rank compounds by their bands, "
+        "they do not predict measurements.",
+        lambda data: data.transport and transport_figures.against_doping(data.transport),
+    ),
+    "power_factor_temperature": FigureKind(
+        "Power factor and temperature",
+        "The same crystal against temperature.",
+        lambda data: data.transport and transport_figures.against_temperature(data.transport),
+    ),
+    "power_factor_reference": FigureKind(
+        "Beside GeTe",
+        "The same crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the same way; holes. "
+        "As figure 5 of Ren et al., Matter 5, 314 (2022).",
+        lambda data: data.transport and transport_figures.beside_gete(data.transport),
     ),
     "costs": FigureKind(
         "Costs",

@@ -24,6 +24,7 @@ from gen2dft.report.style import PNG_DPI
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
+    condition_text,
     honest_notes,
     pretty,
     ranked,
@@ -38,7 +39,7 @@ from gen2dft.store.documents import now
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from gen2dft.store.documents import HitDoc, LabelDoc, RoundDoc
+    from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc, RoundDoc
     from gen2dft.store.store import Store
 
 PAGE = "report.html"
@@ -113,6 +114,8 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
             error_columns=[pretty(PROPERTIES[name].axis) for name in data.spec.head_properties],
             ledger_columns=["round", *(f"{words(stage)} (s)" for stage in _stages(data)), *LEDGER],
             ledger=_ledger(data),
+            power_factors=[_power_factor(found) for found in data.power_factors],
+            power_factor_columns=_power_factor_columns(data),
             provenance=_provenance(data),
             snapshots=data.snapshots,
             version=__version__,
@@ -237,6 +240,32 @@ def _error_row(document: RoundDoc, names: Iterable[str]) -> list[str]:
         known = errors[np.isfinite(errors)]
         cells.append(f"{known.mean():.3g} (n = {len(known):,})" if len(known) else "no labels")
     return cells
+
+
+def _power_factor_columns(data: ReportData) -> list[str]:
+    """Headers of the table of computed power factors."""
+    where = condition_text(data.spec.transport.definition)
+    factor = f"{PROPERTIES['power_factor'].title}, {where} ({pretty(PROPERTIES['power_factor'].unit)})"
+    return [factor, "change from the coarser mesh", "band gap (eV)", "k-points", "core-minutes of bands"]
+
+
+def _power_factor(found: PowerFactorDoc) -> dict[str, Any]:
+    """A row of that table; a metal or a failure says so in place of numbers."""
+    unknown = value_text("power_factor", None)
+    error = unknown if found.relative_error is None else f"{100 * found.relative_error:.0f} %"
+    factor = value_text("power_factor", found.values.get("power_factor"))
+    return {
+        "formula": found.formula,
+        "id": found.candidate_id,
+        "cells": [
+            factor if found.reason is None else words(found.reason),
+            error,
+            value_text("band_gap", found.values.get("band_gap")),
+            "\u00d7".join(map(str, found.mesh or ())) or unknown,
+            f"{60 * found.core_hours:.1f}",
+        ],
+        "by": f"{found.engine} ({'DFT' if found.is_dft else 'not DFT'}), {found.preset}",
+    }
 
 
 def _stages(data: ReportData) -> list[str]:

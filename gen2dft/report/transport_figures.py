@@ -6,6 +6,7 @@ All are in the constant-relaxation-time approximation, and say so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,14 @@ def beside_reference(
     panels[0, 2].legend(loc="lower right")
     figure.suptitle(_said(doc, dict(CARRIERS)[carrier]), fontsize=8.5, color=MUTED, x=0.01, ha="left")
     return figure
+
+
+def beside_gete(doc: TransportDoc) -> Figure:
+    """A crystal beside GeTe, which ships with gen2dft, computed as `gen2dft power-factor` computes."""
+    from gen2dft.transport.document import TransportDoc
+
+    file = resources.files("gen2dft.report") / "gete.json"
+    return beside_reference(doc, TransportDoc.model_validate_json(file.read_text(encoding="utf-8")))
 
 
 def _both_carriers(

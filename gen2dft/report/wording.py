@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import Target
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
 from gen2dft.store.documents import OPEN
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import HitDoc, LabelDoc
+    from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc
 
 PREDICTED = "predicted"
 _SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
@@ -66,6 +67,25 @@ def basis_text(basis: str, surrogates: Iterable[str]) -> str:
     if basis in (PREDICTED, OPEN):
         return basis
     return f"{basis} (surrogate)" if basis in surrogates else f"{basis} (DFT)"
+
+
+def condition_text(definition: str) -> str:
+    """Temperature and doping of a power factor's definition."""
+    known = TRANSPORT_DEFINITIONS[definition]
+    return pretty(f"{known.temperature:g} K, 1e{round(math.log10(known.doping))} cm^-3")
+
+
+def power_factor_text(found: PowerFactorDoc) -> str:
+    """A power factor computed from bands, what it means and how well it is known; or why there is none."""
+    if found.reason is not None:
+        return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
+    error = "" if found.relative_error is None else f" (\u00b1 {100 * found.relative_error:.0f} % by the mesh)"
+    by = basis_text(found.engine, () if found.is_dft else (found.engine,))
+    return (
+        f"{found.formula}: power factor {value_text('power_factor', found.values['power_factor'])}{error} "
+        f"{pretty(PROPERTIES['power_factor'].unit)}, holes, {condition_text(found.definition)}; gap "
+        f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}, bands in {60 * found.core_hours:.1f} core-minutes"
+    )
 
 
 def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:

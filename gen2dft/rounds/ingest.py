@@ -10,7 +10,7 @@ from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
-from gen2dft.rounds import breaker
+from gen2dft.rounds import breaker, power_factors
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.settings import allows_stand_in
@@ -27,6 +27,7 @@ def ingest(
     candidate_id: str,
     calculations: Sequence[Calculation | None],
     refined: Sequence[Calculation | None] = (),
+    transport: power_factors.Outcome | None = None,
 ) -> str:
     """Write what the engine found out about one candidate.
 
@@ -36,6 +37,8 @@ def ingest(
         The finished calculations in order, the last one with the final energy; None for one that left nothing.
     refined
         Those of the second stage, which then make the label; empty if the candidate did not go on to it.
+    transport
+        Where the campaign's power factors are computed: what the bands told.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def ingest(
         return give_up(context, candidate_id, "correction_refused", str(refusal), spent)
     except MixedEnergies as mixture:
         return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
+    if power_factors.are_computed(context.spec):
+        label = power_factors.with_power_factor(context, label, transport)
     context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     breaker.engine_works(context)

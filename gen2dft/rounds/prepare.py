@@ -69,7 +69,7 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | No
     for preset in presets(spec):
         load_engine(spec.validation.engine).preset(preset)
     get_correction(spec.validation.correction)
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
+    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition)
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)
     self_test(hull, spec.hull.tolerance)

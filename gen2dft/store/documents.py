@@ -158,6 +158,34 @@ class LabelDoc(Document):
     provenance: dict[str, Any] = {}
 
 
+class PowerFactorDoc(Document):
+    """A power factor computed from bands; `id` as that of a label with the same candidate, engine and settings.
+
+    Constant-relaxation-time approximation.
+    """
+
+    campaign_id: str
+    candidate_id: str
+    formula: str
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
+    definition: str = Field(description="which power factor `values` holds: temperature, doping and average")
+    values: dict[str, float] = Field({}, description="band_gap (on the mesh) and power_factor, in their units")
+    power_factors: dict[str, float] = Field({}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s")
+    relaxation_time: float | None = Field(None, description="s")
+    mesh: tuple[int, int, int] | None = Field(None, description="k-points along each reciprocal axis")
+    spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
+    relative_error: float | None = Field(None, description="change from the mesh before; None: there was one mesh")
+    converged: bool | None = Field(None, description="whether that change is below the campaign's tolerance")
+    core_hours: float = Field(0.0, description="of the bands")
+    warnings: list[str] = []
+    reason: str | None = Field(None, description="why there is no power factor: `metal`, or what failed")
+    detail: str | None = Field(None, description="the same for people")
+    transport_id: str | None = Field(None, description="blob id of the TransportDoc, as JSON")
+
+
 class HitDoc(Document):
     """A candidate that meets the targets; `id` as the candidate's."""
 

@@ -22,6 +22,7 @@ from gen2dft.store.documents import (
     HitDoc,
     HullDoc,
     LabelDoc,
+    PowerFactorDoc,
     ReferenceDoc,
     RoundDoc,
     SnapshotDoc,
@@ -39,6 +40,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "rounds": RoundDoc,
     "candidates": CandidateDoc,
     "labels": LabelDoc,
+    "power_factors": PowerFactorDoc,
     "hits": HitDoc,
     "snapshots": SnapshotDoc,
     "hulls": HullDoc,
@@ -52,6 +54,7 @@ INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
     "rounds": (("campaign_id", "index"),),
     "candidates": (("campaign_id", "round_index", "state"), ("candidate_id",), ("formula",)),
     "labels": (("campaign_id", "round_index"), ("candidate_id",)),
+    "power_factors": (("campaign_id",), ("candidate_id",)),
     "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
     "references": (("engine", "settings_hash"),),
     "calibrations": (("correction", "engine", "settings_hash", "created"),),
@@ -159,6 +162,11 @@ class Store:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
         found = self.database.labels.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
         return [LabelDoc.from_mongo(data) for data in found]
+
+    def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
+        """Power factors that were computed for a campaign's candidates, the largest first."""
+        found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
+        return [PowerFactorDoc.from_mongo(data) for data in found.sort([("values.power_factor", -1), ("_id", 1)])]
 
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""

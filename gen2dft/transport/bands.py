@@ -14,6 +14,8 @@ from gen2dft.transport.symmetry import Mesh, find_mesh, point_group
 FloatArray = NDArray[np.float64]
 # Energies at k-points that symmetry calls equal may differ by this much, eV: the accuracy of a band calculation.
 EQUIVALENT_WITHIN = 0.01
+# A gap below is none, eV: band calculations are no more accurate.
+TOUCHING = 0.001
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ class UniformBands:
         ways = [(whole,)] if n_spins == 1 else [(up, whole - up) for up in range(whole + 1)]
         found = [self._edges_of(way) for way in ways if max(way) <= n_bands]
         best = max(found, key=lambda edges: edges.gap)
-        if best.gap <= 0:
-            raise _metal(self, f"occupied and empty bands overlap by {-best.gap:.3f} eV")
+        if best.gap < TOUCHING:
+            how = "touch" if best.gap > -TOUCHING else f"overlap by {-best.gap:.3f} eV"
+            raise _metal(self, f"occupied and empty bands {how}")
         return best
 
     def _edges_of(self, occupied: tuple[int, ...]) -> BandEdges:

@@ -1,17 +1,16 @@
-"""Many crystals in one go, in processes of their own: one that fails, or is killed, does not stop the rest."""
+"""Many files in one go, in processes of their own: one that fails, or is killed, does not stop the rest."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.loaders import load_bands
+from gen2dft.workers import in_processes
 
 Outcome = TransportDoc | CalculationFailed
 
@@ -38,27 +37,7 @@ def transport_of_files(
 
     Yields
     ------
-    The file, and its document or a CalculationFailed with the reason. A worker that was killed, for memory say, takes
-    the files down that were waiting for it: each of them is then tried once more in a process of its own.
+    The file, and its document or a CalculationFailed with the reason; `killed` if its process was killed, see
+    `in_processes`.
     """
-    context = multiprocessing.get_context("spawn")  # a fork would copy threads and open files of the caller
-    lost: list[Path] = []
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {pool.submit(transport_of_file, path, settings): path for path in paths}
-        for future in as_completed(futures):
-            if _was_killed(future):
-                lost.append(futures[future])
-            else:
-                yield futures[future], future.result()
-    for path in lost:
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            alone = pool.submit(transport_of_file, path, settings)
-            if _was_killed(alone):
-                detail = f"the process that computed {path} was killed; was there enough memory?"
-                yield path, CalculationFailed("killed", detail)
-            else:
-                yield path, alone.result()
-
-
-def _was_killed(future: Future[Outcome]) -> bool:
-    return isinstance(future.exception(), BrokenProcessPool)
+    yield from in_processes(partial(transport_of_file, settings=settings), paths, workers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,32 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     a, b, c = grid.tolist()
     interpolated = Interpolated(grid=(a, b, c), bin_width=distribution.width, **quality)
     return TransportDoc.of(bands, selection.edges.gap, settings, carriers, interpolated, said)
+
+
+def transport_within_bands(
+    bands: UniformBands, settings: TransportSettings = DEFAULT, needed: float = 1e19
+) -> TransportDoc:
+    """Transport up to the highest doping that the computed bands allow, at least up to the one that is needed.
+
+    Parameters
+    ----------
+    needed
+        Carriers per cm^3; the label definitions need 1e19.
+
+    Raises
+    ------
+    CalculationFailed
+        As `compute_transport`; `too_few_bands` only if they are too few for the doping that is needed.
+    """
+    try:
+        return compute_transport(bands, settings)
+    except CalculationFailed as failure:
+        fewer = tuple(sorted(settings.dopings)[:-1])
+        if failure.reason != "too_few_bands" or not fewer or fewer[-1] < needed:
+            raise
+        doc = transport_within_bands(bands, replace(settings, dopings=fewer), needed)
+        said = f"{max(settings.dopings):.0e} carriers per cm^3 were left out: too few bands were computed"
+        return doc.model_copy(update={"warnings": (*doc.warnings, said)})
 
 
 def bands_warnings(bands: UniformBands, selection: Selection, settings: TransportSettings) -> list[str]:

@@ -70,29 +70,36 @@ def converge(
     CalculationFailed
         `no_mesh` without meshes; what `bands_of` and `compute_transport` raise on the finest mesh reached.
     """
-    reduction = get_reduction(definition)
     steps: list[ConvergenceStep] = []
     doc: TransportDoc | None = None
     # A coarse start is what the series is for: nothing here refuses it.
     lenient = replace(settings, max_spacing=np.inf)
     for mesh in meshes:
         doc = compute_transport(bands_of(mesh), lenient)
-        value = reduction.power_factor(doc)
-        steps.append(ConvergenceStep(mesh=doc.mesh, spacing=doc.spacing, power_factor=value))
-        change = relative_change(steps)
-        if change is not None and change < tolerance:
+        steps.append(step_of(doc, definition))
+        if summary_of(steps, definition, tolerance).converged:
             break
     if doc is None:
         raise CalculationFailed("no_mesh", "a convergence series needs at least one mesh")
+    return doc.model_copy(update={"convergence": summary_of(steps, definition, tolerance)})
+
+
+def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
+    """What a convergence series keeps of one mesh."""
+    factor = get_reduction(definition).power_factor(doc)
+    return ConvergenceStep(mesh=doc.mesh, spacing=doc.spacing, power_factor=factor)
+
+
+def summary_of(steps: Sequence[ConvergenceStep], definition: str, tolerance: float) -> Convergence:
+    """How a series of meshes, coarsest first, stands."""
     change = relative_change(steps)
-    summary = Convergence(
+    return Convergence(
         definition=definition,
         tolerance=tolerance,
         steps=tuple(steps),
         relative_error=change,
         converged=change is not None and change < tolerance,
     )
-    return doc.model_copy(update={"convergence": summary})
 
 
 def relative_change(steps: Sequence[ConvergenceStep]) -> float | None:

@@ -120,6 +120,7 @@ class TransportDoc(Frozen):
     interpolation: Interpolated
     convergence: Convergence | None = Field(None, description="if the mesh was refined; the error estimate")
     warnings: tuple[str, ...] = ()
+    core_hours: float = Field(0.0, description="of the calculations of bands behind it, where an engine made them")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @field_validator("structure", mode="before")

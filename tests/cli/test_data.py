@@ -83,6 +83,29 @@ def test_only_the_starter_set_can_be_built():
         call("build", "startr")
 
 
+def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkeypatch):
+    from gen2dft.datasets import label_build
+    from tests.datasets.test_computed_labels import SETTINGS, labels, record
+
+    dataset = toy_dataset()
+    dataset.save(folder / "toy.npz")
+    chosen = [label_build.LabelTask(name, "", None) for name in dataset.ids]
+    calls = []
+
+    def label(tasks, settings, out, workers, cpu_limit, progress):
+        calls.append(([task.id for task in tasks], str(out), workers, cpu_limit))
+        return labels(record(dataset, 0, band_gap=0.0, reason="metal"), record(dataset, 1, band_gap=1.0))
+
+    monkeypatch.setattr(label_build, "tasks", lambda *_: chosen)
+    monkeypatch.setattr(label_build, "label_settings", lambda *_: SETTINGS)
+    monkeypatch.setattr(label_build, "label_crystals", label)
+    assert "2 crystals, from toy-NaCl to toy-KBr" in call("label", "toy.npz", "--size", "2", "--dry-run").stdout
+    assert not calls
+    result = call("label", "toy.npz", "--size", "2", "--out", "mine.jsonl", "--cpu-limit", "60")
+    assert calls == [(["toy-NaCl", "toy-KBr"], "mine.jsonl", 1, 60.0)]
+    assert "mine.jsonl: 1 labelled, 1 metal" in result.stdout
+
+
 def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
     calls = []
     monkeypatch.setattr("gen2dft.datasets.starter_build.ordered_formulas", lambda known, plan: list(known))

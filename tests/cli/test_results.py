@@ -23,6 +23,14 @@ def test_hits_shows_every_hit_with_units_and_basis(example: Store, invoke) -> No
     assert "only on a surrogate (mlip), not on DFT" in " ".join(output.split())
 
 
+def test_hits_and_show_tell_of_power_factors_from_bands(example: Store, invoke) -> None:
+    output = " ".join(invoke("hits").output.split())
+    for found in example.power_factors(CAMPAIGN_ID):
+        text = "no power factor: metal: bands overlap" if found.reason else "by gpaw (DFT), gpaw-quick-v1"
+        assert f"from bands, {found.candidate_id}: {found.formula}: " in output
+        assert text in " ".join(invoke("show", found.candidate_id).output.split())
+
+
 def test_hits_of_dft_do_not_speak_of_surrogates(example: Store, invoke) -> None:
     basis = dict.fromkeys(("power_factor", "e_above_hull", "band_gap"), "vasp")
     example.database.hits.update_many({}, {"$set": {"basis": basis, "is_dft": True}})

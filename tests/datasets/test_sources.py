@@ -5,6 +5,7 @@ import pytest
 from gen2dft.campaign import DatasetSpec
 from gen2dft.datasets import builtin_datasets, load_dataset, sources
 from gen2dft.errors import DatasetError
+from tests.datasets.test_computed_labels import file_of, record
 from tests.toys import toy_dataset
 
 
@@ -12,6 +13,20 @@ from tests.toys import toy_dataset
 def file(tmp_path):
     toy_dataset().save(tmp_path / "toy.npz")
     return str(tmp_path / "toy.npz")
+
+
+def test_files_of_computed_labels_join_by_the_campaigns_definition(file, tmp_path):
+    dataset = toy_dataset()
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(file_of(record(dataset, 3, band_gap=1.0, power_factor={"ricci2017": 2.0, "ftcp": 9.0})))
+    spec = DatasetSpec(source=file, labels=(str(path),))
+    assert load_dataset(spec, seed=0).label("power_factor")[3] == 2.0
+    assert load_dataset(spec, seed=0, definition="ftcp").label("power_factor")[3] == 9.0
+
+
+def test_tables_of_labels_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match=r"'ricci' is not one of .*A file of labels ends in .jsonl"):
+        DatasetSpec(labels=("ricci",))
 
 
 def test_builtin_sources_are_those_that_load_dataset_knows():

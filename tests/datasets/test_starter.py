@@ -1,12 +1,21 @@
+from importlib import resources
+
 import numpy as np
 import pytest
 
 from gen2dft.datasets import starter
+from gen2dft.datasets.computed_labels import read_labels
 from gen2dft.datasets.starter import load_starter
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.geometry import closest_contacts
+from gen2dft.properties import TRANSPORT_DEFINITIONS
 from gen2dft.thermo.hull import ReferenceHull
+
+# What `min_labels` of the campaigns that ship asks for.
+MIN_LABELS = 20
+# uW cm^-1 K^-2 at tau = 1e-14 s
+PUBLISHED = {"starter-BeS-1": 1.593, "starter-CdSe-1": 1.253, "starter-RbI-2": 1.136, "starter-BP-1": 2.269}
 
 
 def num_elements(dataset):
@@ -49,7 +58,47 @@ def test_provenance_tells_how_it_was_made_and_what_was_left_out():
     assert dataset.provenance["versions"]["chgnet"]
 
 
-def test_missing_file_names_the_remedy(monkeypatch):
-    monkeypatch.setattr(starter, "FILE", "gone.npz")
-    with pytest.raises(DatasetError, match="gen2dft data build starter"):
+def shipped_labels():
+    return read_labels(resources.files("gen2dft.datasets") / starter.LABELS)
+
+
+def test_band_gaps_and_power_factors_are_computed_ones():
+    dataset, labels = load_starter(), shipped_labels()
+    assert (labels.settings.engine, labels.settings.relaxation_time) == ("gpaw", 1e-14)
+    assert labels.settings.versions["gpaw"]
+    assert "not relaxed" in labels.settings.cells
+    counts = labels.counts()
+    assert dataset.num_labels()["power_factor"] == counts["labelled"] >= MIN_LABELS
+    assert dataset.num_labels()["band_gap"] == counts["labelled"] + counts["metal"]
+    assert "gpaw" in dataset.provenance["labels"]["power_factor"]
+    for record in labels.records:
+        assert (record.reason is None) == (set(record.power_factor) == set(labels.settings.definitions))
+        assert (record.reason == "metal") == (record.band_gap == 0)
+        if record.reason is None:
+            assert 0 < record.band_gap < 15
+            assert all(0 < factor < 100 for factor in record.power_factor.values())
+            assert record.spacing <= 0.15
+
+
+def test_the_definition_of_the_power_factor_is_the_callers():
+    by_id = {record.id: record for record in shipped_labels().records}
+    for definition in TRANSPORT_DEFINITIONS:
+        dataset = load_starter(definition)
+        factors = dataset.label("power_factor")
+        for i in np.flatnonzero(np.isfinite(factors)):
+            assert factors[i] == by_id[dataset.ids[i]].power_factor[definition]
+    assert load_starter("ftcp").content_hash != load_starter("ricci2017").content_hash
+
+
+def test_known_semiconductors_are_as_published():
+    """Ricci et al.'s table, p-type, 300 K, 1e18 cm^-3; the cells here are CHGNet's."""
+    dataset = load_starter()
+    for name, published in PUBLISHED.items():
+        assert dataset.label("power_factor")[dataset.ids.index(name)] == pytest.approx(published, rel=0.25)
+
+
+@pytest.mark.parametrize(("name", "remedy"), [("FILE", "gen2dft data build"), ("LABELS", "gen2dft data label")])
+def test_missing_files_name_the_remedy(monkeypatch, name, remedy):
+    monkeypatch.setattr(starter, name, "gone")
+    with pytest.raises(DatasetError, match=f"{remedy} starter"):
         load_starter.__wrapped__()

@@ -1,14 +1,19 @@
 """The two-stage flow with the surrogate's two presets, run by jobflow without a queue."""
 
+from dataclasses import replace
+
 import mongomock
 import pytest
+from example_jobs import ExampleBandsMaker
 from gen2dft.flows import jobs
 from gen2dft.flows.candidates import CandidateMaker
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from mongomock.gridfs import enable_gridfs_integration
 
+from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
+from gen2dft.engines.base import Makers
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
@@ -20,12 +25,10 @@ from tests import toys
 KEY = "0123456789abcdef"
 
 
-def waiting(limit: float | None, monkeypatch: pytest.MonkeyPatch) -> RoundContext:
-    """A queued rock salt, in a campaign with a second stage up to a limit (eV/atom), or without one."""
+def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
+    """A queued rock salt in a campaign of toys, with changes of its file."""
     enable_gridfs_integration()
-    refine = None if limit is None else {"preset": "chgnet-v1", "max_e_above_hull": {"local": limit, "random": -9.0}}
-    validation = {"engine": "mlip", "preset": "chgnet-screen-v1", "refine": refine}
-    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": validation})
+    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, **changes})
     store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
     structure = toys.rock_salt("Na", "Cl", 5.8).as_dict()
@@ -40,10 +43,16 @@ def waiting(limit: float | None, monkeypatch: pytest.MonkeyPatch) -> RoundContex
     return context
 
 
+def validation(limit: float | None) -> dict:
+    """CHGNet with a second stage up to a limit (eV/atom), or without one."""
+    refine = None if limit is None else {"preset": "chgnet-v1", "max_e_above_hull": {"local": limit, "random": -9.0}}
+    return {"engine": "mlip", "preset": "chgnet-screen-v1", "refine": refine}
+
+
 @pytest.mark.parametrize(("limit", "preset"), [(9.0, "chgnet-v1"), (-9.0, "chgnet-screen-v1")])
 def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float, preset: str):
     pytest.importorskip("chgnet")
-    context = waiting(limit, monkeypatch)
+    context = waiting(monkeypatch, validation=validation(limit))
     flow = CandidateMaker.of_campaign(context).make(context, KEY)
     run_locally(flow, store=JobStore(MemoryStore(), additional_stores={"data": MemoryStore()}), log=False)
     (label,) = context.store.labels(context.campaign_id)
@@ -54,8 +63,43 @@ def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float
 
 def test_without_a_second_stage_the_flow_is_as_short_as_ever(monkeypatch):
     pytest.importorskip("chgnet")
-    context = waiting(None, monkeypatch)
+    context = waiting(monkeypatch, validation=validation(None))
     maker = CandidateMaker.of_campaign(context)
     assert [job.name for job in maker.make(context, KEY).jobs] == ["mlip relax", "mlip static", "ingest"]
     with pytest.raises(CampaignError, match=r"no second stage: validation\.refine is not set"):
         maker.second_stage(context, KEY, None)
+
+
+@pytest.fixture
+def banded(monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> None:
+    """The toy engine with bands, and jobs for them."""
+    provides = toys.TOY_ENGINE.provides | {"band_gap", "power_factor"}
+
+    def makers(preset: str) -> Makers:
+        return replace(toys.TOY_ENGINE.makers(preset), uniform_bands=ExampleBandsMaker())
+
+    engine = replace(toys.TOY_ENGINE, provides=provides, makers=makers)
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: engine)
+
+
+@pytest.mark.parametrize("refined", [False, True])
+def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, banded, refined: bool):
+    refine = {"preset": "toy-fine-v1", "max_e_above_hull": 9.0} if refined else None
+    context = waiting(
+        monkeypatch,
+        targets=[*toys.TOY_CAMPAIGN["targets"], {"property": "power_factor", "min": 0.01}],
+        validation={"engine": "toy", "preset": "toy-v1", "refine": refine},
+        transport={"tolerance": 1.0},
+    )
+    monkeypatch.chdir(tmp_path)
+    maker = CandidateMaker.of_campaign(context)
+    maker.power_factor.transport.max_spacing = 0.4
+    monkeypatch.setattr(CandidateMaker, "of_campaign", lambda _: maker)
+    flow = maker.make(context, KEY)
+    run_locally(flow, store=JobStore(MemoryStore()), log=False, create_folders=True, raise_immediately=True)
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.preset == ("toy-fine-v1" if refined else "toy-v1")
+    assert label.values["power_factor"] > 0
+    (kept,) = context.store.power_factors(context.campaign_id)
+    assert (kept.id, kept.mesh, kept.converged) == (label.id, (10, 10, 10), True)
+    assert 0 < kept.relative_error < 1

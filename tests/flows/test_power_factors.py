@@ -2,77 +2,53 @@
 
 from __future__ import annotations
 
-import socket
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from example_bands import cosine_bands, tetragonal
-from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file
-from gpaw_files import write_gpw
-from jobflow import JobStore, Maker, job, run_locally
+from example_bands import tetragonal
+from example_jobs import ExampleBandsMaker, ExampleMaker, document
+from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file, compute_here
+from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
-from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, Task
+from gen2dft.campaign import TransportSpec
+from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.transport.document import TransportDoc
 
 
-def document(task: Task, folder: Path | str) -> CalculationDoc:
-    return CalculationDoc(
-        task=task,
-        engine="example",
-        preset="example-v1",
-        settings_hash="0",
-        is_dft=False,
-        structure=tetragonal(),
-        energy=-1.0,
-        energy_per_atom=-1.0,
-        converged=True,
-        max_force=0.0,
-        num_steps=0,
-        wall_seconds=0.0,
-        cores=1,
-        core_hours=0.0,
-        versions={},
-        directory=f"{socket.gethostname()}:{folder}",
-    )
-
-
-@dataclass
-class ExampleMaker(Maker):
-    """A static calculation, or bands with the gap given; without one it fails."""
-
-    name: str = "example"
-    task: Task = "static"
-    gap: float | None = 1.0
-
-    @job
-    def make(self, structure: Structure | None = None, prev: object = None) -> object:
-        if self.gap is None:
-            return CalculationFailure(reason="scf_not_converged", detail="stand-in")
-        if self.task == "uniform_bands":
-            write_gpw(Path("uniform.gpw"), cosine_bands((12, 12, 12), gap=self.gap, direct=self.gap > 0), 2.0)
-        return document(self.task, Path.cwd())
-
-
-def outcome(folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None) -> object:
+def outcome(folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, **settings: object) -> object:
     monkeypatch.chdir(folder)
-    flow = PowerFactorMaker(ExampleMaker(), ExampleMaker(task="uniform_bands", gap=gap), TransportMaker()).make(
-        tetragonal()
-    )
+    transport = TransportMaker(ExampleBandsMaker(gap=gap), max_spacing=0.4, **settings)
+    flow = PowerFactorMaker(ExampleMaker(), transport).make(tetragonal())
     store = JobStore(MemoryStore())
-    run_locally(flow, store=store, log=False, raise_immediately=True)
+    run_locally(flow, store=store, log=False, raise_immediately=True, create_folders=True)
     store.connect()
-    return MontyDecoder().process_decoded(store.get_output(flow.jobs[-1].uuid, load=True))
+    return MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
 
 
-def test_the_flow_ends_in_a_transport_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    doc = outcome(tmp_path, monkeypatch, 1.0)
+def test_meshes_are_refined_until_the_power_factor_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1.0)
     assert isinstance(doc, TransportDoc)
     assert doc.band_gap == pytest.approx(1.0)
+    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    coarse, fine = (step.power_factor for step in doc.convergence.steps)
+    assert doc.convergence.relative_error == pytest.approx(abs(fine - coarse) / fine)
+    assert doc.convergence.converged
+    assert doc.core_hours == pytest.approx(0.5)
+
+
+def test_refining_ends_with_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1e-12)
+    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10, 12]
+    assert not doc.convergence.converged
+
+
+def test_one_mesh_is_the_presets_and_has_no_error_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doc = outcome(tmp_path, monkeypatch, 1.0, meshes=1)
+    assert doc.mesh == (10, 10, 10)
+    assert doc.convergence.relative_error is None
 
 
 @pytest.mark.parametrize(("gap", "reason"), [(-0.3, "metal"), (None, "scf_not_converged")])
@@ -80,6 +56,15 @@ def test_failures_are_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     failed = outcome(tmp_path, monkeypatch, gap)
     assert isinstance(failed, CalculationFailure)
     assert failed.reason == reason
+
+
+def test_a_structure_can_be_computed_without_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
+    maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
+    monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
+    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new")
+    assert isinstance(doc, TransportDoc)
+    assert len(list((tmp_path / "new").rglob("uniform.gpw"))) == len(doc.convergence.steps)
 
 
 def test_bands_that_are_not_there(tmp_path: Path):
@@ -94,6 +79,7 @@ def test_bands_that_are_not_there(tmp_path: Path):
 def test_engines_without_bands_are_refused():
     with pytest.raises(CampaignError, match="engine 'mlip' computes no bands, so no power factors"):
         PowerFactorMaker.of_engine("mlip", "chgnet-v1")
-    maker = PowerFactorMaker.of_engine("gpaw", "gpaw-quick-v1")
-    assert maker.uniform_bands.preset == "gpaw-quick-v1"
-    assert maker.transport == TransportMaker()
+    maker = PowerFactorMaker.of_engine("gpaw", "gpaw-quick-v1", TransportSpec(definition="ftcp", tolerance=0.1))
+    assert maker.transport.uniform_bands.preset == "gpaw-quick-v1"
+    assert (maker.transport.definition, maker.transport.tolerance) == ("ftcp", 0.1)
+    assert maker.relax is None

@@ -40,7 +40,7 @@ def test_every_figure_draws_and_labels_its_last_panel(name: str, data: ReportDat
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_campaign_that_has_just_begun_has_no_figures(name: str, data: ReportData) -> None:
-    bare = dataclasses.replace(data, rounds=[], points=[], labels=[], hits=[], latents={})
+    bare = dataclasses.replace(data, rounds=[], points=[], labels=[], hits=[], latents={}, transport=None)
     assert FIGURES[name].draw(bare) is None
 
 

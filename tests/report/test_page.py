@@ -93,6 +93,13 @@ def test_the_page_says_what_is_not_dft_and_what_is_predicted(page: str) -> None:
     assert "(DFT)" not in text
 
 
+def test_power_factors_from_bands_are_in_a_table(report: Path) -> None:
+    text = " ".join(Reader(report.read_text(encoding="utf-8")).text.split())
+    assert "300 K, 10\u00b9\u2078 cm\u207b\u00b3" in text
+    assert text.count("gpaw (DFT), gpaw-quick-v1") == 2
+    assert "8\u00d78\u00d78" in text
+
+
 def test_provenance_is_complete(data: ReportData, page: str) -> None:
     text = Reader(page).text
     for wanted in (

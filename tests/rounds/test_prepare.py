@@ -1,12 +1,14 @@
-"""What is found out about the engine of a campaign before it begins."""
+"""What is found out about the engine and the data of a campaign before it begins."""
 
 from dataclasses import replace
 
 import pytest
 
 from gen2dft import engines
+from gen2dft.campaign import load_campaign
+from gen2dft.datasets import load_dataset
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.rounds.prepare import check_validation
+from gen2dft.rounds.prepare import check_validation, open_targets
 from tests import toys
 
 
@@ -70,3 +72,11 @@ def test_vasp_names_what_its_preset_is_not_for(spec):
     vasp = campaign(spec, engine="vasp", preset="ggau-v1", references=references)
     with pytest.raises(CampaignError, match="preset ggau-v1 of engine 'vasp' has no pseudopotential and U for"):
         check_validation(vasp, toys.toy_dataset())
+
+
+@pytest.mark.parametrize("name", ["formation-energy", "photovoltaic", "thermoelectric"])
+def test_the_campaigns_that_ship_learn_all_their_targets(name):
+    spec = load_campaign(name)
+    dataset = load_dataset(spec.dataset, seed=spec.seed, definition=spec.transport.definition)
+    assert spec.dataset.few_labels == "refuse"
+    assert open_targets(spec, dataset) == []

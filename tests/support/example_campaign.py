@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import mongomock
 import mongomock.gridfs
 import numpy as np
+from example_bands import cosine_bands
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.engines.base import CalculationFailure
 from gen2dft.funnel import StageCount
+from gen2dft.rounds.power_factors import Made, keep
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, HitDoc, HullDoc, LabelDoc, RoundDoc, SnapshotDoc
 from gen2dft.store.store import Store, candidate_key, round_key
+from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.document import TransportDoc
 
 CAMPAIGN_ID = "thermoelectric-3f9a1c0b77de"
 START = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
@@ -36,7 +42,26 @@ def example_store(**campaign: Any) -> Store:
     store.insert_new(HullDoc(id="5d1f0c22a7b9e001", blob_id="0" * 32, source="starter", num_entries=2310))
     for index in (0, 1):
         _add_round(store, index, rng)
+    _add_power_factors(store)
     return store
+
+
+@cache
+def transport() -> TransportDoc:
+    """Transport of a semiconductor with parabolic bands."""
+    settings = TransportSettings(
+        temperatures=(300.0, 600.0), dopings=(1e17, 1e18, 1e19), grid_spacing=0.06, max_spacing=0.3, hall=False
+    )
+    return compute_transport(cosine_bands((8, 8, 8)), settings)
+
+
+def _add_power_factors(store: Store) -> None:
+    """The bands of two hits: a semiconductor and a metal."""
+    hits = [candidate_id(*place) for place in HITS[:2]]
+    outcomes = [transport(), CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.1)]
+    for row, (key, outcome) in enumerate(zip(hits, outcomes, strict=True)):
+        made = Made(f"{row:024d}", CAMPAIGN_ID, key, f"SrTiO{row}", "gpaw", True, "gpaw-quick-v1", "0" * 12)
+        keep(store, made, "ricci2017", outcome)
 
 
 def candidate_id(index: int, row: int) -> str:

@@ -103,6 +103,11 @@ def test_overlapping_bands_are_a_metal_and_it_says_why_that_matters():
         cosine_bands(gap=-0.3, direct=False).edges()
 
 
+def test_bands_that_touch_are_a_metal():
+    with pytest.raises(CalculationFailed, match=r"metal: .*occupied and empty bands touch"):
+        cosine_bands(gap=1e-6).edges()
+
+
 def test_an_odd_electron_is_a_metal():
     kpoints = full_mesh((4, 4, 4))
     with pytest.raises(CalculationFailed, match=r"3 electrons fill 1.5 bands of 2"):

@@ -56,5 +56,5 @@ def test_a_killed_worker_takes_nobody_else_with_it(monkeypatch: pytest.MonkeyPat
     failed = {path.name for path, outcome in outcomes.items() if isinstance(outcome, CalculationFailed)}
     assert failed == {"killer.gpw"}
     assert len(outcomes) == 4
-    with pytest.raises(CalculationFailed, match=r"killed: the process that computed killer.gpw was killed; was there"):
+    with pytest.raises(CalculationFailed, match=r"killed: the process that computed it was killed; was there"):
         raise outcomes[Path("killer.gpw")]

@@ -13,7 +13,7 @@ from scipy.integrate import quad
 
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.transport.bands import uniform_bands
-from gen2dft.transport.compute import TransportSettings, compute_transport, resolved_above
+from gen2dft.transport.compute import TransportSettings, compute_transport, resolved_above, transport_within_bands
 from gen2dft.transport.constants import BOLTZMANN
 from gen2dft.transport.document import TransportDoc
 
@@ -199,6 +199,12 @@ def test_doping_beyond_the_computed_bands_is_refused():
     with pytest.raises(CalculationFailed, match=r"too_few_bands.*1e\+22 electrons.*compute more bands \(NBANDS"):
         compute_transport(bands, TransportSettings())
     assert compute_transport(bands, replace(FEW, temperatures=(300.0,))).n.seebeck_mean[0][0] < 0
+    wanted = replace(FEW, temperatures=(300.0,), dopings=(1e18, 1e19, 1e22, 1e23), hall=False)
+    doc = transport_within_bands(bands, wanted)
+    assert doc.dopings == (1e18, 1e19)
+    assert "1e+22 carriers per cm^3 were left out: too few bands were computed" in doc.warnings
+    with pytest.raises(CalculationFailed, match="too_few_bands"):
+        transport_within_bands(bands, wanted, needed=1e22)
 
 
 def test_a_metal_is_refused():

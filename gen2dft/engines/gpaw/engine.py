@@ -110,7 +110,7 @@ def uniform_bands(
     """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `load_bands` reads.
 
     A self-consistent density on the coarse mesh, then bands at that density on the fine one, both with the cutoff
-    that eigenvalues need.
+    that eigenvalues need. What is a metal on the coarse mesh is one on every mesh: its bands are not computed.
 
     Parameters
     ----------
@@ -120,11 +120,12 @@ def uniform_bands(
     Raises
     ------
     CalculationFailed
-        As `relax`.
+        As `relax`, and `metal`.
     """
     settings, start = get_preset(preset), time.perf_counter()
     atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
     _run(atoms.get_potential_energy, structure, folder)
+    _refuse_metal(atoms, folder / "density.gpw")
     count, converged = number_of_bands(
         atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
     )
@@ -168,6 +169,15 @@ def gap_on_mesh(calculator: Any) -> float:
     if abs(filled - round(filled)) > WHOLE:
         return 0.0
     return max(0.0, float(states[:, round(filled)].min() - states[:, round(filled) - 1].max()))
+
+
+def _refuse_metal(atoms: Any, file: Path) -> None:
+    """CalculationFailed `metal` if the bands of a finished calculation overlap; the file is a temporary one."""
+    atoms.calc.write(str(file))
+    try:
+        load_bands(file).edges()
+    finally:
+        file.unlink()
 
 
 def gap_of(path: Path) -> float:
@@ -294,10 +304,21 @@ def elements_with_data(xc: str) -> set[str]:
     return {file.name.partition(".")[0] for folder in setup_paths for file in Path(folder).glob(f"*.{xc}*")}
 
 
+@functools.cache
+def valence_electrons(symbol: str, xc: str) -> float:
+    """Electrons that an atom has outside the core of its data set; `element_not_supported` if there is none."""
+    from gpaw.setup_data import SetupData
+
+    try:
+        return float(SetupData(symbol, xc).Nv)
+    except FileNotFoundError as err:
+        raise CalculationFailed("element_not_supported", f"GPAW has no data set for {symbol} ({err})") from err
+
+
 ENGINE = Engine(
     name="gpaw",
     is_dft=True,
-    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap", "power_factor"}),
     presets=PRESETS,
     relax=relax,
     static=static,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jobflow import Maker, job
@@ -12,7 +13,7 @@ from pymatgen.core import Structure
 
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Relaxed, Task, starting_structure
 from gen2dft.engines.gpaw import engine
-from gen2dft.engines.gpaw.presets import versions
+from gen2dft.engines.gpaw.presets import get_preset, versions
 from gen2dft.errors import CalculationFailed
 
 Outcome = CalculationDoc | CalculationFailure
@@ -76,9 +77,10 @@ class GPAWUniformBandsMaker(Maker):
     preset: str = "gpaw-v1"
 
     @job
-    def make(self, structure: Structure | None = None, prev: Outcome | None = None) -> Outcome:
+    def make(self, structure: Structure | None = None, prev: Outcome | None = None, scale: float = 1.0) -> Outcome:
         """Bands of `structure`, or of what `prev` ended with; no file of it is needed."""
-        return _outcome("uniform_bands", self.preset, engine.uniform_bands, structure, prev)
+        compute = partial(engine.uniform_bands, spacing=scale * get_preset(self.preset).bands_spacing)
+        return _outcome("uniform_bands", self.preset, compute, structure, prev)
 
 
 def _outcome(

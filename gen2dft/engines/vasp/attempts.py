@@ -112,10 +112,10 @@ def relax_attempt(preset: str, structure: Structure, spent: Spent) -> Calculatio
 
 
 def single_attempt(
-    task: Task, preset: str, structure: Structure, prev_dir: str | None = None
+    task: Task, preset: str, structure: Structure, prev_dir: str | None = None, scale: float = 1.0
 ) -> CalculationDoc | CalculationFailure:
     """A static or band calculation in the present folder; it has no intermediate structure to go on from."""
     try:
-        return calculate(task, preset, structure, prev_dir)
+        return calculate(task, preset, structure, prev_dir, scale)
     except Stopped as failure:
         return Spent().and_attempt(failure).failure(failure)

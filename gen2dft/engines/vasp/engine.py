@@ -76,7 +76,7 @@ def _makers(preset: str) -> Makers:
 ENGINE = Engine(
     name="vasp",
     is_dft=True,
-    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap", "power_factor"}),
     presets=PRESETS,
     relax=relax,
     static=static,

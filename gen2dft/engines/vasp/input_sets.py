@@ -43,10 +43,13 @@ class PresetInputSet(MPRelaxSet):
         Name of a preset.
     task
         Which of the preset's calculations.
+    scale
+        Spacing of the k-points of uniform bands, in units of the preset's.
     """
 
     preset: str = "ggau-v1"
     task: Task = "relax"
+    scale: float = 1.0
     force_gamma: bool = True  # Monkhorst-Pack meshes that are not Gamma-centred break BoltzTraP2
     inherit_incar: bool = False
 
@@ -65,14 +68,14 @@ class PresetInputSet(MPRelaxSet):
     @property
     def kpoints_updates(self) -> Kpoints | dict[str, Any]:
         """The explicit mesh."""
-        return mesh_of(get_preset(self.preset), self.task, self.structure)
+        return mesh_of(get_preset(self.preset), self.task, self.structure, self.scale)
 
 
-def mesh_of(preset: VaspPreset, task: Task, structure: Structure | None) -> Kpoints:
+def mesh_of(preset: VaspPreset, task: Task, structure: Structure | None, scale: float = 1.0) -> Kpoints:
     """Gamma-centred k-points of a preset's task; pymatgen's sets are built before they get their structure."""
     if structure is None:
         raise ValueError("the mesh of a preset depends on the cell: give the structure first")
-    spacing = preset.uniform_kspacing if task == "uniform_bands" else preset.kspacing
+    spacing = scale * preset.uniform_kspacing if task == "uniform_bands" else preset.kspacing
     if spacing is not None:
         return Kpoints.gamma_automatic(gamma_mesh(structure, spacing))
     density = preset.density[0 if task == "relax" else 1]

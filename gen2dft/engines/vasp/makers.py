@@ -93,7 +93,7 @@ class VaspUniformBandsMaker(Maker):
     preset: str = "ggau-v1"
 
     @job
-    def make(self, structure: Structure | None = None, prev: Outcome | None = None) -> Outcome:
+    def make(self, structure: Structure | None = None, prev: Outcome | None = None, scale: float = 1.0) -> Outcome:
         """Bands of what `prev`, a static calculation, was made of; its folder must still be there."""
         start = starting_structure(structure, prev)
         if isinstance(start, CalculationFailure):
@@ -101,4 +101,4 @@ class VaspUniformBandsMaker(Maker):
         if not isinstance(prev, CalculationDoc) or prev.task != "static" or prev.directory is None:
             detail = "uniform bands need `prev`, a static calculation with its folder: they start from its CHGCAR"
             return CalculationFailure(reason="no_charge_density", detail=detail)
-        return single_attempt("uniform_bands", self.preset, start, prev.directory)
+        return single_attempt("uniform_bands", self.preset, start, prev.directory, scale)

@@ -53,13 +53,17 @@ class Stopped(CalculationFailed):
         self.log: list[Mapping[str, Any]] = []
 
 
-def calculate(task: Task, preset: str, structure: Structure, prev_dir: str | None = None) -> CalculationDoc:
+def calculate(
+    task: Task, preset: str, structure: Structure, prev_dir: str | None = None, scale: float = 1.0
+) -> CalculationDoc:
     """Run one calculation in the present folder.
 
     Parameters
     ----------
     prev_dir
         Folder of the static calculation whose charge density the uniform bands are made of.
+    scale
+        Spacing of the k-points of uniform bands, in units of the preset's.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def calculate(task: Task, preset: str, structure: Structure, prev_dir: str | Non
         _check(preset, structure)
         if prev_dir is not None:
             _check_charge_density(prev_dir)
-        task_doc = _run(task, preset, with_initial_moments(structure), prev_dir)
+        task_doc = _run(atomate2_maker(task, preset, scale), task, with_initial_moments(structure), prev_dir)
         relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
         doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
         _refuse_unfinished(doc, task_doc)
@@ -117,11 +121,10 @@ def _check_charge_density(prev_dir: str) -> None:
         raise Stopped("no_charge_density", detail)
 
 
-def _run(task: Task, preset: str, structure: Structure, prev_dir: str | None) -> TaskDoc:
+def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> TaskDoc:
     """Atomate2's job, as a function of the present folder."""
     from custodian.custodian import CustodianError, ReturnCodeError, ValidationError
 
-    maker = atomate2_maker(task, preset)
     arguments = (structure, prev_dir) if prev_dir is not None else (structure,)
     try:
         return type(maker).make.original(maker, *arguments).output
@@ -137,7 +140,7 @@ def _run(task: Task, preset: str, structure: Structure, prev_dir: str | None) ->
         raise Stopped(reason, f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}", going_on) from err
 
 
-def atomate2_maker(task: Task, preset: str) -> Any:
+def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
     """Atomate2's Maker of one task, with the preset's input files and custodian's handlers."""
     from atomate2 import SETTINGS
     from atomate2.vasp.jobs.core import NonSCFMaker
@@ -146,7 +149,7 @@ def atomate2_maker(task: Task, preset: str) -> Any:
     makers = {"relax": MPGGARelaxMaker, "static": MPGGAStaticMaker, "uniform_bands": NonSCFMaker}
     return makers[task](
         name=f"{preset} {task}",
-        input_set_generator=PresetInputSet(preset=preset, task=task),
+        input_set_generator=PresetInputSet(preset=preset, task=task, scale=scale),
         run_vasp_kwargs={  # said here as they are now: atomate2 itself has bound them when it was imported
             "vasp_cmd": SETTINGS.VASP_CMD,
             "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,

@@ -50,13 +50,23 @@ def test_silicon_from_relaxation_to_transport(tmp_path: Path):
 
 @needs_gpaw
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_metal_is_found_on_the_coarse_mesh(tmp_path: Path):
+    half = 4.05 / 2
+    aluminium = Structure(Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), ["Al"], [[0, 0, 0]])
+    with pytest.raises(CalculationFailed, match=r"metal: .*3 electrons fill 1.5 bands"):
+        engine.uniform_bands(aluminium, ROUGH, tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["density.txt"]
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
     monkeypatch.chdir(tmp_path)
     made = load_engine("gpaw").makers("gpaw-quick-v1")
     assert made.uniform_bands is not None
     static = made.static.make(silicon())
-    bands = made.uniform_bands.make(prev=static.output)
+    bands = made.uniform_bands.make(prev=static.output, scale=2.0)
     store = JobStore(MemoryStore())
     run_locally(Flow([static, bands]), store=store, log=False, raise_immediately=True)
     store.connect()
@@ -67,7 +77,8 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert first.is_dft
     assert first.band_gap is not None
     assert second.directory is not None
-    assert Path(second.directory.partition(":")[2], engine.UNIFORM_FILE).is_file()
+    file = Path(second.directory.partition(":")[2], engine.UNIFORM_FILE)
+    assert load_bands(file).mesh.size == (2, 2, 2)
 
 
 @needs_gpaw

@@ -3,7 +3,8 @@
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.engines.vasp.input_sets import PresetInputSet, gamma_mesh, with_initial_moments
+from gen2dft.engines.vasp.input_sets import PresetInputSet, gamma_mesh, mesh_of, with_initial_moments
+from gen2dft.engines.vasp.presets import get_preset
 
 
 def written(structure, preset, task, folder):
@@ -56,6 +57,8 @@ def test_uniform_bands_are_dense_and_fixed_in_charge(rutile, folder):
     incar, kpoints, _ = written(rutile, "ggau-v1", "uniform_bands", folder)
     assert (incar["ICHARG"], incar["NSW"], incar["LCHARG"]) == (11, 0, False)
     assert (kpoints.kpts[0], str(kpoints.style)) == ((12, 12, 19), "Gamma")
+    coarser = mesh_of(get_preset("ggau-v1"), "uniform_bands", rutile, scale=1.25)
+    assert coarser.kpts[0] == (10, 10, 15)
 
 
 @pytest.mark.parametrize("preset", ["vo-pbe-v1", "ggau-v1", "mp-ggau-v1"])

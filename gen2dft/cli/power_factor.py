@@ -1,0 +1,151 @@
+"""Verb that computes power factors from first principles: of a campaign's best hits, or of one structure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gen2dft.cli.common import open_store
+from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.report.wording import power_factor_text, ranked
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.campaign import TransportSpec
+    from gen2dft.rounds.power_factors import Made
+    from gen2dft.store.documents import CampaignDoc, PowerFactorDoc
+    from gen2dft.store.store import Store
+
+console = Console()
+DIGITS = 5
+
+
+def power_factor(
+    campaign: Annotated[str | None, typer.Option("--campaign", "-c", help="Default: the newest.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")] = 1,
+    max_sites: Annotated[int, typer.Option(min=1, help="Largest primitive cell.")] = 4,
+    engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
+    preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
+    structure: Annotated[Path | None, typer.Option(help="A structure file instead of hits; needs --out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where its transport goes, as JSON.")] = None,
+) -> None:
+    """Compute power factors by DFT: relax, bands on finer and finer meshes, transport. Finished hits are kept."""
+    if structure is not None:
+        _of_file(structure, out, engine, preset)
+        return
+    store = open_store()
+    document = store.find_campaign(campaign)
+    found = 0
+    for made, crystal, spec in _tasks(store, document, max_sites, engine, preset):
+        known = _known(store, made)
+        if known is None:
+            console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {engine} ({preset})")
+            known = _compute(store, made, crystal, spec, engine, preset)
+        console.print(power_factor_text(known), highlight=False)
+        found += known.reason is None
+        if found == top:
+            break
+    if not found:
+        raise CampaignError(
+            f"no hit of {document.id} with at most {max_sites} atoms gave a power factor; --max-sites takes larger "
+            "cells, whose cost grows with the square of their size and more"
+        )
+    console.print(f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim")
+
+
+def _tasks(
+    store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str
+) -> Iterator[tuple[Made, Structure, TransportSpec]]:
+    """Hits with small primitive cells, the best first."""
+    from pymatgen.core import Structure
+
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.engines import load_engine
+    from gen2dft.rounds.ingest import label_id
+    from gen2dft.rounds.power_factors import Made
+
+    spec = CampaignSpec.model_validate(document.spec)
+    settings = load_engine(engine).preset(preset)
+    for hit in ranked(store.hits(document.id), spec.targets)[0]:
+        crystal = Structure.from_dict(hit.structure).get_primitive_structure(tolerance=0.05)
+        if len(crystal) > max_sites:
+            continue
+        key = label_id(document.id, hit.candidate_id, engine, settings.settings_hash)
+        made = Made(
+            key, document.id, hit.candidate_id, hit.formula,
+            engine, load_engine(engine).is_dft, preset, settings.settings_hash,
+        )  # fmt: skip
+        yield made, crystal, spec.transport
+
+
+def _known(store: Store, made: Made) -> PowerFactorDoc | None:
+    from gen2dft.store.documents import PowerFactorDoc
+
+    return store.find(PowerFactorDoc, made.id)
+
+
+def _compute(
+    store: Store, made: Made, crystal: Structure, spec: TransportSpec, engine: str, preset: str
+) -> PowerFactorDoc:
+    from gen2dft.engines.base import CalculationFailure
+    from gen2dft.errors import CalculationFailed
+    from gen2dft.rounds.power_factors import keep
+    from gen2dft.settings import load_settings
+
+    folder = load_settings().data_dir / "power_factors" / made.id
+    outcome = _in_its_own_process(crystal, spec, engine, preset, folder)
+    failed = isinstance(outcome, CalculationFailed)
+    return keep(store, made, spec.definition, CalculationFailure.from_error(outcome) if failed else outcome)
+
+
+def _in_its_own_process(crystal: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path) -> Any:
+    """A process of its own, because the number of threads is settled when NumPy is imported."""
+    import os
+    from functools import partial
+
+    from gen2dft.flows.power_factors import compute_here
+    from gen2dft.workers import in_processes
+
+    # GPAW in plane waves is slower by orders of magnitude on several threads.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    work = partial(compute_here, spec=spec, engine=engine, preset=preset, folder=folder)
+    with console.status("relaxation, bands, transport: minutes"):
+        ((_, outcome),) = in_processes(work, [crystal])
+    return outcome
+
+
+def _rounded(value: Any) -> Any:
+    """Plain values with the digits that bands can give."""
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> None:
+    """Transport of one structure, written as JSON."""
+    from pymatgen.core import Structure
+
+    from gen2dft.campaign import TransportSpec
+    from gen2dft.engines.base import CalculationFailure
+    from gen2dft.errors import CalculationFailed
+    from gen2dft.report.output import write_file
+
+    if out is None:
+        raise DatasetError(f"--structure {structure} needs --out FILE, where its transport goes")
+    try:
+        crystal = Structure.from_file(structure)
+    except (OSError, ValueError) as err:
+        raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
+    outcome = _in_its_own_process(crystal, TransportSpec(), engine, preset, out.with_suffix(""))
+    if isinstance(outcome, CalculationFailed | CalculationFailure):
+        raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
+    write_file(out, json.dumps(_rounded(json.loads(outcome.model_dump_json()))).encode())
+    console.print(f"transport of {outcome.formula}: {out}", highlight=False)

@@ -1,0 +1,163 @@
+"""Labels that an engine computed for the crystals of a dataset: a text file of their own, joined by id and content.
+
+The file is JSON lines: first what holds for all (engine, settings, versions, definitions), then one record per
+crystal, in the order in which they were finished. A record is a label or says why there is none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import DatasetError
+
+SCHEMA = 1
+METAL = "metal"
+
+
+class LabelSettings(BaseModel):
+    """What holds for all records of a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA
+    source: str = Field(description="dataset whose crystals are labelled")
+    cells: str = Field(description="what cells and positions were computed")
+    engine: str
+    preset: str
+    settings_hash: str
+    settings: dict[str, Any] = Field(description="all that the preset sets")
+    versions: dict[str, str] = Field(description="program to version")
+    method: str = Field(description="how bands become transport")
+    approximation: str
+    relaxation_time: float = Field(description="s")
+    definitions: dict[str, dict[str, Any]] = Field(description="what the power factors mean, by name")
+
+
+class LabelRecord(BaseModel):
+    """One crystal: its label, or why there is none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(description="the crystal's id in its dataset")
+    crystal: str = Field(description="content hash of the crystal, see `crystal_hash`")
+    formula: str
+    band_gap: float | None = Field(None, description="eV, on the mesh; 0 for a metal")
+    power_factor: dict[str, float] = Field({}, description="definition to uW cm^-1 K^-2 at tau = 1e-14 s; holes")
+    mesh: tuple[int, int, int] | None = Field(None, description="k-points of the bands")
+    spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
+    cpu_seconds: float = Field(0.0, description="of this process, from the cell to the label")
+    reason: str | None = Field(None, description="why there is no power factor: `metal`, or what failed")
+    detail: str | None = Field(None, description="the same for people")
+
+
+@dataclass(frozen=True)
+class ComputedLabels:
+    """The content of a file of labels."""
+
+    settings: LabelSettings
+    records: tuple[LabelRecord, ...]
+
+    def counts(self) -> dict[str, int]:
+        """How many crystals have a power factor, and how many have none for which reason."""
+        return dict(sorted(Counter(record.reason or "labelled" for record in self.records).items()))
+
+
+def crystal_hash(dataset: Dataset, index: int) -> str:
+    """Hash of one crystal's cell, elements and positions."""
+    return dataset.crystals.select([index]).content_hash()
+
+
+def complete_lines(data: bytes) -> list[str]:
+    """The lines of a file that were written whole; a last one that a kill cut off is left out."""
+    return data[: data.rfind(b"\n") + 1].decode("utf-8").splitlines()
+
+
+def parse_labels(data: bytes, origin: str) -> ComputedLabels:
+    """Labels from the bytes of a file; DatasetError names `origin` and the line that is broken."""
+    records: list[LabelRecord] = []
+    settings = None
+    for number, line in enumerate(complete_lines(data), start=1):
+        try:
+            if settings is None:
+                settings = LabelSettings.model_validate_json(line)
+            else:
+                records.append(LabelRecord.model_validate_json(line))
+        except ValidationError as err:
+            problem = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in err.errors()[:3])
+            raise DatasetError(f"{origin}, line {number}, is not one of computed labels: {problem}") from err
+    if settings is None:
+        raise DatasetError(f"{origin} is empty; gen2dft data label writes files of labels")
+    return ComputedLabels(settings, tuple(records))
+
+
+def read_labels(path: Path | str) -> ComputedLabels:
+    """Labels from a file that `gen2dft data label` wrote; DatasetError if it is missing or broken."""
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"there is no file of labels {path}; gen2dft data label writes one")
+    return parse_labels(path.read_bytes(), str(path))
+
+
+def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Dataset:
+    """Add band gaps and power factors to the crystals that they were computed for.
+
+    Parameters
+    ----------
+    dataset
+        Labels that a crystal already has are kept.
+    definition
+        Which power factor, by name.
+
+    Raises
+    ------
+    DatasetError
+        If no id is the dataset's, a crystal is another one than that of its label, or nothing was computed by this
+        definition.
+    """
+    if definition not in labels.settings.definitions:
+        known = ", ".join(labels.settings.definitions)
+        raise DatasetError(f"the computed labels have no power factors by definition {definition!r}, only by {known}")
+    places = {name: i for i, name in enumerate(dataset.ids)}
+    found = [(places[record.id], record) for record in labels.records if record.id in places]
+    if not found:
+        raise DatasetError(
+            f"none of the {len(labels.records)} computed labels of {labels.settings.source!r} is of a crystal of this "
+            "dataset: they go by id"
+        )
+    _must_be_the_same_crystals(dataset, found)
+    columns = {
+        "band_gap": {i: record.band_gap for i, record in found},
+        "power_factor": {i: record.power_factor.get(definition) for i, record in found},
+    }
+    joined = {**dataset.labels}
+    for name, values in columns.items():
+        column = dataset.label(name).copy()
+        for i, value in values.items():
+            if value is not None and np.isnan(column[i]):
+                column[i] = value
+        joined[name] = column
+    note = {**labels.settings.model_dump(mode="json"), "definition": definition, "counts": labels.counts()}
+    return Dataset(dataset.crystals, dataset.ids, joined, {**dataset.provenance, "computed_labels": note})
+
+
+def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:
+    for i, record in found:
+        if crystal_hash(dataset, i) != record.crystal:
+            raise DatasetError(
+                f"the label of {record.id} was computed for another crystal than the dataset's of that id: the "
+                "dataset was built anew; label it again with gen2dft data label"
+            )
+
+
+def to_line(model: BaseModel) -> str:
+    """One line of a file of labels."""
+    return json.dumps(model.model_dump(mode="json", exclude_defaults=True)) + "\n"

@@ -1,0 +1,301 @@
+"""Compute band gaps and power factors of a dataset's crystals with GPAW, one checkpoint line each.
+
+Cells and positions are taken as they are in the dataset. Crystals come cheapest first; what is finished stays in the
+file, and the bands beside it, so that a killed run goes on where it was and transport can be computed anew from the
+same bands.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen2dft import __version__
+from gen2dft.datasets.chemistry import is_plausible
+from gen2dft.datasets.computed_labels import (
+    METAL,
+    ComputedLabels,
+    LabelRecord,
+    LabelSettings,
+    complete_lines,
+    crystal_hash,
+    parse_labels,
+    to_line,
+)
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.properties import TRANSPORT_DEFINITIONS
+from gen2dft.workers import in_processes
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.engines.gpaw.presets import GPAWPreset
+    from gen2dft.transport.compute import TransportSettings
+
+ENGINE = "gpaw"
+# One crystal in six is one whose formula suggests a metal, so that band gaps of 0 are learnt too.
+METALS = 6
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """One crystal to be labelled."""
+
+    id: str
+    crystal: str
+    structure: Structure
+
+
+def tasks(dataset: Dataset, max_sites: int, preset: GPAWPreset) -> list[LabelTask]:
+    """Crystals in the order in which they are labelled: the cheapest first, every sixth one likely a metal.
+
+    Left out are larger cells and, because spin costs several times as much, elements that calculations with this
+    engine start magnetic.
+    """
+    from gen2dft.engines.gpaw.presets import starting_moments
+
+    insulators: list[tuple[float, LabelTask]] = []
+    metals: list[tuple[float, LabelTask]] = []
+    for i in np.flatnonzero(dataset.crystals.num_sites <= max_sites):
+        structure = dataset.crystals.structure(int(i))
+        if starting_moments(structure) is not None:
+            continue
+        task = LabelTask(dataset.ids[i], crystal_hash(dataset, int(i)), structure)
+        counts = structure.composition.reduced_composition.get_el_amt_dict()
+        likely = is_plausible({symbol: int(count) for symbol, count in counts.items()})
+        (insulators if likely else metals).append((cost(structure, preset), task))
+    queues = [[task for _, task in sorted(queue, key=lambda q: (q[0], q[1].id))] for queue in (insulators, metals)]
+    return _every(METALS, *queues)
+
+
+def cost(structure: Structure, preset: GPAWPreset) -> float:
+    """What bands cost, in arbitrary units: irreducible k-points times plane waves times bands.
+
+    Infinite for elements that the engine has no data of: they come last, and get their reason then.
+    """
+    from gen2dft.engines.gpaw.engine import valence_electrons
+    from gen2dft.engines.gpaw.presets import number_of_bands, parameters
+    from gen2dft.transport.convergence import mesh_of_spacing
+    from gen2dft.transport.symmetry import point_group
+
+    kpoints = np.prod(mesh_of_spacing(structure, preset.bands_spacing)) / len(point_group(structure))
+    plane_waves = structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
+    try:
+        electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)
+    except CalculationFailed:
+        return np.inf
+    bands, _ = number_of_bands(electrons, len(structure), spin=False)
+    return float(kpoints * plane_waves * bands)
+
+
+def _every(period: int, many: Sequence[LabelTask], few: Sequence[LabelTask]) -> list[LabelTask]:
+    """Both lists in their order, one of the second after every `period - 1` of the first, while both last."""
+    places = [(i + i // (period - 1), 0, task) for i, task in enumerate(many)]
+    places += [(period * (i + 1) - 1, 1, task) for i, task in enumerate(few)]
+    return [task for *_, task in sorted(places, key=lambda place: place[:2])]
+
+
+def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
+    """What holds for all labels of one run."""
+    from gen2dft.engines.gpaw.presets import versions
+    from gen2dft.transport.compute import DEFAULT
+    from gen2dft.transport.document import METHOD
+
+    packages = ("pymatgen", "numpy", "scipy", "spglib")
+    return LabelSettings(
+        source=source,
+        cells="as in the dataset, not relaxed with this engine",
+        engine=ENGINE,
+        preset=preset.name,
+        settings_hash=preset.settings_hash,
+        settings=preset.contents(),
+        versions={"gen2dft": __version__, **versions(), **{package: version(package) for package in packages}},
+        method=METHOD,
+        approximation="constant relaxation time",
+        relaxation_time=DEFAULT.relaxation_time,
+        definitions={name: asdict(definition) for name, definition in TRANSPORT_DEFINITIONS.items()},
+    )
+
+
+def label_crystals(
+    chosen: Sequence[LabelTask],
+    settings: LabelSettings,
+    path: Path,
+    workers: int = 1,
+    cpu_limit: float = 900.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> ComputedLabels:
+    """Label the crystals that the file has no record of yet, and append a record of each.
+
+    Parameters
+    ----------
+    path
+        File of labels, appended to. Bands are kept in a folder beside it.
+    workers
+        Processes.
+    cpu_limit
+        A crystal that takes more CPU seconds is given up.
+    progress
+        Called with (finished, all).
+
+    Raises
+    ------
+    DatasetError
+        If the file belongs to other settings.
+    OutputError
+        If it cannot be written.
+    """
+    done = {record.id for record in _begin(path, settings)}
+    if progress:
+        progress(len(done & {task.id for task in chosen}), len(chosen))
+    todo = [task for task in chosen if task.id not in done]
+    # GPAW in plane waves is slower by orders of magnitude on several threads; the workers inherit this.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    work = partial(label_crystal, preset=settings.preset, folder=bands_folder(path), cpu_limit=cpu_limit)
+    for count, (task, outcome) in enumerate(in_processes(work, todo, workers), start=len(chosen) - len(todo) + 1):
+        failed = isinstance(outcome, CalculationFailed)
+        _append(path, to_line(_failure(task, outcome) if failed else outcome))  # type: ignore[arg-type]
+        if progress:
+            progress(count, len(chosen))
+    return parse_labels(path.read_bytes(), str(path))
+
+
+def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) -> LabelRecord:
+    """The record of one crystal, whatever happens to it."""
+    start = time.process_time()
+    try:
+        with _cpu_limit(cpu_limit):
+            found = compute_label(task.structure, preset, folder / task.id)
+        record = _record(task, **found)
+    except CalculationFailed as failure:
+        record = _failure(task, failure)
+    except Exception as err:  # whatever GPAW raises of a strange crystal: it is written down, and the next one's turn
+        record = _failure(task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"))
+    return record.model_copy(update={"cpu_seconds": round(time.process_time() - start, 1)})
+
+
+def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, Any]:
+    """Band gap, and power factors by all definitions unless it is a metal; bands are read from the folder if there.
+
+    Raises
+    ------
+    CalculationFailed
+        What keeps the bands from being computed, or transport from being computed from them.
+    """
+    from gen2dft.engines.gpaw.engine import UNIFORM_FILE
+    from gen2dft.transport.compute import compute_transport
+    from gen2dft.transport.loaders import load_bands
+    from gen2dft.transport.reductions import REDUCTIONS
+
+    try:
+        if not (folder / UNIFORM_FILE).is_file():
+            _compute_bands(structure, preset, folder)
+        doc = compute_transport(load_bands(folder / UNIFORM_FILE), _settings())
+    except CalculationFailed as failure:
+        if failure.reason == METAL:
+            return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
+        raise
+    found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
+    factors = {name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()}
+    return {**found, "band_gap": _rounded(doc.band_gap), "power_factor": factors}
+
+
+def _settings() -> TransportSettings:
+    """What the definitions ask for and no more: higher dopings would need more bands."""
+    from gen2dft.transport.compute import TransportSettings
+
+    definitions = TRANSPORT_DEFINITIONS.values()
+    temperatures = tuple(sorted({definition.temperature for definition in definitions}))
+    dopings = tuple(sorted({definition.doping for definition in definitions}))
+    return TransportSettings(temperatures=temperatures, dopings=dopings, hall=False)
+
+
+def bands_folder(path: Path) -> Path:
+    """Where the bands behind a file of labels are kept."""
+    return path.with_suffix(".bands")
+
+
+def _compute_bands(structure: Structure, preset: str, folder: Path) -> None:
+    """Bands in a folder that is there whole or not at all."""
+    from gen2dft.engines.gpaw.engine import uniform_bands
+
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    uniform_bands(structure, preset, unfinished)
+    unfinished.rename(folder)
+
+
+@contextmanager
+def _cpu_limit(seconds: float) -> Iterator[None]:
+    """CalculationFailed `too_expensive` once this process has used so much CPU time, however busy the machine is."""
+
+    def give_up(*_: object) -> None:
+        raise CalculationFailed("too_expensive", f"not finished after {seconds:g} CPU seconds")
+
+    before = signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _record(task: LabelTask, **found: Any) -> LabelRecord:
+    return LabelRecord(id=task.id, crystal=task.crystal, formula=task.structure.composition.reduced_formula, **found)
+
+
+def _failure(task: LabelTask, failure: CalculationFailed) -> LabelRecord:
+    return _record(task, reason=failure.reason, detail=failure.detail)
+
+
+def _first_sentence(detail: str) -> str:
+    """Why a crystal is a metal, without the file it was read from and without what that means."""
+    return detail.partition(": ")[2].partition(". ")[0]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")
+
+
+def _begin(path: Path, settings: LabelSettings) -> Sequence[LabelRecord]:
+    """Records of an earlier run with the same settings; a line that a kill cut off is dropped from the file."""
+    lines = complete_lines(path.read_bytes()) if path.is_file() else []
+    if not lines:
+        _append(path, to_line(settings), fresh=True)
+        return []
+    known = parse_labels(path.read_bytes(), str(path))
+    if known.settings != settings:
+        ours, theirs = settings.model_dump(), known.settings.model_dump()
+        differing = ", ".join(key for key in ours if ours[key] != theirs[key])
+        raise DatasetError(f"{path} holds labels with other {differing}: name another file, or delete it")
+    _append(path, "".join(line + "\n" for line in lines), fresh=True)
+    return known.records
+
+
+def _append(path: Path, text: str, fresh: bool = False) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            partial_file = path.with_name(f".{path.name}.{os.getpid()}")
+            partial_file.write_text(text, encoding="utf-8")
+            partial_file.replace(path)
+            return
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as err:
+        raise OutputError(f"cannot write labels {path}: {err.strerror}; choose a writable folder") from err

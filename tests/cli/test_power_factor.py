@@ -1,0 +1,79 @@
+"""power-factor takes hits with small cells, keeps what it finds, and says what it means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from example_campaign import CAMPAIGN_ID, transport
+from pymatgen.core import Structure
+from rich.console import Console
+
+from gen2dft.cli import power_factor
+from gen2dft.engines.base import CalculationFailure
+from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
+from gen2dft.store.store import Store
+from gen2dft.transport.document import TransportDoc
+from tests.toys import rock_salt
+
+METAL = CalculationFailure(reason="metal", detail="bands overlap")
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Structure]:
+    """Crystals that were computed, by a stand-in: the first is a metal, the others are not."""
+    seen: list[Structure] = []
+
+    def compute(crystal: Structure, *_: object) -> TransportDoc | CalculationFailure:
+        seen.append(crystal)
+        return transport() if len(seen) > 1 else METAL
+
+    monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
+    monkeypatch.setattr(power_factor, "console", Console(width=220))
+    monkeypatch.setattr("gen2dft.engines.gpaw.presets.versions", dict)
+    monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path))
+    return seen
+
+
+def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, computed: list, invoke):
+    example.database.power_factors.delete_many({})
+    result = invoke("power-factor", "--max-sites", "5")
+    assert result.exit_code == 0, result.output
+    assert len(computed) == 2
+    assert "no power factor: metal: bands overlap" in result.output
+    assert "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1" in result.output
+    kept = example.power_factors(CAMPAIGN_ID)
+    assert [found.reason for found in kept] == [None, "metal"]
+    again = invoke("power-factor", "--max-sites", "5")
+    assert again.exit_code == 0
+    assert len(computed) == 2  # nothing is computed twice
+
+
+def test_cells_that_are_too_large_are_left_out(example: Store, computed: list, invoke):
+    result = invoke("power-factor", "--max-sites", "1")
+    assert isinstance(result.exception, SystemExit)
+    assert (
+        "no hit of thermoelectric-3f9a1c0b77de with at most 1 atoms gave a power factor; --max-sites" in result.output
+    )
+    assert not computed
+
+
+def test_a_structure_of_ones_own(computed: list, tmp_path: Path):
+    cif = tmp_path / "salt.cif"
+    rock_salt("Na", "Cl", 5.6).to(filename=str(cif))
+    with pytest.raises(DatasetError, match="needs --out FILE"):
+        power_factor.power_factor(structure=cif)
+    out = tmp_path / "salt.json"
+    with pytest.raises(CalculationFailed, match="metal: bands overlap"):
+        power_factor.power_factor(structure=cif, out=out, engine="gpaw", preset="gpaw-quick-v1")
+    power_factor.power_factor(structure=cif, out=out, engine="gpaw", preset="gpaw-quick-v1")
+    read = TransportDoc.model_validate_json(out.read_text())
+    assert read.table("p", "seebeck") == pytest.approx(transport().table("p", "seebeck"), rel=1e-3)
+    (tmp_path / "bad.cif").write_text("nothing")
+    with pytest.raises(DatasetError, match=r"cannot read a structure from .*bad\.cif"):
+        power_factor.power_factor(structure=tmp_path / "bad.cif", out=out)
+
+
+def test_engines_without_bands_are_refused(example: Store):
+    with pytest.raises(CampaignError, match="is not one of"):
+        power_factor.power_factor(engine="gpaw", preset="nonsense", max_sites=5, top=1)

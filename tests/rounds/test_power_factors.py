@@ -1,0 +1,89 @@
+"""Power factors of a campaign: whether they are computed, what becomes of the label, what is kept."""
+
+from dataclasses import replace
+
+import pytest
+from example_campaign import transport
+
+from gen2dft import engines
+from gen2dft.engines.base import CalculationFailure
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.ingest import ingest, make_label
+from gen2dft.rounds.power_factors import are_computed, with_power_factor
+from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.reductions import get_reduction
+from tests import toys
+from tests.rounds.test_steps import calculations, queued, up_to_dispatch
+
+BANDED = replace(toys.TOY_ENGINE, provides=toys.TOY_ENGINE.provides | {"band_gap", "power_factor"})
+WANTED = [*toys.TOY_CAMPAIGN["targets"], {"property": "power_factor", "min": 0.1}]
+
+
+@pytest.fixture
+def spec(spec):
+    changes = {"targets": WANTED, "transport": {"definition": "ftcp"}}
+    return spec.model_validate({**toys.TOY_CAMPAIGN, **changes})
+
+
+@pytest.fixture
+def banded(monkeypatch):
+    """The toy engine, as if it computed bands."""
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: BANDED)
+
+
+def dispatched(context: RoundContext) -> tuple[str, list]:
+    up_to_dispatch(context)
+    key = queued(context)[0]
+    return key, calculations(context, key)
+
+
+def test_they_are_computed_where_they_are_wanted_and_the_engine_can(spec, monkeypatch):
+    assert not are_computed(spec)
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: BANDED)
+    assert are_computed(spec)
+    assert not are_computed(spec.model_validate(toys.TOY_CAMPAIGN))
+
+
+def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
+    key, calcs = dispatched(context)
+    doc = transport().model_copy(update={"core_hours": 0.5})
+    state = ingest(context, key, calcs, transport=doc)
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.values["power_factor"] == pytest.approx(get_reduction("ftcp").power_factor(doc))
+    assert label.values["band_gap"] == pytest.approx(1.0)
+    assert label.core_hours == pytest.approx(0.5 + sum(calc.core_hours for calc in calcs))
+    if state == "hit":
+        (hit,) = context.store.hits(context.campaign_id)
+        assert hit.basis["power_factor"] == "toy"
+    (kept,) = context.store.power_factors(context.campaign_id)
+    assert (kept.id, kept.definition, kept.mesh) == (label.id, "ftcp", (8, 8, 8))
+    assert set(kept.power_factors) == {"ricci2017", "ftcp"}
+    read = TransportDoc.model_validate_json(context.store.get_blob(kept.transport_id))
+    assert read.model_dump_json() == doc.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "gap", "reason"),
+    [
+        (CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.25), 0.0, "metal: bands overlap"),
+        (CalculationFailure(reason="too_few_bands", detail="more"), None, "too_few_bands: more"),
+        (None, None, "no_bands: no bands were computed"),
+    ],
+)
+def test_without_a_power_factor_the_label_says_why_and_misses(context, banded, outcome, gap, reason):
+    key, calcs = dispatched(context)
+    assert ingest(context, key, calcs, transport=outcome) == "labelled"
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.values.get("band_gap") == gap
+    assert "power_factor" not in label.values
+    assert f"no power factor: {reason}" in label.warnings
+    (kept,) = context.store.power_factors(context.campaign_id)
+    assert f"{kept.reason}: {kept.detail}" == reason
+
+
+def test_a_label_is_kept_once(context, banded):
+    key, calcs = dispatched(context)
+    label = make_label(context, key, calcs)
+    first = with_power_factor(context, label, transport())
+    assert with_power_factor(context, label, transport()).values == first.values
+    assert len(context.store.power_factors(context.campaign_id)) == 1
