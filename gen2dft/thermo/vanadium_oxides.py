@@ -12,8 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gen2dft.thermo.scales import MATERIALS_PROJECT
+
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from gen2dft.thermo.hull import ReferenceHull
 
 # Bond length of O2 in PBE, Angstrom; its energy is stationary there, so that no relaxation in a box is needed.
 O2_BOND = 1.22
@@ -95,6 +99,18 @@ OXIDES: tuple[ReferencePhase, ...] = (
     ReferencePhase("V2O3", "mp-25787", -2.534, _v2o3, "Dernier, J. Phys. Chem. Solids 31, 2569 (1970): corundum"),
 )
 """The five oxides of figure S5b with their formation energies, eV/atom."""
+
+
+def known_hull() -> ReferenceHull:
+    """Hull of the five oxides and the elements, on the Materials Project's scale: what ships without a key."""
+    from pymatgen.core import Composition
+
+    from gen2dft.thermo.hull import ReferenceHull
+
+    formulas = [Composition(phase.formula) for phase in OXIDES]
+    energies = [phase.formation_energy for phase in OXIDES if phase.formation_energy is not None]
+    return ReferenceHull.build(formulas, energies, scale=MATERIALS_PROJECT)
+
 
 ELEMENTS: tuple[ReferencePhase, ...] = (
     ReferencePhase("V", "mp-146", None, _vanadium, "bcc, a = 3.028 Angstrom"),
