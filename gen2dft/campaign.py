@@ -62,7 +62,7 @@ class Target(Part):
 class DatasetSpec(Part):
     """Where the known crystals come from and which of them are taken."""
 
-    source: str = Field("starter", description="`starter`, `materials-project`, or a file or folder")
+    source: str = Field("starter", description="`starter`, `vanadium-oxides`, `materials-project`, or a file or folder")
     columns: dict[str, str] = Field({}, description="label columns of a file: property name to column name")
     labels: tuple[Literal["ricci2017"], ...] = Field((), description="published label tables to join by mp-id")
     num_elements: tuple[PositiveInt, ...] = Field((2, 3), description="numbers of elements taken")
@@ -185,6 +185,17 @@ class SamplingSpec(Part):
         "of each latent dimension's spread over the training set",
     )
     num_seeds: PositiveInt = Field(100, description="training crystals nearest the targets to start from")
+    steps: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of seeds, or a random "
+        "part of them if there are more than num_points; unless given, random places between random pairs",
+    )
+
+    @model_validator(mode="after")
+    def _steps_are_of_slerp(self) -> Self:
+        if self.steps is not None and self.method != "slerp":
+            raise ValueError(f"`steps` divides the way between two seeds: method {self.method!r} has none")
+        return self
 
 
 class SurrogateSpec(Part):
@@ -281,8 +292,9 @@ class HullSpec(Part):
     source: str = Field(
         "dataset",
         description="`dataset` (formation energies of the campaign's data source), `materials-project` (its stable "
-        "phases), `engine` (phases that the campaign's own engine has computed, see `gen2dft calibrate`), or a file: "
-        "a hull as `gen2dft hull --save` writes it, or a dataset",
+        "phases), `vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases that the campaign's "
+        "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull --save` writes it, or a "
+        "dataset",
     )
     thermo_type: str = Field("GGA_GGA+U", description="family of the Materials Project's energies, pinned")
     scale: str | None = Field(

@@ -11,7 +11,7 @@ from gen2dft.datasets.dataset import Dataset
 from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
 
-STARTER = "starter"
+STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
 JOINS: dict[str, Callable[[Dataset], Dataset]] = {"ricci2017": join_ricci}
 
@@ -29,6 +29,7 @@ def builtin_datasets() -> list[Builtin]:
     """Sources that a campaign can name without a file."""
     return [
         Builtin(STARTER, "small binaries and ternaries on AFLOW prototypes, CHGNet labels", "nothing; it ships"),
+        Builtin(VANADIUM_OXIDES, "the starter set's binaries as vanadium oxides, CHGNet labels", "nothing; it ships"),
         Builtin(
             MATERIALS_PROJECT,
             "formation energy, e_above_hull (GGA/GGA+U, MP2020), PBE band gap",
@@ -79,10 +80,10 @@ def read_source(
     spec: DatasetSpec, cache_dir: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> Dataset:
     """Everything that the source of `spec` holds, before joins and filters."""
-    if spec.source == STARTER:
-        from gen2dft.datasets.starter import load_starter
+    if spec.source in (STARTER, VANADIUM_OXIDES):
+        from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
 
-        return load_starter()
+        return load_starter() if spec.source == STARTER else load_vanadium_oxides()
     if spec.source == MATERIALS_PROJECT:
         from gen2dft.datasets.materials_project import Query, read_materials_project
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
+from gen2dft import __version__
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
@@ -176,6 +177,25 @@ def labelled(
         "vanadium_state": vanadium_state(crystals),
     }
     return Dataset(crystals, names, labels), stage_count("label", reasons)
+
+
+def build_oxides(
+    oxides: Dataset,
+    counts: Sequence[StageCount],
+    plan: OxidePlan,
+    source: Dataset,
+    journal: Path | None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The labelled set; its provenance tells source, plan, versions and all counts."""
+    dataset, last = labelled(oxides, plan, journal, progress)
+    provenance = {
+        "source": {"content_hash": source.content_hash, "crystals": len(source)},
+        "plan": asdict(plan),
+        "gen2dft": __version__,
+        "counts": [count.model_dump(mode="json") for count in (*counts, last)],
+    }
+    return Dataset(dataset.crystals, dataset.ids, dataset.labels, provenance)
 
 
 def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str, Any]:
