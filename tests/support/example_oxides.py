@@ -20,6 +20,7 @@ SPEC = GeneratorSpec(
     epochs_warm=2,
     latent_dim=16,
     batch_size=8,
+    holdout=0.3,
     imatgen={
         "channels": 2,
         "autoencoder_epochs": 1,
