@@ -44,7 +44,7 @@ MISFITS: dict[str, str] = {
     "too_many_sites": "it has more sites",
     "flat_cell": f"two faces of its cell are closer than {2 * REACH:.2f} Angstrom",
     "long_cell": f"an edge or face diagonal of its cell is longer than {CELL_VOXELS * REACH:.1f} Angstrom",
-    "larger_than_box": f"its atoms reach beyond the box of {BOX:g} Angstrom",
+    "larger_than_box": f"its atoms reach beyond the box of {BOX:g} Angstrom, or nearly from face to face",
 }
 
 
@@ -111,9 +111,10 @@ class CrystalImages:
         yield "flat_cell", cell_heights(table.lattices).min(axis=1, initial=np.inf) < 2 * REACH
         lattices, _ = standard_lattices(table.lattices)
         yield "long_cell", longest_of_image(lattices) > CELL_VOXELS * REACH
-        centred = np.abs(centred_positions(table, lattices))
-        outside = (centred >= BOX / 2).any(axis=1)
-        yield "larger_than_box", np.bincount(owner[outside], minlength=len(table)) > 0
+        lowest, highest = extremes(centred_positions(table, lattices), table.offsets)
+        # The box is periodic: the last voxel before a face is the first behind it, and no atoms may meet there.
+        outside = np.maximum(-lowest, highest) > BOX / 2 - VOXEL
+        yield "larger_than_box", (outside | (highest - lowest > BOX - 2 * REACH)).any(axis=1)
 
     def cell_images(self, table: CrystalTable) -> SparseRows:
         """Cell images, one row of 32^3 per crystal. Crystals are not checked, see `check`."""
@@ -213,11 +214,21 @@ def centred_positions(table: CrystalTable, lattices: NDArray[np.float64]) -> NDA
 
 def from_lowest(table: CrystalTable) -> CrystalTable:
     """The same crystals, the origin moved to the lowest fractional coordinate of each axis."""
-    if not len(table.numbers):
-        return table
-    lowest = np.minimum.reduceat(table.frac, table.offsets[:-1], axis=0)
+    lowest, _ = extremes(table.frac, table.offsets)
     frac = table.frac - np.repeat(lowest, table.num_sites, axis=0)
     return CrystalTable(table.lattices, table.numbers, frac - np.floor(frac), table.offsets)
+
+
+def extremes(values: NDArray[np.float64], offsets: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    """(n, 3) least and greatest of each crystal's (N, 3) values; 0 for a crystal without sites."""
+    out = []
+    for reduce in (np.minimum, np.maximum):
+        found = np.zeros((len(offsets) - 1, 3))
+        filled = np.diff(offsets) > 0
+        if len(values):
+            found[filled] = reduce.reduceat(values, offsets[:-1][filled], axis=0)
+        out.append(found)
+    return tuple(out)
 
 
 def longest_of_image(lattices: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
 from gen2dft.representations.sparse import SparseRows
 
 SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
-# Of Adam. The classifier's gradients pass through a weight of 5e-7 and latent vectors of 1e-4; Keras' own epsilon, 1e-7,
+# Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4; Keras' own, 1e-7,
 # would leave them no step at all.
 EPSILON = 1e-14
 CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its own
