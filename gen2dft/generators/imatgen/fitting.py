@@ -171,22 +171,16 @@ class ImatgenTraining:
 
     def _autoencoders(self, model: TrainedImatgen) -> Iterator[tuple[str, EpochLoop]]:
         """The stages of both autoencoders, each made when its turn comes."""
-        parts = [
-            self._some(self.is_trained, self.spec.imatgen.autoencoder_crystals),
-            self._some(self.is_held_out, None),
-        ]
+        size = self.spec.imatgen.autoencoder_crystals
+        parts = (self._some(self.is_trained, size), self._some(self.is_held_out, MAX_MEASURED))
         rep, nets = model.representation, model.networks
         for name, stage, images in (("cell", CELL, rep.cell_images), ("basis", BASIS, rep.basis_images)):
-            pair = (images(parts[0]), images(parts[1]))
-            yield (
-                name,
-                autoencoder_stage(nets[f"{name}_encoder"], nets[f"{name}_decoder"], pair, self.spec, stage, self.seed),
-            )
+            pair = (nets[f"{name}_encoder"], nets[f"{name}_decoder"])
+            yield name, autoencoder_stage(*pair, (images(parts[0]), images(parts[1])), self.spec, stage, self.seed)
 
     def _some(self, part: NDArray[np.bool_], size: int | None) -> CrystalTable:
-        """Crystals of a part, a seeded choice of them if there are more than `size`; held out, `MAX_MEASURED`."""
+        """Crystals of a part, a seeded choice of them if there are more than `size`."""
         rows = np.flatnonzero(part)
-        size = MAX_MEASURED if size is None and part is self.is_held_out else size
         if size is not None and len(rows) > size:
             rows = np.sort(np.random.default_rng([self.seed, len(rows)]).choice(rows, size=size, replace=False))
         return self.dataset.crystals.select(rows)
