@@ -80,5 +80,6 @@ def _sums(values: NDArray[np.float64], rows: NDArray[np.int64], num_rows: int) -
 def _quadratic_terms(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(size^3, 6) terms of n G n^T of every voxel, and (size^3, 36) their products."""
     steps = np.stack(np.meshgrid(*[np.arange(size) - size // 2] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
-    terms = TIMES * steps[:, FIRST] * steps[:, SECOND]
-    return terms, (terms[:, :, None] * terms[:, None, :]).reshape(len(terms), 36)
+    terms: NDArray[np.float64] = TIMES * (steps[:, FIRST] * steps[:, SECOND]).astype(np.float64)
+    products: NDArray[np.float64] = terms[:, :, None] * terms[:, None, :]
+    return terms, products.reshape(len(terms), 36)

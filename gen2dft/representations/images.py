@@ -12,7 +12,7 @@ each axis at 0.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -114,12 +114,14 @@ class CrystalImages:
         lowest, highest = extremes(centred_positions(table, lattices), table.offsets)
         # The box is periodic: the last voxel before a face is the first behind it, and no atoms may meet there.
         outside = np.maximum(-lowest, highest) > BOX / 2 - VOXEL
-        yield "larger_than_box", (outside | (highest - lowest > BOX - 2 * REACH)).any(axis=1)
+        meets = highest - lowest > BOX - 2 * REACH
+        yield "larger_than_box", np.asarray((outside | meets).any(axis=1))
 
     def cell_images(self, table: CrystalTable) -> SparseRows:
         """Cell images, one row of 32^3 per crystal. Crystals are not checked, see `check`."""
         lattices, _ = standard_lattices(table.lattices)
-        rows, places, values = [], [], []
+        empty = np.zeros(0, dtype=np.int64)
+        rows, places, values = [empty], [empty], [empty.astype(np.float64)]
         for row, (lattice, extent) in enumerate(zip(lattices, _extents(lattices), strict=True)):
             # d^2 = n G n^T / 32^2 with the metric G of the cell, for whole numbers n of voxels from the centre
             axes = [np.arange(-m, m + 1) for m in extent]
@@ -129,7 +131,8 @@ class CrystalImages:
             rows.append(np.full(near.sum(), row))
             places.append(_flat(steps[near] + CELL_VOXELS // 2, CELL_VOXELS))
             values.append(np.exp(-squares[near] / (2 * WIDTH**2)))
-        return SparseRows.from_entries(len(table), CELL_VOXELS**3, *map(_joined, (rows, places, values)))
+        entries = (np.concatenate(rows), np.concatenate(places), np.concatenate(values))
+        return SparseRows.from_entries(len(table), CELL_VOXELS**3, *entries)
 
     def basis_images(self, table: CrystalTable) -> SparseRows:
         """Basis images, one row of 64^3 per crystal and element, elements of one crystal side by side."""
@@ -175,7 +178,7 @@ class CrystalImages:
         peaks = find_peaks(flat, BASIS_VOXELS, CUT)
         owner, channel = np.divmod(peaks.rows, len(self.elements))
         counts = np.bincount(owner, minlength=len(cells))
-        finite = np.isfinite(cells).all(axis=1) & np.isfinite(basis).all(axis=(1, 2))
+        finite = np.asarray(np.isfinite(cells).all(axis=1) & np.isfinite(basis).all(axis=(1, 2)))
         reasons = _first_reasons(len(cells), [
             ("non_finite", ~finite), ("bad_lattice", ~is_cell), ("no_atoms", counts == 0),
             ("too_many_sites", counts > MAX_PEAKS),
@@ -254,7 +257,3 @@ def _first_reasons(count: int, tests: Iterable[tuple[str, NDArray[np.bool_]]]) -
 
 def _flat(voxels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return (voxels[:, 0] * size + voxels[:, 1]) * size + voxels[:, 2]
-
-
-def _joined(parts: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)

@@ -246,10 +246,12 @@ class _Runner:
 
     def run(self, stage: str, loop: EpochLoop) -> History:
         """Train one stage, or find it trained."""
-        before = self.done
-        tell = None if self.on_epoch is None else lambda epoch, row: self.on_epoch(before + epoch, row)
+        before, tell = self.done, self.on_epoch
+        numbered: OnEpoch | None = None
+        if tell is not None:
+            numbered = lambda epoch, row: tell(before + epoch, row)  # noqa: E731
         self.files.append(CheckpointFile(self.folder, f"{self.fingerprint}-{stage}"))
-        history = loop.run(self.files[-1], tell, keep_end=True)
+        history = loop.run(self.files[-1], numbered, keep_end=True)
         self.done += loop.epochs
         return history
 
