@@ -228,7 +228,7 @@ def _kept(
     crystals: CrystalTable, ids: Sequence[str], reasons: Sequence[str | None]
 ) -> tuple[CrystalTable, tuple[str, ...]]:
     rows = np.flatnonzero([reason is None for reason in reasons])
-    return crystals.select(rows), tuple(ids[row] for row in rows)
+    return crystals.select(rows), tuple(ids[int(row)] for row in rows)
 
 
 def _read_journal(path: Path | None) -> dict[str, dict[str, Any]]:

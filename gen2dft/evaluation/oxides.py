@@ -110,15 +110,15 @@ def neighbour_purity(points: NDArray[np.floating], classes: NDArray[np.floating]
         (n,) 1, 0, or NaN for crystals without label. None comes back unless both classes have two members.
     """
     known = np.isfinite(classes)
-    points, classes = points[known].astype(np.float64), classes[known] > 0.5
-    counts = np.array([(~classes).sum(), classes.sum()])
+    points, is_first = points[known].astype(np.float64), np.asarray(classes[known] > 0.5)
+    counts = np.array([len(is_first) - is_first.sum(), is_first.sum()])
     if counts.min() < 2:
         return None
     squares = (points**2).sum(axis=1)
     apart = squares[:, None] + squares - 2 * points @ points.T
     np.fill_diagonal(apart, np.inf)
     nearest = np.argsort(apart, axis=1)[:, : min(NEIGHBOURS, len(points) - 1)]
-    same = (classes[nearest] == classes[:, None]).mean()
+    same = (is_first[nearest] == is_first[:, None]).mean()
     chance = (counts * (counts - 1)).sum() / (counts.sum() * (counts.sum() - 1))
     return float(same / chance)
 
