@@ -43,7 +43,7 @@ def autoencoder_stage(
         (spec.imatgen.cell_rate, spec.imatgen.basis_rate),
         (spec.imatgen.cell_batch, spec.imatgen.basis_batch),
     )
-    _compile(model, rates[stage])
+    model.prepare(keras.optimizers.Adam(rates[stage], epsilon=EPSILON))
     train, held_out = (_images(images, shape) for images in parts)
     return EpochLoop(model, train, held_out, batch[stage], spec.imatgen.autoencoder_epochs, (seed, stage))
 
@@ -96,7 +96,7 @@ def generator_stage(
     labelled = np.maximum(np.isfinite(classes).sum(axis=0), 1)
     weights = [1.0, spec.beta, spec.property_weight if stage == LABELLED else 0.0]
     model = _generator_model(networks, spec, (len(classes) / labelled).astype(np.float32), weights)
-    _compile(model, spec.learning_rate)
+    model.prepare(keras.optimizers.Adam(spec.learning_rate, epsilon=EPSILON))
     train, held_out = (part.rows(spec.latent_dim) for part in parts)
     return EpochLoop(model, train, held_out, spec.batch_size, epochs, (seed, stage))
 
@@ -127,8 +127,3 @@ def cross_entropy(probability: Any, known: Any, mask: Any, weight: Any) -> Any:
 
 def _images(images: SparseRows, shape: tuple[int, ...]) -> Rows:
     return Rows(len(images), lambda rows, _: [images.dense(rows).reshape(-1, *shape)])
-
-
-def _compile(model: LossModel, rate: float) -> None:
-    model.compile(optimizer=keras.optimizers.Adam(rate, epsilon=EPSILON), jit_compile=False)
-    model.optimizer.build(model.trainable_variables)
