@@ -65,7 +65,7 @@ class Target(Part):
 class DatasetSpec(Part):
     """Where the known crystals come from and which of them are taken."""
 
-    source: str = Field("starter", description="`starter`, `materials-project`, or a file or folder")
+    source: str = Field("starter", description="`starter`, `vanadium-oxides`, `materials-project`, or a file or folder")
     columns: dict[str, str] = Field({}, description="label columns of a file: property name to column name")
     labels: tuple[str, ...] = Field(
         (),
@@ -91,8 +91,48 @@ class DatasetSpec(Part):
         return self
 
 
-# What a variant of the generator is trained with unless the campaign says otherwise. `published`: Ren et al.,
-# arXiv:2005.07609, and its code.
+class ImatgenSpec(Part):
+    """What only the generator `imatgen` has: its images, their autoencoders, and its classifier."""
+
+    elements: tuple[str, ...] = Field(("V", "O"), min_length=1, max_length=5, description="symbols; every crystal "
+                                      "holds all of them and no other")  # fmt: skip
+    max_sites: PositiveInt = Field(20, description="most atoms of a cell")
+    channels: PositiveInt = Field(64, description="of the autoencoders' convolutions; the paper's are 64")
+    autoencoder_epochs: PositiveInt = Field(20, description="epochs of the cell's and of the basis' autoencoder")
+    autoencoder_crystals: PositiveInt | None = Field(
+        None, description="train the autoencoders on a seeded part of this size, to save time; all unless given"
+    )
+    cell_batch: PositiveInt = Field(32, description="cell images per step")
+    basis_batch: PositiveInt = Field(24, description="basis images per step")
+    cell_rate: PositiveFloat = Field(1e-4, description="largest step of the cell's autoencoder")
+    basis_rate: PositiveFloat = Field(3e-4, description="largest step of the basis' autoencoder")
+    precision: Literal["float32", "mixed_bfloat16"] = Field(
+        "float32", description="arithmetic of the autoencoders; mixed_bfloat16 saves time where the processor has it"
+    )
+    pretrain_epochs: Annotated[int, Field(ge=0)] = Field(
+        200, description="epochs on all crystals without classifier, before those on labelled ones"
+    )
+    delta: PositiveFloat = Field(1e-4, description="spread of the latent prior: z = delta (mu + sigma epsilon)")
+    thresholds: dict[str, float] = Field(
+        {},
+        description="property to the value, in its unit, at or below which the classifier calls a crystal stable; the "
+        "median of the training labels unless given",
+    )
+
+    @model_validator(mode="after")
+    def _thresholds_of_properties(self) -> Self:
+        for name in self.thresholds:
+            if name not in PROPERTIES:
+                raise ValueError(not_one_of("property", name, PROPERTIES))
+        return self
+
+
+# What a generator, and a variant of it, is trained with unless the campaign says otherwise. `published`: Ren et al.,
+# arXiv:2005.07609, and its code; `imatgen`: the published code of Noh et al., Matter 1, 1370 (2019).
+GENERATOR_DEFAULTS: dict[str, dict[str, Any]] = {
+    "imatgen": {"epochs": 200, "epochs_warm": 50, "batch_size": 64, "learning_rate": 1e-4, "latent_dim": 500}
+    | {"beta": 1e-6, "property_weight": 5e-7},
+}
 VARIANT_DEFAULTS: dict[str, dict[str, Any]] = {
     "gen2dft": {},
     "published": {"epochs": 200, "epochs_warm": 50, "batch_size": 256, "learning_rate": 5e-4, "latent_dim": 256}
@@ -103,7 +143,7 @@ VARIANT_DEFAULTS: dict[str, dict[str, Any]] = {
 class GeneratorSpec(Part):
     """Which generator, and how it is trained."""
 
-    name: str = Field("ftcp", description="name of a registered generator")
+    name: str = Field("ftcp", description="name of a registered generator; changes the defaults below")
     variant: Literal["gen2dft", "published"] = Field(
         "gen2dft", description="`published`: networks, loss and training as in the paper; changes the defaults below"
     )
@@ -113,21 +153,36 @@ class GeneratorSpec(Part):
     reads: Literal["both", "real", "reciprocal"] = Field(
         "both", description="parts of the matrix that the encoder sees; the others serve comparisons"
     )
+    imatgen: ImatgenSpec = Field(ImatgenSpec(), description="settings of `imatgen` alone")
     properties: tuple[str, ...] = Field((), description="property heads besides those of the targets")
     latent_dim: PositiveInt = Field(192, description="dimensions of the latent space")
     epochs: PositiveInt = Field(80, description="epochs of the first round")
     epochs_warm: PositiveInt = Field(20, description="epochs of later rounds, which start from the last snapshot")
     batch_size: Annotated[int, Field(ge=2)] = Field(128, description="crystals per step")
     learning_rate: PositiveFloat = Field(1e-3, description="largest step of the optimiser")
-    beta: NonNegative = Field(1e-2, description="weight of the KL term, summed over latent dimensions, per crystal")
-    property_weight: NonNegative = Field(100.0, description="weight (lambda) of the masked property loss")
+    beta: NonNegative = Field(
+        1e-2, description="weight of the KL term per crystal, summed over latent dimensions (imatgen: their mean)"
+    )
+    property_weight: NonNegative = Field(
+        100.0, description="weight (lambda) of the masked property loss (imatgen: of the classifier's cross-entropy)"
+    )
     holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="share of crystals kept from training")
 
     @model_validator(mode="before")
     @classmethod
-    def _defaults_of_the_variant(cls, data: Any) -> Any:
-        defaults = VARIANT_DEFAULTS.get(data.get("variant", ""), {}) if isinstance(data, Mapping) else {}
-        return {**defaults, **data} if defaults else data
+    def _defaults_of_generator_and_variant(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        of_name = GENERATOR_DEFAULTS.get(data.get("name", ""), {})
+        return {**of_name, **VARIANT_DEFAULTS.get(data.get("variant", ""), {}), **data}
+
+    def total_epochs(self, *, warm: bool) -> int:
+        """Epochs of a whole training, those of all networks together."""
+        if warm:
+            return self.epochs_warm
+        if self.name != "imatgen":
+            return self.epochs
+        return 2 * self.imatgen.autoencoder_epochs + self.imatgen.pretrain_epochs + self.epochs
 
 
 SamplingMethod = Literal["local", "slerp", "random"]
@@ -144,6 +199,17 @@ class SamplingSpec(Part):
         "of each latent dimension's spread over the training set",
     )
     num_seeds: PositiveInt = Field(100, description="training crystals nearest the targets to start from")
+    steps: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of seeds, or a random "
+        "part of them if there are more than num_points; unless given, random places between random pairs",
+    )
+
+    @model_validator(mode="after")
+    def _steps_are_of_slerp(self) -> Self:
+        if self.steps is not None and self.method != "slerp":
+            raise ValueError(f"`steps` divides the way between two seeds: method {self.method!r} has none")
+        return self
 
 
 class SurrogateSpec(Part):
@@ -245,8 +311,9 @@ class HullSpec(Part):
     source: str = Field(
         "dataset",
         description="`dataset` (formation energies of the campaign's data source), `materials-project` (its stable "
-        "phases), `engine` (phases that the campaign's own engine has computed, see `gen2dft calibrate`), or a file: "
-        "a hull as `gen2dft hull --save` writes it, or a dataset",
+        "phases), `vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases that the campaign's "
+        "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull --save` writes it, or a "
+        "dataset",
     )
     thermo_type: str = Field("GGA_GGA+U", description="family of the Materials Project's energies, pinned")
     scale: str | None = Field(

@@ -196,3 +196,16 @@ def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArr
         frac[table.sites(i)] = table.frac[table.sites(i)] @ lattices[i] @ np.linalg.inv(reduced)
         lattices[i] = reduced
     return lattices, frac
+
+
+def distances_in_cell(lattice: NDArray[np.float64], frac: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, n) shortest distances, Angstrom, between the sites of one cell over all periodic images.
+
+    On the diagonal: of a site and its own images. Exact for what is shorter than 3/2 of the cell's least height, as
+    `closest_contacts`.
+    """
+    first, second = np.triu_indices(len(frac))
+    out = np.zeros((len(frac), len(frac)))
+    if len(first):
+        out[first, second] = out[second, first] = _pair_distances(lattice[None], frac[None], first, second)[0]
+    return out

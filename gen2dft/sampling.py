@@ -88,6 +88,23 @@ def slerp(seeds: Vectors, num_points: int, rng: np.random.Generator) -> LatentPo
     return LatentPoints(points, ("slerp",) * num_points, pairs)
 
 
+def slerp_all_pairs(seeds: Vectors, steps: int, num_points: int, rng: np.random.Generator) -> LatentPoints:
+    """Points at t = m / steps, m = 1 ... steps - 1, between all pairs of seeds, Noh et al., Matter 1, 1370 (2019), S2.
+
+    Equation S4 as printed lacks the bracket of sin((1 - t) w); `interpolate_spherically` has it. Of more than
+    `num_points` points a random part is taken, in the same order.
+    """
+    first, second = np.triu_indices(len(seeds), k=1)
+    chosen = np.arange(len(first) * (steps - 1))
+    if len(chosen) > num_points:
+        chosen = np.sort(rng.choice(chosen, size=num_points, replace=False))
+    pair, step = np.divmod(chosen, steps - 1)
+    t = ((step + 1) / steps).astype(np.float32)
+    points = interpolate_spherically(seeds[first[pair]], seeds[second[pair]], t)
+    pairs = tuple((int(i), int(j)) for i, j in zip(first[pair], second[pair], strict=True))
+    return LatentPoints(points, ("slerp",) * len(points), pairs)
+
+
 def random(mean: Vectors, std: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
     """Independent normal draws with the mean and spread, per dimension, of the training set's latent vectors."""
     noise = rng.standard_normal((num_points, len(mean)), dtype=np.float32)
@@ -118,7 +135,7 @@ def sample(
         scale = (spec.scale * std).astype(np.float32)
         draw: dict[str, Callable[[], LatentPoints]] = {
             "local": lambda rows=rows, n=spec.num_points, s=scale: local(latents[rows], n, s, rng),  # type: ignore[misc]
-            "slerp": lambda rows=rows, n=spec.num_points: slerp(latents[rows], n, rng),  # type: ignore[misc]
+            "slerp": lambda rows=rows, spec=spec: _slerp(latents[rows], spec, rng),  # type: ignore[misc]
             "random": lambda n=spec.num_points, s=scale: random(mean, s, n, rng),  # type: ignore[misc]
         }
         part = draw[spec.method]()
@@ -129,3 +146,9 @@ def sample(
         tuple(m for p in parts for m in p.methods),
         tuple(q for p in parts for q in p.parents),
     )
+
+
+def _slerp(seeds: Vectors, spec: SamplingSpec, rng: np.random.Generator) -> LatentPoints:
+    if spec.steps is None:
+        return slerp(seeds, spec.num_points, rng)
+    return slerp_all_pairs(seeds, spec.steps, spec.num_points, rng)

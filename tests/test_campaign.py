@@ -69,3 +69,29 @@ def test_missing_file():
 def test_overrides_are_checked_too():
     with pytest.raises(CampaignError, match="did you mean 'rounds'"):
         load_campaign("thermoelectric", {"learning.rnds": 2})
+
+
+def test_the_generators_have_defaults_of_their_own():
+    text = MINIMAL + "generator: {name: imatgen, epochs: 7}"
+    spec = parse_campaign(text, "x").generator
+    assert (spec.latent_dim, spec.batch_size, spec.beta, spec.epochs) == (500, 64, 1e-6, 7)
+    assert spec.imatgen.channels == 64
+    assert parse_campaign(MINIMAL, "x").generator.latent_dim == 192
+
+
+def test_epochs_of_all_networks_count():
+    text = MINIMAL + "generator: {name: imatgen, epochs: 7, imatgen: {autoencoder_epochs: 3, pretrain_epochs: 2}}"
+    spec = parse_campaign(text, "x").generator
+    assert spec.total_epochs(warm=False) == 3 + 3 + 2 + 7
+    assert spec.total_epochs(warm=True) == 50
+    assert parse_campaign(MINIMAL, "x").generator.total_epochs(warm=False) == 80
+
+
+@pytest.mark.parametrize(("settings", "message"), [
+    ("thresholds: {bandgap: 1}", "Did you mean 'band_gap'"),
+    ("elements: []", "generator.imatgen.elements"),
+    ("channel: 3", "did you mean 'channels'"),
+])  # fmt: skip
+def test_wrong_settings_of_imatgen_are_refused(settings, message):
+    with pytest.raises(CampaignError, match=message):
+        parse_campaign(MINIMAL + f"generator: {{name: imatgen, imatgen: {{{settings}}}}}", "my.yaml")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import SamplingSpec
-from gen2dft.sampling import interpolate_spherically, local, random, sample, slerp
+from gen2dft.sampling import interpolate_spherically, local, random, sample, slerp, slerp_all_pairs
 
 
 @pytest.fixture
@@ -62,3 +62,29 @@ def test_same_seed_same_points(seeds):
     first, second = (sample(specs, seeds, np.zeros(5), rng()) for _ in range(2))
     assert np.array_equal(first.points, second.points)
     assert first.parents == second.parents
+
+
+def test_slerp_between_all_pairs_takes_every_step_once(seeds):
+    points = slerp_all_pairs(seeds, 20, 10_000, rng())
+    assert len(points) == 10 * 19
+    assert points.parents[0] == (0, 1) and points.parents[-1] == (3, 4)
+    assert len(set(points.parents)) == 10
+    unit = slerp_all_pairs(seeds / np.linalg.norm(seeds, axis=1, keepdims=True), 20, 10_000, rng()).points
+    assert np.linalg.norm(unit, axis=1) == pytest.approx(np.ones(190), abs=1e-5)
+    ends = [unit[[0, 18]] @ seeds[k] / np.linalg.norm(seeds[k]) for k in (0, 1)]
+    assert ends[0][0] == pytest.approx(ends[1][1], abs=1e-5)  # m = 1 is as near to one end as m = 19 to the other
+
+
+def test_too_many_steps_are_a_seeded_part_of_them(seeds):
+    whole, part = slerp_all_pairs(seeds, 20, 190, rng()), slerp_all_pairs(seeds, 20, 30, rng())
+    assert len(part) == 30
+    assert {tuple(p) for p in part.points} <= {tuple(p) for p in whole.points}
+
+
+def test_a_campaign_asks_for_all_pairs_by_steps(seeds):
+    spec = SamplingSpec(method="slerp", num_points=1000, num_seeds=3, steps=4)
+    points = sample([spec], seeds, np.array([0.0, 3.0, 1.0, 2.0, -1.0]), rng())
+    assert len(points) == 9
+    assert {i for pair in points.parents for i in pair} == {1, 2, 3}
+    with pytest.raises(ValueError, match=r"method 'random' has none"):
+        SamplingSpec(method="random", num_points=5, steps=4)

@@ -39,6 +39,7 @@ VERBS = {
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
     "power-factor": Verb("power_factor", "power_factor", "Compute power factors of the best hits by DFT.", "Results"),
     "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
+    "oxides": Verb("oxides", "oxides", "Tables and figures of the iMatGen paper for a campaign.", "Results"),
     "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
     "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),
 }

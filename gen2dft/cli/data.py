@@ -41,25 +41,81 @@ def list_datasets(as_json: Json = False) -> None:
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="What to build; only `starter` can be built.")],
+    name: Annotated[str, typer.Argument(help="What to build: `starter`, or `vanadium-oxides` of a set of binaries.")],
+    source: Annotated[
+        str,
+        typer.Option("--source", help="vanadium-oxides: dataset whose binaries are taken."),
+    ] = "starter",
+    column: Annotated[
+        list[str] | None, typer.Option("--column", help="Of the source: PROPERTY=COLUMN; also id=, structure=.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="vanadium-oxides: what labels them, e.g. vasp.")] = "mlip",
+    preset: Annotated[str, typer.Option(help="vanadium-oxides: its preset, e.g. vo-pbe-v1.")] = "chgnet-screen-v1",
+    relax: Annotated[
+        bool, typer.Option("--relax", help="vanadium-oxides: relax positions and cell, not only the volume.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Order in which formulas are taken.")] = 0,
     size: Annotated[int, typer.Option(min=1, help="Converged relaxations wanted.")] = 2700,
     workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")] = 1,
-    out: Annotated[Path, typer.Option(help="Dataset file to write.")] = Path("starter.npz"),
+    out: Annotated[Path | None, typer.Option(help="Dataset file to write; default: NAME.npz.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option(help="What is finished (JSON lines); default: beside the dataset file.")
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build the starter set with CHGNet. Killed? The same command goes on; a larger --size continues a smaller one."""
+    """Build a set with CHGNet or another engine. Killed? The same command goes on; a larger --size continues."""
+    from gen2dft.errors import DatasetError, not_one_of
+
+    builders = {"starter": _build_starter, "vanadium-oxides": _build_oxides}
+    if name not in builders:
+        raise DatasetError(not_one_of("dataset to build", name, builders))
+    out = out or Path(f"{name.replace('-', '_')}.npz")
+    if name == "starter":
+        _build_starter(out, seed, size, workers, checkpoint, yes, dry_run)
+    else:
+        _build_oxides(out, (source, column or []), (engine, preset, relax), checkpoint, yes, dry_run)
+
+
+def _build_oxides(
+    out: Path,
+    source: tuple[str, list[str]],
+    labels: tuple[str, str, bool],
+    checkpoint: Path | None,
+    yes: bool,
+    dry_run: bool,
+) -> None:
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.datasets.sources import read_source
+    from gen2dft.datasets.vanadium_build import OxidePlan, build_oxides, unlabelled_oxides
+    from gen2dft.settings import load_settings
+
+    plan = OxidePlan(*labels)
+    plan.key()  # an unknown engine or preset is told now
+    spec = DatasetSpec(source=source[0], columns=_columns(source[1]))
+    with _progress("reading") as progress:
+        binaries = read_source(spec, load_settings().data_dir / "cache", progress)
+    with _progress("finding duplicates") as progress:
+        oxides, counts = unlabelled_oxides(binaries, plan, progress)
+    for count in counts:
+        lost = ", ".join(f"{number} {reason}" for reason, number in count.reasons.items()) or "none left out"
+        console.print(f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False)
+    if dry_run:
+        return
+    _ask_before_overwriting(out, yes)
+    with _progress("labelling") as progress:
+        dataset = build_oxides(oxides, counts, plan, binaries, checkpoint or out.with_suffix(".jsonl"), progress)
+    dataset.save(out)
+    _show(out, dataset)
+
+
+def _build_starter(
+    out: Path, seed: int, size: int, workers: int, checkpoint: Path | None, yes: bool, dry_run: bool
+) -> None:
     from gen2dft.datasets.ricci import transport_table
     from gen2dft.datasets.starter_build import BuildPlan, build_checkpoint, default_checkpoint, ordered_formulas
     from gen2dft.datasets.starter_finish import finish
-    from gen2dft.errors import DatasetError, not_one_of
 
-    if name != "starter":
-        raise DatasetError(not_one_of("dataset to build", name, ["starter"]))
     plan = BuildPlan(seed=seed)
     formulas = ordered_formulas(list(transport_table()["pretty_formula"]), plan)
     journal = checkpoint or default_checkpoint(out)

@@ -14,6 +14,7 @@ from gen2dft.funnel import StageCount
 _REMEDIES = {
     "formation_energy": "use the starter set or Materials Project, or name the column: dataset.columns",
     "e_above_hull": "use the starter set or Materials Project, or name the column: dataset.columns",
+    "vanadium_state": "use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
     "band_gap": "use Materials Project, or a file that has it (dataset.columns)",
     "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute some (gen2dft data "
     "label), or use a file that has it",

@@ -13,7 +13,7 @@ from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
 from gen2dft.properties import DEFAULT_TRANSPORT
 
-STARTER = "starter"
+STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
 
 
@@ -30,6 +30,7 @@ def builtin_datasets() -> list[Builtin]:
     """Sources that a campaign can name without a file."""
     return [
         Builtin(STARTER, "small binaries and ternaries on AFLOW prototypes, CHGNet and GPAW labels", "nothing"),
+        Builtin(VANADIUM_OXIDES, "the starter set's binaries as vanadium oxides, CHGNet labels", "nothing; it ships"),
         Builtin(
             MATERIALS_PROJECT,
             "formation energy, e_above_hull (GGA/GGA+U, MP2020), PBE band gap",
@@ -87,10 +88,10 @@ def read_source(
     definition: str = DEFAULT_TRANSPORT,
 ) -> Dataset:
     """Everything that the source of `spec` holds, before joins and filters."""
-    if spec.source == STARTER:
-        from gen2dft.datasets.starter import load_starter
+    if spec.source in (STARTER, VANADIUM_OXIDES):
+        from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
 
-        return load_starter(definition)
+        return load_starter(definition) if spec.source == STARTER else load_vanadium_oxides()
     if spec.source == MATERIALS_PROJECT:
         from gen2dft.datasets.materials_project import Query, read_materials_project
 

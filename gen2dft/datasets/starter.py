@@ -1,4 +1,4 @@
-"""The starter set that ships with gen2dft: small crystals relaxed and labelled with CHGNet, some of them with GPAW."""
+"""The sets that ship, labelled with CHGNet: the starter set, partly with GPAW too, and vanadium oxides made of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.properties import DEFAULT_TRANSPORT
 
-FILE = "starter.npz"
+FILE, OXIDES_FILE = "starter.npz", "vanadium_oxides.npz"
 LABELS = "starter_labels.jsonl"
+STARTER, OXIDES = "the starter set", "the set of vanadium oxides"
 
 
 @functools.cache
@@ -25,7 +26,7 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
         What the power factors mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
     """
     remedy = "compute it: gen2dft data label starter"
-    labels = parse_labels(_shipped(LABELS, remedy), "the starter set's labels")
+    labels = parse_labels(_shipped(LABELS, STARTER, remedy), f"labels of {STARTER}")
     joined = join_labels(starter_crystals(), labels, definition)
     made = f"{labels.settings.engine}, {labels.settings.preset}; {labels.settings.cells}"
     sources = {**joined.provenance["labels"], "band_gap": made, "power_factor": f"{made}; definition {definition}"}
@@ -34,14 +35,19 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
 
 def starter_crystals() -> Dataset:
     """The crystals with the labels that CHGNet gave them."""
-    return Dataset.from_bytes(_shipped(FILE, "build it: gen2dft data build starter"), origin="the starter set")
+    return Dataset.from_bytes(_shipped(FILE, STARTER, "build it: gen2dft data build starter"), origin=STARTER)
 
 
-def _shipped(name: str, remedy: str) -> bytes:
-    """A file of the starter set."""
+@functools.cache
+def load_vanadium_oxides() -> Dataset:
+    """The vanadium oxides made of the starter set's binaries, see `vanadium_build`; the provenance holds all counts."""
+    remedy = "build it: gen2dft data build vanadium-oxides"
+    return Dataset.from_bytes(_shipped(OXIDES_FILE, OXIDES, remedy), origin=OXIDES)
+
+
+def _shipped(name: str, what: str, remedy: str) -> bytes:
+    """A file that ships with the package."""
     file = resources.files("gen2dft.datasets") / name
     if not file.is_file():
-        raise DatasetError(
-            f"{name} of the starter set is missing from this installation; reinstall gen2dft, or {remedy}"
-        )
+        raise DatasetError(f"{name} of {what} is missing from this installation; reinstall gen2dft, or {remedy}")
     return file.read_bytes()

@@ -21,8 +21,16 @@ def _ftcp() -> type[Generator]:
     return FTCPGenerator
 
 
+def _imatgen() -> type[Generator]:
+    from gen2dft.generators.imatgen.generator import ImatgenGenerator
+
+    return ImatgenGenerator
+
+
 # Other packages add generators by entry points of the group `gen2dft.generators`, each naming a class.
-GENERATORS: dict[str, Callable[[], type[Generator]]] = registered({"ftcp": _ftcp}, "gen2dft.generators")
+GENERATORS: dict[str, Callable[[], type[Generator]]] = registered(
+    {"ftcp": _ftcp, "imatgen": _imatgen}, "gen2dft.generators"
+)
 
 
 def load_generator_class(name: str) -> type[Generator]:

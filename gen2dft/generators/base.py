@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -66,8 +66,8 @@ class TrainingResult:
     Parameters
     ----------
     history
-        One row per epoch: `epoch`, `loss`, and its terms `reconstruction`, `kl`, `property` before their weights;
-        `val_` in front of those measured on held-out crystals.
+        Of the networks that share the latent space. One row per epoch: `epoch`, `loss`, and its terms
+        `reconstruction`, `kl`, `property` before their weights; `val_` in front of those measured on held-out crystals.
     heldout
         Property to held-out truth and prediction.
     reconstruction
@@ -80,6 +80,10 @@ class TrainingResult:
         Whether it started from an earlier generator.
     seconds
         Wall time of this run; a training that was taken up again had spent more before.
+    figures
+        What else this generator measures, by name; a generator of several networks tells of each.
+    left_out
+        Reason to number of crystals that the generator cannot represent and did not learn from.
     """
 
     history: list[dict[str, float]]
@@ -90,6 +94,8 @@ class TrainingResult:
     num_labels: Mapping[str, int]
     warm: bool
     seconds: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain lists, numbers and None, for a stored document."""

@@ -152,13 +152,13 @@ class TrainedFTCP:
 
 
 def in_chunks(
-    network: Callable[[NDArray[np.float32]], Any], rows: NDArray[np.float32], *row_shape: int
+    network: Callable[[NDArray[np.float32]], Any], rows: NDArray[np.float32], *row_shape: int, chunk: int = CHUNK
 ) -> NDArray[np.float32]:
-    """(n, *row_shape) results of a network, `CHUNK` rows at a time, the last chunk filled up with zeros."""
+    """(n, *row_shape) results of a network, `chunk` rows at a time, the last chunk filled up with zeros."""
     out = np.empty((len(rows), *row_shape), dtype=np.float32)
-    for start in range(0, len(rows), CHUNK):
-        part = rows[start : start + CHUNK]
-        full = np.zeros((CHUNK, *rows.shape[1:]), dtype=np.float32)
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        full = np.zeros((chunk, *rows.shape[1:]), dtype=np.float32)
         full[: len(part)] = part
         out[start : start + len(part)] = as_array(network(full))[: len(part)]
     return out

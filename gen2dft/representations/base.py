@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -14,6 +16,12 @@ DECODE_REASONS: dict[str, str] = {
     "non_finite": "the tensor holds NaN or infinity where the crystal is read from",
     "bad_lattice": "lengths and angles do not form a cell of positive volume",
     "no_atoms": "no site holds an element",
+    "missing_element": "an element that every crystal must hold is not there",
+    "too_many_sites": "there are more atoms than a crystal may have",
+    "flat_cell": "two faces of the cell are so close that its image would meet itself",
+    "long_cell": "the cell is longer than its image can show",
+    "larger_than_box": "the atoms reach beyond the box of their image",
+    "oxidation_state": "no valid oxidation state makes the composition neutral",
 }
 
 
@@ -29,6 +37,8 @@ class DecodeResult:
         (m,) row of the input that each crystal came from, increasing.
     reasons
         One entry per input row: None for a crystal, else a key of `DECODE_REASONS`.
+    repairs
+        What was put right in the crystals, by name: how often.
 
     Raises
     ------
@@ -39,6 +49,7 @@ class DecodeResult:
     crystals: CrystalTable
     kept: NDArray[np.int64]
     reasons: list[str | None]
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         accepted = np.flatnonzero([reason is None for reason in self.reasons])
@@ -53,10 +64,14 @@ class DecodeResult:
         """Results of consecutive chunks as one."""
         starts = np.cumsum([0, *(len(part.reasons) for part in parts)])
         kept = [part.kept + start for part, start in zip(parts, starts[:-1], strict=True)]
+        repairs: Counter[str] = Counter()
+        for part in parts:
+            repairs.update(part.repairs)
         return cls(
             CrystalTable.concatenate([part.crystals for part in parts]),
             np.concatenate(kept) if kept else np.zeros(0, np.int64),
             [reason for part in parts for reason in part.reasons],
+            dict(repairs),
         )
 
 

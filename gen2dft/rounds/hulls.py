@@ -15,12 +15,14 @@ from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Computed, get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.scales import MATERIALS_PROJECT, must_share, one_engine, one_run_type
+from gen2dft.thermo.vanadium_oxides import known_hull
 
 if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 # Scales of sources that are known; a user's file says its own (`hull.scale`), or is taken as it is.
-SOURCE_SCALES = {"starter": MATERIALS_PROJECT, "materials-project": MATERIALS_PROJECT}
+VANADIUM_OXIDES = "vanadium-oxides"
+SOURCE_SCALES = dict.fromkeys(("starter", "materials-project", VANADIUM_OXIDES), MATERIALS_PROJECT)
 DEFAULT_THERMO_TYPE = "GGA_GGA+U"
 HULLS_KEPT = 4
 _LOADED: dict[str, ReferenceHull] = {}
@@ -47,11 +49,13 @@ def campaign_hull(spec: CampaignSpec, cache_dir: Path | None = None, store: Stor
 
 
 def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
-    """A hull of the campaign's data (`dataset`), of the Materials Project, of a hull file or of another dataset."""
+    """The hull of the campaign's data (`dataset`), or of the source, hull file or dataset that is named."""
     if source == "dataset":
         return dataset_hull(spec, cache_dir)
     if source == "materials-project":
         return materials_project_hull(spec, cache_dir)
+    if source == VANADIUM_OXIDES:
+        return known_hull()
     if source.endswith(".json") and Path(source).is_file():
         return ReferenceHull.from_bytes(Path(source).read_bytes(), f"hull file {source}")
     whole = whole_source(DatasetSpec(source=source, columns=spec.dataset.columns))

@@ -51,6 +51,7 @@ def propose(context: RoundContext) -> list[str]:
                     stage_count("shortlist", late_reasons),
                 )
             ],
+            repairs=dict(decoded.repairs),
             latents_id=context.store.put_blob(latent_map(context, points.points, latents), "latents"),
         )
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]

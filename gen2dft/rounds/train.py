@@ -35,7 +35,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     parent = load_generator(context.store, parent_id) if parent_id else None
     if parent is not None and parent.properties != context.heads:
         parent, parent_id = None, None  # new labels made a new head possible: another network, trained from scratch
-    total = spec.generator.epochs_warm if parent else spec.generator.epochs
+    total = spec.generator.total_epochs(warm=parent is not None)
     with context.stage("train", total):
         generator = load_generator_class(spec.generator.name)()
         result = generator.fit(

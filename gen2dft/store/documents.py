@@ -88,6 +88,7 @@ class RoundDoc(Document):
     index: int = Field(description="0, 1, 2, ...")
     state: RoundState = "proposing"
     funnel: list[StageCount] = Field([], description="gates from sampling to selection, and validation once closed")
+    repairs: dict[str, int] = Field({}, description="what was put right in decoded crystals, and how often")
     snapshot_id: str | None = None
     hull_id: str | None = Field(None, description="the round's own hull, where labels of earlier rounds have joined")
     training: dict[str, Any] = Field({}, description="history, held-out figures and counts of the training")

@@ -16,9 +16,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gen2dft.thermo.reference_phases import ReferencePhase, oxygen
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from gen2dft.thermo.hull import ReferenceHull
 
 
 def _v2o5() -> Structure:
@@ -59,6 +62,18 @@ OXIDES: tuple[ReferencePhase, ...] = (
     ReferencePhase("V2O3", "mp-25787", -2.534, _v2o3, "bixbyite type: In2O3's parameters, Marezio (1966), a = 9.57 A"),
 )
 """The five oxides of figure S5b with their formation energies, eV/atom."""
+
+
+def known_hull() -> ReferenceHull:
+    """Hull of the five oxides and the elements, on the Materials Project's scale: what ships without a key."""
+    from pymatgen.core import Composition
+
+    from gen2dft.thermo.hull import ReferenceHull
+
+    formulas = [Composition(phase.formula) for phase in OXIDES]
+    energies = [phase.formation_energy for phase in OXIDES if phase.formation_energy is not None]
+    return ReferenceHull.build(formulas, energies, scale=MATERIALS_PROJECT)
+
 
 ELEMENTS: tuple[ReferencePhase, ...] = (
     ReferencePhase("V", "mp-146", None, _vanadium, "bcc, a = 3.028 Angstrom"),

@@ -5,12 +5,14 @@ import pytest
 
 from gen2dft.datasets import starter
 from gen2dft.datasets.computed_labels import read_labels
-from gen2dft.datasets.starter import load_starter
+from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.geometry import closest_contacts
 from gen2dft.properties import TRANSPORT_DEFINITIONS
+from gen2dft.representations.images import CrystalImages
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.vanadium_oxides import known_hull
 
 # What `min_labels` of the campaigns that ship asks for.
 MIN_LABELS = 20
@@ -102,3 +104,16 @@ def test_missing_files_name_the_remedy(monkeypatch, name, remedy):
     monkeypatch.setattr(starter, name, "gone")
     with pytest.raises(DatasetError, match=f"{remedy} starter"):
         load_starter.__wrapped__()
+
+
+def test_the_vanadium_oxides_that_ship_fit_their_generator():
+    dataset = load_vanadium_oxides()
+    assert len(dataset) == dataset.provenance["counts"][-1]["n_out"] > 100
+    assert np.isfinite(dataset.label_matrix(["formation_energy", "e_above_hull", "vanadium_state"])).all()
+    misfits = CrystalImages().misfits(dataset.crystals)
+    assert sum(reason is None for reason in misfits) >= 0.95 * len(dataset)
+    again = known_hull()
+    for row in (0, len(dataset) - 1):
+        composition = dataset.crystals.structure(row).composition
+        above = again.e_above_hull(composition, dataset.label("formation_energy")[row])
+        assert above == pytest.approx(dataset.label("e_above_hull")[row])

@@ -38,7 +38,7 @@ def test_the_contract_holds(trained: Trained, dataset: Dataset):
 
 
 def test_registry_loads_by_name():
-    assert GENERATORS.keys() == {"ftcp"}
+    assert GENERATORS.keys() == {"ftcp", "imatgen"}
     assert load_generator_class("ftcp") is FTCPGenerator
     with pytest.raises(CampaignError, match=r"Did you mean 'ftcp'"):
         load_generator_class("ftpc")
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_another_training_is_not_taken_up(dataset: Dataset, chan
 def test_an_interrupted_training_ends_as_if_it_had_not_been(
     trained: Trained, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("gen2dft.generators.training.CHECKPOINT_SECONDS", -1)
+    monkeypatch.setattr("gen2dft.generators.epochs.CHECKPOINT_SECONDS", -1)
 
     def kill(epoch: int, _: dict[str, float]) -> None:
         if epoch == 12:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from pymatgen.core import Composition
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.geometry import closest_contacts
 from gen2dft.thermo.reference_phases import O2_BOND
-from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
+from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES, known_hull
 
 GIVEN = [phase for phase in (*OXIDES, *ELEMENTS) if phase.literature]
 # Space group, sites, shortest distance (Angstrom; V-O of the publication) and density (g/cm^3).
@@ -46,3 +47,15 @@ def test_the_five_references_are_those_of_the_paper():
     assert {phase.formula: phase.formation_energy for phase in OXIDES} == {
         "V2O5": -2.305, "V3O7": -2.375, "VO2": -2.488, "V3O5": -2.524, "V2O3": -2.534,
     }  # fmt: skip
+
+
+def test_the_known_hull_needs_neither_key_nor_network():
+    hull = known_hull()
+    assert hull.scale == "materials-project"
+    assert hull.gap(["V", "O"]) is None
+    distances = {
+        phase.formula: hull.e_above_hull(Composition(phase.formula), phase.formation_energy) for phase in OXIDES
+    }
+    # On the known energies all five are stable, or nearly.
+    assert max(distances.values()) < 0.02
+    assert hull.e_above_hull(Composition("VO"), -2.0) > 0.1

@@ -1,0 +1,128 @@
+"""The verb for campaigns with images: the tables and figures of Noh et al., Matter 1, 1370 (2019)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from gen2dft.cli.common import echo_json, open_store, plain_table, reasons_text, report_folder
+from gen2dft.cli.results import Campaign
+from gen2dft.errors import CampaignError
+
+if TYPE_CHECKING:
+    from gen2dft.evaluation.tables import Table
+    from gen2dft.generators.imatgen.trained import TrainedImatgen
+    from gen2dft.rounds.context import RoundContext
+
+console = Console()
+
+
+def oxides(
+    campaign: Campaign = None,
+    crystals: Annotated[int, typer.Option(min=1, help="Known crystals that are reconstructed, a random part.")] = 100,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the figures.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Tables and figures of the iMatGen paper for the newest round of a campaign: S2, S3, S8 to S11."""
+    from gen2dft.evaluation import oxides as evaluating
+    from gen2dft.report.output import write_file
+    from gen2dft.report.oxide_figures import latent_elements, reconstruction_errors
+    from gen2dft.report.style import png
+
+    context = _newest_round(campaign)
+    trained = _trained(context)
+    known = context.known
+    chosen = np.sort(context.rng(9).permutation(len(known))[:crystals])
+    latents = trained.encode(known.crystals)
+    statistics = evaluating.LatentStatistics.of(latents, trained.spec.imatgen.delta)
+    back = evaluating.reconstruct(trained, known.crystals.select(chosen))
+    tables = [_sections(context), statistics.table(), _classifier(trained, latents, context), back.table(len(chosen))]
+    folder = out or report_folder(context.campaign_id)
+    pictures = {
+        "latent-elements": latent_elements(statistics.mean, statistics.std),
+        "reconstruction-errors": reconstruction_errors(back.image_errors, back.dissimilarity),
+    }
+    for name, figure in pictures.items():
+        write_file(folder / f"{name}.png", png(figure))
+    if as_json:
+        echo_json([table.as_dict() for table in tables])
+        return
+    for table in tables:
+        _show(table)
+    repaired = {name: count for name, count in context.round.repairs.items() if count}
+    console.print(f"put right in decoded crystals (S3.3): {reasons_text(repaired) or 'nothing'}", highlight=False)
+    console.print("\n".join(str(folder / f"{name}.png") for name in pictures), highlight=False, soft_wrap=True)
+
+
+def _newest_round(campaign: str | None) -> RoundContext:
+    """The newest round that has a generator."""
+    from gen2dft.rounds.context import RoundContext
+
+    store = open_store()
+    document = store.find_campaign(campaign)
+    trained = [one.index for one in store.rounds(document.id) if one.snapshot_id is not None]
+    if not trained:
+        raise CampaignError(f"campaign {document.id} has trained no generator yet: `gen2dft status` tells where it is")
+    return RoundContext(store, document.id, max(trained))
+
+
+def _trained(context: RoundContext) -> TrainedImatgen:
+    name = context.spec.generator.name
+    if name != "imatgen":
+        raise CampaignError(f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images")
+    from gen2dft.generators.imatgen.generator import ImatgenGenerator
+
+    if not isinstance(context.generator, ImatgenGenerator):
+        raise CampaignError(f"campaign {context.campaign_id}: another package has taken the name of `imatgen`")
+    return context.generator.trained
+
+
+def _sections(context: RoundContext) -> Table:
+    from gen2dft.evaluation.oxides import section_table
+
+    phases = context.hull.phases(context.spec.generator.imatgen.elements)
+    reference = {" ".join(f"{symbol}{number:.0f}" for symbol, number in sorted(formula)) for formula, _ in phases}
+    candidates = context.store.candidates(context.campaign_id)
+    return section_table(candidates, reference, set(context.base.crystals.formulas()))
+
+
+def _classifier(trained: TrainedImatgen, latents: np.ndarray, context: RoundContext) -> Table:
+    """S3 as numbers: held-out accuracy, and how much the classes keep to themselves among codes and latent vectors."""
+    from gen2dft.evaluation.oxides import neighbour_purity
+    from gen2dft.evaluation.tables import Column, Row, Table
+
+    figures = context.round.training.get("figures", {})
+    classes = trained.classes.of(context.known.label_matrix(trained.classes.properties))
+    codes = trained.tensors(context.known.crystals).reshape(len(context.known), -1)
+    rows = [
+        Row(name, {
+            "threshold": float(trained.classes.thresholds[place]),
+            "accuracy": figures.get(f"accuracy_{name}"),
+            "larger": figures.get(f"larger_class_{name}"),
+            "codes": neighbour_purity(codes, classes[:, place]),
+            "latent": neighbour_purity(latents, classes[:, place]),
+        })
+        for place, name in enumerate(trained.classes.properties)
+    ]  # fmt: skip
+    columns = (
+        Column("threshold", "stable up to (eV/atom)", ".2f"),
+        Column("accuracy", "held-out accuracy", ".1%"),
+        Column("larger", "larger class", ".1%"),
+        Column("codes", "purity of codes", ".2f"),
+        Column("latent", "purity of latent vectors", ".2f"),
+    )
+    return Table("classifier", "Classes and classifier (figure S3; purity 1 is chance)", columns, tuple(rows))
+
+
+def _show(table: Table) -> None:
+    printed = plain_table(table.title)
+    printed.add_column("")
+    for column in table.columns:
+        printed.add_column(column.title, justify="right")
+    for cells in table.cells():
+        printed.add_row(*cells)
+    console.print(printed)

@@ -1,0 +1,250 @@
+"""Builds the vanadium-oxide set of Noh et al., Matter 1, 1370 (2019), from any set of binary crystals.
+
+Each binary A_x B_y becomes two vanadium oxides, A being V in one and O in the other. Cells are scaled to the bonds of
+vanadium oxides, duplicates are removed, and an engine labels what is left. It takes a second or so per crystal, so what
+is labelled is written down at once, and the same command goes on after a kill.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core import Structure
+
+from gen2dft import __version__
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.dataset import Dataset
+from gen2dft.engines import load_engine
+from gen2dft.engines.base import Engine, Relaxed
+from gen2dft.errors import CalculationFailed, DatasetError
+from gen2dft.funnel import StageCount
+from gen2dft.geometry import distances_in_cell
+from gen2dft.representations.images import CrystalImages
+from gen2dft.screening.gates import stage_count
+from gen2dft.screening.novelty import StructureIndex
+from gen2dft.screening.validity import element_counts
+from gen2dft.screening.vanadium import OXYGEN, VANADIUM, vanadium_state
+from gen2dft.thermo.vanadium_oxides import known_hull
+
+# Shortest distances, Angstrom, to which cells are scaled: those of vanadium oxides, and of the metal.
+BONDS = {(VANADIUM, OXYGEN): 1.9, (OXYGEN, OXYGEN): 2.4, (VANADIUM, VANADIUM): 2.6}
+VOLUME_PER_ATOM = (8.0, 16.0)  # Angstrom^3; scaled cells lie between
+BULK_MODULUS = 150.0  # GPa, of vanadium oxides, for one step to the volume without pressure
+LARGEST_STEP = 0.25  # relative change of the volume
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class OxidePlan:
+    """How the set is built.
+
+    Parameters
+    ----------
+    engine, preset
+        What labels the crystals.
+    relax
+        Whether positions and cell are relaxed (what a DFT engine is asked for), or only the volume, by one step along
+        the computed pressure (cheap, for the surrogate).
+    max_sites
+        Most atoms of a crystal.
+    """
+
+    engine: str = "mlip"
+    preset: str = "chgnet-screen-v1"
+    relax: bool = False
+    max_sites: int = 20
+
+    def key(self) -> str:
+        """What a stored label depends on besides its crystal."""
+        settings = load_engine(self.engine).preset(self.preset).settings_hash
+        return f"{self.engine} {settings} {'relax' if self.relax else 'volume'}"
+
+
+def unlabelled_oxides(
+    source: Dataset, plan: OxidePlan, progress: Progress | None = None
+) -> tuple[Dataset, list[StageCount]]:
+    """The distinct vanadium oxides that a source's binaries make, without labels, and what was left out and why.
+
+    Raises
+    ------
+    DatasetError
+        If the source holds no binary.
+    """
+    binary = np.flatnonzero(element_counts(source.crystals) == 2)
+    if not len(binary):
+        raise DatasetError(f"none of the {len(source)} crystals has two elements: vanadium oxides are made of binaries")
+    small = binary[source.crystals.num_sites[binary] <= plan.max_sites]
+    lost = {"not_binary": len(source) - len(binary), "too_many_sites": len(binary) - len(small)}
+    reasons = {name: count for name, count in lost.items() if count}
+    counts = [StageCount(stage="binaries", n_in=len(source), n_out=len(small), reasons=reasons)]
+    crystals, ids = exchanged(source.select(small))
+    misfits = CrystalImages(max_sites=plan.max_sites).misfits(crystals)
+    counts.append(stage_count("images", misfits))
+    crystals, ids = _kept(crystals, ids, misfits)
+    doubles = duplicates(crystals, progress)
+    counts.append(stage_count("distinct", doubles))
+    crystals, ids = _kept(crystals, ids, doubles)
+    return Dataset(crystals, ids, {}), counts
+
+
+def exchanged(source: Dataset) -> tuple[CrystalTable, tuple[str, ...]]:
+    """Every binary crystal with its elements made V and O, both ways, in scaled cells; and an id for each."""
+    table, both, ids = source.crystals, [], []
+    for row in range(len(table)):
+        sites = table.sites(row)
+        numbers = table.numbers[sites]
+        for name, metal in zip("ab", np.unique(numbers), strict=True):
+            new = np.where(numbers == metal, VANADIUM, OXYGEN).astype(np.uint8)
+            lattice = table.lattices[row] * scale_to_bonds(table.lattices[row], table.frac[sites], new)
+            both.append((lattice, new, table.frac[sites]))
+            ids.append(f"{source.ids[row]}-{name}")
+    lattices, numbers_of, frac = zip(*both, strict=True)
+    return CrystalTable.from_arrays(np.array(lattices), numbers_of, frac), tuple(ids)
+
+
+def scale_to_bonds(lattice: NDArray[np.float64], frac: NDArray[np.float64], numbers: NDArray[np.uint8]) -> float:
+    """Factor on all lengths that brings the pair that is too close by most to its bond, within bounds of the volume."""
+    apart = distances_in_cell(lattice, frac)
+    factors = []
+    for (first, second), bond in BONDS.items():
+        between = apart[numbers == first][:, numbers == second]
+        factors.append(bond / between.min() if between.size and between.min() > 0 else 0.0)
+    volume = abs(np.linalg.det(lattice)) / len(frac)
+    low, high = (np.cbrt(bound / volume) for bound in VOLUME_PER_ATOM)
+    return float(np.clip(max(factors), low, high))
+
+
+def duplicates(table: CrystalTable, progress: Progress | None = None) -> list[str | None]:
+    """`duplicate` for each crystal that StructureMatcher matches with an earlier one.
+
+    Only crystals of one formula and one size of the primitive cell are compared, the others cannot match.
+    """
+    known = StructureIndex()
+    reasons: list[str | None] = []
+    for row, formula in enumerate(table.formulas()):
+        reasons.append("duplicate" if known.matches_row(table, row, formula) else None)
+        if reasons[-1] is None:
+            known.add(table, row, formula)
+        if progress is not None:
+            progress(row + 1, len(table))
+    return reasons
+
+
+def labelled(
+    oxides: Dataset, plan: OxidePlan, journal: Path | None = None, progress: Progress | None = None
+) -> tuple[Dataset, StageCount]:
+    """The oxides as the engine left them, with formation energy, distance to the known hull and oxidation state.
+
+    Parameters
+    ----------
+    journal
+        JSON lines of what is labelled already; a crystal found there is not computed again.
+    """
+    engine, key = load_engine(plan.engine), plan.key()
+    hull = known_hull()
+    done = _read_journal(journal)
+    kept, reasons = [], []
+    for row, name in enumerate(oxides.ids):
+        place = hashlib.sha256(f"{key} {oxides.crystals.select([row]).content_hash()}".encode()).hexdigest()[:16]
+        if place not in done:
+            done[place] = _computed(engine, plan, oxides.crystals.structure(row))
+            _write_journal(journal, place, done[place])
+        record = done[place]
+        reasons.append(record.get("reason"))
+        if record.get("reason") is None:
+            structure = Structure.from_dict(record["structure"])
+            energy = engine.formation_energy(structure.composition, record["energy"])
+            kept.append((name, structure, energy, hull.e_above_hull(structure.composition, energy)))
+        if progress is not None:
+            progress(row + 1, len(oxides))
+    if not kept:
+        raise DatasetError(f"engine {plan.engine!r} labelled none of {len(oxides)} crystals: {dict(Counter(reasons))}")
+    names, structures, energies, distances = zip(*kept, strict=True)
+    crystals = CrystalTable.from_structures(structures)
+    labels = {
+        "formation_energy": np.array(energies),
+        "e_above_hull": np.array(distances),
+        "vanadium_state": vanadium_state(crystals),
+    }
+    return Dataset(crystals, names, labels), stage_count("label", reasons)
+
+
+def build_oxides(
+    oxides: Dataset,
+    counts: Sequence[StageCount],
+    plan: OxidePlan,
+    source: Dataset,
+    journal: Path | None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The labelled set; its provenance tells source, plan, versions and all counts."""
+    dataset, last = labelled(oxides, plan, journal, progress)
+    provenance = {
+        "source": {"content_hash": source.content_hash, "crystals": len(source)},
+        "plan": asdict(plan),
+        "gen2dft": __version__,
+        "counts": [count.model_dump(mode="json") for count in (*counts, last)],
+    }
+    return Dataset(dataset.crystals, dataset.ids, dataset.labels, provenance)
+
+
+def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str, Any]:
+    """Structure and energy, eV/atom, or why there are none."""
+    try:
+        result = engine.relax(structure, plan.preset) if plan.relax else _volume_step(engine, plan, structure)
+    except CalculationFailed as failure:
+        return {"reason": failure.reason}
+    if not result.converged:
+        return {"reason": "not_converged"}
+    return {"structure": result.structure.as_dict(verbosity=0), "energy": result.energy}
+
+
+def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Relaxed:
+    """The better of two static calculations: as it is, and at the volume where the pressure would be 0."""
+    first = engine.static(structure, plan.preset)
+    if first.stress is None:
+        return first
+    change = float(np.clip(-np.trace(first.stress) / 3 / BULK_MODULUS, -LARGEST_STEP, LARGEST_STEP))
+    moved = structure.copy()
+    moved.scale_lattice(structure.volume * (1 + change))
+    try:
+        second = engine.static(moved, plan.preset)
+    except CalculationFailed:
+        return first
+    return min(first, second, key=lambda result: result.energy)
+
+
+def _kept(
+    crystals: CrystalTable, ids: Sequence[str], reasons: Sequence[str | None]
+) -> tuple[CrystalTable, tuple[str, ...]]:
+    rows = np.flatnonzero([reason is None for reason in reasons])
+    return crystals.select(rows), tuple(ids[int(row)] for row in rows)
+
+
+def _read_journal(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None or not path.is_file():
+        return {}
+    return {record.pop("key"): record for record in _lines(path)}
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Records of a journal; a line that a kill cut short is left out."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
+
+
+def _write_journal(path: Path | None, key: str, record: dict[str, Any]) -> None:
+    if path is not None:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\n" + json.dumps({"key": key, **record}))

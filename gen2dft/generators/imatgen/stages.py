@@ -1,0 +1,129 @@
+"""The networks of iMatGen in training: what each reads, its loss, and its loop over epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows
+from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
+from gen2dft.representations.sparse import SparseRows
+
+SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
+# Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4; Keras' own, 1e-7,
+# would leave them no step at all.
+EPSILON = 1e-14
+CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its own
+
+
+def autoencoder_stage(
+    encoder: Any, decoder: Any, parts: tuple[SparseRows, SparseRows], spec: GeneratorSpec, stage: int, seed: int
+) -> EpochLoop:
+    """Training of an autoencoder by the mean squared error of its images.
+
+    Parameters
+    ----------
+    parts
+        Images to learn from, and those that are held out.
+    stage
+        `CELL` or `BASIS`.
+    """
+    shape = encoder.input_shape[1:]
+    image = layers.Input(shape)
+    error = ops.mean(ops.square(image - decoder(encoder(image))), axis=(1, 2, 3, 4))
+    model = LossModel([image], {"reconstruction": error}, np.ones(1, dtype=np.float32))
+    rates, batch = (
+        (spec.imatgen.cell_rate, spec.imatgen.basis_rate),
+        (spec.imatgen.cell_batch, spec.imatgen.basis_batch),
+    )
+    model.prepare(keras.optimizers.Adam(rates[stage], epsilon=EPSILON))
+    train, held_out = (_images(images, shape) for images in parts)
+    return EpochLoop(model, train, held_out, batch[stage], spec.imatgen.autoencoder_epochs, (seed, stage))
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What the materials generator learns from.
+
+    Parameters
+    ----------
+    tensors
+        (n, 1, 200, 6).
+    classes
+        (n, p) 1 or 0, NaN where not labelled.
+    """
+
+    tensors: NDArray[np.float32]
+    classes: NDArray[np.float32]
+
+    def select(self, which: NDArray[np.generic]) -> Samples:
+        """Some of them."""
+        return Samples(self.tensors[which], self.classes[which])
+
+    def rows(self, latent_dim: int) -> Rows:
+        """All of them, for the loop over epochs: tensor, class, mask, noise."""
+
+        def take(rows: NDArray[np.int64], rng: np.random.Generator | None) -> Inputs:
+            mask = np.isfinite(self.classes[rows])
+            known = np.where(mask, self.classes[rows], 0).astype(np.float32)
+            shape = (len(rows), latent_dim)
+            noise = np.zeros(shape, np.float32) if rng is None else rng.standard_normal(shape, dtype=np.float32)
+            return [self.tensors[rows], known, mask.astype(np.float32), noise]
+
+        return Rows(len(self.tensors), take)
+
+
+def generator_stage(
+    networks: Mapping[str, Any], parts: tuple[Samples, Samples], spec: GeneratorSpec, stage: int, seed: int, epochs: int
+) -> EpochLoop:
+    """Training of the materials generator: reconstruction + alpha KL + beta cross-entropy, means over their numbers.
+
+    Parameters
+    ----------
+    parts
+        Samples to learn from, and those that are held out.
+    stage
+        `BROAD`, without classifier, or `LABELLED`.
+    """
+    classes = parts[0].classes
+    labelled = np.maximum(np.isfinite(classes).sum(axis=0), 1)
+    weights = [1.0, spec.beta, spec.property_weight if stage == LABELLED else 0.0]
+    model = _generator_model(networks, spec, (len(classes) / labelled).astype(np.float32), weights)
+    model.prepare(keras.optimizers.Adam(spec.learning_rate, epsilon=EPSILON))
+    train, held_out = (part.rows(spec.latent_dim) for part in parts)
+    return EpochLoop(model, train, held_out, spec.batch_size, epochs, (seed, stage))
+
+
+def _generator_model(
+    networks: Mapping[str, Any], spec: GeneratorSpec, label_weight: NDArray[np.float32], weights: list[float]
+) -> LossModel:
+    tensor = layers.Input((1, LENGTH, SLOTS))
+    known, mask = (layers.Input((len(label_weight),)) for _ in range(2))
+    noise = layers.Input((spec.latent_dim,))
+    mean, log_variance = networks["encoder"](tensor)
+    # z = delta (mu + sigma epsilon): the prior of z is delta N(0, 1) where that of mu + sigma epsilon is N(0, 1)
+    latent = spec.imatgen.delta * (mean + ops.exp(0.5 * log_variance) * noise)
+    terms = {
+        "reconstruction": ops.mean(ops.square(tensor - networks["decoder"](latent)), axis=(1, 2, 3)),
+        "kl": 0.5 * ops.mean(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance, axis=1),
+        "property": cross_entropy(networks["classifier"](latent), known, mask, label_weight),
+    }
+    return LossModel([tensor, known, mask, noise], terms, np.array(weights, dtype=np.float32))
+
+
+def cross_entropy(probability: Any, known: Any, mask: Any, weight: Any) -> Any:
+    """(n,) -sum_p w [y ln q + (1 - y) ln(1 - q)]; where the mask is 0, no loss and no gradient."""
+    probability = ops.clip(probability, SMALLEST, 1 - SMALLEST)
+    loss = -(known * ops.log(probability) + (1 - known) * ops.log(1 - probability))
+    return ops.sum(ops.where(mask > 0, loss, ops.zeros_like(loss)) * weight, axis=1)
+
+
+def _images(images: SparseRows, shape: tuple[int, ...]) -> Rows:
+    return Rows(len(images), lambda rows, _: [images.dense(rows).reshape(-1, *shape)])
