@@ -35,6 +35,10 @@ class OutputError(Gen2DFTError):
     """A result cannot be written: disk full, read-only folder."""
 
 
+class ArchiveError(Gen2DFTError):
+    """An archive of a campaign is damaged, was changed, or does not fit what the database holds."""
+
+
 class ThermoError(Gen2DFTError):
     """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
 

@@ -37,7 +37,7 @@ LAYERS = (
         "report",
     },
     {"rounds"},
-    {"evaluation"},
+    {"evaluation", "exchange"},
     {"flows"},
     {"launchpad"},
     {"cli"},

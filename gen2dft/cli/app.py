@@ -37,6 +37,8 @@ VERBS = {
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
     "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
+    "export": Verb("exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"),
+    "import": Verb("exchange", "import_", "Restore a campaign from an archive.", "Results"),
     "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
     "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
     "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),

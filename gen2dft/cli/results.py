@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,13 +14,13 @@ from rich.markup import escape
 from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
 from gen2dft.errors import Gen2DFTError
 from gen2dft.properties import PROPERTIES
+from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
     honest_notes,
     pretty,
     ranked,
-    round_title,
     surrogate_engines,
     value_text,
 )
@@ -66,7 +64,7 @@ def hits(
     if as_json:
         echo_json([_hit_as_dict(hit, surrogates) for hit in found])
     elif as_csv:
-        _write_csv(found, names, surrogates)
+        typer.echo(hits_csv(found, names, surrogates), nl=False)
     elif found:
         console.print(_hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}"))
         console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
@@ -133,21 +131,6 @@ def _hit_as_dict(hit: HitDoc, surrogates: set[str]) -> dict[str, Any]:
         for name, value in hit.values.items()
     }
     return {**hit.model_dump(mode="json", exclude={"values", "basis"}), "values": values}
-
-
-def _write_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]) -> None:
-    """One line per hit; a column of values with the unit in its header, and one that says where each is from."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
-    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull"])
-    for hit in found:
-        cells = [
-            text
-            for n in names
-            for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))
-        ]
-        place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id])
 
 
 def show(

@@ -181,6 +181,11 @@ class Store:
         data = self.database[_collection_name(model)].find_one({"_id": key})
         return None if data is None else model.from_mongo(data)
 
+    def find_many(self, model: type[D], keys: Sequence[str]) -> dict[str, D]:
+        """Id to document, for those of these ids that are there."""
+        found = self.database[_collection_name(model)].find({"_id": {"$in": list(keys)}})
+        return {data["_id"]: model.from_mongo(data) for data in found}
+
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
         """Candidates of all campaigns whose candidate id begins with `prefix`."""
         found = self.database.candidates.find({"candidate_id": {"$regex": f"^{re.escape(prefix)}"}})
