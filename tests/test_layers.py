@@ -38,6 +38,7 @@ LAYERS = (
     },
     {"rounds"},
     {"evaluation", "exchange"},
+    {"serve"},
     {"flows"},
     {"launchpad"},
     {"cli"},
@@ -55,10 +56,13 @@ HOMES = {
     "matminer": {"datasets"},
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
+    "optimade": {"serve"},
     "rich": {"cli"},
+    "starlette": {"serve"},
     "tensorflow": {"generators"},
     "torch": {"engines"},
     "typer": {"cli"},
+    "uvicorn": {"serve"},
 }
 SLOW_TO_IMPORT = {"BoltzTraP2", "atomate2", "chgnet", "gpaw", "keras", "matminer", "mp_api", "tensorflow", "torch"}
 NOT_AT_START = SLOW_TO_IMPORT | {"fireworks", "jobflow", "matplotlib", "pandas", "pymatgen", "pymongo", "scipy"}

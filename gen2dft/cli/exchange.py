@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import counted, echo_json, open_store
+from gen2dft.cli.common import echo_json, open_store
+from gen2dft.report.wording import counted
 
 console = Console()
 

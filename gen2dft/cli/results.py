@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.errors import Gen2DFTError
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
+    counted,
     honest_notes,
     pretty,
     ranked,
@@ -139,8 +140,9 @@ def show(
     as_cif: Annotated[bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")] = False,
 ) -> None:
     """Show all that is known of one crystal; of a campaign, where it stands."""
-    from gen2dft.cli.crystal import as_dict, crystal_of, find_crystal, print_crystal
+    from gen2dft.cli.crystal import as_dict, find_crystal, print_crystal
     from gen2dft.cli.status import show_campaign
+    from gen2dft.report.candidate import crystal_of, labels_of
     from gen2dft.report.cif import structure_cif
 
     store = open_store()
@@ -151,7 +153,7 @@ def show(
     if as_json:
         echo_json(as_dict(store, candidate))
     elif as_cif:
-        structure, origin = crystal_of(store, candidate)
+        structure, origin = crystal_of(candidate, labels_of(store, candidate))
         comments = (f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",)
         typer.echo(structure_cif(structure, comments), nl=False)
     else:

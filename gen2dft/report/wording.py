@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import Target
@@ -29,6 +30,31 @@ def pretty(text: str) -> str:
     text = re.sub(r"\b1e(-?\d+)", r"10^\1", text)
     text = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_SUPERSCRIPTS), text)
     return re.sub(r"\btau\b", "\u03c4", re.sub(r"\bu(?=[WV]\b)", "\u00b5", text))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 hit`, `2 hits`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def as_utc(moment: datetime) -> datetime:
+    """A moment of the database, which is in UTC whether or not the driver says so."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def when(moment: datetime) -> str:
+    """A moment for people."""
+    return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def round_title(index: int) -> str:
