@@ -40,11 +40,16 @@ def serve(
 
     require_packages()
     from gen2dft.serve.app import build_app
+    from gen2dft.serve.optimade import build_optimade
 
     needed = reader_token(host, token)
     store = open_store()
     listening = listen(host, port)
-    app = build_app(store, token=needed, any_host=not is_loopback(host))
-    console.print(f"{address(listening, needed)}", highlight=False, soft_wrap=True)
+    base = f"{address(listening, None)}optimade"
+    shared = build_optimade(store, optimade.value, base) if optimade else None
+    app = build_app(store, token=needed, any_host=not is_loopback(host), optimade=shared)
+    console.print(address(listening, needed), highlight=False, soft_wrap=True)
+    if optimade:
+        console.print(f"{base}/v1 (OPTIMADE: {optimade.value})", highlight=False, soft_wrap=True)
     console.print("Ctrl-C stops it", style="dim")
     serve_app(app, listening)

@@ -74,12 +74,17 @@ def export_campaign(
     hits, labels = store.hits(campaign_id), store.labels(campaign_id)
     campaign, rounds = _at_rest(store.campaign(campaign_id)), store.rounds(campaign_id)
     shared = _shared(store, campaign, rounds, labels)
+    collections: dict[str, Iterable[Document]] = {
+        "campaigns": [campaign],
+        "rounds": rounds,
+        "candidates": store.candidates(campaign_id),
+        "labels": labels,
+        "hits": hits,
+        **shared,
+    }
     counts = {}
     with new_archive(path) as writer:
-        for collection, documents in (
-            ("campaigns", [campaign]), ("rounds", rounds), ("candidates", store.candidates(campaign_id)),
-            ("labels", labels), ("hits", hits), *shared.items(),
-        ):  # fmt: skip
+        for collection, documents in collections.items():
             counts[collection] = _add_documents(writer, collection, documents)
         for blob_id in _blobs(campaign, rounds, shared, choice):
             writer.add(names.blob_name(blob_id), [store.get_blob(blob_id)])

@@ -19,10 +19,10 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u20
 
 
 def words(name: str) -> str:
-    """A reason or stage as text: `misses_band_gap` becomes `misses band gap`."""
+    """A reason, stage or state as text: `rejected:misses_band_gap` becomes `rejected: misses band gap`."""
     for prop in PROPERTIES.values():
         name = name.replace(prop.name, prop.title)
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(":", ": ")
 
 
 def pretty(text: str) -> str:

@@ -12,6 +12,7 @@ from gen2dft.serve.security import is_loopback
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from uvicorn import Config
 
 
 def require_packages() -> None:
@@ -63,10 +64,15 @@ def address(listening: socket.socket, token: str | None) -> str:
     return f"http://{name}:{port}/" + (f"?token={quote(token)}" if token else "")
 
 
-def serve(app: Starlette, listening: socket.socket, log_level: str = "warning") -> None:
+def serve(app: Starlette, listening: socket.socket) -> None:
     """Serve until the process is stopped."""
-    import uvicorn
+    from uvicorn import Server
 
-    # Server and versions are nobody's business; the address may hold a token, so requests are not logged.
-    config = uvicorn.Config(app, log_level=log_level, access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listening])
+    Server(server_config(app)).run(sockets=[listening])
+
+
+def server_config(app: Starlette) -> Config:
+    """How uvicorn serves: requests are not logged, because an address may hold a token."""
+    from uvicorn import Config
+
+    return Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none")

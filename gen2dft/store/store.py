@@ -164,6 +164,14 @@ class Store:
         """Some (dotted) fields of a campaign's hits in the order of their ids, without the structures' weight."""
         return list(self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1)).sort("_id", 1))
 
+    def hit_labels(self) -> set[str]:
+        """Ids of the labels of all hits of all campaigns."""
+        return {hit["label_id"] for hit in self.database.hits.find({}, {"label_id": 1})}
+
+    def ids(self, model: type[Document]) -> list[str]:
+        """Ids of all documents of a kind."""
+        return [data["_id"] for data in self.database[_collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)]
+
     def core_hours(self, campaign_id: str) -> dict[int, float]:
         """Round to the core-hours of its labels."""
         found = self.database.labels.find({"campaign_id": campaign_id}, {"round_index": 1, "core_hours": 1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import itertools
 import json
 import shutil
@@ -31,6 +32,7 @@ class Browser:
             [str(chromium()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._ids = itertools.count(1)
+        self._open = contextlib.ExitStack()
         self._events: list[dict[str, Any]] = []
         self._socket = self._connect(folder / "DevToolsActivePort")
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -47,11 +49,11 @@ class Browser:
         port = announced.read_text().split()[0]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json", timeout=SECONDS) as answer:
             tab = next(target for target in json.load(answer) if target["type"] == "page")
-        return connect(tab["webSocketDebuggerUrl"], max_size=None)
+        return self._open.enter_context(connect(tab["webSocketDebuggerUrl"], max_size=None))
 
     def close(self) -> None:
         """End the browser."""
-        self._socket.close()
+        self._open.close()
         self._process.terminate()
         self._process.wait(SECONDS)
 

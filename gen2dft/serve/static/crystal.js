@@ -4,6 +4,13 @@
 const START = [-24 * Math.PI / 180, 14 * Math.PI / 180]; // about the vertical, and looking down: as in the pictures
 const PIXELS = 420;
 
+// From surface to surface: what lies inside an atom must not be drawn in front of it.
+function stick(first, second) {
+  const along = second.at.map((x, k) => x - first.at[k]), length = Math.hypot(...along);
+  return [first.at.map((x, k) => x + along[k] * 0.9 * first.radius / length),
+    second.at.map((x, k) => x - along[k] * 0.9 * second.radius / length)];
+}
+
 document.querySelectorAll("figure.crystal").forEach(function (figure) {
   const scene = JSON.parse(figure.dataset.scene);
   const picture = figure.querySelector("svg");
@@ -15,6 +22,7 @@ document.querySelectorAll("figure.crystal").forEach(function (figure) {
   const pen = canvas.getContext("2d");
   const reach = Math.max(...scene.corners.concat(scene.atoms.map((atom) => atom.at))
     .map((at) => Math.hypot(...at))) + Math.max(...scene.atoms.map((atom) => atom.radius));
+  const sticks = scene.bonds.map(([i, j]) => stick(scene.atoms[i], scene.atoms[j]));
   let [turn, tilt, zoom] = [...START, 1];
 
   function project(at) { // right, down, away from the reader
@@ -40,7 +48,7 @@ document.querySelectorAll("figure.crystal").forEach(function (figure) {
     for (let i = 0; i < 8; i++) {
       [1, 2, 4].filter((bit) => !(i & bit)).forEach((bit) => lines(scene.corners[i], scene.corners[i | bit], "#9aa3ad", 1, 6, shapes));
     }
-    scene.bonds.forEach(([i, j]) => lines(scene.atoms[i].at, scene.atoms[j].at, "#b4bac2", 4, 5, shapes));
+    sticks.forEach(([from, to]) => lines(from, to, "#b4bac2", 4, 5, shapes));
     return shapes.sort((a, b) => b.depth - a.depth);
   }
 
