@@ -35,6 +35,14 @@ class OutputError(Gen2DFTError):
     """A result cannot be written: disk full, read-only folder."""
 
 
+class ArchiveError(Gen2DFTError):
+    """An archive of a campaign is damaged, was changed, or does not fit what the database holds."""
+
+
+class ServeError(Gen2DFTError):
+    """The web page was asked for something that it does not understand, or cannot be served."""
+
+
 class ThermoError(Gen2DFTError):
     """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
 

@@ -51,7 +51,8 @@ LAYERS = (
         "report",
     },
     {"rounds"},
-    {"evaluation"},
+    {"evaluation", "exchange"},
+    {"serve"},
     {"flows"},
     {"launchpad"},
     {"cli"},
@@ -69,10 +70,13 @@ HOMES = {
     "matminer": {"datasets", "evaluation"},
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
+    "optimade": {"serve"},
     "rich": {"cli"},
+    "starlette": {"serve"},
     "tensorflow": {"generators"},
     "torch": {"engines"},
     "typer": {"cli"},
+    "uvicorn": {"serve"},
 }
 SLOW_TO_IMPORT = {"BoltzTraP2", "atomate2", "chgnet", "gpaw", "keras", "matminer", "mp_api", "tensorflow", "torch"}
 NOT_AT_START = SLOW_TO_IMPORT | {"fireworks", "jobflow", "matplotlib", "pandas", "pymatgen", "pymongo", "scipy"}

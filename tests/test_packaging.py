@@ -85,10 +85,10 @@ def test_the_changelog_knows_the_version():
 
 
 def test_extras():
-    assert {"mlip", "gpaw", "transport", "serve", "dev"} <= set(EXTRAS)
+    assert {"mlip", "gpaw", "transport", "serve", "web", "dev"} <= set(EXTRAS)
 
 
-@pytest.mark.parametrize("extra", ["", "mlip", "serve", "labels", "dev"])
+@pytest.mark.parametrize("extra", ["", "mlip", "serve", "web", "labels", "dev"])
 def test_the_lock_pins_what_is_required(extra: str):
     required = {canonical(r) for r in (EXTRAS[extra] if extra else PROJECT["project"]["dependencies"])}
     assert required - {"torch", "gen2dft"} <= set(locked())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
-from gen2dft.report.wording import round_title, words
+from gen2dft.report.wording import as_utc, round_title, words
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
@@ -45,26 +45,6 @@ def _plain(value: Any) -> str:
     return as_utc(value).isoformat() if isinstance(value, datetime) else str(value)
 
 
-def as_utc(moment: datetime) -> datetime:
-    """A moment of the database, which is in UTC whether or not the driver says so."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def when(moment: datetime) -> str:
-    """A moment for people."""
-    return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
-
-
-def duration(seconds: float) -> str:
-    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def funnel_table(document: RoundDoc) -> Table:
     """The funnel of one round: in, out, and what stopped the others; in = out + sum of reasons."""
     table = plain_table(f"{round_title(document.index)}, {document.state}")
@@ -93,20 +73,6 @@ def styled_state(state: str) -> str:
     """A candidate's state in its colour."""
     style = STATE_STYLES.get(state.partition(":")[0])
     return f"[{style}]{state}[/]" if style else state
-
-
-def stems(counts: Mapping[str, int]) -> dict[str, int]:
-    """Candidates per state without the reasons."""
-    total: dict[str, int] = {}
-    for state, count in counts.items():
-        stem = state.partition(":")[0]
-        total[stem] = total.get(stem, 0) + count
-    return total
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 hit`, `2 hits`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def joined(parts: Iterable[str]) -> str:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from gen2dft.cli.common import counted, joined, plain_table, styled_state, when
+from gen2dft.campaign import CampaignSpec
+from gen2dft.cli.common import joined, plain_table, styled_state
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import (
-    PREDICTED,
-    basis_text,
-    power_factor_text,
-    pretty,
-    round_title,
-    target_text,
-    value_text,
-)
+from gen2dft.report.candidate import ValueRow, crystal_of, engine_text, labels_of, remarks, value_rows
+from gen2dft.report.wording import PREDICTED, counted, power_factor_text, round_title, when
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gen2dft.campaign import Target
     from gen2dft.store.documents import CandidateDoc, LabelDoc
     from gen2dft.store.store import Store
 
@@ -66,40 +59,12 @@ def _not_found(store: Store, identifier: str, prefix: str, campaigns: list[str])
     return f"no crystal's id begins with {identifier!r}, and {not_one_of('campaign', identifier, set(campaigns))}"
 
 
-def crystal_of(store: Store, candidate: CandidateDoc) -> tuple[dict[str, Any], str]:
-    """The best structure there is of a candidate (pymatgen dictionary), and what it is.
-
-    Raises
-    ------
-    StoreError
-        If the latent point could not be decoded.
-    """
-    for label in _labels(store, candidate):
-        return label.structure, f"relaxed by {_engine(label)}"
-    surrogate = candidate.surrogate or {}
-    if surrogate.get("structure"):
-        return surrogate["structure"], f"relaxed by the screen ({surrogate.get('engine')}, not DFT)"
-    if candidate.structure is not None:
-        return candidate.structure, "as decoded, not relaxed"
-    raise StoreError(f"candidate {candidate.candidate_id} has no structure: its state is {candidate.state}")
-
-
-def _labels(store: Store, candidate: CandidateDoc) -> list[LabelDoc]:
-    """Labels of a candidate, DFT first."""
-    found = store.labels(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    return sorted(found, key=lambda label: not label.is_dft)
-
-
-def _engine(label: LabelDoc) -> str:
-    return f"{label.engine} {label.preset} ({'DFT' if label.is_dft else 'surrogate, not DFT'})"
-
-
 def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     """The candidate with its labels and its hit, for other programs."""
     hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)
     return {
         **candidate.model_dump(mode="json"),
-        "labels": [label.model_dump(mode="json") for label in _labels(store, candidate)],
+        "labels": [label.model_dump(mode="json") for label in labels_of(store, candidate)],
         "hit": hits[0].model_dump(mode="json") if hits else None,
         "units": {prop.name: prop.unit for prop in PROPERTIES.values()},
     }
@@ -115,11 +80,13 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     for title, text in _facts(candidate):
         facts.add_row(title, escape(text))
     console.print(facts)
-    console.print(_values(store, candidate))
-    for text in _remarks(store, candidate):
+    labels = labels_of(store, candidate)
+    console.print(_values(store, candidate, labels))
+    computed = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    for text in (*remarks(labels), *(f"from bands: {power_factor_text(found)}" for found in computed)):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)
     if candidate.structure is not None:
-        _print_structure(store, candidate, console)
+        _print_structure(store, candidate, labels, console)
     steps = (f"{step['state']} {when(step['at'])}" for step in candidate.history)
     console.print(f"[dim]history[/]  {escape(joined(steps)) or 'none'}", highlight=False)
 
@@ -144,66 +111,31 @@ def _formula(candidate: CandidateDoc) -> str:
     return str(Composition(candidate.formula).reduced_formula) if candidate.formula else "not decoded"
 
 
-def _values(store: Store, candidate: CandidateDoc) -> Table:
+def _values(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Table:
     """What was expected of the crystal, what was computed, and what the campaign wants."""
-    from gen2dft.campaign import CampaignSpec
-
-    labels = _labels(store, candidate)
     spec = CampaignSpec.model_validate(store.campaign(candidate.campaign_id).spec)
-    targets = {target.property: target for target in spec.targets}
     table = plain_table("values")
-    for title in ("property", "expected", *(f"label: {_engine(label)}" for label in labels), "target"):
+    for title in ("property", "expected", *(f"label: {engine_text(label)}" for label in labels), "target"):
         table.add_column(title)
-    for name, prop in PROPERTIES.items():
-        computed = [label.values.get(name) for label in labels]
-        if name not in candidate.predicted and name not in targets and not any(v is not None for v in computed):
-            continue
-        wanted = _verdict(targets[name], computed, candidate.predicted.get(name)) if name in targets else ""
-        cells = [value_text(name, value) for value in computed]
-        table.add_row(f"{prop.title} ({pretty(prop.unit)})", _expected(candidate, name), *cells, wanted)
+    for row in value_rows(spec, candidate, labels):
+        style = "dim" if row.basis == PREDICTED else "yellow"
+        basis = f" [{style}]{escape(row.basis)}[/]" if row.basis else ""
+        table.add_row(row.title, f"{row.expected}{basis}", *row.computed, _verdict(row))
     return table
 
 
-def _remarks(store: Store, candidate: CandidateDoc) -> Iterator[str]:
-    """What a reader of the labels should know: warnings, and what custodian changed while they were computed."""
-    for label in _labels(store, candidate):
-        yield from label.warnings
-        for made in label.custodian:
-            where = f"custodian, {made['preset']} {made['task']}"
-            yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
-        if label.settings_changed:
-            yield "the energy belongs to the settings that custodian changed, not to the preset's own"
-    for computed in store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id):
-        yield f"from bands: {power_factor_text(computed)}"
+def _verdict(row: ValueRow) -> str:
+    """Whether the target is met, by which kind of value, and what it asks for."""
+    if not row.verdict:
+        return row.wanted
+    met = "[green]met[/]" if row.verdict == "met" else "[red]missed[/]"
+    return f"{met}{' by prediction' if row.by_prediction else ''}: {row.wanted}"
 
 
-def _verdict(target: Target, computed: list[float | None], predicted: float | None) -> str:
-    """Whether a target is met, by which kind of value, and what it asks for."""
-    from gen2dft.targets import is_met
-
-    label = next((value for value in computed if value is not None), None)
-    value = predicted if label is None else label
-    if value is None:
-        return target_text(target)
-    met = "[green]met[/]" if is_met(target, value) else "[red]missed[/]"
-    return f"{met}{'' if label is not None else ' by prediction'}: {target_text(target)}"
-
-
-def _expected(candidate: CandidateDoc, name: str) -> str:
-    """Value before validation, and whether the surrogate or the generator's head gave it."""
-    surrogate = candidate.surrogate or {}
-    if surrogate.get(name) is not None:
-        engine = str(surrogate.get("engine"))
-        return f"{value_text(name, surrogate[name])} [yellow]{escape(basis_text(engine, {engine}))}[/]"
-    if name in candidate.predicted:
-        return f"{value_text(name, candidate.predicted[name])} [dim]{PREDICTED}[/]"
-    return value_text(name, None)
-
-
-def _print_structure(store: Store, candidate: CandidateDoc, console: Console) -> None:
+def _print_structure(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console) -> None:
     from pymatgen.core import Structure
 
-    data, origin = crystal_of(store, candidate)
+    data, origin = crystal_of(candidate, labels)
     structure = Structure.from_dict(data)
     lattice = structure.lattice
     hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)

@@ -15,9 +15,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from gen2dft.cli.common import counted, duration, funnel_table, joined, report_folder
-from gen2dft.cli.status import stage_progress
-from gen2dft.report.wording import honest_notes, round_title, surrogate_engines, words
+from gen2dft.cli.common import funnel_table, joined, report_folder
+from gen2dft.report.standing import stage_progress
+from gen2dft.report.wording import counted, duration, honest_notes, round_title, surrogate_engines, words
 from gen2dft.store.documents import now
 
 if TYPE_CHECKING:

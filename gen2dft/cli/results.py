@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,17 +11,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.errors import Gen2DFTError
 from gen2dft.properties import PROPERTIES
+from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
+    counted,
     honest_notes,
     power_factor_text,
     pretty,
     ranked,
-    round_title,
     surrogate_engines,
     value_text,
 )
@@ -67,7 +66,7 @@ def hits(
     if as_json:
         echo_json([_hit_as_dict(hit, surrogates) for hit in found])
     elif as_csv:
-        _write_csv(found, names, surrogates)
+        typer.echo(hits_csv(found, names, surrogates), nl=False)
     elif found:
         console.print(_hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}"))
         console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
@@ -138,29 +137,15 @@ def _hit_as_dict(hit: HitDoc, surrogates: set[str]) -> dict[str, Any]:
     return {**hit.model_dump(mode="json", exclude={"values", "basis"}), "values": values}
 
 
-def _write_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]) -> None:
-    """One line per hit; a column of values with the unit in its header, and one that says where each is from."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
-    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull"])
-    for hit in found:
-        cells = [
-            text
-            for n in names
-            for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))
-        ]
-        place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id])
-
-
 def show(
     identifier: Annotated[str, typer.Argument(metavar="ID", help="Beginning of a candidate's id, or a campaign.")],
     as_json: Json = False,
     as_cif: Annotated[bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")] = False,
 ) -> None:
     """Show all that is known of one crystal; of a campaign, where it stands."""
-    from gen2dft.cli.crystal import as_dict, crystal_of, find_crystal, print_crystal
+    from gen2dft.cli.crystal import as_dict, find_crystal, print_crystal
     from gen2dft.cli.status import show_campaign
+    from gen2dft.report.candidate import crystal_of, labels_of
     from gen2dft.report.cif import structure_cif
 
     store = open_store()
@@ -171,7 +156,7 @@ def show(
     if as_json:
         echo_json(as_dict(store, candidate))
     elif as_cif:
-        structure, origin = crystal_of(store, candidate)
+        structure, origin = crystal_of(candidate, labels_of(store, candidate))
         comments = (f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",)
         typer.echo(structure_cif(structure, comments), nl=False)
     else:

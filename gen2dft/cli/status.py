@@ -11,24 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import (
-    as_utc,
-    counted,
-    echo_json,
-    funnel_table,
-    joined,
-    open_store,
-    plain_table,
-    reasons_text,
-    stems,
-    styled_state,
-    when,
-)
+from gen2dft.cli.common import echo_json, funnel_table, joined, open_store, plain_table, reasons_text, styled_state
 from gen2dft.errors import StoreError, not_one_of
-from gen2dft.report.wording import round_title, words
+from gen2dft.report.standing import stage_text, stems, summary
+from gen2dft.report.wording import as_utc, counted, round_title, when
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import CampaignDoc, RoundDoc
+    from gen2dft.store.documents import CampaignDoc
     from gen2dft.store.store import Store
 
 console = Console()
@@ -71,24 +60,6 @@ def _list_campaigns(store: Store, state: str | None, as_json: bool) -> None:
         console.print(f"no campaign is {state}")
 
 
-def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
-    """Where one campaign stands, in a few numbers; rounds count from 0 as in the database."""
-    rounds = store.rounds(document.id)
-    candidates = stems(store.state_counts(document.id))
-    return {
-        "id": document.id,
-        "name": document.name,
-        "state": document.state,
-        "stop_reason": document.stop_reason,
-        "created": document.created,
-        "rounds": len(rounds),
-        "rounds_at_most": document.spec["learning"]["rounds"],
-        "progress": rounds[-1].progress if rounds else {},
-        "hits": candidates.get("hit", 0),
-        "candidates": candidates,
-    }
-
-
 def _campaign_table(store: Store, found: Sequence[CampaignDoc]) -> Any:
     table = plain_table()
     table.add_column("campaign", no_wrap=True)
@@ -108,24 +79,6 @@ def _campaign_table(store: Store, found: Sequence[CampaignDoc]) -> Any:
             when(document.created),
         )
     return table
-
-
-def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
-    """Stage of a round, units done and units in all; validation is counted from the candidates themselves."""
-    if document.state == "validating":
-        size = document.dispatch_size
-        return "validate", size - store.count_open(document.campaign_id, document.index), size
-    stage = str(document.progress.get("stage") or "waiting")
-    return stage, int(document.progress.get("done") or 0), int(document.progress.get("total") or 0)
-
-
-def stage_text(store: Store, document: RoundDoc) -> str:
-    """What a round is at: `train 12/60 loss 0.31`."""
-    if document.state == "closed":
-        return "next round"
-    stage, done, total = stage_progress(store, document)
-    message = str(document.progress.get("message") or "") if document.state == "proposing" else ""
-    return " ".join(part for part in (words(stage), f"{done}/{total}" if total else "", message) if part)
 
 
 def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
-from gen2dft.cli.common import counted, echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.cli.results import Campaign as Stored
+from gen2dft.report.wording import counted
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec

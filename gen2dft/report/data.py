@@ -117,7 +117,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         points=list(_points(store, campaign_id)),
         labels=store.labels(campaign_id),
         hits=store.hits(campaign_id),
-        latents={r.index: _latents(store.get_blob(r.latents_id), r.latents_id) for r in rounds if r.latents_id},
+        latents={r.index: load_latents(store, r.latents_id) for r in rounds if r.latents_id},
         snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
         hull=store.get(HullDoc, campaign.hull_id),
         power_factors=power_factors,
@@ -155,10 +155,10 @@ def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
         )
 
 
-def _latents(data: bytes, blob_id: str) -> LatentArrays:
-    """Arrays of the blob that a round's `latents_id` names."""
+def load_latents(store: Store, blob_id: str) -> LatentArrays:
+    """Arrays of the blob that a round's `latents_id` names; StoreError if it is missing or damaged."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(store.get_blob(blob_id)), allow_pickle=False) as arrays:
             values = {
                 name.removeprefix("train_"): arrays[name].astype(np.float64)
                 for name in arrays.files

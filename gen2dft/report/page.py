@@ -6,7 +6,6 @@ import base64
 import re
 import struct
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from gen2dft.report.figures import FIGURES, draw_all
 from gen2dft.report.output import write_file
 from gen2dft.report.picture import crystal_svg
 from gen2dft.report.style import PNG_DPI
+from gen2dft.report.templating import environment, read_text
 from gen2dft.report.wording import (
     PREDICTED,
     basis_text,
@@ -37,8 +37,6 @@ from gen2dft.report.wording import (
 from gen2dft.store.documents import now
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc, RoundDoc
     from gen2dft.store.store import Store
 
@@ -93,10 +91,10 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
     anchors = [("targets", "Targets"), ("hits", "Hits"), *((f["name"], f["title"]) for f in shown)]
     trained = [r for r in data.rounds if r.training]
     return (
-        _environment()
-        .from_string(_text("page.html"))
+        environment("gen2dft.report")
+        .get_template("page.html")
         .render(
-            css=Markup(_text("page.css")),  # noqa: S704 - the project's own file
+            css=Markup(read_text("gen2dft.report", "page.css")),  # noqa: S704 - the project's own file
             campaign=data.campaign,
             spec=data.spec,
             spec_yaml=yaml.safe_dump(data.campaign.spec, sort_keys=False, allow_unicode=True),
@@ -122,33 +120,6 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
             written=f"{now():%Y-%m-%d %H:%M} UTC",
         )
     )
-
-
-def _environment() -> Environment:
-    """Jinja with escaping always on."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup, escape
-
-    def subscripts(formula: str) -> Markup:
-        return Markup(re.sub(r"(\d+(?:\.\d+)?)", r"<sub>\1</sub>", str(escape(formula))))  # noqa: S704 - escaped
-
-    def symbol(spacegroup: str) -> Markup:
-        return Markup(re.sub(r"_(\d)", r"<sub>\1</sub>", str(escape(spacegroup))))  # noqa: S704 - escaped
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
-        "by_count": lambda reasons: sorted(reasons.items(), key=lambda item: -item[1]),
-        "pretty": pretty,
-        "round_title": round_title,
-        "subscripts": subscripts,
-        "symbol": symbol,
-        "words": words,
-    }
-    return environment
-
-
-def _text(name: str) -> str:
-    return (resources.files("gen2dft.report") / name).read_text(encoding="utf-8")
 
 
 def _data_uri(content: bytes, kind: str) -> str:

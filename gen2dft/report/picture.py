@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -67,6 +68,31 @@ def crystal_svg(structure: Structure, prefix: str) -> str:
     )
 
 
+def crystal_scene(structure: Structure) -> dict[str, Any]:
+    """One unit cell as plain numbers, for a viewer that turns it.
+
+    Returns
+    -------
+    `atoms`, each with `symbol`, `at` (Angstrom, about the middle of the cell; c along the third axis) and `radius`
+    as drawn; `bonds` as pairs of rows of `atoms`; `corners` of the cell; `colours` of the elements as hexadecimal.
+    """
+    lattice = _upright(structure.lattice.matrix)
+    symbols, numbers, positions = _atoms(structure, lattice)
+    middle = lattice.sum(axis=0) / 2
+    radii = BALL * COVALENT_RADII[numbers]
+    places = np.round(positions - middle, 4).tolist()
+    corners = np.array(list(itertools.product((0, 1), repeat=3))) @ lattice - middle
+    return {
+        "atoms": [
+            {"symbol": symbol, "at": place, "radius": round(float(radius), 4)}
+            for symbol, place, radius in zip(symbols, places, radii, strict=True)
+        ],
+        "bonds": [[i, j] for i, j, _ in _bonded(symbols, positions, radii)],
+        "corners": np.round(corners, 4).tolist(),
+        "colours": {symbol: "#{:02x}{:02x}{:02x}".format(*_colour(symbol)) for symbol in sorted(set(symbols))},
+    }
+
+
 def _upright(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """The same cell turned so that c points up and a lies to the right."""
     up = matrix[2] / np.linalg.norm(matrix[2])
@@ -122,19 +148,27 @@ def _bonds(
     symbols: list[str], positions: NDArray[np.float64], points: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> list[_Shape]:
     """Sticks between unlike atoms that touch, from surface to surface; `radii` as drawn, in Angstrom."""
+    shapes = []
+    for i, j, length in _bonded(symbols, positions, radii):
+        along = points[j] - points[i]
+        start, end = points[i] + along * (0.9 * radii[i] / length), points[j] - along * (0.9 * radii[j] / length)
+        shapes += _line(start, end, "#b4bac2", 3.0, parts=4)
+    return shapes
+
+
+def _bonded(
+    symbols: list[str], positions: NDArray[np.float64], radii: NDArray[np.float64]
+) -> Iterator[tuple[int, int, float]]:
+    """Pairs of unlike atoms that touch, no two metals, and their distance in Angstrom; `radii` as drawn."""
     from pymatgen.core import Element
 
     metal = [Element(symbol).is_metal for symbol in symbols]
-    shapes = []
     for i, j in itertools.combinations(range(len(symbols)), 2):
         if symbols[i] == symbols[j] or (metal[i] and metal[j]):
             continue
         length = float(np.linalg.norm(positions[i] - positions[j]))
         if radii[i] + radii[j] < length < BOND / BALL * (radii[i] + radii[j]):
-            along = points[j] - points[i]
-            start, end = points[i] + along * (0.9 * radii[i] / length), points[j] - along * (0.9 * radii[j] / length)
-            shapes += _line(start, end, "#b4bac2", 3.0, parts=4)
-    return shapes
+            yield i, j, length
 
 
 def _line(start: NDArray[np.float64], end: NDArray[np.float64], colour: str, width: float, parts: int) -> list[_Shape]:
@@ -159,9 +193,13 @@ def element_colours() -> dict[str, tuple[int, int, int]]:
     return {symbol: (int(r), int(g), int(b)) for symbol, (r, g, b) in colours.items()}
 
 
+def _colour(symbol: str) -> tuple[int, int, int]:
+    return element_colours().get(symbol, (160, 160, 160))
+
+
 def _gradient(prefix: str, symbol: str) -> str:
     """A ball lit from the upper left."""
-    base = np.array(element_colours().get(symbol, (160, 160, 160)))
+    base = np.array(_colour(symbol))
     light, dark = base + 0.65 * (255 - base), 0.62 * base
     stops = "".join(
         f'<stop offset="{at}" stop-color="rgb({c[0]:.0f},{c[1]:.0f},{c[2]:.0f})"/>'

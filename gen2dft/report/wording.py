@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import Target
@@ -19,10 +20,10 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u20
 
 
 def words(name: str) -> str:
-    """A reason or stage as text: `misses_band_gap` becomes `misses band gap`."""
+    """A reason, stage or state as text: `rejected:misses_band_gap` becomes `rejected: misses band gap`."""
     for prop in PROPERTIES.values():
         name = name.replace(prop.name, prop.title)
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace(":", ": ")
 
 
 def pretty(text: str) -> str:
@@ -30,6 +31,31 @@ def pretty(text: str) -> str:
     text = re.sub(r"\b1e(-?\d+)", r"10^\1", text)
     text = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_SUPERSCRIPTS), text)
     return re.sub(r"\btau\b", "\u03c4", re.sub(r"\bu(?=[WV]\b)", "\u00b5", text))
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 hit`, `2 hits`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def as_utc(moment: datetime) -> datetime:
+    """A moment of the database, which is in UTC whether or not the driver says so."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def when(moment: datetime) -> str:
+    """A moment for people."""
+    return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def round_title(index: int) -> str:

@@ -153,10 +153,35 @@ class Store:
         found = self.database.candidates.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
         return (CandidateDoc.from_mongo(data) for data in found)
 
-    def candidate_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
-        """Some (dotted) fields of a campaign's candidates in the order of their ids, without the structures' weight."""
+    def candidate_fields(
+        self, campaign_id: str, fields: Sequence[str], *, skip: int = 0, limit: int = 0, **query: Any
+    ) -> list[dict[str, Any]]:
+        """Some (dotted) fields of a campaign's candidates in the order of their ids, without the structures' weight.
+
+        `limit` 0 means all that come after the first `skip`.
+        """
         found = self.database.candidates.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
-        return list(found.sort("_id", 1))
+        return list(found.sort("_id", 1).skip(skip).limit(limit))
+
+    def hit_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """Some (dotted) fields of a campaign's hits in the order of their ids, without the structures' weight."""
+        return list(self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1)).sort("_id", 1))
+
+    def hit_labels(self) -> set[str]:
+        """Ids of the labels of all hits of all campaigns."""
+        return {hit["label_id"] for hit in self.database.hits.find({}, {"label_id": 1})}
+
+    def ids(self, model: type[Document]) -> list[str]:
+        """Ids of all documents of a kind."""
+        return [data["_id"] for data in self.database[_collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)]
+
+    def core_hours(self, campaign_id: str) -> dict[int, float]:
+        """Round to the core-hours of its labels."""
+        found = self.database.labels.find({"campaign_id": campaign_id}, {"round_index": 1, "core_hours": 1})
+        hours: dict[int, float] = {}
+        for label in found:
+            hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
+        return hours
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
@@ -188,6 +213,11 @@ class Store:
         """The document of this id, or None."""
         data = self.database[_collection_name(model)].find_one({"_id": key})
         return None if data is None else model.from_mongo(data)
+
+    def find_many(self, model: type[D], keys: Sequence[str]) -> dict[str, D]:
+        """Id to document, for those of these ids that are there."""
+        found = self.database[_collection_name(model)].find({"_id": {"$in": list(keys)}})
+        return {data["_id"]: model.from_mongo(data) for data in found}
 
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
         """Candidates of all campaigns whose candidate id begins with `prefix`."""

@@ -9,8 +9,8 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, START, empty_store, example_store
 from rich.console import Console
 
-from gen2dft.cli.common import duration
 from gen2dft.cli.progress import CampaignProgress, Standing, print_summary, standing
+from gen2dft.report.wording import duration
 from gen2dft.store.documents import RoundDoc
 from gen2dft.store.store import Store
 

@@ -1,0 +1,255 @@
+"""The web application: addresses to pages. Every page only reads, and every text from the database is escaped."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+import threading
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from gen2dft import __version__
+from gen2dft.errors import Gen2DFTError, ServeError, StoreError, not_one_of
+from gen2dft.report.data import load_report_data
+from gen2dft.report.figures import FIGURES
+from gen2dft.report.phase_diagram import load_diagram, systems_of
+from gen2dft.report.phase_diagram_page import render
+from gen2dft.report.style import png
+from gen2dft.report.templating import environment
+from gen2dft.rounds.hulls import get_hull
+from gen2dft.serve.cache import Cache
+from gen2dft.serve.campaigns import campaign_page, campaign_rows, candidates_page
+from gen2dft.serve.candidates import candidate_cif, candidate_page
+from gen2dft.serve.hits import hits_page
+from gen2dft.serve.latent import latent_map
+from gen2dft.serve.security import LOOPBACK_NAMES, guard
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from gen2dft.store.store import Store
+
+FRESH = 5.0  # seconds for which a page may lag behind the database
+FRESH_FIGURE = 120.0
+ASSETS = {
+    "page.css": ("gen2dft.report", "text/css"),
+    "serve.css": ("gen2dft.serve.static", "text/css"),
+    "crystal.js": ("gen2dft.serve.static", "text/javascript"),
+    "latent.js": ("gen2dft.serve.static", "text/javascript"),
+}
+
+
+def build_app(
+    store: Store, *, token: str | None = None, any_host: bool = False, optimade: Any | None = None
+) -> Starlette:
+    """The application over one store.
+
+    Parameters
+    ----------
+    token
+        What every reader must know; None: whoever reaches the server may read.
+    any_host
+        Whether it may be addressed by other names than those of this machine; without a token it may not, so that a
+        page from elsewhere cannot reach it under a name of its own.
+    optimade
+        An application to serve under `/optimade`.
+    """
+    from pymongo.errors import PyMongoError
+    from starlette.applications import Starlette
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.routing import Mount, Route
+
+    pages = Pages(store)
+    campaign = "/campaigns/{campaign_id}"
+    routes: list[Any] = [
+        Route("/", pages.index),
+        Route(campaign, pages.campaign),
+        Route(f"{campaign}/hits", pages.hits),
+        Route(f"{campaign}/candidates", pages.candidates),
+        Route(f"{campaign}/candidates/{{candidate_id}}", pages.candidate),
+        Route(f"{campaign}/candidates/{{candidate_id}}/cif", pages.cif),
+        Route(f"{campaign}/latent/{{round_index:int}}", pages.latent),
+        Route(f"{campaign}/latent/{{round_index:int}}/points", pages.latent_points),
+        Route(f"{campaign}/systems", pages.systems),
+        Route(f"{campaign}/systems/{{system}}", pages.system),
+        Route(f"{campaign}/figures/{{name}}", pages.figure),
+        Route("/static/{name}", asset),
+    ]
+    if optimade is not None:
+        routes.append(Mount("/optimade", optimade))
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if any_host else LOOPBACK_NAMES),
+            Middleware(BaseHTTPMiddleware, dispatch=functools.partial(guard, token=token)),
+        ],
+        exception_handlers={
+            Gen2DFTError: pages.failed,
+            PyMongoError: pages.unavailable,
+            404: pages.not_found,
+        },
+    )
+
+
+def asset(request: Request) -> Response:
+    """A style sheet or script, from this package alone."""
+    from starlette.responses import Response
+
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise ServeError(not_one_of("file", name, ASSETS))
+    package, kind = ASSETS[name]
+    return Response((resources.files(package) / name).read_bytes(), media_type=kind)
+
+
+class Pages:
+    """The handlers; Starlette runs each in a thread of its own."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._fresh = Cache(FRESH)
+        self._figures = Cache(FRESH_FIGURE, size=32)
+        self._drawing = threading.Lock()  # matplotlib draws in one thread at a time
+        self._jinja = environment("gen2dft.serve.templates", "gen2dft.report")
+        self._jinja.filters |= {"part": functools.partial(quote, safe=""), "without": _without}
+        self._jinja.globals |= {"version": __version__, "lag": FRESH}
+
+    def _page(self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]) -> Response:
+        """A page whose data are at most `FRESH` seconds old."""
+        from starlette.responses import HTMLResponse
+
+        data = self._fresh.get((template, request.url.path, request.url.query), make)
+        return HTMLResponse(self._jinja.get_template(template).render(data))
+
+    def index(self, request: Request) -> Response:
+        """All campaigns."""
+        return self._page(request, "index.html", lambda: {"campaigns": campaign_rows(self.store)})
+
+    def campaign(self, request: Request) -> Response:
+        """One campaign."""
+        return self._page(request, "campaign.html", lambda: campaign_page(self.store, _id(request)))
+
+    def hits(self, request: Request) -> Response:
+        """Its hits, filtered and ordered."""
+        given = dict(request.query_params)
+        return self._page(request, "hits.html", lambda: hits_page(self.store, _id(request), given))
+
+    def candidates(self, request: Request) -> Response:
+        """Its candidates by state."""
+        given = dict(request.query_params)
+        return self._page(request, "candidates.html", lambda: candidates_page(self.store, _id(request), given))
+
+    def candidate(self, request: Request) -> Response:
+        """One crystal."""
+        key = request.path_params["candidate_id"]
+        return self._page(request, "candidate.html", lambda: candidate_page(self.store, _id(request), key))
+
+    def cif(self, request: Request) -> Response:
+        """Its structure as a file."""
+        from starlette.responses import PlainTextResponse
+
+        name, text = candidate_cif(self.store, _id(request), request.path_params["candidate_id"])
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return PlainTextResponse(text, headers=headers, media_type="chemical/x-cif")
+
+    def latent(self, request: Request) -> Response:
+        """The map of a round's latent space; its points come by themselves."""
+        index = request.path_params["round_index"]
+
+        def make() -> dict[str, Any]:
+            self.store.round(_id(request), index)
+            rounds = [r.index for r in self.store.rounds(_id(request)) if r.latents_id]
+            return {"campaign": self.store.campaign(_id(request)), "index": index, "rounds": rounds}
+
+        return self._page(request, "latent.html", make)
+
+    def latent_points(self, request: Request) -> Response:
+        """The points of that map as JSON."""
+        from starlette.responses import JSONResponse
+
+        key = (_id(request), request.path_params["round_index"])
+        return JSONResponse(self._fresh.get(("points", *key), lambda: latent_map(self.store, *key)))
+
+    def systems(self, request: Request) -> Response:
+        """Chemical systems that have a phase diagram."""
+
+        def make() -> dict[str, Any]:
+            campaign = self.store.campaign(_id(request))
+            found = systems_of(self.store, campaign.id)
+            drawn = [(name, number) for name, number in found.items() if name.count("-") in (1, 2)]
+            return {"campaign": campaign, "systems": drawn, "others": len(found) - len(drawn)}
+
+        return self._page(request, "systems.html", make)
+
+    def system(self, request: Request) -> Response:
+        """The phase diagram of one chemical system: the same page that `gen2dft hull` writes."""
+        from starlette.responses import HTMLResponse
+
+        def make() -> str:
+            campaign = self.store.campaign(_id(request))
+            hull = get_hull(self.store, campaign.hull_id)
+            return render(load_diagram(self.store, campaign.id, request.path_params["system"], hull))
+
+        page = self._fresh.get(request.url.path, make)
+        return HTMLResponse(page, headers={"Content-Security-Policy": _policy_of(page)})
+
+    def figure(self, request: Request) -> Response:
+        """A figure of the report as PNG; 204 if there is nothing to show yet."""
+        from starlette.responses import Response
+
+        name, campaign_id = request.path_params["name"], _id(request)
+        if name not in FIGURES:
+            raise ServeError(not_one_of("figure", name, FIGURES))
+        data = self._figures.get(("data", campaign_id), lambda: load_report_data(self.store, campaign_id))
+
+        def draw() -> bytes:
+            with self._drawing:
+                figure = FIGURES[name].draw(data)
+                return b"" if figure is None else png(figure)
+
+        content = self._figures.get((name, campaign_id), draw)
+        return Response(content, media_type="image/png") if content else Response(status_code=204)
+
+    def failed(self, _: Request, error: Exception) -> Response:
+        """A page that says what is wrong: 404 for what is not there, 400 for what is not understood."""
+        return self._error(str(error), 404 if isinstance(error, StoreError) else 400)
+
+    def unavailable(self, _: Request, error: Exception) -> Response:
+        """A page that says that the database does not answer."""
+        return self._error(f"the database failed ({type(error).__name__}); `gen2dft doctor` tests it", 503)
+
+    def not_found(self, request: Request, _: Exception) -> Response:
+        """A page for an address that there is not."""
+        return self._error(f"there is no page {request.url.path}", 404)
+
+    def _error(self, message: str, status: int) -> Response:
+        from starlette.responses import HTMLResponse
+
+        return HTMLResponse(self._jinja.get_template("error.html").render(message=message), status)
+
+
+def _without(given: Mapping[str, str], *names: str) -> list[tuple[str, Any]]:
+    """Fields of an address but these."""
+    return [(name, value) for name, value in given.items() if name not in names]
+
+
+def _id(request: Request) -> str:
+    return str(request.path_params["campaign_id"])
+
+
+def _policy_of(page: str) -> str:
+    """What a page with its own script and style may load: these and nothing else."""
+    parts = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
+    for tag in ("script", "style"):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in found]
+        parts.append(f"{tag}-src " + " ".join(f"'sha256-{digest}'" for digest in hashes))
+    return "; ".join(parts)
