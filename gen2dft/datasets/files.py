@@ -38,6 +38,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
     "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
     "power_factor": ("power_factor",),
+    "vanadium_state": ("vanadium_state",),
 }
 """Column names recognised without being told, in order of preference; upper and lower case are the same."""
 

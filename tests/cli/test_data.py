@@ -36,8 +36,8 @@ def table(folder):
 def test_list_shows_builtin_and_imported_datasets(folder):
     toy_dataset().save(folder / "home" / "datasets" / "toy.npz")
     names = [row["name"] for row in json.loads(call("list", "--json").stdout)]
-    assert names[:2] == ["starter", "materials-project"]
-    assert names[2].endswith("toy.npz")
+    assert names[:3] == ["starter", "vanadium-oxides", "materials-project"]
+    assert names[3].endswith("toy.npz")
     assert "materials-project" in call("list").stdout
 
 
