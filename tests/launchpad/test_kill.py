@@ -19,9 +19,9 @@ from tests.launchpad.test_campaign import check_books
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = """
 [gen2dft.engines]
-toy = tests.toys:TOY_ENGINE
+toy = toys:TOY_ENGINE
 [gen2dft.generators]
-toy = tests.toys:ToyGenerator
+toy = toys:ToyGenerator
 """
 
 
@@ -43,7 +43,7 @@ def start(folder):
     environment = {
         **os.environ,
         "GEN2DFT_DATA_DIR": str(folder / "data"),
-        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT)]),
+        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT), str(ROOT / "tests")]),
         "TOY_SECONDS": "0.3",
     }
     command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
