@@ -19,9 +19,9 @@ from tests.launchpad.test_campaign import check_books
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = """
 [gen2dft.engines]
-toy = toys:TOY_ENGINE
+toy = tests.toys:TOY_ENGINE
 [gen2dft.generators]
-toy = toys:ToyGenerator
+toy = tests.toys:ToyGenerator
 """
 
 
@@ -43,7 +43,7 @@ def start(folder):
     environment = {
         **os.environ,
         "GEN2DFT_DATA_DIR": str(folder / "data"),
-        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT), str(ROOT / "tests")]),
+        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT)]),
         "TOY_SECONDS": "0.3",
     }
     command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
