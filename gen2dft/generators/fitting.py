@@ -22,6 +22,7 @@ from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.accuracy import reconstruction_figures
 from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History
+from gen2dft.generators.checks import require_labels, require_properties
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.networks import load_variant
 from gen2dft.generators.scalers import PropertyScaler
@@ -58,18 +59,12 @@ class FTCPTraining:
 
     def check(self) -> None:
         """Raise before any work is done; see `Generator.fit`."""
-        if not self.properties:
-            raise DatasetError("no property to predict: name one in the campaign's targets or generator.properties")
+        require_properties(self.properties)
         self._check_warm_start()
         self.representation.check(self.dataset.crystals)
         if (count := int((~self.is_held_out).sum())) < MIN_TRAINING_CRYSTALS:
             raise DatasetError(f"{count} crystals to train on; give more or lower generator.holdout")
-        known = np.isfinite(self.dataset.label_matrix(self.properties)[~self.is_held_out]).sum(axis=0)
-        if missing := [name for name, count in zip(self.properties, known, strict=True) if not count]:
-            raise DatasetError(
-                f"no crystal of the training part has a label for {', '.join(missing)}: add labelled crystals or take "
-                "the property out of the campaign's targets and generator.properties"
-            )
+        require_labels(self.dataset.label_matrix(self.properties)[~self.is_held_out], self.properties)
 
     def _check_warm_start(self) -> None:
         old = self.warm_start

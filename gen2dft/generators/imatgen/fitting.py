@@ -22,6 +22,7 @@ from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History
+from gen2dft.generators.checks import require_labels, require_properties
 from gen2dft.generators.epochs import EpochLoop
 from gen2dft.generators.imatgen.accuracy import heldout_parity, image_errors, reconstruction_figures, tensor_figures
 from gen2dft.generators.imatgen.stages import (
@@ -95,8 +96,7 @@ class ImatgenTraining:
 
     def check(self) -> None:
         """Raise before any work is done; see `Generator.fit`."""
-        if not self.properties:
-            raise DatasetError("no property to predict: name one in the campaign's targets or generator.properties")
+        require_properties(self.properties)
         self._check_warm_start()
         representation_of(self.spec).check(self.dataset.crystals, REFUSED)
         count = int((self.is_trained & self.is_oxide).sum())
@@ -106,12 +106,7 @@ class ImatgenTraining:
                 f"({dict(self._left_out()) or 'all have them'}), a label and a valid oxidation state of V; give more, "
                 "or lower generator.holdout"
             )
-        known = np.isfinite(self.labels[self.is_trained]).sum(axis=0)
-        if missing := [name for name, count in zip(self.properties, known, strict=True) if not count]:
-            raise DatasetError(
-                f"no crystal of the training part has a label for {', '.join(missing)}: add labelled crystals or take "
-                "the property out of the campaign's targets and generator.properties"
-            )
+        require_labels(self.labels[self.is_trained], self.properties)
 
     def _check_warm_start(self) -> None:
         old = self.warm_start
