@@ -37,10 +37,9 @@ def settings(server_dir: Path) -> Settings:
 
 
 @pytest.fixture
-def toy_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Register the generator and the engine of tests/toys.py in this process."""
-    from gen2dft import engines, generators
-    from tests import toys
+def toy_plugins() -> Iterator[None]:
+    """Register the generator and the engine of tests/toys.py in this process, for one test."""
+    from tests.toys import toys_registered
 
-    monkeypatch.setitem(engines.ENGINES, "toy", lambda: toys.TOY_ENGINE)
-    monkeypatch.setitem(generators.GENERATORS, "toy", lambda: toys.ToyGenerator)
+    with toys_registered():
+        yield

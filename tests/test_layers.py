@@ -23,6 +23,7 @@ LAYERS = (
         "properties",
         "crystals",
         "geometry",
+        "symmetry",
         "funnel",
         "settings",
         "campaign",

@@ -10,13 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import pytest
 from jobflow import Maker, job
 from pymatgen.core import Composition, Element, Lattice, Structure
 
+from gen2dft import engines, generators
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers, Relaxed, run_task
@@ -156,3 +160,12 @@ TOY_CAMPAIGN = {
     "validation": {"engine": "toy", "preset": "toy-v1"},
     "learning": {"rounds": 2, "batch": 6, "audit": 0.2},
 }
+
+
+@contextmanager
+def toys_registered() -> Iterator[None]:
+    """The toys can be named in campaign files of this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(engines.ENGINES, "toy", lambda: TOY_ENGINE)
+        patch.setitem(generators.GENERATORS, "toy", lambda: ToyGenerator)
+        yield

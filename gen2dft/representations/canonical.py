@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.parallel import map_parts
+from gen2dft.symmetry import ask_spglib
 
 SYMPREC = 0.05  # Angstrom; published crystals carry noise of about 0.01
 # Positions are compared on a grid that the usual fractions (1/2, 1/3, 1/4, 1/6, 1/8) lie on, then on a fine one.
@@ -88,7 +89,7 @@ def _standard_cell(
     if thickness < THINNEST * symprec:  # spglib 2.8 does not survive cells about as thin as its tolerance
         return lattice, frac, numbers
     cell = (lattice.tolist(), frac.tolist(), numbers.tolist())
-    standard = spglib.standardize_cell(cell, to_primitive=True, symprec=symprec)
+    standard = ask_spglib(spglib.standardize_cell, cell, to_primitive=True, symprec=symprec)
     if standard is None:
         return lattice, frac, numbers
     return np.asarray(standard[0]), np.asarray(standard[1]), np.asarray(standard[2])

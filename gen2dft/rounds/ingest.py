@@ -16,6 +16,7 @@ from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_ener
 from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
+from gen2dft.symmetry import space_group_symbol
 from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.scales import must_share
 
@@ -266,7 +267,7 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
         round_index=context.index,
         candidate_id=candidate.candidate_id,
         formula=structure.composition.reduced_formula,
-        spacegroup=structure.get_space_group_info(symprec=0.1)[0],
+        spacegroup=space_group_symbol(structure),
         values={name: values.get(name) for name in names},
         basis={name: basis.get(name, OPEN) for name in names},
         is_dft=label.is_dft and all(basis.get(name) == label.engine for name in names),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import CalculationFailed
+from gen2dft.symmetry import ask_spglib
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -66,10 +66,7 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
     kinds = np.column_stack([structure.atomic_numbers, np.round(moments, 1)])
     labels = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1) + 1
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), labels.tolist())
-    with warnings.catch_warnings():
-        # spglib 2 announces that None, its answer to a structure it cannot do, will become an exception.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
+    found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=SYMPREC)
     if found is None:
         formula = structure.composition.reduced_formula
         detail = f"spglib finds no symmetry in {formula}, not even identity; are two atoms on one place?"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from example_campaign import empty_store
 
-from gen2dft import engines, generators
 from gen2dft.campaign import CampaignSpec
 from gen2dft.exchange.archive import to_line
 from gen2dft.exchange.credits import Credits
@@ -23,11 +21,9 @@ from tests.rounds.test_steps import up_to_dispatch, validate_all
 
 
 @pytest.fixture(scope="session")
-def finished() -> Iterator[Store]:
+def finished() -> Store:
     """A store with one finished campaign."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(engines.ENGINES, "toy", lambda: toys.TOY_ENGINE)
-        patch.setitem(generators.GENERATORS, "toy", lambda: toys.ToyGenerator)
+    with toys.toys_registered():
         store, dataset = empty_store(), toys.toy_dataset()
         spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6}})
         campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
@@ -35,7 +31,7 @@ def finished() -> Iterator[Store]:
         up_to_dispatch(context)
         validate_all(context)
         assert try_close(context)
-        yield store
+    return store
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +43,8 @@ def campaign_id(finished: Store) -> str:
 def archive(finished: Store, campaign_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive with all there is."""
     path = tmp_path_factory.mktemp("archive") / "toy.zip"
-    export_campaign(finished, campaign_id, path, Credits(authors=("Curie, Marie",)), Choice(True, True))
+    with toys.toys_registered():
+        export_campaign(finished, campaign_id, path, Credits(authors=("Curie, Marie",)), Choice(True, True))
     return path
 
 

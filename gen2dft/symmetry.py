@@ -1,0 +1,37 @@
+"""spglib (Togo & Tanaka, arXiv:1808.01590), asked so that a crystal it cannot read is an answer, not an accident."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+UNDETERMINED = "undetermined"
+
+
+def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """What a function of spglib says; None where it finds nothing, as with two atoms on one place.
+
+    spglib 2 either returns None or raises, by a switch of the whole process which other libraries set (ASE leaves it
+    set after its first use), and warns that None will go.
+    """
+    from spglib.error import SpglibError
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return function(*args, **options)
+        except SpglibError:
+            return None
+
+
+def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
+    """International symbol, found within symprec Angstrom; `undetermined` where spglib finds none."""
+    import spglib
+
+    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
+    found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec)
+    return UNDETERMINED if found is None else str(found.international)

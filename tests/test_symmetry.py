@@ -1,0 +1,23 @@
+"""spglib answers for crystals it cannot read, however its switch of errors is set."""
+
+import pytest
+import spglib
+from pymatgen.core import Lattice, Structure
+
+from gen2dft.symmetry import UNDETERMINED, ask_spglib, space_group_symbol
+
+TWICE = ([[3, 0, 0], [0, 3, 0], [0, 0, 3]], [[0, 0, 0], [0, 0, 0]], [84, 84])
+
+
+@pytest.mark.parametrize("switch", ["true", "false"])
+def test_two_atoms_on_one_place_are_no_accident(monkeypatch: pytest.MonkeyPatch, switch: str):
+    monkeypatch.setenv("SPGLIB_OLD_ERROR_HANDLING", switch)
+    assert ask_spglib(spglib.get_symmetry_dataset, TWICE, symprec=1e-3) is None
+    assert ask_spglib(spglib.standardize_cell, TWICE, symprec=1e-3) is None
+    crystal = Structure(TWICE[0], TWICE[2], TWICE[1])
+    assert space_group_symbol(crystal) == UNDETERMINED
+
+
+def test_rock_salt_has_its_symbol():
+    crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert space_group_symbol(crystal) == "Fm-3m"
