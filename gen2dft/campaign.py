@@ -185,20 +185,26 @@ class GeneratorSpec(Part):
         return 2 * self.imatgen.autoencoder_epochs + self.imatgen.pretrain_epochs + self.epochs
 
 
-SamplingMethod = Literal["local", "slerp", "random"]
+SamplingMethod = Literal["local", "slerp", "random", "mixture"]
 
 
 class SamplingSpec(Part):
     """One way of drawing latent points; a campaign may mix several."""
 
-    method: SamplingMethod = Field(description="perturb seeds, interpolate pairs, or draw")
+    method: SamplingMethod = Field(
+        description="perturb seeds, interpolate pairs, or draw: from one normal distribution or from a mixture"
+    )
     num_points: PositiveInt = Field(description="latent points per round")
     scale: PositiveFloat = Field(
         0.6,
         description="standard deviation of local perturbation or random draws, in units "
-        "of each latent dimension's spread over the training set",
+        "of each latent dimension's spread over the training set (mixture: over the component)",
     )
-    num_seeds: PositiveInt = Field(100, description="training crystals nearest the targets to start from")
+    num_seeds: PositiveInt = Field(
+        100,
+        description="training crystals nearest the targets to start from (mixture: a component is drawn from as often "
+        "as they lie in it)",
+    )
     steps: Annotated[int, Field(ge=2)] | None = Field(
         None,
         description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of seeds, or a random "

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import SamplingSpec
-from gen2dft.sampling import interpolate_spherically, local, random, sample, slerp, slerp_all_pairs
+from gen2dft.sampling import interpolate_spherically, local, mixture, random, sample, slerp, slerp_all_pairs
 
 
 @pytest.fixture
@@ -48,6 +48,26 @@ def test_random_has_the_training_sets_spread(seeds):
     assert points.std(axis=0) == pytest.approx(seeds.std(0), rel=0.05)
 
 
+def two_clouds() -> np.ndarray:
+    """100 vectors about (0, 0, 0) and 100 about (10, 10, 0); the last number is always the same."""
+    cloud = rng().standard_normal((100, 3)) * [1.0, 0.1, 0.0]
+    return np.concatenate([cloud, cloud + np.array([10, 10, 0])]).astype(np.float32)
+
+
+def test_mixture_draws_where_vectors_lie():
+    points = mixture(two_clouds(), np.arange(200), 2000, 1.0, rng()).points
+    away = np.abs(points[:, 1] - np.rint(points[:, 1] / 10) * 10)
+    assert away.max() < 1.5  # random draws of one normal distribution lie 2.5 away on average
+    assert (points[:, 0] > 5).mean() == pytest.approx(0.5, abs=0.05)
+    assert points[:, 2] == pytest.approx(0.0, abs=0.2)
+
+
+def test_mixture_keeps_to_the_components_of_the_seeds():
+    narrow, wide = (mixture(two_clouds(), np.array([3, 7]), 500, scale, rng()).points for scale in (0.1, 1.0))
+    assert (wide[:, 0] < 5).all()
+    assert narrow.std(axis=0)[0] < wide.std(axis=0)[0]
+
+
 def test_sample_takes_the_best_seeds_and_names_them(seeds):
     merit = np.array([0.0, 3.0, 1.0, 2.0, -1.0])
     specs = [SamplingSpec(method="local", num_points=4, num_seeds=2), SamplingSpec(method="random", num_points=3)]
@@ -58,7 +78,7 @@ def test_sample_takes_the_best_seeds_and_names_them(seeds):
 
 
 def test_same_seed_same_points(seeds):
-    specs = [SamplingSpec(method=m, num_points=6) for m in ("local", "slerp", "random")]
+    specs = [SamplingSpec(method=m, num_points=6) for m in ("local", "slerp", "random", "mixture")]
     first, second = (sample(specs, seeds, np.zeros(5), rng()) for _ in range(2))
     assert np.array_equal(first.points, second.points)
     assert first.parents == second.parents

@@ -30,8 +30,9 @@ class Way:
 
 
 def all_ways(scales: Sequence[float]) -> list[Way]:
-    """Local perturbation at each scale, slerp, random."""
-    return [*(_local(scale) for scale in scales), Way("slerp", _slerp), Way("random", _random)]
+    """Local perturbation at each scale, slerp, random, mixture."""
+    drawn = [Way("slerp", _slerp), Way("random", _random), Way("mixture", _mixture)]
+    return [*(_local(scale) for scale in scales), *drawn]
 
 
 def _local(scale: float) -> Way:
@@ -48,3 +49,7 @@ def _slerp(latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.
 
 def _random(latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
     return sampling.random(latents.mean(axis=0), latents.std(axis=0), num_points, rng).points
+
+
+def _mixture(latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+    return sampling.mixture(latents, np.arange(len(latents)), num_points, 1.0, rng).points
