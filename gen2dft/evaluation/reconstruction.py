@@ -17,6 +17,7 @@ from gen2dft.representations.base import DecodeResult
 CHUNK = 512
 MATRIX_COLUMNS = (
     Column("elements_right", "all elements right", ".1%"),
+    Column("elements_named", "the same, none taken for empty", ".1%"),
     Column("sites_right", "every site's species right", ".1%"),
     Column("num_sites_right", "number of sites right", ".1%"),
     Column("length_pmae", "lengths, PMAE %", ".2f"),
@@ -100,7 +101,7 @@ def match_figures(rmsds: Sequence[float | None]) -> dict[str, float | None]:
 
 def _no_errors() -> MatrixErrors:
     flags, values = np.zeros(0, dtype=bool), np.zeros(0)
-    return MatrixErrors(flags, flags, flags, values, values, values, values, np.zeros(0, dtype=np.int64))
+    return MatrixErrors(flags, flags, flags, flags, values, values, values, values, np.zeros(0, dtype=np.int64))
 
 
 NO_ERRORS = _no_errors()

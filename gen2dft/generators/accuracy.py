@@ -21,6 +21,9 @@ class MatrixErrors:
     ----------
     elements_right, sites_right, num_sites_right
         (n,) whether every element column, also every site's species, and the number of sites are right.
+    elements_named
+        (n,) whether the heaviest element of every column that is not empty is right: how the published code counts,
+        which never says that a column is empty.
     length, angle
         (n,) mean absolute error of the three cell lengths and angles, percent of the true ones.
     coordinate, coordinate_periodic
@@ -31,6 +34,7 @@ class MatrixErrors:
     """
 
     elements_right: NDArray[np.bool_]
+    elements_named: NDArray[np.bool_]
     sites_right: NDArray[np.bool_]
     num_sites_right: NDArray[np.bool_]
     length: NDArray[np.float64]
@@ -57,6 +61,7 @@ class MatrixErrors:
             return {}
         return {
             "elements_right": float(self.elements_right.mean()),
+            "elements_named": float(self.elements_named.mean()),
             "sites_right": float(self.sites_right.mean()),
             "num_sites_right": float(self.num_sites_right.mean()),
             "length_pmae": float(self.length.mean()),
@@ -70,15 +75,18 @@ def matrix_errors(representation: FTCP, truth: NDArray[np.float32], decoded: NDA
     """Compare (n, rows, columns) matrices in physical units; the reciprocal part is not read."""
     columns = slice(0, representation.max_elements)
     both = (truth, decoded)
-    elements = [heaviest_class(m[:, representation.element_rows, columns].transpose(0, 2, 1)) for m in both]
+    weights = [m[:, representation.element_rows, columns].transpose(0, 2, 1) for m in both]
+    elements = [heaviest_class(w) for w in weights]
     sites = [heaviest_class(m[:, representation.occupancy_rows, columns]) for m in both]
     lattices = [m[:, representation.lattice_rows, :3].astype(np.float64) for m in both]
     off = 100.0 * np.abs(lattices[1] / lattices[0] - 1.0).mean(axis=2)
     is_site = sites[0] > 0
     apart = (decoded - truth)[:, representation.coordinate_rows, :3].astype(np.float64)
     elements_right = (elements[0] == elements[1]).all(axis=1)
+    named = weights[0].argmax(axis=2) == weights[1].argmax(axis=2)
     return MatrixErrors(
         elements_right=elements_right,
+        elements_named=(named | (elements[0] == 0)).all(axis=1),
         sites_right=elements_right & (sites[0] == sites[1]).all(axis=1),
         num_sites_right=is_site.sum(axis=1) == (sites[1] > 0).sum(axis=1),
         length=off[:, 0],

@@ -54,3 +54,12 @@ def test_chunks_and_selections_add_up():
     both = MatrixErrors.concatenate([errors, errors])
     assert len(both) == 4 and len(both.select(np.array([0, 3]))) == 2
     assert both.select(np.array([], dtype=np.int64)).figures() == {}
+
+
+def test_an_element_taken_for_empty_is_wrong_unless_every_column_is_named():
+    found = TRUTH.copy()
+    found[0, REP.element_rows, 0] *= 0.4
+    found[1, REP.element_rows, 1] = np.roll(found[1, REP.element_rows, 1], 1)
+    errors = matrix_errors(REP, TRUTH, found)
+    assert errors.elements_right.tolist() == [False, False]
+    assert errors.elements_named.tolist() == [True, False]
