@@ -46,3 +46,10 @@ class SharedLaunchPad(LaunchPad):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fw_id_assigner = Counters(self.fw_id_assigner)
+
+    @classmethod
+    def from_dict(cls, d: dict[str, Any]) -> LaunchPad:
+        """As FireWorks' own, which names its class and so would make a plain LaunchPad."""
+        lpad = super().from_dict(d)
+        lpad.fw_id_assigner = Counters(lpad.fw_id_assigner)
+        return lpad
