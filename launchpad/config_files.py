@@ -25,13 +25,31 @@ SCHEDULERS = ("slurm", "pbs", "sge")
 OWN_SCRIPTS = ("pbs", "sge")
 # When a SLURM job ends, in seconds since 1970; newer SLURMs say it themselves. The other schedulers' scripts reckon it.
 SLURM_END = 'export JOB_END_TIME=${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue -h -j "$SLURM_JOB_ID" -o %e)")}'
+WALLTIME = "24:00:00"
+# How fireworks share a queue job: nothing begins in the last four hours of the walltime above, and the job ends early
+# once it has found nothing to do for five minutes in all.
+PACKING = "--nlaunches infinite --max_loops 5 --sleep 60 --timeout 72000"
+COMMENTS = ("launch_comment",)
+SINGLE = """\
+# One firework per queue job, for `qlaunch -r`. For fireworks side by side in one job: gen2dft init --pack N."""
+PACKED = """\
+# Several fireworks side by side, each process taking one after another: call qlaunch without -r. Nothing begins after
+# --timeout seconds, so let that be the walltime less what a firework takes; after --max_loops looks at an empty queue,
+# --sleep seconds apart, a process ends, so that nothing idles."""
 # Settings of the stack that a queue job must have too, if they were made in the environment. Secrets are not among
 # them: what needs MP_API_KEY runs before anything is submitted.
 PASSED_ON = ("ATOMATE2_CONFIG_FILE", "ATOMATE2_VASP_CMD", "PMG_CONFIG_FILE", "PMG_VASP_PSP_DIR")
 
 
 def fireworks_files(
-    settings: Settings, scheduler: str, folder: Path, config: Path, environment: Mapping[str, str]
+    settings: Settings,
+    scheduler: str,
+    folder: Path,
+    config: Path,
+    environment: Mapping[str, str],
+    *,
+    category: str = "",
+    pack: int = 1,
 ) -> dict[Path, str]:
     """FireWorks' files and what is to be in them.
 
@@ -45,6 +63,10 @@ def fireworks_files(
         gen2dft's configuration file, which queue jobs read.
     environment
         Variables of this process, of which jobflow's and VASP's are passed on.
+    category
+        Of the stages that these workers take; empty: of all.
+    pack
+        Fireworks side by side in one queue job, one core each; 1: one firework per queue job.
 
     Raises
     ------
@@ -62,21 +84,23 @@ def fireworks_files(
     if scheduler in OWN_SCRIPTS:
         names.append("queue_script.txt")
     paths = {name: folder / name for name in names}
-    rlaunch = Path(sys.executable).with_name("rlaunch")
     exports = _exports(config, paths["FW_config.yaml"], environment)
     values: dict[str, Any] = {
         "uri": settings.database.get_secret_value(),
         "database_name": settings.database_name,
         "user_indices": list(INDICES),
-        "worker_name": scheduler,
+        "worker_name": f"{scheduler}-{category}" if category else scheduler,
+        "category": category,
+        "cores": pack,
+        "walltime": WALLTIME,
         "folder": str(folder),
         "launchpad_file": str(paths["my_launchpad.yaml"]),
         "fworker_file": str(paths["my_fworker.yaml"]),
         "qadapter_file": str(paths["my_qadapter.yaml"]),
         "script_file": str(folder / "queue_script.txt"),
         "log_folder": str(folder / "logs"),
-        # An absolute path, for the queue's shell knows nothing of this environment.
-        "rocket_launch": f"{shlex.quote(str(rlaunch))} -c {shlex.quote(str(folder))} singleshot",
+        "launch_comment": PACKED if pack > 1 else SINGLE,
+        "rocket_launch": _rocket_launch(folder, pack),
         "pre_rocket": "\n".join(
             [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
             + [SLURM_END] * (scheduler == "slurm")
@@ -89,13 +113,20 @@ def fireworks_files(
     return {path: fill_in(variants.get(name, name), values) for name, path in paths.items()}
 
 
+def _rocket_launch(folder: Path, pack: int) -> str:
+    """What a queue job runs; with an absolute path, for the queue's shell knows nothing of this environment."""
+    rlaunch = f"{shlex.quote(sys.executable)} -m gen2dft.launchpad.rlaunch -c {shlex.quote(str(folder))}"
+    return f"{rlaunch} singleshot" if pack == 1 else f"{rlaunch} multi {pack} {PACKING}"
+
+
 def fill_in(template: str, values: Mapping[str, Any]) -> str:
     """A template's text with every value as YAML reads it back, whatever characters it has."""
     text = resources.files("gen2dft.launchpad.templates").joinpath(template).read_text(encoding="utf-8")
     if template.endswith(".txt"):  # FireWorks itself fills these in
         return text
     # JSON on one line is YAML; a dollar sign in a value is not looked at again.
-    return Template(text).substitute({name: json.dumps(value) for name, value in values.items()})
+    texts = {name: value if name in COMMENTS else json.dumps(value) for name, value in values.items()}
+    return Template(text).substitute(texts)
 
 
 def _exports(config: Path, fireworks_config: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -48,9 +48,9 @@ def connect_launchpad(settings: Settings) -> LaunchPad:
 def _launchpad(uri: str, name: str, pid: int) -> LaunchPad:
     """One per database and process."""
     del pid
-    from fireworks import LaunchPad
+    from gen2dft.launchpad.ids import SharedLaunchPad
 
-    lpad = LaunchPad(
+    lpad = SharedLaunchPad(
         uri,
         name=name,
         strm_lvl="ERROR",

@@ -29,7 +29,6 @@ def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     """The light workflow of one candidate: a single firework that expands on the worker that picks it up."""
     resources = context.spec.resources.validate_
     spec = {
-        "_add_launchpad_and_fw_id": True,
         "gen2dft": {
             "campaign_id": context.campaign_id,
             "round": context.index,

@@ -1,10 +1,15 @@
-"""The two FireTasks of gen2dft: expand one candidate on its worker; carry the campaign on."""
+"""The two FireTasks of gen2dft: expand one candidate on its worker; carry the campaign on.
+
+They connect by the worker's own settings: the LaunchPad that `rlaunch multi` would hand them is FireWorks' own, whose
+ids are not right on every server (`gen2dft.launchpad.ids`).
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from fireworks import FiretaskBase, FWAction, explicit_serialize
+from gen2dft.launchpad.connect import connect_launchpad
 
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
@@ -27,7 +32,7 @@ class ExpandCandidate(FiretaskBase):
 
         context = RoundContext(open_store(load_settings()), self["campaign_id"], self["round_index"])
         if not begin_attempt(context, self["candidate_id"]):
-            advance(context.store, self.launchpad, context.campaign_id)
+            advance(context.store, connect_launchpad(load_settings()), context.campaign_id)
             return FWAction()
         flow = CandidateMaker.of_campaign(context).make(context, self["candidate_id"])
         return FWAction(detours=[campaign_workflow(flow, context.campaign_id)])
@@ -43,4 +48,5 @@ class AdvanceCampaign(FiretaskBase):
         """Do whatever the campaign is ready for."""
         from gen2dft.launchpad.advance import advance
 
-        advance(open_store(load_settings()), self.launchpad, self["campaign_id"])
+        settings = load_settings()
+        advance(open_store(settings), connect_launchpad(settings), self["campaign_id"])

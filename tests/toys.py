@@ -29,6 +29,7 @@ from gen2dft.generators.base import Parity, Reconstruction, TrainingResult
 from gen2dft.representations.base import DecodeResult
 
 CATIONS = ["Li", "Na", "K", "Rb", "Mg", "Ca", "Sr", "Ba"]
+WIDE_CATIONS = [*CATIONS, "Cs", "Be", "Zn", "Cd", "Hg", "Pb", "Sn", "Mn", "Fe", "Co", "Ni", "Cu"]
 ANIONS = ["F", "Cl", "Br", "O", "S", "Se"]
 PROPERTIES = ("formation_energy",)
 SECONDS = float(os.environ.get("TOY_SECONDS", "0"))  # what an epoch and a calculation take
@@ -48,6 +49,15 @@ def formation_energy(composition: Composition) -> float:
 
 def toy_dataset() -> Dataset:
     pairs = [("Na", "Cl"), ("K", "Br"), ("Li", "F"), ("Mg", "O"), ("Ca", "S"), ("Rb", "Cl"), ("Sr", "Se"), ("Ba", "O")]
+    return dataset_of(pairs)
+
+
+def wide_dataset() -> Dataset:
+    """Each of the many cations once, so that the hull covers all that can be made of them."""
+    return dataset_of([(cation, ANIONS[i % len(ANIONS)]) for i, cation in enumerate(WIDE_CATIONS)])
+
+
+def dataset_of(pairs: list[tuple[str, str]]) -> Dataset:
     structures = [rock_salt(c, a, 5.5 + 0.1 * i) for i, (c, a) in enumerate(pairs)]
     energies = np.array([formation_energy(s.composition) for s in structures])
     ids = tuple(f"toy-{c}{a}" for c, a in pairs)
@@ -59,6 +69,7 @@ class ToyGenerator:
 
     name = "toy"
     properties: tuple[str, ...] = PROPERTIES
+    cations: ClassVar[list[str]] = CATIONS
 
     def fit(self, dataset, spec, properties, *, seed, warm_start=None, on_epoch=None, **_):
         self.training_set_hash = dataset.content_hash
@@ -88,19 +99,26 @@ class ToyGenerator:
         rows = []
         for s in table.structures():
             cation, anion = sorted(s.composition.elements, key=lambda e: e.X)
-            rows.append([2 * (s.volume * 4) ** (1 / 3), CATIONS.index(cation.symbol), ANIONS.index(anion.symbol)])
+            rows.append([2 * (s.volume * 4) ** (1 / 3), self.cations.index(cation.symbol), ANIONS.index(anion.symbol)])
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
     def decode(self, latents: np.ndarray) -> DecodeResult:
-        reasons = [None if 0 <= round(c) < len(CATIONS) and 0 <= round(x) < len(ANIONS) and a > 0 else "no_atoms"
+        reasons = [None if 0 <= round(c) < len(self.cations) and 0 <= round(x) < len(ANIONS) and a > 0 else "no_atoms"
                    for a, c, x in latents]  # fmt: skip
         kept = np.flatnonzero([r is None for r in reasons])
-        crystals = [rock_salt(CATIONS[round(c)], ANIONS[round(x)], float(a) / 2) for a, c, x in latents[kept]]
+        crystals = [rock_salt(self.cations[round(c)], ANIONS[round(x)], float(a) / 2) for a, c, x in latents[kept]]
         return DecodeResult(CrystalTable.from_structures(crystals), kept, reasons)
 
     def predict(self, latents: np.ndarray) -> np.ndarray:
         energies = [formation_energy(s.composition) for s in self.decode(latents).crystals.structures()]
         return np.array(energies).reshape(-1, 1)
+
+
+class WideToyGenerator(ToyGenerator):
+    """The same with more cations, for campaigns that need more than a few new crystals."""
+
+    name = "wide-toy"
+    cations: ClassVar[list[str]] = WIDE_CATIONS
 
 
 @dataclass(frozen=True)
@@ -161,6 +179,22 @@ TOY_CAMPAIGN = {
     "learning": {"rounds": 2, "batch": 6, "audit": 0.2},
 }
 
+# Rounds of 20 candidates, all of them new, whatever they are made of.
+WIDE_CAMPAIGN = {
+    **TOY_CAMPAIGN,
+    "generator": {"name": "wide-toy", "epochs": 3, "epochs_warm": 2},
+    "sampling": [{"method": "random", "num_points": 500, "scale": 2.0}],
+    "screening": {
+        "charge_balance": False,
+        "volume_per_atom": [1.0, 500.0],
+        "surrogate": {
+            "engine": "toy", "preset": "toy-v1", "max_e_above_hull": 99.0, "min_e_above_hull": -99.0, "chunk": 50,
+            "max_relaxations": 32,
+        },
+    },
+    "learning": {"rounds": 2, "batch": 20, "audit": 0.2},
+}  # fmt: skip
+
 
 @contextmanager
 def toys_registered() -> Iterator[None]:
@@ -168,4 +202,5 @@ def toys_registered() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(engines.ENGINES, "toy", lambda: TOY_ENGINE)
         patch.setitem(generators.GENERATORS, "toy", lambda: ToyGenerator)
+        patch.setitem(generators.GENERATORS, "wide-toy", lambda: WideToyGenerator)
         yield

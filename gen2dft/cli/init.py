@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,13 @@ def init(
     scheduler: Annotated[
         str | None, typer.Option("--scheduler", help="Also write FireWorks' files for a queue: slurm, pbs or sge.")
     ] = None,
+    category: Annotated[
+        str,
+        typer.Option("--category", help="With --scheduler: files of workers that take only stages of this category."),
+    ] = "",
+    pack: Annotated[
+        int, typer.Option("--pack", min=1, help="With --scheduler: fireworks side by side in one queue job.")
+    ] = 1,
     database: Annotated[str | None, typer.Option("--database", help="`embedded`, or a MongoDB URI.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the database on that server.")] = None,
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where data are kept.")] = None,
@@ -46,11 +54,11 @@ def init(
     settings = _settings(path, values)
     files = {path: _config_text(values or {"database": "embedded"})}
     if scheduler:
-        files |= _queue_files(settings, scheduler, path, dry_run)
+        files |= _queue_files(settings, scheduler, path, dry_run, category, pack)
     for file, text in files.items():
         _write(file, text, yes, dry_run)
     if not dry_run:
-        _say_next(settings, path, scheduler)
+        _say_next(settings, path, scheduler, category, pack)
 
 
 def _present(path: Path) -> dict[str, Any]:
@@ -86,21 +94,32 @@ def _config_text(values: Mapping[str, Any]) -> str:
     return HEAD + yaml.safe_dump(dict(values), sort_keys=False)
 
 
-def _queue_files(settings: Settings, scheduler: str, config: Path, dry_run: bool) -> dict[Path, str]:
+def _queue_files(
+    settings: Settings, scheduler: str, config: Path, dry_run: bool, category: str, pack: int
+) -> dict[Path, str]:
     """FireWorks' files, once jobflow's own is written, which they name."""
     from gen2dft.launchpad.config_files import fireworks_files
     from gen2dft.launchpad.connect import CONFIG_VARIABLE, configure_jobflow, jobflow_file
 
-    folder = config.parent / "fireworks"
+    folder = _queue_folder(config, category)
     jobflow_config, is_own = jobflow_file(settings)
     environment = {**os.environ, CONFIG_VARIABLE: str(jobflow_config)}
-    files = fireworks_files(settings, scheduler, folder, config, environment)
+    files = fireworks_files(settings, scheduler, folder, config, environment, category=category, pack=pack)
     if not dry_run:
         if is_own:
             configure_jobflow(settings)
         (folder / "logs").mkdir(parents=True, exist_ok=True)
         (settings.data_dir / "launches").mkdir(parents=True, exist_ok=True)
     return files
+
+
+def _queue_folder(config: Path, category: str) -> Path:
+    """Where FireWorks' files of one kind of workers lie."""
+    from gen2dft.errors import SettingsError
+
+    if not re.fullmatch(r"[\w-]*", category):
+        raise SettingsError(f"--category {category!r} names a folder too: use letters, digits, - and _ only")
+    return config.parent / (f"fireworks-{category}" if category else "fireworks")
 
 
 def _write(path: Path, text: str, yes: bool, dry_run: bool) -> None:
@@ -121,14 +140,15 @@ def _write(path: Path, text: str, yes: bool, dry_run: bool) -> None:
     console.print(f"written    {path}")
 
 
-def _say_next(settings: Settings, config: Path, scheduler: str | None) -> None:
+def _say_next(settings: Settings, config: Path, scheduler: str | None, category: str, pack: int) -> None:
     console.print("\nNext: [bold]gen2dft doctor[/] tests it all.")
     if not scheduler:
         console.print("      [bold]gen2dft run --campaign thermoelectric[/] works on this machine.")
         return
-    folder = config.parent / "fireworks"
+    folder = _queue_folder(config, category)
     console.print(f"Look through {folder / 'my_qadapter.yaml'}: account, partition, modules. Then")
     console.print(f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}", markup=False)
     console.print("  gen2dft submit --campaign thermoelectric", markup=False)
     launches = settings.data_dir / "launches"
-    console.print(f"  cd {launches} && qlaunch -r rapidfire -m 20 --nlaunches infinite", markup=False)
+    reserve = "" if pack > 1 else " -r"
+    console.print(f"  cd {launches} && qlaunch{reserve} rapidfire -m 20 --nlaunches infinite", markup=False)

@@ -62,6 +62,21 @@ def test_again_it_changes_nothing(file: Path):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_each_category_has_files_of_its_own(file: Path):
+    init("--database", URI, "--scheduler", "sge", "--category", "gpu")
+    result = init("--scheduler", "sge", "--category", "cpu", "--pack", "4")
+    assert "qlaunch rapidfire" in result.output
+    folders = [file.parent / f"fireworks-{category}" for category in ("gpu", "cpu")]
+    assert [yaml.safe_load((f / "my_fworker.yaml").read_text())["category"] for f in folders] == ["gpu", "cpu"]
+    assert [yaml.safe_load((f / "my_qadapter.yaml").read_text())["ntasks"] for f in folders] == [1, 4]
+
+
+def test_a_category_that_is_no_name(file: Path):
+    result = init("--database", URI, "--scheduler", "sge", "--category", "../gpu")
+    assert result.exit_code == 1
+    assert "--category '../gpu' names a folder too" in result.output
+
+
 def test_what_is_not_asked_for_is_kept(file: Path):
     init("--database", URI)
     assert init("--name", "other", "--yes").exit_code == 0

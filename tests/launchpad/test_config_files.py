@@ -27,9 +27,11 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def write(folder: Path, scheduler: str, **environment: str) -> Path:
+def write(folder: Path, scheduler: str, category: str = "", pack: int = 1, **environment: str) -> Path:
     settings = Settings(database=URI, database_name="crystals", data_dir=folder)
-    for path, text in fireworks_files(settings, scheduler, folder, folder / "config.yaml", environment).items():
+    workers = {"category": category, "pack": pack}
+    files = fireworks_files(settings, scheduler, folder, folder / "config.yaml", environment, **workers)
+    for path, text in files.items():
         path.write_text(text)
     return folder
 
@@ -51,19 +53,46 @@ def test_the_worker_is_read_by_fireworks(folder: Path):
     assert (worker.name, worker.category) == ("pbs", "")
 
 
+def test_workers_of_a_category_take_its_stages_only(folder: Path):
+    worker = FWorker.from_file(str(write(folder, "slurm", category="gpu") / "my_fworker.yaml"))
+    assert (worker.name, worker.query["spec._category"]) == ("slurm-gpu", "gpu")
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_several_fireworks_share_a_queue_job(folder: Path, scheduler: str):
+    write(folder, scheduler, pack=4)
+    own = {"parallel_environment": "smp"} if scheduler == "sge" else {}
+    lines = script(folder, **own)
+    (line,) = (line for line in lines if "rlaunch" in line)
+    assert line.endswith(" multi 4 --nlaunches infinite --max_loops 5 --sleep 60 --timeout 72000")
+    assert {"slurm": "#SBATCH --ntasks=4", "pbs": "#PBS -l nodes=1:ppn=4", "sge": "#$ -pe smp 4"}[scheduler] in lines
+
+
+def test_rlaunch_takes_the_arguments_of_fireworks(monkeypatch: pytest.MonkeyPatch):
+    from fireworks.scripts import rlaunch_run
+    from gen2dft.launchpad import rlaunch
+    from gen2dft.launchpad.ids import SharedLaunchPad
+
+    monkeypatch.setattr(rlaunch_run, "LaunchPad", LaunchPad)
+    with pytest.raises(SystemExit, match="0"):
+        rlaunch.main(["multi", "--help"])
+    assert rlaunch_run.LaunchPad is SharedLaunchPad
+
+
 def test_fireworks_finds_its_files_through_its_configuration(folder: Path):
     write(folder, "slurm")
     code = "from fireworks import fw_config as c; print(c.LAUNCHPAD_LOC, c.QUEUEADAPTER_LOC, c.PING_TIME_SECS, sep='|')"
     environment = {"FW_CONFIG_FILE": str(folder / "FW_config.yaml"), "HOME": str(folder)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, capture_output=True, text=True)
-    assert run.stdout.strip() == f"{folder}/my_launchpad.yaml|{folder}/my_qadapter.yaml|300"
+    assert run.stdout.strip() == f"{folder}/my_launchpad.yaml|{folder}/my_qadapter.yaml|60"
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_script_of_a_queue_job(folder: Path, scheduler: str):
     write(folder, scheduler, ATOMATE2_VASP_CMD="srun vasp_std > 'x'", MP_API_KEY="secret")
     lines = script(folder)
-    assert f"{Path(sys.executable).parent}/rlaunch -c {shlex.quote(str(folder))} singleshot" in lines
+    rlaunch = f"{sys.executable} -m gen2dft.launchpad.rlaunch"
+    assert f"{rlaunch} -c {shlex.quote(str(folder))} singleshot" in lines
     assert f"export GEN2DFT_CONFIG_FILE={shlex.quote(str(folder / 'config.yaml'))}" in lines
     assert f"export ATOMATE2_VASP_CMD={shlex.quote(chr(39).join(['srun vasp_std > ', 'x', '']))}" in lines
     assert not any("secret" in line or "p%40ss" in line or "$$" in line for line in lines)

@@ -5,47 +5,27 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
 from gen2dft.store.embedded import stop_server
 from tests import toys
 from tests.launchpad.test_campaign import check_books
-
-ROOT = Path(__file__).parents[2]
-ENTRY_POINTS = """
-[gen2dft.engines]
-toy = tests.toys:TOY_ENGINE
-[gen2dft.generators]
-toy = tests.toys:ToyGenerator
-"""
+from tests.support.toy_folder import make_toy_folder, toy_environment
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A campaign file, its dataset, and the toys as an installed plugin."""
-    plugin = tmp_path / "plugin" / "toys-1.0.dist-info"
-    plugin.mkdir(parents=True)
-    (plugin / "METADATA").write_text("Metadata-Version: 2.1\nName: toys\nVersion: 1.0\n")
-    (plugin / "entry_points.txt").write_text(ENTRY_POINTS)
-    toys.toy_dataset().save(tmp_path / "toys.npz")
-    campaign = {**toys.TOY_CAMPAIGN, "dataset": {"min_labels": 5, "source": str(tmp_path / "toys.npz")}}
-    (tmp_path / "toy.yaml").write_text(yaml.safe_dump(campaign))
+    make_toy_folder(tmp_path, toys.TOY_CAMPAIGN, toys.toy_dataset())
     yield tmp_path
     stop_server(tmp_path / "data")
 
 
 def start(folder):
-    environment = {
-        **os.environ,
-        "GEN2DFT_DATA_DIR": str(folder / "data"),
-        "PYTHONPATH": os.pathsep.join([str(folder / "plugin"), str(ROOT)]),
-        "TOY_SECONDS": "0.3",
-    }
+    environment = toy_environment(folder, GEN2DFT_DATA_DIR=str(folder / "data"), TOY_SECONDS="0.3")
     command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
     with (folder / "out.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
