@@ -42,6 +42,7 @@ LAYERS = (
         "engines",
         "generators",
         "learning",
+        "query",
         "representations",
         "sampling",
         "screening",

@@ -36,6 +36,7 @@ VERBS = {
     "calibrate": Verb("thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"),
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
     "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
+    "trace": Verb("trace", "trace", "Follow a hit back to the training set, and decode it again.", "Results"),
     "serve": Verb("serve", "serve", "Show campaigns, hits and crystals in the browser.", "Results"),
     "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
     "power-factor": Verb("power_factor", "power_factor", "Compute power factors of the best hits by DFT.", "Results"),
