@@ -157,4 +157,5 @@ def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:
         raise QueryError(f"{name} is compared with {ast.unparse(node)!r}; give {wanted}")
     if not is_number:
         return value
-    return sign * value - (FIRST_ROUND if name == "round" else 0)
+    number: float = value
+    return sign * number - (FIRST_ROUND if name == "round" else 0)

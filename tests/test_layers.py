@@ -42,6 +42,7 @@ LAYERS = (
         "engines",
         "generators",
         "learning",
+        "ledger",
         "query",
         "representations",
         "sampling",

@@ -32,6 +32,7 @@ VERBS = {
     "submit": Verb("campaigns", "submit", "Submit a campaign for workers elsewhere.", "Campaigns"),
     "run": Verb("campaigns", "run", "Submit a campaign and work on it here until it is finished.", "Campaigns"),
     "status": Verb("status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"),
+    "ledger": Verb("ledger", "ledger", "Core-hours by stage, round, sampler and per hit.", "Campaigns"),
     "advance": Verb("campaigns", "advance", "Carry campaigns on, and repair what dead workers left.", "Campaigns"),
     "calibrate": Verb("thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"),
     "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
