@@ -43,6 +43,10 @@ class ServeError(Gen2DFTError):
     """The web page was asked for something that it does not understand, or cannot be served."""
 
 
+class QueryError(Gen2DFTError):
+    """A condition on hits is not understood, or asks for what they do not carry."""
+
+
 class ThermoError(Gen2DFTError):
     """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
 

@@ -42,6 +42,8 @@ LAYERS = (
         "engines",
         "generators",
         "learning",
+        "ledger",
+        "query",
         "representations",
         "sampling",
         "screening",

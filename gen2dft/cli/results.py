@@ -47,6 +47,10 @@ def hits(
         str | None,
         typer.Option("--query", "-q", help='Filter as a MongoDB query, e.g. \'{"values.band_gap": {"$lt": 1}}\'.'),
     ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--where", "-w", help="Condition, e.g. 'power_factor > 5 and e_above_hull < 0.05'; docs/hits.md."),
+    ] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")] = None,
@@ -55,7 +59,7 @@ def hits(
     store = open_store()
     document = store.find_campaign(campaign)
     targets = _targets(document)
-    found, order = ranked(_find_hits(store, document.id, query), targets)
+    found, order = ranked(_find_hits(store, document.id, query, where), targets)
     surrogates = surrogate_engines(store.labels(document.id, _id={"$in": [hit.label_id for hit in found]}))
     names = [target.property for target in targets]
     if cif is not None:
@@ -75,7 +79,7 @@ def hits(
         for computed in store.power_factors(document.id):
             console.print(f"from bands, {computed.candidate_id}: {power_factor_text(computed)}", highlight=False)
     else:
-        _say_no_hits(store, document, query)
+        _say_no_hits(store, document, query or where)
 
 
 def _targets(document: CampaignDoc) -> Sequence[Any]:
@@ -84,9 +88,11 @@ def _targets(document: CampaignDoc) -> Sequence[Any]:
     return CampaignSpec.model_validate(document.spec).targets
 
 
-def _find_hits(store: Store, campaign_id: str, query: str | None) -> list[HitDoc]:
-    """Hits of one campaign that fit a query given as JSON."""
+def _find_hits(store: Store, campaign_id: str, query: str | None, where: str | None) -> list[HitDoc]:
+    """Hits of one campaign that fit a query given as JSON, and a condition."""
     from pymongo.errors import PyMongoError
+
+    from gen2dft.query import find_hits
 
     try:
         parsed = json.loads(query or "{}")
@@ -95,9 +101,13 @@ def _find_hits(store: Store, campaign_id: str, query: str | None) -> list[HitDoc
     if not isinstance(parsed, dict) or "campaign_id" in parsed:
         raise Gen2DFTError(f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by --campaign")
     try:
-        return store.hits(campaign_id, **parsed)
+        found = store.hits(campaign_id, **parsed)
     except PyMongoError as err:
         raise Gen2DFTError(f"the database does not understand -q {query!r}: {err}") from err
+    if where is None:
+        return found
+    fitting = {hit.id for hit in find_hits(store, where, campaign_id)}
+    return [hit for hit in found if hit.id in fitting]
 
 
 def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import StoreError
+from gen2dft.ledger import Ledger, read_ledger
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, HitDoc, HullDoc, LabelDoc, PowerFactorDoc, RoundDoc, SnapshotDoc
@@ -82,6 +83,7 @@ class ReportData:
     snapshots: list[SnapshotDoc]
     hull: HullDoc
     power_factors: list[PowerFactorDoc] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=lambda: Ledger({}, {}))
     transport: TransportDoc | None = None  # of the largest power factor
 
     def points_of(self, round_index: int) -> list[CandidatePoint]:
@@ -121,6 +123,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
         hull=store.get(HullDoc, campaign.hull_id),
         power_factors=power_factors,
+        ledger=read_ledger(store, campaign_id),
         transport=_transport(store, power_factors),
     )
 

@@ -14,6 +14,7 @@ import yaml
 
 from gen2dft import __version__
 from gen2dft.properties import PROPERTIES
+from gen2dft.report import ledger_table
 from gen2dft.report.cif import cif_name, hit_cif, write_hit_cifs
 from gen2dft.report.data import ReportData, load_report_data
 from gen2dft.report.figures import FIGURES, draw_all
@@ -112,6 +113,8 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
             error_columns=[pretty(PROPERTIES[name].axis) for name in data.spec.head_properties],
             ledger_columns=["round", *(f"{words(stage)} (s)" for stage in _stages(data)), *LEDGER],
             ledger=_ledger(data),
+            cost_columns=ledger_table.COLUMNS,
+            costs=ledger_table.rows(data.ledger),
             power_factors=[_power_factor(found) for found in data.power_factors],
             power_factor_columns=_power_factor_columns(data),
             provenance=_provenance(data),

@@ -6,6 +6,7 @@ from datetime import UTC, timedelta
 
 from gen2dft import learning
 from gen2dft.funnel import StageCount
+from gen2dft.ledger import read_ledger
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import missed_target
@@ -72,9 +73,7 @@ def go_on(context: RoundContext) -> None:
     hits = context.store.hits(context.campaign_id)
     per_round = [sum(hit.round_index == i for hit in hits) for i in range(context.index + 1)]
     calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
-    core_hours = sum(label.core_hours for label in context.store.labels(context.campaign_id))
-    failed = context.store.candidates(context.campaign_id, lost_core_hours={"$gt": 0})
-    core_hours += sum(candidate.lost_core_hours for candidate in failed)
+    core_hours = read_ledger(context.store, context.campaign_id).whole.validation
     reason = learning.stop_reason(context.spec.learning, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)

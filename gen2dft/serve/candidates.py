@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec
 from gen2dft.report.candidate import crystal_of, engine_text, labels_of, remarks, structures_of, value_rows
 from gen2dft.report.cif import cif_name, structure_cif
-from gen2dft.report.data import load_latents
 from gen2dft.report.picture import crystal_scene, crystal_svg
 from gen2dft.report.wording import round_title, when
+from gen2dft.rounds.trace import latent_vector
 from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.store.store import candidate_key
 
@@ -88,11 +88,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     """Where a candidate is from: generator, training set, sampler, parents, latent vector."""
     document = store.round(candidate.campaign_id, candidate.round_index)
     snapshot = store.find(SnapshotDoc, document.snapshot_id) if document.snapshot_id else None
-    vector: list[float] = []
-    if document.latents_id:
-        latents = load_latents(store, document.latents_id).latents
-        if candidate.latent_row < len(latents):
-            vector = [float(x) for x in latents[candidate.latent_row]]
+    vector = [float(x) for x in latent_vector(store, candidate)]
     return {
         "round": round_title(candidate.round_index),
         "round_index": candidate.round_index,

@@ -183,6 +183,12 @@ class Store:
             hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
         return hours
 
+    def label_hours(self, campaign_id: str) -> dict[str, tuple[str, float]]:
+        """Label to its candidate and core-hours, without the structures' weight."""
+        fields = {"candidate_id": 1, "core_hours": 1}
+        found = self.database.labels.find({"campaign_id": campaign_id}, fields)
+        return {label["_id"]: (label["candidate_id"], label["core_hours"]) for label in found}
+
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
         found = self.database.labels.find({"campaign_id": campaign_id, **query}).sort("_id", 1)

@@ -70,6 +70,19 @@ def test_hits_are_filtered_by_a_query(example: Store, invoke) -> None:
     assert {hit["candidate_id"] for hit in found} == {hit.candidate_id for hit in wanted}
 
 
+def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
+    wanted = {h.candidate_id for h in example.hits() if h.values["e_above_hull"] < 0 and h.values["power_factor"] > 1}
+    found = json.loads(invoke("hits", "--json", "--where", "e_above_hull < 0 and power_factor > 1").output)
+    assert 0 < len(wanted) < len(HITS)
+    assert {hit["candidate_id"] for hit in found} == wanted
+    both = invoke("hits", "--json", "-w", "e_above_hull < 0", "-q", '{"formula": "none"}')
+    assert json.loads(both.output) == []
+    assert "fits the query" in invoke("hits", "-w", "e_above_hull > 9").output
+    result = invoke("hits", "-w", "e_hull < 0")
+    assert result.exit_code == 1
+    assert "'e_hull' is not one of" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

@@ -1,0 +1,47 @@
+"""The verb that says what a campaign has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.report.ledger_table import COLUMNS, rows
+
+if TYPE_CHECKING:
+    from gen2dft.ledger import Account
+
+console = Console()
+
+
+def ledger(
+    campaign: Annotated[str | None, typer.Argument(help="Name or id of a campaign; default: the newest.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
+) -> None:
+    """Show core-hours by stage, round, sampler and per hit; what failed calculations cost is among them."""
+    from gen2dft.ledger import read_ledger
+
+    store = open_store()
+    document = store.find_campaign(campaign)
+    found = read_ledger(store, document.id)
+    if as_json:
+        parts: dict[str, Mapping[Any, Account]] = {"rounds": found.rounds, "samplers": found.samplers}
+        accounts = {part: {str(name): _plain(a) for name, a in of.items()} for part, of in parts.items()}
+        echo_json({"campaign": document.id, **accounts, "whole": _plain(found.whole)})
+        return
+    table = plain_table(document.id)
+    for title in COLUMNS:
+        table.add_column(title, justify="left" if title == COLUMNS[0] else "right")
+    for row in rows(found):
+        table.add_row(*row)
+    console.print(table)
+    said = "training counts the cores its firework asks for, the other stages what was measured"
+    console.print(f"{said}; a worker that was killed leaves no record of its time", style="dim", highlight=False)
+
+
+def _plain(account: Account) -> dict[str, Any]:
+    """An account for other programs; rounds count from 0 as in the database."""
+    return {**vars(account), "total": account.total, "per_hit": account.per_hit}

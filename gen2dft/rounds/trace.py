@@ -1,0 +1,169 @@
+"""The way of one crystal backwards: hit, calculations, structure, latent vector, snapshot, training set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.errors import SnapshotError, StoreError
+from gen2dft.report.candidate import labels_of
+from gen2dft.report.data import load_latents
+from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.rounds.propose import candidate_id
+from gen2dft.store.documents import HitDoc, SnapshotDoc
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc
+    from gen2dft.store.store import Store
+
+
+@dataclass(frozen=True)
+class Redecoded:
+    """What decoding the stored latent vector again gives.
+
+    Parameters
+    ----------
+    stored, decoded
+        Structure hashes (`CrystalTable.content_hash`) of the stored crystal and of the one decoded now; None if there
+        is none.
+    same_id
+        Whether snapshot and latent vector give the candidate's id.
+    problem
+        Why it could not be tried; empty if it was.
+    """
+
+    stored: str | None = None
+    decoded: str | None = None
+    same_id: bool = False
+    problem: str = ""
+
+    @property
+    def is_same(self) -> bool | None:
+        """Whether the same structure came out under the same id; None if it could not be tried."""
+        return None if self.problem else self.stored == self.decoded and self.same_id
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """What a snapshot was trained on.
+
+    Parameters
+    ----------
+    hash
+        Content hash that the snapshot names.
+    rebuilt
+        Content hash of base set and labels of earlier rounds as they stand now; another one if labels came late.
+    num_base, num_labels
+        Crystals of the base set, and labels of earlier rounds.
+    """
+
+    hash: str
+    rebuilt: str
+    num_base: int
+    num_labels: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Everything that led to one candidate.
+
+    Parameters
+    ----------
+    vector
+        (d,) its latent vector; empty where the round kept none.
+    seed
+        Of the campaign; the sampler's randomness is `numpy.random.default_rng([seed, round, 0])`.
+    snapshots
+        What decoded it, then what that was trained from, back to the first.
+    training
+        None if the training data are not in this database.
+    """
+
+    campaign: CampaignDoc
+    candidate: CandidateDoc
+    hit: HitDoc | None
+    labels: list[LabelDoc]
+    vector: NDArray[np.float32]
+    seed: int
+    snapshots: list[SnapshotDoc]
+    training: TrainingSet | None
+    redecoded: Redecoded = field(default_factory=Redecoded)
+
+
+def trace(store: Store, candidate: CandidateDoc) -> Trace:
+    """Follow a candidate back to the training set, and decode its latent vector again.
+
+    Raises
+    ------
+    StoreError
+        Its campaign or round is missing, or a blob of latent points is damaged.
+    """
+    campaign, vector = store.campaign(candidate.campaign_id), latent_vector(store, candidate)
+    snapshots = _snapshots(store, store.round(candidate.campaign_id, candidate.round_index).snapshot_id)
+    return Trace(
+        campaign=campaign,
+        candidate=candidate,
+        hit=store.find(HitDoc, candidate.id),
+        labels=labels_of(store, candidate),
+        vector=vector,
+        seed=int(campaign.spec["seed"]),
+        snapshots=snapshots,
+        training=_training_set(store, candidate, snapshots[0]) if snapshots else None,
+        redecoded=redecode(store, candidate, vector, snapshots[0] if snapshots else None),
+    )
+
+
+def latent_vector(store: Store, candidate: CandidateDoc) -> NDArray[np.float32]:
+    """(d,) latent vector that a candidate was decoded from; empty if its round kept none."""
+    blob = store.round(candidate.campaign_id, candidate.round_index).latents_id
+    points = load_latents(store, blob).latents if blob else np.zeros((0, 0), dtype=np.float32)
+    return points[candidate.latent_row] if candidate.latent_row < len(points) else np.zeros(0, dtype=np.float32)
+
+
+def redecode(
+    store: Store, candidate: CandidateDoc, vector: NDArray[np.float32], snapshot: SnapshotDoc | None
+) -> Redecoded:
+    """Decode a candidate's latent vector with the snapshot it came from, and compare structures by their hashes."""
+    from pymatgen.core import Structure
+
+    if snapshot is None or not vector.size:
+        return Redecoded(problem="its snapshot or its latent vector was not kept")
+    try:
+        crystals = load_generator(store, snapshot.id).decode(vector[None, :]).crystals
+    except (StoreError, SnapshotError) as err:
+        return Redecoded(problem=f"{err} (archives hold snapshots if exported with --snapshots)")
+    # The same way into a document and out of it as the stored structure has gone.
+    decoded = Structure.from_dict(crystals.structure(0).as_dict(verbosity=0)) if len(crystals) else None
+    stored = Structure.from_dict(candidate.structure) if candidate.structure is not None else None
+    return Redecoded(
+        stored=None if stored is None else structure_hash(stored),
+        decoded=None if decoded is None else structure_hash(decoded),
+        same_id=candidate_id(snapshot.id, vector) == candidate.candidate_id,
+    )
+
+
+def structure_hash(structure: object) -> str:
+    """Hash of lattice, species and positions as they are, to the last bit; 16 hexadecimal digits."""
+    return CrystalTable.from_structures([structure]).content_hash()  # type: ignore[list-item]
+
+
+def _snapshots(store: Store, snapshot_id: str | None) -> list[SnapshotDoc]:
+    """A snapshot and those it was trained from, as far as they are in this database."""
+    found: list[SnapshotDoc] = []
+    while snapshot_id and (document := store.find(SnapshotDoc, snapshot_id)) is not None:
+        found.append(document)
+        snapshot_id = document.parent_id
+    return found
+
+
+def _training_set(store: Store, candidate: CandidateDoc, snapshot: SnapshotDoc) -> TrainingSet | None:
+    context = RoundContext(store, candidate.campaign_id, candidate.round_index)
+    try:
+        base, known = context.base, context.known
+    except StoreError:  # an archive without training data
+        return None
+    return TrainingSet(snapshot.training_set_hash, known.content_hash, len(base), len(known) - len(base))
