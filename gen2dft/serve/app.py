@@ -26,6 +26,7 @@ from gen2dft.serve.campaigns import campaign_page, campaign_rows, candidates_pag
 from gen2dft.serve.candidates import candidate_cif, candidate_page
 from gen2dft.serve.hits import hits_page
 from gen2dft.serve.latent import latent_map
+from gen2dft.serve.mirror import FRESH as MIRROR_FRESH
 from gen2dft.serve.security import LOOPBACK_NAMES, guard
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from gen2dft.store.store import Store
 
-FRESH = 5.0  # seconds for which a page may lag behind the database
+FRESH = 3.0  # seconds for which a page is kept
 FRESH_FIGURE = 120.0
 ASSETS = {
     "page.css": ("gen2dft.report", "text/css"),
@@ -52,6 +53,8 @@ def build_app(
 
     Parameters
     ----------
+    store
+        A `MirrorStore` answers in a moment, however many candidates there are.
     token
         What every reader must know; None: whoever reaches the server may read.
     any_host
@@ -120,7 +123,7 @@ class Pages:
         self._drawing = threading.Lock()  # matplotlib draws in one thread at a time
         self._jinja = environment("gen2dft.serve.templates", "gen2dft.report")
         self._jinja.filters |= {"part": functools.partial(quote, safe=""), "without": _without}
-        self._jinja.globals |= {"version": __version__, "lag": FRESH}
+        self._jinja.globals |= {"version": __version__, "lag": FRESH + MIRROR_FRESH}
 
     def _page(self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]) -> Response:
         """A page whose data are at most `FRESH` seconds old."""
