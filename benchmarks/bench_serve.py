@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/bench_serve.py [--candidates 20000] [--readers 50] [--seconds 60] [--database URI]
 
 Without --database an embedded server is started in a temporary folder. The candidates are made up, but shaped like a
-campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First one reader waits for the server to have
-read the campaign, then asks for each page several times, each time for an answer that is not kept from the last. Then a writer moves candidates forward as a
-worker does, alone and with the readers, who ask for all pages in turn. Server, writer and readers are processes of
-their own.
+campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First one reader waits until the server has
+read the campaign, then asks for each page several times, each time for an answer that is not kept from the last. Then
+a writer moves candidates forward as a worker does, alone and with the readers, who ask for all pages in turn. Server,
+writer and readers are processes of their own.
 """
 
 from __future__ import annotations

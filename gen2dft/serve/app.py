@@ -23,7 +23,7 @@ from gen2dft.report.templating import environment
 from gen2dft.rounds.hulls import get_hull
 from gen2dft.serve.cache import Cache
 from gen2dft.serve.campaigns import campaign_page, campaign_rows, candidates_page
-from gen2dft.serve.candidates import candidate_cif, candidate_page
+from gen2dft.serve.candidates import candidate_cif, candidate_page, transport_figure
 from gen2dft.serve.hits import hits_page
 from gen2dft.serve.latent import latent_map
 from gen2dft.serve.mirror import FRESH as MIRROR_FRESH
@@ -79,6 +79,7 @@ def build_app(
         Route(f"{campaign}/candidates", pages.candidates),
         Route(f"{campaign}/candidates/{{candidate_id}}", pages.candidate),
         Route(f"{campaign}/candidates/{{candidate_id}}/cif", pages.cif),
+        Route(f"{campaign}/candidates/{{candidate_id}}/figures/{{name}}", pages.transport_figure),
         Route(f"{campaign}/latent/{{round_index:int}}", pages.latent),
         Route(f"{campaign}/latent/{{round_index:int}}/points", pages.latent_points),
         Route(f"{campaign}/systems", pages.systems),
@@ -206,19 +207,27 @@ class Pages:
 
     def figure(self, request: Request) -> Response:
         """A figure of the report as PNG; 204 if there is nothing to show yet."""
-        from starlette.responses import Response
-
         name, campaign_id = request.path_params["name"], _id(request)
         if name not in FIGURES:
             raise ServeError(not_one_of("figure", name, FIGURES))
         data = self._figures.get(("data", campaign_id), lambda: load_report_data(self.store, campaign_id))
+        return self._drawn((name, campaign_id), lambda: FIGURES[name].draw(data))
 
-        def draw() -> bytes:
+    def transport_figure(self, request: Request) -> Response:
+        """Bands or transport of a crystal as PNG; 204 if there is nothing to show."""
+        key = (_id(request), request.path_params["candidate_id"], request.path_params["name"])
+        return self._drawn(key, lambda: transport_figure(self.store, *key))
+
+    def _drawn(self, key: tuple[str, ...], draw: Callable[[], Any]) -> Response:
+        """What `draw` gives (a Figure or None), kept for a while."""
+        from starlette.responses import Response
+
+        def make() -> bytes:
             with self._drawing:
-                figure = FIGURES[name].draw(data)
+                figure = draw()
                 return b"" if figure is None else png(figure)
 
-        content = self._figures.get((name, campaign_id), draw)
+        content = self._figures.get(key, make)
         return Response(content, media_type="image/png") if content else Response(status_code=204)
 
     def failed(self, _: Request, error: Exception) -> Response:
