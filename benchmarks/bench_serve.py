@@ -3,10 +3,10 @@
     .venv/bin/python benchmarks/bench_serve.py [--candidates 20000] [--readers 50] [--seconds 60] [--database URI]
 
 Without --database an embedded server is started in a temporary folder. The candidates are made up, but shaped like a
-campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First one reader asks for each page
-several times, each time for an answer that is not kept from the last. Then a writer moves candidates forward as a
-worker does, alone and with the readers, who ask for all pages in turn. Server, writer and readers are processes of
-their own.
+campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First one reader waits until the server has
+read the campaign, then asks for each page several times, each time for an answer that is not kept from the last. Then
+a writer moves candidates forward as a worker does, alone and with the readers, who ask for all pages in turn. Server,
+writer and readers are processes of their own.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.campaign import CampaignSpec
 from gen2dft.funnel import StageCount
 from gen2dft.serve.app import build_app
+from gen2dft.serve.mirror import MirrorStore
 from gen2dft.serve.server import address, listen, serve
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
@@ -158,7 +159,9 @@ def run_server(settings: Settings, told: multiprocessing.Queue[str]) -> None:
     """The web page, in a process of its own."""
     listening = listen("127.0.0.1", 0)
     told.put(address(listening, None))
-    serve(build_app(open_store(settings)), listening)
+    store = MirrorStore(open_store(settings).database)
+    store.begin()
+    serve(build_app(store), listening)
 
 
 def run_writer(settings: Settings, seconds: float, told: multiprocessing.Queue[dict[str, float]]) -> None:
@@ -209,6 +212,7 @@ def ask(url: str) -> float:
 
 def one_reader(base: str) -> None:
     """Print seconds per page; a word of no meaning in the address makes each a question of its own."""
+    print(f"first page after the start {ask(base + PAGES['campaign']):.1f} s", flush=True)
     for name, path in PAGES.items():
         took = [ask(f"{base}{path}{'&' if '?' in path else '?'}n={i}") for i in range(REPEATS)]
         print(f"{name:32s} median {statistics.median(took):6.3f} s   slowest {max(took):6.3f} s", flush=True)

@@ -90,7 +90,10 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     cores = CampaignSpec.model_validate(store.campaign(campaign_id).spec).resources.train.cores
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
-    labelled = store.label_hours(campaign_id)
+    labelled = {
+        label["_id"]: (label["candidate_id"], label["core_hours"])
+        for label in store.label_fields(campaign_id, ("candidate_id", "core_hours"))
+    }
     bands = {made.candidate_id: made.core_hours for made in store.power_factors(campaign_id) if made.id not in labelled}
     spent: dict[str, float] = defaultdict(float)
     for candidate, hours in labelled.values():

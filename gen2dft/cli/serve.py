@@ -40,10 +40,12 @@ def serve(
 
     require_packages()
     from gen2dft.serve.app import build_app
+    from gen2dft.serve.mirror import MirrorStore
     from gen2dft.serve.optimade import build_optimade
 
     needed = reader_token(host, token)
-    store = open_store()
+    store = MirrorStore(open_store().database)
+    store.begin()
     listening = listen(host, port)
     base = f"{address(listening, None)}optimade"
     shared = build_optimade(store, optimade.value, base) if optimade else None

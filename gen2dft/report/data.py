@@ -124,11 +124,11 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         hull=store.get(HullDoc, campaign.hull_id),
         power_factors=power_factors,
         ledger=read_ledger(store, campaign_id),
-        transport=_transport(store, power_factors),
+        transport=transport_of(store, power_factors),
     )
 
 
-def _transport(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
+def transport_of(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
     """The transport behind the largest of the power factors, if there is any."""
     from gen2dft.transport.document import TransportDoc
 

@@ -15,6 +15,8 @@ from gen2dft.report.data import ReportData
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from gen2dft.transport.document import TransportDoc
+
 
 @dataclass(frozen=True)
 class FigureKind:
@@ -33,6 +35,45 @@ class FigureKind:
     title: str
     caption: str
     draw: Callable[[ReportData], Figure | None]
+
+
+@dataclass(frozen=True)
+class TransportFigureKind:
+    """One kind of figure of one crystal's transport; as `FigureKind`, but `draw` takes a TransportDoc."""
+
+    title: str
+    caption: str
+    draw: Callable[[TransportDoc], Figure | None]
+
+
+TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
+    "bands": TransportFigureKind(
+        "Bands",
+        "The bands near the gap (grey) between points of high symmetry, interpolated from the mesh.",
+        transport_figures.bands_along_path,
+    ),
+    "power_factor": TransportFigureKind(
+        "Power factor",
+        "Holes above, electrons below, against doping. One constant relaxation time for all electrons: such curves "
+        "rank compounds by their bands, they do not predict measurements.",
+        transport_figures.against_doping,
+    ),
+    "power_factor_temperature": TransportFigureKind(
+        "Power factor and temperature", "The same against temperature.", transport_figures.against_temperature
+    ),
+    "power_factor_reference": TransportFigureKind(
+        "Beside GeTe",
+        "The crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the same way; holes. "
+        "As figure 5 of Ren et al., Matter 5, 314 (2022).",
+        transport_figures.beside_gete,
+    ),
+}
+
+
+def _of_the_largest(kind: TransportFigureKind) -> FigureKind:
+    """The same figure of the crystal with the campaign's largest power factor."""
+    caption = f"The crystal with the largest power factor that was computed from its bands. {kind.caption}"
+    return FigureKind(kind.title, caption, lambda data: kind.draw(data.transport) if data.transport else None)
 
 
 FIGURES: dict[str, FigureKind] = {
@@ -74,24 +115,7 @@ FIGURES: dict[str, FigureKind] = {
         "Formation energy and hull distance are expected by the surrogate, other properties by the generator.",
         learning_figures.calibration,
     ),
-    "power_factor": FigureKind(
-        "Power factor",
-        "The crystal with the largest power factor that was computed from its bands: holes above, electrons below, "
-        "against doping. One constant relaxation time for all electrons: such curves rank compounds by their bands, "
-        "they do not predict measurements.",
-        lambda data: data.transport and transport_figures.against_doping(data.transport),
-    ),
-    "power_factor_temperature": FigureKind(
-        "Power factor and temperature",
-        "The same crystal against temperature.",
-        lambda data: data.transport and transport_figures.against_temperature(data.transport),
-    ),
-    "power_factor_reference": FigureKind(
-        "Beside GeTe",
-        "The same crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the same way; holes. "
-        "As figure 5 of Ren et al., Matter 5, 314 (2022).",
-        lambda data: data.transport and transport_figures.beside_gete(data.transport),
-    ),
+    **{name: _of_the_largest(kind) for name, kind in TRANSPORT_FIGURES.items()},
     "costs": FigureKind(
         "Costs",
         "Wall time per stage and worker time of the surrogate's relaxations, core-hours of validation, and oracle "

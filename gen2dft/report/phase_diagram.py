@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -286,7 +287,8 @@ def _outwards(place: NDArray[np.float64]) -> tuple[float, float]:
 
 def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterator[Point]:
     """Candidates within the chemical system: by their label, else by the surrogate."""
-    labels = {label.candidate_id: label for label in store.labels(campaign_id) if "e_above_hull" in label.values}
+    found_labels = store.label_fields(campaign_id, ("candidate_id", "values", "engine", "is_dft"))
+    labels = {label["candidate_id"]: label for label in found_labels if "e_above_hull" in label["values"]}
     same_hull = store.campaign(campaign_id).screen_hull_id is None
     fields = ("candidate_id", "formula", "state", "surrogate.formation_energy", "surrogate.e_above_hull",
               "surrogate.engine")  # fmt: skip
@@ -298,8 +300,8 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
         label, surrogate = labels.get(found["candidate_id"]), found["surrogate"]
         if label is not None:
             kind = IS_HIT if found["state"] == "hit" else LABELLED
-            energies = (label.values["formation_energy"], label.values["e_above_hull"])
-            yield Point(found["candidate_id"], *place, *energies, kind, label.engine, label.is_dft)
+            energies = (label["values"]["formation_energy"], label["values"]["e_above_hull"])
+            yield Point(found["candidate_id"], *place, *energies, kind, label["engine"], label["is_dft"])
         elif same_hull and surrogate.get("e_above_hull") is not None:
             energies = (surrogate["formation_energy"], surrogate["e_above_hull"])
             yield Point(found["candidate_id"], *place, *energies, SCREENED, str(surrogate.get("engine")), False)
@@ -318,7 +320,8 @@ def _elements(system: str) -> tuple[str, ...]:
     return elements
 
 
-def _counts(formula: str) -> dict[str, float]:
+@lru_cache(maxsize=100_000)
+def _counts(formula: str) -> Mapping[str, float]:
     from pymatgen.core import Composition
 
     return dict(Composition(formula).get_el_amt_dict()) if formula else {}

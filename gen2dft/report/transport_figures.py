@@ -1,4 +1,4 @@
-"""Figures of transport: Seebeck, conductivity, power factor against doping and temperature; a hit beside a reference.
+"""Figures of transport: bands; Seebeck, conductivity, power factor against doping, temperature, beside a reference.
 
 All are in the constant-relaxation-time approximation, and say so.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import CampaignError
-from gen2dft.report.style import MUTED, SERIES, grid_on, new_figure, styled
+from gen2dft.report.style import FAINT, MUTED, SERIES, grid_on, new_figure, styled
 from gen2dft.report.wording import pretty
 
 if TYPE_CHECKING:
@@ -31,6 +31,35 @@ QUANTITIES = (
 CARRIERS: tuple[tuple[Carrier, str], ...] = (("p", "holes"), ("n", "electrons"))
 TEMPERATURES = (300.0, 600.0, 900.0, 1200.0)  # K, curves against doping, of those computed
 DOPINGS = (1e18, 1e19, 1e20, 1e21)  # cm^-3, curves against temperature, of those computed
+
+
+BANDS_SHOWN = 2.5  # eV below and above the gap
+
+
+@styled
+def bands_along_path(doc: TransportDoc) -> Figure | None:
+    """The bands near the gap between points of high symmetry; None if the document has none."""
+    if doc.path is None:
+        return None
+    figure = new_figure(4.2)
+    axes = figure.subplots()
+    for energies in doc.path.energies:
+        occupied = max(energies) < doc.band_gap / 2
+        axes.plot(doc.path.distances, energies, color=SERIES[0 if occupied else 5], linewidth=1.4)
+    names: dict[float, list[str]] = {}
+    for place, name in doc.path.points:
+        shown = "\u0393" if name == "G" else name
+        if shown not in names.setdefault(place, []):
+            names[place].append(shown)
+    axes.set_xticks(list(names), ["|".join(found) for found in names.values()])
+    axes.grid(True, axis="x")
+    axes.axhspan(0.0, doc.band_gap, color=FAINT, alpha=0.5, linewidth=0)
+    axes.set_xlim(doc.path.distances[0], doc.path.distances[-1])
+    axes.set_ylim(-BANDS_SHOWN, doc.band_gap + BANDS_SHOWN)
+    axes.set_xlabel("wave vector")
+    axes.set_ylabel("energy above the valence bands (eV)")
+    axes.set_title(f"{_formula(doc.formula)}, gap on the mesh {doc.band_gap:.2f} eV")
+    return figure
 
 
 @styled

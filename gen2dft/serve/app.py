@@ -23,9 +23,10 @@ from gen2dft.report.templating import environment
 from gen2dft.rounds.hulls import get_hull
 from gen2dft.serve.cache import Cache
 from gen2dft.serve.campaigns import campaign_page, campaign_rows, candidates_page
-from gen2dft.serve.candidates import candidate_cif, candidate_page
+from gen2dft.serve.candidates import candidate_cif, candidate_page, transport_figure
 from gen2dft.serve.hits import hits_page
 from gen2dft.serve.latent import latent_map
+from gen2dft.serve.mirror import FRESH as MIRROR_FRESH
 from gen2dft.serve.security import LOOPBACK_NAMES, guard
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from gen2dft.store.store import Store
 
-FRESH = 5.0  # seconds for which a page may lag behind the database
+FRESH = 3.0  # seconds for which a page is kept
 FRESH_FIGURE = 120.0
 ASSETS = {
     "page.css": ("gen2dft.report", "text/css"),
@@ -52,6 +53,8 @@ def build_app(
 
     Parameters
     ----------
+    store
+        A `MirrorStore` answers in a moment, however many candidates there are.
     token
         What every reader must know; None: whoever reaches the server may read.
     any_host
@@ -76,6 +79,7 @@ def build_app(
         Route(f"{campaign}/candidates", pages.candidates),
         Route(f"{campaign}/candidates/{{candidate_id}}", pages.candidate),
         Route(f"{campaign}/candidates/{{candidate_id}}/cif", pages.cif),
+        Route(f"{campaign}/candidates/{{candidate_id}}/figures/{{name}}", pages.transport_figure),
         Route(f"{campaign}/latent/{{round_index:int}}", pages.latent),
         Route(f"{campaign}/latent/{{round_index:int}}/points", pages.latent_points),
         Route(f"{campaign}/systems", pages.systems),
@@ -120,7 +124,7 @@ class Pages:
         self._drawing = threading.Lock()  # matplotlib draws in one thread at a time
         self._jinja = environment("gen2dft.serve.templates", "gen2dft.report")
         self._jinja.filters |= {"part": functools.partial(quote, safe=""), "without": _without}
-        self._jinja.globals |= {"version": __version__, "lag": FRESH}
+        self._jinja.globals |= {"version": __version__, "lag": FRESH + MIRROR_FRESH}
 
     def _page(self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]) -> Response:
         """A page whose data are at most `FRESH` seconds old."""
@@ -203,19 +207,27 @@ class Pages:
 
     def figure(self, request: Request) -> Response:
         """A figure of the report as PNG; 204 if there is nothing to show yet."""
-        from starlette.responses import Response
-
         name, campaign_id = request.path_params["name"], _id(request)
         if name not in FIGURES:
             raise ServeError(not_one_of("figure", name, FIGURES))
         data = self._figures.get(("data", campaign_id), lambda: load_report_data(self.store, campaign_id))
+        return self._drawn((name, campaign_id), lambda: FIGURES[name].draw(data))
 
-        def draw() -> bytes:
+    def transport_figure(self, request: Request) -> Response:
+        """Bands or transport of a crystal as PNG; 204 if there is nothing to show."""
+        key = (_id(request), request.path_params["candidate_id"], request.path_params["name"])
+        return self._drawn(key, lambda: transport_figure(self.store, *key))
+
+    def _drawn(self, key: tuple[str, ...], draw: Callable[[], Any]) -> Response:
+        """What `draw` gives (a Figure or None), kept for a while."""
+        from starlette.responses import Response
+
+        def make() -> bytes:
             with self._drawing:
-                figure = FIGURES[name].draw(data)
+                figure = draw()
                 return b"" if figure is None else png(figure)
 
-        content = self._figures.get((name, campaign_id), draw)
+        content = self._figures.get(key, make)
         return Response(content, media_type="image/png") if content else Response(status_code=204)
 
     def failed(self, _: Request, error: Exception) -> Response:

@@ -6,8 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.errors import ServeError, not_one_of
 from gen2dft.report.candidate import crystal_of, engine_text, labels_of, remarks, structures_of, value_rows
 from gen2dft.report.cif import cif_name, structure_cif
+from gen2dft.report.data import transport_of
+from gen2dft.report.figures import TRANSPORT_FIGURES
 from gen2dft.report.picture import crystal_scene, crystal_svg
 from gen2dft.report.wording import round_title, when
 from gen2dft.rounds.trace import latent_vector
@@ -35,10 +38,34 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
         "structures": shown,
         "facts": [(title, [s["facts"][title] for s in shown]) for title in (shown[0]["facts"] if shown else ())],
         "trace": _trace(store, candidate),
+        **_transport(store, candidate),
         "costs": [(engine_text(label), label.core_hours, label.settings_hash, label.hull_id) for label in labels],
         "system": _system(candidate.formula),
         "history": [(step["state"], when(step["at"])) for step in candidate.history],
     }
+
+
+def _transport(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
+    """Power factors from bands, and which figures there are of them."""
+    found = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    return {
+        "power_factors": found,
+        "curves": list(TRANSPORT_FIGURES.items()) if any(doc.transport_id for doc in found) else [],
+    }
+
+
+def transport_figure(store: Store, campaign_id: str, candidate_id: str, name: str) -> Any:
+    """A Figure of a candidate's transport; None if there is nothing to show.
+
+    Raises
+    ------
+    ServeError
+        There is no figure of this name.
+    """
+    if name not in TRANSPORT_FIGURES:
+        raise ServeError(not_one_of("figure", name, TRANSPORT_FIGURES))
+    document = transport_of(store, store.power_factors(campaign_id, candidate_id=candidate_id))
+    return None if document is None else TRANSPORT_FIGURES[name].draw(document)
 
 
 def candidate_cif(store: Store, campaign_id: str, candidate_id: str) -> tuple[str, str]:

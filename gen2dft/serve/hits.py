@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.picture import crystal_svg
-from gen2dft.report.wording import basis_text, honest_notes, ranked, surrogate_engines, value_text
+from gen2dft.report.wording import basis_text, honest_notes, ranked, value_text
 from gen2dft.serve import queries
 from gen2dft.store.documents import HitDoc
 
@@ -39,7 +39,9 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     sort = queries.choice(given, "sort", ("best", "formula", "spacegroup", "round", *names))
     down = queries.choice(given, "order", ("up", "down")) == "down"
     hits, best = ranked(store.hits(campaign_id), spec.targets)
-    surrogates = surrogate_engines(store.labels(campaign_id, _id={"$in": [hit.label_id for hit in hits]}))
+    theirs = {hit.label_id for hit in hits}
+    labels = store.label_fields(campaign_id, ("engine", "is_dft"))
+    surrogates = {label["engine"] for label in labels if label["_id"] in theirs and not label["is_dft"]}
     found = _ordered(_fitting(hits, names, given), sort, down)
     pages = max(1, -(-len(found) // ROWS))
     page = min(queries.whole(given, "page", 1), pages)

@@ -127,6 +127,12 @@ class CandidateDoc(Document):
     failure: str | None = Field(None, description="why it was given up, for people")
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
     history: list[dict[str, Any]] = []
+    changed: datetime | None = Field(default_factory=now, description="when a field of it was last set")
+
+    @classmethod
+    def from_mongo(cls, data: Mapping[str, Any]) -> Self:
+        """Inverse of `to_mongo`; candidates of older versions do not say when they changed."""
+        return super().from_mongo({"changed": None, **data})
 
 
 class LabelDoc(Document):

@@ -52,8 +52,13 @@ COLLECTIONS: dict[str, type[Document]] = {
 INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
     "campaigns": (("name", "created"), ("state",)),
     "rounds": (("campaign_id", "index"),),
-    "candidates": (("campaign_id", "round_index", "state"), ("candidate_id",), ("formula",)),
-    "labels": (("campaign_id", "round_index"), ("candidate_id",)),
+    "candidates": (
+        ("campaign_id", "round_index", "state"),
+        ("candidate_id",),
+        ("formula",),
+        ("campaign_id", "changed"),
+    ),
+    "labels": (("campaign_id", "round_index"), ("candidate_id",), ("campaign_id", "created")),
     "power_factors": (("campaign_id",), ("candidate_id",)),
     "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
     "references": (("engine", "settings_hash"),),
@@ -177,21 +182,20 @@ class Store:
 
     def core_hours(self, campaign_id: str) -> dict[int, float]:
         """Round to the core-hours of its labels."""
-        found = self.database.labels.find({"campaign_id": campaign_id}, {"round_index": 1, "core_hours": 1})
         hours: dict[int, float] = {}
-        for label in found:
+        for label in self.label_fields(campaign_id, ("round_index", "core_hours")):
             hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
         return hours
 
-    def label_hours(self, campaign_id: str) -> dict[str, tuple[str, float]]:
-        """Label to its candidate and core-hours, without the structures' weight."""
-        fields = {"candidate_id": 1, "core_hours": 1}
-        found = self.database.labels.find({"campaign_id": campaign_id}, fields)
-        return {label["_id"]: (label["candidate_id"], label["core_hours"]) for label in found}
+    def label_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+        """Some (dotted) fields of a campaign's labels in the order of their ids, without the structures' weight."""
+        found = self.database.labels.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1))
+        return sorted(found, key=_by_id)
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
-        found = self.database.labels.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
+        # Sorted here: asked to sort, the embedded server walks through all labels instead of using the query's index.
+        found = sorted(self.database.labels.find({"campaign_id": campaign_id, **query}), key=_by_id)
         return [LabelDoc.from_mongo(data) for data in found]
 
     def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
@@ -254,7 +258,7 @@ class Store:
         result = self.database.candidates.update_one(
             {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": f"^({'|'.join(earlier)})(:|$)"}},
             {
-                "$set": {"state": state, **fields},
+                "$set": {"state": state, "changed": now(), **fields},
                 "$push": {"history": {"state": state, "at": now()}},
             },
         )
@@ -265,7 +269,7 @@ class Store:
         result = self.database.candidates.update_one(
             {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": "^given_up:"}},
             {
-                "$set": {"state": "queued", "failure": None, "attempts": 0},
+                "$set": {"state": "queued", "changed": now(), "failure": None, "attempts": 0},
                 "$push": {"history": {"state": "queued", "at": now()}},
             },
         )
@@ -273,7 +277,9 @@ class Store:
 
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
-        self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
+        self.database.candidates.update_one(
+            {"_id": candidate_key(campaign_id, candidate_id)}, {"$set": {"changed": now(), **fields}}
+        )
 
     def set_label(self, label_id: str, **fields: Any) -> None:
         """Set fields of a label."""
@@ -351,6 +357,10 @@ class Store:
         if hashlib.sha256(data).hexdigest()[:32] != blob_id:
             raise StoreError(f"blob {blob_id} is damaged: its content has another hash; restore it from a backup")
         return data
+
+
+def _by_id(data: dict[str, Any]) -> str:
+    return str(data["_id"])
 
 
 def _collection_name(model: type[Document]) -> str:

@@ -15,6 +15,7 @@ from gen2dft.transport.constants import ANGSTROM, BOLTZMANN, E_CHARGE, ELECTRON_
 from gen2dft.transport.distribution import Bins, Distribution, accumulate
 from gen2dft.transport.document import Carrier, CarrierTransport, Interpolated, TransportDoc
 from gen2dft.transport.interpolation import Interpolation, bands_on_grid, fit, grid_weights, star_functions
+from gen2dft.transport.path import band_path
 from gen2dft.transport.stars import find_stars
 
 FloatArray = NDArray[np.float64]
@@ -102,7 +103,8 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     said = (*bands_warnings(bands, selection, settings), *_grid_warnings(series, grid, carriers, settings))
     a, b, c = grid.tolist()
     interpolated = Interpolated(grid=(a, b, c), bin_width=distribution.width, **quality)
-    return TransportDoc.of(bands, selection.edges.gap, settings, carriers, interpolated, said)
+    document = TransportDoc.of(bands, selection.edges.gap, settings, carriers, interpolated, said)
+    return document.model_copy(update={"path": band_path(series, selection.edges.valence)})
 
 
 def transport_within_bands(

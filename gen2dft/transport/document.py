@@ -23,7 +23,7 @@ Carrier = Literal["p", "n"]
 
 Row = tuple[float, float, float]
 Tensor = tuple[Row, Row, Row]
-# First index temperature, second doping.
+# First index temperature, second doping, unless said otherwise.
 Scalars = tuple[tuple[float, ...], ...]
 Tensors = tuple[tuple[Tensor, ...], ...]
 
@@ -76,6 +76,14 @@ class Interpolated(Frozen):
     )
 
 
+class BandPath(Frozen):
+    """The interpolated bands that carry current, along straight lines between points of high symmetry."""
+
+    distances: tuple[float, ...] = Field(description="1/Angstrom, with 2 pi: way along the path, one per k-point")
+    energies: Scalars = Field(description="eV above the highest valence band, band by band, both spins")
+    points: tuple[tuple[float, str], ...] = Field(description="way and name of the points of high symmetry, G is Gamma")
+
+
 class ConvergenceStep(Frozen):
     """One mesh of a convergence series."""
 
@@ -118,6 +126,7 @@ class TransportDoc(Frozen):
     p: CarrierTransport = Field(description="holes")
     n: CarrierTransport = Field(description="electrons")
     interpolation: Interpolated
+    path: BandPath | None = Field(None, description="bands to look at; None in documents of older versions")
     convergence: Convergence | None = Field(None, description="if the mesh was refined; the error estimate")
     warnings: tuple[str, ...] = ()
     core_hours: float = Field(0.0, description="of the calculations of bands behind it, where an engine made them")

@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 from gen2dft.errors import CampaignError
 from gen2dft.report.style import png
-from gen2dft.report.transport_figures import against_doping, against_temperature, beside_reference
+from gen2dft.report.transport_figures import against_doping, against_temperature, bands_along_path, beside_reference
 from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.document import TransportDoc
 
@@ -46,6 +46,21 @@ def test_curves_against_doping_are_those_of_the_document(doc: TransportDoc):
     electrons = figure.axes[3].lines[0]
     assert np.allclose(electrons.get_ydata(), doc.table("n", "seebeck_mean")[0])
     assert png(figure).startswith(b"\x89PNG")
+
+
+def test_bands_are_those_of_the_document(doc: TransportDoc):
+    figure = bands_along_path(doc)
+    assert figure is not None
+    axes, path = figure.axes[0], doc.path
+    assert np.allclose([line.get_ydata() for line in axes.lines], path.energies)
+    assert axes.lines[0].get_color() != axes.lines[1].get_color()  # occupied and empty
+    assert [text.get_text() for text in axes.get_xticklabels()][:2] == ["\u0393", "X"]
+    assert "X|M" in [text.get_text() for text in axes.get_xticklabels()]  # where the path is broken
+    assert "eV" in axes.get_ylabel() and "1.00 eV" in axes.get_title(loc="left")
+
+
+def test_a_document_without_bands_has_no_figure_of_them(doc: TransportDoc):
+    assert bands_along_path(doc.model_copy(update={"path": None})) is None
 
 
 def test_curves_against_temperature_are_those_of_the_document(doc: TransportDoc):

@@ -14,6 +14,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, example_store
 
 from gen2dft.serve.app import build_app
+from gen2dft.serve.mirror import MirrorStore
 from gen2dft.serve.optimade import build_optimade
 from gen2dft.serve.server import address, listen, server_config
 from gen2dft.store.store import Store
@@ -66,7 +67,7 @@ def whole_store(**campaign: Any) -> Store:
     store = example_store(**campaign)
     hull = ReferenceHull.build([{"Ti": 1, "O": 2}, {"Na": 2, "O": 1}, {"K": 2, "S": 1}], [-3.2, -1.4, -1.1])
     store.database.hulls.update_many({}, {"$set": {"blob_id": store.put_blob(hull.to_bytes(), "hull")}})
-    return store
+    return MirrorStore(store.database)
 
 
 @pytest.fixture(scope="session")

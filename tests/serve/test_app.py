@@ -11,6 +11,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, candidate_id
 
 from gen2dft.report.data import load_latents
+from gen2dft.report.figures import TRANSPORT_FIGURES
 from gen2dft.serve.app import build_app
 from gen2dft.store.store import Store
 from tests.serve.conftest import EVIL, get, served
@@ -107,6 +108,7 @@ def test_hits_are_filtered(campaign: str, store: Store, query: str, fits) -> Non
         ("/candidates?page=0", 400, "page = '0' must be a whole number from 1"),
         ("/candidates?state=lost", 400, "state 'lost' is not one of"),
         ("/figures/nothing", 400, "figure 'nothing' is not one of"),
+        (f"/candidates/{HIT}/figures/nothing", 400, "figure 'nothing' is not one of"),
         ("/systems/Xx-O", 400, "must name two or three different elements"),
         ("/systems/Fe-O", 400, "is not covered"),
         ("/candidates/ffff", 404, "no document"),
@@ -138,6 +140,20 @@ def test_a_crystal_is_traced_back_to_its_latent_vector(campaign: str, store: Sto
     scenes = re.findall(r'data-scene="([^"]*)"', page)
     atoms = json.loads(scenes[0].replace("&#34;", '"'))["atoms"]
     assert len(scenes) == 2 and {atom["symbol"] for atom in atoms} == {"Sr", "Nb", "O"}
+
+
+def test_bands_and_transport_where_they_were_computed(campaign: str) -> None:
+    semiconductor, metal, neither = (f"{campaign}/candidates/{candidate_id(*place)}" for place in HITS[:3])
+    page = get(semiconductor).text
+    figures = re.findall(r'src="([^"]*/figures/[^"]*)"', page)
+    assert [url.rpartition("/")[2] for url in figures] == list(TRANSPORT_FIGURES)
+    for name in TRANSPORT_FIGURES:
+        answer = get(f"{semiconductor}/figures/{name}")
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "image/png")
+    assert "ricci2017" in page and "8 \u00d7 8 \u00d7 8" in page
+    assert "metal: bands overlap" in get(metal).text and "/figures/" not in get(metal).text
+    assert get(f"{metal}/figures/bands").status == 204
+    assert 'id="transport"' not in get(neither).text
 
 
 def test_the_cif_of_a_crystal(campaign: str) -> None:
