@@ -109,6 +109,26 @@ class ImatgenSpec(Part):
     precision: Literal["float32", "mixed_bfloat16"] = Field(
         "float32", description="arithmetic of the autoencoders; mixed_bfloat16 saves time where the processor has it"
     )
+    normalised_codes: bool = Field(
+        True, description="scale the numbers of a code to variance 1 before their tanh; published: false"
+    )
+    image_loss: Literal["cross_entropy", "mse"] = Field(
+        "cross_entropy", description="of images: binary cross-entropy, or the paper's mean squared error"
+    )
+    atom_weight: NonNegative = Field(
+        5.0, description="a voxel of intensity x counts 1 + atom_weight x times in the loss; published: 0"
+    )
+    strain: NonNegative = Field(
+        0.03,
+        description="standard deviation of the strain of cells whose images are learnt, drawn anew each epoch; "
+        "published: 0",
+    )
+    shift: NonNegative = Field(
+        0.1, description="standard deviation (Angstrom) of the positions of atoms whose images are learnt; published: 0"
+    )
+    least_peak: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="local maxima of decoded images below it are no atoms; published: 0.02"
+    )
     pretrain_epochs: Annotated[int, Field(ge=0)] = Field(
         200, description="epochs on all crystals without classifier, before those on labelled ones"
     )

@@ -60,11 +60,14 @@ class CrystalImages:
         Symbols of the elements, in the order of their basis images; a crystal holds all of them and no other.
     max_sites
         Most atoms that a crystal may have.
+    least_peak
+        Local maxima below it are no atoms; what networks draw has a haze that the drawing itself has not.
     """
 
     name: ClassVar[str] = "images"
     elements: tuple[str, ...] = ("V", "O")
     max_sites: int = 20
+    least_peak: float = CUT
 
     @cached_property
     def numbers(self) -> NDArray[np.uint8]:
@@ -175,7 +178,7 @@ class CrystalImages:
         """
         lattices, is_cell = read_cells(cells, CELL_VOXELS, WIDTH, CUT)
         flat = basis.reshape(len(cells) * len(self.elements), BASIS_VOXELS**3)
-        peaks = find_peaks(flat, BASIS_VOXELS, CUT)
+        peaks = find_peaks(flat, BASIS_VOXELS, self.least_peak)
         owner, channel = np.divmod(peaks.rows, len(self.elements))
         counts = np.bincount(owner, minlength=len(cells))
         finite = np.asarray(np.isfinite(cells).all(axis=1) & np.isfinite(basis).all(axis=(1, 2)))

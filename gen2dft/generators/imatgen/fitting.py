@@ -25,6 +25,7 @@ from gen2dft.generators.checkpoint import CheckpointFile, History
 from gen2dft.generators.checks import require_labels, require_properties
 from gen2dft.generators.epochs import EpochLoop
 from gen2dft.generators.imatgen.accuracy import heldout_parity, image_errors, reconstruction_figures, tensor_figures
+from gen2dft.generators.imatgen.image_rows import image_rows
 from gen2dft.generators.imatgen.stages import (
     BASIS,
     BROAD,
@@ -47,7 +48,7 @@ from gen2dft.generators.split import held_out
 from gen2dft.screening.vanadium import is_valid_state, vanadium_state
 
 # Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
-TRAINING_VERSION = 1
+TRAINING_VERSION = 2
 MIN_TRAINING_CRYSTALS = 2
 MAX_MEASURED = 200  # held-out crystals whose images are measured; each costs a fifth of a second
 
@@ -168,10 +169,13 @@ class ImatgenTraining:
         """The stages of both autoencoders, each made when its turn comes."""
         size = self.spec.imatgen.autoencoder_crystals
         parts = (self._some(self.is_trained, size), self._some(self.is_held_out, MAX_MEASURED))
-        rep, nets = model.representation, model.networks
-        for name, stage, images in (("cell", CELL, rep.cell_images), ("basis", BASIS, rep.basis_images)):
+        rep, nets, own = model.representation, model.networks, self.spec.imatgen
+        drawn = (("cell", CELL, rep.cell_images, 1), ("basis", BASIS, rep.basis_images, len(own.elements)))
+        for name, stage, draw, each in drawn:
             pair = (nets[f"{name}_encoder"], nets[f"{name}_decoder"])
-            yield name, autoencoder_stage(*pair, (images(parts[0]), images(parts[1])), self.spec, stage, self.seed)
+            shape = pair[0].input_shape[1:]
+            train, kept = (image_rows(part, draw, each, shape, own.strain, own.shift) for part in parts)
+            yield name, autoencoder_stage(*pair, (train, kept), self.spec, stage, self.seed)
 
     def _some(self, part: NDArray[np.bool_], size: int | None) -> CrystalTable:
         """Crystals of a part, a seeded choice of them if there are more than `size`."""

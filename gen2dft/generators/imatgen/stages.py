@@ -12,9 +12,8 @@ from keras import layers, ops
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows
+from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batches
 from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
-from gen2dft.representations.sparse import SparseRows
 
 SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
 # Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4; Keras' own, 1e-7,
@@ -24,9 +23,9 @@ CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its 
 
 
 def autoencoder_stage(
-    encoder: Any, decoder: Any, parts: tuple[SparseRows, SparseRows], spec: GeneratorSpec, stage: int, seed: int
+    encoder: Any, decoder: Any, parts: tuple[Rows, Rows], spec: GeneratorSpec, stage: int, seed: int
 ) -> EpochLoop:
-    """Training of an autoencoder by the mean squared error of its images.
+    """Training of an autoencoder by the error of its images; its steps shrink to nothing along a cosine.
 
     Parameters
     ----------
@@ -35,17 +34,27 @@ def autoencoder_stage(
     stage
         `CELL` or `BASIS`.
     """
-    shape = encoder.input_shape[1:]
-    image = layers.Input(shape)
-    error = ops.mean(ops.square(image - decoder(encoder(image))), axis=(1, 2, 3, 4))
+    own = spec.imatgen
+    image = layers.Input(encoder.input_shape[1:])
+    logits = keras.Model(decoder.input, decoder.layers[-2].output)(encoder(image))
+    error = image_error(image, ops.cast(logits, "float32"), own.image_loss, own.atom_weight)
     model = LossModel([image], {"reconstruction": error}, np.ones(1, dtype=np.float32))
-    rates, batch = (
-        (spec.imatgen.cell_rate, spec.imatgen.basis_rate),
-        (spec.imatgen.cell_batch, spec.imatgen.basis_batch),
-    )
-    model.prepare(keras.optimizers.Adam(rates[stage], epsilon=EPSILON))
-    train, held_out = (_images(images, shape) for images in parts)
-    return EpochLoop(model, train, held_out, batch[stage], spec.imatgen.autoencoder_epochs, (seed, stage))
+    rate, batch = ((own.cell_rate, own.cell_batch), (own.basis_rate, own.basis_batch))[stage]
+    steps = own.autoencoder_epochs * len(batches(parts[0].count, batch))
+    schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
+    model.prepare(keras.optimizers.Adam(schedule, epsilon=EPSILON))
+    return EpochLoop(model, *parts, batch, own.autoencoder_epochs, (seed, stage))
+
+
+def image_error(image: Any, logits: Any, loss: str, atom_weight: float) -> Any:
+    """(n,) mean over voxels of (1 + w x) times the error of (n, ..., 1) images x drawn as q = sigmoid(logits).
+
+    The error is -x ln q - (1 - x) ln(1 - q), which like its square, (x - q)^2, is least at q = x. The square's slope in
+    the logit has a factor q, and so vanishes where an atom is missing: in an image that is black but for a few voxels,
+    networks learn to draw black, and nothing more.
+    """
+    error = ops.square(image - ops.sigmoid(logits)) if loss == "mse" else ops.softplus(logits) - image * logits
+    return ops.mean((1.0 + atom_weight * image) * error, axis=(1, 2, 3, 4))
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +132,3 @@ def cross_entropy(probability: Any, known: Any, mask: Any, weight: Any) -> Any:
     probability = ops.clip(probability, SMALLEST, 1 - SMALLEST)
     loss = -(known * ops.log(probability) + (1 - known) * ops.log(1 - probability))
     return ops.sum(ops.where(mask > 0, loss, ops.zeros_like(loss)) * weight, axis=1)
-
-
-def _images(images: SparseRows, shape: tuple[int, ...]) -> Rows:
-    return Rows(len(images), lambda rows, _: [images.dense(rows).reshape(-1, *shape)])

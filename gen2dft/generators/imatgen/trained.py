@@ -235,13 +235,16 @@ def _chunks(total: int) -> list[NDArray[np.int64]]:
 
 def representation_of(spec: GeneratorSpec) -> CrystalImages:
     """The images that a spec asks for."""
-    return CrystalImages(spec.imatgen.elements, spec.imatgen.max_sites)
+    return CrystalImages(spec.imatgen.elements, spec.imatgen.max_sites, spec.imatgen.least_peak)
 
 
 def build_networks(spec: GeneratorSpec, num_properties: int) -> dict[str, keras.Model]:
     """Fresh networks by the names in `NAMES`; their weights depend on Keras' seed."""
-    cell = networks.cell_autoencoder(spec.imatgen.channels, spec.imatgen.precision)
-    basis = networks.basis_autoencoder(spec.imatgen.channels, spec.imatgen.precision)
+    own = spec.imatgen
+    cell, basis = (
+        build(own.channels, own.precision, normalised=own.normalised_codes)
+        for build in (networks.cell_autoencoder, networks.basis_autoencoder)
+    )
     rest = (
         networks.materials_encoder(spec.latent_dim),
         networks.materials_decoder(spec.latent_dim),
