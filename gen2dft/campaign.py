@@ -124,10 +124,10 @@ class ImatgenSpec(Part):
         "published: 0",
     )
     shift: NonNegative = Field(
-        0.1, description="standard deviation (Angstrom) of the positions of atoms whose images are learnt; published: 0"
+        0.05, description="standard deviation (Angstrom) of positions of atoms whose images are learnt; published: 0"
     )
     least_peak: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="local maxima of decoded images below it are no atoms; published: 0.02"
+        0.3, description="local maxima of decoded images below it are no atoms; published: 0.02"
     )
     pretrain_epochs: Annotated[int, Field(ge=0)] = Field(
         200, description="epochs on all crystals without classifier, before those on labelled ones"
@@ -147,17 +147,20 @@ class ImatgenSpec(Part):
         return self
 
 
-# What a generator, and a variant of it, is trained with unless the campaign says otherwise. `published`: Ren et al.,
-# arXiv:2005.07609, and its code; `imatgen`: the published code of Noh et al., Matter 1, 1370 (2019).
+# What a generator is trained with unless the campaign says otherwise, and what its variant `published` changes: for
+# `ftcp` the settings of Ren et al., arXiv:2005.07609, for `imatgen` those of Noh et al., Matter 1, 1370 (2019), each
+# with its published code.
 GENERATOR_DEFAULTS: dict[str, dict[str, Any]] = {
     "imatgen": {"epochs": 200, "epochs_warm": 50, "batch_size": 64, "learning_rate": 1e-4, "latent_dim": 500}
     | {"beta": 1e-6, "property_weight": 5e-7},
 }
-VARIANT_DEFAULTS: dict[str, dict[str, Any]] = {
-    "gen2dft": {},
-    "published": {"epochs": 200, "epochs_warm": 50, "batch_size": 256, "learning_rate": 5e-4, "latent_dim": 256}
+PUBLISHED_DEFAULTS: dict[str, dict[str, Any]] = {
+    "ftcp": {"epochs": 200, "epochs_warm": 50, "batch_size": 256, "learning_rate": 5e-4, "latent_dim": 256}
     | {"beta": 3e-5, "property_weight": 10.0},
 }
+PUBLISHED_IMATGEN = {"normalised_codes": False, "image_loss": "mse", "atom_weight": 0.0, "least_peak": 0.02} | {
+    "strain": 0.0, "shift": 0.0,
+}  # fmt: skip
 
 
 class GeneratorSpec(Part):
@@ -193,8 +196,13 @@ class GeneratorSpec(Part):
     def _defaults_of_generator_and_variant(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        of_name = GENERATOR_DEFAULTS.get(data.get("name", ""), {})
-        return {**of_name, **VARIANT_DEFAULTS.get(data.get("variant", ""), {}), **data}
+        name, defaults = data.get("name", "ftcp"), GENERATOR_DEFAULTS.get(data.get("name", ""), {})
+        if data.get("variant") != "published":
+            return {**defaults, **data}
+        own = data.get("imatgen", {})
+        if name == "imatgen" and isinstance(own, Mapping):
+            data = {**data, "imatgen": {**PUBLISHED_IMATGEN, **own}}
+        return {**defaults, **PUBLISHED_DEFAULTS.get(name, {}), **data}
 
     def total_epochs(self, *, warm: bool) -> int:
         """Epochs of a whole training, those of all networks together."""

@@ -79,6 +79,17 @@ def test_the_generators_have_defaults_of_their_own():
     assert parse_campaign(MINIMAL, "x").generator.latent_dim == 192
 
 
+def test_the_published_variant_is_another_one_of_each_generator():
+    own = "variant: published, imatgen: {strain: 0.01}"
+    images, ftcp = (
+        parse_campaign(MINIMAL + f"generator: {{name: {name}, {own}}}", "x").generator for name in ("imatgen", "ftcp")
+    )
+    assert (images.latent_dim, images.batch_size, ftcp.latent_dim, ftcp.batch_size) == (500, 64, 256, 256)
+    own = images.imatgen
+    assert (own.normalised_codes, own.image_loss, own.least_peak, own.strain) == (False, "mse", 0.02, 0.01)
+    assert ftcp.imatgen.image_loss == "cross_entropy"
+
+
 def test_epochs_of_all_networks_count():
     text = MINIMAL + "generator: {name: imatgen, epochs: 7, imatgen: {autoencoder_epochs: 3, pretrain_epochs: 2}}"
     spec = parse_campaign(text, "x").generator

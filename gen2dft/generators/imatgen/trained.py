@@ -121,10 +121,14 @@ class TrainedImatgen:
     def image_errors(self, part: str, images: SparseRows) -> Array:
         """(n,) mean squared error per voxel of the `cell` or `basis` images that the autoencoder makes of n images."""
         drawn = [
-            np.square(self._images(part, self._codes(part, images.select(rows))) - images.dense(rows)).mean(axis=1)
+            np.square(self.redrawn(part, images.select(rows)) - images.dense(rows)).mean(axis=1)
             for rows in _chunks(len(images))
         ]
         return np.concatenate([np.zeros(0, dtype=np.float32), *drawn])
+
+    def redrawn(self, part: str, images: SparseRows) -> Array:
+        """(n, voxels^3) what the autoencoder makes of n `cell` or `basis` images; dense, so keep n small."""
+        return self._images(part, self._codes(part, images))
 
     def _images(self, part: str, codes: Array) -> Array:
         """(n, voxels^3) images of (n, code) codes."""

@@ -46,6 +46,20 @@ def test_numbers_of_weights(build, kernel_weights: int):
     assert decoder.count_params() == kernel_weights + biases[1]
 
 
+def test_codes_are_scaled_before_their_tanh_unless_as_published():
+    import numpy as np
+
+    images = np.zeros((2, 32, 32, 32, 1), dtype=np.float32)
+    images[0, 16, 16, 16], images[1, 14:18] = 1.0, 0.5
+    codes, published = (
+        np.asarray(networks.cell_autoencoder(4, normalised=on)[0](images, training=False)) for on in (True, False)
+    )
+    before = np.arctanh(codes.astype(np.float64))
+    assert before.mean(axis=1) == pytest.approx([0, 0], abs=1e-4)
+    assert before.std(axis=1) == pytest.approx([1, 1], abs=0.05)
+    assert np.arctanh(published).std(axis=1)[0] < 0.5  # one voxel moves little
+
+
 def test_the_materials_generator_is_the_supplements():
     encoder, decoder = networks.materials_encoder(500), networks.materials_decoder(500)
     assert shapes(encoder) == [(1, 100, 100), (1, 50, 100), (1, 25, 100), (1, 25, 50), (500,), (500,)]
