@@ -24,6 +24,7 @@ Vector = tuple[float, float, float]
 BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
+MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,14 +307,29 @@ def run_task(
 
 
 def starting_structure(
-    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None
+    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None, *, resumes: bool = False
 ) -> Structure | CalculationFailure:
-    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on."""
+    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on.
+
+    A job whose worker died again and again, by a crash or a time limit, fails instead of trying for ever; one that
+    `resumes` counts its lost runs itself.
+    """
+    if not resumes and len(folders := lost_runs()) >= MAX_LOST_RUNS:
+        detail = f"its worker died {len(folders)} times or ran out of time, the last time in {folders[-1]}"
+        return CalculationFailure(reason="worker_died", detail=detail)
     if structure is not None:
         return structure
     if isinstance(prev, CalculationDoc):
         return prev.structure
     return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
+
+
+def lost_runs() -> list[str]:
+    """Folders of earlier runs of the present job whose worker died, in order."""
+    from jobflow import CURRENT_JOB
+
+    tags = CURRENT_JOB.job.metadata.get("tags", []) if CURRENT_JOB.job else []
+    return [tag.removeprefix(LOST_RUN_TAG) for tag in tags if tag.startswith(LOST_RUN_TAG)]
 
 
 def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:

@@ -265,6 +265,15 @@ class Store:
         )
         return bool(result.modified_count)
 
+    def give_up_open(self, campaign_id: str, reason: str, detail: str, round_index: int | None = None) -> int:
+        """Give up all candidates (of one round) that are queued or running; how many there were."""
+        query: dict[str, Any] = {"campaign_id": campaign_id, "state": {"$in": list(OPEN_STATES)}}
+        if round_index is not None:
+            query["round_index"] = round_index
+        state = f"given_up:{reason}"
+        change = {"$set": {"state": state, "failure": detail}, "$push": {"history": {"state": state, "at": now()}}}
+        return self.database.candidates.update_many(query, change).modified_count
+
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one({"_id": candidate_key(campaign_id, candidate_id)}, {"$set": fields})
