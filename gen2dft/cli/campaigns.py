@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc
 
 console = Console()
+LOST_SECONDS = 600
 
 Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")]
@@ -114,8 +115,14 @@ def advance(
         bool, typer.Option("--retry", help="Also try crashed steps of a round again, and resume what is paused.")
     ] = False,
     lost_after: Annotated[
-        int, typer.Option("--lost-after", min=60, help="Seconds without a sign of life that make a run lost.")
-    ] = 4 * 3600,
+        int,
+        typer.Option(
+            "--lost-after",
+            min=60,
+            help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files give one a minute; "
+            "for others it must exceed their PING_TIME_SECS.",
+        ),
+    ] = LOST_SECONDS,
 ) -> None:
     """Carry campaigns on by hand or from cron, and repair what dead workers left."""
     from gen2dft.launchpad.connect import connect_launchpad

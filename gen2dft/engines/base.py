@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymatgen.core import Composition, Structure
 
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, not_one_of
@@ -24,6 +24,7 @@ Vector = tuple[float, float, float]
 BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
+MAX_WARNINGS, MAX_WARNING = 50, 2000  # number, and characters of each: a document must stay far below 16 MB
 MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
@@ -246,6 +247,12 @@ class CalculationDoc(BaseModel):
     warnings: list[str] = []
     directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+    @field_validator("warnings")
+    @classmethod
+    def _short(cls, warnings: list[str]) -> list[str]:
+        """A program may repeat itself without end."""
+        return [text[:MAX_WARNING] for text in warnings[:MAX_WARNINGS]]
 
     @classmethod
     def from_result(

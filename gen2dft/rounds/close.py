@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from datetime import UTC, timedelta
 
 from gen2dft import learning
@@ -43,8 +44,9 @@ def try_close(context: RoundContext) -> bool:
 
 def may_close(context: RoundContext, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
-    finished = document.dispatch_size - context.store.count_open(context.campaign_id, context.index)
-    if finished >= context.spec.learning.quorum * document.dispatch_size:
+    needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
+    unneeded = document.dispatch_size - needed
+    if not context.store.has_more_open_than(unneeded, context.campaign_id, context.index):
         return True
     return is_late(context, document)
 

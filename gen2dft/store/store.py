@@ -15,6 +15,7 @@ from gen2dft.errors import StoreError, not_one_of
 from gen2dft.store.documents import (
     OPEN_STATES,
     REACHED_FROM,
+    CalculationsDoc,
     CalibrationDoc,
     CampaignDoc,
     CandidateDoc,
@@ -40,6 +41,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "rounds": RoundDoc,
     "candidates": CandidateDoc,
     "labels": LabelDoc,
+    "calculations": CalculationsDoc,
     "power_factors": PowerFactorDoc,
     "hits": HitDoc,
     "snapshots": SnapshotDoc,
@@ -54,6 +56,7 @@ INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
     "rounds": (("campaign_id", "index"),),
     "candidates": (("campaign_id", "round_index", "state"), ("candidate_id",), ("formula",)),
     "labels": (("campaign_id", "round_index"), ("candidate_id",)),
+    "calculations": (("engine", "settings_hash", "formula"),),
     "power_factors": (("campaign_id",), ("candidate_id",)),
     "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
     "references": (("engine", "settings_hash"),),
@@ -188,6 +191,11 @@ class Store:
         found = self.database.labels.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
         return [LabelDoc.from_mongo(data) for data in found]
 
+    def calculations(self, engine: str, settings_hash: str, formula: str) -> list[CalculationsDoc]:
+        """Calculations of all campaigns with given settings for one reduced formula, in the order of their ids."""
+        query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
+        return [CalculationsDoc.from_mongo(data) for data in self.database.calculations.find(query).sort("_id", 1)]
+
     def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
         """Power factors that were computed for a campaign's candidates, the largest first."""
         found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
@@ -284,9 +292,12 @@ class Store:
 
     def count_open(self, campaign_id: str, round_index: int) -> int:
         """Candidates of a round that are queued or running."""
-        return self.database.candidates.count_documents(
-            {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
-        )
+        return self.database.candidates.count_documents(_open_query(campaign_id, round_index))
+
+    def has_more_open_than(self, number: int, campaign_id: str, round_index: int) -> bool:
+        """Whether more candidates of a round are queued or running; looks at no more of them than it needs."""
+        found = self.database.candidates.find(_open_query(campaign_id, round_index), {"_id": 1}).limit(number + 1)
+        return len(list(found)) > number
 
     def update_round(self, campaign_id: str, index: int, **fields: Any) -> None:
         """Set fields of a round."""
@@ -368,6 +379,10 @@ def round_key(campaign_id: str, index: int) -> str:
 def candidate_key(campaign_id: str, candidate_id: str) -> str:
     """`_id` of a candidate or a hit."""
     return f"{campaign_id}:{candidate_id}"
+
+
+def _open_query(campaign_id: str, round_index: int) -> dict[str, Any]:
+    return {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
 
 
 def _earlier_states(state: str) -> Iterable[str]:
