@@ -24,6 +24,7 @@ from bench_serve import CAMPAIGN, METALS, OTHERS, SPEC, candidate, hit, label, r
 from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.connect import connect_launchpad
 
+from gen2dft.datasets.starter import load_starter
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
@@ -49,7 +50,8 @@ def queue_round(store: Store, number: int) -> str:
     funnel = [StageCount(stage="select", n_in=number, n_out=number, reasons={})]
     store.insert_new(RoundDoc(**place, state="validating", dispatched=now(), dispatch_size=number, funnel=funnel))
     spec = SPEC.model_dump(mode="json", by_alias=True)
-    ids = {"dataset_id": "0" * 32, "spec_hash": SPEC.content_hash(), "dataset_hash": "0" * 16, "hull_id": hull_id}
+    dataset_id = store.put_blob(load_starter().to_bytes(), "dataset")
+    ids = {"dataset_id": dataset_id, "spec_hash": SPEC.content_hash(), "dataset_hash": "0" * 16, "hull_id": hull_id}
     store.insert_new(CampaignDoc(id=CAMPAIGN, name="bench", spec=spec, **ids))
     return hull_id
 

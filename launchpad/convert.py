@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fireworks import Firework, Workflow
 from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate, outlast_outages
@@ -29,7 +29,7 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
 def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     """The light workflow of one candidate: a single firework that expands on the worker that picks it up."""
     resources = context.spec.resources.validate_
-    spec = {
+    spec: dict[str, Any] = {
         "gen2dft": {
             "campaign_id": context.campaign_id,
             "round": context.index,

@@ -47,7 +47,7 @@ class SharedLaunchPad(LaunchPad):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fw_id_assigner = Counters(self.fw_id_assigner)
+        self.fw_id_assigner: Any = Counters(self.db["fw_id_assigner"])
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through is made up for by the next, for the run itself goes on."""

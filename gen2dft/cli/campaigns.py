@@ -71,9 +71,7 @@ def run(
     set_: Set = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", "-w", min=1, help="Worker processes; default: one per core, or one on the embedded SecantusDB."
-        ),
+        typer.Option("--workers", "-w", min=1, help="Worker processes; default: one per core, if the memory allows."),
     ] = None,
 ) -> None:
     """Submit a campaign and work on it here until it is finished. Killed? The same command goes on where it was."""
@@ -103,7 +101,7 @@ def run(
                 runs = store.campaign(submitted.campaign_id).state == "running"
                 return runs and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, num_workers(workers, settings), tick, console.print)
+            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick, console.print)
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
     _refuse_paused(store.campaign(submitted.campaign_id))
     print_summary(store, submitted.campaign_id, console)
@@ -143,21 +141,6 @@ def advance(
             console.print(f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}", highlight=False)
         for step, error in crashed_steps(lpad, document.id):
             console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
-
-
-def num_workers(asked: int | None, settings: Settings) -> int:
-    """Worker processes to start; SettingsError if the database does not bear as many."""
-    from gen2dft.errors import SettingsError
-    from gen2dft.store.embedded import takes_one_worker
-
-    if not (settings.is_embedded and takes_one_worker(settings.data_dir)):
-        return asked or settings.workers
-    if (asked or 1) > 1:
-        raise SettingsError(
-            f"--workers {asked}: the embedded SecantusDB bears one worker; for more, install mongod or set `database` "
-            "to a MongoDB URI (gen2dft init --database URI)"
-        )
-    return 1
 
 
 def resolve_spec(

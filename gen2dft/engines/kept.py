@@ -11,14 +11,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from monty.json import jsanitize
 
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, lost_runs
 
 FILE = "gen2dft-outcome.json"
-KINDS = {kind.__name__: kind for kind in (CalculationDoc, CalculationFailure)}
+KINDS: dict[str, type[CalculationDoc | CalculationFailure]] = {
+    kind.__name__: kind for kind in (CalculationDoc, CalculationFailure)
+}
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -32,10 +34,10 @@ def computed_once(compute: Callable[P, R]) -> Callable[P, R]:
         if job is None:
             return compute(*args, **kwargs)
         for folder in (Path.cwd(), *map(Path, reversed(lost_runs()))):
-            if (outcome := read_outcome(folder / FILE, job)) is not None:
-                return outcome  # type: ignore[return-value]
+            if (known := read_outcome(folder / FILE, job)) is not None:
+                return cast("R", known)
         outcome = compute(*args, **kwargs)
-        if isinstance(outcome, tuple(KINDS.values())):
+        if isinstance(outcome, CalculationDoc | CalculationFailure):
             write_outcome(Path.cwd() / FILE, job, outcome)
         return outcome
 

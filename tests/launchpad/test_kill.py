@@ -31,7 +31,7 @@ def folder(tmp_path):
 
 def start(folder):
     environment = toy_environment(folder, GEN2DFT_DATA_DIR=str(folder / "data"), TOY_SECONDS="0.3")
-    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
+    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-w", "2", "-f", str(folder / "toy.yaml")]
     with (folder / "out.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 

@@ -41,6 +41,12 @@ def slurm() -> Iterator[Slurm]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _no_jobs_left(slurm: Slurm) -> Iterator[None]:
+    yield
+    slurm.cancel_all()
+
+
 class Site:
     """A user's folder on a cluster: campaign file, settings, and FireWorks' files by category."""
 
@@ -100,6 +106,7 @@ def wait_until_finished(site: Site, campaign_id: str) -> None:
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Let qlaunch send no more jobs."""
     for process in processes:
         process.terminate()
         process.wait(30)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import mongomock
+from mongomock.gridfs import enable_gridfs_integration
 
 from gen2dft.campaign import load_campaign
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.ingest import begin_attempt, ingest
 from gen2dft.rounds.prepare import prepare
+from gen2dft.rounds.reuse import start_of
 from gen2dft.store.store import Store
 from tests import toys
-from tests.rounds.test_steps import up_to_dispatch, validate_all
+from tests.rounds.test_steps import up_to_dispatch
+
+enable_gridfs_integration()
 
 
 def undisturbed(file: Path) -> tuple[str, dict[str, dict[str, float]]]:
@@ -24,7 +29,11 @@ def undisturbed(file: Path) -> tuple[str, dict[str, dict[str, float]]]:
         for index in range(spec.learning.rounds):
             context = RoundContext(store, campaign.id, index)
             up_to_dispatch(context)
-            validate_all(context)
+            for candidate in list(store.candidates(campaign.id, state="queued")):
+                relaxed = toys.run_task("relax", toys.TOY_ENGINE, "toy-v1", start_of(candidate), None, {})
+                static = toys.run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})
+                begin_attempt(context, candidate.candidate_id)
+                ingest(context, candidate.candidate_id, [relaxed, static])
             assert try_close(context)
         return campaign.id, hits_of(store, campaign.id)
 
