@@ -11,12 +11,12 @@ from typing import Any
 from gen2dft.flows import jobs
 from gen2dft.flows.power_factors import PowerFactorMaker
 from jobflow import Flow, Job, Maker, OnMissing
-from pymatgen.core import Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.power_factors import are_computed
+from gen2dft.rounds.reuse import start_of
 
 
 @dataclass
@@ -58,8 +58,7 @@ class CandidateMaker(Maker):
 
     def make(self, context: RoundContext, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
-        candidate = context.store.candidate(context.campaign_id, candidate_id)
-        structure = Structure.from_dict((candidate.surrogate or {}).get("structure") or candidate.structure or {})
+        structure = start_of(context.store.candidate(context.campaign_id, candidate_id))
         key = (context.campaign_id, context.index, candidate_id)
         relax = self.relax.make(structure)
         static = self.static.make(prev=relax.output)

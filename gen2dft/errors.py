@@ -27,6 +27,10 @@ class StoreError(Gen2DFTError):
     """The database cannot be reached, read or written."""
 
 
+class DatabaseAway(StoreError):
+    """The database cannot be reached just now."""
+
+
 class SnapshotError(Gen2DFTError):
     """A stored generator cannot be loaded: missing, corrupted or of another version."""
 

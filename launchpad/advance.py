@@ -100,8 +100,9 @@ def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
     place = {"spec.gen2dft.campaign_id": context.campaign_id, "spec.gen2dft.round": context.index}
     place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))
-    queued = context.store.candidates(context.campaign_id, round_index=context.index, state="queued")
-    waiting = [doc.candidate_id for doc in queued if doc.candidate_id not in known]
+    fields = ("candidate_id",)  # without the structures' weight
+    queued = context.store.candidate_fields(context.campaign_id, fields, round_index=context.index, state="queued")
+    waiting = [doc["candidate_id"] for doc in queued if doc["candidate_id"] not in known]
     for start in range(0, len(waiting), BULK):
         lpad.bulk_add_wfs([candidate_workflow(context, key) for key in waiting[start : start + BULK]])
         _renew_lease(context.store, context.campaign_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fireworks import Firework, Workflow
-from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate
+from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate, outlast_outages
 from jobflow.managers.fireworks import flow_to_workflow
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
     The job store is not written into the fireworks: each worker uses its own, so no URI is ever stored.
     """
     workflow = flow_to_workflow(flow, store=None)
+    outlast_outages(workflow)
     (last,) = (fw for fw in workflow.fws if not workflow.links[fw.fw_id])
     last.tasks.append(AdvanceCampaign(campaign_id=campaign_id))
     return workflow
@@ -28,7 +29,7 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
 def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     """The light workflow of one candidate: a single firework that expands on the worker that picks it up."""
     resources = context.spec.resources.validate_
-    spec = {
+    spec: dict[str, Any] = {
         "gen2dft": {
             "campaign_id": context.campaign_id,
             "round": context.index,

@@ -1,4 +1,4 @@
-"""A LaunchPad whose ids of fireworks and launches are drawn right on every server, however many processes draw.
+"""A LaunchPad whose ids are drawn right on every server, and whose signs of life outlast an absence of the database.
 
 FireWorks takes the ids from the counters as they were before it raised them. MongoDB reads and raises in one step.
 SecantusDB (seen in 0.7.0b3) reads first, so that two processes may get the same id, and the firework of one then
@@ -7,11 +7,13 @@ replaces that of the other. The counters as they are after the step are exact on
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fireworks import LaunchPad
 from pymongo import ReturnDocument
+from pymongo.errors import ConnectionFailure
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -45,7 +47,12 @@ class SharedLaunchPad(LaunchPad):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fw_id_assigner = Counters(self.fw_id_assigner)
+        self.fw_id_assigner: Any = Counters(self.db["fw_id_assigner"])
+
+    def ping_launch(self, *args: Any, **kwargs: Any) -> None:
+        """Give a sign of life; one that does not get through is made up for by the next, for the run itself goes on."""
+        with contextlib.suppress(ConnectionFailure):
+            super().ping_launch(*args, **kwargs)
 
     @classmethod
     def from_dict(cls, d: dict[str, Any]) -> LaunchPad:

@@ -18,10 +18,13 @@ from gen2dft.store.processes import process_stamp
 if TYPE_CHECKING:
     from fireworks import LaunchPad
 
+    from gen2dft.store.store import Store
+
 LOCK_SECONDS = 10.0  # a living worker holds the lock of a workflow for a fraction of a second
 INSERT_SECONDS = 2.0
 RESERVED_SECONDS = 30.0  # as long as checking a firework out takes at the very most
 CLAIM_SECONDS = 60.0
+RECOVERY_SECONDS = 60.0
 
 
 def worker_name() -> str:
@@ -46,6 +49,18 @@ def recover_lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) 
     again = [launch["fw_id"] for launch in lost_runs(lpad, expiration_secs=expiration_secs) if _rerun(lpad, launch)]
     _complete_unfinished(lpad)
     return again + _release_reserved(lpad)
+
+
+def recover_now_and_then(store: Store, lpad: LaunchPad, campaign_id: str) -> list[int]:
+    """Recover lost runs if nobody has done so for a minute: who works on a campaign looks after the others.
+
+    After how long without a sign of life a run is lost say FireWorks' settings, which say as well how often workers
+    give one.
+    """
+    moment = datetime.now(UTC)
+    due = {"$or": [{"recovered": None}, {"recovered": {"$lt": moment - timedelta(seconds=RECOVERY_SECONDS)}}]}
+    claimed = store.database.campaigns.update_one({"_id": campaign_id, **due}, {"$set": {"recovered": moment}})
+    return recover_lost_runs(lpad) if claimed.modified_count else []
 
 
 def lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) -> list[dict[str, Any]]:

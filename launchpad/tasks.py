@@ -1,18 +1,39 @@
-"""The two FireTasks of gen2dft: expand one candidate on its worker; carry the campaign on.
+"""The FireTasks of gen2dft: a job, the expansion of one candidate on its worker, and what carries the campaign on.
 
-They connect by the worker's own settings: the LaunchPad that `rlaunch multi` would hand them is FireWorks' own, whose
-ids are not right on every server (`gen2dft.launchpad.ids`).
+All of them wait for a database that is away and then begin again, for what they write they may write twice, and what
+was computed is kept (`gen2dft.engines.kept`). They connect by the worker's own settings: the LaunchPad that `rlaunch
+multi` would hand them is FireWorks' own, whose ids are not right on every server (`gen2dft.launchpad.ids`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from fireworks import FiretaskBase, FWAction, explicit_serialize
+from fireworks import FiretaskBase, FWAction, Workflow, explicit_serialize
 from gen2dft.launchpad.connect import connect_launchpad
+from jobflow.managers.fireworks import JobFiretask
 
+from gen2dft.errors import DatabaseAway
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
+
+OUTAGE_SECONDS = 600.0
+PAUSE_SECONDS = 1.0
+R = TypeVar("R")
+
+
+@explicit_serialize
+class CampaignJob(JobFiretask):
+    """A job of jobflow's; one that loses the database is not taken for one that crashed."""
+
+    def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
+        """Run the job."""
+        action = through_outages(lambda: JobFiretask.run_task(self, fw_spec))
+        for workflow in [*action.detours, *action.additions]:
+            outlast_outages(workflow)
+        return action
 
 
 @explicit_serialize
@@ -22,16 +43,21 @@ class ExpandCandidate(FiretaskBase):
     required_params = ("campaign_id", "round_index", "candidate_id")
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:  # noqa: ARG002 - FireWorks' signature
-        """Build the candidate's flow; after too many attempts give the candidate up instead."""
+        """Build the candidate's flow, unless its crystal is known already or has used up its attempts."""
+        return through_outages(self._expand)
+
+    def _expand(self) -> FWAction:
         from gen2dft.flows.candidates import CandidateMaker
         from gen2dft.launchpad.advance import advance
         from gen2dft.launchpad.convert import campaign_workflow
 
         from gen2dft.rounds.context import RoundContext
         from gen2dft.rounds.ingest import begin_attempt
+        from gen2dft.rounds.reuse import ingest_known
 
         context = RoundContext(open_store(load_settings()), self["campaign_id"], self["round_index"])
-        if not begin_attempt(context, self["candidate_id"]):
+        begins = begin_attempt(context, self["candidate_id"])
+        if not begins or ingest_known(context, self["candidate_id"]) is not None:
             advance(context.store, connect_launchpad(load_settings()), context.campaign_id)
             return FWAction()
         flow = CandidateMaker.of_campaign(context).make(context, self["candidate_id"])
@@ -46,7 +72,36 @@ class AdvanceCampaign(FiretaskBase):
 
     def run_task(self, fw_spec: dict[str, Any]) -> None:  # noqa: ARG002 - FireWorks' signature
         """Do whatever the campaign is ready for."""
+        through_outages(self._advance)
+
+    def _advance(self) -> None:
         from gen2dft.launchpad.advance import advance
+        from gen2dft.launchpad.lost import recover_now_and_then
 
         settings = load_settings()
-        advance(open_store(settings), connect_launchpad(settings), self["campaign_id"])
+        store, lpad = open_store(settings), connect_launchpad(settings)
+        recover_now_and_then(store, lpad, self["campaign_id"])
+        advance(store, lpad, self["campaign_id"])
+
+
+def outlast_outages(workflow: Workflow) -> None:
+    """Make the jobs of a workflow of jobflow's `CampaignJob`s."""
+    for firework in workflow.fws:
+        firework.tasks = [
+            CampaignJob(job=task["job"], store=task["store"]) if type(task) is JobFiretask else task
+            for task in firework.tasks
+        ]
+
+
+def through_outages(step: Callable[[], R]) -> R:
+    """Take a step that may be repeated, and repeat it while the database is away."""
+    from pymongo.errors import ConnectionFailure
+
+    deadline = time.monotonic() + OUTAGE_SECONDS
+    while True:
+        try:
+            return step()
+        except (ConnectionFailure, DatabaseAway):
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(PAUSE_SECONDS)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import worker_name
 
+from gen2dft.engines.kept import FILE as OUTCOME
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import connect
 
@@ -77,9 +78,9 @@ class Worker:
 
 
 def remove_bare_launches(folder: Path) -> None:
-    """Remove launch folders that hold nothing but FireWorks' copy of the firework: one per candidate adds up."""
+    """Remove launch folders that hold nothing but FireWorks' firework and what the database has too; they add up."""
     for launch in folder.glob("launcher_*"):
-        if {entry.name for entry in launch.iterdir()} <= {"FW.json"}:
+        if {entry.name for entry in launch.iterdir()} <= {"FW.json", OUTCOME}:
             shutil.rmtree(launch)
 
 

@@ -24,6 +24,7 @@ from gen2dft import engines, generators
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers, Relaxed, run_task
+from gen2dft.engines.kept import computed_once
 from gen2dft.errors import CalculationFailed
 from gen2dft.generators.base import Parity, Reconstruction, TrainingResult
 from gen2dft.representations.base import DecodeResult
@@ -137,6 +138,22 @@ def toy_relax(structure: Structure, preset: str) -> Relaxed:
     return Relaxed(relaxed, formation_energy(structure.composition), None, None, None, digest[1] > 20, 0.01, 3, 0.1)
 
 
+def toy_fault(structure: Structure | None) -> CalculationFailure | None:
+    """With TOY_FAULTS: two of ten crystals fail in validation, and one of ten never answers."""
+    if structure is None or not os.environ.get("TOY_FAULTS"):
+        return None
+    formula = structure.composition.reduced_formula
+    place = toy_fate(formula)
+    while place == 2:
+        time.sleep(1)
+    return CalculationFailure(reason="toy_broke", detail=f"{formula} broke") if place < 2 else None
+
+
+def toy_fate(formula: str) -> int:
+    """0 to 9: what becomes of a crystal under TOY_FAULTS."""
+    return hashlib.sha256(f"fate {formula}".encode()).digest()[0] % 10
+
+
 @dataclass
 class ToyMaker(Maker):
     name: str = "toy"
@@ -148,7 +165,9 @@ class ToyMaker(Maker):
     def make(self, structure=None, prev=None) -> CalculationDoc | CalculationFailure:
         if self.crash:
             raise RuntimeError("the program died")
-        return run_task(self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"})
+        if (failure := toy_fault(structure)) is not None:
+            return failure
+        return computed_once(run_task)(self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"})
 
 
 TOY_ENGINE = Engine(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc
 
 console = Console()
+LOST_SECONDS = 600
 
 Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")]
@@ -70,9 +71,7 @@ def run(
     set_: Set = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            "--workers", "-w", min=1, help="Worker processes; default: one per core, or one on the embedded SecantusDB."
-        ),
+        typer.Option("--workers", "-w", min=1, help="Worker processes; default: one per core, if the memory allows."),
     ] = None,
 ) -> None:
     """Submit a campaign and work on it here until it is finished. Killed? The same command goes on where it was."""
@@ -102,7 +101,7 @@ def run(
                 runs = store.campaign(submitted.campaign_id).state == "running"
                 return runs and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, num_workers(workers, settings), tick, console.print)
+            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick, console.print)
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
     _refuse_paused(store.campaign(submitted.campaign_id))
     print_summary(store, submitted.campaign_id, console)
@@ -114,8 +113,14 @@ def advance(
         bool, typer.Option("--retry", help="Also try crashed steps of a round again, and resume what is paused.")
     ] = False,
     lost_after: Annotated[
-        int, typer.Option("--lost-after", min=60, help="Seconds without a sign of life that make a run lost.")
-    ] = 4 * 3600,
+        int,
+        typer.Option(
+            "--lost-after",
+            min=60,
+            help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files give one a minute; "
+            "for others it must exceed their PING_TIME_SECS.",
+        ),
+    ] = LOST_SECONDS,
 ) -> None:
     """Carry campaigns on by hand or from cron, and repair what dead workers left."""
     from gen2dft.launchpad.connect import connect_launchpad
@@ -136,21 +141,6 @@ def advance(
             console.print(f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}", highlight=False)
         for step, error in crashed_steps(lpad, document.id):
             console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
-
-
-def num_workers(asked: int | None, settings: Settings) -> int:
-    """Worker processes to start; SettingsError if the database does not bear as many."""
-    from gen2dft.errors import SettingsError
-    from gen2dft.store.embedded import takes_one_worker
-
-    if not (settings.is_embedded and takes_one_worker(settings.data_dir)):
-        return asked or settings.workers
-    if (asked or 1) > 1:
-        raise SettingsError(
-            f"--workers {asked}: the embedded SecantusDB bears one worker; for more, install mongod or set `database` "
-            "to a MongoDB URI (gen2dft init --database URI)"
-        )
-    return 1
 
 
 def resolve_spec(

@@ -131,7 +131,7 @@ def _print_states(store: Store, campaign_id: str) -> None:
 def _failures(store: Store, campaign_id: str) -> list[dict[str, Any]]:
     """The last candidates that were given up, newest first."""
     fields = ("candidate_id", "formula", "state", "failure", "history")
-    found = store.candidate_fields(campaign_id, fields, failure={"$ne": None})
+    found = store.candidate_fields(campaign_id, fields, state={"$gte": "given_up:", "$lt": "given_up;"})
     return sorted(found, key=_last_change, reverse=True)[:LAST_FAILURES]
 
 

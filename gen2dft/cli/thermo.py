@@ -90,7 +90,6 @@ def _submit(store: Store, settings: Settings, spec: CampaignSpec, references: Se
 
 
 def _compute_here(store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]) -> None:
-    from gen2dft.cli.campaigns import num_workers
     from gen2dft.launchpad.references import compute_here
 
     with console.status("computing reference phases") as status:
@@ -98,7 +97,7 @@ def _compute_here(store: Store, settings: Settings, spec: CampaignSpec, referenc
         def show(computed: int) -> None:
             status.update(f"computing reference phases: {computed}/{len(references)}")
 
-        resources, workers = spec.resources.validate_, num_workers(None, settings)
+        resources, workers = spec.resources.validate_, settings.workers
         compute_here(store, settings, references, resources, workers, show, console.print)
 
 

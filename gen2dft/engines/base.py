@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pymatgen.core import Composition, Structure
 
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, not_one_of
@@ -24,6 +24,8 @@ Vector = tuple[float, float, float]
 BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
+MAX_WARNINGS, MAX_WARNING = 50, 2000  # number, and characters of each: a document must stay far below 16 MB
+MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +248,12 @@ class CalculationDoc(BaseModel):
     directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
+    @field_validator("warnings")
+    @classmethod
+    def _short(cls, warnings: list[str]) -> list[str]:
+        """A program may repeat itself without end."""
+        return [text[:MAX_WARNING] for text in warnings[:MAX_WARNINGS]]
+
     @classmethod
     def from_result(
         cls,
@@ -306,14 +314,29 @@ def run_task(
 
 
 def starting_structure(
-    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None
+    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None, *, resumes: bool = False
 ) -> Structure | CalculationFailure:
-    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on."""
+    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on.
+
+    A job whose worker died again and again, by a crash or a time limit, fails instead of trying for ever; one that
+    `resumes` counts its lost runs itself.
+    """
+    if not resumes and len(folders := lost_runs()) >= MAX_LOST_RUNS:
+        detail = f"its worker died {len(folders)} times or ran out of time, the last time in {folders[-1]}"
+        return CalculationFailure(reason="worker_died", detail=detail)
     if structure is not None:
         return structure
     if isinstance(prev, CalculationDoc):
         return prev.structure
     return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
+
+
+def lost_runs() -> list[str]:
+    """Folders of earlier runs of the present job whose worker died, in order."""
+    from jobflow import CURRENT_JOB
+
+    tags = CURRENT_JOB.job.metadata.get("tags", []) if CURRENT_JOB.job else []
+    return [tag.removeprefix(LOST_RUN_TAG) for tag in tags if tag.startswith(LOST_RUN_TAG)]
 
 
 def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:

@@ -10,7 +10,7 @@ from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
-from gen2dft.rounds import breaker, power_factors
+from gen2dft.rounds import breaker, power_factors, reuse
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.settings import allows_stand_in
@@ -29,6 +29,7 @@ def ingest(
     calculations: Sequence[Calculation | None],
     refined: Sequence[Calculation | None] = (),
     transport: power_factors.Outcome | None = None,
+    reused_from: str | None = None,
 ) -> str:
     """Write what the engine found out about one candidate.
 
@@ -40,6 +41,8 @@ def ingest(
         Those of the second stage, which then make the label; empty if the candidate did not go on to it.
     transport
         Where the campaign's power factors are computed: what the bands told.
+    reused_from
+        Label whose calculations these are, if they were not made for this candidate.
 
     Returns
     -------
@@ -58,7 +61,9 @@ def ingest(
         return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
     if power_factors.are_computed(context.spec):
         label = power_factors.with_power_factor(context, label, transport)
-    context.store.insert_new(label)
+    if reused_from is None:
+        reuse.remember(context, candidate_id, label.id, *(_finished(stage) for stage in (calculations, refined)))
+    context.store.insert_new(label.model_copy(update={"reused_from": reused_from}))
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     breaker.engine_works(context)
     candidate = context.store.candidate(context.campaign_id, candidate_id)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from gen2dft.errors import SettingsError, StoreError
+from gen2dft.errors import DatabaseAway, SettingsError, StoreError
 from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def checked_client(uri: str, pid: int) -> MongoClient[dict[str, Any]]:
         ) from None
     except PyMongoError as err:
         client.close()
-        raise StoreError(
+        raise DatabaseAway(
             f"cannot reach the database at {host} ({type(err).__name__} after {SELECTION_MS / 1000:.0f} s); check that "
             "the server runs and that this machine may reach it, or set `database: embedded` to use one of your own"
         ) from None

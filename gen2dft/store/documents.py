@@ -78,6 +78,7 @@ class CampaignDoc(Document):
     )
     state: CampaignState = "running"
     stop_reason: str | None = Field(None, description="why it is finished or paused")
+    recovered: datetime | None = Field(None, description="when a worker last looked for lost runs of others")
     lease: dict[str, Any] = Field({}, description="who is advancing the campaign just now, and until when")
 
 
@@ -162,7 +163,22 @@ class LabelDoc(Document):
     )
     warnings: list[str] = []
     core_hours: float = 0.0
+    reused_from: str | None = Field(
+        None, description="label of the same crystal whose calculations were taken over; None: it was computed"
+    )
     provenance: dict[str, Any] = {}
+
+
+class CalculationsDoc(Document):
+    """The calculations behind one label, for candidates of any campaign that are the same crystal."""
+
+    engine: str
+    settings_hash: str = Field(description="of the first stage")
+    formula: str = Field(description="reduced formula")
+    start: dict[str, Any] = Field(description="structure they began with, pymatgen dictionary")
+    calculations: list[dict[str, Any]] = Field(description="CalculationDocs of the first stage")
+    refined: list[dict[str, Any]] = Field([], description="those of the second stage, if the candidate went on to it")
+    label_id: str
 
 
 class PowerFactorDoc(Document):

@@ -80,15 +80,6 @@ def server_command(folder: Path) -> list[str]:
     )
 
 
-def takes_one_worker(data_dir: Path) -> bool:
-    """Whether the server is SecantusDB, whose writes do not bear two workers.
-
-    SecantusDB 0.7.0b3 was seen to replace another document than the one asked for (`find_one_and_replace` by an
-    array field, as FireWorks updates workflows) when two processes did so at once; mongod does not.
-    """
-    return Path(server_command(data_dir / "db")[0]).name != "mongod"
-
-
 def stop_server(data_dir: Path) -> None:
     """Stop the embedded server, whoever uses it; nothing happens if it is not running."""
     folder = data_dir / "db"

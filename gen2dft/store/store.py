@@ -15,6 +15,7 @@ from gen2dft.errors import StoreError, not_one_of
 from gen2dft.store.documents import (
     OPEN_STATES,
     REACHED_FROM,
+    CalculationsDoc,
     CalibrationDoc,
     CampaignDoc,
     CandidateDoc,
@@ -40,6 +41,7 @@ COLLECTIONS: dict[str, type[Document]] = {
     "rounds": RoundDoc,
     "candidates": CandidateDoc,
     "labels": LabelDoc,
+    "calculations": CalculationsDoc,
     "power_factors": PowerFactorDoc,
     "hits": HitDoc,
     "snapshots": SnapshotDoc,
@@ -59,6 +61,7 @@ INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
         ("campaign_id", "changed"),
     ),
     "labels": (("campaign_id", "round_index"), ("candidate_id",), ("campaign_id", "created")),
+    "calculations": (("engine", "settings_hash", "formula"),),
     "power_factors": (("campaign_id",), ("candidate_id",)),
     "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
     "references": (("engine", "settings_hash"),),
@@ -198,6 +201,11 @@ class Store:
         found = sorted(self.database.labels.find({"campaign_id": campaign_id, **query}), key=_by_id)
         return [LabelDoc.from_mongo(data) for data in found]
 
+    def calculations(self, engine: str, settings_hash: str, formula: str) -> list[CalculationsDoc]:
+        """Calculations of all campaigns with given settings for one reduced formula, in the order of their ids."""
+        query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
+        return [CalculationsDoc.from_mongo(data) for data in self.database.calculations.find(query).sort("_id", 1)]
+
     def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
         """Power factors that were computed for a campaign's candidates, the largest first."""
         found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
@@ -275,6 +283,18 @@ class Store:
         )
         return bool(result.modified_count)
 
+    def give_up_open(self, campaign_id: str, reason: str, detail: str, round_index: int | None = None) -> int:
+        """Give up all candidates (of one round) that are queued or running; how many there were."""
+        query: dict[str, Any] = {"campaign_id": campaign_id, "state": {"$in": list(OPEN_STATES)}}
+        if round_index is not None:
+            query["round_index"] = round_index
+        state = f"given_up:{reason}"
+        change = {
+            "$set": {"state": state, "failure": detail, "changed": now()},
+            "$push": {"history": {"state": state, "at": now()}},
+        }
+        return self.database.candidates.update_many(query, change).modified_count
+
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one(
@@ -287,9 +307,12 @@ class Store:
 
     def count_open(self, campaign_id: str, round_index: int) -> int:
         """Candidates of a round that are queued or running."""
-        return self.database.candidates.count_documents(
-            {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
-        )
+        return self.database.candidates.count_documents(_open_query(campaign_id, round_index))
+
+    def has_more_open_than(self, number: int, campaign_id: str, round_index: int) -> bool:
+        """Whether more candidates of a round are queued or running; looks at no more of them than it needs."""
+        found = self.database.candidates.find(_open_query(campaign_id, round_index), {"_id": 1}).limit(number + 1)
+        return len(list(found)) > number
 
     def update_round(self, campaign_id: str, index: int, **fields: Any) -> None:
         """Set fields of a round."""
@@ -375,6 +398,10 @@ def round_key(campaign_id: str, index: int) -> str:
 def candidate_key(campaign_id: str, candidate_id: str) -> str:
     """`_id` of a candidate or a hit."""
     return f"{campaign_id}:{candidate_id}"
+
+
+def _open_query(campaign_id: str, round_index: int) -> dict[str, Any]:
+    return {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
 
 
 def _earlier_states(state: str) -> Iterable[str]:

@@ -33,7 +33,6 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     found = Store(mongomock.MongoClient(tz_aware=True)["test"])
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: found)
     monkeypatch.setattr(thermo, "console", Console(width=220))
-    monkeypatch.setattr("gen2dft.cli.campaigns.num_workers", lambda *_: 1)
     # Workers are processes of their own; tests/launchpad tests them.
     monkeypatch.setattr("gen2dft.launchpad.references.compute_here", lambda store, _, refs, *rest: compute(store, refs))
     monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "data"))

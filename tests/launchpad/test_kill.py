@@ -1,4 +1,7 @@
-"""`gen2dft run` killed with SIGKILL in the middle of each stage; the same command then finishes the campaign."""
+"""`gen2dft run`, its workers and the database killed with SIGKILL in the middle of each stage.
+
+After each the campaign comes to what it comes to undisturbed: the same hits, nothing lost, nothing doubled.
+"""
 
 import os
 import signal
@@ -6,14 +9,16 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
-from gen2dft.store.embedded import stop_server
+from gen2dft.store.embedded import server_command, stop_server
 from tests import toys
 from tests.launchpad.test_campaign import check_books
 from tests.support.toy_folder import make_toy_folder, toy_environment
+from tests.support.undisturbed import hits_of, undisturbed
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def folder(tmp_path):
 
 def start(folder):
     environment = toy_environment(folder, GEN2DFT_DATA_DIR=str(folder / "data"), TOY_SECONDS="0.3")
-    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-f", str(folder / "toy.yaml")]
+    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-w", "2", "-f", str(folder / "toy.yaml")]
     with (folder / "out.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
@@ -45,6 +50,42 @@ def wait_for(folder, stage, process):
     pytest.fail(f"never in the middle of {stage}: {(folder / 'out.log').read_text()[-2000:]}")
 
 
+def kill_child(process, word, *others):
+    """Kill a process below another whose command line has a word and none of others."""
+    for child in psutil.Process(process.pid).children(recursive=True):
+        words = " ".join(child.cmdline())
+        if word in words and not any(other in words for other in others):
+            child.kill()
+            return
+    pytest.fail(f"no {word} below process {process.pid}")
+
+
+def kill_server(folder):
+    """Kill the database server, not its keeper, which starts it again."""
+    storage = server_command(folder / "data" / "db")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if storage in words and not any("keeper.py" in word for word in words):
+            process.kill()
+            return
+    pytest.fail(f"no server of {storage}")
+
+
+def test_workers_killed_in_each_stage_and_the_database_too(folder):
+    process = start(folder)
+    for stage in ("train", "screen", "validate"):
+        wait_for(folder, stage, process)
+        kill_child(process, "gen2dft.launchpad.worker")
+    wait_for(folder, "validate", process)
+    kill_server(folder)
+    assert process.wait(300) == 0, (folder / "out.log").read_text()[-3000:]
+    store = open_store(Settings(data_dir=folder / "data"))
+    (campaign,) = store.campaigns()
+    assert campaign.state == "finished"
+    check_books(store, campaign.id)
+    assert (campaign.id, hits_of(store, campaign.id)) == undisturbed(folder / "toy.yaml")
+
+
 def test_killed_in_training_screening_and_validation_and_then_finished(folder):
     for stage in ("train", "screen", "validate"):
         process = start(folder)
@@ -56,7 +97,7 @@ def test_killed_in_training_screening_and_validation_and_then_finished(folder):
     (campaign,) = store.campaigns()
     assert (campaign.state, campaign.stop_reason) == ("finished", "all 2 rounds are done")
     check_books(store, campaign.id)
-    assert len(store.labels(campaign.id)) > 6
+    assert (campaign.id, hits_of(store, campaign.id)) == undisturbed(folder / "toy.yaml")
     before = store.database.fireworks.count_documents({})
     assert start(folder).wait(120) == 0
     assert store.database.fireworks.count_documents({}) == before

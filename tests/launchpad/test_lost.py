@@ -10,10 +10,11 @@ import pytest
 from fireworks import Firework, FWAction, FWorker, Workflow
 from gen2dft.launchpad import lost
 from gen2dft.launchpad.connect import connect_launchpad
-from gen2dft.launchpad.lost import recover_lost_runs, worker_name
+from gen2dft.launchpad.lost import recover_lost_runs, recover_now_and_then, worker_name
 
 from gen2dft.engines.base import LOST_RUN_TAG
 from gen2dft.settings import Settings
+from gen2dft.store.connect import open_store
 from gen2dft.store.processes import process_stamp
 from tests.support.firetasks import Nothing
 
@@ -117,6 +118,18 @@ def test_a_fresh_reservation_is_left(lpad):
     fw_id = add_firework(lpad)
     lpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}})
     assert recover_lost_runs(lpad) == []
+
+
+def test_those_who_work_look_after_the_others_once_a_minute(lpad, settings, dead_worker: str, monkeypatch):
+    store = open_store(settings)
+    store.database.campaigns.insert_one({"_id": "c", "state": "running"})
+    first = add_firework(lpad)
+    lpad.checkout_fw(FWorker(dead_worker), ".")
+    assert recover_now_and_then(store, lpad, "c") == [first]
+    lpad.checkout_fw(FWorker(dead_worker), ".")
+    assert recover_now_and_then(store, lpad, "c") == []
+    monkeypatch.setattr(lost, "RECOVERY_SECONDS", 0.0)
+    assert recover_now_and_then(store, lpad, "c") == [first]
 
 
 def complete_but_die(lpad, monkeypatch: pytest.MonkeyPatch, where: str, dead_worker: str) -> int:

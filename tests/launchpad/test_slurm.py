@@ -8,17 +8,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from gen2dft.launchpad.connect import connect_launchpad
+from gen2dft.launchpad.lost import recover_lost_runs
 
 from gen2dft.settings import Settings
 from gen2dft.store.connect import database_uri, open_store
+from gen2dft.store.documents import now
 from tests import toys
 from tests.launchpad.test_campaign import check_books
 from tests.support.slurm import Slurm, why_not
 from tests.support.toy_folder import make_toy_folder, toy_environment
+from tests.support.undisturbed import hits_of, undisturbed
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"SLURM: {why_not()}")
 SECONDS = 600.0
@@ -34,6 +39,12 @@ def slurm() -> Iterator[Slurm]:
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs_left(slurm: Slurm) -> Iterator[None]:
+    yield
+    slurm.cancel_all()
 
 
 class Site:
@@ -64,7 +75,7 @@ class Site:
         uri = database_uri(self.settings).get_secret_value()
         place = ["--database", uri, "--name", self.settings.database_name, "--data-dir", str(self.folder / "data")]
         self.gen2dft("init", "-y", "--scheduler", "slurm", "--category", category, "--pack", str(pack), *place)
-        files = self.folder / f"fireworks-{category}"
+        files = self.folder / (f"fireworks-{category}" if category else "fireworks")
         with (files / "FW_config.yaml").open("a") as file:
             file.write("QUEUE_UPDATE_INTERVAL: 1\nRAPIDFIRE_SLEEP_SECS: 1\n")
         adapter = files / "my_qadapter.yaml"
@@ -95,6 +106,7 @@ def wait_until_finished(site: Site, campaign_id: str) -> None:
 
 
 def stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Let qlaunch send no more jobs."""
     for process in processes:
         process.terminate()
         process.wait(30)
@@ -126,3 +138,55 @@ def test_two_rounds_of_20_candidates_by_workers_of_two_categories(slurm, setting
     script = next((tmp_path / "data" / "launches").rglob("FW_submit.script")).read_text()
     assert "#SBATCH --ntasks=" in script
     assert yaml.safe_load((cpu / "my_fworker.yaml").read_text())["category"] == "cpu"
+
+
+def test_time_limits_failures_and_silence(slurm, settings, tmp_path):
+    """Two of ten candidates fail, one never answers, and SLURM ends the job that waits for it."""
+    validation = {"engine": "toy", "preset": "toy-v1", "pause_after": None}
+    learning = {"rounds": 1, "batch": 20, "deadline_hours": 1}
+    campaign = {**toys.WIDE_CAMPAIGN, "validation": validation, "learning": learning}
+    site = Site(tmp_path, settings, slurm, campaign, TOY_FAULTS="1")
+    files = site.init("", 5)
+    site.gen2dft("submit", "-f", str(site.file))
+    store = open_store(settings)
+    (document,) = store.campaigns()
+    queue = site.qlaunch(files, "rapidfire", "-m", "1", "--nlaunches", "infinite", "--sleep", "1")
+    try:
+        wait_until_silent(site, document.id)
+    finally:
+        stop([queue])
+    (job,) = slurm.jobs()
+    slurm.command("scontrol", "update", f"JobId={job}", "EndTime=now+2")
+    while slurm.jobs():
+        time.sleep(0.5)
+    assert "JobState=TIMEOUT" in slurm.command("scontrol", "show", "job", job).stdout
+    fates = {doc.candidate_id: toys.toy_fate(str(doc.formula)) for doc in dispatched(store, document.id)}
+    again = recover_lost_runs(connect_launchpad(settings), expiration_secs=1)
+    silent = {key for key, fate in fates.items() if fate == 2}
+    assert {
+        store.database.fireworks.find_one({"fw_id": key})["spec"]["gen2dft"]["candidate_id"] for key in again
+    } == silent
+    store.update_round(document.id, 0, dispatched=now() - timedelta(hours=2))
+    assert "closed round 0" in site.gen2dft("advance")
+    check_books(store, document.id)
+    reasons = store.round(document.id, 0).funnel[-2].reasons
+    assert reasons == {"toy_broke": sum(fate < 2 for fate in fates.values()), "unfinished": len(silent)}
+    calm_id, calm = undisturbed(site.file)
+    assert calm_id == document.id
+    assert hits_of(store, document.id) == {key: values for key, values in calm.items() if fates[key] > 2}
+
+
+def dispatched(store, campaign_id):
+    return [doc for doc in store.candidates(campaign_id) if not doc.state.startswith("rejected:")]
+
+
+def wait_until_silent(site: Site, campaign_id: str) -> None:
+    """Wait until nothing is left but candidates that never answer."""
+    store = open_store(site.settings)
+    deadline = time.monotonic() + SECONDS
+    while True:
+        is_open = [doc for doc in dispatched(store, campaign_id) if doc.state in ("sampled", "queued", "running")]
+        if is_open and all(doc.state == "running" and toys.toy_fate(str(doc.formula)) == 2 for doc in is_open):
+            return
+        assert time.monotonic() < deadline, f"{store.state_counts(campaign_id)}\n{site.logs()}\n{site.slurm.log()}"
+        time.sleep(0.5)

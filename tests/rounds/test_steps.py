@@ -1,5 +1,7 @@
 """The steps of a round with toys: counted completely, repeatable, and the same for the same seed."""
 
+from datetime import timedelta
+
 import pytest
 from pymatgen.core import Structure
 
@@ -12,6 +14,7 @@ from gen2dft.rounds.propose import propose
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
+from gen2dft.store.documents import now
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
@@ -181,6 +184,40 @@ def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec
     labels = len(store.labels(campaign.id))
     assert ingest(context, last, calculations(context, last)) in ("labelled", "hit")
     assert len(RoundContext(store, campaign.id, 1).known) == len(dataset) + labels + 1
+
+
+def test_a_deadline_closes_a_round_and_gives_up_what_never_answered(store, spec):
+    dataset = toys.toy_dataset()
+    late = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "deadline_hours": 1}})
+    campaign, _ = begin_campaign(store, late, dataset, ReferenceHull.from_dataset(dataset))
+    context = RoundContext(store, campaign.id, 0)
+    up_to_dispatch(context)
+    *most, silent = queued(context)
+    for key in most:
+        ingest(context, key, calculations(context, key))
+    begin_attempt(context, silent)
+    assert not try_close(context)
+    context.update(dispatched=now() - timedelta(hours=2))
+    assert try_close(context)
+    check_funnel(context)
+    candidate = store.candidate(campaign.id, silent)
+    assert (candidate.state, candidate.failure) == ("given_up:unfinished", "the round's deadline passed first")
+    assert not begin_attempt(context, silent)
+    assert ingest(context, silent, calculations(context, silent)) in ("labelled", "hit")
+
+
+def test_what_is_still_open_when_the_campaign_ends_is_given_up(store, spec):
+    dataset = toys.toy_dataset()
+    loose = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6, "quorum": 0.5}})
+    campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
+    context = RoundContext(store, campaign.id, 0)
+    up_to_dispatch(context)
+    for key in queued(context)[:4]:
+        ingest(context, key, calculations(context, key))
+    assert try_close(context)
+    assert store.campaign(campaign.id).state == "finished"
+    assert store.state_counts(campaign.id)["given_up:unfinished"] == 2
+    check_funnel(context)
 
 
 def test_an_open_target_is_neither_predicted_nor_missed(store, spec):

@@ -65,7 +65,7 @@ def why_not() -> str | None:
 class Slurm:
     """One node with `cpus` cores in `folder`, which needs a short name: a socket's path has 107 characters at most."""
 
-    def __init__(self, folder: Path, cpus: int = 4) -> None:
+    def __init__(self, folder: Path, cpus: int = 8) -> None:
         self.folder = folder
         self.cpus = cpus
         self.servers: list[subprocess.Popen[bytes]] = []
@@ -91,8 +91,7 @@ class Slurm:
 
     def stop(self) -> None:
         """End all jobs and the servers."""
-        self.command("scancel", "--me", "--signal=KILL", "--full")
-        self.command("scancel", "--me")
+        self.cancel_all()
         for server in reversed(self.servers):
             server.terminate()
             try:
@@ -100,6 +99,14 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 server.kill()
                 server.wait()
+
+    def cancel_all(self) -> None:
+        """End all jobs, and wait until they have ended."""
+        self.command("scancel", "--me", "--signal=KILL", "--full")
+        self.command("scancel", "--me")
+        deadline = time.monotonic() + START_SECONDS
+        while self.jobs() and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One of SLURM's commands."""

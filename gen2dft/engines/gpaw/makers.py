@@ -14,6 +14,7 @@ from pymatgen.core import Structure
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Relaxed, Task, starting_structure
 from gen2dft.engines.gpaw import engine
 from gen2dft.engines.gpaw.presets import get_preset, versions
+from gen2dft.engines.kept import computed_once
 from gen2dft.errors import CalculationFailed
 
 Outcome = CalculationDoc | CalculationFailure
@@ -83,6 +84,7 @@ class GPAWUniformBandsMaker(Maker):
         return _outcome("uniform_bands", self.preset, compute, structure, prev)
 
 
+@computed_once
 def _outcome(
     task: Task,
     preset: str,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection, Task
+from gen2dft.engines.kept import computed_once
 from gen2dft.engines.vasp import corrections
 from gen2dft.engines.vasp.presets import get_preset
 from gen2dft.engines.vasp.run import Stopped, calculate
@@ -99,6 +100,7 @@ def after_lost_runs(
     return GoOn(structure, spent)
 
 
+@computed_once
 def relax_attempt(preset: str, structure: Structure, spent: Spent) -> CalculationDoc | CalculationFailure | GoOn:
     """One attempt in the present folder: the document, where to go on, or why there is nothing to go on from."""
     try:
@@ -111,6 +113,7 @@ def relax_attempt(preset: str, structure: Structure, spent: Spent) -> Calculatio
         return spent.failure(failure)
 
 
+@computed_once
 def single_attempt(
     task: Task, preset: str, structure: Structure, prev_dir: str | None = None, scale: float = 1.0
 ) -> CalculationDoc | CalculationFailure:

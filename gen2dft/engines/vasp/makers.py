@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobflow import CURRENT_JOB, Maker, Response, job
+from jobflow import Maker, Response, job
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure, starting_structure
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, lost_runs, starting_structure
 from gen2dft.engines.vasp.attempts import GoOn, Spent, after_lost_runs, relax_attempt, single_attempt
 
 Outcome = CalculationDoc | CalculationFailure
-
-
-def _lost_runs() -> list[str]:
-    """Folders of earlier runs of the present job whose worker died, in order."""
-    tags = CURRENT_JOB.job.metadata.get("tags", []) if CURRENT_JOB.job else []
-    return [tag.removeprefix(LOST_RUN_TAG) for tag in tags if tag.startswith(LOST_RUN_TAG)]
 
 
 @dataclass
@@ -43,10 +37,10 @@ class VaspRelaxMaker(Maker):
         self, structure: Structure | None = None, prev: Outcome | None = None, spent: Spent | None = None
     ) -> Response[Outcome] | Outcome:
         """Relax `structure`, or what `prev` ended with; a stopped run is replaced by a job that goes on from it."""
-        start = starting_structure(structure, prev)
+        start = starting_structure(structure, prev, resumes=True)
         if isinstance(start, CalculationFailure):
             return start
-        resumed = after_lost_runs(self.preset, start, spent or Spent(), _lost_runs())
+        resumed = after_lost_runs(self.preset, start, spent or Spent(), lost_runs())
         if isinstance(resumed, CalculationFailure):
             return resumed
         outcome = relax_attempt(self.preset, resumed.structure, resumed.spent)

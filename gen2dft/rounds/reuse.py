@@ -1,0 +1,109 @@
+"""Finished calculations, shared by campaigns: the same crystal with the same settings is not computed twice.
+
+What is kept are the calculations, not the labels: each campaign measures them with its own correction and against its
+own hull. Two crystals are the same if their primitive cells match within narrow tolerances, whatever their axes, the
+order of their sites or the size of their cells.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pymatgen.core import Structure
+
+from gen2dft.engines import load_engine
+from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.kept import plain
+from gen2dft.rounds import ingest as ingesting
+from gen2dft.rounds import power_factors
+from gen2dft.rounds.context import RoundContext
+from gen2dft.screening.novelty import reduced_primitive
+from gen2dft.settings import allows_stand_in
+from gen2dft.store.documents import CalculationsDoc, CandidateDoc
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+
+def start_of(candidate: CandidateDoc) -> Structure:
+    """The structure that a candidate's calculations begin with: the screened one or, without it, the decoded one."""
+    return Structure.from_dict((candidate.surrogate or {}).get("structure") or candidate.structure or {})
+
+
+def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
+    """Ingest a candidate whose crystal was computed before with this campaign's settings; None if it was not.
+
+    Power factors are computed afresh: bands are not kept.
+    """
+    if power_factors.are_computed(context.spec):
+        return None
+    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
+    engine, wanted = context.spec.validation.engine, settings_hashes(context)
+    for known in context.store.calculations(engine, wanted[0], start.composition.reduced_formula):
+        if not same_crystal(start, Structure.from_dict(known.start)):
+            continue
+        calculations, refined = ([_free(data) for data in stage] for stage in (known.calculations, known.refined))
+        refines = ingesting.wants_refinement(context, candidate_id, calculations)
+        if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
+            continue  # it was never refined, or with other settings
+        return ingesting.ingest(
+            context, candidate_id, calculations, refined if refines else (), reused_from=known.label_id
+        )
+    return None
+
+
+def remember(
+    context: RoundContext,
+    candidate_id: str,
+    label_id: str,
+    calculations: Sequence[CalculationDoc],
+    refined: Sequence[CalculationDoc],
+) -> None:
+    """Keep the calculations behind a label for other candidates; not those whose settings custodian had to change."""
+    everything = [*calculations, *refined]
+    if any(calc.settings_changed for calc in everything) or (
+        any(calc.is_stand_in for calc in everything) and not allows_stand_in()
+    ):
+        return
+    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
+    context.store.insert_new(
+        CalculationsDoc(
+            id=hashlib.sha256(f"calculations {label_id}".encode()).hexdigest()[:24],
+            engine=everything[-1].engine,
+            settings_hash=calculations[-1].settings_hash,
+            formula=start.composition.reduced_formula,
+            start=start.as_dict(verbosity=0),
+            calculations=[plain(calc) for calc in calculations],
+            refined=[plain(calc) for calc in refined],
+            label_id=label_id,
+        )
+    )
+
+
+def settings_hashes(context: RoundContext) -> list[str]:
+    """Hashes of the settings of the campaign's stages: one, or two with a second stage."""
+    validation = context.spec.validation
+    engine = load_engine(validation.engine)
+    presets = [validation.preset] + ([validation.refine.preset] if validation.refine else [])
+    return [engine.preset(name).settings_hash for name in presets]
+
+
+def same_crystal(first: Structure, second: Structure) -> bool:
+    """Whether two structures are one crystal: lengths within 1 %, angles within half a degree, not scaled."""
+    cells = [reduced_primitive(structure) for structure in (first, second)]
+    return len(cells[0]) == len(cells[1]) and bool(_matcher().fit(*cells))
+
+
+@functools.cache
+def _matcher() -> StructureMatcher:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.5, primitive_cell=False, scale=False)
+
+
+def _free(data: dict[str, Any]) -> CalculationDoc:
+    """A kept calculation; this time it costs nothing."""
+    return CalculationDoc.model_validate(data).model_copy(update={"core_hours": 0.0})

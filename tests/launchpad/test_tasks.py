@@ -1,0 +1,75 @@
+"""The database may go away at any moment: tasks wait for it, and detours of jobs do too."""
+
+from __future__ import annotations
+
+import pytest
+from fireworks import FWAction, Workflow
+from gen2dft.launchpad import tasks
+from gen2dft.launchpad.connect import connect_launchpad
+from gen2dft.launchpad.tasks import CampaignJob, outlast_outages, through_outages
+from jobflow import Flow, job
+from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
+from pymongo.errors import AutoReconnect
+
+from gen2dft.errors import DatabaseAway
+
+
+@job
+def add(a: int) -> int:
+    return a + 1
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch):
+    monkeypatch.setattr(tasks, "PAUSE_SECONDS", 0.0)
+
+
+def test_a_step_is_taken_again_while_the_database_is_away():
+    answers = iter([AutoReconnect("closed"), DatabaseAway("gone"), "done"])
+
+    def step():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert through_outages(step) == "done"
+
+
+def test_a_database_that_stays_away_ends_the_task(monkeypatch):
+    monkeypatch.setattr(tasks, "OUTAGE_SECONDS", -1.0)
+
+    def step():
+        raise AutoReconnect("closed for good")
+
+    with pytest.raises(AutoReconnect, match="closed for good"):
+        through_outages(step)
+
+
+def test_another_error_is_not_waited_for():
+    with pytest.raises(ZeroDivisionError):
+        through_outages(lambda: 1 // 0)
+
+
+def workflow() -> Workflow:
+    return flow_to_workflow(Flow([add(1)]), store=None)
+
+
+def test_jobs_and_their_detours_outlast_an_absence(monkeypatch):
+    first, later = workflow(), workflow()
+    outlast_outages(first)
+    (task,) = first.fws[0].tasks
+    assert isinstance(task, CampaignJob)
+    monkeypatch.setattr(JobFiretask, "run_task", lambda *_: FWAction(detours=[later]))
+    task.run_task({})
+    assert all(isinstance(task, CampaignJob) for fw in later.fws for task in fw.tasks)
+
+
+def test_a_sign_of_life_that_does_not_get_through_ends_nothing(settings, monkeypatch):
+    lpad = connect_launchpad(settings)
+
+    def away(launch_id):
+        raise AutoReconnect("closed")
+
+    monkeypatch.setattr(lpad, "get_launch_by_id", away)
+    lpad.ping_launch(1)
