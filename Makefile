@@ -23,7 +23,7 @@ DEMO := $(CURDIR)/demo
 
 export PYTHON TORCH TORCH_ARGS PIP_ARGS VENV
 
-.PHONY: help env demo demo-dft test lint format types check lock gpaw transport clean clean-demo clean-env
+.PHONY: help env demo demo-dft figures docs test lint format types check lock gpaw transport clean clean-demo clean-env
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,13 @@ demo: env  ## run the thermoelectric campaign on the starter set and write its r
 
 demo-dft: gpaw demo  ## the demo, then the power factor of its best hit with a small cell by DFT (GPAW)
 	@scripts/demo.sh "$(DEMO)" power-factor
+
+figures: env  ## draw the README's figures anew from the finished demo (screenshots need a Chromium)
+	@$(BIN)/python scripts/figures.py "$(DEMO)"
+
+docs: env  ## build the documentation as a site in build/site; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "open build/site/index.html, or serve it: $(BIN)/python -m http.server -d build/site"
 
 test: env  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -65,7 +72,7 @@ transport: env  ## install BoltzTraP2, to compare with; needs system packages
 
 clean:  ## remove caches and build folders
 	@rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage
-	@find gen2dft flows launchpad tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
+	@find gen2dft flows launchpad tests benchmarks examples scripts -name __pycache__ -prune -exec rm -rf {} +
 
 clean-demo:  ## remove the demo's database and results
 	@rm -rf "$(DEMO)"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
 T = TypeVar("T")
+GROUPS = ("gen2dft.engines", "gen2dft.generators", "gen2dft.acquisitions")
 
 
 def registered(builtin: Mapping[str, Callable[[], T]], group: str) -> dict[str, Callable[[], T]]:
@@ -21,3 +22,8 @@ def registered(builtin: Mapping[str, Callable[[], T]], group: str) -> dict[str, 
     """
     found = {point.name: point.load for point in entry_points(group=group)}
     return {**found, **builtin}
+
+
+def added() -> list[EntryPoint]:
+    """What other packages add to any of the registries, by group and name; nothing is loaded."""
+    return [point for group in GROUPS for point in sorted(entry_points(group=group), key=lambda point: point.name)]

@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
-EXTRAS = ("mlip", "serve", "web", "labels", "dev")
+EXTRAS = ("mlip", "serve", "web", "labels", "docs", "dev")
 # CUDA libraries that PyTorch's default build brings. nvidia-ml-py3 stays: CHGNet imports it, it is pure Python.
 TORCH_BUILD = re.compile(r"torch|triton|cuda-.*|nvidia-(?!ml-py3$).*")
 LINUX_X86 = "platform_machine == 'x86_64' and sys_platform == 'linux'"

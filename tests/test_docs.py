@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
     p
-    for folder in ("docs", "gen2dft", "flows", "launchpad", "tests", "benchmarks")
+    for folder in ("docs", "gen2dft", "flows", "launchpad", "tests", "benchmarks", "examples")
     for p in (ROOT / folder).rglob("*.md")
 )
 # Folders whose README has a table of their files.

@@ -80,6 +80,7 @@ def checks() -> Iterator[Check]:
     yield check_potcars()
     yield check_vasp()
     yield check_key()
+    yield check_plugins()
 
 
 def guarded(name: str, test: Callable[[Settings], Check], settings: Settings) -> Check:
@@ -104,6 +105,25 @@ def check_python() -> Check:
         return Check("python", "fail", detail, "Python 3.11 or newer, then `pip install gen2dft`")
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Check("python", "ok", f"{platform.python_version()}, gen2dft {__version__}, {listed}")
+
+
+def check_plugins() -> Check:
+    """Whether engines, generators and acquisitions of other packages can be loaded."""
+    from gen2dft.plugins import added
+
+    found, broken = [], []
+    for point in added():
+        kind = point.group.rpartition(".")[2].removesuffix("s")
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
+        try:
+            point.load()
+        except Exception as err:  # whatever another package raises is what this line tells of
+            broken.append(f"{kind} {point.name} of {package}: {type(err).__name__}: {err}")
+        else:
+            found.append(f"{kind} {point.name} ({package})")
+    if broken:
+        return Check("plugins", "warn", "; ".join(broken), "mend or remove the package")
+    return Check("plugins", "ok", ", ".join(found) or "none")
 
 
 def check_settings(settings: Settings) -> Check:

@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from gen2dft.report.wording import pretty, round_title, words
+from gen2dft.report.wording import chemical, pretty, round_title, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,6 +25,7 @@ def environment(*packages: str) -> Environment:
     )
     jinja.filters |= {
         "by_count": lambda reasons: sorted(reasons.items(), key=lambda item: -item[1]),
+        "chemical": chemical,
         "pretty": pretty,
         "round_title": round_title,
         "subscripts": subscripts,

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import Target
@@ -165,3 +166,13 @@ def ranked(hits: Sequence[HitDoc], targets: Sequence[Target]) -> tuple[list[HitD
 def _distance(target: Target, hit: HitDoc) -> float:
     value = hit.values[target.property]
     return min(abs(value - wanted) for wanted in target.near) if value is not None else float("inf")
+
+
+@lru_cache(maxsize=100_000)
+def chemical(formula: str) -> str:
+    """A candidate's formula, stored as `O3 Sr1 Ti1`, as chemists write it: `SrTiO3`; other texts stay as they are."""
+    if not re.fullmatch(r"[A-Z][a-z]?\d+( [A-Z][a-z]?\d+)*", formula):
+        return formula
+    from pymatgen.core import Composition
+
+    return str(Composition(formula).reduced_formula)

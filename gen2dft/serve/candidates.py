@@ -12,7 +12,7 @@ from gen2dft.report.cif import cif_name, structure_cif
 from gen2dft.report.data import transport_of
 from gen2dft.report.figures import TRANSPORT_FIGURES
 from gen2dft.report.picture import crystal_scene, crystal_svg
-from gen2dft.report.wording import round_title, when
+from gen2dft.report.wording import chemical, round_title, when
 from gen2dft.rounds.trace import latent_vector
 from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.store.store import candidate_key
@@ -73,7 +73,7 @@ def candidate_cif(store: Store, campaign_id: str, candidate_id: str) -> tuple[st
     candidate = store.candidate(campaign_id, candidate_id)
     structure, origin = crystal_of(candidate, labels_of(store, candidate))
     comments = (f"campaign {campaign_id}, candidate {candidate_id}, {origin}",)
-    return cif_name(candidate.formula, candidate_id), structure_cif(structure, comments)
+    return cif_name(chemical(candidate.formula or ""), candidate_id), structure_cif(structure, comments)
 
 
 def _first_and_last(structures: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any], str]]:

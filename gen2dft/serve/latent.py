@@ -11,7 +11,7 @@ from gen2dft.errors import ServeError
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.data import load_latents
 from gen2dft.report.learning_figures import principal_axes
-from gen2dft.report.wording import pretty
+from gen2dft.report.wording import chemical, pretty
 
 if TYPE_CHECKING:
     from gen2dft.store.store import Store
@@ -66,7 +66,7 @@ def _candidates(store: Store, campaign_id: str, round_index: int, drawn: NDArray
     return [
         {
             "id": found[i]["candidate_id"],
-            "formula": found[i].get("formula") or "not decoded",
+            "formula": chemical(found[i].get("formula") or "not decoded"),
             "state": found[i]["state"],
             "kind": kinds[i],
             **_place(drawn[found[i]["latent_row"]]),

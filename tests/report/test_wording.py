@@ -6,7 +6,16 @@ import pytest
 
 from gen2dft.campaign import Target
 from gen2dft.report.data import ReportData
-from gen2dft.report.wording import basis_text, honest_notes, pretty, ranked, target_text, value_text, words
+from gen2dft.report.wording import (
+    basis_text,
+    chemical,
+    honest_notes,
+    pretty,
+    ranked,
+    target_text,
+    value_text,
+    words,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,17 @@ def test_hits_are_ranked_by_closeness_else_by_stability(data: ReportData) -> Non
     assert ranked(hits, [near])[0][0].values["band_gap"] == 0.75
     stable = ranked(hits, [Target(property="e_above_hull", max=0.1)])[0]
     assert stable[0].values["e_above_hull"] == min(hit.values["e_above_hull"] for hit in hits)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("O3 Sr1 Ti1", "SrTiO3"),
+        ("Ca1 Mg1 Tl1", "CaMgTl"),
+        ("SrTiO3", "SrTiO3"),
+        ("not decoded", "not decoded"),
+        ("<b>1 O1", "<b>1 O1"),
+    ],
+)
+def test_formulas_as_chemists_write_them(stored: str, shown: str) -> None:
+    assert chemical(stored) == shown

@@ -1,0 +1,127 @@
+"""The example plugins install, are found by every list, keep the contracts, and are as short as they say."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from example_crystals import example_dataset
+from pymatgen.core import Lattice, Structure
+
+from gen2dft import generators
+from gen2dft.campaign import GeneratorSpec, LearningSpec
+from gen2dft.cli.doctor import check_plugins
+from gen2dft.engines.base import CalculationDoc, validate_engine
+from gen2dft.generators.contract import validate_generator
+from gen2dft.plugins import added, registered
+
+PLUGINS = Path(__file__).resolve().parents[2] / "examples" / "plugins"
+NAMES = {"emt": "engines", "pca": "generators", "vote": "acquisitions"}
+CU_AU = Structure(Lattice.tetragonal(2.8, 3.8), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the examples are installed into, each as any package is."""
+    folder = tmp_path_factory.mktemp("plugins")
+    sources = [shutil.copytree(PLUGINS / name, folder / "source" / name) for name in NAMES]
+    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder / "site")]
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *options, *map(str, sources)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder / "site"
+
+
+@pytest.fixture
+def plugged(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The examples are installed for this process."""
+    monkeypatch.syspath_prepend(str(installed))
+
+
+def load(name: str) -> Any:
+    return registered({}, f"gen2dft.{NAMES[name]}")[name]()
+
+
+def test_there_are_no_others() -> None:
+    assert {p.name for p in PLUGINS.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_are_short(name: str) -> None:
+    code = (PLUGINS / name / f"gen2dft_{name}.py").read_text().splitlines()
+    assert 10 < len([line for line in code if line.strip()]) < 60
+
+
+@pytest.mark.usefixtures("plugged")
+def test_the_doctor_names_them() -> None:
+    check = check_plugins()
+    assert check.state == "ok"
+    for text in ("engine emt (gen2dft-emt 0.1.0)", "generator pca (gen2dft-pca", "acquisition vote (gen2dft-vote"):
+        assert text in check.detail
+
+
+@pytest.mark.usefixtures("plugged")
+def test_the_doctor_tells_of_one_that_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gen2dft_emt", None)
+    check = check_plugins()
+    assert check.state == "warn" and check.remedy
+    assert "engine emt of gen2dft-emt 0.1.0: " in check.detail and "pca" not in check.detail
+
+
+def test_without_plugins_there_are_none() -> None:
+    assert {point.name for point in added()}.isdisjoint(NAMES)
+
+
+def test_the_list_of_presets_shows_the_engine(installed: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(installed), *sys.path])}
+    program = "from gen2dft.cli.app import main; main()"
+    command = [sys.executable, "-W", "ignore", "-c", program, "presets", "list", "--json"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert ("emt", "emt-v1") in {(row["engine"], row["preset"]) for row in json.loads(run.stdout)}
+
+
+@pytest.mark.usefixtures("plugged")
+def test_the_engine_keeps_its_contract() -> None:
+    engine = load("emt")
+    validate_engine(engine, "emt-v1", CU_AU)
+    ordered = engine.relax(CU_AU, "emt-v1")
+    assert ordered.converged and engine.formation_energy(ordered.structure.composition, ordered.energy) < 0
+    document = engine.makers("emt-v1").relax.make.original(engine.makers("emt-v1").relax, CU_AU)
+    assert isinstance(document, CalculationDoc) and document.engine == "emt" and not document.is_dft
+
+
+@pytest.mark.usefixtures("plugged")
+def test_the_generator_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(generators.GENERATORS, "pca", lambda: load("pca"))
+    dataset, generator = example_dataset(), load("pca")()
+    spec = GeneratorSpec(name="pca", latent_dim=8, holdout=0.2)
+    result = generator.fit(dataset, spec, ("formation_energy",), seed=1)
+    assert result.num_train + result.num_heldout == len(dataset) and result.num_heldout > 0
+    assert result.heldout["formation_energy"].mae is not None
+    validate_generator(generator, dataset.crystals)
+
+
+@pytest.mark.usefixtures("plugged")
+@pytest.mark.skipif(
+    importlib.util.find_spec("gen2dft.acquisition") is None, reason="this version has no registry of acquisitions"
+)
+def test_the_acquisition_prefers_what_most_members_think_best() -> None:
+    from gen2dft.acquisition import Beliefs
+
+    members = np.zeros((3, 20))
+    members[0, :2], members[1, :2], members[2, 1:3] = 5.0, 5.0, 5.0
+    beliefs = Beliefs(merit=np.linspace(1.0, 0.0, 20), members=members)
+    values = load("vote")(beliefs, LearningSpec(), np.random.default_rng(0))
+    assert values.shape == (1, 20) and values[0].argmax() == 1
+    assert load("vote")(Beliefs(np.zeros(0), np.zeros((1, 0))), LearningSpec(), np.random.default_rng(0)).shape == (
+        1,
+        0,
+    )
