@@ -167,7 +167,7 @@ def label_crystals(
     work = partial(label_crystal, preset=settings.preset, folder=bands_folder(path), cpu_limit=cpu_limit)
     for count, (task, outcome) in enumerate(in_processes(work, todo, workers), start=len(chosen) - len(todo) + 1):
         failed = isinstance(outcome, CalculationFailed)
-        _append(path, to_line(_failure(task, outcome) if failed else outcome))  # type: ignore[arg-type]
+        _append(path, to_line(_failure(task, outcome, bands_folder(path)) if failed else outcome))  # type: ignore[arg-type]
         if progress:
             progress(count, len(chosen))
     return parse_labels(path.read_bytes(), str(path))
@@ -181,9 +181,9 @@ def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) 
             found = compute_label(task.structure, preset, folder / task.id)
         record = _record(task, **found)
     except CalculationFailed as failure:
-        record = _failure(task, failure)
+        record = _failure(task, failure, folder)
     except Exception as err:  # whatever GPAW raises of a strange crystal: it is written down, and the next one's turn
-        record = _failure(task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"))
+        record = _failure(task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"), folder)
     return record.model_copy(update={"cpu_seconds": round(time.process_time() - start, 1)})
 
 
@@ -259,8 +259,9 @@ def _record(task: LabelTask, **found: Any) -> LabelRecord:
     return LabelRecord(id=task.id, crystal=task.crystal, formula=task.structure.composition.reduced_formula, **found)
 
 
-def _failure(task: LabelTask, failure: CalculationFailed) -> LabelRecord:
-    return _record(task, reason=failure.reason, detail=failure.detail)
+def _failure(task: LabelTask, failure: CalculationFailed, folder: Path) -> LabelRecord:
+    """Files by their names alone: the folder is of this machine, the labels are not."""
+    return _record(task, reason=failure.reason, detail=failure.detail.replace(f"{folder}{os.sep}", ""))
 
 
 def _first_sentence(detail: str) -> str:

@@ -93,8 +93,10 @@ class UniformBands:
         whole = round(filled)
         n_spins, n_bands, _ = self.energies.shape
         if abs(filled - whole) > 1e-3:
-            raise _metal(
-                self, f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not whole ones"
+            raise metal(
+                self.source,
+                self.structure,
+                f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not whole ones",
             )
         if whole >= n_spins * n_bands:
             detail = (
@@ -107,7 +109,7 @@ class UniformBands:
         best = max(found, key=lambda edges: edges.gap)
         if best.gap < TOUCHING:
             how = "touch" if best.gap > -TOUCHING else f"overlap by {-best.gap:.3f} eV"
-            raise _metal(self, f"occupied and empty bands {how}")
+            raise metal(self.source, self.structure, f"occupied and empty bands {how}")
         return best
 
     def _edges_of(self, occupied: tuple[int, ...]) -> BandEdges:
@@ -161,10 +163,10 @@ def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -
         raise CalculationFailed("no_eigenvalues", detail)
 
 
-def _metal(bands: UniformBands, why: str) -> CalculationFailed:
-    """A metal, and why that matters."""
+def metal(source: str, structure: Structure, why: str) -> CalculationFailed:
+    """The failure `metal`, and why that matters."""
     detail = (
-        f"{bands.source}: {bands.structure.composition.reduced_formula} is a metal here ({why}). A curve over doping "
+        f"{source}: {structure.composition.reduced_formula} is a metal here ({why}). A curve over doping "
         "has no meaning for a metal: its carriers are not the dopants'. Where the functional closes a real gap, "
         "compute bands with one that opens it"
     )

@@ -62,7 +62,8 @@ def test_a_run_goes_on_from_its_file_and_a_failure_does_not_stop_it(tmp_path):
         file.write('{"id": "met')  # a kill in the middle of a line
     labels = label_crystals(tasks, SETTINGS, path)
     assert labels.records[:2] == first.records
-    good, _, metal = labels.records
+    good, broken, metal = labels.records
+    assert "uniform.gpw" in broken.detail and str(tmp_path) not in broken.detail
     assert good.band_gap == pytest.approx(1.0)
     assert set(good.power_factor) == {"ricci2017", "ftcp"}
     assert min(good.power_factor.values()) > 0

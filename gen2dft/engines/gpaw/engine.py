@@ -32,6 +32,7 @@ from gen2dft.engines.gpaw.presets import (
 )
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
 from gen2dft.geometry import closest_contacts
+from gen2dft.transport.bands import TOUCHING, metal
 from gen2dft.transport.convergence import mesh_of_spacing
 from gen2dft.transport.loaders import load_bands
 
@@ -125,7 +126,7 @@ def uniform_bands(
     settings, start = get_preset(preset), time.perf_counter()
     atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
     _run(atoms.get_potential_energy, structure, folder)
-    _refuse_metal(atoms, folder / "density.gpw")
+    _refuse_metal(atoms.calc, structure, folder)
     count, converged = number_of_bands(
         atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
     )
@@ -171,13 +172,13 @@ def gap_on_mesh(calculator: Any) -> float:
     return max(0.0, float(states[:, round(filled)].min() - states[:, round(filled) - 1].max()))
 
 
-def _refuse_metal(atoms: Any, file: Path) -> None:
-    """CalculationFailed `metal` if the bands of a finished calculation overlap; the file is a temporary one."""
-    atoms.calc.write(str(file))
-    try:
-        load_bands(file).edges()
-    finally:
-        file.unlink()
+def _refuse_metal(calculator: Any, structure: Structure, folder: Path) -> None:
+    """CalculationFailed `metal` if the bands of a finished calculation overlap or touch on its own mesh.
+
+    Its empty bands are not converged, so they lie too high: what overlaps does so all the more.
+    """
+    if gap_on_mesh(calculator) < TOUCHING:
+        raise metal(str(folder), structure, "occupied and empty bands overlap or touch on the coarse mesh")
 
 
 def gap_of(path: Path) -> float:
