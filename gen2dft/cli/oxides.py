@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,20 +31,25 @@ def oxides(
     """Tables and figures of the iMatGen paper for the newest round of a campaign: S2, S3, S8 to S11."""
     from gen2dft.evaluation import oxides as evaluating
     from gen2dft.report.output import write_file
-    from gen2dft.report.oxide_figures import latent_elements, reconstruction_errors
+    from gen2dft.report.oxide_figures import classes_apart, latent_elements, reconstruction_errors
     from gen2dft.report.style import png
 
     context = _newest_round(campaign)
     trained = _trained(context)
     known = context.known
     chosen = np.sort(context.rng(9).permutation(len(known))[:crystals])
-    latents = trained.encode(known.crystals)
+    tensors = trained.tensors(known.crystals)
+    latents = trained.encode_tensors(tensors)
     statistics = evaluating.LatentStatistics.of(latents, trained.spec.imatgen.delta)
     back = evaluating.reconstruct(trained, known.crystals.select(chosen))
-    tables = [_sections(context), statistics.table(), _classifier(trained, latents, context), back.table(len(chosen))]
+    codes = tensors.reshape(len(known), -1)
+    classes = trained.classes.of(known.label_matrix(trained.classes.properties))
+    classifier = _classifier(trained, codes, latents, classes, context.round.training.get("figures", {}))
+    tables = [_sections(context), statistics.table(), classifier, back.table(len(chosen))]
     folder = out or report_folder(context.campaign_id)
     pictures = {
         "latent-elements": latent_elements(statistics.mean, statistics.std),
+        "classes": classes_apart(codes, latents, classes[:, 0], f"{trained.classes.properties[0]} below its threshold"),
         "reconstruction-errors": reconstruction_errors(back.image_errors, back.dissimilarity),
     }
     for name, figure in pictures.items():
@@ -90,14 +96,13 @@ def _sections(context: RoundContext) -> Table:
     return section_table(candidates, reference, set(context.base.crystals.formulas()))
 
 
-def _classifier(trained: TrainedImatgen, latents: np.ndarray, context: RoundContext) -> Table:
+def _classifier(
+    trained: TrainedImatgen, codes: np.ndarray, latents: np.ndarray, classes: np.ndarray, figures: Mapping[str, float]
+) -> Table:
     """S3 as numbers: held-out accuracy, and how much the classes keep to themselves among codes and latent vectors."""
     from gen2dft.evaluation.oxides import neighbour_purity
     from gen2dft.evaluation.tables import Column, Row, Table
 
-    figures = context.round.training.get("figures", {})
-    classes = trained.classes.of(context.known.label_matrix(trained.classes.properties))
-    codes = trained.tensors(context.known.crystals).reshape(len(context.known), -1)
     rows = [
         Row(name, {
             "threshold": float(trained.classes.thresholds[place]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,27 +116,23 @@ class EpochLoop:
     def _epoch(self, epoch: int) -> dict[str, float]:
         rng = np.random.default_rng([*self.seed, epoch])
         order = rng.permutation(self.train.count)
-        self.model.reset_metrics()
-        logs: dict[str, Any] = {}
-        for part in batches(len(order), self.batch_size):
-            logs = self.model.train_on_batch(self.train.take(order[part], rng), return_dict=True)
-        return self._row(logs)
+        learn = self.model.train_on_batch
+        parts = batches(len(order), self.batch_size)
+        return self._mean([learn(self.train.take(order[part], rng), return_dict=True) for part in parts])
 
     def _evaluate(self) -> dict[str, float]:
         """Losses without noise."""
         if not self.held_out.count:
             return {}
-        self.model.reset_metrics()
-        logs: dict[str, Any] = {}
-        for part in batches(self.held_out.count, self.batch_size):
-            rows = np.arange(self.held_out.count)[part]
-            logs = self.model.test_on_batch(self.held_out.take(rows, None), return_dict=True)
-        return {f"val_{name}": value for name, value in self._row(logs).items()}
+        rows, test = np.arange(self.held_out.count), self.model.test_on_batch
+        parts = batches(len(rows), self.batch_size)
+        means = self._mean([test(self.held_out.take(rows[part], None), return_dict=True) for part in parts])
+        return {f"val_{name}": value for name, value in means.items()}
 
-    def _row(self, logs: Mapping[str, Any]) -> dict[str, float]:
-        """The terms of the loss, and the loss made of them."""
-        terms = [float(logs[name]) for name in self.model.term_names]
+    def _mean(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+        """The terms of the loss, and the loss made of them: means over batches, which Keras forgets one by one."""
         names = self.model.term_names
+        terms = [float(np.mean([float(log[name]) for log in logs])) for name in names]
         return {"loss": float(np.dot(self.model.term_weights, terms)), **dict(zip(names, terms, strict=True))}
 
     def _variables(self) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Figures of a vanadium-oxide campaign: statistics of the latent elements, errors of the reconstruction."""
+"""Figures of a vanadium-oxide campaign: latent elements, classes in the latent space, errors of the reconstruction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.report.style import SERIES, grid_on, new_figure, styled
+from gen2dft.report.learning_figures import principal_axes
+from gen2dft.report.style import SERIES, UNLABELLED, grid_on, new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +25,40 @@ def latent_elements(mean: NDArray[np.floating], std: NDArray[np.floating]) -> Fi
         axes.hist(values, bins=BINS, color=SERIES[0])
         axes.set(title=f"{title} of the latent elements", xlabel=f"{title} (delta)", ylabel="latent elements")
         grid_on(axes, "y")
+    return figure
+
+
+@styled
+def classes_apart(
+    codes: NDArray[np.floating], latents: NDArray[np.floating], classes: NDArray[np.floating], title: str
+) -> Figure:
+    """Known crystals by class on the first two principal axes of their codes, and of their latent vectors.
+
+    Parameters
+    ----------
+    codes, latents
+        (n, c) and (n, d); n >= 2.
+    classes
+        (n,) 1, 0, or NaN for crystals without label.
+    title
+        What the first class is.
+    """
+    figure = new_figure(3.6)
+    kinds = (
+        (np.isnan(classes), UNLABELLED, "not labelled"),
+        (classes == 0, SERIES[1], "others"),
+        (classes == 1, SERIES[0], title),
+    )
+    points = (("codes", codes), ("latent vectors, with the classifier", latents))
+    panels = figure.subplots(1, 2)
+    for axes, (name, vectors) in zip(panels, points, strict=True):
+        mean, directions, shares = principal_axes(vectors)
+        places = (vectors - mean) @ directions.T
+        for which, colour, label in kinds:
+            if which.any():
+                axes.scatter(*places[which].T, s=10, color=colour, linewidths=0, label=label)
+        axes.set(title=name, xlabel=f"PC 1 ({shares[0]:.0%} of variance)", ylabel=f"PC 2 ({shares[1]:.0%})")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 

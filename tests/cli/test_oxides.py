@@ -48,7 +48,7 @@ def untrained() -> bytes:
     return to_bytes(ImatgenGenerator.from_state(trained.config(), trained.arrays()))
 
 
-def test_all_tables_of_the_paper_and_two_figures(store: Store, invoke, tmp_path: Path) -> None:
+def test_all_tables_of_the_paper_and_three_figures(store: Store, invoke, tmp_path: Path) -> None:
     key = begin(store, generator=SPEC.model_dump(mode="json"))
     data = untrained()
     blob = store.put_blob(data, "snapshot")
@@ -64,7 +64,7 @@ def test_all_tables_of_the_paper_and_two_figures(store: Store, invoke, tmp_path:
     output = invoke("oxides", "--crystals", "3").output
     for text in ("figure S11", "figure S2", "figure S3", "S8 to S10", "75.0%", "merged O 7"):
         assert text in output
-    assert len(list(tmp_path.rglob("*.png"))) == 2
+    assert len(list(tmp_path.rglob("*.png"))) == 3
     found = {table["name"]: table for table in json.loads(invoke("oxides", "--crystals", "3", "--json").output)}
     decoded = {row["name"]: row["figures"]["decoded"] for row in found["sections"]["rows"]}
     assert decoded == {
