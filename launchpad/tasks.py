@@ -15,7 +15,7 @@ from fireworks import FiretaskBase, FWAction, Workflow, explicit_serialize
 from gen2dft.launchpad.connect import connect_launchpad
 from jobflow.managers.fireworks import JobFiretask
 
-from gen2dft.errors import DatabaseAway
+from gen2dft.errors import DatabaseAway, StoreError
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
 
@@ -29,8 +29,14 @@ class CampaignJob(JobFiretask):
     """A job of jobflow's; one that loses the database is not taken for one that crashed."""
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:
-        """Run the job."""
-        action = through_outages(lambda: JobFiretask.run_task(self, fw_spec))
+        """Run the job; StoreError if its output does not fit into a document."""
+        from pymongo.errors import DocumentTooLarge, OperationFailure
+
+        try:
+            action = through_outages(lambda: JobFiretask.run_task(self, fw_spec))
+        except (DocumentTooLarge, OperationFailure) as error:
+            # Its text may hold the whole document, which FireWorks would write into the launch: too much again.
+            raise StoreError(f"the database refuses what job {self['job'].name} gave: {str(error)[:1000]}") from None
         for workflow in [*action.detours, *action.additions]:
             outlast_outages(workflow)
         return action

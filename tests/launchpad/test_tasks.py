@@ -9,9 +9,9 @@ from gen2dft.launchpad.connect import connect_launchpad
 from gen2dft.launchpad.tasks import CampaignJob, outlast_outages, through_outages
 from jobflow import Flow, job
 from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
-from pymongo.errors import AutoReconnect
+from pymongo.errors import AutoReconnect, OperationFailure
 
-from gen2dft.errors import DatabaseAway
+from gen2dft.errors import DatabaseAway, StoreError
 
 
 @job
@@ -63,6 +63,19 @@ def test_jobs_and_their_detours_outlast_an_absence(monkeypatch):
     monkeypatch.setattr(JobFiretask, "run_task", lambda *_: FWAction(detours=[later]))
     task.run_task({})
     assert all(isinstance(task, CampaignJob) for fw in later.fws for task in fw.tasks)
+
+
+def test_an_output_that_the_database_refuses_is_named_in_few_words(monkeypatch):
+    def refuse(*_):
+        raise OperationFailure("x" * 17_000_000)
+
+    monkeypatch.setattr(JobFiretask, "run_task", refuse)
+    first = workflow()
+    outlast_outages(first)
+    with pytest.raises(StoreError, match="the database refuses what job add gave: xxx") as caught:
+        first.fws[0].tasks[0].run_task({})
+    assert len(str(caught.value)) < 2000
+    assert caught.value.__suppress_context__
 
 
 def test_a_sign_of_life_that_does_not_get_through_ends_nothing(settings, monkeypatch):
