@@ -46,10 +46,11 @@ def oxides(
     classes = trained.classes.of(known.label_matrix(trained.classes.properties))
     classifier = _classifier(trained, codes, latents, classes, context.round.training.get("figures", {}))
     tables = [_sections(context), statistics.table(), classifier, back.table(len(chosen))]
+    first = f"{trained.classes.properties[0].replace('_', ' ')} below its threshold"
     folder = out or report_folder(context.campaign_id)
     pictures = {
         "latent-elements": latent_elements(statistics.mean, statistics.std),
-        "classes": classes_apart(codes, latents, classes[:, 0], f"{trained.classes.properties[0]} below its threshold"),
+        "classes": classes_apart(codes, latents, classes[:, 0], first),
         "reconstruction-errors": reconstruction_errors(back.image_errors, back.dissimilarity),
     }
     for name, figure in pictures.items():
