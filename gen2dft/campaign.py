@@ -398,9 +398,24 @@ class LearningSpec(Part):
 
     rounds: PositiveInt = Field(2, description="rounds at most")
     batch: PositiveInt = Field(24, description="candidates validated per round")
-    acquisition: str = Field("predicted-value", description="name of a registered acquisition function")
+    acquisition: str = Field(
+        "greedy", description="name of a registered acquisition function: greedy, ucb, thompson, diverse, random"
+    )
+    exploration: NonNegative = Field(1.0, description="weight of the uncertainty in `ucb`")
+    ensemble: Annotated[int, Field(ge=2)] = Field(8, description="property heads whose spread is the uncertainty")
+    cost_weight: NonNegative = Field(
+        1.0, description="1: value per predicted core-hour; 0: the value alone. Needs a few finished calculations"
+    )
     diversity: NonNegative = Field(0.3, description="weight of the latent distance to those already chosen")
     audit: Fraction = Field(0.1, description="share of the batch chosen at random, to check the acquisition")
+    gate_audit: Fraction = Field(
+        0.0, description="share of the batch drawn from what the ML potential rejected, to measure its false negatives"
+    )
+    control: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="share of points and batch, from the second round on, that stays with the first round's "
+        "generator and training set: what the campaign would find without learning",
+    )
     quorum: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="share of finished candidates at which a round may close"
     )
@@ -410,7 +425,14 @@ class LearningSpec(Part):
         description="whether the generator learns from labels whose settings custodian had to change; they are marked",
     )
     patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
+    hits: PositiveInt | None = Field(None, description="stop when so many hits are found")
     budget: BudgetSpec = BudgetSpec()
+
+    @model_validator(mode="after")
+    def _diverse_needs_diversity(self) -> Self:
+        if self.acquisition == "diverse" and not self.diversity:
+            raise ValueError("acquisition `diverse` goes by the latent distance alone: `diversity` must be above 0")
+        return self
 
 
 class StageResources(Part):

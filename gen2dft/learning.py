@@ -1,8 +1,8 @@
-"""Learning: which candidates are worth an oracle call, what the labels teach, and when to stop."""
+"""Learning: which candidates make up a batch, what the labels teach, and when to stop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +13,12 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.store.documents import LabelDoc
 
-
-def predicted_value(merit: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Value of validating each candidate: its predicted merit, nothing else."""
-    return merit
+HITS_FIRST = 1e3  # above any merit
 
 
-# Acquisition function: predicted merit (m,) -> value (m,). Others register here under their name.
-ACQUISITIONS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {"predicted-value": predicted_value}
+def seed_rank(merit: NDArray[np.float64], is_hit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n,) rank of known crystals as seeds, larger is better: hits of earlier rounds, then the others, by merit."""
+    return merit + HITS_FIRST * is_hit
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +41,7 @@ def choose_batch(
     Parameters
     ----------
     value
-        (m,) acquisition values, larger is better.
+        (r, m) acquisition values, larger is better; the j-th choice goes by row j mod r.
     latents
         (m, d) latent vectors; distances count in units of their mean distance from the centre.
     spec
@@ -53,14 +51,14 @@ def choose_batch(
     rng
         Draws the audit.
     """
-    size = min(size, len(value))
+    size = min(size, value.shape[1])
     num_audit = round(spec.audit * size)
     chosen: list[int] = []
-    free = np.ones(len(value), dtype=bool)
-    radius = float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if len(value) else 1.0
-    nearest = np.full(len(value), radius)
-    for _ in range(size - num_audit):
-        gain = value + spec.diversity * np.minimum(nearest / (radius or 1.0), 2.0)
+    free = np.ones(value.shape[1], dtype=bool)
+    radius = float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if value.size else 1.0
+    nearest = np.full(value.shape[1], radius)
+    for place in range(size - num_audit):
+        gain = value[place % len(value)] + spec.diversity * np.minimum(nearest / (radius or 1.0), 2.0)
         best = int(np.argmax(np.where(free, gain, -np.inf)))
         chosen.append(best)
         free[best] = False
@@ -111,6 +109,8 @@ def stop_reason(spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls:
         return f"the budget of {spec.budget.oracle_calls} oracle calls is spent"
     if spec.budget.core_hours is not None and core_hours >= spec.budget.core_hours:
         return f"the budget of {spec.budget.core_hours:g} core-hours is spent"
+    if spec.hits is not None and sum(hits_per_round) >= spec.hits:
+        return f"{sum(hits_per_round)} hits are found, {spec.hits} were wanted"
     if spec.patience is not None and len(hits_per_round) >= spec.patience and not any(hits_per_round[-spec.patience :]):
         return f"no new hit in the last {spec.patience} rounds"
     return None

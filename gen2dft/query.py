@@ -151,11 +151,10 @@ def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:
     if is_number and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         sign, node = -1, node.operand
     value: Any = node.value if isinstance(node, ast.Constant) else None
-    taken = (int, float) if kind is float else kind
-    if isinstance(value, bool) != (kind is bool) or not isinstance(value, taken):
+    is_of_kind = isinstance(value, (int, float) if kind is float else kind)
+    if isinstance(value, bool) != (kind is bool) or not is_of_kind:
         wanted = {float: "a number", int: "a whole number", bool: "True or False", str: "a text in quotes"}[kind]
         raise QueryError(f"{name} is compared with {ast.unparse(node)!r}; give {wanted}")
     if not is_number:
         return value
-    number: float = value
-    return sign * number - (FIRST_ROUND if name == "round" else 0)
+    return sign * value - (FIRST_ROUND if name == "round" else 0)

@@ -14,18 +14,18 @@ def rng():
 
 
 def test_without_diversity_and_audit_the_best_are_chosen():
-    batch = choose_batch(np.array([1.0, 3, 2]), np.eye(3, dtype="f4"), LearningSpec(diversity=0, audit=0), 2, rng())
+    batch = choose_batch(np.array([[1.0, 3, 2]]), np.eye(3, dtype="f4"), LearningSpec(diversity=0, audit=0), 2, rng())
     assert batch.rows == (1, 2)
 
 
 def test_diversity_avoids_twins():
-    value = np.array([1.0, 0.99, 0.9])
+    value = np.array([[1.0, 0.99, 0.9]])
     latents = np.array([[0, 0], [0, 0.01], [5, 5]], dtype=np.float32)
     assert choose_batch(value, latents, LearningSpec(diversity=1, audit=0), 2, rng()).rows == (0, 2)
 
 
 def test_audit_takes_its_share_at_random_from_the_rest():
-    value = np.arange(100.0)
+    value = np.arange(100.0)[None]
     batch = choose_batch(value, rng().random((100, 2), "f4"), LearningSpec(diversity=0, audit=0.2), 10, rng())
     assert batch.chosen_by.count("audit") == 2
     assert len(set(batch.rows)) == 10
@@ -33,8 +33,8 @@ def test_audit_takes_its_share_at_random_from_the_rest():
 
 
 def test_batch_larger_than_the_choice_takes_all():
-    assert sorted(choose_batch(np.zeros(3), np.zeros((3, 2), "f4"), LearningSpec(), 50, rng()).rows) == [0, 1, 2]
-    assert choose_batch(np.zeros(0), np.zeros((0, 2), "f4"), LearningSpec(), 50, rng()).rows == ()
+    assert sorted(choose_batch(np.zeros((1, 3)), np.zeros((3, 2), "f4"), LearningSpec(), 50, rng()).rows) == [0, 1, 2]
+    assert choose_batch(np.zeros((1, 0)), np.zeros((0, 2), "f4"), LearningSpec(), 50, rng()).rows == ()
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,8 @@ def test_batch_larger_than_the_choice_takes_all():
         ({"rounds": 5}, [1, 0], 10, 0.1, None),
         ({"rounds": 5, "budget": {"oracle_calls": 10}}, [1], 10, 0.1, "10 oracle calls"),
         ({"rounds": 5, "budget": {"core_hours": 0.1}}, [1], 10, 0.2, "0.1 core-hours"),
+        ({"rounds": 5, "hits": 3}, [1, 2], 10, 0, "3 hits are found, 3 were wanted"),
+        ({"rounds": 5, "hits": 4}, [1, 2], 10, 0, None),
         ({"rounds": 5, "patience": 2}, [1, 0, 0], 10, 0, "no new hit in the last 2"),
         ({"rounds": 5, "patience": 2}, [0, 1, 0], 10, 0, None),
     ],

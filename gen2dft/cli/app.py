@@ -44,6 +44,7 @@ VERBS = {
     "export": Verb("exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"),
     "import": Verb("exchange", "import_", "Restore a campaign from an archive.", "Results"),
     "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
+    "bench-loop": Verb("bench_loop", "bench_loop", "Measure what the closed loop gains per oracle call.", "Results"),
     "oxides": Verb("oxides", "oxides", "Tables and figures of the iMatGen paper for a campaign.", "Results"),
     "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
     "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),

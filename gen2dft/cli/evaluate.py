@@ -89,8 +89,8 @@ def evaluate(
 
     run.check_names(table or [])
     references = [*PUBLISHED, *(read_reference(path, run.column_keys()) for path in reference or [])]
-    specs = _specs(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
-    with _progress() as progress:
+    specs = specs_of_variants(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
+    with progress_bar() as progress:
         setting = run.prepare_setting(
             specs,
             split_file=split,
@@ -108,13 +108,13 @@ def evaluate(
             finished.append(made)
             _save(out, setting, finished)
             if not as_json:
-                _show(made)
+                show_table(made)
     if as_json:
         echo_json(run.as_document(setting, finished))
     console.print(f"written: {out / 'evaluation.json'}, {out / 'evaluation.md'}", highlight=False, soft_wrap=True)
 
 
-def _specs(
+def specs_of_variants(
     campaign: str | None,
     file: Path | None,
     dataset: str | None,
@@ -122,6 +122,7 @@ def _specs(
     variants: Sequence[str],
     epochs: int | None,
     texts: Sequence[str],
+    default: str = DEFAULT,
 ) -> dict[str, CampaignSpec]:
     """Variant to campaign with the command line's overrides; each variant brings its own defaults."""
     from gen2dft.campaign import load_campaign, parse_campaign
@@ -135,7 +136,7 @@ def _specs(
 
     def load(extra: dict[str, Any]) -> CampaignSpec:
         if campaign is None and file is None:
-            return parse_campaign(DEFAULT, "the evaluation", given | extra)
+            return parse_campaign(default, "the evaluation", given | extra)
         return load_campaign(str(file or campaign), given | extra)
 
     if not variants:
@@ -155,7 +156,7 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
     write_file(folder / "evaluation.md", run.as_markdown(setting, tables).encode())
 
 
-def _show(table: Table) -> None:
+def show_table(table: Table) -> None:
     """Figures down, what they belong to across: that fits a terminal."""
     drawn = plain_table(table.title)
     drawn.add_column("", min_width=20)
@@ -170,7 +171,7 @@ def _show(table: Table) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
     """A bar for what is going on with the time left; where there is no terminal, a line now and then."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar

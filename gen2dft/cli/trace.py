@@ -70,7 +70,7 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     head = ", ".join(f"{x:.4g}" for x in found.vector[:SHOWN])
     place = f"row {candidate.latent_row} of {round_title(candidate.round_index)}"
     yield "latent", f"{place}: ({head}, ...), {len(found.vector)} dimensions"
-    yield "sampler", f"{candidate.sampler}, seed {found.seed}: default_rng([{found.seed}, {candidate.round_index}, 0])"
+    yield "sampler", f"{candidate.sampler}, seed {found.seed}: default_rng({found.rng})"
     yield "parents", ", ".join(candidate.parents) or "none: a random draw"
     for snapshot in found.snapshots:
         yield "snapshot", f"{snapshot.id}  {snapshot.generator}, trained {when(snapshot.created)}"
@@ -118,7 +118,7 @@ def _as_dict(found: Trace) -> dict[str, Any]:
         "labels": [label.model_dump(mode="json", exclude=bare) for label in found.labels],
         "latent_vector": [float(x) for x in found.vector],
         "seed": found.seed,
-        "rng": [found.seed, found.candidate.round_index, 0],
+        "rng": found.rng,
         "snapshots": [snapshot.model_dump(mode="json") for snapshot in found.snapshots],
         "training": vars(found.training) if found.training else None,
         "dataset": found.campaign.dataset_hash,

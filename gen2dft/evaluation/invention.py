@@ -49,7 +49,7 @@ def invention_table(setting: Setting) -> Table:
     """The table of all variants and ways of sampling."""
     seeds = seed_rows(setting.train)
     known = StructureIndex.from_table(setting.known)
-    surrogate, relax = setting.any_spec.screening.surrogate, _journal(setting)
+    surrogate, relax = setting.any_spec.screening.surrogate, surrogate_journal(setting)
     rows = []
     for variant, spec in setting.specs.items():
         generator = setting.generator(variant)
@@ -76,7 +76,7 @@ def invention_table(setting: Setting) -> Table:
     return Table("invention", "Invention", COLUMNS, rows, notes)
 
 
-def _journal(setting: Setting) -> Journal:
+def surrogate_journal(setting: Setting) -> Journal:
     """Relaxation by the campaign's surrogate; verdicts are kept where the generators are."""
     surrogate = setting.any_spec.screening.surrogate
     settings = [

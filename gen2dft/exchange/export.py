@@ -126,10 +126,12 @@ def _blobs(
     campaign: CampaignDoc, rounds: Sequence[RoundDoc], shared: dict[str, list[Document]], choice: Choice
 ) -> list[str]:
     """Ids of the blobs that go with the documents."""
-    found = {r.latents_id for r in rounds if r.latents_id}
+    found = {blob for r in rounds for blob in (r.latents_id, r.batch_id) if blob}
     for document in (*shared["hulls"], *(shared["snapshots"] if choice.snapshots else ())):
         if isinstance(document, HullDoc | SnapshotDoc):
             found.add(document.blob_id)
+        if isinstance(document, SnapshotDoc) and document.ensemble_id:
+            found.add(document.ensemble_id)
     if choice.training_data:
         found.add(campaign.dataset_id)
     return sorted(found)

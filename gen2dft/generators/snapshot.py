@@ -35,11 +35,15 @@ DAMAGED = (
 def to_bytes(generator: Generator) -> bytes:
     """A trained generator as bytes; equal generators give equal bytes."""
     config, arrays = generator.state()
-    header = {"format": FORMAT_VERSION, "generator": generator.name, "config": config}
+    return write_archive({"format": FORMAT_VERSION, "generator": generator.name, "config": config}, arrays)
+
+
+def write_archive(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """A JSON-able header and named arrays as bytes; equal content gives equal bytes."""
     buffer = io.BytesIO()
     # Stored, not deflated: float weights hardly shrink.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        _add(archive, HEADER, json.dumps(header, sort_keys=True).encode())
+        _add(archive, HEADER, json.dumps(dict(header), sort_keys=True).encode())
         for name in sorted(arrays):
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False)
@@ -56,7 +60,7 @@ def from_bytes(data: bytes, origin: str = "snapshot") -> Generator:
         The data are damaged or of another format; `origin` is named.
     """
     try:
-        header, arrays = _read(data)
+        header, arrays = read_archive(data)
         if header["format"] != FORMAT_VERSION:
             raise SnapshotError(
                 f"{origin} has format {header['format']}, this version of gen2dft reads {FORMAT_VERSION}; use the "
@@ -79,7 +83,8 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     archive.writestr(zipfile.ZipInfo(name), content)  # a ZipInfo without date means 1980-01-01, always
 
 
-def _read(data: bytes) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
+def read_archive(data: bytes) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
+    """Inverse of `write_archive`; one of `DAMAGED` if the bytes are no such archive."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         header = json.loads(archive.read(HEADER))
         arrays = {

@@ -48,6 +48,7 @@ class CandidatePoint:
     surrogate_engine: str | None = None
     surrogate_seconds: float = 0.0
     selected_by: str | None = None
+    arm: str = "learning"
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def transport_of(store: Store, power_factors: Sequence[PowerFactorDoc]) -> Trans
 
 
 _POINT_FIELDS = (
-    "candidate_id", "round_index", "latent_row", "state", "predicted", "selected_by",
+    "candidate_id", "round_index", "latent_row", "state", "predicted", "selected_by", "arm",
     "surrogate.e_above_hull", "surrogate.engine", "surrogate.seconds",
 )  # fmt: skip
 
@@ -155,6 +156,7 @@ def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
             surrogate_engine=surrogate.get("engine"),
             surrogate_seconds=float(surrogate.get("seconds") or 0.0),
             selected_by=found.get("selected_by"),
+            arm=found.get("arm", "learning"),
         )
 
 

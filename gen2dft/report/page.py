@@ -16,6 +16,7 @@ from gen2dft import __version__
 from gen2dft.properties import PROPERTIES
 from gen2dft.report import ledger_table
 from gen2dft.report.cif import cif_name, hit_cif, write_hit_cifs
+from gen2dft.report.claims import claims
 from gen2dft.report.data import ReportData, load_report_data
 from gen2dft.report.figures import FIGURES, draw_all
 from gen2dft.report.output import write_file
@@ -115,6 +116,7 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
             ledger=_ledger(data),
             cost_columns=ledger_table.COLUMNS,
             costs=ledger_table.rows(data.ledger),
+            claims=claims(data),
             power_factors=[_power_factor(found) for found in data.power_factors],
             power_factor_columns=_power_factor_columns(data),
             provenance=_provenance(data),

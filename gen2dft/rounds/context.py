@@ -22,6 +22,7 @@ from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import Generator
+    from gen2dft.generators.ensemble import HeadEnsemble
     from gen2dft.thermo.corrections import Fitted
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -150,6 +151,14 @@ class RoundContext:
         if snapshot_id is None:
             raise StoreError(f"round {self.index} of {self.campaign_id} has no snapshot: its training has not finished")
         return load_generator(self.store, snapshot_id)
+
+    @cached_property
+    def ensemble(self) -> HeadEnsemble | None:
+        """The ensemble of property heads kept with the round's snapshot; None if that has none."""
+        from gen2dft.generators.ensemble import HeadEnsemble
+
+        blob = self.store.get(SnapshotDoc, str(self.round.snapshot_id)).ensemble_id
+        return None if blob is None else HeadEnsemble.from_bytes(self.store.get_blob(blob), f"ensemble {blob}")
 
     def rng(self, step: int) -> np.random.Generator:
         """Randomness of one step: the same for the same seed, round and step."""

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from gen2dft.acquisition import load_acquisition
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.datasets.dataset import Dataset
@@ -61,7 +62,7 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | No
     DatasetError
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
-        An engine or preset that does not exist.
+        An engine, preset or acquisition function that does not exist.
     ThermoError
         A hull that is empty or fails its self-test, an unknown correction, energies that cannot meet.
     """
@@ -69,6 +70,7 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | No
     for preset in presets(spec):
         load_engine(spec.validation.engine).preset(preset)
     get_correction(spec.validation.correction)
+    load_acquisition(spec.learning.acquisition)
     dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition)
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)

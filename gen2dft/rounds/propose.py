@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft import sampling, targets
+from gen2dft import learning, sampling, targets
 from gen2dft.crystals import CrystalTable
 from gen2dft.funnel import StageCount
+from gen2dft.representations.base import DecodeResult
+from gen2dft.rounds.arms import Arm, arms
 from gen2dft.rounds.context import RoundContext, pack_arrays
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 from gen2dft.store.documents import CandidateDoc
@@ -19,42 +23,112 @@ from gen2dft.store.store import candidate_key
 MAP_SIZE = 2000  # training crystals kept for the latent map of the report
 
 
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What one arm of a round has drawn.
+
+    Parameters
+    ----------
+    latents
+        (n, d) latent vectors of the crystals that the arm knows.
+    points, decoded
+        What was sampled, and the crystals in it.
+    """
+
+    arm: Arm
+    latents: NDArray[np.float32]
+    points: sampling.LatentPoints
+    decoded: DecodeResult
+
+
 def propose(context: RoundContext) -> list[str]:
     """Store the round's candidates; the ids of those that passed the cheap gates come back.
 
     Every sampled point becomes a candidate document: rejected with exactly one reason, or still `sampled`.
     """
     with context.stage("propose"):
-        spec, generator, known = context.spec, context.generator, context.known
-        latents = generator.encode(known.crystals)
-        merit = known_merit(context, generator.predict(latents))
-        points = sampling.sample(spec.sampling, latents, merit, context.rng(0))
-        decoded = generator.decode(points.points)
-        gates = screening_gates(spec.screening, known, earlier_candidates(context))
-        kept, reasons, counts = run_gates(decoded.crystals, gates)
-        predicted = np.full((len(decoded.crystals), len(generator.properties)), np.nan)
-        predicted[kept] = generator.predict(generator.encode(decoded.crystals.select(kept)))
-        shortlist_reasons = shortlist(context, predicted, kept)
-        verdicts: list[str | None] = list(decoded.reasons)
-        for row, reason, late in zip(decoded.kept, reasons, shortlist_reasons, strict=True):
-            verdicts[row] = reason or late
-        documents = candidate_documents(context, points, decoded, predicted, verdicts, known.ids)
+        drawn = [draw(context, arm) for arm in arms(context)]
+        verdicts, counts = sieve(context, drawn)
+        documents: list[CandidateDoc] = []
+        repairs: Counter[str] = Counter()
+        for proposal, (reasons, predicted) in zip(drawn, verdicts, strict=True):
+            documents += candidate_documents(context, proposal, predicted, reasons, len(documents))
+            repairs.update(proposal.decoded.repairs)
         context.store.insert_many_new(documents)
-        late_reasons = [shortlist_reasons[row] for row in kept]
+        points = np.concatenate([proposal.points.points for proposal in drawn])
         context.update(
-            funnel=[
-                count.model_dump()
-                for count in (
-                    StageCount(stage="sample", n_in=len(points), n_out=len(points)),
-                    stage_count("invert", decoded.reasons),
-                    *counts,
-                    stage_count("shortlist", late_reasons),
-                )
-            ],
-            repairs=dict(decoded.repairs),
-            latents_id=context.store.put_blob(latent_map(context, points.points, latents), "latents"),
+            funnel=[count.model_dump() for count in counts],
+            repairs=dict(repairs),
+            latents_id=context.store.put_blob(latent_map(context, points, drawn[0].latents), "latents"),
         )
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]
+
+
+def draw(context: RoundContext, arm: Arm) -> Proposal:
+    """Sample an arm's share of points, around what it knows, and decode them with its generator."""
+    view = arm.view
+    latents = view.generator.encode(view.known.crystals)
+    rank = learning.seed_rank(known_merit(view, view.generator.predict(latents)), known_hits(view))
+    specs = [
+        spec.model_copy(update={"num_points": max(1, round(arm.share * spec.num_points))})
+        for spec in context.spec.sampling
+    ]
+    points = sampling.sample(specs, latents, rank, context.rng(arm.rng_step))
+    return Proposal(arm, latents, points, view.generator.decode(points.points))
+
+
+def sieve(
+    context: RoundContext, drawn: Sequence[Proposal]
+) -> tuple[list[tuple[list[str | None], NDArray[np.float64]]], list[StageCount]]:
+    """Pass the crystals of all arms through the cheap gates and the shortlist.
+
+    Of two equal crystals the later one is a duplicate: the arms take turns in being first, round by round.
+
+    Returns
+    -------
+    For each arm one reason per point, None for those that passed, and the predictions for its crystals, NaN for those
+    that the gates stopped; then the counters of all stages.
+    """
+    order = list(drawn) if context.index % 2 == 0 else list(drawn)[::-1]
+    crystals = CrystalTable.concatenate([proposal.decoded.crystals for proposal in order])
+    gates = screening_gates(context.spec.screening, context.known, earlier_candidates(context))
+    _, stopped, counts = run_gates(crystals, gates)
+    found: dict[str, tuple[list[str | None], NDArray[np.float64]]] = {}
+    late: list[str | None] = []
+    start = 0
+    for proposal in order:
+        mine = stopped[start : start + len(proposal.decoded.crystals)]
+        start += len(mine)
+        kept = np.flatnonzero([reason is None for reason in mine])
+        predicted = predictions(proposal, kept)
+        last = shortlist(context, proposal.arm, predicted, kept)
+        late += [last[row] for row in kept]
+        reasons: list[str | None] = list(proposal.decoded.reasons)
+        for row, reason, after in zip(proposal.decoded.kept, mine, last, strict=True):
+            reasons[row] = reason or after
+        found[proposal.arm.name] = (reasons, predicted)
+    number = sum(len(proposal.points) for proposal in drawn)
+    stages = [
+        StageCount(stage="sample", n_in=number, n_out=number),
+        stage_count("invert", [reason for proposal in drawn for reason in proposal.decoded.reasons]),
+        *counts,
+        stage_count("shortlist", late),
+    ]
+    return [found[proposal.arm.name] for proposal in drawn], stages
+
+
+def predictions(proposal: Proposal, kept: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(c, p) predictions for an arm's decoded crystals; NaN for those that are not among `kept`."""
+    generator, crystals = proposal.arm.view.generator, proposal.decoded.crystals
+    predicted = np.full((len(crystals), len(generator.properties)), np.nan)
+    predicted[kept] = generator.predict(generator.encode(crystals.select(kept)))
+    return predicted
+
+
+def known_hits(context: RoundContext) -> NDArray[np.bool_]:
+    """(n,) which of the known crystals are hits of earlier rounds."""
+    hits = context.store.hit_fields(context.campaign_id, ("label_id",))
+    return np.isin(context.known.ids, [f"label-{hit['label_id']}" for hit in hits])
 
 
 def known_merit(context: RoundContext, predicted: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,14 +153,17 @@ def earlier_candidates(context: RoundContext) -> CrystalTable:
     return CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in found if doc.structure)
 
 
-def shortlist(context: RoundContext, predicted: NDArray[np.float64], kept: NDArray[np.int64]) -> list[str | None]:
+def shortlist(
+    context: RoundContext, arm: Arm, predicted: NDArray[np.float64], kept: NDArray[np.int64]
+) -> list[str | None]:
     """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst predicted first."""
     reasons: list[str | None] = [None] * len(predicted)
-    limit = context.spec.screening.surrogate.max_relaxations
-    if limit is None or len(kept) <= limit:
+    given = context.spec.screening.surrogate.max_relaxations
+    limit = len(kept) if given is None else round(arm.share * given)
+    if limit >= len(kept):
         return reasons
-    values = {name: predicted[kept, column] for column, name in enumerate(context.generator.properties)}
-    order = np.argsort(-targets.merit(context.targets, values, target_spreads(context)), kind="stable")
+    values = {name: predicted[kept, column] for column, name in enumerate(arm.view.generator.properties)}
+    order = np.argsort(-targets.merit(arm.view.targets, values, target_spreads(arm.view)), kind="stable")
     for row in kept[order[limit:]]:
         reasons[row] = "not_shortlisted"
     return reasons
@@ -100,20 +177,19 @@ def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:
 
 def candidate_documents(
     context: RoundContext,
-    points: sampling.LatentPoints,
-    decoded: object,
+    proposal: Proposal,
     predicted: NDArray[np.float64],
     verdicts: Sequence[str | None],
-    known_ids: Sequence[str],
+    first_row: int,
 ) -> list[CandidateDoc]:
-    """One document per sampled point."""
-    snapshot_id = str(context.round.snapshot_id)
-    crystal_of = {int(row): i for i, row in enumerate(decoded.kept)}  # type: ignore[attr-defined]
-    crystals: CrystalTable = decoded.crystals  # type: ignore[attr-defined]
-    formulas = crystals.formulas()
+    """One document per point of an arm; its latent vectors lie in the round's from `first_row` on."""
+    view, decoded = proposal.arm.view, proposal.decoded
+    snapshot_id = str(view.round.snapshot_id)
+    crystal_of = {int(row): i for i, row in enumerate(decoded.kept)}
+    formulas = decoded.crystals.formulas()
     documents = []
-    for row in range(len(points)):
-        key = candidate_id(snapshot_id, points.points[row])
+    for row in range(len(proposal.points)):
+        key = candidate_id(snapshot_id, proposal.points.points[row])
         i = crystal_of.get(row)
         documents.append(
             CandidateDoc(
@@ -121,13 +197,15 @@ def candidate_documents(
                 campaign_id=context.campaign_id,
                 round_index=context.index,
                 candidate_id=key,
-                sampler=points.methods[row],
-                parents=[known_ids[p] for p in points.parents[row]],
-                latent_row=row,
+                sampler=proposal.points.methods[row],
+                parents=[view.known.ids[p] for p in proposal.points.parents[row]],
+                latent_row=first_row + row,
                 state=f"rejected:{verdicts[row]}" if verdicts[row] else "sampled",
                 formula=formulas[i] if i is not None else None,
-                structure=crystals.structure(i).as_dict(verbosity=0) if i is not None else None,
-                predicted={} if i is None else _named(context.generator.properties, predicted[i]),
+                structure=decoded.crystals.structure(i).as_dict(verbosity=0) if i is not None else None,
+                predicted={} if i is None else _named(view.generator.properties, predicted[i]),
+                arm=proposal.arm.name,
+                snapshot_id=snapshot_id if view is not context else None,
             )
         )
     return documents

@@ -10,7 +10,7 @@ from gen2dft.funnel import StageCount
 from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
-from gen2dft.screening.surrogate import surrogate_screen
+from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
 from gen2dft.store.documents import now
 
 
@@ -34,7 +34,7 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
     for doc in waiting:
         structure = Structure.from_dict(doc.structure or {})
         verdict = surrogate_screen(structure, context.spec.screening.surrogate, context.screen_hull, known)
-        if verdict.reason is not None:
+        if verdict.reason is not None and not may_be_audited(context, verdict.reason):
             context.store.move_candidate(
                 context.campaign_id, doc.candidate_id, f"rejected:{verdict.reason}", surrogate=verdict.as_dict()
             )
@@ -43,8 +43,29 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
         context.count()
 
 
+def may_be_audited(context: RoundContext, reason: str) -> bool:
+    """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation came to an end."""
+    return bool(context.spec.learning.gate_audit) and reason in OVERRULABLE
+
+
+def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
+    """Let a random part of the gate's rejects through to validation, and reject the others with their reasons.
+
+    Drawn among all that the gate rejected, moved already or not: a draw that was interrupted comes out the same.
+    """
+    found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
+    rejects = [doc for doc in found if doc.surrogate and doc.surrogate.get("reason") in OVERRULABLE]
+    size = min(len(rejects), round(context.spec.learning.gate_audit * context.spec.learning.batch))
+    drawn = set(context.rng(5).choice(len(rejects), size=size, replace=False).tolist()) if size else set()
+    for row, doc in enumerate(rejects):
+        if row not in drawn and doc.surrogate is not None:
+            context.store.move_candidate(context.campaign_id, doc.candidate_id, f"rejected:{doc.surrogate['reason']}")
+
+
 def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageCount:
-    """Count the stage, once all chunks are through."""
+    """Draw the audit and count the stage, once all chunks are through."""
+    if context.spec.learning.gate_audit:
+        draw_audit(context, candidate_ids)
     found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
     reasons = [doc.state.removeprefix("rejected:") if doc.state.startswith("rejected:") else None for doc in found]
     progress = context.round.progress

@@ -12,6 +12,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
 from gen2dft.report.candidate import labels_of
 from gen2dft.report.data import load_latents
+from gen2dft.rounds.arms import CONTROL, RNG_STEPS
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.propose import candidate_id
 from gen2dft.store.documents import HitDoc, SnapshotDoc
@@ -76,7 +77,7 @@ class Trace:
     vector
         (d,) its latent vector; empty where the round kept none.
     seed
-        Of the campaign; the sampler's randomness is `numpy.random.default_rng([seed, round, 0])`.
+        Of the campaign.
     snapshots
         What decoded it, then what that was trained from, back to the first.
     training
@@ -93,6 +94,11 @@ class Trace:
     training: TrainingSet | None
     redecoded: Redecoded = field(default_factory=Redecoded)
 
+    @property
+    def rng(self) -> list[int]:
+        """Seed of the sampler's `numpy.random.default_rng`."""
+        return [self.seed, self.candidate.round_index, RNG_STEPS[self.candidate.arm]]
+
 
 def trace(store: Store, candidate: CandidateDoc) -> Trace:
     """Follow a candidate back to the training set, and decode its latent vector again.
@@ -103,7 +109,8 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
         Its campaign or round is missing, or a blob of latent points is damaged.
     """
     campaign, vector = store.campaign(candidate.campaign_id), latent_vector(store, candidate)
-    snapshots = _snapshots(store, store.round(candidate.campaign_id, candidate.round_index).snapshot_id)
+    own = store.round(candidate.campaign_id, candidate.round_index).snapshot_id
+    snapshots = _snapshots(store, candidate.snapshot_id or own)
     return Trace(
         campaign=campaign,
         candidate=candidate,
@@ -161,7 +168,8 @@ def _snapshots(store: Store, snapshot_id: str | None) -> list[SnapshotDoc]:
 
 
 def _training_set(store: Store, candidate: CandidateDoc, snapshot: SnapshotDoc) -> TrainingSet | None:
-    context = RoundContext(store, candidate.campaign_id, candidate.round_index)
+    # The control arm stays with what the first round knew.
+    context = RoundContext(store, candidate.campaign_id, 0 if candidate.arm == CONTROL else candidate.round_index)
     try:
         base, known = context.base, context.known
     except StoreError:  # an archive without training data

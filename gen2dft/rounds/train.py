@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.store.documents import SnapshotDoc
 from gen2dft.thermo.hull_check import self_test
+
+if TYPE_CHECKING:
+    from gen2dft.generators.base import Generator
 
 
 def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
@@ -49,6 +53,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
             on_epoch=lambda epoch, values: context.progress("train", epoch, total, f"loss {values['loss']:.3f}"),
         )
         data = to_bytes(generator)
+        heads = fit_ensemble(context, generator)
     document = SnapshotDoc(
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),
@@ -56,7 +61,17 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
         properties=list(context.heads),
         training_set_hash=known.content_hash,
         parent_id=parent_id,
+        ensemble_id=context.store.put_blob(heads, "ensemble"),
     )
     context.store.insert_new(document)
     context.update(snapshot_id=document.id, training=result.as_dict())
     return document.id
+
+
+def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
+    """An ensemble of property heads on the generator's latent vectors of all known crystals, as bytes."""
+    from gen2dft.generators.ensemble import HeadEnsemble
+
+    known, members = context.known, context.spec.learning.ensemble
+    latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
+    return HeadEnsemble.fit(latents, labels, context.heads, context.rng(3), members=members).to_bytes()

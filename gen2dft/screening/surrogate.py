@@ -23,6 +23,11 @@ HULL_INCOMPLETE = "hull_incomplete"
 NOT_COVERED = "hull_does_not_cover"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
+OVERRULABLE = (
+    ABOVE_HULL,
+    HULL_INCOMPLETE,
+    UNCONVERGED,
+)  # verdicts that DFT may overrule: the relaxation came to an end
 
 # eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few meV/atom, less than the
 # potential's error, and the distance to the hull can only shrink.

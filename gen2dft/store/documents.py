@@ -94,6 +94,7 @@ class RoundDoc(Document):
     hull_id: str | None = Field(None, description="the round's own hull, where labels of earlier rounds have joined")
     training: dict[str, Any] = Field({}, description="history, held-out figures and counts of the training")
     latents_id: str | None = Field(None, description="blob id of the round's latent points and training map")
+    batch_id: str | None = Field(None, description="blob id of the selection: who was chosen, by what, and why")
     dispatched: datetime | None = None
     closed: datetime | None = None
     seconds: dict[str, float] = Field({}, description="wall seconds per stage")
@@ -123,7 +124,9 @@ class CandidateDoc(Document):
         description="last screen: relaxed structure, formation_energy, e_above_hull (eV/atom), engine, preset, seconds",
     )
     score: float | None = Field(None, description="acquisition value; larger is better")
-    selected_by: str | None = Field(None, description="`acquisition` or `audit`")
+    selected_by: str | None = Field(None, description="`acquisition`, `audit`, or `gate-audit`: a reject of the screen")
+    arm: str = Field("learning", description="`learning`, or `control`: from the first round's generator")
+    snapshot_id: str | None = Field(None, description="what decoded it, where that is not the round's snapshot")
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
@@ -233,6 +236,7 @@ class SnapshotDoc(Document):
     properties: list[str]
     training_set_hash: str
     parent_id: str | None = None
+    ensemble_id: str | None = Field(None, description="blob id of the ensemble of property heads on its latent vectors")
 
 
 class HullDoc(Document):

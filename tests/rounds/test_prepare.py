@@ -8,7 +8,7 @@ from gen2dft import engines
 from gen2dft.campaign import load_campaign
 from gen2dft.datasets import load_dataset
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.rounds.prepare import check_validation, open_targets
+from gen2dft.rounds.prepare import check_validation, open_targets, prepare
 from tests import toys
 
 
@@ -80,3 +80,9 @@ def test_the_campaigns_that_ship_learn_all_their_targets(name):
     dataset = load_dataset(spec.dataset, seed=spec.seed, definition=spec.transport.definition)
     assert spec.dataset.few_labels == "refuse"
     assert open_targets(spec, dataset) == []
+
+
+def test_an_acquisition_that_does_not_exist_is_refused_at_once(spec):
+    wrong = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"acquisition": "thomson"}})
+    with pytest.raises(CampaignError, match=r"learning.acquisition 'thomson' is not one of .*Did you mean 'thompson'"):
+        prepare(wrong)

@@ -1,0 +1,164 @@
+"""Acquisition functions: how much a candidate's oracle call is worth, from what is believed of it and how surely.
+
+A function from beliefs about m candidates to (r, m) values, larger is better: the j-th candidate of a batch is chosen
+by row j mod r. Other packages add theirs by entry points of the group `gen2dft.acquisitions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft import targets
+from gen2dft.campaign import LearningSpec, Target
+from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.plugins import registered
+
+Array = NDArray[np.float64]
+FAR = 1e3  # between values, so that no distance makes up for it
+MIN_COSTS = 5  # finished calculations from which costs are predicted
+STEEPEST = 4.0  # exponent of the number of sites
+
+
+@dataclass(frozen=True, eq=False)
+class Beliefs:
+    """What is believed of m candidates.
+
+    Parameters
+    ----------
+    merit
+        (m,) predicted merit, see `gen2dft.targets.merit`.
+    members
+        (K, m) merit as each member of the ensemble sees it; one row like `merit` if there is no ensemble.
+    """
+
+    merit: Array
+    members: Array
+
+    @classmethod
+    def of(
+        cls,
+        wanted: Sequence[Target],
+        values: Mapping[str, Array],
+        members: Mapping[str, Array],
+        spread: Mapping[str, float],
+    ) -> Self:
+        """Beliefs from (m,) values of each property and, where an ensemble tells, (K, m) values of its members."""
+        number = max((len(part) for part in members.values()), default=1)
+        merit = targets.merit(wanted, values, spread)
+        rows = [
+            targets.merit(
+                wanted, {name: members[name][k] if name in members else v for name, v in values.items()}, spread
+            )
+            for k in range(number)
+        ]
+        return cls(merit, np.array(rows).reshape(number, len(merit)))
+
+    @property
+    def deviations(self) -> Array:
+        """(K, m) members about their mean."""
+        return self.members - self.members.mean(axis=0)
+
+    @property
+    def uncertainty(self) -> Array:
+        """(m,) standard deviation of the members' merit; 0 without an ensemble."""
+        return self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(len(self.merit))
+
+
+Acquisition = Callable[[Beliefs, LearningSpec, np.random.Generator], Array]
+
+
+def greedy(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
+    """The predicted merit, nothing else."""
+    return beliefs.merit[None, :]
+
+
+def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:
+    """Upper confidence bound: predicted merit + `exploration` times its uncertainty."""
+    return (beliefs.merit + spec.exploration * beliefs.uncertainty)[None, :]
+
+
+def thompson(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
+    """Thompson sampling: each place of the batch goes by one member of the ensemble, in random order."""
+    return (beliefs.merit + beliefs.deviations)[rng.permutation(len(beliefs.members))]
+
+
+def diverse(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
+    """All of the better half alike: the distance to those already chosen decides."""
+    better = beliefs.merit >= np.median(beliefs.merit) if len(beliefs.merit) else np.zeros(0, dtype=bool)
+    return np.where(better, 0.0, -FAR)[None, :]
+
+
+def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
+    """Any candidate: what an acquisition must be better than. So far apart that diversity changes nothing."""
+    return FAR * rng.permutation(len(beliefs.merit)).astype(np.float64)[None, :]
+
+
+ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registered(
+    {
+        "greedy": lambda: greedy,
+        "ucb": lambda: ucb,
+        "thompson": lambda: thompson,
+        "diverse": lambda: diverse,
+        "random": lambda: at_random,
+        "predicted-value": lambda: greedy,  # an earlier name, which stored campaigns carry
+    },
+    "gen2dft.acquisitions",
+)
+
+
+def load_acquisition(name: str) -> Acquisition:
+    """The registered acquisition function of that name; CampaignError names the choices."""
+    if name not in ACQUISITIONS:
+        raise CampaignError(not_one_of("learning.acquisition", name, ACQUISITIONS))
+    return ACQUISITIONS[name]()
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Core-hours of a calculation: exp(intercept) * sites ** exponent."""
+
+    intercept: float
+    exponent: float
+
+    @classmethod
+    def fit(cls, num_sites: Sequence[int], core_hours: Sequence[float]) -> Self | None:
+        """Least squares of the logarithms; None with too few calculations that cost anything to tell."""
+        pairs = [(n, hours) for n, hours in zip(num_sites, core_hours, strict=True) if hours > 0]
+        if len(pairs) < MIN_COSTS:
+            return None
+        x, y = np.log(np.array(pairs, dtype=np.float64)).T
+        slope = float(np.clip(np.cov(x, y)[0, 1] / max(np.var(x, ddof=1), 1e-12), 0.0, STEEPEST))
+        return cls(float(y.mean() - slope * x.mean()), slope)
+
+    def core_hours(self, num_sites: NDArray[np.int64]) -> Array:
+        """(m,) predicted core-hours of cells of (m,) sites."""
+        return np.exp(self.intercept + self.exponent * np.log(num_sites))
+
+
+def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Array:
+    """Values per predicted core-hour: log(exp(value) / core_hours ** weight), up to a constant.
+
+    Merits may be negative, so that they cannot be divided; as the logarithm of a worth they can.
+    """
+    if core_hours is None or not values.size or weight == 0:
+        return values
+    return values - weight * np.log(core_hours / np.median(core_hours))
+
+
+def within_budget(number: int, core_hours: Array | None, left: float | None) -> int:
+    """How many of `number` chosen candidates, in their order, fit into the core-hours that are left.
+
+    At least one as long as anything is left, since predictions may be wrong; all if nothing limits or predicts them.
+    """
+    if left is None:
+        return number
+    if left <= 0:
+        return 0
+    if core_hours is None:
+        return number
+    return min(number, max(1, int(np.searchsorted(np.cumsum(core_hours), left, side="right"))))

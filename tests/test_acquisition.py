@@ -1,0 +1,104 @@
+"""Acquisition functions do what their names say; the registry is checked entry by entry."""
+
+import numpy as np
+import pytest
+
+from gen2dft.acquisition import (
+    ACQUISITIONS,
+    Beliefs,
+    CostModel,
+    load_acquisition,
+    per_core_hour,
+    within_budget,
+)
+from gen2dft.campaign import LearningSpec, Target
+from gen2dft.errors import CampaignError
+from gen2dft.learning import choose_batch
+
+MERIT = np.array([0.0, 1.0, 0.9, -1.0])
+MEMBERS = MERIT + np.array([[0, 0, 1.0, 0], [0, 0, -1.0, 0], [0.1, 0, 0, 0]])
+BELIEFS = Beliefs(MERIT, MEMBERS)
+LATENTS = np.array([[0, 0], [0, 0.1], [5, 5], [9, 9]], dtype=np.float32)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def chosen(name, size=1, seed=0, beliefs=BELIEFS, **fields):
+    spec = LearningSpec(acquisition=name, audit=0, **({"diversity": 0.0} | fields))
+    value = load_acquisition(name)(beliefs, spec, rng(seed))
+    return choose_batch(value, LATENTS, spec, size, rng(seed)).rows
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_every_acquisition_gives_finite_values_and_repeats_itself(name):
+    spec = LearningSpec(acquisition=name)
+    for beliefs in (BELIEFS, Beliefs(MERIT, MERIT[None]), Beliefs(np.zeros(0), np.zeros((3, 0)))):
+        value = load_acquisition(name)(beliefs, spec, rng())
+        assert value.ndim == 2 and value.shape[1] == len(beliefs.merit)
+        assert np.isfinite(value).all()
+        assert np.array_equal(value, load_acquisition(name)(beliefs, spec, rng()))
+
+
+def test_greedy_takes_the_best_and_ucb_the_one_that_may_be_better():
+    assert chosen("greedy") == chosen("predicted-value") == (1,)
+    assert chosen("ucb") == (2,)
+    assert chosen("ucb", exploration=0.0) == (1,)
+
+
+def test_thompson_follows_its_members_in_turn():
+    assert {chosen("thompson", seed=seed)[0] for seed in range(20)} == {1, 2}
+    assert set(chosen("thompson", size=2)) == {1, 2}
+
+
+def test_diverse_spreads_over_the_better_half():
+    assert sorted(chosen("diverse", size=2, diversity=1.0)) == [1, 2]
+    with pytest.raises(ValueError, match="`diversity` must be above 0"):
+        LearningSpec(acquisition="diverse", diversity=0)
+
+
+def test_random_does_not_look():
+    assert {chosen("random", seed=seed)[0] for seed in range(40)} == {0, 1, 2, 3}
+
+
+def test_beliefs_come_from_targets_and_the_members_that_tell():
+    wanted = (Target(property="band_gap", min=1.0), Target(property="formation_energy", optimise="minimise"))
+    values = {"band_gap": np.array([0.5, 2.0]), "formation_energy": np.array([-1.0, -1.0])}
+    members = {"band_gap": np.array([[0.0, 2.0], [1.0, 2.0]])}
+    beliefs = Beliefs.of(wanted, values, members, {"band_gap": 1.0, "formation_energy": 1.0})
+    assert beliefs.merit.tolist() == [0.0, 1.0]
+    assert beliefs.members.tolist() == [[-1.0, 1.0], [1.0, 1.0]]
+    assert beliefs.uncertainty[1] == 0 < beliefs.uncertainty[0]
+    assert Beliefs.of(wanted, values, {}, {"band_gap": 1.0, "formation_energy": 1.0}).uncertainty.tolist() == [0, 0]
+
+
+def test_unknown_names_are_refused_with_the_nearest():
+    with pytest.raises(CampaignError, match=r"learning.acquisition 'gready' is not one of .*Did you mean 'greedy'"):
+        load_acquisition("gready")
+
+
+def test_costs_follow_a_power_of_the_sites():
+    sites = np.array([2, 4, 8, 16, 20])
+    model = CostModel.fit(sites.tolist(), (0.01 * sites**2.0).tolist())
+    assert model.exponent == pytest.approx(2)
+    assert model.core_hours(np.array([10])) == pytest.approx([1.0])
+    assert CostModel.fit([2, 3, 4], [1, 1, 1]) is None
+    assert CostModel.fit([2] * 5, [0.0] * 5) is None
+
+
+def test_value_per_core_hour_prefers_the_cheap_one():
+    value, hours = np.array([[1.0, 0.9]]), np.array([2.0, 1.0])
+    assert per_core_hour(value, hours, 1.0).argmax() == 1
+    assert per_core_hour(value, hours, 0.0).argmax() == per_core_hour(value, None, 1.0).argmax() == 0
+    worth = np.exp(per_core_hour(value, hours, 1.0))[0]
+    assert worth[0] / worth[1] == pytest.approx((np.exp(1.0) / 2) / (np.exp(0.9) / 1))
+
+
+@pytest.mark.parametrize(
+    ("hours", "left", "fitting"),
+    [([1, 1, 1], None, 3), ([1, 1, 1], 2.5, 2), ([5, 1], 2.0, 1), ([1, 1], 0.0, 0), (None, 1.0, 3), ([1, 1], -1, 0)],
+)
+def test_what_fits_the_budget(hours, left, fitting):
+    known = None if hours is None else np.array(hours, dtype=float)
+    assert within_budget(3 if hours is None else len(hours), known, left) == fitting
