@@ -11,18 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.errors import SnapshotError
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.fitting import FTCPTraining
 from gen2dft.generators.keras_setup import load_keras
+from gen2dft.generators.outer import TrainedOnce
 from gen2dft.generators.trained import TrainedFTCP
-from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
 
 
-class FTCPGenerator:
+class FTCPGenerator(TrainedOnce[TrainedFTCP]):
     """Encodes crystals to latent vectors, decodes them back and predicts properties; a `Generator`.
 
     Parameters
@@ -35,29 +33,11 @@ class FTCPGenerator:
 
     def __init__(self, representation: FTCP | None = None) -> None:
         self._representation = representation or FTCP()
-        self._trained: TrainedFTCP | None = None
-
-    @property
-    def trained(self) -> TrainedFTCP:
-        """What the training left; SnapshotError before it."""
-        if self._trained is None:
-            raise SnapshotError("this generator is not trained: call `fit`, or load a snapshot")
-        return self._trained
 
     @property
     def properties(self) -> tuple[str, ...]:
         """Properties that `predict` gives, in the order of its columns."""
         return self.trained.property_scaler.properties
-
-    @property
-    def latent_mean(self) -> NDArray[np.float32]:
-        """(d,) mean of the training part's latent vectors."""
-        return self.trained.latent_mean
-
-    @property
-    def latent_std(self) -> NDArray[np.float32]:
-        """(d,) spread of the training part's latent vectors."""
-        return self.trained.latent_std
 
     def fit(
         self,
@@ -84,22 +64,6 @@ class FTCPGenerator:
         )
         self._trained, result = training.run(checkpoint_dir, on_epoch)
         return result
-
-    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
-        """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
-        return self.trained.encode(table)
-
-    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
-        """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""
-        return self.trained.decode(latents)
-
-    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, len(properties)) predictions in the properties' units."""
-        return self.trained.predict(latents)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Configuration and arrays, to be stored."""
-        return self.trained.config(), self.trained.arrays()
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:

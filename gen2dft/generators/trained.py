@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +13,7 @@ from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.keras_setup import as_array
 from gen2dft.generators.networks import Networks, load_variant
+from gen2dft.generators.outer import hash_of_arrays
 from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
@@ -145,10 +145,7 @@ class TrainedFTCP:
 
     def content_hash(self) -> str:
         """Hash of all numbers; 16 hexadecimal digits."""
-        digest = hashlib.sha256()
-        for name, array in sorted(self.arrays().items()):
-            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()[:16]
+        return hash_of_arrays(self.arrays())
 
 
 def in_chunks(

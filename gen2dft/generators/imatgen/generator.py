@@ -13,46 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.errors import SnapshotError
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.keras_setup import load_keras
-from gen2dft.representations.base import DecodeResult
+from gen2dft.generators.outer import TrainedOnce
 
 if TYPE_CHECKING:
-    from gen2dft.generators.imatgen.trained import TrainedImatgen
+    from gen2dft.generators.imatgen.trained import TrainedImatgen  # noqa: F401 - named in quotes below
 
 
-class ImatgenGenerator:
-    """Encodes crystals of a few elements, decodes latent vectors, predicts classes of properties; a `Generator`."""
+class ImatgenGenerator(TrainedOnce["TrainedImatgen"]):
+    """Encodes crystals of a few elements, decodes to mended crystals, predicts by classes; a `Generator`."""
 
     name: ClassVar[str] = "imatgen"
-
-    def __init__(self) -> None:
-        self._trained: TrainedImatgen | None = None
-
-    @property
-    def trained(self) -> TrainedImatgen:
-        """What the training left; SnapshotError before it."""
-        if self._trained is None:
-            raise SnapshotError("this generator is not trained: call `fit`, or load a snapshot")
-        return self._trained
 
     @property
     def properties(self) -> tuple[str, ...]:
         """Properties that `predict` gives, in the order of its columns."""
         return self.trained.classes.properties
-
-    @property
-    def latent_mean(self) -> NDArray[np.float32]:
-        """(d,) mean of the training part's latent vectors."""
-        return self.trained.latent_mean
-
-    @property
-    def latent_std(self) -> NDArray[np.float32]:
-        """(d,) spread of the training part's latent vectors."""
-        return self.trained.latent_std
 
     def fit(
         self,
@@ -74,22 +52,6 @@ class ImatgenGenerator:
         training = ImatgenTraining(dataset, spec, tuple(properties), seed, parent, may_hold_out)
         self._trained, result = training.run(checkpoint_dir, on_epoch)
         return result
-
-    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
-        """(n, d) latent means; DatasetError names crystals of other elements or with too many sites, by index."""
-        return self.trained.encode(table)
-
-    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
-        """Crystals of (n, d) latent vectors, mended, with one reason for each vector that gives none."""
-        return self.trained.decode(latents)
-
-    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, len(properties)) expected properties, in their units, by the classifier's probabilities."""
-        return self.trained.predict(latents)
-
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Configuration and arrays, to be stored."""
-        return self.trained.config(), self.trained.arrays()
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -16,6 +15,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.generators.imatgen import networks
 from gen2dft.generators.imatgen.mend import mend
 from gen2dft.generators.imatgen.tensor import codes_of, tensors_of
+from gen2dft.generators.outer import hash_of_arrays
 from gen2dft.generators.trained import in_chunks
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.images import CrystalImages
@@ -227,10 +227,7 @@ class TrainedImatgen:
 
     def content_hash(self) -> str:
         """Hash of all numbers; 16 hexadecimal digits."""
-        digest = hashlib.sha256()
-        for name, array in sorted(self.arrays().items()):
-            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()[:16]
+        return hash_of_arrays(self.arrays())
 
 
 def _chunks(total: int) -> list[NDArray[np.int64]]:
