@@ -25,7 +25,7 @@ TAKEN_IN = {
     "CHANGELOG.md": "changelog.md",
 }
 # Source files of which a made page tells the same.
-TOLD_BY = {"gen2dft/campaign.py": "campaign-keys.md", "gen2dft/store/documents.py": "documents.md"}
+TOLD_BY = {"gen2dft/campaign/spec.py": "campaign-keys.md", "gen2dft/store/documents.py": "documents.md"}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -70,8 +70,8 @@ def campaign_keys() -> str:
     schema = CampaignSpec.model_json_schema(by_alias=True)
     text = [
         "# All keys of a campaign file",
-        "Made from the schema that reads the file (`gen2dft/campaign.py`). Only `name`, `targets` and `sampling` must "
-        "be given; an unknown key is refused, and the nearest valid one named.",
+        "Made from the schema that reads the file (`gen2dft/campaign/spec.py`). Only `name`, `targets` and `sampling` "
+        "must be given; an unknown key is refused, and the nearest valid one named.",
     ]
     for place, part in _parts(schema, schema, ""):
         if place:

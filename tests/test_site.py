@@ -88,7 +88,7 @@ def test_every_document_is_in_the_reference(made: ModuleType) -> None:
         ("[b](../benchmarks/README.md#x)", "docs/sharing.md", "[b](benchmarks.md#x)"),
         ("[d](docs/design.md)", "CONTRIBUTING.md", "[d](design.md)"),
         ("[k](all.py)", "gen2dft/README.md", "[k](all.py)"),
-        ("[all keys](../gen2dft/campaign.py)", "docs/x.md", "[all keys](campaign-keys.md)"),
+        ("[all keys](../gen2dft/campaign/spec.py)", "docs/x.md", "[all keys](campaign-keys.md)"),
         ("[contract](../gen2dft/plugins.py)", "docs/x.md", "contract (`gen2dft/plugins.py`)"),
         ("[w](https://www.optimade.org)", "docs/x.md", "[w](https://www.optimade.org)"),
         ("![f](docs/figures/funnel.png)", "README.md", "![f](figures/funnel.png)"),

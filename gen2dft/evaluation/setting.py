@@ -157,7 +157,7 @@ class Setting:
 
 def training_key(spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str], seed: int) -> str:
     """Name of a training, made of all that decides its result."""
-    content = [TRAINING_VERSION, dataset.content_hash, spec.model_dump(mode="json"), list(properties), seed]
+    content = [TRAINING_VERSION, dataset.content_hash, spec.training_settings(), list(properties), seed]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     return f"{spec.variant}-{spec.reads}-{digest}"
 

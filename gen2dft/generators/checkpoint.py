@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
 import os
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import OutputError
+
+if TYPE_CHECKING:
+    from gen2dft.campaign import GeneratorSpec
+    from gen2dft.datasets.dataset import Dataset
 
 LOGGER = logging.getLogger(__name__)
 History = list[dict[str, float]]
@@ -84,3 +92,37 @@ class CheckpointFile:
         """Delete the checkpoint, once the training's result is in hand."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def training_fingerprint(
+    content: Sequence[object],
+    dataset: Dataset,
+    spec: GeneratorSpec,
+    properties: Sequence[str],
+    seed: int,
+    warm_start: str | None,
+    may_hold_out: NDArray[np.bool_] | None,
+) -> str:
+    """Hash of all that decides a training's result; 16 hexadecimal digits.
+
+    Parameters
+    ----------
+    content
+        What the arguments of `Generator.fit` do not say: version of the training, shape of the representation.
+    dataset, spec, properties, seed, may_hold_out
+        As in `Generator.fit`.
+    warm_start
+        Hash of the generator that the training starts from.
+    """
+    mask = b"" if may_hold_out is None else np.packbits(may_hold_out).tobytes()
+    decisive = [
+        *content,
+        version("keras"),
+        dataset.content_hash,
+        spec.training_settings(),
+        properties,
+        seed,
+        warm_start,
+        hashlib.sha256(mask).hexdigest(),
+    ]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]

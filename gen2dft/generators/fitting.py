@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,7 +19,7 @@ from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.accuracy import reconstruction_figures
 from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
-from gen2dft.generators.checkpoint import CheckpointFile, History
+from gen2dft.generators.checkpoint import CheckpointFile, History, training_fingerprint
 from gen2dft.generators.checks import require_labels, require_properties
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.networks import load_variant
@@ -85,19 +83,12 @@ class FTCPTraining:
 
     def fingerprint(self) -> str:
         """Hash of all that decides the result; 16 hexadecimal digits."""
-        mask = b"" if self.may_hold_out is None else np.packbits(self.may_hold_out).tobytes()
-        content = [
-            TRAINING_VERSION,
-            version("keras"),
-            self.dataset.content_hash,
-            self.spec.model_dump(mode="json"),
-            self.properties,
-            self.seed,
-            [self.representation.elements, self.representation.max_elements, self.representation.max_sites],
-            self.warm_start.content_hash() if self.warm_start else None,
-            hashlib.sha256(mask).hexdigest(),
-        ]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        rep = self.representation
+        content = [TRAINING_VERSION, rep.elements, rep.max_elements, rep.max_sites]
+        warm_start = self.warm_start.content_hash() if self.warm_start else None
+        return training_fingerprint(
+            content, self.dataset, self.spec, self.properties, self.seed, warm_start, self.may_hold_out
+        )
 
     def run(self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None) -> tuple[TrainedFTCP, TrainingResult]:
         """Train, or go on where the checkpoint ends."""

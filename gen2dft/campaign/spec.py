@@ -1,35 +1,24 @@
-"""CampaignSpec: one goal pursued in rounds, read from one YAML file.
+"""CampaignSpec: one goal pursued in rounds.
 
 Every part is a frozen pydantic model; an unknown key is refused and the nearest valid key is named.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.campaign.generator import GeneratorSpec
+from gen2dft.campaign.part import Fraction, NonNegative, Part
+from gen2dft.errors import not_one_of
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
 
 PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
-
-
-class Part(BaseModel):
-    """Base of every part of a campaign file: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Target(Part):
@@ -89,128 +78,6 @@ class DatasetSpec(Part):
                 choices = not_one_of("table of labels", name, [PUBLISHED_LABELS])
                 raise ValueError(f"{choices} A file of labels ends in {LABEL_FILE}")
         return self
-
-
-class ImatgenSpec(Part):
-    """What only the generator `imatgen` has: its images, their autoencoders, and its classifier."""
-
-    elements: tuple[str, ...] = Field(("V", "O"), min_length=1, max_length=5, description="symbols; every crystal "
-                                      "holds all of them and no other")  # fmt: skip
-    max_sites: PositiveInt = Field(20, description="most atoms of a cell")
-    channels: PositiveInt = Field(64, description="of the autoencoders' convolutions; the paper's are 64")
-    autoencoder_epochs: PositiveInt = Field(20, description="epochs of the cell's and of the basis' autoencoder")
-    autoencoder_crystals: PositiveInt | None = Field(
-        None, description="train the autoencoders on a seeded part of this size, to save time; all unless given"
-    )
-    cell_batch: PositiveInt = Field(32, description="cell images per step")
-    basis_batch: PositiveInt = Field(24, description="basis images per step")
-    cell_rate: PositiveFloat = Field(1e-4, description="largest step of the cell's autoencoder")
-    basis_rate: PositiveFloat = Field(3e-4, description="largest step of the basis' autoencoder")
-    precision: Literal["float32", "mixed_bfloat16"] = Field(
-        "float32", description="arithmetic of the autoencoders; mixed_bfloat16 saves time where the processor has it"
-    )
-    normalised_codes: bool = Field(
-        True, description="scale the numbers of a code to variance 1 before their tanh; published: false"
-    )
-    image_loss: Literal["cross_entropy", "mse"] = Field(
-        "cross_entropy", description="of images: binary cross-entropy, or the paper's mean squared error"
-    )
-    atom_weight: NonNegative = Field(
-        5.0, description="a voxel of intensity x counts 1 + atom_weight x times in the loss; published: 0"
-    )
-    strain: NonNegative = Field(
-        0.03,
-        description="standard deviation of the strain of cells whose images are learnt, drawn anew each epoch; "
-        "published: 0",
-    )
-    shift: NonNegative = Field(
-        0.05, description="standard deviation (Angstrom) of positions of atoms whose images are learnt; published: 0"
-    )
-    least_peak: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.3, description="local maxima of decoded images below it are no atoms; published: 0.02"
-    )
-    pretrain_epochs: Annotated[int, Field(ge=0)] = Field(
-        200, description="epochs on all crystals without classifier, before those on labelled ones"
-    )
-    delta: PositiveFloat = Field(1e-4, description="spread of the latent prior: z = delta (mu + sigma epsilon)")
-    thresholds: dict[str, float] = Field(
-        {},
-        description="property to the value, in its unit, at or below which the classifier calls a crystal stable; the "
-        "median of the training labels unless given",
-    )
-
-    @model_validator(mode="after")
-    def _thresholds_of_properties(self) -> Self:
-        for name in self.thresholds:
-            if name not in PROPERTIES:
-                raise ValueError(not_one_of("property", name, PROPERTIES))
-        return self
-
-
-# What a generator is trained with unless the campaign says otherwise, and what its variant `published` changes: for
-# `ftcp` the settings of Ren et al., arXiv:2005.07609, for `imatgen` those of Noh et al., Matter 1, 1370 (2019), each
-# with its published code.
-GENERATOR_DEFAULTS: dict[str, dict[str, Any]] = {
-    "imatgen": {"epochs": 200, "epochs_warm": 50, "batch_size": 64, "learning_rate": 1e-4, "latent_dim": 500}
-    | {"beta": 1e-6, "property_weight": 5e-7},
-}
-PUBLISHED_DEFAULTS: dict[str, dict[str, Any]] = {
-    "ftcp": {"epochs": 200, "epochs_warm": 50, "batch_size": 256, "learning_rate": 5e-4, "latent_dim": 256}
-    | {"beta": 3e-5, "property_weight": 10.0},
-}
-PUBLISHED_IMATGEN = {"normalised_codes": False, "image_loss": "mse", "atom_weight": 0.0, "least_peak": 0.02} | {
-    "strain": 0.0, "shift": 0.0,
-}  # fmt: skip
-
-
-class GeneratorSpec(Part):
-    """Which generator, and how it is trained."""
-
-    name: str = Field("ftcp", description="name of a registered generator; changes the defaults below")
-    variant: Literal["gen2dft", "published"] = Field(
-        "gen2dft", description="`published`: networks, loss and training as in the paper; changes the defaults below"
-    )
-    fourier: Literal["modulus", "published_code"] = Field(
-        "modulus", description="reciprocal part: abs(F(hkl)), or the term without exponential of the published code"
-    )
-    reads: Literal["both", "real", "reciprocal"] = Field(
-        "both", description="parts of the matrix that the encoder sees; the others serve comparisons"
-    )
-    imatgen: ImatgenSpec = Field(ImatgenSpec(), description="settings of `imatgen` alone")
-    properties: tuple[str, ...] = Field((), description="property heads besides those of the targets")
-    latent_dim: PositiveInt = Field(192, description="dimensions of the latent space")
-    epochs: PositiveInt = Field(80, description="epochs of the first round")
-    epochs_warm: PositiveInt = Field(20, description="epochs of later rounds, which start from the last snapshot")
-    batch_size: Annotated[int, Field(ge=2)] = Field(128, description="crystals per step")
-    learning_rate: PositiveFloat = Field(1e-3, description="largest step of the optimiser")
-    beta: NonNegative = Field(
-        1e-2, description="weight of the KL term per crystal, summed over latent dimensions (imatgen: their mean)"
-    )
-    property_weight: NonNegative = Field(
-        100.0, description="weight (lambda) of the masked property loss (imatgen: of the classifier's cross-entropy)"
-    )
-    holdout: Annotated[float, Field(gt=0, lt=1)] = Field(0.1, description="share of crystals kept from training")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults_of_generator_and_variant(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        name, defaults = data.get("name", "ftcp"), GENERATOR_DEFAULTS.get(data.get("name", ""), {})
-        if data.get("variant") != "published":
-            return {**defaults, **data}
-        own = data.get("imatgen", {})
-        if name == "imatgen" and isinstance(own, Mapping):
-            data = {**data, "imatgen": {**PUBLISHED_IMATGEN, **own}}
-        return {**defaults, **PUBLISHED_DEFAULTS.get(name, {}), **data}
-
-    def total_epochs(self, *, warm: bool) -> int:
-        """Epochs of a whole training, those of all networks together."""
-        if warm:
-            return self.epochs_warm
-        if self.name != "imatgen":
-            return self.epochs
-        return 2 * self.imatgen.autoencoder_epochs + self.imatgen.pretrain_epochs + self.epochs
 
 
 SamplingMethod = Literal["local", "slerp", "random", "mixture"]
@@ -512,96 +379,3 @@ class CampaignSpec(Part):
         """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""
         content = self.model_dump(mode="json", by_alias=True, exclude={"resources", "description"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def builtin_campaigns() -> list[str]:
-    """Names of the campaign files that ship with gen2dft."""
-    folder = resources.files("gen2dft.flows") / "campaigns"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
-    """Read a campaign by its built-in name or from a YAML file.
-
-    Parameters
-    ----------
-    name_or_file
-        `thermoelectric`, or a path that ends in .yaml or .yml.
-    overrides
-        Dotted keys to values set after reading, e.g. `{"learning.rounds": 3}`.
-
-    Raises
-    ------
-    CampaignError
-        Unknown name, unreadable file or invalid content; the message names file, field and remedy.
-    """
-    if name_or_file.endswith((".yaml", ".yml")):
-        path = Path(name_or_file)
-        if not path.is_file():
-            raise CampaignError(f"campaign file {path} does not exist")
-        return parse_campaign(_read(path), str(path), overrides)
-    if name_or_file not in builtin_campaigns():
-        message = not_one_of("campaign", name_or_file, builtin_campaigns())
-        raise CampaignError(f"{message} To use a file of your own: -f FILE.yaml")
-    resource = resources.files("gen2dft.flows") / "campaigns" / f"{name_or_file}.yaml"
-    return parse_campaign(resource.read_text(), f"campaign {name_or_file}", overrides)
-
-
-def parse_campaign(text: str, origin: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
-    """Parse the YAML text of a campaign; `origin` names it in messages."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as err:
-        raise CampaignError(f"{origin} is not valid YAML: {err}") from err
-    if not isinstance(data, dict):
-        raise CampaignError(f"{origin} must be a mapping with keys like `name` and `targets`")
-    for key, value in (overrides or {}).items():
-        _set_dotted(data, key, value)
-    try:
-        return CampaignSpec.model_validate(data)
-    except ValidationError as err:
-        raise CampaignError(f"{origin} is not valid:\n" + "\n".join(_explain(err))) from err
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise CampaignError(f"cannot read campaign file {path}: {err}") from err
-
-
-def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
-    *folders, last = key.split(".")
-    for folder in folders:
-        data = data.setdefault(folder, {})
-    data[last] = value
-
-
-def _explain(err: ValidationError) -> list[str]:
-    """One line per problem: where, what, and for a misspelt key the nearest valid one."""
-    lines = []
-    for problem in err.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            valid = _keys_at(CampaignSpec, problem["loc"][:-1])
-            near = difflib.get_close_matches(str(problem["loc"][-1]), valid, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
-            lines.append(f"  {place}: unknown key; {hint}")
-        else:
-            given = f" (given: {problem['input']!r})" if not isinstance(problem["input"], dict | list) else ""
-            lines.append(f"  {place or 'file'}: {problem['msg'].removeprefix('Value error, ')}{given}")
-    return lines
-
-
-def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
-    """Valid keys of the part at `place`."""
-    for step in place:
-        if isinstance(step, int):
-            continue
-        info = next(f for n, f in model.model_fields.items() if step in (n, f.alias))
-        model = next(t for t in (info.annotation, *get_args(info.annotation)) if _is_model(t))
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
