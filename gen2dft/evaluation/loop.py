@@ -52,17 +52,20 @@ class Plan:
         Of local perturbation, in units of each latent dimension's spread.
     learns
         Whether rounds retrain generator and ensemble; otherwise all calls are spent in one round.
+    mixture
+        Whether every second point is drawn by `sampling.mixture`, as the campaigns that ship do.
     """
 
     variant: str
     acquisition: str
     scale: float
     learns: bool = False
+    mixture: bool = True
 
 
 # `published` samples as the paper does, and validates what passes the gates as it comes.
 PLANS: dict[str, Plan] = {
-    "published": Plan("published", "random", 0.6),
+    "published": Plan("published", "random", 0.6, mixture=False),
     "gen2dft": Plan("gen2dft", "random", 0.8),
     "gen2dft-greedy": Plan("gen2dft", "greedy", 0.8),
     **{f"loop-{name}": Plan("gen2dft", name, 0.8, learns=True) for name in ("greedy", "ucb", "thompson", "diverse")},
@@ -234,18 +237,28 @@ def propose(run: Run, index: int, generator: Generator, known: Dataset, size: in
     # A distance that is not known is that of a training crystal, which the hull is made of.
     values = {ENERGY: known.label(ENERGY), DISTANCE: np.nan_to_num(known.label(DISTANCE))}
     rank = learning.seed_rank(targets.merit(run.wanted, values, spreads(run)), is_hit)
-    seeds = latents[np.argsort(-rank, kind="stable")[: run.budget.num_seeds]]
-    spread = (run.plan.scale * latents.std(axis=0)).astype(np.float32)
+    seeds = np.argsort(-rank, kind="stable")[: run.budget.num_seeds]
     found = CrystalTable.from_structures([])
     for draw in range(MAX_DRAWS):
-        points = sampling.local(seeds, run.budget.points, spread, run.rng(index, 100 + draw)).points
-        crystals = generator.decode(points).crystals
+        crystals = generator.decode(draw_points(run, latents, seeds, run.rng(index, 100 + draw))).crystals
         earlier = CrystalTable.concatenate([CrystalTable.from_structures(run.asked), found])
         kept, _, _ = run_gates(crystals, screening_gates(run.setting.any_spec.screening, source(run.setting), earlier))
         found = CrystalTable.concatenate([found, crystals.select(kept)])
         if len(found) >= size:
             break
     return found
+
+
+def draw_points(
+    run: Run, latents: NDArray[np.float32], seeds: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """(p, d) latent points around seeds, which are rows of `latents`, as the plan samples."""
+    drawn = run.budget.points // 2 if run.plan.mixture else 0
+    spread = (run.plan.scale * latents.std(axis=0)).astype(np.float32)
+    parts = [sampling.local(latents[seeds], run.budget.points - drawn, spread, rng).points]
+    if drawn:
+        parts.append(sampling.mixture(latents, seeds, drawn, 1.0, rng).points)
+    return np.concatenate(parts)
 
 
 def source(setting: Setting) -> Dataset:
