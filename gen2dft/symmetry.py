@@ -35,3 +35,17 @@ def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
     cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
     found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec)
     return UNDETERMINED if found is None else str(found.international)
+
+
+def idealised_primitive(structure: Structure, symprec: float) -> Structure:
+    """The primitive standard cell with the symmetry that the crystal has within symprec Angstrom.
+
+    Where spglib finds none, the primitive cell as it is.
+    """
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
+
+    try:
+        found = ask_spglib(lambda: SpacegroupAnalyzer(structure, symprec).get_primitive_standard_structure())
+    except SymmetryUndeterminedError:
+        found = None
+    return structure.get_primitive_structure(tolerance=symprec) if found is None else found

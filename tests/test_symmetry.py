@@ -4,7 +4,7 @@ import pytest
 import spglib
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.symmetry import UNDETERMINED, ask_spglib, space_group_symbol
+from gen2dft.symmetry import UNDETERMINED, ask_spglib, idealised_primitive, space_group_symbol
 
 TWICE = ([[3, 0, 0], [0, 3, 0], [0, 0, 3]], [[0, 0, 0], [0, 0, 0]], [84, 84])
 
@@ -21,3 +21,19 @@ def test_two_atoms_on_one_place_are_no_accident(monkeypatch: pytest.MonkeyPatch,
 def test_rock_salt_has_its_symbol():
     crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
     assert space_group_symbol(crystal) == "Fm-3m"
+
+
+def test_hidden_symmetry_comes_back():
+    crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal.perturb(0.01)
+    crystal.apply_strain([0.001, 0.0, -0.001])
+    assert space_group_symbol(crystal, 1e-4) == "P1"
+    cell = idealised_primitive(crystal, 0.05)
+    assert len(cell) == 2
+    assert space_group_symbol(cell, 1e-4) == "Fm-3m"
+    assert cell.volume == pytest.approx(5.64**3 / 4, rel=1e-3)
+
+
+def test_what_spglib_cannot_read_stays_as_it_is():
+    crystal = Structure(TWICE[0], TWICE[2], TWICE[1])
+    assert idealised_primitive(crystal, 0.05) == crystal.get_primitive_structure(tolerance=0.05)

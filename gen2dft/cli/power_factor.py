@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,27 +22,37 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, PowerFactorDoc
     from gen2dft.store.store import Store
 
+    Task = tuple[Made, Structure, TransportSpec]
+
 console = Console()
 DIGITS = 5
+SYMPREC = 0.05  # Angstrom; symmetry hidden by a relaxation's tolerance would cost k-points
 
 
 def power_factor(
     campaign: Annotated[str | None, typer.Option("--campaign", "-c", help="Default: the newest.")] = None,
     top: Annotated[int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")] = 1,
     max_sites: Annotated[int, typer.Option(min=1, help="Largest primitive cell.")] = 4,
+    cheapest: Annotated[
+        bool, typer.Option("--cheapest", help="The hits whose bands cost least first, not the best.")
+    ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
     preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
     structure: Annotated[Path | None, typer.Option(help="A structure file instead of hits; needs --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where its transport goes, as JSON.")] = None,
 ) -> None:
-    """Compute power factors by DFT: relax, bands on finer and finer meshes, transport. Finished hits are kept."""
+    """Compute power factors by DFT: relax, bands on finer and finer meshes, transport. Finished hits are kept.
+
+    Cells are given the symmetry that they have within 0.05 Angstrom.
+    """
     if structure is not None:
         _of_file(structure, out, engine, preset)
         return
     store = open_store()
     document = store.find_campaign(campaign)
     found = 0
-    for made, crystal, spec in _tasks(store, document, max_sites, engine, preset):
+    tasks = _tasks(store, document, max_sites, engine, preset)
+    for made, crystal, spec in _cheapest_first(tasks) if cheapest else tasks:
         known = _known(store, made)
         if known is None:
             console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {engine} ({preset})")
@@ -59,9 +69,7 @@ def power_factor(
     console.print(f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim")
 
 
-def _tasks(
-    store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str
-) -> Iterator[tuple[Made, Structure, TransportSpec]]:
+def _tasks(store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str) -> Iterator[Task]:
     """Hits with small primitive cells, the best first."""
     from pymatgen.core import Structure
 
@@ -69,11 +77,12 @@ def _tasks(
     from gen2dft.engines import load_engine
     from gen2dft.rounds.ingest import label_id
     from gen2dft.rounds.power_factors import Made
+    from gen2dft.symmetry import idealised_primitive
 
     spec = CampaignSpec.model_validate(document.spec)
     settings = load_engine(engine).preset(preset)
     for hit in ranked(store.hits(document.id), spec.targets)[0]:
-        crystal = Structure.from_dict(hit.structure).get_primitive_structure(tolerance=0.05)
+        crystal = idealised_primitive(Structure.from_dict(hit.structure), SYMPREC)
         if len(crystal) > max_sites:
             continue
         key = label_id(document.id, hit.candidate_id, engine, settings.settings_hash)
@@ -82,6 +91,13 @@ def _tasks(
             engine, load_engine(engine).is_dft, preset, settings.settings_hash,
         )  # fmt: skip
         yield made, crystal, spec.transport
+
+
+def _cheapest_first(tasks: Iterable[Task]) -> list[Task]:
+    """The same, those first whose bands cost least."""
+    from gen2dft.transport.convergence import relative_cost
+
+    return sorted(tasks, key=lambda task: relative_cost(task[1]))
 
 
 def _known(store: Store, made: Made) -> PowerFactorDoc | None:

@@ -35,6 +35,15 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
     return symmetric_mesh(sizes, point_group(structure))
 
 
+def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
+    """What bands on a mesh cost, in arbitrary units, to put crystals in order.
+
+    Irreducible k-points times plane waves times bands, where the latter two grow with the volume.
+    """
+    kpoints = np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure))
+    return float(kpoints * structure.volume**2)
+
+
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
     """Meshes from coarse to fine, none twice."""
     return list(dict.fromkeys(mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)))

@@ -13,6 +13,7 @@ from gen2dft.cli import power_factor
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
 from gen2dft.store.store import Store
+from gen2dft.transport.convergence import relative_cost
 from gen2dft.transport.document import TransportDoc
 from tests.toys import rock_salt
 
@@ -47,6 +48,15 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     again = invoke("power-factor", "--max-sites", "5")
     assert again.exit_code == 0
     assert len(computed) == 2  # nothing is computed twice
+
+
+def test_the_cheapest_may_come_first(example: Store, computed: list, invoke):
+    example.database.power_factors.delete_many({})
+    assert invoke("power-factor", "--max-sites", "5", "--cheapest", "--top", "5").exit_code == 0
+    costs = [relative_cost(crystal) for crystal in computed]
+    assert len(costs) > 2
+    assert costs == sorted(costs)
+    assert costs[0] < costs[-1]
 
 
 def test_cells_that_are_too_large_are_left_out(example: Store, computed: list, invoke):
