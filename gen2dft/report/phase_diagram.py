@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gen2dft.errors import ThermoError
 from gen2dft.report.output import write_file
 from gen2dft.report.style import FAINT, HIT, INK, MUTED, SCALE, SURROGATE, VALIDATED, grid_on, new_figure, png, styled
+from gen2dft.report.wording import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -177,7 +178,7 @@ def _binary(diagram: Diagram) -> Figure:
     axes.set_ylim(low - 0.2 * abs(low), top)
     _name_phases(axes, diagram)
     outside = sum(p.formation_energy > top for p in diagram.points)
-    note = f"; {outside} candidates above the view" if outside else ""
+    note = f"; {counted(outside, 'candidate')} above the view" if outside else ""
     axes.set_xlim(-0.03, 1.03)
     axes.set_xlabel(f"atomic fraction of {diagram.elements[1]} in {'-'.join(diagram.elements)}{note}")
     axes.set_ylabel("formation energy (eV/atom)")
