@@ -53,7 +53,11 @@ def funnel_table(document: RoundDoc) -> Table:
     table.add_column("out", justify="right")
     table.add_column("stopped, by reason")
     for stage in document.funnel:
-        out = f"[bold green]{stage.n_out:,}[/]" if stage.stage == "targets" and stage.n_out else f"{stage.n_out:,}"
+        out = (
+            f"[bold green]{stage.n_out:,}[/]"
+            if stage.stage in ("targets", "distinct") and stage.n_out
+            else f"{stage.n_out:,}"
+        )
         table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 

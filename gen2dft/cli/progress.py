@@ -176,7 +176,7 @@ class CampaignProgress:
 
 def _closed_text(document: RoundDoc) -> str:
     """What a round came to: `round 1 closed: sample 2,000 > ... > targets 3`."""
-    wanted = ("sample", "invert", "surrogate", "select", "validate", "targets")
+    wanted = ("sample", "invert", "surrogate", "select", "validate", "targets", "distinct")
     counts = (f"{words(s.stage)} {s.n_out:,}" for s in document.funnel if s.stage in wanted)
     return f"{round_title(document.index)} closed: {' > '.join(counts)}"
 

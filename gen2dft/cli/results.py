@@ -51,6 +51,9 @@ def hits(
         str | None,
         typer.Option("--where", "-w", help="Condition, e.g. 'power_factor > 5 and e_above_hull < 0.05'; docs/hits.md."),
     ] = None,
+    distinct: Annotated[
+        bool, typer.Option("--distinct", help="Without those that relaxed to a known crystal or to another hit.")
+    ] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")] = None,
@@ -59,7 +62,8 @@ def hits(
     store = open_store()
     document = store.find_campaign(campaign)
     targets = _targets(document)
-    found, order = ranked(_find_hits(store, document.id, query, where), targets)
+    fitting = [hit for hit in _find_hits(store, document.id, query, where) if not (distinct and hit.same_as)]
+    found, order = ranked(fitting, targets)
     surrogates = surrogate_engines(store.labels(document.id, _id={"$in": [hit.label_id for hit in found]}))
     names = [target.property for target in targets]
     if cif is not None:
@@ -73,6 +77,8 @@ def hits(
         typer.echo(hits_csv(found, names, surrogates), nl=False)
     elif found:
         console.print(_hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}"))
+        if repeated := sum(hit.same_as is not None for hit in found):
+            console.print(f"{len(found) - repeated} distinct and new: --distinct", style="dim", highlight=False)
         console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
         for note in honest_notes(found, surrogates):
             console.print(note, style="yellow", highlight=False)
@@ -127,9 +133,13 @@ def _hit_table(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[st
     for name in names:
         prop = PROPERTIES[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
+    repeated = any(hit.same_as for hit in found)
+    if repeated:
+        table.add_column("same as")
     for hit in found:
         cells = [f"{value_text(n, hit.values[n])} {_styled_basis(hit.basis[n], surrogates)}" for n in names]
-        table.add_row(hit.candidate_id, escape(hit.formula), escape(hit.spacegroup), str(hit.round_index + 1), *cells)
+        place = (hit.candidate_id, escape(hit.formula), escape(hit.spacegroup), str(hit.round_index + 1))
+        table.add_row(*place, *cells, *([escape(hit.same_as or "")] if repeated else []))
     return table
 
 

@@ -27,7 +27,7 @@ def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
-    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull"])
+    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"])
     for hit in found:
         cells = [
             text
@@ -35,5 +35,5 @@ def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]
             for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))
         ]
         place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id])
+        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id, hit.same_as or ""])
     return text.getvalue()

@@ -168,6 +168,7 @@ def _hit(hit: HitDoc, names: Iterable[str], surrogates: set[str]) -> dict[str, A
         "id": hit.candidate_id,
         "formula": hit.formula,
         "spacegroup": hit.spacegroup,
+        "same_as": hit.same_as,
         "round": round_title(hit.round_index),
         "picture": Markup(picture),  # noqa: S704 - numbers, element symbols and escaped text
         "cells": [_cell(hit, name, surrogates) for name in names],

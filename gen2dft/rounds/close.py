@@ -11,6 +11,7 @@ from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.distinct import distinct_stage, mark_repeats
 from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, RoundDoc, now
@@ -30,6 +31,7 @@ def try_close(context: RoundContext) -> bool:
             context.store.give_up_open(
                 context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
             )
+        mark_repeats(context)
         funnel = [*(count.model_dump() for count in document.funnel), *(c.model_dump() for c in last_stages(context))]
         started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else now()
         seconds = {**document.seconds, "validate": (now() - started).total_seconds()}
@@ -39,6 +41,7 @@ def try_close(context: RoundContext) -> bool:
     else:
         closed = False
     if context.round.state == "closed":
+        mark_repeats(context)  # a straggler may have become a hit
         go_on(context)
     return closed
 
@@ -60,8 +63,8 @@ def is_late(context: RoundContext, document: RoundDoc) -> bool:
     return now() - document.dispatched.replace(tzinfo=UTC) > timedelta(hours=hours)
 
 
-def last_stages(context: RoundContext) -> tuple[StageCount, StageCount]:
-    """Counters of validation and of the targets, as they stand now."""
+def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
+    """Counters of validation, of the targets and of distinct crystals, as they stand now."""
     states = ["queued", "running", "labelled", "hit"]
     query = {"$or": [{"state": {"$in": states}}, {"state": {"$regex": "^given_up:"}}]}
     dispatched = context.store.candidates(context.campaign_id, round_index=context.index, **query)
@@ -70,7 +73,8 @@ def last_stages(context: RoundContext) -> tuple[StageCount, StageCount]:
     while part := list(itertools.islice(dispatched, AT_ONCE)):
         validated += [_validation_reason(doc) for doc in part]
         missed += _target_reasons(context, [doc for doc in part if doc.state in ("labelled", "hit")])
-    return stage_count("validate", validated), stage_count("targets", missed)
+    hits = context.store.hits(context.campaign_id, round_index=context.index)
+    return stage_count("validate", validated), stage_count("targets", missed), distinct_stage(hits)
 
 
 def _validation_reason(doc: CandidateDoc) -> str | None:

@@ -226,6 +226,11 @@ class HitDoc(Document):
     label_id: str
     hull_id: str
     structure: dict[str, Any]
+    same_as: str | None = Field(
+        None,
+        description="once the round is closed: the earlier hit whose crystal this one has relaxed to as well, or "
+        "`known:` and the id of a crystal of the dataset; None for a crystal of its own",
+    )
 
 
 class SnapshotDoc(Document):

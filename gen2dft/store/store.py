@@ -301,6 +301,10 @@ class Store:
             {"_id": candidate_key(campaign_id, candidate_id)}, {"$set": {"changed": now(), **fields}}
         )
 
+    def set_hit(self, hit_id: str, **fields: Any) -> None:
+        """Write some fields of a hit."""
+        self.database.hits.update_one({"_id": hit_id}, {"$set": fields})
+
     def set_label(self, label_id: str, **fields: Any) -> None:
         """Set fields of a label."""
         self.database.labels.update_one({"_id": label_id}, {"$set": fields})

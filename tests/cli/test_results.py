@@ -70,6 +70,21 @@ def test_hits_are_filtered_by_a_query(example: Store, invoke) -> None:
     assert {hit["candidate_id"] for hit in found} == {hit.candidate_id for hit in wanted}
 
 
+def test_hits_that_are_one_crystal_say_so(example: Store, invoke) -> None:
+    assert "same as" not in invoke("hits").output
+    first, second = example.hits()[:2]
+    example.set_hit(second.id, same_as=first.candidate_id)
+    output = invoke("hits").output
+    assert "same as" in output
+    assert f"{len(HITS) - 1} distinct and new: --distinct" in output
+    distinct = json.loads(invoke("hits", "--distinct", "--json").output)
+    assert {hit["candidate_id"] for hit in distinct} == {hit.candidate_id for hit in example.hits()} - {
+        second.candidate_id
+    }
+    rows = list(csv.DictReader(io.StringIO(invoke("hits", "--csv").output)))
+    assert {row["id"]: row["same as"] for row in rows}[second.candidate_id] == first.candidate_id
+
+
 def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
     wanted = {h.candidate_id for h in example.hits() if h.values["e_above_hull"] < 0 and h.values["power_factor"] > 1}
     found = json.loads(invoke("hits", "--json", "--where", "e_above_hull < 0 and power_factor > 1").output)

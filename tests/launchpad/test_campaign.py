@@ -74,7 +74,7 @@ def test_a_crashed_calculation_is_tried_again_and_then_given_up(bench, monkeypat
         repair(store, lpad, submitted.campaign_id)
     assert store.campaign(submitted.campaign_id).state == "finished"
     check_books(store, submitted.campaign_id)
-    assert store.round(submitted.campaign_id, 0).funnel[-2].reasons == {"calculation_crashed": 6}
+    assert store.round(submitted.campaign_id, 0).funnel[-3].reasons == {"calculation_crashed": 6}
     assert not crashed_steps(lpad, submitted.campaign_id)
 
 

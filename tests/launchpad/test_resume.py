@@ -33,7 +33,7 @@ def test_a_broken_engine_pauses_the_campaign_and_a_mended_one_goes_on(bench, mon
     work()
     assert store.campaign(campaign.id).state == "finished"
     check_books(store, campaign.id)
-    assert "calculation_crashed" not in store.round(campaign.id, 0).funnel[-2].reasons
+    assert "calculation_crashed" not in store.round(campaign.id, 0).funnel[-3].reasons
 
 
 @pytest.mark.filterwarnings(*stand_in_environment.WARNINGS)

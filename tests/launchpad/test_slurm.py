@@ -170,7 +170,7 @@ def test_time_limits_failures_and_silence(slurm, settings, tmp_path):
     store.update_round(document.id, 0, dispatched=now() - timedelta(hours=2))
     assert "closed round 0" in site.gen2dft("advance")
     check_books(store, document.id)
-    reasons = store.round(document.id, 0).funnel[-2].reasons
+    reasons = store.round(document.id, 0).funnel[-3].reasons
     assert reasons["toy_broke"] == sum(number < 2 for number in fates.values()) > 1
     assert reasons["unfinished"] == len(silent) > 1
     calm_id, calm = undisturbed(site.file)

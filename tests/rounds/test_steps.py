@@ -56,9 +56,11 @@ def test_a_whole_round_is_counted_completely(context):
     assert try_close(context)
     names = [stage.stage for stage in context.round.funnel]
     assert names[:2] == ["sample", "invert"]
-    assert names[-4:] == ["surrogate", "select", "validate", "targets"]
+    assert names[-5:] == ["surrogate", "select", "validate", "targets", "distinct"]
     check_funnel(context)
-    assert context.round.funnel[-1].n_out == len(context.store.hits(context.campaign_id)) > 0
+    hits = context.store.hits(context.campaign_id)
+    assert context.round.funnel[-2].n_out == len(hits) > 0
+    assert context.round.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
 
 
 def test_every_step_can_be_repeated_without_changing_anything(context):

@@ -1,0 +1,72 @@
+"""Which hits are new crystals: relaxations lead different candidates to one crystal, or to a known one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.funnel import StageCount
+from gen2dft.rounds.context import RoundContext
+from gen2dft.screening.gates import stage_count
+from gen2dft.screening.novelty import StructureIndex
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import HitDoc
+
+KNOWN, REPEATED = "relaxed_to_known", "same_as_another_hit"
+KNOWN_MARK = "known:"  # before the id of a crystal of the training set
+
+
+def mark_repeats(context: RoundContext) -> None:
+    """Write into each hit of the campaign what it is the same as: a crystal of its dataset, or a hit that precedes it.
+
+    Hits are taken by round, then by id, so that the same hits get the same marks in whatever order they came; a late
+    one may change those of others.
+    """
+    hits = context.store.hits(context.campaign_id)
+    if not hits:
+        return
+    for hit, same_as in zip(hits, repeats(context, hits), strict=True):
+        if hit.same_as != same_as:
+            context.store.set_hit(hit.id, same_as=same_as)
+
+
+def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
+    """Of each hit, in the order given: what it is the same as, None if nothing."""
+    from pymatgen.core import Structure
+
+    table = CrystalTable.from_structures(Structure.from_dict(hit.structure) for hit in hits)
+    formulas = table.formulas()
+    known = context.base.crystals
+    wanted = set(formulas)
+    named: dict[str, list[tuple[str, StructureIndex]]] = {}
+    for row, formula in enumerate(known.formulas()):
+        if formula in wanted:
+            named.setdefault(formula, []).append((f"{KNOWN_MARK}{context.base.ids[row]}", alone(known, row, formula)))
+    found: dict[str, str | None] = {}
+    for row in sorted(range(len(hits)), key=lambda row: (hits[row].round_index, hits[row].candidate_id)):
+        others = named.setdefault(formulas[row], [])
+        same = (name for name, index in others if index.matches_row(table, row, formulas[row]))
+        found[hits[row].id] = name = next(same, None)
+        if name is None:
+            others.append((hits[row].candidate_id, alone(table, row, formulas[row])))
+    return [found[hit.id] for hit in hits]
+
+
+def alone(table: CrystalTable, row: int, formula: str) -> StructureIndex:
+    """An index of one crystal, which can tell by name what matched."""
+    index = StructureIndex()
+    index.add(table, row, formula)
+    return index
+
+
+def distinct_stage(hits: list[HitDoc]) -> StageCount:
+    """The last stage of a funnel: hits that are crystals of their own."""
+    return stage_count("distinct", [reason_of(hit.same_as) for hit in hits])
+
+
+def reason_of(same_as: str | None) -> str | None:
+    """Why a hit does not count as a new crystal; None if it does."""
+    if same_as is None:
+        return None
+    return KNOWN if same_as.startswith(KNOWN_MARK) else REPEATED
