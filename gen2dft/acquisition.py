@@ -12,6 +12,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from gen2dft import targets
 from gen2dft.campaign import LearningSpec, Target
@@ -22,6 +23,9 @@ Array = NDArray[np.float64]
 FAR = 1e3  # between values, so that no distance makes up for it
 MIN_COSTS = 5  # finished calculations from which costs are predicted
 STEEPEST = 4.0  # exponent of the number of sites
+SILVERMAN = 1.06  # width of a kernel in standard deviations, times the number of members to the power of -1/5
+LEAST_CHANCE = 1e-3  # below it, candidates are alike
+TIE = 1e-2  # of the merit against the logarithm of the probability
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +38,13 @@ class Beliefs:
         (m,) predicted merit, see `gen2dft.targets.merit`.
     members
         (K, m) merit as each member of the ensemble sees it; one row like `merit` if there is no ensemble.
+    chance
+        (m,) probability that all targets are met, see `chance_of_all`.
     """
 
     merit: Array
     members: Array
+    chance: Array
 
     @classmethod
     def of(
@@ -50,13 +57,9 @@ class Beliefs:
         """Beliefs from (m,) values of each property and, where an ensemble tells, (K, m) values of its members."""
         number = max((len(part) for part in members.values()), default=1)
         merit = targets.merit(wanted, values, spread)
-        rows = [
-            targets.merit(
-                wanted, {name: members[name][k] if name in members else v for name, v in values.items()}, spread
-            )
-            for k in range(number)
-        ]
-        return cls(merit, np.array(rows).reshape(number, len(merit)))
+        seen = {name: members[name] if name in members else np.tile(v, (number, 1)) for name, v in values.items()}
+        rows = [targets.merit(wanted, {name: v[k] for name, v in seen.items()}, spread) for k in range(number)]
+        return cls(merit, np.array(rows).reshape(number, len(merit)), chance_of_all(wanted, seen))
 
     @property
     def deviations(self) -> Array:
@@ -69,12 +72,36 @@ class Beliefs:
         return self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(len(self.merit))
 
 
+def chance_of_all(wanted: Sequence[Target], members: Mapping[str, Array]) -> Array:
+    """(m,) probability that all targets are met: the share of (K, m) members that meet them, smoothed.
+
+    Each member stands for a normal distribution about its value (a kernel density, with Silverman's width). What
+    counts in a member is the target it is least likely to meet: properties of one crystal go together, a product would
+    take them for independent.
+    """
+    number, m = next(iter(members.values())).shape
+    worst = np.ones((number, m))
+    for target in wanted:
+        values = members[target.property]
+        width = SILVERMAN * number**-0.2 * (values.std(axis=0, ddof=1) if number > 1 else np.zeros(m))
+        within = targets.margin(target, values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            likely = ndtr(within / width)
+        worst = np.minimum(worst, np.where(width > 0, likely, within >= 0))
+    return worst.mean(axis=0)
+
+
 Acquisition = Callable[[Beliefs, LearningSpec, np.random.Generator], Array]
 
 
 def greedy(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
     """The predicted merit, nothing else."""
     return beliefs.merit[None, :]
+
+
+def probability(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
+    """How likely all targets are met, on a logarithmic scale; of those equally likely, the merit decides."""
+    return (np.log(np.maximum(beliefs.chance, LEAST_CHANCE)) + TIE * beliefs.merit)[None, :]
 
 
 def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:
@@ -101,6 +128,7 @@ def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Ar
 ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registered(
     {
         "greedy": lambda: greedy,
+        "probability": lambda: probability,
         "ucb": lambda: ucb,
         "thompson": lambda: thompson,
         "diverse": lambda: diverse,

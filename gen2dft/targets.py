@@ -34,6 +34,30 @@ def violation(target: Target, values: ArrayLike) -> NDArray[np.float64]:
     return np.where(np.isnan(v), np.nan, outside)
 
 
+def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
+    """How far values lie within what the target asks for.
+
+    Parameters
+    ----------
+    values
+        Any shape, in the property's unit.
+
+    Returns
+    -------
+    Distances to the nearest bound in the property's unit: negative outside, infinite without a bound, and minus
+    infinite for a value that is not known.
+    """
+    v = np.asarray(values, dtype=np.float64)
+    within = np.full(v.shape, np.inf)
+    if target.near and target.tolerance is not None:
+        within = target.tolerance - np.abs(v[..., None] - np.asarray(target.near)).min(axis=-1)
+    if target.min is not None:
+        within = np.minimum(within, v - target.min)
+    if target.max is not None:
+        within = np.minimum(within, target.max - v)
+    return np.where(np.isnan(v), -np.inf, within)
+
+
 def is_met(target: Target, value: float | None) -> bool:
     """Whether one value meets the target; an unknown value does not."""
     return value is not None and bool(violation(target, [value])[0] == 0)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from gen2dft.acquisition import (
     ACQUISITIONS,
     Beliefs,
     CostModel,
+    chance_of_all,
     load_acquisition,
     per_core_hour,
     within_budget,
@@ -14,10 +16,12 @@ from gen2dft.acquisition import (
 from gen2dft.campaign import LearningSpec, Target
 from gen2dft.errors import CampaignError
 from gen2dft.learning import choose_batch
+from gen2dft.targets import margin, violation
 
 MERIT = np.array([0.0, 1.0, 0.9, -1.0])
 MEMBERS = MERIT + np.array([[0, 0, 1.0, 0], [0, 0, -1.0, 0], [0.1, 0, 0, 0]])
-BELIEFS = Beliefs(MERIT, MEMBERS)
+CHANCE = np.array([0.5, 0.1, 0.1, 0.9])
+BELIEFS = Beliefs(MERIT, MEMBERS, CHANCE)
 LATENTS = np.array([[0, 0], [0, 0.1], [5, 5], [9, 9]], dtype=np.float32)
 
 
@@ -34,7 +38,7 @@ def chosen(name, size=1, seed=0, beliefs=BELIEFS, **fields):
 @pytest.mark.parametrize("name", ACQUISITIONS)
 def test_every_acquisition_gives_finite_values_and_repeats_itself(name):
     spec = LearningSpec(acquisition=name)
-    for beliefs in (BELIEFS, Beliefs(MERIT, MERIT[None]), Beliefs(np.zeros(0), np.zeros((3, 0)))):
+    for beliefs in (BELIEFS, Beliefs(MERIT, MERIT[None], CHANCE), Beliefs(np.zeros(0), np.zeros((3, 0)), np.zeros(0))):
         value = load_acquisition(name)(beliefs, spec, rng())
         assert value.ndim == 2 and value.shape[1] == len(beliefs.merit)
         assert np.isfinite(value).all()
@@ -45,6 +49,43 @@ def test_greedy_takes_the_best_and_ucb_the_one_that_may_be_better():
     assert chosen("greedy") == chosen("predicted-value") == (1,)
     assert chosen("ucb") == (2,)
     assert chosen("ucb", exploration=0.0) == (1,)
+
+
+def test_probability_takes_the_likeliest_and_of_equals_the_better():
+    assert chosen("probability", size=4) == (3, 0, 1, 2)
+
+
+def test_the_chance_is_that_of_the_distribution_the_members_are_drawn_from():
+    wanted = (
+        Target(property="formation_energy", near=(-0.5,), tolerance=0.1),
+        Target(property="e_above_hull", max=0.0),
+    )
+    members = {"formation_energy": rng().normal(-0.45, 0.15, (4000, 1))}
+    members["e_above_hull"] = members["formation_energy"] + 0.55  # one goes with the other: only -0.6 to -0.55 will do
+    expected = norm.cdf(-0.55, -0.45, 0.15) - norm.cdf(-0.6, -0.45, 0.15)
+    assert chance_of_all(wanted, members) == pytest.approx([expected], abs=0.03)
+    alone = {name: values[:1] for name, values in members.items()}
+    assert chance_of_all(wanted, alone)[0] in (0.0, 1.0)
+    unknown = {**members, "e_above_hull": np.full((4000, 1), np.nan)}
+    assert chance_of_all(wanted, unknown) == [0.0]
+    assert chance_of_all(wanted[:1], unknown)[0] > 0.3
+
+
+@pytest.mark.parametrize(
+    ("fields", "value", "within"),
+    [
+        ({"near": (-0.5, 2.0), "tolerance": 0.1}, 2.05, 0.05),
+        ({"near": (-0.5,), "tolerance": 0.1}, 0.0, -0.4),
+        ({"min": 1.0, "max": 3.0}, 2.5, 0.5),
+        ({"max": 0.1}, 0.3, -0.2),
+        ({"optimise": "maximise"}, 7.0, np.inf),
+        ({"max": 0.1}, np.nan, -np.inf),
+    ],
+)
+def test_how_far_a_value_lies_within_a_target(fields, value, within):
+    target = Target(property="band_gap", **fields)
+    assert margin(target, [[value]]) == pytest.approx(np.array([[within]]))
+    assert (margin(target, value) >= 0) == (np.nan_to_num(violation(target, value), nan=1.0)[0] == 0)
 
 
 def test_thompson_follows_its_members_in_turn():

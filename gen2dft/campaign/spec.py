@@ -266,7 +266,8 @@ class LearningSpec(Part):
     rounds: PositiveInt = Field(2, description="rounds at most")
     batch: PositiveInt = Field(24, description="candidates validated per round")
     acquisition: str = Field(
-        "greedy", description="name of a registered acquisition function: greedy, ucb, thompson, diverse, random"
+        "greedy",
+        description="name of a registered acquisition function: greedy, probability, ucb, thompson, diverse, random",
     )
     exploration: NonNegative = Field(1.0, description="weight of the uncertainty in `ucb`")
     ensemble: Annotated[int, Field(ge=2)] = Field(8, description="property heads whose spread is the uncertainty")

@@ -118,10 +118,12 @@ def test_the_acquisition_prefers_what_most_members_think_best() -> None:
 
     members = np.zeros((3, 20))
     members[0, :2], members[1, :2], members[2, 1:3] = 5.0, 5.0, 5.0
-    beliefs = Beliefs(merit=np.linspace(1.0, 0.0, 20), members=members)
+    beliefs = Beliefs(merit=np.linspace(1.0, 0.0, 20), members=members, chance=np.ones(20))
     values = load("vote")(beliefs, LearningSpec(), np.random.default_rng(0))
     assert values.shape == (1, 20) and values[0].argmax() == 1
-    assert load("vote")(Beliefs(np.zeros(0), np.zeros((1, 0))), LearningSpec(), np.random.default_rng(0)).shape == (
+    assert load("vote")(
+        Beliefs(np.zeros(0), np.zeros((1, 0)), np.zeros(0)), LearningSpec(), np.random.default_rng(0)
+    ).shape == (
         1,
         0,
     )
