@@ -91,6 +91,11 @@ def chance_of_all(wanted: Sequence[Target], members: Mapping[str, Array]) -> Arr
     return worst.mean(axis=0)
 
 
+def as_merit(chance: Array) -> Array:
+    """The logarithm of probabilities; where there is hardly any chance, all are alike."""
+    return np.log(np.maximum(chance, LEAST_CHANCE))
+
+
 Acquisition = Callable[[Beliefs, LearningSpec, np.random.Generator], Array]
 
 
@@ -101,7 +106,7 @@ def greedy(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
 
 def probability(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
     """How likely all targets are met, on a logarithmic scale; of those equally likely, the merit decides."""
-    return (np.log(np.maximum(beliefs.chance, LEAST_CHANCE)) + TIE * beliefs.merit)[None, :]
+    return (as_merit(beliefs.chance) + TIE * beliefs.merit)[None, :]
 
 
 def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:

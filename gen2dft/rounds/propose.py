@@ -16,6 +16,7 @@ from gen2dft.funnel import StageCount
 from gen2dft.representations.base import DecodeResult
 from gen2dft.rounds.arms import Arm, arms
 from gen2dft.rounds.context import RoundContext, pack_arrays
+from gen2dft.rounds.shortlist import shortlist, target_spreads
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.store import candidate_key
@@ -101,7 +102,7 @@ def sieve(
         start += len(mine)
         kept = np.flatnonzero([reason is None for reason in mine])
         predicted = predictions(proposal, kept)
-        last = shortlist(context, proposal.arm, predicted, kept)
+        last = shortlist(context, proposal.arm, proposal.decoded.crystals, predicted, kept)
         late += [last[row] for row in kept]
         reasons: list[str | None] = list(proposal.decoded.reasons)
         for row, reason, after in zip(proposal.decoded.kept, mine, last, strict=True):
@@ -140,33 +141,12 @@ def known_merit(context: RoundContext, predicted: NDArray[np.float64]) -> NDArra
     return targets.merit(context.targets, values, target_spreads(context))
 
 
-def target_spreads(context: RoundContext) -> dict[str, float]:
-    """The unit in which each target's property counts."""
-    return targets.spreads(context.targets, {t.property: context.known.label(t.property) for t in context.targets})
-
-
 def earlier_candidates(context: RoundContext) -> CrystalTable:
     """Crystals of earlier rounds that came as far as the surrogate; they are not to be computed twice."""
     from pymatgen.core import Structure
 
     found = context.store.candidates(context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None})
     return CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in found if doc.structure)
-
-
-def shortlist(
-    context: RoundContext, arm: Arm, predicted: NDArray[np.float64], kept: NDArray[np.int64]
-) -> list[str | None]:
-    """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst predicted first."""
-    reasons: list[str | None] = [None] * len(predicted)
-    given = context.spec.screening.surrogate.max_relaxations
-    limit = len(kept) if given is None else round(arm.share * given)
-    if limit >= len(kept):
-        return reasons
-    values = {name: predicted[kept, column] for column, name in enumerate(arm.view.generator.properties)}
-    order = np.argsort(-targets.merit(arm.view.targets, values, target_spreads(arm.view)), kind="stable")
-    for row in kept[order[limit:]]:
-        reasons[row] = "not_shortlisted"
-    return reasons
 
 
 def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:

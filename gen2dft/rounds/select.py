@@ -16,7 +16,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
 from gen2dft.rounds.arms import LEARNING, Arm, arms
 from gen2dft.rounds.context import RoundContext, unpack_arrays
-from gen2dft.rounds.propose import target_spreads
+from gen2dft.rounds.shortlist import target_spreads
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, LabelDoc, now
 

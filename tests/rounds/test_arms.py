@@ -138,7 +138,7 @@ def test_no_batch_begins_once_the_core_hours_are_spent(store, spec):
 
 
 def test_the_report_claims_what_the_intervals_allow(store, spec):
-    key = begun(store, spec, lowest=-0.9, control=0.5, gate_audit=0.5, audit=0.4, batch=8)
+    key = begun(store, spec, lowest=-0.9, relaxations=16, control=0.5, gate_audit=0.5, audit=0.4, batch=8)
     finish(store, key)
     said = claims(load_report_data(store, key))
     assert any(text.startswith("Learning: ") and "the control arm" in text for text in said)
