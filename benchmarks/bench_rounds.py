@@ -63,9 +63,8 @@ def finish_candidates(store: Store, hull_id: str) -> None:
         part = [(doc, end_of(doc.latent_row)) for doc in waiting[start : start + AT_ONCE]]
         store.insert_many_new([label(doc, hull_id) for doc, end in part if end in ("labelled", "hit")])
         store.insert_many_new([hit(doc, hull_id) for doc, end in part if end == "hit"])
-        for state in {end for _, end in part}:
-            ids = [doc.id for doc, end in part if end == state]
-            store.database.candidates.update_many({"_id": {"$in": ids}}, {"$set": {"state": state}})
+        for state in ("running", "labelled", "hit"):
+            store.move_candidates(CAMPAIGN, {doc.candidate_id: {"state": state} for doc, end in part if reaches(end, state)})
 
 
 def end_of(row: int) -> str:

@@ -29,7 +29,9 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
     -------
     What was done, one line each.
     """
-    done = resume(store, lpad, campaign_id) if retry else []
+    mended = store.tally.recount(campaign_id)
+    done = [f"counted {mended} candidates anew"] if mended else []
+    done += resume(store, lpad, campaign_id) if retry else []
     query = {"spec.gen2dft.campaign_id": campaign_id, "state": "FIZZLED"}
     fields = {"fw_id": 1, "name": 1, "spec.gen2dft": 1, "launches": 1, "archived_launches": 1}
     for firework in lpad.fireworks.find(query, fields):

@@ -47,9 +47,7 @@ def may_close(context: RoundContext, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
     needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
-    if not context.store.has_more_open_than(unneeded, context.campaign_id, context.index):
-        return True
-    return is_late(context, document)
+    return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(context, document)
 
 
 def is_late(context: RoundContext, document: RoundDoc) -> bool:

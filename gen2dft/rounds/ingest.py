@@ -125,6 +125,7 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
     if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
+        context.store.tally.follow([candidate.id])  # who closed it may have been killed before it was tallied
         return False
     allowed = context.spec.validation.attempts
     if candidate.attempts >= allowed:

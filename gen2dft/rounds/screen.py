@@ -66,6 +66,7 @@ def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageC
     """Draw the audit and count the stage, once all chunks are through."""
     if context.spec.learning.gate_audit:
         draw_audit(context, candidate_ids)
+    context.store.follow_unfinished(context.campaign_id, context.index)  # chunks may have been killed on the way
     found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
     reasons = [doc.state.removeprefix("rejected:") if doc.state.startswith("rejected:") else None for doc in found]
     progress = context.round.progress

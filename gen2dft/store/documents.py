@@ -139,6 +139,15 @@ class CandidateDoc(Document):
         return super().from_mongo({"changed": None, **data})
 
 
+class TallyDoc(Document):
+    """The states of a part of a round's candidates, see gen2dft.store.tally; candidates themselves hold."""
+
+    campaign_id: str
+    round_index: int
+    states: dict[str, str] = Field({}, description="candidate id to state")
+    given_up: dict[str, datetime | None] = Field({}, description="candidate id to when it was given up")
+
+
 class LabelDoc(Document):
     """What one engine computed for one candidate; `id` is a hash of candidate, engine and settings."""
 
