@@ -69,9 +69,9 @@ def is_idle(lpad: LaunchPad, campaign_id: str) -> bool:
 def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
     """Steps of a round that crashed and hold the campaign up: the step's name and the last line of its error."""
     query = {
+        "state": "FIZZLED",
         "spec.gen2dft.campaign_id": campaign_id,
         "spec.gen2dft.candidate_id": {"$exists": False},
-        "state": "FIZZLED",
     }
     found = []
     for firework in lpad.fireworks.find(query, {"fw_id": 1, "name": 1}):

@@ -62,10 +62,10 @@ class MirrorStore(Store):
         rows = [row for row in self._candidates(campaign_id).rows() if _fits(row, query)]
         return rows[skip : skip + limit if limit else None]
 
-    def label_fields(self, campaign_id: str, fields: Sequence[str]) -> list[Row]:
+    def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[Row]:
         """Fields of a campaign's labels in the order of their ids; more than those asked for may be among them."""
-        if not set(fields) <= set(LABEL_FIELDS):
-            return super().label_fields(campaign_id, fields)
+        if query or not set(fields) <= set(LABEL_FIELDS):
+            return super().label_fields(campaign_id, fields, **query)
         return list(self._labels(campaign_id).rows())
 
     def get_blob(self, blob_id: str) -> bytes:

@@ -100,6 +100,7 @@ class RoundDoc(Document):
     seconds: dict[str, float] = Field({}, description="wall seconds per stage")
     progress: dict[str, Any] = Field({}, description="stage under way: stage, done, total, since, message")
     dispatch_size: int = Field(0, description="candidates sent to validation")
+    dispatched_to: str = Field("", description="candidates up to this id have had their turn to get a firework")
     dispatch_complete: bool = Field(False, description="whether each of them has its firework")
     suspects: list[str] = Field(
         [], description="the last candidates in a row that the engine itself failed for, see gen2dft.rounds.breaker"

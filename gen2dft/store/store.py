@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 D = TypeVar("D", bound=Document)
-AT_ONCE = 500
+AT_ONCE = 500  # candidates that are moved in one message
 
 
 class Store:
@@ -165,9 +165,9 @@ class Store:
             hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
         return hours
 
-    def label_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+    def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
         """Some (dotted) fields of a campaign's labels in the order of their ids, without the structures' weight."""
-        found = self.database.labels.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1))
+        found = self.database.labels.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
         return sorted(found, key=_by_id)
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:

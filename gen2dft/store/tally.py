@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 PARTS = 64  # documents per round: each is written anew when one of its entries changes
-AT_ONCE = 500
+AT_ONCE = 100  # candidates in one query: the embedded database compares each with all of the ids that are asked for
 GIVEN_UP = "given_up:"
 PLACE = ("campaign_id", "round_index")
 FIELDS = dict.fromkeys((*PLACE, "candidate_id", "state", "changed"), 1)
