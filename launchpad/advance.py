@@ -29,6 +29,7 @@ LEASE_SECONDS = 60
 # Candidates of a campaign that wait in the queue at a time. The embedded database reads them all at each launch: 20,000
 # made it 10 s. Whoever finishes a candidate tops the queue up once it is half empty.
 IN_QUEUE = 500
+BULK = 500  # fireworks in memory at a time
 
 
 def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
@@ -119,7 +120,7 @@ def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
     from gen2dft.launchpad.convert import candidate_workflow
 
     in_queue, waiting = _queued(context, context.round)
-    portion = waiting[: max(0, IN_QUEUE - len(in_queue))]
+    portion = waiting[: max(0, min(BULK, IN_QUEUE - len(in_queue)))]
     place = {"spec.gen2dft.candidate_id": {"$in": portion}, "spec.gen2dft.campaign_id": context.campaign_id}
     place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))

@@ -169,7 +169,8 @@ def surrogate_errors(context: RoundContext) -> Mapping[str, float]:
     """Root mean square difference between the screen's values and the labels of earlier rounds, in their units."""
     labels = {label.candidate_id: label for label in _earlier_labels(context)}
     fields = ("candidate_id", *(f"surrogate.{name}" for name in BY_SURROGATE))
-    found = context.store.candidate_fields(context.campaign_id, fields, candidate_id={"$in": list(labels)})
+    earlier = context.store.candidate_fields(context.campaign_id, fields, round_index={"$lt": context.index})
+    found = [doc for doc in earlier if doc["candidate_id"] in labels]
     errors = {}
     for name in BY_SURROGATE:
         pairs = [(doc.get("surrogate", {}).get(name), labels[doc["candidate_id"]].values.get(name)) for doc in found]

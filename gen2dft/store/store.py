@@ -71,16 +71,18 @@ class Store:
 
     def insert_many_new(self, documents: Sequence[Document]) -> int:
         """Insert those whose id is not there yet; how many were inserted."""
-        if not documents:
-            return 0
+        return sum(self._insert_part(documents[i : i + AT_ONCE]) for i in range(0, len(documents), AT_ONCE))
+
+    def _insert_part(self, documents: Sequence[Document]) -> int:
         collection = self._collection_of(documents[0])
         wanted = {doc.id: doc for doc in documents}
         known = {d["_id"] for d in collection.find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
-        fresh = [doc.to_mongo() for key, doc in wanted.items() if key not in known]
+        fresh = [doc for key, doc in wanted.items() if key not in known]
         if fresh:
-            collection.insert_many(fresh, ordered=False)
+            collection.insert_many([doc.to_mongo() for doc in fresh], ordered=False)
         if isinstance(documents[0], CandidateDoc):
-            self.tally.follow(wanted, begin=True)
+            self.tally.begin([doc for doc in fresh if isinstance(doc, CandidateDoc)])
+            self.tally.follow(known, begin=True)  # whoever inserted these may have been killed before
         return len(fresh)
 
     def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:

@@ -12,7 +12,7 @@ killed), and so does `gen2dft advance`, which compares all.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.store.documents import TallyDoc
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pymongo.database import Database
+
+    from gen2dft.store.documents import CandidateDoc
 
 PARTS = 64  # documents per round: each is written anew when one of its entries changes
 AT_ONCE = 100  # candidates in one query: the embedded database compares each with all of the ids that are asked for
@@ -65,6 +67,14 @@ class Tally:
             }
         return sorted(moments, key=lambda key: (moments[key] is not None, moments[key], key), reverse=True)[:number]
 
+    def begin(self, candidates: Sequence[CandidateDoc]) -> None:
+        """Write down candidates that were just inserted, also in rounds without a tally: all of a round come here."""
+        ordered = sorted(candidates, key=lambda candidate: _part(candidate.id))
+        for start in range(0, len(ordered), AT_ONCE):
+            rows = [{"_id": c.id, **c.model_dump(include=set(FIELDS))} for c in ordered[start : start + AT_ONCE]]
+            self._write(rows, begin=True)
+            self._compare(rows, begin=True)
+
     def follow(self, keys: Iterable[str], *, begin: bool = False) -> None:
         """Write down where candidates stand.
 
@@ -73,14 +83,13 @@ class Tally:
         keys
             `_id`s of candidates.
         begin
-            Also in rounds that have no tally yet; only for one who follows all of a round's candidates.
+            Also in rounds that have no tally yet, as for `begin`.
         """
         ordered = sorted(keys, key=_part)
         for start in range(0, len(ordered), AT_ONCE):
-            written: dict[str, Row] = {}
-            while changed := self._read(ordered[start : start + AT_ONCE], written):
-                self._write(list(changed.values()), begin=begin)
-                written |= changed
+            rows = self._read(ordered[start : start + AT_ONCE])
+            self._write(rows, begin=begin)
+            self._compare(rows, begin=begin)
 
     def recount(self, campaign_id: str) -> int:
         """Compare every entry with its candidate; how many were wrong or missing and are right now."""
@@ -90,6 +99,13 @@ class Tally:
                  if kept.get(row["round_index"], {}).get(row["candidate_id"]) != row["state"]]  # fmt: skip
         self.follow(wrong, begin=True)
         return len(wrong)
+
+    def _compare(self, rows: Sequence[Row], *, begin: bool) -> None:
+        """Write those again that have moved since they were read."""
+        written = {row["_id"]: row["state"] for row in rows}
+        while changed := [row for row in self._read(list(written)) if row["state"] != written[row["_id"]]]:
+            self._write(changed, begin=begin)
+            written |= {row["_id"]: row["state"] for row in changed}
 
     def _kept(self, campaign_id: str, round_index: int | None = None) -> dict[int, dict[str, str]]:
         """Round to candidate id to state, as it is written down."""
@@ -102,10 +118,8 @@ class Tally:
     def _rounds(self, campaign_id: str) -> set[int]:
         return {found["index"] for found in self.database.rounds.find({"campaign_id": campaign_id}, {"index": 1})}
 
-    def _read(self, keys: Sequence[str], written: Mapping[str, Row]) -> dict[str, Row]:
-        """Candidates that are not as they were written."""
-        found = self.database.candidates.find({"_id": {"$in": list(keys)}}, FIELDS)
-        return {row["_id"]: row for row in found if written.get(row["_id"]) != row}
+    def _read(self, keys: Sequence[str]) -> list[Row]:
+        return list(self.database.candidates.find({"_id": {"$in": keys}}, FIELDS))
 
     def _write(self, rows: Sequence[Row], *, begin: bool) -> None:
         from pymongo import UpdateOne
@@ -119,6 +133,8 @@ class Tally:
             if row["state"].startswith(GIVEN_UP):
                 change[f"given_up.{row['candidate_id']}"] = row.get("changed")
             begun[key] = TallyDoc.model_validate({"id": key, **{name: row[name] for name in PLACE}}).to_mongo()
+        if not rows:
+            return
         self.database.tallies.bulk_write(
             [
                 UpdateOne({"_id": key}, {"$set": change, "$setOnInsert": _bare(begun[key])}, upsert=begin)

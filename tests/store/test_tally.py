@@ -84,8 +84,8 @@ def test_an_entry_that_lags_behind_keeps_a_round_open(store, monkeypatch):
 def test_of_two_writers_the_late_one_does_not_undo_the_other(store, monkeypatch):
     read = store.tally._read
 
-    def overtaken(*args):
-        found = read(*args)
+    def overtaken(keys):
+        found = read(keys)
         monkeypatch.undo()
         assert Store(store.database).move_candidate("camp", "c03", "hit")
         return found
