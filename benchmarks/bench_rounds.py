@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/bench_rounds.py [--candidates 20000] [--database URI]
 
 Without --database an embedded server is started in a temporary folder. The candidates are made up and all of them were
-selected; dispatch inserts their fireworks, as `gen2dft advance` does. `status` is the command itself, start and all.
-Then every candidate gets a label or a reason, one in a hundred a hit, and the round is closed.
+selected; dispatch inserts their fireworks, as `gen2dft advance` does: first a portion, as much as the queue holds, and
+what one launch of FireWorks costs then; afterwards all the others at once. `status` is the command itself, its start
+included. Then every candidate gets a label or a reason, one in a hundred a hit, and the round is closed.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from pathlib import Path
 
 import psutil
 from bench_serve import CAMPAIGN, METALS, OTHERS, SPEC, candidate, hit, label, rock_salt
+from fireworks import FWAction, FWorker, LaunchPad
+from gen2dft.launchpad import advance as advancing
 from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.connect import connect_launchpad
+from gen2dft.launchpad.repair import repair
 
 from gen2dft.datasets.starter import load_starter
 from gen2dft.funnel import StageCount
@@ -63,9 +67,9 @@ def finish_candidates(store: Store, hull_id: str) -> None:
         part = [(doc, end_of(doc.latent_row)) for doc in waiting[start : start + AT_ONCE]]
         store.insert_many_new([label(doc, hull_id) for doc, end in part if end in ("labelled", "hit")])
         store.insert_many_new([hit(doc, hull_id) for doc, end in part if end == "hit"])
-        for state in {end for _, end in part}:
-            ids = [doc.id for doc, end in part if end == state]
-            store.database.candidates.update_many({"_id": {"$in": ids}}, {"$set": {"state": state}})
+        for state in ("labelled", "hit", "given_up:not_converged"):
+            reached = [doc for doc, end in part if end == state or (end, state) == ("hit", "labelled")]
+            store.move_candidates(CAMPAIGN, {doc.candidate_id: {"state": state} for doc in reached})
 
 
 def end_of(row: int) -> str:
@@ -93,6 +97,15 @@ def measured(what: str, step: Callable[[], object]) -> None:
     print(f"{what}: {seconds:.2f} s; memory {before / 1e6:.0f} MB before, {peak[0] / 1e6:.0f} MB at most", flush=True)
 
 
+def launch(lpad: LaunchPad) -> None:
+    """What FireWorks asks of the database for one firework: is there one, take it, complete it, is there another."""
+    worker = FWorker(query={"spec.gen2dft.campaign_id": CAMPAIGN})
+    lpad.run_exists(worker)
+    _, launch_id = lpad.checkout_fw(worker, ".")
+    lpad.complete_launch(launch_id, FWAction())
+    lpad.run_exists(worker)
+
+
 def status(settings: Settings, *words: str) -> None:
     """The command as a person calls it."""
     environment = {**os.environ, **settings.as_environment()}
@@ -106,6 +119,7 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=20_000)
     parser.add_argument("--database", default="embedded")
     options = parser.parse_args()
+    os.environ["TQDM_DISABLE"] = "1"  # FireWorks draws a bar for each portion
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(database=options.database, database_name="gen2dft_bench_rounds", data_dir=Path(folder))
         store, lpad = open_store(settings), connect_launchpad(settings)
@@ -114,12 +128,17 @@ def main() -> None:
         begun = time.perf_counter()
         hull_id = queue_round(store, options.candidates)
         print(f"{options.candidates} candidates made up in {time.perf_counter() - begun:.0f} s", flush=True)
-        measured("dispatch", lambda: advance(store, lpad, CAMPAIGN))
+        measured("dispatch of a portion", lambda: advance(store, lpad, CAMPAIGN))
+        measured("one launch, the queue full", lambda: launch(lpad))
+        advancing.IN_QUEUE = 2 * options.candidates
+        measured("dispatch of all", lambda: advance(store, lpad, CAMPAIGN))
         assert lpad.fireworks.count_documents({}) == options.candidates
-        measured("advance again", lambda: advance(store, lpad, CAMPAIGN))
+        measured("one launch, all in the queue", lambda: launch(lpad))
+        measured("advance with nothing to do", lambda: advance(store, lpad, CAMPAIGN))
+        measured("repair with nothing to do", lambda: repair(store, lpad, CAMPAIGN))
         measured("gen2dft status", lambda: status(settings))
         measured("gen2dft status CAMPAIGN", lambda: status(settings, CAMPAIGN))
-        finish_candidates(store, hull_id)
+        measured("every candidate's end written", lambda: finish_candidates(store, hull_id))
         measured("closing the round", lambda: try_close(RoundContext(store, CAMPAIGN, 0)))
         assert store.round(CAMPAIGN, 0).state == "closed"
         measured("gen2dft status CAMPAIGN, closed", lambda: status(settings, CAMPAIGN))

@@ -5,6 +5,7 @@ Safe to call at any time from anywhere: the database says what is done, and one 
 
 from __future__ import annotations
 
+import bisect
 import os
 import socket
 import time
@@ -14,17 +15,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gen2dft.errors import StoreError
-from gen2dft.rounds.close import try_close
+from gen2dft.rounds.close import is_late, may_close, try_close
 from gen2dft.rounds.context import RoundContext
 from gen2dft.store.documents import now
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
 
+    from gen2dft.store.documents import RoundDoc
     from gen2dft.store.store import Store
 
 LEASE_SECONDS = 60
-BULK = 500
+# Candidates of a campaign that wait in the queue at a time. The embedded database reads them all at each launch: 20,000
+# made it 10 s. Whoever finishes a candidate tops the queue up once it is half empty.
+IN_QUEUE = 500
+BULK = 500  # fireworks in memory at a time
 
 
 def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
@@ -50,11 +55,7 @@ def _is_ready(store: Store, campaign_id: str) -> bool:
         return False
     context = _latest_round(store, campaign_id)
     document = context.round
-    if document.state != "validating" or not document.dispatch_complete:
-        return True
-    from gen2dft.rounds.close import may_close
-
-    return may_close(context, document)
+    return document.state != "validating" or _has_room(context, document) or _may_close(context, document)
 
 
 def _latest_round(store: Store, campaign_id: str) -> RoundContext:
@@ -69,9 +70,9 @@ def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     document = context.round
     if document.state == "proposing":
         return _submit_round(context, lpad)
-    if document.state == "validating" and not document.dispatch_complete:
+    if _has_room(context, document):
         return _dispatch(context, lpad)
-    if try_close(context):
+    if (document.state == "closed" or _may_close(context, document)) and try_close(context):
         return [f"closed round {context.index}"]
     # A closed round whose closer died before going on: try_close went on, so a newer round or the end is there now.
     stuck = document.state == "closed" and _latest_round(store, campaign_id).index > context.index
@@ -90,24 +91,44 @@ def _submit_round(context: RoundContext, lpad: LaunchPad) -> list[str]:
     return [f"submitted round {context.index}"]
 
 
+def _may_close(context: RoundContext, document: RoundDoc) -> bool:
+    """Whether a round's quorum or deadline is reached; while candidates have no firework, only the deadline counts."""
+    return may_close(context, document) if document.dispatch_complete else is_late(context, document)
+
+
+def _has_room(context: RoundContext, document: RoundDoc) -> bool:
+    """Whether candidates may go into the queue."""
+    if document.state != "validating" or document.dispatch_complete:
+        return False
+    in_queue, _ = _queued(context, document)
+    return len(in_queue) <= IN_QUEUE // 2
+
+
+def _queued(context: RoundContext, document: RoundDoc) -> tuple[list[str], list[str]]:
+    """Candidates that nobody works on yet: those whose turn to get a firework has been, and the others, in order."""
+    states = context.store.tally.states(context.campaign_id, context.index)
+    queued = sorted(key for key, state in states.items() if state == "queued")
+    place = bisect.bisect_right(queued, document.dispatched_to)
+    return queued[:place], queued[place:]
+
+
 def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
-    """Insert one light firework for every queued candidate that has none yet, in bulk.
+    """Fill the queue: insert one light firework for each of the next candidates that has none yet.
 
     A firework that has run counts no more: it found the campaign paused, and its candidate is still queued.
     """
     from gen2dft.launchpad.convert import candidate_workflow
 
-    place = {"spec.gen2dft.campaign_id": context.campaign_id, "spec.gen2dft.round": context.index}
+    in_queue, waiting = _queued(context, context.round)
+    portion = waiting[: max(0, min(BULK, IN_QUEUE - len(in_queue)))]
+    place = {"spec.gen2dft.candidate_id": {"$in": portion}, "spec.gen2dft.campaign_id": context.campaign_id}
     place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))
-    fields = ("candidate_id",)  # without the structures' weight
-    queued = context.store.candidate_fields(context.campaign_id, fields, round_index=context.index, state="queued")
-    waiting = [doc["candidate_id"] for doc in queued if doc["candidate_id"] not in known]
-    for start in range(0, len(waiting), BULK):
-        lpad.bulk_add_wfs([candidate_workflow(context, key) for key in waiting[start : start + BULK]])
-        _renew_lease(context.store, context.campaign_id)
-    context.update(dispatch_complete=True)
-    return [f"dispatched {len(waiting)} candidates of round {context.index}"]
+    missing = [key for key in portion if key not in known]
+    if missing:
+        lpad.bulk_add_wfs([candidate_workflow(context, key) for key in missing])
+    context.update(dispatched_to=max(portion, default=""), dispatch_complete=len(portion) == len(waiting))
+    return [f"dispatched {len(missing)} candidates of round {context.index}"]
 
 
 def _owner() -> str:
@@ -134,8 +155,3 @@ def _take_lease(store: Store, campaign_id: str) -> bool:
     lease = {"owner": _owner(), "until": now() + timedelta(seconds=LEASE_SECONDS)}
     result = store.database.campaigns.update_one({"_id": campaign_id, **free}, {"$set": {"lease": lease}})
     return bool(result.modified_count)
-
-
-def _renew_lease(store: Store, campaign_id: str) -> None:
-    until = now() + timedelta(seconds=LEASE_SECONDS)
-    store.database.campaigns.update_one({"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease.until": until}})

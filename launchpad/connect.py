@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from gen2dft.settings import Settings
 
-# Asked by every worker for its next firework, and by every status query.
-INDICES = ("spec.gen2dft.campaign_id", "spec.gen2dft.candidate_id")
+# What repair, resume and dispatch ask of fireworks: of one candidate, of one round, of one campaign in some states.
+INDICES = ("spec.gen2dft.candidate_id",)
+COMPOUND_INDICES = (("spec.gen2dft.campaign_id", "spec.gen2dft.round"), ("spec.gen2dft.campaign_id", "state"))
 OUTPUTS = "outputs"
 CONFIG_VARIABLE = "JOBFLOW_CONFIG_FILE"
 _exported: set[str] = set()  # files that this process named itself, as against the user's own
@@ -66,12 +67,14 @@ def _initialise(lpad: LaunchPad) -> None:
     """Counters and indices; unlike `lpad reset` this never deletes anything and may run twice at once."""
     from pymongo.errors import DuplicateKeyError
 
-    if f"{INDICES[-1]}_1" in lpad.fireworks.index_information():
+    if "_".join(f"{field}_1" for field in COMPOUND_INDICES[-1]) in lpad.fireworks.index_information():
         return
     if lpad.fw_id_assigner.find_one() is None:
         with contextlib.suppress(DuplicateKeyError):
             lpad.fw_id_assigner.insert_one({"_id": -1, "next_fw_id": 1, "next_launch_id": 1})
     lpad.tuneup()
+    for fields in COMPOUND_INDICES:
+        lpad.fireworks.create_index([(field, 1) for field in fields])
 
 
 def job_store_spec(settings: Settings) -> dict[str, Any]:

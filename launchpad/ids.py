@@ -1,4 +1,4 @@
-"""A LaunchPad whose ids are drawn right on every server, and whose signs of life outlast an absence of the database.
+"""A LaunchPad whose ids are drawn right on every server, which asks by index, and outlasts an absence of the database.
 
 FireWorks takes the ids from the counters as they were before it raised them. MongoDB reads and raises in one step.
 SecantusDB (seen in 0.7.0b3) reads first, so that two processes may get the same id, and the firework of one then
@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fireworks import LaunchPad
+from gen2dft.launchpad.indexed import Indexed, indexable
 from pymongo import ReturnDocument
 from pymongo.errors import ConnectionFailure
 
@@ -43,11 +44,18 @@ class Counters:
 
 
 class SharedLaunchPad(LaunchPad):
-    """FireWorks' LaunchPad with `Counters`; the parameters are the same."""
+    """FireWorks' LaunchPad with `Counters` and `Indexed` collections; the parameters are the same."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fw_id_assigner: Any = Counters(self.db["fw_id_assigner"])
+        _wrap(self)
+
+    def _get_a_fw_to_run(self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
+        return super()._get_a_fw_to_run(indexable({**(query or {}), "state": "READY"}), *args, **kwargs)
+
+    def get_fw_ids(self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
+        """Ids of the fireworks that fit a query."""
+        return super().get_fw_ids(indexable(query or {}), *args, **kwargs)
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
         """Give a sign of life; one that does not get through is made up for by the next, for the run itself goes on."""
@@ -58,5 +66,11 @@ class SharedLaunchPad(LaunchPad):
     def from_dict(cls, d: dict[str, Any]) -> LaunchPad:
         """As FireWorks' own, which names its class and so would make a plain LaunchPad."""
         lpad = super().from_dict(d)
-        lpad.fw_id_assigner = Counters(lpad.fw_id_assigner)
+        _wrap(lpad)
         return lpad
+
+
+def _wrap(lpad: Any) -> None:
+    lpad.fw_id_assigner = Counters(lpad.db["fw_id_assigner"])
+    for name in ("fireworks", "launches", "workflows"):
+        setattr(lpad, name, Indexed(lpad.db[name]))

@@ -29,7 +29,9 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
     -------
     What was done, one line each.
     """
-    done = resume(store, lpad, campaign_id) if retry else []
+    mended = store.tally.recount(campaign_id)
+    done = [f"counted {mended} candidates anew"] if mended else []
+    done += resume(store, lpad, campaign_id) if retry else []
     query = {"spec.gen2dft.campaign_id": campaign_id, "state": "FIZZLED"}
     fields = {"fw_id": 1, "name": 1, "spec.gen2dft": 1, "launches": 1, "archived_launches": 1}
     for firework in lpad.fireworks.find(query, fields):
@@ -67,9 +69,9 @@ def is_idle(lpad: LaunchPad, campaign_id: str) -> bool:
 def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
     """Steps of a round that crashed and hold the campaign up: the step's name and the last line of its error."""
     query = {
+        "state": "FIZZLED",
         "spec.gen2dft.campaign_id": campaign_id,
         "spec.gen2dft.candidate_id": {"$exists": False},
-        "state": "FIZZLED",
     }
     found = []
     for firework in lpad.fireworks.find(query, {"fw_id": 1, "name": 1}):

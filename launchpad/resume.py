@@ -21,7 +21,7 @@ def resume(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
         return []
     context = RoundContext(store, campaign_id, store.rounds(campaign_id)[-1].index)
     again = [candidate_id for candidate_id in context.round.suspects if _reopen(context, lpad, candidate_id)]
-    context.update(suspects=[], dispatch_complete=False)
+    context.update(suspects=[], dispatched_to="", dispatch_complete=False)
     store.resume_campaign(campaign_id)
     return [f"resumed; {len(again)} candidates are queued again"]
 

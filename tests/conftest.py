@@ -5,11 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mongomock.collection import BulkOperationBuilder
 
 from gen2dft.settings import Settings
 from gen2dft.store.embedded import embedded_uri, stop_server
+
+_add_update = BulkOperationBuilder.add_update
+
+
+def _add_update_unsorted(self: BulkOperationBuilder, *args: Any, sort: None = None, **kwargs: Any) -> None:
+    """Pymongo hands the `sort` of each update of a bulk on, mongomock knows none."""
+    assert sort is None
+    _add_update(self, *args, **kwargs)
+
+
+BulkOperationBuilder.add_update = _add_update_unsorted
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -14,7 +13,7 @@ from rich.markup import escape
 from gen2dft.cli.common import echo_json, funnel_table, joined, open_store, plain_table, reasons_text, styled_state
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.report.standing import stage_text, stems, summary
-from gen2dft.report.wording import as_utc, counted, round_title, when
+from gen2dft.report.wording import counted, round_title, when
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc
@@ -85,12 +84,14 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
     """Rounds, funnel, candidates per state and last failures of one campaign."""
     rounds = store.rounds(document.id)
     if as_json:
-        failures = _failures(store, document.id)
         echo_json({
             **summary(store, document),
             "states": store.state_counts(document.id),
             "rounds": [r.model_dump(mode="json", exclude={"training"}) for r in rounds],
-            "failures": [{k: v for k, v in found.items() if k != "_id"} for found in failures],
+            "failures": [
+                found.model_dump(include={"candidate_id", "formula", "state", "failure", "history"})
+                for found in store.last_given_up(document.id, LAST_FAILURES)
+            ],
         })  # fmt: skip
         return
     ended = f": {document.stop_reason}" if document.stop_reason else ""
@@ -102,9 +103,10 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
         if entry.funnel:
             console.print()
             console.print(funnel_table(entry))
-    _print_states(store, document.id)
+    counts = store.state_counts(document.id)
+    _print_states(counts)
     _print_failures(store, document.id)
-    _print_next(store, document)
+    _print_next(document, counts.get("hit", 0))
 
 
 def _origin(document: CampaignDoc) -> str:
@@ -114,8 +116,7 @@ def _origin(document: CampaignDoc) -> str:
     ))  # fmt: skip
 
 
-def _print_states(store: Store, campaign_id: str) -> None:
-    counts = store.state_counts(campaign_id)
+def _print_states(counts: Mapping[str, int]) -> None:
     if not counts:
         return
     table = plain_table("candidates")
@@ -128,29 +129,17 @@ def _print_states(store: Store, campaign_id: str) -> None:
     console.print(table)
 
 
-def _failures(store: Store, campaign_id: str) -> list[dict[str, Any]]:
-    """The last candidates that were given up, newest first."""
-    fields = ("candidate_id", "formula", "state", "failure", "history")
-    found = store.candidate_fields(campaign_id, fields, state={"$gte": "given_up:", "$lt": "given_up;"})
-    return sorted(found, key=_last_change, reverse=True)[:LAST_FAILURES]
-
-
-def _last_change(found: dict[str, Any]) -> datetime:
-    return max((as_utc(step["at"]) for step in found["history"]), default=datetime.min.replace(tzinfo=UTC))
-
-
 def _print_failures(store: Store, campaign_id: str) -> None:
-    found = _failures(store, campaign_id)
+    found = store.last_given_up(campaign_id, LAST_FAILURES)
     if found:
         console.print("\n[bold]last failures[/]")
         for doc in found:
-            text = f"  {doc['candidate_id']}  {doc['formula']}  {doc['state']}: {doc['failure']}"
+            text = f"  {doc.candidate_id}  {doc.formula}  {doc.state}: {doc.failure}"
             console.print(escape(text), highlight=False)
 
 
-def _print_next(store: Store, document: CampaignDoc) -> None:
-    number = store.state_counts(document.id).get("hit", 0)
-    text = f"\n{counted(number, 'hit')}: gen2dft hits -c {document.id}" if number else "\nno hit so far"
+def _print_next(document: CampaignDoc, hits: int) -> None:
+    text = f"\n{counted(hits, 'hit')}: gen2dft hits -c {document.id}" if hits else "\nno hit so far"
     console.print(f"{text}; report: gen2dft report -c {document.id}", style="dim", highlight=False)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, timedelta
+from typing import Any
 
 from gen2dft import learning
 from gen2dft.funnel import StageCount
@@ -14,9 +16,8 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.distinct import distinct_stage, mark_repeats
 from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
-from gen2dft.store.documents import CandidateDoc, RoundDoc, now
+from gen2dft.store.documents import OPEN_STATES, RoundDoc, now
 
-AT_ONCE = 500  # candidates in memory while a round is counted
 UNFINISHED = "unfinished"  # of candidates that a round did not wait for; a late label is welcome all the same
 
 
@@ -50,9 +51,7 @@ def may_close(context: RoundContext, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
     needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
-    if not context.store.has_more_open_than(unneeded, context.campaign_id, context.index):
-        return True
-    return is_late(context, document)
+    return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(context, document)
 
 
 def is_late(context: RoundContext, document: RoundDoc) -> bool:
@@ -64,42 +63,51 @@ def is_late(context: RoundContext, document: RoundDoc) -> bool:
 
 
 def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
-    """Counters of validation, of the targets and of distinct crystals, as they stand now."""
-    states = ["queued", "running", "labelled", "hit"]
-    query = {"$or": [{"state": {"$in": states}}, {"state": {"$regex": "^given_up:"}}]}
-    dispatched = context.store.candidates(context.campaign_id, round_index=context.index, **query)
-    validated: list[str | None] = []
-    missed: list[str | None] = []
-    while part := list(itertools.islice(dispatched, AT_ONCE)):
-        validated += [_validation_reason(doc) for doc in part]
-        missed += _target_reasons(context, [doc for doc in part if doc.state in ("labelled", "hit")])
-    hits = context.store.hits(context.campaign_id, round_index=context.index)
-    return stage_count("validate", validated), stage_count("targets", missed), distinct_stage(hits)
+    """Counters of validation, of the targets and of distinct crystals, as they stand now.
+
+    Everything is asked for once and without structures: the embedded database reads 3,000 documents a second.
+    """
+    place: dict[str, Any] = {"round_index": context.index}
+    fields = ("candidate_id", "state", "predicted")
+    ended = context.store.candidate_fields(
+        context.campaign_id, fields, **place, state={"$in": [*OPEN_STATES, "labelled", "hit"]}
+    )
+    ended += context.store.candidate_fields(
+        context.campaign_id, ("state",), **place, state={"$gte": "given_up:", "$lt": "given_up;"}
+    )
+    labels = context.store.label_fields(context.campaign_id, ("candidate_id", "engine", "values"), **place)
+    first = {label["candidate_id"]: label for label in reversed(labels)}
+    validated = [_validation_reason(doc["state"]) for doc in ended]
+    labelled = [doc for doc in ended if doc["state"] in ("labelled", "hit")]
+    missed = [None if doc["state"] == "hit" else _target_reason(context, doc, first) for doc in labelled]
+    met = [doc["candidate_id"] for doc, reason in zip(labelled, missed, strict=True) if reason is None]
+    return stage_count("validate", validated), stage_count("targets", missed), distinct_stage(context, met)
 
 
-def _validation_reason(doc: CandidateDoc) -> str | None:
-    if doc.state in ("labelled", "hit"):
+def _target_reason(
+    context: RoundContext, candidate: Mapping[str, Any], labels: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """Which target a labelled candidate misses; None for one that is about to become a hit."""
+    label = labels[candidate["candidate_id"]]
+    missed = missed_target(context, candidate["predicted"], label["engine"], label["values"])
+    return None if missed is None else f"misses_{missed}"
+
+
+def _validation_reason(state: str) -> str | None:
+    if state in ("labelled", "hit"):
         return None
-    return doc.state.removeprefix("given_up:") if doc.state.startswith("given_up:") else UNFINISHED
-
-
-def _target_reasons(context: RoundContext, labelled: list[CandidateDoc]) -> list[str | None]:
-    """The target that each of some labelled candidates misses."""
-    misses = [doc for doc in labelled if doc.state != "hit"]
-    ids = [doc.candidate_id for doc in misses]
-    found = context.store.labels(context.campaign_id, candidate_id={"$in": ids}) if ids else []
-    first = {label.candidate_id: label for label in reversed(found)}
-    missed = [f"misses_{missed_target(context, doc, first[doc.candidate_id])}" for doc in misses]
-    return [None] * (len(labelled) - len(misses)) + missed
+    return state.removeprefix("given_up:") if state.startswith("given_up:") else UNFINISHED
 
 
 def go_on(context: RoundContext) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
-    hits = context.store.hits(context.campaign_id)
-    per_round = [sum(hit.round_index == i for hit in hits) for i in range(context.index + 1)]
+    spec = context.spec.learning
+    found = Counter(hit["round_index"] for hit in context.store.hit_fields(context.campaign_id, ("round_index",)))
+    per_round = [found[index] for index in range(context.index + 1)]
     calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
-    core_hours = read_ledger(context.store, context.campaign_id).whole.validation
-    reason = learning.stop_reason(context.spec.learning, per_round, calls, core_hours)
+    limited = spec.budget.core_hours is not None  # else nobody need add up what all candidates have cost
+    core_hours = read_ledger(context.store, context.campaign_id).whole.validation if limited else 0.0
+    reason = learning.stop_reason(spec, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)
     else:

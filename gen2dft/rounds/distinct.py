@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.crystals import CrystalTable
@@ -60,9 +61,17 @@ def alone(table: CrystalTable, row: int, formula: str) -> StructureIndex:
     return index
 
 
-def distinct_stage(hits: list[HitDoc]) -> StageCount:
-    """The last stage of a funnel: hits that are crystals of their own."""
-    return stage_count("distinct", [reason_of(hit.same_as) for hit in hits])
+def distinct_stage(context: RoundContext, met: Sequence[str]) -> StageCount:
+    """The last stage of a funnel: of the candidates that meet the targets, those that are crystals of their own.
+
+    Parameters
+    ----------
+    met
+        Ids of the candidates; one whose hit is not written yet is taken for a crystal of its own.
+    """
+    hits = context.store.hit_fields(context.campaign_id, ("candidate_id", "same_as"))
+    marks = {hit["candidate_id"]: hit.get("same_as") for hit in hits}
+    return stage_count("distinct", [reason_of(marks.get(candidate)) for candidate in met])
 
 
 def reason_of(same_as: str | None) -> str | None:

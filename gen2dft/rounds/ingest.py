@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gen2dft import targets
@@ -125,6 +125,7 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
     if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
+        context.store.tally.follow([candidate.id])  # who closed it may have been killed before it was tallied
         return False
     allowed = context.spec.validation.attempts
     if candidate.attempts >= allowed:
@@ -259,9 +260,9 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
 
 def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
-    values, basis = values_and_basis(context, candidate, label)
-    if missed_target(context, candidate, label) is not None:
+    if missed_target(context, candidate.predicted, label.engine, label.values) is not None:
         return None
+    values, basis = values_and_basis(context, candidate.predicted, label.engine, label.values)
     from pymatgen.core import Structure
 
     structure = Structure.from_dict(label.structure)
@@ -282,23 +283,38 @@ def judge(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> Hi
     )
 
 
-def missed_target(context: RoundContext, candidate: CandidateDoc, label: LabelDoc) -> str | None:
+def missed_target(
+    context: RoundContext, predicted: Mapping[str, float], engine: str, found: Mapping[str, float]
+) -> str | None:
     """The first property whose target a labelled candidate misses, None if it meets all.
 
     An open target is not missed, unless the engine provides the property and yet gives no number for this candidate.
+
+    Parameters
+    ----------
+    predicted, engine, found
+        As for `values_and_basis`.
     """
-    values, _ = values_and_basis(context, candidate, label)
-    still_open = set(context.open_properties) - load_engine(label.engine).provides
+    values, _ = values_and_basis(context, predicted, engine, found)
+    still_open = set(context.open_properties) - load_engine(engine).provides
     return targets.missed_target(context.spec.targets, values, still_open)
 
 
 def values_and_basis(
-    context: RoundContext, candidate: CandidateDoc, label: LabelDoc
+    context: RoundContext, predicted: Mapping[str, float], engine: str, found: Mapping[str, float]
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Values of all properties of a labelled candidate, and where each is from: the engine, or `predicted`."""
+    """Values of all properties of a labelled candidate, and where each is from: the engine, or `predicted`.
+
+    Parameters
+    ----------
+    predicted
+        What the candidate was predicted to have.
+    engine, found
+        Who labelled it, and the label's values.
+    """
     allowed = context.spec.validation.unlabelled_targets == "predicted"
     # What the engine provides and yet gives no number for (a hull that lacks the system) is not predicted either.
-    refused = load_engine(label.engine).provides - set(label.values)
-    predicted = {name: value for name, value in candidate.predicted.items() if name not in refused}
-    values = {**(predicted if allowed else {}), **label.values}
-    return values, {name: label.engine if name in label.values else "predicted" for name in values}
+    refused = load_engine(engine).provides - set(found)
+    believed = {name: value for name, value in predicted.items() if name not in refused}
+    values = {**(believed if allowed else {}), **found}
+    return values, {name: engine if name in found else "predicted" for name in values}

@@ -124,8 +124,8 @@ def _target_change(context: RoundContext, label: LabelDoc, hull: ReferenceHull) 
     values = {name: value for name, value in label.values.items() if name != "e_above_hull"}
     if distance is not None:
         values["e_above_hull"] = distance
-    missed = missed_target(context, candidate, label.model_copy(update={"values": values}))
-    was_missed = missed_target(context, candidate, label)
+    missed = missed_target(context, candidate.predicted, label.engine, values)
+    was_missed = missed_target(context, candidate.predicted, label.engine, label.values)
     return Change(
         label.candidate_id,
         composition.reduced_formula,

@@ -11,7 +11,8 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
-from gen2dft.store.documents import now
+from gen2dft.store.documents import CandidateDoc, now
+from gen2dft.store.store import candidate_key
 
 
 def chunks(context: RoundContext, candidate_ids: Sequence[str]) -> list[list[str]]:
@@ -25,11 +26,8 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
 
     A killed chunk goes on where it was: what has a result is not computed again.
     """
-    waiting = [
-        doc
-        for doc in context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
-        if doc.state == "sampled" and doc.surrogate is None
-    ]
+    found = context.store.find_many(CandidateDoc, [candidate_key(context.campaign_id, key) for key in candidate_ids])
+    waiting = [doc for _, doc in sorted(found.items()) if doc.state == "sampled" and doc.surrogate is None]
     known = StructureIndex.from_table(context.known.crystals) if waiting else None
     for doc in waiting:
         structure = Structure.from_dict(doc.structure or {})
@@ -53,21 +51,29 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
 
     Drawn among all that the gate rejected, moved already or not: a draw that was interrupted comes out the same.
     """
-    found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
-    rejects = [doc for doc in found if doc.surrogate and doc.surrogate.get("reason") in OVERRULABLE]
+    found = context.store.candidate_fields(
+        context.campaign_id, ("candidate_id", "surrogate.reason"), round_index=context.index, surrogate={"$ne": None}
+    )
+    screened = set(candidate_ids)
+    rejects = [
+        (doc["candidate_id"], doc["surrogate"]["reason"])
+        for doc in found
+        if doc["candidate_id"] in screened and doc["surrogate"].get("reason") in OVERRULABLE
+    ]
     size = min(len(rejects), round(context.spec.learning.gate_audit * context.spec.learning.batch))
     drawn = set(context.rng(5).choice(len(rejects), size=size, replace=False).tolist()) if size else set()
-    for row, doc in enumerate(rejects):
-        if row not in drawn and doc.surrogate is not None:
-            context.store.move_candidate(context.campaign_id, doc.candidate_id, f"rejected:{doc.surrogate['reason']}")
+    moves = {key: {"state": f"rejected:{reason}"} for row, (key, reason) in enumerate(rejects) if row not in drawn}
+    context.store.move_candidates(context.campaign_id, moves)
 
 
 def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageCount:
     """Draw the audit and count the stage, once all chunks are through."""
     if context.spec.learning.gate_audit:
         draw_audit(context, candidate_ids)
-    found = context.store.candidates(context.campaign_id, candidate_id={"$in": list(candidate_ids)})
-    reasons = [doc.state.removeprefix("rejected:") if doc.state.startswith("rejected:") else None for doc in found]
+    context.store.follow_unfinished(context.campaign_id, context.index)  # chunks may have been killed on the way
+    states = context.store.tally.states(context.campaign_id, context.index)
+    found = [states[key] for key in sorted(candidate_ids)]
+    reasons = [state.removeprefix("rejected:") if state.startswith("rejected:") else None for state in found]
     progress = context.round.progress
     if progress.get("stage") == "screen":
         context.update(**{"seconds.screen": (now() - progress["since"]).total_seconds()})

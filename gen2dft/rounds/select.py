@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,11 @@ class Verdict:
     score: float | None
     predicted: dict[str, float]
 
+    def change(self) -> dict[str, Any]:
+        """Where it puts the candidate, and what it leaves there."""
+        state = "queued" if self.by else "rejected:not_selected"
+        return {"state": state, "score": self.score, "selected_by": self.by, "predicted": self.predicted}
+
 
 def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
     """Queue the batch and open the round for validation; how many were queued.
@@ -52,10 +58,7 @@ def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
             context.campaign_id, context.index, "batch_id", context.store.put_blob(content, "batch")
         )
     verdicts = [Verdict(**found) for found in json.loads(context.store.get_blob(str(context.round.batch_id)))]
-    for found in verdicts:
-        state = "queued" if found.by else "rejected:not_selected"
-        fields = {"score": found.score, "selected_by": found.by, "predicted": found.predicted}
-        context.store.move_candidate(context.campaign_id, found.candidate_id, state, **fields)
+    context.store.move_candidates(context.campaign_id, {found.candidate_id: found.change() for found in verdicts})
     number = sum(found.by is not None for found in verdicts)
     count = stage_count("select", [None if found.by else "not_selected" for found in verdicts])
     funnel = [stage.model_dump() for stage in context.round.funnel if stage.stage not in ("surrogate", "select")]
@@ -166,7 +169,8 @@ def surrogate_errors(context: RoundContext) -> Mapping[str, float]:
     """Root mean square difference between the screen's values and the labels of earlier rounds, in their units."""
     labels = {label.candidate_id: label for label in _earlier_labels(context)}
     fields = ("candidate_id", *(f"surrogate.{name}" for name in BY_SURROGATE))
-    found = context.store.candidate_fields(context.campaign_id, fields, candidate_id={"$in": list(labels)})
+    earlier = context.store.candidate_fields(context.campaign_id, fields, round_index={"$lt": context.index})
+    found = [doc for doc in earlier if doc["candidate_id"] in labels]
     errors = {}
     for name in BY_SURROGATE:
         pairs = [(doc.get("surrogate", {}).get(name), labels[doc["candidate_id"]].values.get(name)) for doc in found]

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.store.documents import OPEN_STATES, now
+from gen2dft.store.documents import now
 from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
@@ -53,16 +53,6 @@ class MirrorStore(Store):
             self._candidates(campaign.id).refresh()
             self._labels(campaign.id).refresh()
 
-    def state_counts(self, campaign_id: str, round_index: int | None = None) -> dict[str, int]:
-        """Candidates per state (with reason), of one round or of all."""
-        rows = self._candidates(campaign_id).rows()
-        return dict(Counter(row["state"] for row in rows if round_index in (None, row["round_index"])))
-
-    def count_open(self, campaign_id: str, round_index: int) -> int:
-        """Candidates of a round that are queued or running."""
-        counts = self.state_counts(campaign_id, round_index)
-        return sum(counts.get(state, 0) for state in OPEN_STATES)
-
     def candidate_fields(
         self, campaign_id: str, fields: Sequence[str], *, skip: int = 0, limit: int = 0, **query: Any
     ) -> list[Row]:
@@ -72,10 +62,10 @@ class MirrorStore(Store):
         rows = [row for row in self._candidates(campaign_id).rows() if _fits(row, query)]
         return rows[skip : skip + limit if limit else None]
 
-    def label_fields(self, campaign_id: str, fields: Sequence[str]) -> list[Row]:
+    def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[Row]:
         """Fields of a campaign's labels in the order of their ids; more than those asked for may be among them."""
-        if not set(fields) <= set(LABEL_FIELDS):
-            return super().label_fields(campaign_id, fields)
+        if query or not set(fields) <= set(LABEL_FIELDS):
+            return super().label_fields(campaign_id, fields, **query)
         return list(self._labels(campaign_id).rows())
 
     def get_blob(self, blob_id: str) -> bytes:

@@ -100,6 +100,7 @@ class RoundDoc(Document):
     seconds: dict[str, float] = Field({}, description="wall seconds per stage")
     progress: dict[str, Any] = Field({}, description="stage under way: stage, done, total, since, message")
     dispatch_size: int = Field(0, description="candidates sent to validation")
+    dispatched_to: str = Field("", description="candidates up to this id have had their turn to get a firework")
     dispatch_complete: bool = Field(False, description="whether each of them has its firework")
     suspects: list[str] = Field(
         [], description="the last candidates in a row that the engine itself failed for, see gen2dft.rounds.breaker"
@@ -137,6 +138,15 @@ class CandidateDoc(Document):
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of `to_mongo`; candidates of older versions do not say when they changed."""
         return super().from_mongo({"changed": None, **data})
+
+
+class TallyDoc(Document):
+    """The states of a part of a round's candidates, see gen2dft.store.tally; candidates themselves hold."""
+
+    campaign_id: str
+    round_index: int
+    states: dict[str, str] = Field({}, description="candidate id to state")
+    given_up: dict[str, datetime | None] = Field({}, description="candidate id to when it was given up")
 
 
 class LabelDoc(Document):

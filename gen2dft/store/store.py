@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
+from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
     OPEN_STATES,
     REACHED_FROM,
@@ -21,52 +23,20 @@ from gen2dft.store.documents import (
     CandidateDoc,
     Document,
     HitDoc,
-    HullDoc,
     LabelDoc,
     PowerFactorDoc,
     ReferenceDoc,
     RoundDoc,
-    SnapshotDoc,
     now,
 )
+from gen2dft.store.tally import Tally
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
     from pymongo.database import Database
 
 D = TypeVar("D", bound=Document)
-
-COLLECTIONS: dict[str, type[Document]] = {
-    "campaigns": CampaignDoc,
-    "rounds": RoundDoc,
-    "candidates": CandidateDoc,
-    "labels": LabelDoc,
-    "calculations": CalculationsDoc,
-    "power_factors": PowerFactorDoc,
-    "hits": HitDoc,
-    "snapshots": SnapshotDoc,
-    "hulls": HullDoc,
-    "references": ReferenceDoc,
-    "calibrations": CalibrationDoc,
-}
-
-# One index for every query that the command line or a job asks.
-INDICES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "campaigns": (("name", "created"), ("state",)),
-    "rounds": (("campaign_id", "index"),),
-    "candidates": (
-        ("campaign_id", "round_index", "state"),
-        ("candidate_id",),
-        ("formula",),
-        ("campaign_id", "changed"),
-    ),
-    "labels": (("campaign_id", "round_index"), ("candidate_id",), ("campaign_id", "created")),
-    "calculations": (("engine", "settings_hash", "formula"),),
-    "power_factors": (("campaign_id",), ("candidate_id",)),
-    "hits": (("campaign_id", "round_index"), ("candidate_id",), ("formula",)),
-    "references": (("engine", "settings_hash"),),
-    "calibrations": (("correction", "engine", "settings_hash", "created"),),
-}
+AT_ONCE = 500  # candidates that are moved in one message
 
 
 class Store:
@@ -80,6 +50,7 @@ class Store:
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self.database = database
+        self.tally = Tally(database)
 
     def ensure_indices(self) -> None:
         """Create the indices that queries rely on; safe to call again."""
@@ -94,22 +65,28 @@ class Store:
         collection = self._collection_of(document)
         data = document.to_mongo()
         result = collection.update_one({"_id": data.pop("_id")}, {"$setOnInsert": data}, upsert=True)
+        if isinstance(document, CandidateDoc):
+            self.tally.follow([document.id], begin=True)
         return result.upserted_id is not None
 
     def insert_many_new(self, documents: Sequence[Document]) -> int:
         """Insert those whose id is not there yet; how many were inserted."""
-        if not documents:
-            return 0
+        return sum(self._insert_part(documents[i : i + AT_ONCE]) for i in range(0, len(documents), AT_ONCE))
+
+    def _insert_part(self, documents: Sequence[Document]) -> int:
         collection = self._collection_of(documents[0])
         wanted = {doc.id: doc for doc in documents}
         known = {d["_id"] for d in collection.find({"_id": {"$in": list(wanted)}}, {"_id": 1})}
-        fresh = [doc.to_mongo() for key, doc in wanted.items() if key not in known]
+        fresh = [doc for key, doc in wanted.items() if key not in known]
         if fresh:
-            collection.insert_many(fresh, ordered=False)
+            collection.insert_many([doc.to_mongo() for doc in fresh], ordered=False)
+        if isinstance(documents[0], CandidateDoc):
+            self.tally.begin([doc for doc in fresh if isinstance(doc, CandidateDoc)])
+            self.tally.follow(known, begin=True)  # whoever inserted these may have been killed before
         return len(fresh)
 
     def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:
-        return self.database[_collection_name(type(document))]
+        return self.database[collection_name(type(document))]
 
     def campaign(self, campaign_id: str) -> CampaignDoc:
         """One campaign; StoreError if there is none of this id."""
@@ -130,7 +107,7 @@ class Store:
     def get(self, model: type[D], key: str) -> D:
         """The document of this id; StoreError if there is none."""
         if (document := self.find(model, key)) is None:
-            name = _collection_name(model)
+            name = collection_name(model)
             raise StoreError(f"no document {key!r} in collection {name!r}; see `gen2dft status`")
         return document
 
@@ -181,7 +158,7 @@ class Store:
 
     def ids(self, model: type[Document]) -> list[str]:
         """Ids of all documents of a kind."""
-        return [data["_id"] for data in self.database[_collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)]
+        return [data["_id"] for data in self.database[collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)]
 
     def core_hours(self, campaign_id: str) -> dict[int, float]:
         """Round to the core-hours of its labels."""
@@ -190,9 +167,9 @@ class Store:
             hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
         return hours
 
-    def label_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
+    def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
         """Some (dotted) fields of a campaign's labels in the order of their ids, without the structures' weight."""
-        found = self.database.labels.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1))
+        found = self.database.labels.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
         return sorted(found, key=_by_id)
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
@@ -229,12 +206,12 @@ class Store:
 
     def find(self, model: type[D], key: str) -> D | None:
         """The document of this id, or None."""
-        data = self.database[_collection_name(model)].find_one({"_id": key})
+        data = self.database[collection_name(model)].find_one({"_id": key})
         return None if data is None else model.from_mongo(data)
 
     def find_many(self, model: type[D], keys: Sequence[str]) -> dict[str, D]:
         """Id to document, for those of these ids that are there."""
-        found = self.database[_collection_name(model)].find({"_id": {"$in": list(keys)}})
+        found = self.database[collection_name(model)].find({"_id": {"$in": list(keys)}})
         return {data["_id"]: model.from_mongo(data) for data in found}
 
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
@@ -243,14 +220,14 @@ class Store:
         return [CandidateDoc.from_mongo(data) for data in found.sort("_id", 1)]
 
     def state_counts(self, campaign_id: str, round_index: int | None = None) -> dict[str, int]:
-        """Candidates per state (with reason), of one round or of all."""
-        match: dict[str, Any] = {"campaign_id": campaign_id}
-        if round_index is not None:
-            match["round_index"] = round_index
-        groups = self.database.candidates.aggregate(
-            [{"$match": match}, {"$group": {"_id": "$state", "n": {"$sum": 1}}}]
-        )
-        return {group["_id"]: group["n"] for group in groups}
+        """Candidates per state (with reason), of one round or of all; see gen2dft.store.tally."""
+        return dict(Counter(self.tally.states(campaign_id, round_index).values()))
+
+    def last_given_up(self, campaign_id: str, number: int) -> list[CandidateDoc]:
+        """Candidates that were given up last, the newest first."""
+        keys = [candidate_key(campaign_id, found) for found in self.tally.last_given_up(campaign_id, number)]
+        found = self.find_many(CandidateDoc, keys)
+        return [found[key] for key in keys]
 
     # Changes of state -----------------------------------------------------------------------------------------
 
@@ -262,25 +239,36 @@ class Store:
         StoreError
             For a state that does not exist, or `rejected`/`given_up` without a reason.
         """
-        earlier = _earlier_states(state)
-        result = self.database.candidates.update_one(
-            {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": f"^({'|'.join(earlier)})(:|$)"}},
-            {
-                "$set": {"state": state, "changed": now(), **fields},
-                "$push": {"history": {"state": state, "at": now()}},
-            },
-        )
-        return bool(result.modified_count)
+        return bool(self.move_candidates(campaign_id, {candidate_id: {"state": state, **fields}}))
+
+    def move_candidates(self, campaign_id: str, moves: Mapping[str, Mapping[str, Any]]) -> int:
+        """Move candidates forward, each to its own `state` and with its own fields; how many moved.
+
+        Raises
+        ------
+        StoreError
+            As `move_candidate`.
+        """
+        from pymongo import UpdateOne
+
+        moved, ids = 0, list(moves)
+        for start in range(0, len(ids), AT_ONCE):
+            part = {candidate_key(campaign_id, found): moves[found] for found in ids[start : start + AT_ONCE]}
+            updates = [
+                UpdateOne({"_id": key, "state": _earlier_than(fields["state"])}, _change(**fields))
+                for key, fields in part.items()
+            ]
+            moved += self.database.candidates.bulk_write(updates, ordered=False).modified_count
+            self.tally.follow(part)
+        return moved
 
     def reopen_candidate(self, campaign_id: str, candidate_id: str) -> bool:
         """Queue a candidate again that was given up; the one way back, for those that a broken engine failed for."""
+        key = candidate_key(campaign_id, candidate_id)
         result = self.database.candidates.update_one(
-            {"_id": candidate_key(campaign_id, candidate_id), "state": {"$regex": "^given_up:"}},
-            {
-                "$set": {"state": "queued", "changed": now(), "failure": None, "attempts": 0},
-                "$push": {"history": {"state": "queued", "at": now()}},
-            },
+            {"_id": key, "state": {"$regex": "^given_up:"}}, _change(state="queued", failure=None, attempts=0)
         )
+        self.tally.follow([key])
         return bool(result.modified_count)
 
     def give_up_open(self, campaign_id: str, reason: str, detail: str, round_index: int | None = None) -> int:
@@ -288,12 +276,17 @@ class Store:
         query: dict[str, Any] = {"campaign_id": campaign_id, "state": {"$in": list(OPEN_STATES)}}
         if round_index is not None:
             query["round_index"] = round_index
-        state = f"given_up:{reason}"
-        change = {
-            "$set": {"state": state, "failure": detail, "changed": now()},
-            "$push": {"history": {"state": state, "at": now()}},
-        }
-        return self.database.candidates.update_many(query, change).modified_count
+        change = _change(state=f"given_up:{reason}", failure=detail)
+        given_up = self.database.candidates.update_many(query, change).modified_count
+        self.follow_unfinished(campaign_id, round_index)
+        return given_up
+
+    def follow_unfinished(self, campaign_id: str, round_index: int | None = None) -> None:
+        """Bring the tally up to the candidates that it does not know to have come to an end."""
+        states = self.tally.states(campaign_id, round_index)
+        self.tally.follow(
+            [candidate_key(campaign_id, key) for key, state in states.items() if state in ("sampled", *OPEN_STATES)]
+        )
 
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
@@ -311,12 +304,8 @@ class Store:
 
     def count_open(self, campaign_id: str, round_index: int) -> int:
         """Candidates of a round that are queued or running."""
-        return self.database.candidates.count_documents(_open_query(campaign_id, round_index))
-
-    def has_more_open_than(self, number: int, campaign_id: str, round_index: int) -> bool:
-        """Whether more candidates of a round are queued or running; looks at no more of them than it needs."""
-        found = self.database.candidates.find(_open_query(campaign_id, round_index), {"_id": 1}).limit(number + 1)
-        return len(list(found)) > number
+        counts = self.state_counts(campaign_id, round_index)
+        return sum(counts.get(state, 0) for state in OPEN_STATES)
 
     def update_round(self, campaign_id: str, index: int, **fields: Any) -> None:
         """Set fields of a round."""
@@ -390,10 +379,6 @@ def _by_id(data: dict[str, Any]) -> str:
     return str(data["_id"])
 
 
-def _collection_name(model: type[Document]) -> str:
-    return next(name for name, known in COLLECTIONS.items() if known is model)
-
-
 def round_key(campaign_id: str, index: int) -> str:
     """`_id` of a round."""
     return f"{campaign_id}:{index}"
@@ -404,15 +389,20 @@ def candidate_key(campaign_id: str, candidate_id: str) -> str:
     return f"{campaign_id}:{candidate_id}"
 
 
-def _open_query(campaign_id: str, round_index: int) -> dict[str, Any]:
-    return {"campaign_id": campaign_id, "round_index": round_index, "state": {"$in": list(OPEN_STATES)}}
+def _change(*, state: str, **fields: Any) -> dict[str, Any]:
+    """The update that gives a candidate a state and fields."""
+    moment = now()
+    return {
+        "$set": {"state": state, "changed": moment, **fields},
+        "$push": {"history": {"state": state, "at": moment}},
+    }
 
 
-def _earlier_states(state: str) -> Iterable[str]:
-    """States from which `state` may be reached."""
+def _earlier_than(state: str) -> dict[str, str]:
+    """The condition of standing at a state from which `state` may be reached."""
     stem, _, reason = state.partition(":")
     if stem not in REACHED_FROM:
         raise StoreError(not_one_of("candidate state", stem, REACHED_FROM))
     if (stem in ("rejected", "given_up")) != bool(reason):
         raise StoreError(f"candidate state {state!r}: `rejected` and `given_up`, and only these, carry a reason")
-    return REACHED_FROM[stem]
+    return {"$regex": f"^({'|'.join(REACHED_FROM[stem])})(:|$)"}

@@ -54,6 +54,7 @@ def _toys(toy_plugins: None) -> None:
 
 
 def everything(store: Store) -> dict[str, list[bytes]]:
-    """All documents of a store that an archive may hold, whatever their order: no calculations, see docs/sharing.md."""
-    names = [name for name in sorted(store.database.list_collection_names()) if name != "calculations"]
+    """All documents of a store that an archive may hold, in any order: no calculations (docs/sharing.md), no tally."""
+    left_out = ("calculations", "tallies")
+    names = [name for name in sorted(store.database.list_collection_names()) if name not in left_out]
     return {name: sorted(map(to_line, store.database[name].find())) for name in names if "blobs" not in name}

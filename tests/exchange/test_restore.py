@@ -67,6 +67,7 @@ def test_an_empty_store_then_holds_the_same(archive: Path, finished: Store, camp
     done = import_archive(store, archive)
     assert everything(store) == everything(finished)
     assert [hit.to_mongo() for hit in store.hits()] == [hit.to_mongo() for hit in finished.hits()] != []
+    assert store.state_counts(campaign_id) == finished.state_counts(campaign_id)
     assert done.new["candidates"] == finished.database.candidates.count_documents({})
     restored, original = (RoundContext(s, campaign_id, 0) for s in (store, finished))
     assert restored.base.content_hash == original.base.content_hash

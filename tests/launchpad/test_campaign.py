@@ -1,5 +1,7 @@
 """A toy campaign as fireworks on the embedded database: submit, advance, repair; nothing lost, nothing doubled."""
 
+from collections import Counter
+
 import pytest
 from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.repair import crashed_steps, repair
@@ -26,6 +28,7 @@ def check_books(store, campaign_id):
         labels = [label.candidate_id for label in store.labels(campaign_id, round_index=document.index)]
         assert len(labels) == len(set(labels))
         counts = store.state_counts(campaign_id, document.index)
+        assert counts == Counter(doc.state for doc in store.candidates(campaign_id, round_index=document.index))
         given_up = sum(n for state, n in counts.items() if state.startswith("given_up:"))
         assert len(labels) + given_up == document.dispatch_size
         assert sum(counts.values()) == funnel[0].n_in

@@ -45,7 +45,7 @@ def script(folder: Path, **resources: object) -> list[str]:
 def test_the_launchpad_is_read_by_fireworks(folder: Path):
     lpad = LaunchPad.from_file(str(write(folder, "slurm") / "my_launchpad.yaml"))
     assert (lpad.host, lpad.name, lpad.uri_mode) == (URI, "crystals", True)
-    assert "spec.gen2dft.campaign_id" in lpad.user_indices
+    assert "spec.gen2dft.candidate_id" in lpad.user_indices
 
 
 def test_the_worker_is_read_by_fireworks(folder: Path):

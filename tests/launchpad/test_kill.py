@@ -1,4 +1,4 @@
-"""`gen2dft run`, its workers and the database killed with SIGKILL in the middle of each stage.
+"""`gen2dft run`, its workers and the database killed with SIGKILL in the middle of each stage, and between two writes.
 
 After each the campaign comes to what it comes to undisturbed: the same hits, nothing lost, nothing doubled.
 """
@@ -11,12 +11,17 @@ import time
 
 import psutil
 import pytest
+from gen2dft.launchpad.lost import recover_lost_runs
+from gen2dft.launchpad.submit import submit
 
+from gen2dft.campaign import load_campaign
+from gen2dft.rounds.prepare import prepare
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
 from gen2dft.store.embedded import server_command, stop_server
 from tests import toys
 from tests.launchpad.test_campaign import check_books
+from tests.support.killed_worker import POINTS
 from tests.support.toy_folder import make_toy_folder, toy_environment
 from tests.support.undisturbed import hits_of, undisturbed
 
@@ -102,3 +107,24 @@ def test_killed_in_training_screening_and_validation_and_then_finished(folder):
     assert start(folder).wait(120) == 0
     assert store.database.fireworks.count_documents({}) == before
     assert "already there" in (folder / "out.log").read_text()
+
+
+@pytest.mark.usefixtures("toy_plugins")
+def test_workers_killed_between_any_two_writes_of_a_round(bench, settings, tmp_path):
+    store, lpad, work = bench
+    file = make_toy_folder(tmp_path, toys.TOY_CAMPAIGN, toys.toy_dataset())
+    spec = load_campaign(str(file))
+    campaign_id = submit(store, lpad, spec, *prepare(spec)).campaign_id
+    place = {"cwd": tmp_path, "env": toy_environment(tmp_path, **settings.as_environment())}
+    for point in POINTS:
+        command = [sys.executable, "-m", "tests.support.killed_worker", point, campaign_id]
+        worker = subprocess.run(command, **place, capture_output=True, text=True, timeout=120, check=False)
+        assert worker.returncode == -signal.SIGKILL, f"{point}: {worker.stderr[-2000:]}"
+        assert recover_lost_runs(lpad), point
+    work()
+    assert store.campaign(campaign_id).state == "finished"
+    check_books(store, campaign_id)
+    assert store.tally.recount(campaign_id) == 0
+    assert (campaign_id, hits_of(store, campaign_id)) == undisturbed(file)
+    hits = {doc.candidate_id for doc in store.candidates(campaign_id, state="hit")}
+    assert hits == set(hits_of(store, campaign_id))

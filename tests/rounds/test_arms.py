@@ -86,18 +86,19 @@ def test_an_interrupted_audit_draws_the_same(store, spec, monkeypatch):
     train(context)
     survivors = propose(context)
     screen_chunk(context, survivors)
-    move, moved = store.move_candidate, []
+    follow, followed = store.tally.follow, []
 
-    def dies_half_way(*args, **fields):
-        if len(moved) == 2:
+    def dies_half_way(keys):
+        if followed:
             raise RuntimeError("killed")
-        moved.append(args)
-        return move(*args, **fields)
+        followed.append(keys)
+        follow(keys)
 
-    monkeypatch.setattr(store, "move_candidate", dies_half_way)
+    monkeypatch.setattr("gen2dft.store.store.AT_ONCE", 2)
+    monkeypatch.setattr(store.tally, "follow", dies_half_way)
     with pytest.raises(RuntimeError, match="killed"):
         finish_screen(context, survivors)
-    monkeypatch.setattr(store, "move_candidate", move)
+    monkeypatch.setattr(store.tally, "follow", follow)
     count = finish_screen(context, survivors)
     assert finish_screen(context, survivors) == count
     select(context, count.model_dump())

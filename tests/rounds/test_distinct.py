@@ -57,7 +57,7 @@ def test_what_relaxed_to_a_known_crystal_is_none_of_the_new(context):
     mark_repeats(context)
     hits = context.store.hits(context.campaign_id)
     assert {found.same_as for found in hits} == {f"{KNOWN_MARK}{context.base.ids[0]}"}
-    stage = distinct_stage(hits)
+    stage = distinct_stage(context, ["k", "l"])
     assert (stage.n_in, stage.n_out, dict(stage.reasons)) == (2, 0, {KNOWN: 2})
 
 
@@ -65,5 +65,5 @@ def test_the_funnel_says_what_became_of_the_others(context):
     for (key, index), structure in crystals().items():
         context.store.insert_new(hit(context, key, index, structure))
     mark_repeats(context)
-    stage = distinct_stage(context.store.hits(context.campaign_id, round_index=0))
+    stage = distinct_stage(context, ["b", "c", "d"])
     assert (stage.n_in, stage.n_out, dict(stage.reasons)) == (3, 2, {REPEATED: 1})

@@ -85,19 +85,21 @@ def test_an_interrupted_selection_chooses_the_same_again(context, monkeypatch):
     survivors = propose(context)
     screen_chunk(context, survivors)
     count = finish_screen(context, survivors).model_dump()
-    move, moved = context.store.move_candidate, []
+    follow, followed = context.store.tally.follow, []
 
-    def dies_half_way(*args, **fields):
-        if len(moved) == 5:
+    def dies_half_way(keys):
+        if followed:
             raise RuntimeError("killed")
-        moved.append(args)
-        return move(*args, **fields)
+        followed.append(keys)
+        follow(keys)
 
-    monkeypatch.setattr(context.store, "move_candidate", dies_half_way)
+    monkeypatch.setattr("gen2dft.store.store.AT_ONCE", 5)
+    monkeypatch.setattr(context.store.tally, "follow", dies_half_way)
     with pytest.raises(RuntimeError, match="killed"):
         select(context, count)
-    monkeypatch.setattr(context.store, "move_candidate", move)
+    monkeypatch.setattr(context.store.tally, "follow", follow)
     select(context, count)
+    assert context.store.tally.recount(context.campaign_id) == 0
     assert len(queued(context)) == context.round.dispatch_size == 6
     assert context.round.state == "validating"
 
