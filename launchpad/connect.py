@@ -73,6 +73,8 @@ def _initialise(lpad: LaunchPad) -> None:
         with contextlib.suppress(DuplicateKeyError):
             lpad.fw_id_assigner.insert_one({"_id": -1, "next_fw_id": 1, "next_launch_id": 1})
     lpad.tuneup()
+    # Jobflow makes no index: each result written or handed on would walk through those of all jobs.
+    lpad.db[OUTPUTS].create_index([("uuid", 1), ("index", 1)])
     for fields in COMPOUND_INDICES:
         lpad.fireworks.create_index([(field, 1) for field in fields])
 

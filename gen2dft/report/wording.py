@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gen2dft.campaign import Target
 from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
 from gen2dft.store.documents import OPEN
 
 if TYPE_CHECKING:
+    from gen2dft.campaign import Target
     from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc
 
 PREDICTED = "predicted"

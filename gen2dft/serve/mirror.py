@@ -1,8 +1,8 @@
 """A store for readers: the light parts of candidates and labels, kept in memory and brought up to date by what changed.
 
-The embedded database reads some 3,000 documents a second, so that to count 20,000 candidates anew for every page would
+The embedded database reads some 3,000 documents a second, so that to read 20,000 candidates anew for every page would
 keep readers waiting and workers from writing. What a page asks of all candidates of a campaign is answered from memory;
-one crystal, hits and rounds are read from the database each time.
+one crystal, hits, rounds and how many candidates stand where (the tally) are read from the database each time.
 """
 
 from __future__ import annotations

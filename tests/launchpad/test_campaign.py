@@ -8,6 +8,7 @@ from gen2dft.launchpad.repair import crashed_steps, repair
 from gen2dft.launchpad.submit import submit
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.store.documents import OPEN_STATES
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
@@ -30,6 +31,8 @@ def check_books(store, campaign_id):
         counts = store.state_counts(campaign_id, document.index)
         assert counts == Counter(doc.state for doc in store.candidates(campaign_id, round_index=document.index))
         given_up = sum(n for state, n in counts.items() if state.startswith("given_up:"))
+        assert len(labels) == counts.get("labelled", 0) + counts.get("hit", 0)
+        assert not {"sampled", *OPEN_STATES} & set(counts)
         assert len(labels) + given_up == document.dispatch_size
         assert sum(counts.values()) == funnel[0].n_in
 

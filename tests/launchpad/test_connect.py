@@ -27,6 +27,7 @@ def test_every_query_of_a_worker_has_an_index(settings: Settings):
     indexed = {key for index in lpad.fireworks.index_information().values() for key, _ in index["key"]}
     assert {"state", "spec.gen2dft.campaign_id", "spec.gen2dft.candidate_id"} <= indexed
     assert "locked_1" in lpad.workflows.index_information()
+    assert "uuid_1_index_1" in lpad.db["outputs"].index_information()
 
 
 def test_an_unreachable_launchpad_names_the_host_only():

@@ -11,7 +11,7 @@ from gen2dft.errors import DatasetError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import go_on
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import ingest
+from gen2dft.rounds.ingest import begin_attempt, give_up, ingest
 from gen2dft.rounds.propose import propose
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
@@ -50,6 +50,16 @@ def test_a_label_says_what_custodian_did(context):
     assert label.custodian == [{"preset": "toy-v1", "task": "relax", **MENDED.model_dump()}]
     assert label.settings_changed
     assert label.values["band_gap"] == 1.5
+
+
+def test_whoever_finds_a_candidate_closed_by_a_killed_worker_tallies_it(context, monkeypatch):
+    key = dispatched(context)[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(context.store.tally, "follow", lambda keys: None)
+        give_up(context, key, "not_converged", "its worker is killed now")
+    assert context.store.tally.states(context.campaign_id)[key] == "queued"
+    assert not begin_attempt(context, key)
+    assert context.store.tally.states(context.campaign_id)[key] == "given_up:not_converged"
 
 
 def test_what_a_stand_in_computed_is_refused(context, monkeypatch):
