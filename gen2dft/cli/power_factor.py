@@ -94,10 +94,11 @@ def _tasks(store: Store, document: CampaignDoc, max_sites: int, engine: str, pre
 
 
 def _cheapest_first(tasks: Iterable[Task]) -> list[Task]:
-    """The same, those first whose bands cost least."""
+    """The same, those first whose bands cost least; those that begin magnetic, at several times the cost, last."""
+    from gen2dft.engines.gpaw.presets import starting_moments
     from gen2dft.transport.convergence import relative_cost
 
-    return sorted(tasks, key=lambda task: relative_cost(task[1]))
+    return sorted(tasks, key=lambda task: (starting_moments(task[1]) is not None, relative_cost(task[1])))
 
 
 def _known(store: Store, made: Made) -> PowerFactorDoc | None:

@@ -17,12 +17,13 @@ from gen2dft.thermo.noh2019 import DE_O
 pytestmark = [pytest.mark.filterwarnings(text) for text in stand_in_environment.WARNINGS]
 
 PRESETS = ("ggau-v1", "ggau-refine-v1")
+LIMITS = {"slerp": 99.0, "mixture": 99.0, "random": -99.0}
 PAPER = {
     "validation.engine": "vasp",
     "validation.preset": PRESETS[0],
     "validation.correction": "noh2019-v1",
     # The stand-in's energies are made up, and so are the limits: the slerp candidate goes on, the random one does not.
-    "validation.refine": {"preset": PRESETS[1], "max_e_above_hull": {"slerp": 99.0, "random": -99.0}},
+    "validation.refine": {"preset": PRESETS[1], "max_e_above_hull": LIMITS},
 }
 DE_V = -1.7
 
