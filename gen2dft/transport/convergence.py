@@ -38,10 +38,10 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
 def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
     """What bands on a mesh cost, in arbitrary units, to put crystals in order.
 
-    Irreducible k-points times plane waves times bands, where the latter two grow with the volume.
+    Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with the electrons.
     """
     kpoints = np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure))
-    return float(kpoints * structure.volume**2)
+    return float(kpoints * structure.volume * sum(structure.atomic_numbers))
 
 
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
