@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
+HITS_LEFT = ("targets", "distinct")  # stages after which hits are counted
+
 
 class StageCount(BaseModel):
     """Counters of one stage; n_in = n_out + sum of reasons always holds.

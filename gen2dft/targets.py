@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gen2dft.campaign import Target
+from gen2dft.campaign import SurrogateSpec, Target
 
 
 def violation(target: Target, values: ArrayLike) -> NDArray[np.float64]:
@@ -56,6 +56,11 @@ def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
     if target.max is not None:
         within = np.minimum(within, target.max - v)
     return np.where(np.isnan(v), -np.inf, within)
+
+
+def of_the_screen(limits: SurrogateSpec) -> Target:
+    """What the surrogate's gate asks for: not far above the hull, nor so far below that it lacks phases."""
+    return Target(property="e_above_hull", min=limits.min_e_above_hull, max=limits.max_e_above_hull)
 
 
 def is_met(target: Target, value: float | None) -> bool:

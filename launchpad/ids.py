@@ -9,28 +9,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fireworks import LaunchPad
-from gen2dft.launchpad.indexed import Indexed, indexable
+from gen2dft.launchpad.indexed import Indexed, Wrapped, indexable
 from pymongo import ReturnDocument
 from pymongo.errors import ConnectionFailure
 
-if TYPE_CHECKING:
-    from pymongo.collection import Collection
 
-
-class Counters:
-    """FireWorks' collection of counters.
-
-    Parameters
-    ----------
-    collection
-        The collection; whatever is not asked for here is asked of it.
-    """
-
-    def __init__(self, collection: Collection[dict[str, Any]]) -> None:
-        self.collection = collection
+class Counters(Wrapped):
+    """FireWorks' collection of counters."""
 
     def find_one_and_update(
         self, query: Mapping[str, Any], update: Mapping[str, Mapping[str, int]]
@@ -38,9 +26,6 @@ class Counters:
         """Raise counters; their values before that, None if there are no counters yet."""
         after = self.collection.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
         return None if after is None else {**after, **{key: after[key] - by for key, by in update["$inc"].items()}}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.collection, name)
 
 
 class SharedLaunchPad(LaunchPad):

@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 Query = Mapping[str, Any]
 
 
-class Indexed:
-    """A collection whose documents are found first and then changed by their `_id`, if they still are as was asked.
-
-    Parameters
-    ----------
-    collection
-        The collection; whatever is not asked for here is asked of it.
-    """
+class Wrapped:
+    """A collection that is asked for what a subclass does not answer otherwise."""
 
     def __init__(self, collection: Collection[dict[str, Any]]) -> None:
         self.collection = collection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.collection, name)
+
+
+class Indexed(Wrapped):
+    """A collection whose documents are found first and then changed by their `_id`, if they still are as was asked."""
 
     def find_one_and_update(self, query: Query, update: Query, sort: Any = None) -> dict[str, Any] | None:
         """Update one document; it as it was, None if there is none."""
@@ -46,9 +47,6 @@ class Indexed:
             if change({"_id": found["_id"], **asked}).matched_count:
                 return found
         return None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.collection, name)
 
 
 def indexable(query: Query) -> dict[str, Any]:

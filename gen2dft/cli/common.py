@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
+from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.wording import as_utc, round_title, words
 
 if TYPE_CHECKING:
@@ -53,11 +54,7 @@ def funnel_table(document: RoundDoc) -> Table:
     table.add_column("out", justify="right")
     table.add_column("stopped, by reason")
     for stage in document.funnel:
-        out = (
-            f"[bold green]{stage.n_out:,}[/]"
-            if stage.stage in ("targets", "distinct") and stage.n_out
-            else f"{stage.n_out:,}"
-        )
+        out = f"[bold green]{stage.n_out:,}[/]" if stage.stage in HITS_LEFT and stage.n_out else f"{stage.n_out:,}"
         table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gen2dft.cli.common import funnel_table, joined, report_folder
+from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.standing import stage_progress
 from gen2dft.report.wording import counted, duration, honest_notes, round_title, surrogate_engines, words
 from gen2dft.store.documents import now
@@ -176,7 +177,7 @@ class CampaignProgress:
 
 def _closed_text(document: RoundDoc) -> str:
     """What a round came to: `round 1 closed: sample 2,000 > ... > targets 3`."""
-    wanted = ("sample", "invert", "surrogate", "select", "validate", "targets", "distinct")
+    wanted = ("sample", "invert", "surrogate", "select", "validate", *HITS_LEFT)
     counts = (f"{words(s.stage)} {s.n_out:,}" for s in document.funnel if s.stage in wanted)
     return f"{round_title(document.index)} closed: {' > '.join(counts)}"
 

@@ -88,10 +88,9 @@ def cost(structure: Structure, preset: GPAWPreset) -> float:
     """
     from gen2dft.engines.gpaw.engine import valence_electrons
     from gen2dft.engines.gpaw.presets import number_of_bands, parameters
-    from gen2dft.transport.convergence import mesh_of_spacing
-    from gen2dft.transport.symmetry import point_group
+    from gen2dft.transport.convergence import irreducible_kpoints
 
-    kpoints = np.prod(mesh_of_spacing(structure, preset.bands_spacing)) / len(point_group(structure))
+    kpoints = irreducible_kpoints(structure, preset.bands_spacing)
     plane_waves = structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
     try:
         electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)

@@ -285,22 +285,12 @@ def choose(
     spec = run.setting.any_spec.learning.model_copy(update={"acquisition": run.plan.acquisition, "audit": 0.0})
     latents = generator.encode(candidates)
     members = ensemble(run, index, generator, known).predict(latents)[ENERGY]
-    beneath = hull_energies(run, candidates)
+    beneath = run.setting.hull.energies_beneath(candidates)
     values = {ENERGY: members.mean(axis=0), DISTANCE: members.mean(axis=0) - beneath}
-    beliefs = Beliefs.of(
-        (*run.wanted, foreseen(run)), values, {ENERGY: members, DISTANCE: members - beneath}, spreads(run)
-    )
+    wanted = (*run.wanted, targets.of_the_screen(run.setting.any_spec.screening.surrogate))
+    beliefs = Beliefs.of(wanted, values, {ENERGY: members, DISTANCE: members - beneath}, spreads(run))
     value = load_acquisition(run.plan.acquisition)(beliefs, spec, run.rng(index, 1))
     return learning.choose_batch(value, latents, spec, size, run.rng(index, 2)).rows
-
-
-def foreseen(run: Run) -> Target:
-    """What the oracle refuses besides: a distance outside the screen's limits, above the hull or far below it.
-
-    The latter is a hull that lacks phases, which its energy at the composition tells beforehand.
-    """
-    limits = run.setting.any_spec.screening.surrogate
-    return Target(property=DISTANCE, min=limits.min_e_above_hull, max=limits.max_e_above_hull)
 
 
 def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> HeadEnsemble:
@@ -318,12 +308,6 @@ def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> Head
         members=members,
         importance=importance,
     )
-
-
-def hull_energies(run: Run, candidates: CrystalTable) -> NDArray[np.float64]:
-    """(m,) formation energy of the hull at each candidate's composition, eV/atom."""
-    amounts = [dict(s.composition.get_el_amt_dict()) for s in candidates.structures()]
-    return -run.setting.hull.e_above_hull_many(amounts, np.zeros(len(candidates)))
 
 
 def ask(run: Run, index: int, structure: Structure) -> None:

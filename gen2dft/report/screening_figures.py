@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gen2dft.funnel import StageCount
+from gen2dft.funnel import HITS_LEFT, StageCount
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.data import ReportData
 from gen2dft.report.style import (
@@ -64,7 +64,7 @@ def _survivors(axes: Axes, document: RoundDoc, largest: int) -> None:
     stages = document.funnel
     rows = np.arange(len(stages))
     counts = np.array([stage.n_out for stage in stages])
-    colours = [HIT if stage.stage in ("targets", "distinct") else PASSED for stage in stages]
+    colours = [HIT if stage.stage in HITS_LEFT else PASSED for stage in stages]
     # A logarithmic axis has no zero: it begins at 0.7, so that one crystal is a visible bar and none is no bar.
     axes.barh(rows, np.where(counts > 0, counts, 0.7), color=colours, height=0.72)
     axes.set_xscale("log")

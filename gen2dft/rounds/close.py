@@ -26,23 +26,22 @@ def try_close(context: RoundContext) -> bool:
 
     True for exactly one caller. What a killed caller left undone is done by the next one.
     """
-    document = context.round
-    if document.state == "validating" and may_close(context, document):
+    document, closed = context.round, False
+    ends = document.state == "validating" and may_close(context, document)
+    if ends or document.state == "closed":  # then a straggler may have become a hit
+        mark_repeats(context)
+    if ends:
         if is_late(context, document):
             context.store.give_up_open(
                 context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
             )
-        mark_repeats(context)
         funnel = [*(count.model_dump() for count in document.funnel), *(c.model_dump() for c in last_stages(context))]
         started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else now()
         seconds = {**document.seconds, "validate": (now() - started).total_seconds()}
         closed = context.store.move_round(
             context.campaign_id, context.index, "validating", "closed", closed=now(), funnel=funnel, seconds=seconds
         )
-    else:
-        closed = False
     if context.round.state == "closed":
-        mark_repeats(context)  # a straggler may have become a hit
         go_on(context)
     return closed
 

@@ -38,27 +38,17 @@ def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
 
     table = CrystalTable.from_structures(Structure.from_dict(hit.structure) for hit in hits)
     formulas = table.formulas()
+    index, wanted = StructureIndex(), set(formulas)
     known = context.base.crystals
-    wanted = set(formulas)
-    named: dict[str, list[tuple[str, StructureIndex]]] = {}
     for row, formula in enumerate(known.formulas()):
         if formula in wanted:
-            named.setdefault(formula, []).append((f"{KNOWN_MARK}{context.base.ids[row]}", alone(known, row, formula)))
+            index.add(known, row, formula, f"{KNOWN_MARK}{context.base.ids[row]}")
     found: dict[str, str | None] = {}
     for row in sorted(range(len(hits)), key=lambda row: (hits[row].round_index, hits[row].candidate_id)):
-        others = named.setdefault(formulas[row], [])
-        same = (name for name, index in others if index.matches_row(table, row, formulas[row]))
-        found[hits[row].id] = name = next(same, None)
+        found[hits[row].id] = name = index.match_row(table, row, formulas[row])
         if name is None:
-            others.append((hits[row].candidate_id, alone(table, row, formulas[row])))
+            index.add(table, row, formulas[row], hits[row].candidate_id)
     return [found[hit.id] for hit in hits]
-
-
-def alone(table: CrystalTable, row: int, formula: str) -> StructureIndex:
-    """An index of one crystal, which can tell by name what matched."""
-    index = StructureIndex()
-    index.add(table, row, formula)
-    return index
 
 
 def distinct_stage(context: RoundContext, met: Sequence[str]) -> StageCount:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from gen2dft import targets
 from gen2dft.acquisition import as_merit, chance_of_all
-from gen2dft.campaign import Target
 from gen2dft.crystals import CrystalTable
 from gen2dft.rounds.arms import Arm
 from gen2dft.rounds.context import RoundContext
@@ -58,10 +57,8 @@ def passing_the_screen(context: RoundContext, arm: Arm, crystals: CrystalTable) 
     if ensemble is None or ENERGY not in ensemble.properties:
         return np.zeros(len(crystals))
     energies = ensemble.predict(arm.view.generator.encode(crystals))[ENERGY]
-    amounts = [structure.composition.get_el_amt_dict() for structure in crystals.structures()]
-    beneath = -context.screen_hull.e_above_hull_many(amounts, np.zeros(len(crystals)))
-    wanted = Target(property=DISTANCE, min=limits.min_e_above_hull, max=limits.max_e_above_hull)
-    return as_merit(chance_of_all([wanted], {DISTANCE: energies - beneath}))
+    distances = energies - context.screen_hull.energies_beneath(crystals)
+    return as_merit(chance_of_all([targets.of_the_screen(limits)], {DISTANCE: distances}))
 
 
 def target_spreads(context: RoundContext) -> dict[str, float]:

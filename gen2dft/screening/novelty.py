@@ -38,21 +38,26 @@ class StructureIndex:
             index.add(table, i, formula)
         return index
 
-    def add(self, table: CrystalTable, row: int, formula: str) -> None:
+    def add(self, table: CrystalTable, row: int, formula: str, name: str = "") -> None:
         """Take in crystal `row` of a table, whose reduced formula is given as `CrystalTable.formulas` writes it."""
-        self._groups.setdefault(formula, []).append(_Reduced(functools.partial(table.structure, row)))
+        self._groups.setdefault(formula, []).append(_Reduced(functools.partial(table.structure, row), name))
 
     def contains(self, structure: Structure) -> bool:
         """Whether a structure matches one of the index."""
         formula = CrystalTable.from_structures([structure]).formulas()[0]
-        return self._matches(_Reduced(lambda: structure), formula)
+        return self._match(_Reduced(lambda: structure), formula) is not None
 
     def matches_row(self, table: CrystalTable, row: int, formula: str) -> bool:
         """Whether crystal `row` of a table matches one of the index."""
-        return formula in self._groups and self._matches(_Reduced(functools.partial(table.structure, row)), formula)
+        return self.match_row(table, row, formula) is not None
 
-    def _matches(self, candidate: _Reduced, formula: str) -> bool:
-        return any(_same(candidate.primitive, other.primitive) for other in self._groups.get(formula, ()))
+    def match_row(self, table: CrystalTable, row: int, formula: str) -> str | None:
+        """The name of the first of the index that crystal `row` of a table matches; None if there is none."""
+        return self._match(_Reduced(functools.partial(table.structure, row)), formula)
+
+    def _match(self, candidate: _Reduced, formula: str) -> str | None:
+        others = self._groups.get(formula, ())
+        return next((other.name for other in others if _same(candidate.primitive, other.primitive)), None)
 
 
 @dataclass
@@ -60,6 +65,7 @@ class _Reduced:
     """A structure, built and reduced to its primitive Niggli cell when first needed."""
 
     build: Any
+    name: str = ""
 
     @functools.cached_property
     def primitive(self) -> Structure:

@@ -19,6 +19,7 @@ from gen2dft.errors import DatasetError, StoreError, ThermoError
 from gen2dft.thermo.lower_hull import LowerHull
 
 if TYPE_CHECKING:
+    from gen2dft.crystals import CrystalTable
     from gen2dft.datasets.dataset import Dataset
 
 FORMAT_VERSION = 2
@@ -163,6 +164,11 @@ class ReferenceHull:
                 fractions = counts / counts.sum(axis=1, keepdims=True)
                 distances[rows] = energies[rows] - self.system(system).energy(fractions)
         return distances
+
+    def energies_beneath(self, crystals: CrystalTable) -> NDArray[np.float64]:
+        """(n,) energies of the hull at crystals' compositions, eV/atom; NaN where it does not cover the system."""
+        amounts = [structure.composition.get_el_amt_dict() for structure in crystals.structures()]
+        return -self.e_above_hull_many(amounts, np.zeros(len(crystals)))
 
     def hull_energy(self, composition: Mapping[Any, float]) -> float:
         """Energy of the hull at a composition, eV/atom; ThermoError if the hull does not cover its system."""

@@ -35,13 +35,17 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
     return symmetric_mesh(sizes, point_group(structure))
 
 
+def irreducible_kpoints(structure: Structure, spacing: float) -> float:
+    """Points of a mesh by the order of the point group: about how many of them symmetry leaves."""
+    return float(np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure)))
+
+
 def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
     """What bands on a mesh cost, in arbitrary units, to put crystals in order.
 
     Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with the electrons.
     """
-    kpoints = np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure))
-    return float(kpoints * structure.volume * sum(structure.atomic_numbers))
+    return irreducible_kpoints(structure, spacing) * float(structure.volume * sum(structure.atomic_numbers))
 
 
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
