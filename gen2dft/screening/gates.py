@@ -51,7 +51,7 @@ def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable |
         ("elements", functools.partial(element_gate, allowed=elements, how_many=how_many)),
     ]
     if spec.charge_balance:
-        gates.append(("charge", charge_gate))
+        gates.append(("charge", functools.partial(charge_gate, strict=spec.charge_balance == "strict")))
     if spec.novelty == "formula":
         formulas = frozenset(known.crystals.formulas())
         gates.append(("formula", functools.partial(formula_gate, known_formulas=formulas)))

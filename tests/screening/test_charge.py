@@ -2,13 +2,16 @@ import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.screening.charge import charge_gate, is_charge_balanced
+from gen2dft.screening.charge import charge_gate, is_charge_balanced, is_semiconducting_formula
+
+
+def arguments(formula: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    amounts = Composition(formula).items()
+    return tuple(element.Z for element, _ in amounts), tuple(int(amount) for _, amount in amounts)
 
 
 def balanced(formula: str) -> bool:
-    counts = Composition(formula).get_el_amt_dict()
-    numbers = {element.symbol: element.Z for element in Composition(formula)}
-    return is_charge_balanced(tuple(numbers[s] for s in counts), tuple(int(n) for n in counts.values()))
+    return is_charge_balanced(*arguments(formula))
 
 
 @pytest.mark.parametrize(
@@ -40,3 +43,22 @@ def test_the_gate_reduces_formulas():
     fluorite = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.5), ["Na", "Cl"], [[0, 0, 0], [0.25, 0.25, 0.25]])
     table = CrystalTable.from_structures([rock_salt, fluorite, rock_salt.get_primitive_structure()])
     assert charge_gate(table) == [None, "not_charge_balanced", None]
+
+
+@pytest.mark.parametrize("formula", ["PbTe", "Bi2Te3", "Mg2Si", "TiNiSn", "LiGeAs", "SrTiO3"])
+def test_semiconductors_pass_the_strict_gate(formula: str):
+    assert is_semiconducting_formula(*arguments(formula))
+
+
+@pytest.mark.parametrize("formula", ["MnB", "CoB2", "TiSi2", "Cu3Au", "MnAs2", "Fe3O4", "NaCl2"])
+def test_metals_and_mixed_valence_fail_the_strict_gate(formula: str):
+    assert not is_semiconducting_formula(*arguments(formula))
+
+
+def test_the_strict_gate_refuses_more():
+    def cubic(*symbols: str) -> Structure:
+        return Structure(Lattice.cubic(4.0), symbols, [[0.5 * i] * 3 for i in range(len(symbols))])
+
+    table = CrystalTable.from_structures([cubic("Pb", "Te"), cubic("Co", "B")])
+    assert charge_gate(table) == [None, None]
+    assert charge_gate(table, strict=True) == [None, "not_charge_balanced"]
