@@ -24,6 +24,7 @@ from gen2dft.transport.compute import TransportSettings, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.loaders import load_bands
+from gen2dft.workers import limited_cpu
 
 # What engines leave in the folder of their uniform bands.
 BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
@@ -182,9 +183,12 @@ class PowerFactorMaker(Maker):
 
 
 def compute_here(
-    structure: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path
+    structure: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path, cpu_limit: float
 ) -> TransportDoc | CalculationFailure:
-    """Relax a structure and compute its transport in this process, without a queue; files go to the folder."""
+    """Relax a structure and compute its transport in this process, without a queue; files go to the folder.
+
+    After `cpu_limit` CPU seconds it is given up: CalculationFailure `too_expensive`.
+    """
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
     from monty.json import MontyDecoder
@@ -192,8 +196,11 @@ def compute_here(
     flow = PowerFactorMaker.of_engine(engine, preset, spec, relax=True).make(structure)
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     folder.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
-        run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+    try:
+        with warnings.catch_warnings(), limited_cpu(cpu_limit):
+            warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
+            run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+    except CalculationFailed as failure:
+        return CalculationFailure.from_error(failure)
     outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
     return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")

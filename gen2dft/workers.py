@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from gen2dft.errors import CalculationFailed
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+TOO_EXPENSIVE = "too_expensive"
+KILLED = "killed"
+
+
+class _LimitReached(BaseException):
+    """No Exception, so that nothing between here and there takes it for a failure of its own."""
+
+
+@contextmanager
+def limited_cpu(seconds: float) -> Iterator[None]:
+    """CalculationFailed `too_expensive` once this process has used so much CPU time, however busy the machine is.
+
+    For the main thread of a process.
+    """
+
+    def give_up(*_: object) -> None:
+        raise _LimitReached
+
+    before = signal.signal(signal.SIGPROF, give_up)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    except _LimitReached:
+        raise CalculationFailed(TOO_EXPENSIVE, f"not finished after {seconds:g} CPU seconds") from None
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def in_processes(
@@ -60,7 +91,7 @@ def _alone(function: Callable[[Task], Result], task: Task) -> Result | Calculati
         try:
             return pool.submit(function, task).result()
         except BrokenProcessPool:
-            return CalculationFailed("killed", "the process that computed it was killed; was there enough memory?")
+            return CalculationFailed(KILLED, "the process that computed it was killed; was there enough memory?")
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
 import pytest
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.workers import in_processes
+from gen2dft.workers import in_processes, limited_cpu
 
 
 def square(number: int) -> int:
@@ -35,3 +36,26 @@ def test_errors_propagate():
 
 def test_nothing_to_do():
     assert list(in_processes(square, [])) == []
+
+
+def spin(seconds: float) -> None:
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        pass
+
+
+def test_cpu_time_is_limited_whatever_the_work_catches():
+    with pytest.raises(CalculationFailed, match=r"not finished after 0\.05 CPU seconds") as failure, limited_cpu(0.05):
+        try:
+            spin(60)
+        except Exception:
+            pytest.fail("the limit is not an error of the work")
+    assert failure.value.reason == "too_expensive"
+
+
+def test_the_limit_ends_with_the_work():
+    before = signal.getsignal(signal.SIGPROF)
+    with limited_cpu(0.2):
+        spin(0.01)
+    spin(0.3)
+    assert signal.getsignal(signal.SIGPROF) is before

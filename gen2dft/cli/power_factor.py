@@ -13,19 +13,24 @@ from rich.console import Console
 from gen2dft.cli.common import open_store
 from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.report.wording import power_factor_text, ranked
+from gen2dft.workers import KILLED, TOO_EXPENSIVE
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.campaign import TransportSpec
+    from gen2dft.engines.base import CalculationFailure
     from gen2dft.rounds.power_factors import Made
     from gen2dft.store.documents import CampaignDoc, PowerFactorDoc
     from gen2dft.store.store import Store
+    from gen2dft.transport.document import TransportDoc
 
     Task = tuple[Made, Structure, TransportSpec]
 
 console = Console()
 DIGITS = 5
+# What tells nothing of the crystal, so that it is tried again another time.
+NO_ANSWER = (TOO_EXPENSIVE, KILLED)
 SYMPREC = 0.05  # Angstrom; symmetry hidden by a relaxation's tolerance would cost k-points
 
 
@@ -38,6 +43,7 @@ def power_factor(
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
     preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
+    cpu_limit: Annotated[float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")] = 3600.0,
     structure: Annotated[Path | None, typer.Option(help="A structure file instead of hits; needs --out.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where its transport goes, as JSON.")] = None,
 ) -> None:
@@ -46,17 +52,16 @@ def power_factor(
     Cells are given the symmetry that they have within 0.05 Angstrom.
     """
     if structure is not None:
-        _of_file(structure, out, engine, preset)
+        _of_file(structure, out, engine, preset, cpu_limit)
         return
     store = open_store()
     document = store.find_campaign(campaign)
     found = 0
     tasks = _tasks(store, document, max_sites, engine, preset)
-    for made, crystal, spec in _cheapest_first(tasks) if cheapest else tasks:
-        known = _known(store, made)
+    for task in _cheapest_first(tasks) if cheapest else tasks:
+        known = _known(store, task[0]) or _compute(store, task, cpu_limit)
         if known is None:
-            console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {engine} ({preset})")
-            known = _compute(store, made, crystal, spec, engine, preset)
+            continue
         console.print(power_factor_text(known), highlight=False)
         found += known.reason is None
         if found == top:
@@ -64,7 +69,7 @@ def power_factor(
     if not found:
         raise CampaignError(
             f"no hit of {document.id} with at most {max_sites} atoms gave a power factor; --max-sites takes larger "
-            "cells, whose cost grows with the square of their size and more"
+            "cells, whose cost grows with the square of their size and more, --cpu-limit gives each more time"
         )
     console.print(f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim")
 
@@ -107,34 +112,40 @@ def _known(store: Store, made: Made) -> PowerFactorDoc | None:
     return store.find(PowerFactorDoc, made.id)
 
 
-def _compute(
-    store: Store, made: Made, crystal: Structure, spec: TransportSpec, engine: str, preset: str
-) -> PowerFactorDoc:
+def _compute(store: Store, task: Task, cpu_limit: float) -> PowerFactorDoc | None:
+    """The power factor of a hit, or why it has none, kept; None if that was not found out."""
     from gen2dft.engines.base import CalculationFailure
-    from gen2dft.errors import CalculationFailed
     from gen2dft.rounds.power_factors import keep
     from gen2dft.settings import load_settings
 
+    made, crystal, spec = task
+    console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} ({made.preset})")
     folder = load_settings().data_dir / "power_factors" / made.id
-    outcome = _in_its_own_process(crystal, spec, engine, preset, folder)
-    failed = isinstance(outcome, CalculationFailed)
-    return keep(store, made, spec.definition, CalculationFailure.from_error(outcome) if failed else outcome)
+    outcome = _in_its_own_process(crystal, spec, made.engine, made.preset, folder, cpu_limit)
+    if isinstance(outcome, CalculationFailure) and outcome.reason in NO_ANSWER:
+        console.print(f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False)
+        return None
+    return keep(store, made, spec.definition, outcome)
 
 
-def _in_its_own_process(crystal: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path) -> Any:
+def _in_its_own_process(
+    crystal: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path, cpu_limit: float
+) -> TransportDoc | CalculationFailure:
     """A process of its own, because the number of threads is settled when NumPy is imported."""
     import os
     from functools import partial
 
+    from gen2dft.engines.base import CalculationFailure
+    from gen2dft.errors import CalculationFailed
     from gen2dft.flows.power_factors import compute_here
     from gen2dft.workers import in_processes
 
     # GPAW in plane waves is slower by orders of magnitude on several threads.
     os.environ["OMP_NUM_THREADS"] = "1"
-    work = partial(compute_here, spec=spec, engine=engine, preset=preset, folder=folder)
+    work = partial(compute_here, spec=spec, engine=engine, preset=preset, folder=folder, cpu_limit=cpu_limit)
     with console.status("relaxation, bands, transport: minutes"):
         ((_, outcome),) = in_processes(work, [crystal])
-    return outcome
+    return CalculationFailure.from_error(outcome) if isinstance(outcome, CalculationFailed) else outcome
 
 
 def _rounded(value: Any) -> Any:
@@ -146,7 +157,7 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
-def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> None:
+def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_limit: float) -> None:
     """Transport of one structure, written as JSON."""
     from pymatgen.core import Structure
 
@@ -161,8 +172,8 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str) -> Non
         crystal = Structure.from_file(structure)
     except (OSError, ValueError) as err:
         raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
-    outcome = _in_its_own_process(crystal, TransportSpec(), engine, preset, out.with_suffix(""))
-    if isinstance(outcome, CalculationFailed | CalculationFailure):
+    outcome = _in_its_own_process(crystal, TransportSpec(), engine, preset, out.with_suffix(""), cpu_limit)
+    if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
     write_file(out, json.dumps(_rounded(json.loads(outcome.model_dump_json()))).encode())
     console.print(f"transport of {outcome.formula}: {out}", highlight=False)

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -36,7 +34,7 @@ from gen2dft.datasets.computed_labels import (
 from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.properties import TRANSPORT_DEFINITIONS
-from gen2dft.workers import in_processes
+from gen2dft.workers import in_processes, limited_cpu
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -176,7 +174,7 @@ def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) 
     """The record of one crystal, whatever happens to it."""
     start = time.process_time()
     try:
-        with _cpu_limit(cpu_limit):
+        with limited_cpu(cpu_limit):
             found = compute_label(task.structure, preset, folder / task.id)
         record = _record(task, **found)
     except CalculationFailed as failure:
@@ -236,22 +234,6 @@ def _compute_bands(structure: Structure, preset: str, folder: Path) -> None:
     unfinished.mkdir(parents=True)
     uniform_bands(structure, preset, unfinished)
     unfinished.rename(folder)
-
-
-@contextmanager
-def _cpu_limit(seconds: float) -> Iterator[None]:
-    """CalculationFailed `too_expensive` once this process has used so much CPU time, however busy the machine is."""
-
-    def give_up(*_: object) -> None:
-        raise CalculationFailed("too_expensive", f"not finished after {seconds:g} CPU seconds")
-
-    before = signal.signal(signal.SIGPROF, give_up)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0.0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def _record(task: LabelTask, **found: Any) -> LabelRecord:

@@ -60,6 +60,29 @@ def test_the_cheapest_may_come_first(example: Store, computed: list, invoke):
     assert costs[0] < costs[-1]
 
 
+def test_a_hit_that_takes_too_long_is_passed_over_and_tried_again(
+    example: Store, computed: list, invoke, monkeypatch: pytest.MonkeyPatch
+):
+    example.database.power_factors.delete_many({})
+    limits: list[object] = []
+    late = CalculationFailure(reason="too_expensive", detail="not finished after 60 CPU seconds")
+
+    def compute(
+        crystal: Structure, spec, engine, preset, folder, cpu_limit: float
+    ) -> TransportDoc | CalculationFailure:
+        limits.append(cpu_limit)
+        return transport() if len(limits) == 2 else late
+
+    monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
+    result = invoke("power-factor", "--max-sites", "5", "--cpu-limit", "60")
+    assert result.exit_code == 0, result.output
+    assert "passed over: too_expensive: not finished after 60 CPU seconds" in result.output
+    assert limits == [60, 60]
+    assert len(example.power_factors(CAMPAIGN_ID)) == 1
+    assert invoke("power-factor", "--max-sites", "5", "--cpu-limit", "600").exit_code == 0
+    assert limits[2:] == [600]
+
+
 def test_cells_that_are_too_large_are_left_out(example: Store, computed: list, invoke):
     result = invoke("power-factor", "--max-sites", "1")
     assert isinstance(result.exception, SystemExit)

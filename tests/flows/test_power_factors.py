@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from example_bands import tetragonal
-from example_jobs import ExampleBandsMaker, ExampleMaker, document
+from example_jobs import EndlessMaker, ExampleBandsMaker, ExampleMaker, document
 from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file, compute_here
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -62,9 +62,17 @@ def test_a_structure_can_be_computed_without_a_queue(tmp_path: Path, monkeypatch
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
     maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new")
+    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
     assert isinstance(doc, TransportDoc)
     assert len(list((tmp_path / "new").rglob("uniform.gpw"))) == len(doc.convergence.steps)
+
+
+def test_a_structure_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
+    maker = PowerFactorMaker(EndlessMaker(), transport, ExampleMaker())
+    monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
+    given_up = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 0.5)
+    assert (given_up.reason, given_up.detail) == ("too_expensive", "not finished after 0.5 CPU seconds")
 
 
 def test_bands_that_are_not_there(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,18 @@ class ExampleMaker(Maker):
     @job
     def make(self, structure: Structure | None = None, prev: object = None) -> object:
         return document("static", Path.cwd())
+
+
+@dataclass
+class EndlessMaker(Maker):
+    """A calculation that never ends."""
+
+    name: str = "endless"
+
+    @job
+    def make(self, structure: Structure | None = None, prev: object = None) -> object:
+        while True:
+            time.process_time()
 
 
 @dataclass
