@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
 
 from gen2dft.errors import CalculationFailed
@@ -59,3 +64,46 @@ def test_the_limit_ends_with_the_work():
         spin(0.01)
     spin(0.3)
     assert signal.getsignal(signal.SIGPROF) is before
+
+
+CALLER = """
+import os, sys, time
+from tests.test_workers import sleep_long
+from gen2dft.workers import in_processes
+if __name__ == "__main__":
+    list(in_processes(sleep_long, [sys.argv[1]]))
+"""
+
+
+def sleep_long(note: str) -> None:
+    Path(note).write_text(str(os.getpid()))
+    time.sleep(600)
+
+
+def runs(process: int) -> bool:
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return holds()
+
+
+def test_a_worker_ends_with_its_caller(tmp_path: Path):
+    note, script = tmp_path / "pid", tmp_path / "caller.py"
+    script.write_text(CALLER)
+    root = Path(__file__).resolve().parents[1]
+    caller = subprocess.Popen([sys.executable, script, note], env={**os.environ, "PYTHONPATH": str(root)})
+    try:
+        assert wait_until(lambda: note.is_file() and note.read_text() != "")
+        worker = int(note.read_text())
+        assert runs(worker)
+    finally:
+        caller.kill()
+        caller.wait()
+    assert wait_until(lambda: not runs(worker))
