@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import open_store
+from gen2dft.datasets.computed_labels import METAL
 from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.report.wording import power_factor_text, ranked
 from gen2dft.workers import KILLED, TOO_EXPENSIVE
@@ -62,7 +63,9 @@ def power_factor(
         known = _known(store, task[0]) or _compute(store, task, cpu_limit)
         if known is None:
             continue
-        console.print(power_factor_text(known), highlight=False)
+        is_metal = known.reason == METAL
+        text = f"{known.formula}: a metal, which has no power factor" if is_metal else power_factor_text(known)
+        console.print(text, highlight=False)
         found += known.reason is None
         if found == top:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.datasets.computed_labels import METAL
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.rounds.context import RoundContext
@@ -14,7 +15,6 @@ from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import REDUCTIONS
 
 NAME = "power_factor"
-METAL = "metal"
 
 Outcome = TransportDoc | CalculationFailure
 

@@ -42,7 +42,7 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     result = invoke("power-factor", "--max-sites", "5")
     assert result.exit_code == 0, result.output
     assert len(computed) == 2
-    assert "no power factor: metal: bands overlap" in result.output
+    assert ": a metal, which has no power factor\n" in result.output
     assert "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1" in result.output
     kept = example.power_factors(CAMPAIGN_ID)
     assert [found.reason for found in kept] == [None, "metal"]
