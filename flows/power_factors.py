@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobflow import CURRENT_JOB, Flow, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
 from gen2dft.campaign import TransportSpec
+from gen2dft.datasets.computed_labels import METAL
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
@@ -25,6 +26,9 @@ from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.loaders import load_bands
 from gen2dft.workers import limited_cpu
+
+if TYPE_CHECKING:
+    from jobflow import JobStore
 
 # What engines leave in the folder of their uniform bands.
 BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
@@ -74,7 +78,8 @@ class TransportMaker(Maker):
     ) -> Outcome | Response[Outcome]:
         """Transport from the folder of `prev`, a calculation of uniform bands, whose failure is passed on.
 
-        As long as the tolerance asks for it, it replaces itself by bands on a finer mesh and their transport.
+        As long as the tolerance asks for it, it replaces itself by bands on a finer mesh and their transport; what it
+        has is its output until then.
 
         Parameters
         ----------
@@ -83,18 +88,20 @@ class TransportMaker(Maker):
         coarser
             Outcomes of the coarser meshes.
         """
+        spent = sum(doc.core_hours for doc in coarser) + (prev.core_hours if prev else 0.0)
         if not isinstance(prev, CalculationDoc):
-            return prev or CalculationFailure(reason="no_bands", detail="the calculation of bands left no result")
-        spent = prev.core_hours + sum(doc.core_hours for doc in coarser)
+            no_bands = CalculationFailure(reason="no_bands", detail="the calculation of bands left no result")
+            return without_finer(coarser, prev or no_bands, spent)
         try:
             doc = transport_within_bands(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
         except CalculationFailed as error:
-            return CalculationFailure.from_error(error).model_copy(update={"core_hours": spent})
+            return without_finer(coarser, CalculationFailure.from_error(error), spent)
         doc = self._with_error_estimate(doc.model_copy(update={"core_hours": prev.core_hours}), coarser)
+        outcome = doc.model_copy(update={"core_hours": spent})
         is_fine = doc.convergence is not None and doc.convergence.converged
         if static is not None and len(coarser) + 1 < self.meshes and not is_fine:
-            return Response(replace=self._refine(static, [*coarser, doc]))
-        return doc.model_copy(update={"core_hours": spent})
+            return Response(output=outcome, replace=self._refine(static, [*coarser, doc]))
+        return outcome
 
     def _with_error_estimate(self, doc: TransportDoc, coarser: Sequence[TransportDoc]) -> TransportDoc:
         """The document with the series so far; the same mesh again, by rounding, tells nothing."""
@@ -120,6 +127,20 @@ def _bands_and_transport(transport: TransportMaker, prev: Any, static: Any, coar
     for later in (bands, outcome):
         later.config.on_missing_references = OnMissing.NONE
     return Flow([bands, outcome], output=outcome.output, name="bands and transport")
+
+
+def without_finer(coarser: Sequence[TransportDoc], failure: CalculationFailure, spent: float) -> Outcome:
+    """The outcome of the finest mesh there is, if a finer one failed; what is a metal on the finer mesh is a metal.
+
+    Parameters
+    ----------
+    spent
+        What all meshes cost, core-hours.
+    """
+    if not coarser or failure.reason == METAL:
+        return failure.model_copy(update={"core_hours": spent})
+    said = f"no finer mesh: {failure.reason}: {failure.detail}"
+    return coarser[-1].model_copy(update={"warnings": (*coarser[-1].warnings, said), "core_hours": spent})
 
 
 def band_file(doc: CalculationDoc) -> Path:
@@ -187,7 +208,7 @@ def compute_here(
 ) -> TransportDoc | CalculationFailure:
     """Relax a structure and compute its transport in this process, without a queue; files go to the folder.
 
-    After `cpu_limit` CPU seconds it is given up: CalculationFailure `too_expensive`.
+    After `cpu_limit` CPU seconds it ends with the finest mesh there is; CalculationFailure `too_expensive` without any.
     """
     from jobflow import JobStore, run_locally
     from maggma.stores import MemoryStore
@@ -200,7 +221,18 @@ def compute_here(
         with warnings.catch_warnings(), limited_cpu(cpu_limit):
             warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
             run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
-    except CalculationFailed as failure:
-        return CalculationFailure.from_error(failure)
+    except CalculationFailed as error:
+        return _so_far(store, CalculationFailure.from_error(error))
     outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
     return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")
+
+
+def _so_far(store: JobStore, failure: CalculationFailure) -> Outcome:
+    """What the jobs in a store came to before there was no more time."""
+    from monty.json import MontyDecoder
+
+    written = (
+        MontyDecoder().process_decoded(doc["output"]) for doc in store.query(sort={"completed_at": 1}, load=True)
+    )
+    meshes = [output for output in written if isinstance(output, TransportDoc)]
+    return without_finer(meshes, failure, meshes[-1].core_hours if meshes else 0.0)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from example_bands import tetragonal
-from example_jobs import EndlessMaker, ExampleBandsMaker, ExampleMaker, document
+from example_jobs import ExampleBandsMaker, ExampleMaker, OvertimeMaker, document
 from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file, compute_here
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -18,9 +18,11 @@ from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.transport.document import TransportDoc
 
 
-def outcome(folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, **settings: object) -> object:
+def outcome(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, finest: float = 0.0, **settings: object
+) -> object:
     monkeypatch.chdir(folder)
-    transport = TransportMaker(ExampleBandsMaker(gap=gap), max_spacing=0.4, **settings)
+    transport = TransportMaker(ExampleBandsMaker(gap=gap, finest=finest), max_spacing=0.4, **settings)
     flow = PowerFactorMaker(ExampleMaker(), transport).make(tetragonal())
     store = JobStore(MemoryStore())
     run_locally(flow, store=store, log=False, raise_immediately=True, create_folders=True)
@@ -58,6 +60,13 @@ def test_failures_are_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert failed.reason == reason
 
 
+def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    doc = outcome(tmp_path, monkeypatch, 1.0, finest=0.9, tolerance=1e-12)
+    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    assert doc.warnings[-1] == "no finer mesh: scf_not_converged: stand-in"
+    assert doc.core_hours == pytest.approx(0.5)
+
+
 def test_a_structure_can_be_computed_without_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
     maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
@@ -69,10 +78,19 @@ def test_a_structure_can_be_computed_without_a_queue(tmp_path: Path, monkeypatch
 
 def test_a_structure_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
-    maker = PowerFactorMaker(EndlessMaker(), transport, ExampleMaker())
+    maker = PowerFactorMaker(OvertimeMaker(), transport, ExampleMaker())
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    given_up = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 0.5)
-    assert (given_up.reason, given_up.detail) == ("too_expensive", "not finished after 0.5 CPU seconds")
+    given_up = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
+    assert (given_up.reason, given_up.detail) == ("too_expensive", "not finished after 600 CPU seconds")
+
+
+def test_what_takes_too_long_on_a_finer_mesh_keeps_the_finest_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    transport = TransportMaker(ExampleBandsMaker(finest=0.9, overtime=True), max_spacing=0.4, tolerance=1e-12)
+    maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
+    monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
+    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
+    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    assert doc.warnings[-1] == "no finer mesh: too_expensive: not finished after 600 CPU seconds"
 
 
 def test_bands_that_are_not_there(tmp_path: Path):

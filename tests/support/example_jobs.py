@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,27 +50,30 @@ class ExampleMaker(Maker):
 
 
 @dataclass
-class EndlessMaker(Maker):
-    """A calculation that never ends."""
+class OvertimeMaker(Maker):
+    """A calculation during which the limit of CPU time is reached."""
 
-    name: str = "endless"
+    name: str = "overtime"
 
     @job
     def make(self, structure: Structure | None = None, prev: object = None) -> object:
-        while True:
-            time.process_time()
+        signal.raise_signal(signal.SIGPROF)
 
 
 @dataclass
 class ExampleBandsMaker(Maker):
-    """Bands with the gap given; without one it fails."""
+    """Bands with the gap given; without one it fails, as it does on meshes finer than the scale given."""
 
     name: str = "example bands"
     gap: float | None = 1.0
+    finest: float = 0.0
+    overtime: bool = False  # and then by reaching the limit of CPU time
 
     @job
     def make(self, structure: Structure | None = None, prev: object = None, scale: float = 1.0) -> object:
-        if self.gap is None:
+        if self.overtime and scale < self.finest:
+            signal.raise_signal(signal.SIGPROF)
+        if self.gap is None or scale < self.finest:
             return CalculationFailure(reason="scf_not_converged", detail="stand-in")
         size = (2 * round(COARSE / scale / 2),) * 3
         write_gpw(Path("uniform.gpw"), cosine_bands(size, gap=self.gap, direct=self.gap > 0), 2.0)
