@@ -42,6 +42,7 @@ def test_hash_sees_what_decides_results_and_not_resources():
         (MINIMAL + "screening: {surrogate: {chunks: 2}}", r"screening\.surrogate\.chunks.*did you mean 'chunk'"),
         (MINIMAL + "sampler: []", "sampler: unknown key; did you mean 'sampling'"),
         (MINIMAL + "resources: {validat: {cores: 1}}", "did you mean 'validate'"),
+        (MINIMAL + "screening: {charge_balance: stric}", r"charge_balance: .*False or 'strict' \(given: 'stric'\)"),
         (MINIMAL + "seed: -1", r"seed: .*greater than or equal to 0 \(given: -1\)"),
         (MINIMAL.replace("band_gap", "bandgap"), "Did you mean 'band_gap'"),
         (MINIMAL.replace(", tolerance: 0.2", ""), "`near` and `tolerance` go together"),

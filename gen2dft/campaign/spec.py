@@ -136,7 +136,7 @@ class ScreeningSpec(Part):
     min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
     volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field((4.0, 120.0), description="Angstrom^3 per atom")
     angles: tuple[PositiveFloat, PositiveFloat] = Field((25.0, 155.0), description="cell angles, degree")
-    charge_balance: bool | Literal["strict"] = Field(
+    charge_balance: Literal[True, False, "strict"] = Field(
         True,
         description="refuse formulas that oxidation states met in solids cannot make neutral; compounds of metals "
         "alone pass. strict, for semiconductors: one common state per element or a closed valence shell",
