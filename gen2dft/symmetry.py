@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """
     from spglib.error import SpglibError
 
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # its C code prints what its answer tells
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:

@@ -37,3 +37,15 @@ def test_hidden_symmetry_comes_back():
 def test_what_spglib_cannot_read_stays_as_it_is():
     crystal = Structure(TWICE[0], TWICE[2], TWICE[1])
     assert idealised_primitive(crystal, 0.05) == crystal.get_primitive_structure(tolerance=0.05)
+
+
+def test_spglib_prints_nothing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """ScNiSb decoded by a generator: within 0.05 Angstrom it has symmetry that spglib fails to make exact at first."""
+    monkeypatch.delenv("SPGLIB_WARNING", raising=False)
+    cell = [[7.036, 0.0, -0.002], [-3.563, 6.145, 0.002], [0.0, 0.0, 3.786]]
+    scandium = [[0.003, 0.996, 1.0], [0.234, 0.614, 1.0], [0.622, 0.239, 1.0]]
+    nickel = [[0.286, 0.955, 0.5], [0.616, 0.618, 0.001], [0.949, 0.287, 0.5]]
+    antimony = [[0.328, 0.329, 0.499], [0.618, 0.907, 0.5], [0.906, 0.619, 0.5]]
+    crystal = Structure(cell, ["Sc"] * 3 + ["Ni"] * 3 + ["Sb"] * 3, [*scandium, *nickel, *antimony])
+    assert len(idealised_primitive(crystal, 0.05)) == 9
+    assert capfd.readouterr().err == ""
