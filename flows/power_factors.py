@@ -28,12 +28,13 @@ from gen2dft.transport.loaders import load_bands
 from gen2dft.workers import limited_cpu
 
 if TYPE_CHECKING:
-    from jobflow import JobStore
+    from jobflow import Job, JobStore
 
 # What engines leave in the folder of their uniform bands.
 BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
 # Spacing of one mesh in units of that of the next coarser one.
 REFINEMENT = 0.8
+METAL_AS_GIVEN = "metal_as_given"
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -204,35 +205,63 @@ class PowerFactorMaker(Maker):
 
 
 def compute_here(
-    structure: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path, cpu_limit: float
+    structure: Structure,
+    spec: TransportSpec,
+    engine: str,
+    preset: str,
+    folder: Path,
+    cpu_limit: float,
+    refuse_metals: bool = False,
 ) -> TransportDoc | CalculationFailure:
     """Relax a structure and compute its transport in this process, without a queue; files go to the folder.
 
     After `cpu_limit` CPU seconds it ends with the finest mesh there is; CalculationFailure `too_expensive` without any.
-    """
-    from jobflow import JobStore, run_locally
-    from maggma.stores import MemoryStore
-    from monty.json import MontyDecoder
 
-    flow = PowerFactorMaker.of_engine(engine, preset, spec, relax=True).make(structure)
+    Parameters
+    ----------
+    refuse_metals
+        Look at the structure as it is first: one that is a metal there is not relaxed, which costs most. That is
+        CalculationFailure `metal_as_given`, since the relaxed one may have a gap.
+    """
+    from jobflow import JobStore
+    from maggma.stores import MemoryStore
+
+    maker = PowerFactorMaker.of_engine(engine, preset, spec, relax=True)
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with warnings.catch_warnings(), limited_cpu(cpu_limit):
-            warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
-            run_locally(flow, create_folders=True, root_dir=folder, store=store, log=False)
+        with limited_cpu(cpu_limit):
+            if refuse_metals:
+                _refuse_metal(_outcome(maker.static.make(structure), folder, store))
+            outcome = _outcome(maker.make(structure), folder, store)
     except CalculationFailed as error:
         return _so_far(store, CalculationFailure.from_error(error))
-    outcome = MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
     return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")
+
+
+def _outcome(work: Flow | Job, folder: Path, store: JobStore) -> Any:
+    """What a flow or a job comes to, run in this process."""
+    from jobflow import run_locally
+    from monty.json import MontyDecoder
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
+        run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
+    return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
+
+
+def _refuse_metal(static: CalculationDoc | CalculationFailure | None) -> None:
+    """CalculationFailed if the bands of a static calculation overlap or touch."""
+    if isinstance(static, CalculationDoc) and static.band_gap == 0:
+        formula = static.structure.composition.reduced_formula
+        raise CalculationFailed(METAL_AS_GIVEN, f"{formula} is a metal as it is, before its relaxation")
 
 
 def _so_far(store: JobStore, failure: CalculationFailure) -> Outcome:
     """What the jobs in a store came to before there was no more time."""
     from monty.json import MontyDecoder
 
-    written = (
-        MontyDecoder().process_decoded(doc["output"]) for doc in store.query(sort={"completed_at": 1}, load=True)
-    )
-    meshes = [output for output in written if isinstance(output, TransportDoc)]
+    documents = store.query(sort={"completed_at": 1}, load=True)
+    outputs = [MontyDecoder().process_decoded(document["output"]) for document in documents]
+    meshes = [output for output in outputs if isinstance(output, TransportDoc)]
     return without_finer(meshes, failure, meshes[-1].core_hours if meshes else 0.0)

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 console = Console()
 DIGITS = 5
-# What tells nothing of the crystal, so that it is tried again another time.
-NO_ANSWER = (TOO_EXPENSIVE, KILLED)
 SYMPREC = 0.05  # Angstrom; symmetry hidden by a relaxation's tolerance would cost k-points
 
 
@@ -40,7 +38,7 @@ def power_factor(
     top: Annotated[int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")] = 1,
     max_sites: Annotated[int, typer.Option(min=1, help="Largest primitive cell.")] = 4,
     cheapest: Annotated[
-        bool, typer.Option("--cheapest", help="The hits whose bands cost least first, not the best.")
+        bool, typer.Option("--cheapest", help="The hits whose bands cost least first; metals are not relaxed.")
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
     preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
@@ -60,7 +58,7 @@ def power_factor(
     found = 0
     tasks = _tasks(store, document, max_sites, engine, preset)
     for task in _cheapest_first(tasks) if cheapest else tasks:
-        known = _known(store, task[0]) or _compute(store, task, cpu_limit)
+        known = _known(store, task[0]) or _compute(store, task, cpu_limit, refuse_metals=cheapest)
         if known is None:
             continue
         is_metal = known.reason == METAL
@@ -115,24 +113,31 @@ def _known(store: Store, made: Made) -> PowerFactorDoc | None:
     return store.find(PowerFactorDoc, made.id)
 
 
-def _compute(store: Store, task: Task, cpu_limit: float) -> PowerFactorDoc | None:
+def _compute(store: Store, task: Task, cpu_limit: float, refuse_metals: bool) -> PowerFactorDoc | None:
     """The power factor of a hit, or why it has none, kept; None if that was not found out."""
     from gen2dft.engines.base import CalculationFailure
+    from gen2dft.flows.power_factors import METAL_AS_GIVEN
     from gen2dft.rounds.power_factors import keep
     from gen2dft.settings import load_settings
 
     made, crystal, spec = task
     console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} ({made.preset})")
     folder = load_settings().data_dir / "power_factors" / made.id
-    outcome = _in_its_own_process(crystal, spec, made.engine, made.preset, folder, cpu_limit)
-    if isinstance(outcome, CalculationFailure) and outcome.reason in NO_ANSWER:
+    outcome = _in_its_own_process(crystal, spec, made.engine, made.preset, folder, cpu_limit, refuse_metals)
+    if isinstance(outcome, CalculationFailure) and outcome.reason in (TOO_EXPENSIVE, KILLED, METAL_AS_GIVEN):
         console.print(f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False)
         return None
     return keep(store, made, spec.definition, outcome)
 
 
 def _in_its_own_process(
-    crystal: Structure, spec: TransportSpec, engine: str, preset: str, folder: Path, cpu_limit: float
+    crystal: Structure,
+    spec: TransportSpec,
+    engine: str,
+    preset: str,
+    folder: Path,
+    cpu_limit: float,
+    refuse_metals: bool = False,
 ) -> TransportDoc | CalculationFailure:
     """A process of its own, because the number of threads is settled when NumPy is imported."""
     import os
@@ -145,7 +150,15 @@ def _in_its_own_process(
 
     # GPAW in plane waves is slower by orders of magnitude on several threads.
     os.environ["OMP_NUM_THREADS"] = "1"
-    work = partial(compute_here, spec=spec, engine=engine, preset=preset, folder=folder, cpu_limit=cpu_limit)
+    work = partial(
+        compute_here,
+        spec=spec,
+        engine=engine,
+        preset=preset,
+        folder=folder,
+        cpu_limit=cpu_limit,
+        refuse_metals=refuse_metals,
+    )
     with console.status("relaxation, bands, transport: minutes"):
         ((_, outcome),) = in_processes(work, [crystal])
     return CalculationFailure.from_error(outcome) if isinstance(outcome, CalculationFailed) else outcome

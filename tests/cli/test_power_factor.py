@@ -67,10 +67,8 @@ def test_a_hit_that_takes_too_long_is_passed_over_and_tried_again(
     limits: list[object] = []
     late = CalculationFailure(reason="too_expensive", detail="not finished after 60 CPU seconds")
 
-    def compute(
-        crystal: Structure, spec, engine, preset, folder, cpu_limit: float
-    ) -> TransportDoc | CalculationFailure:
-        limits.append(cpu_limit)
+    def compute(*arguments: object) -> TransportDoc | CalculationFailure:
+        limits.append(arguments[5])
         return transport() if len(limits) == 2 else late
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
@@ -81,6 +79,26 @@ def test_a_hit_that_takes_too_long_is_passed_over_and_tried_again(
     assert len(example.power_factors(CAMPAIGN_ID)) == 1
     assert invoke("power-factor", "--max-sites", "5", "--cpu-limit", "600").exit_code == 0
     assert limits[2:] == [600]
+
+
+def test_the_cheapest_are_not_relaxed_if_they_are_metals(
+    example: Store, computed: list, invoke, monkeypatch: pytest.MonkeyPatch
+):
+    example.database.power_factors.delete_many({})
+    refused: list[object] = []
+
+    def compute(*arguments: object) -> TransportDoc | CalculationFailure:
+        refused.append(arguments[6])
+        return CalculationFailure(reason="metal_as_given", detail="a metal") if len(refused) == 1 else transport()
+
+    monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
+    result = invoke("power-factor", "--max-sites", "5", "--cheapest")
+    assert result.exit_code == 0, result.output
+    assert ": passed over: metal_as_given: a metal\n" in result.output
+    assert invoke("power-factor", "--max-sites", "5", "--top", "2").exit_code == 0
+    assert refused[:2] == [True, True]
+    assert len(refused) > 2
+    assert not any(refused[2:])
 
 
 def test_cells_that_are_too_large_are_left_out(example: Store, computed: list, invoke):

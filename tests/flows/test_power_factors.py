@@ -8,7 +8,7 @@ import pytest
 from example_bands import tetragonal
 from example_jobs import ExampleBandsMaker, ExampleMaker, OvertimeMaker, document
 from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, band_file, compute_here
-from jobflow import JobStore, run_locally
+from jobflow import JobStore, Maker, run_locally
 from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 
@@ -91,6 +91,18 @@ def test_what_takes_too_long_on_a_finer_mesh_keeps_the_finest_there_is(tmp_path:
     doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
     assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
     assert doc.warnings[-1] == "no finer mesh: too_expensive: not finished after 600 CPU seconds"
+
+
+@pytest.mark.parametrize(("gap", "relax"), [(0.0, OvertimeMaker()), (0.4, ExampleMaker())])
+def test_metals_need_not_be_relaxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, relax: Maker):
+    transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4, meshes=1)
+    maker = PowerFactorMaker(ExampleMaker(gap=gap), transport, relax)
+    monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
+    found = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path, 600, refuse_metals=True)
+    if gap:
+        assert isinstance(found, TransportDoc)
+    else:
+        assert (found.reason, found.detail) == ("metal_as_given", "Po is a metal as it is, before its relaxation")
 
 
 def test_bands_that_are_not_there(tmp_path: Path):

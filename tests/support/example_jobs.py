@@ -43,10 +43,11 @@ class ExampleMaker(Maker):
     """A calculation before the bands."""
 
     name: str = "example"
+    gap: float | None = None
 
     @job
     def make(self, structure: Structure | None = None, prev: object = None) -> object:
-        return document("static", Path.cwd())
+        return document("static", Path.cwd()).model_copy(update={"band_gap": self.gap})
 
 
 @dataclass
