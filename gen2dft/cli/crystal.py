@@ -83,7 +83,8 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     labels = labels_of(store, candidate)
     console.print(_values(store, candidate, labels))
     computed = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    for text in (*remarks(labels), *(f"from bands: {power_factor_text(found)}" for found in computed)):
+    of_bands = [f"from bands: {text}" for found in computed for text in (power_factor_text(found), *found.warnings)]
+    for text in (*remarks(labels), *of_bands):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)
     if candidate.structure is not None:
         _print_structure(store, candidate, labels, console)

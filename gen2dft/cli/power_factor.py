@@ -64,6 +64,8 @@ def power_factor(
         is_metal = known.reason == METAL
         text = f"{known.formula}: a metal, which has no power factor" if is_metal else power_factor_text(known)
         console.print(text, highlight=False)
+        for warning in known.warnings:
+            console.print(f"  {warning}", style="dim", highlight=False)
         found += known.reason is None
         if found == top:
             break

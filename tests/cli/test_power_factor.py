@@ -51,6 +51,16 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     assert len(computed) == 2  # nothing is computed twice
 
 
+def test_what_makes_a_power_factor_doubtful_is_said(example: Store, computed: list, invoke, monkeypatch):
+    example.database.power_factors.delete_many({})
+    doubtful = transport().model_copy(update={"warnings": ("no finer mesh: too_expensive: stand-in",)})
+    monkeypatch.setattr(power_factor, "_in_its_own_process", lambda *_: doubtful)
+    result = invoke("power-factor", "--max-sites", "5")
+    assert "\n  no finer mesh: too_expensive: stand-in\n" in result.output
+    candidate = example.power_factors(CAMPAIGN_ID)[0].candidate_id
+    assert "from bands: no finer mesh: too_expensive: stand-in" in invoke("show", candidate).output
+
+
 def test_the_cheapest_may_come_first(example: Store, computed: list, invoke):
     example.database.power_factors.delete_many({})
     assert invoke("power-factor", "--max-sites", "5", "--cheapest", "--top", "5").exit_code == 0
