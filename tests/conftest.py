@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,6 @@ def _add_update_unsorted(self: BulkOperationBuilder, *args: Any, sort: None = No
 
 
 BulkOperationBuilder.add_update = _add_update_unsorted
-
-
-def pytest_unconfigure() -> None:
-    """Clients of databases last as long as the process (store.connect): their end is nothing to print."""
-    warnings.simplefilter("ignore", ResourceWarning)
 
 
 @pytest.fixture(autouse=True)
