@@ -18,7 +18,6 @@ from gen2dft.errors import CalculationFailed
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-
 TOO_EXPENSIVE = "too_expensive"
 KILLED = "killed"
 

@@ -67,7 +67,7 @@ def test_the_limit_ends_with_the_work():
 
 
 CALLER = """
-import os, sys, time
+import sys
 from tests.test_workers import sleep_long
 from gen2dft.workers import in_processes
 if __name__ == "__main__":

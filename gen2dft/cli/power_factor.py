@@ -125,23 +125,18 @@ def _compute(store: Store, task: Task, cpu_limit: float, refuse_metals: bool) ->
     made, crystal, spec = task
     console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} ({made.preset})")
     folder = load_settings().data_dir / "power_factors" / made.id
-    outcome = _in_its_own_process(crystal, spec, made.engine, made.preset, folder, cpu_limit, refuse_metals)
+    outcome = _in_its_own_process(
+        crystal, spec=spec, engine=made.engine, preset=made.preset, folder=folder,
+        cpu_limit=cpu_limit, refuse_metals=refuse_metals,
+    )  # fmt: skip
     if isinstance(outcome, CalculationFailure) and outcome.reason in (TOO_EXPENSIVE, KILLED, METAL_AS_GIVEN):
         console.print(f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False)
         return None
     return keep(store, made, spec.definition, outcome)
 
 
-def _in_its_own_process(
-    crystal: Structure,
-    spec: TransportSpec,
-    engine: str,
-    preset: str,
-    folder: Path,
-    cpu_limit: float,
-    refuse_metals: bool = False,
-) -> TransportDoc | CalculationFailure:
-    """A process of its own, because the number of threads is settled when NumPy is imported."""
+def _in_its_own_process(crystal: Structure, **how: Any) -> TransportDoc | CalculationFailure:
+    """`compute_here` in a process of its own, because the number of threads is settled when NumPy is imported."""
     import os
     from functools import partial
 
@@ -152,17 +147,8 @@ def _in_its_own_process(
 
     # GPAW in plane waves is slower by orders of magnitude on several threads.
     os.environ["OMP_NUM_THREADS"] = "1"
-    work = partial(
-        compute_here,
-        spec=spec,
-        engine=engine,
-        preset=preset,
-        folder=folder,
-        cpu_limit=cpu_limit,
-        refuse_metals=refuse_metals,
-    )
     with console.status("relaxation, bands, transport: minutes"):
-        ((_, outcome),) = in_processes(work, [crystal])
+        ((_, outcome),) = in_processes(partial(compute_here, **how), [crystal])
     return CalculationFailure.from_error(outcome) if isinstance(outcome, CalculationFailed) else outcome
 
 
@@ -190,7 +176,9 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_li
         crystal = Structure.from_file(structure)
     except (OSError, ValueError) as err:
         raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
-    outcome = _in_its_own_process(crystal, TransportSpec(), engine, preset, out.with_suffix(""), cpu_limit)
+    outcome = _in_its_own_process(
+        crystal, spec=TransportSpec(), engine=engine, preset=preset, folder=out.with_suffix(""), cpu_limit=cpu_limit
+    )
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
     write_file(out, json.dumps(_rounded(json.loads(outcome.model_dump_json()))).encode())

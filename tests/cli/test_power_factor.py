@@ -26,7 +26,7 @@ def computed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Structure]
     """Crystals that were computed, by a stand-in: the first is a metal, the others are not."""
     seen: list[Structure] = []
 
-    def compute(crystal: Structure, *_: object) -> TransportDoc | CalculationFailure:
+    def compute(crystal: Structure, **_: object) -> TransportDoc | CalculationFailure:
         seen.append(crystal)
         return transport() if len(seen) > 1 else METAL
 
@@ -54,7 +54,7 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
 def test_what_makes_a_power_factor_doubtful_is_said(example: Store, computed: list, invoke, monkeypatch):
     example.database.power_factors.delete_many({})
     doubtful = transport().model_copy(update={"warnings": ("no finer mesh: too_expensive: stand-in",)})
-    monkeypatch.setattr(power_factor, "_in_its_own_process", lambda *_: doubtful)
+    monkeypatch.setattr(power_factor, "_in_its_own_process", lambda *_, **__: doubtful)
     result = invoke("power-factor", "--max-sites", "5")
     assert "\n  no finer mesh: too_expensive: stand-in\n" in result.output
     candidate = example.power_factors(CAMPAIGN_ID)[0].candidate_id
@@ -77,8 +77,8 @@ def test_a_hit_that_takes_too_long_is_passed_over_and_tried_again(
     limits: list[object] = []
     late = CalculationFailure(reason="too_expensive", detail="not finished after 60 CPU seconds")
 
-    def compute(*arguments: object) -> TransportDoc | CalculationFailure:
-        limits.append(arguments[5])
+    def compute(_: Structure, **how: object) -> TransportDoc | CalculationFailure:
+        limits.append(how["cpu_limit"])
         return transport() if len(limits) == 2 else late
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
@@ -97,8 +97,8 @@ def test_the_cheapest_are_not_relaxed_if_they_are_metals(
     example.database.power_factors.delete_many({})
     refused: list[object] = []
 
-    def compute(*arguments: object) -> TransportDoc | CalculationFailure:
-        refused.append(arguments[6])
+    def compute(_: Structure, **how: object) -> TransportDoc | CalculationFailure:
+        refused.append(how["refuse_metals"])
         return CalculationFailure(reason="metal_as_given", detail="a metal") if len(refused) == 1 else transport()
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
