@@ -1,10 +1,12 @@
-"""FTCP encoding and decoding: crystals per second, and the ratio to one crystal at a time with pymatgen.
+"""FTCP encoding and decoding: crystals per second, and the ratio to one crystal at a time with
+pymatgen.
 
     .venv/bin/python benchmarks/bench_ftcp.py [--crystals 1000] [--repeats 3]
 
-The reference writes the same matrix straight from its definition (docstring of gen2dft.representations.ftcp). Both run
-in one process on the same crystals, so the ratio says more than either speed; the matrices are compared too. Reading
-the crystals is not counted. Best of the repeats.
+The reference writes the same matrix straight from its definition (docstring of
+gen2dft.representations.ftcp). Both run in one process on the same crystals, so the ratio says more
+than either speed; the matrices are compared too. Reading the crystals is not counted. Best of the
+repeats.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ def encode_one(structure: Structure, ftcp: FTCP) -> NDArray[np.float32]:
     """The matrix of one crystal, row block by row block, with pymatgen."""
     out = np.zeros(ftcp.shape, dtype=np.float32)
     elements = electronegativity_order({site.specie.Z for site in structure})
-    sites = sorted(structure, key=lambda site: site_order(site.specie.Z, site.frac_coords, elements))
+    sites = sorted(
+        structure, key=lambda site: site_order(site.specie.Z, site.frac_coords, elements)
+    )
     for column, number in enumerate(elements):
         row = ftcp.elements.index(number)
         out[row, column] = 1.0
@@ -47,7 +51,10 @@ def encode_one(structure: Structure, ftcp: FTCP) -> NDArray[np.float32]:
 
 def site_order(number: int, frac: NDArray[np.float64], elements: list[int]) -> tuple[int, ...]:
     """Sites by element column, then x, y, z modulo 1 on the grid."""
-    return (elements.index(number), *(np.floor(frac % 1 * SORT_GRID + SORT_SHIFT).astype(int) % SORT_GRID).tolist())
+    return (
+        elements.index(number),
+        *(np.floor(frac % 1 * SORT_GRID + SORT_SHIFT).astype(int) % SORT_GRID).tolist(),
+    )
 
 
 def best_seconds(function: Callable[[], object], repeats: int) -> float:
@@ -63,7 +70,9 @@ def best_seconds(function: Callable[[], object], repeats: int) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--crystals", type=int, default=1000, help="crystals of the starter set to take")
+    parser.add_argument(
+        "--crystals", type=int, default=1000, help="crystals of the starter set to take"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     table = load_dataset(DatasetSpec(max_crystals=options.crystals), seed=0).crystals
@@ -71,7 +80,9 @@ def main() -> None:
     tensors = ftcp.encode(table)
     reference = np.stack([encode_one(structure, ftcp) for structure in structures])
     encode = best_seconds(lambda: ftcp.encode(table), options.repeats)
-    one_by_one = best_seconds(lambda: [encode_one(structure, ftcp) for structure in structures], options.repeats)
+    one_by_one = best_seconds(
+        lambda: [encode_one(structure, ftcp) for structure in structures], options.repeats
+    )
     decode = best_seconds(lambda: ftcp.decode(tensors), options.repeats)
     print(f"crystals                  {len(table):8d}")
     print(f"encode                    {len(table) / encode:8.0f} /s")

@@ -1,9 +1,11 @@
-"""Lattice constants from first principles: three compounds relaxed with GPAW, against published ones.
+"""Lattice constants from first principles: three compounds relaxed with GPAW, against published
+ones.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_gpaw_lattice.py --folder DIR [--only TiNiSn ...]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_gpaw_lattice.py --folder DIR [--only TiNiSn
+    ...]
 
-Engine `gpaw` relaxes, then computes the energy, as in a campaign; begun 2 % away from experiment. Finished
-compounds are kept in DIR/results.jsonl and not computed again. Needs GPAW (`make gpaw`).
+Engine `gpaw` relaxes, then computes the energy, as in a campaign; begun 2 % away from experiment.
+Finished compounds are kept in DIR/results.jsonl and not computed again. Needs GPAW (`make gpaw`).
 """
 
 from __future__ import annotations
@@ -27,12 +29,15 @@ START = 1.02  # times the experimental lattice constant
 
 @dataclass(frozen=True)
 class Compound:
-    """A cubic crystal and its lattice constant, Angstrom, as published; the sources are in benchmarks/README.md.
+    """A cubic crystal and its lattice constant, Angstrom, as published.
+
+    The sources are in benchmarks/README.md.
 
     Parameters
     ----------
     experiment, calculated
-        Measured, and computed with the same functional (PBE, or PBE+U); None where no figure is at hand.
+        Measured, and computed with the same functional (PBE, or PBE+U); None where no figure is at
+        hand.
     """
 
     species: tuple[str, ...]
@@ -46,11 +51,15 @@ class Compound:
         a = START * self.experiment
         half = a / 2
         fcc = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
-        return Structure(fcc if self.is_face_centred else Lattice.cubic(a), self.species, self.sites)
+        return Structure(
+            fcc if self.is_face_centred else Lattice.cubic(a), self.species, self.sites
+        )
 
 
 COMPOUNDS = {
-    "TiNiSn": Compound(("Ti", "Sn", "Ni"), ((0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), True, 5.94, None),
+    "TiNiSn": Compound(
+        ("Ti", "Sn", "Ni"), ((0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)), True, 5.94, None
+    ),
     "SrTiO3": Compound(
         ("Sr", "Ti", "O", "O", "O"),
         ((0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0), (0.5, 0, 0.5), (0, 0.5, 0.5)),
@@ -91,9 +100,12 @@ def show(row: dict[str, Any]) -> None:
     """One line: the lattice constant, its difference to published ones, and what it cost."""
     compound = COMPOUNDS[row["name"]]
     published = {"experiment": compound.experiment, "calculated": compound.calculated}
-    differences = [f"{what} {a:.3f} ({100 * (row['a'] / a - 1):+.2f} %)" for what, a in published.items() if a]
+    differences = [
+        f"{what} {a:.3f} ({100 * (row['a'] / a - 1):+.2f} %)" for what, a in published.items() if a
+    ]
     print(
-        f"{row['name']:8s} {row['run_type']:6s} a {row['a']:.4f}  {'  '.join(differences)}  gap {row['gap']} "
+        f"{row['name']:8s} {row['run_type']:6s} a {row['a']:.4f}  {'  '.join(differences)}  gap "
+        f"{row['gap']} "
         f"moments {row['moments']} steps {row['steps']} converged {row['converged']} "
         f"{row['cpu_relax']:.0f} + {row['cpu_static']:.0f} CPU s",
         flush=True,
@@ -109,7 +121,9 @@ def main() -> None:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     results = options.folder / "results.jsonl"
-    known = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    known = (
+        [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    )
     done = {(row["name"], row["preset"]): row for row in known}
     for name in options.only:
         row = done.get((name, options.preset))

@@ -1,11 +1,13 @@
-"""Power factors from first principles: prototypes relaxed with GPAW, bands, transport, against published values.
+"""Power factors from first principles: prototypes relaxed with GPAW, bands, transport, against
+published values.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_gpaw_transport.py --folder DIR [--only PbTe ...]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_gpaw_transport.py --folder DIR [--only PbTe
+    ...]
 
-For each compound the ratio of Seebeck coefficient and power factor (p and n, 300 K, 1e18 cm^-3) to the table of Ricci
-et al. (Sci. Data 4, 170085), and what it cost. --spacing takes another mesh than the preset's (1/Angstrom, with 2 pi);
-the relaxed cell is kept, so that meshes of one cell are compared. What is finished is kept in DIR/results.jsonl and not
-computed again.
+For each compound the ratio of Seebeck coefficient and power factor (p and n, 300 K, 1e18 cm^-3) to
+the table of Ricci et al. (Sci. Data 4, 170085), and what it cost. --spacing takes another mesh than
+the preset's (1/Angstrom, with 2 pi); the relaxed cell is kept, so that meshes of one cell are
+compared. What is finished is kept in DIR/results.jsonl and not computed again.
 Needs GPAW (`make gpaw`).
 """
 
@@ -34,7 +36,8 @@ SITES = {
     "half-Heusler": [[0, 0, 0], [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]],
     "antifluorite": [[0.25, 0.25, 0.25], [0.75, 0.75, 0.75], [0, 0, 0]],
 }
-# Formula: prototype, cubic lattice constant to start from (Angstrom, experiment), species, mp-id in the table.
+# Formula: prototype, cubic lattice constant to start from (Angstrom, experiment), species, mp-id in
+# the table.
 COMPOUNDS = {
     "AlAs": ("zincblende", 5.66, ["Al", "As"], "mp-2172"),
     "PbSe": ("rocksalt", 6.12, ["Pb", "Se"], "mp-2201"),
@@ -72,7 +75,9 @@ def relaxed_cell(name: str, preset: str, folder: Path) -> tuple[Structure, float
 
 
 def measure(name: str, preset: str, folder: Path, spacing: float) -> dict[str, Any]:
-    """Relax, bands, transport: the published table's columns as computed, with cost in CPU seconds."""
+    """Relax, bands, transport: the published table's columns as computed, with cost in CPU
+    seconds.
+    """
     structure, cpu_relax = relaxed_cell(name, preset, folder)
     start = time.process_time()
     uniform_bands(without_moments(structure), preset, folder, spacing)
@@ -100,9 +105,12 @@ def show(row: dict[str, Any], published: dict[str, float]) -> None:
     ratios = {key: row["computed"][key] / published[key] for key in ("S_p", "S_n", "PF_p", "PF_n")}
     minutes = (row["cpu_relax"] + row["cpu_bands"] + row["cpu_transport"]) / 60
     print(
-        f"{row['name']:8s} a {row['a']:.3f} gap {row['gap']:.3f} mesh {'x'.join(map(str, row['mesh']))} "
+        f"{row['name']:8s} a {row['a']:.3f} gap {row['gap']:.3f} mesh "
+        f"{'x'.join(map(str, row['mesh']))} "
         f"{minutes:5.1f} core-min  "
-        + "  ".join(f"{key} {row['computed'][key]:8.2f} ({ratio:.3f})" for key, ratio in ratios.items()),
+        + "  ".join(
+            f"{key} {row['computed'][key]:8.2f} ({ratio:.3f})" for key, ratio in ratios.items()
+        ),
         flush=True,
     )
 
@@ -110,7 +118,9 @@ def show(row: dict[str, Any], published: dict[str, float]) -> None:
 def main() -> None:
     """Compute what is missing, and print everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True, help="for files and results, kept between runs")
+    parser.add_argument(
+        "--folder", type=Path, required=True, help="for files and results, kept between runs"
+    )
     parser.add_argument("--only", nargs="*", default=list(COMPOUNDS), choices=list(COMPOUNDS))
     parser.add_argument("--preset", default="gpaw-v1")
     parser.add_argument("--spacing", type=float, help="of the bands' mesh; default: the preset's")
@@ -118,13 +128,17 @@ def main() -> None:
     spacing = options.spacing or get_preset(options.preset).bands_spacing
     table = transport_table().set_index("mp_id")
     results = options.folder / "results.jsonl"
-    known = [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    known = (
+        [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    )
     done = {(row["name"], row["preset"], row["asked_spacing"]): row for row in known}
     for name in options.only:
         row = done.get((name, options.preset, spacing))
         if row is None:
             try:
-                row = measure(name, options.preset, options.folder / f"{name}-{options.preset}", spacing)
+                row = measure(
+                    name, options.preset, options.folder / f"{name}-{options.preset}", spacing
+                )
             except CalculationFailed as failure:
                 print(f"{name:8s} {failure}", flush=True)
                 continue

@@ -1,11 +1,14 @@
-"""Distances to the hull: candidates per second, and the ratio to one pymatgen PhaseDiagram per candidate.
+"""Distances to the hull: candidates per second, and the ratio to one pymatgen PhaseDiagram per
+candidate.
 
-    .venv/bin/python benchmarks/bench_hull.py [--candidates 20000] [--systems 200] [--entries 100000] [--checked 500]
+    .venv/bin/python benchmarks/bench_hull.py [--candidates 20000] [--systems 200] [--entries
+    100000] [--checked 500]
 
-Reference and candidates are random but shaped like a database: 40 elements, a fifth of the phases binary, a fifth
-quaternary, the rest ternary, and formation energies that bind. The loop builds a PhaseDiagram for each of `--checked`
-random candidates, from entries that are already sorted by chemical system; its time for all candidates is that time
-scaled up. Both run in one process, one after the other, and the distances are compared.
+Reference and candidates are random but shaped like a database: 40 elements, a fifth of the phases
+binary, a fifth quaternary, the rest ternary, and formation energies that bind. The loop builds a
+PhaseDiagram for each of `--checked` random candidates, from entries that are already sorted by
+chemical system; its time for all candidates is that time scaled up. Both run in one process, one
+after the other, and the distances are compared.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ from pymatgen.core import Composition, Element
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test
 
-SYMBOLS = [Element.from_Z(z).symbol for z in (*range(3, 10), *range(11, 18), *range(19, 36), *range(37, 46))]
+SYMBOLS = [
+    Element.from_Z(z).symbol
+    for z in (*range(3, 10), *range(11, 18), *range(19, 36), *range(37, 46))
+]
 SIZES, SHARES = (2, 3, 4), (0.2, 0.6, 0.2)
 
 
-def random_phases(rng: np.random.Generator, systems: list[tuple[str, ...]], n: int) -> dict[Composition, float]:
+def random_phases(
+    rng: np.random.Generator, systems: list[tuple[str, ...]], n: int
+) -> dict[Composition, float]:
     """`n` phases of given chemical systems with formation energies, eV/atom."""
     phases: dict[Composition, float] = {}
     while len(phases) < n:
@@ -46,7 +54,9 @@ def one_by_one(
     phases: dict[Composition, float], candidates: list[Composition], energies: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     """Distances by one PhaseDiagram per candidate, and the seconds that the loop takes."""
-    by_system: dict[tuple[str, ...], list[PDEntry]] = {(symbol,): [PDEntry(symbol, 0.0)] for symbol in SYMBOLS}
+    by_system: dict[tuple[str, ...], list[PDEntry]] = {
+        (symbol,): [PDEntry(symbol, 0.0)] for symbol in SYMBOLS
+    }
     for composition, energy in phases.items():
         key = tuple(sorted(element.symbol for element in composition))
         by_system.setdefault(key, []).append(PDEntry(composition, energy * composition.num_atoms))
@@ -54,7 +64,9 @@ def one_by_one(
     above = []
     for composition, energy in zip(candidates, energies, strict=True):
         system = sorted(element.symbol for element in composition)
-        subsystems = itertools.chain.from_iterable(itertools.combinations(system, k + 1) for k in range(len(system)))
+        subsystems = itertools.chain.from_iterable(
+            itertools.combinations(system, k + 1) for k in range(len(system))
+        )
         entries = [entry for subsystem in subsystems for entry in by_system.get(subsystem, ())]
         above.append(energy - PhaseDiagram(entries).get_hull_energy_per_atom(composition))
     return np.array(above), time.perf_counter() - start
@@ -66,13 +78,18 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=20_000)
     parser.add_argument("--systems", type=int, default=200)
     parser.add_argument("--entries", type=int, default=100_000)
-    parser.add_argument("--checked", type=int, default=500, help="candidates that pymatgen measures too")
+    parser.add_argument(
+        "--checked", type=int, default=500, help="candidates that pymatgen measures too"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     systems = random_systems(rng, options.systems)
-    # The candidates' systems are known ones: each has phases of its own and those of its subsystems.
-    phases = random_phases(rng, [*random_systems(rng, 20 * options.systems), *systems], options.entries)
+    # The candidates' systems are known ones: each has phases of its own and those of its
+    # subsystems.
+    phases = random_phases(
+        rng, [*random_systems(rng, 20 * options.systems), *systems], options.entries
+    )
     drawn = [systems[i] for i in rng.integers(len(systems), size=options.candidates)]
     counts = [dict(zip(s, map(int, rng.integers(1, 13, len(s))), strict=True)) for s in drawn]
     candidates = [Composition(formula) for formula in counts]
@@ -92,12 +109,19 @@ def main() -> None:
     loop *= len(candidates) / options.checked
     print(f"reference phases          {hull.num_entries:9,d}, frozen in {built:.1f} s")
     print(f"candidates                {len(candidates):9,d} in {options.systems} chemical systems")
-    print(f"all distances             {measured:9.2f} s ({len(candidates) / measured:,.0f} /s), hulls included")
+    print(
+        f"all distances             {measured:9.2f} s ({len(candidates) / measured:,.0f} /s), "
+        "hulls included"
+    )
     print(f"self-test                 {test_seconds:9.2f} s ({tested:,} phases)")
     print(f"one PhaseDiagram each     {loop:9.0f} s (scaled up from {options.checked})")
-    print(f"ratio                     {loop / (built + measured):9.0f} with freezing, {loop / measured:.0f} without")
     print(
-        f"largest difference        {np.abs(above[rows] - expected).max():9.1e} eV/atom on {options.checked} candidates"
+        f"ratio                     {loop / (built + measured):9.0f} with freezing, "
+        f"{loop / measured:.0f} without"
+    )
+    print(
+        f"largest difference        {np.abs(above[rows] - expected).max():9.1e} eV/atom on "
+        f"{options.checked} candidates"
     )
 
 

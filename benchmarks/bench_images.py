@@ -2,9 +2,9 @@
 
     python benchmarks/bench_images.py --dataset FILE --count 1000
 
-The elements of every binary are exchanged both ways, and so many of these crystals drawn. The direct evaluation, every
-voxel for every atom with the nearest of its periodic images, is the published way; it is timed on a few crystals and
-its values are compared.
+The elements of every binary are exchanged both ways, and so many of these crystals drawn. The
+direct evaluation, every voxel for every atom with the nearest of its periodic images, is the
+published way; it is timed on a few crystals and its values are compared.
 """
 
 from __future__ import annotations
@@ -39,20 +39,28 @@ NEIGHBOUR_CELLS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--dataset", default="starter")
     parser.add_argument("--column", action="append", default=[], metavar="ROLE=COLUMN")
     parser.add_argument("--count", type=int, default=1000)
-    parser.add_argument("--direct", type=int, default=3, help="crystals that are evaluated directly")
+    parser.add_argument(
+        "--direct", type=int, default=3, help="crystals that are evaluated directly"
+    )
     options = parser.parse_args()
     columns = dict(part.split("=", 1) for part in options.column)
     source = read_source(DatasetSpec(source=options.dataset, columns=columns))
-    binary = source.select((element_counts(source.crystals) == 2) & (source.crystals.num_sites <= 20))
+    binary = source.select(
+        (element_counts(source.crystals) == 2) & (source.crystals.num_sites <= 20)
+    )
     crystals, _ = exchanged(binary)
     order = np.random.default_rng(0).permutation(len(crystals))[: options.count]
     crystals = crystals.select(order)
     rep = CrystalImages()
-    print(f"{len(binary)} binaries, {len(crystals)} vanadium oxides: {Counter(rep.misfits(crystals))}")
+    print(
+        f"{len(binary)} binaries, {len(crystals)} vanadium oxides: {Counter(rep.misfits(crystals))}"
+    )
     fitting = crystals.select(np.flatnonzero([reason is None for reason in rep.misfits(crystals)]))
     round_trip(rep, fitting)
     speed(rep, fitting, options.direct)
@@ -68,25 +76,35 @@ def round_trip(rep: CrystalImages, crystals: CrystalTable) -> None:
         reasons.update(reason for reason in result.reasons if reason)
         lattices, _ = standard_lattices(part.lattices)
         frac = part.frac - np.floor(part.frac + EDGE)
-        truth = from_lowest(CrystalTable(lattices, part.numbers, frac, part.offsets)).select(result.kept)
-        (a, alpha), (b, beta) = lattice_parameters(truth.lattices), lattice_parameters(result.crystals.lattices)
+        truth = from_lowest(CrystalTable(lattices, part.numbers, frac, part.offsets)).select(
+            result.kept
+        )
+        (a, alpha), (b, beta) = (
+            lattice_parameters(truth.lattices),
+            lattice_parameters(result.crystals.lattices),
+        )
         lengths.append(np.abs(b / a - 1).max(axis=1))
         angles.append(np.abs(beta - alpha).max(axis=1))
         for i in range(len(truth)):
             errors = position_errors(truth, result.crystals, i)
             if errors is None:
                 numbers = (truth.num_sites[i], result.crystals.num_sites[i])
-                lost[f"{numbers[1]} of {numbers[0]} atoms, closest {closest_of_an_element(truth, i):.2f} Angstrom"] += 1
+                lost[
+                    f"{numbers[1]} of {numbers[0]} atoms, closest "
+                    f"{closest_of_an_element(truth, i):.2f} Angstrom"
+                ] += 1
             else:
                 found += 1
                 apart.extend(errors)
     print(
-        f"round trip of {len(crystals)}: all atoms found in {found / len(crystals):.2%}; decode refused {dict(reasons)}"
+        f"round trip of {len(crystals)}: all atoms found in {found / len(crystals):.2%}; decode "
+        f"refused {dict(reasons)}"
     )
     for what, count in lost.items():
         print(f"  not found: {what} ({count})")
     print(
-        f"largest error: lengths {np.concatenate(lengths).max():.1e}, angles {np.concatenate(angles).max():.1e} degree"
+        f"largest error: lengths {np.concatenate(lengths).max():.1e}, angles "
+        f"{np.concatenate(angles).max():.1e} degree"
     )
     print(f"positions: mean {np.mean(apart):.1e} Angstrom, largest {np.max(apart):.1e} Angstrom")
 
@@ -101,7 +119,10 @@ def closest_of_an_element(table: CrystalTable, index: int) -> float:
 
 
 def position_errors(truth: CrystalTable, decoded: CrystalTable, index: int) -> np.ndarray | None:
-    """(n,) distance, Angstrom, of each atom to the nearest decoded one of its element; None if numbers differ."""
+    """(n,) distance, Angstrom, of each atom to the nearest decoded one of its element.
+
+    None if numbers differ.
+    """
     here, there = truth.sites(index), decoded.sites(index)
     if sorted(truth.numbers[here]) != sorted(decoded.numbers[there]):
         return None
@@ -123,13 +144,18 @@ def speed(rep: CrystalImages, crystals: CrystalTable, num_direct: int) -> None:
     images = rep.encode(part)
     dense = 1000 * (time.process_time() - start) / len(part)
     start = time.process_time()
-    differences = [np.abs(direct_images(rep, crystals, i) - images[i]).max() for i in range(num_direct)]
+    differences = [
+        np.abs(direct_images(rep, crystals, i) - images[i]).max() for i in range(num_direct)
+    ]
     atoms = (
         crystals.num_sites[:num_direct].mean() + 1
     )  # the cell image counts as an atom of 32^3 voxels, nearly nothing
-    direct = 1000 * (time.process_time() - start) / num_direct * (crystals.num_sites.mean() + 1) / atoms
+    direct = (
+        1000 * (time.process_time() - start) / num_direct * (crystals.num_sites.mean() + 1) / atoms
+    )
     memory = (cells.num_bytes + basis.num_bytes) / len(crystals)
-    print(f"1,000 crystals: sparse {sparse:.2f} s, dense {dense:.2f} s, direct {direct:.0f} s of CPU time "
+    print(f"1,000 crystals: sparse {sparse:.2f} s, dense {dense:.2f} s, direct {direct:.0f} s of "
+          "CPU time "
           f"({direct / sparse:.0f} and {direct / dense:.0f} times)")  # fmt: skip
     print(f"largest difference {max(differences):.1e}; memory {memory / 1e3:.1f} kB sparse, "
           f"{4 * rep.shape[0] / 1e3:.0f} kB dense")  # fmt: skip
@@ -159,7 +185,9 @@ def gaussian(frac: np.ndarray, lattice: np.ndarray) -> np.ndarray:
 
 def grid(size: int) -> np.ndarray:
     """(size^3, 3) fractional coordinates of the voxels."""
-    return np.stack(np.meshgrid(*[np.arange(size) / size] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.stack(np.meshgrid(*[np.arange(size) / size] * 3, indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
-"""The web page over a store of 20,000 candidates: seconds per page, and many readers while a campaign writes.
+"""The web page over a store of 20,000 candidates: seconds per page, and many readers while a
+campaign writes.
 
-    .venv/bin/python benchmarks/bench_serve.py [--candidates 20000] [--readers 50] [--seconds 60] [--database URI]
+    .venv/bin/python benchmarks/bench_serve.py [--candidates 20000] [--readers 50] [--seconds 60]
+    [--database URI]
 
-Without --database an embedded server is started in a temporary folder. The candidates are made up, but shaped like a
-campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First one reader waits until the server has
-read the campaign, then asks for each page several times, each time for an answer that is not kept from the last. Then
-a writer moves candidates forward as a worker does, alone and with the readers, who ask for all pages in turn. Server,
-writer and readers are processes of their own.
+Without --database an embedded server is started in a temporary folder. The candidates are made up,
+but shaped like a campaign: most are rejected, a tenth is labelled, one in a hundred is a hit. First
+one reader waits until the server has read the campaign, then asks for each page several times, each
+time for an answer that is not kept from the last. Then a writer moves candidates forward as a
+worker does, alone and with the readers, who ask for all pages in turn. Server, writer and readers
+are processes of their own.
 """
 
 from __future__ import annotations
@@ -56,13 +59,18 @@ def fill(store: Store, number: int) -> None:
 
     rng = np.random.default_rng(0)
     phases = [{metal: 1, other: 1} for metal in METALS for other in OTHERS]
-    hull_id = put_hull(store, ReferenceHull.build(phases, rng.normal(-1.5, 0.3, len(phases))), "made up")
+    hull_id = put_hull(
+        store, ReferenceHull.build(phases, rng.normal(-1.5, 0.3, len(phases))), "made up"
+    )
     crystals = [rock_salt(metal, other) for metal in METALS for other in OTHERS]
     latents = rng.normal(size=(number, 128)).astype(np.float32)
     for start in range(0, number, AT_ONCE):
         rows = range(start, min(start + AT_ONCE, number))
         states = [state_of(row) for row in rows]
-        made = [candidate(row, state, crystals[row % len(crystals)]) for row, state in zip(rows, states, strict=True)]
+        made = [
+            candidate(row, state, crystals[row % len(crystals)])
+            for row, state in zip(rows, states, strict=True)
+        ]
         labels = [label(doc, hull_id) for doc in made if doc.state in ("labelled", "hit")]
         store.insert_many_new(made)
         store.insert_many_new(labels)
@@ -95,7 +103,9 @@ def fill(store: Store, number: int) -> None:
 
 def rock_salt(metal: str, other: str) -> Structure:
     """A crystal of eight atoms."""
-    return Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), [metal, other], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    return Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.6), [metal, other], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
 
 
 def state_of(row: int) -> str:
@@ -114,32 +124,66 @@ def candidate(row: int, state: str, crystal: Structure) -> CandidateDoc:
     """A made-up candidate."""
     key, data = f"{row:016x}", crystal.as_dict(verbosity=0)
     came_far = state != "rejected:atoms_too_close"
-    relaxed = {"structure": data, "formation_energy": -1.5, "e_above_hull": (row % 97) / 300, "engine": "mlip",
-               "preset": "chgnet-screen-v1", "seconds": 2.0}  # fmt: skip
+    relaxed = {
+        "structure": data,
+        "formation_energy": -1.5,
+        "e_above_hull": (row % 97) / 300,
+        "engine": "mlip",
+        "preset": "chgnet-screen-v1",
+        "seconds": 2.0,
+    }
     return CandidateDoc(
-        id=candidate_key(CAMPAIGN, key), campaign_id=CAMPAIGN, round_index=0, candidate_id=key, sampler="local",
-        parents=["starter-0001"], latent_row=row, state=state, formula=crystal.reduced_formula, structure=data,
-        predicted={"e_above_hull": 0.03}, surrogate=relaxed if came_far else None,
+        id=candidate_key(CAMPAIGN, key),
+        campaign_id=CAMPAIGN,
+        round_index=0,
+        candidate_id=key,
+        sampler="local",
+        parents=["starter-0001"],
+        latent_row=row,
+        state=state,
+        formula=crystal.reduced_formula,
+        structure=data,
+        predicted={"e_above_hull": 0.03},
+        surrogate=relaxed if came_far else None,
         failure="it did not converge" if state.startswith("given_up") else None,
-    )  # fmt: skip
+    )
 
 
 def label(doc: CandidateDoc, hull_id: str) -> LabelDoc:
     """A made-up label."""
     return LabelDoc(
-        id=f"label-{doc.candidate_id}", candidate_id=doc.candidate_id, campaign_id=CAMPAIGN, round_index=0,
-        engine="mlip", is_dft=False, preset="chgnet-v1", settings_hash="0", structure=dict(doc.structure or {}),
-        values={"formation_energy": -1.5, "e_above_hull": 0.02}, energy_per_atom=-5.0, hull_id=hull_id, core_hours=0.01,
-    )  # fmt: skip
+        id=f"label-{doc.candidate_id}",
+        candidate_id=doc.candidate_id,
+        campaign_id=CAMPAIGN,
+        round_index=0,
+        engine="mlip",
+        is_dft=False,
+        preset="chgnet-v1",
+        settings_hash="0",
+        structure=dict(doc.structure or {}),
+        values={"formation_energy": -1.5, "e_above_hull": 0.02},
+        energy_per_atom=-5.0,
+        hull_id=hull_id,
+        core_hours=0.01,
+    )
 
 
 def hit(doc: CandidateDoc, hull_id: str) -> HitDoc:
     """A made-up hit."""
     return HitDoc(
-        id=doc.id, campaign_id=CAMPAIGN, round_index=0, candidate_id=doc.candidate_id, formula=doc.formula or "",
-        spacegroup="Fm-3m", values={"e_above_hull": 0.02}, basis={"e_above_hull": "mlip"}, is_dft=False,
-        label_id=f"label-{doc.candidate_id}", hull_id=hull_id, structure=dict(doc.structure or {}),
-    )  # fmt: skip
+        id=doc.id,
+        campaign_id=CAMPAIGN,
+        round_index=0,
+        candidate_id=doc.candidate_id,
+        formula=doc.formula or "",
+        spacegroup="Fm-3m",
+        values={"e_above_hull": 0.02},
+        basis={"e_above_hull": "mlip"},
+        is_dft=False,
+        label_id=f"label-{doc.candidate_id}",
+        hull_id=hull_id,
+        structure=dict(doc.structure or {}),
+    )
 
 
 PAGES = {
@@ -164,7 +208,9 @@ def run_server(settings: Settings, told: multiprocessing.Queue[str]) -> None:
     serve(build_app(store), listening)
 
 
-def run_writer(settings: Settings, seconds: float, told: multiprocessing.Queue[dict[str, float]]) -> None:
+def run_writer(
+    settings: Settings, seconds: float, told: multiprocessing.Queue[dict[str, float]]
+) -> None:
     """A worker's writes: a queued candidate begins, its round counts it."""
     store, ended, took = open_store(settings), time.monotonic() + seconds, []
     for row in itertools.cycle(row for row in range(100_000) if state_of(row) == "queued"):
@@ -177,7 +223,9 @@ def run_writer(settings: Settings, seconds: float, told: multiprocessing.Queue[d
     told.put({"writes_per_second": 2 * len(took) / seconds, "slowest_s": max(took)})
 
 
-def run_readers(base: str, number: int, seconds: float, told: multiprocessing.Queue[dict[str, float]]) -> None:
+def run_readers(
+    base: str, number: int, seconds: float, told: multiprocessing.Queue[dict[str, float]]
+) -> None:
     """Readers that ask for every page in turn, each beginning with another one."""
     ended, took, errors = time.monotonic() + seconds, [], []
 
@@ -196,10 +244,16 @@ def run_readers(base: str, number: int, seconds: float, told: multiprocessing.Qu
     for thread in threads:
         thread.join()
     took.sort()
-    told.put({
-        "answers": len(took), "errors": len(errors), "per_second": len(took) / seconds,
-        "median_s": took[len(took) // 2], "p95_s": took[int(0.95 * len(took))], "slowest_s": took[-1],
-    })  # fmt: skip
+    told.put(
+        {
+            "answers": len(took),
+            "errors": len(errors),
+            "per_second": len(took) / seconds,
+            "median_s": took[len(took) // 2],
+            "p95_s": took[int(0.95 * len(took))],
+            "slowest_s": took[-1],
+        }
+    )
 
 
 def ask(url: str) -> float:
@@ -211,27 +265,40 @@ def ask(url: str) -> float:
 
 
 def one_reader(base: str) -> None:
-    """Print seconds per page; a word of no meaning in the address makes each a question of its own."""
+    """Print seconds per page.
+
+    A word of no meaning in the address makes each a question of its own.
+    """
     print(f"first page after the start {ask(base + PAGES['campaign']):.1f} s", flush=True)
     for name, path in PAGES.items():
         took = [ask(f"{base}{path}{'&' if '?' in path else '?'}n={i}") for i in range(REPEATS)]
-        print(f"{name:32s} median {statistics.median(took):6.3f} s   slowest {max(took):6.3f} s", flush=True)
+        print(
+            f"{name:32s} median {statistics.median(took):6.3f} s   slowest {max(took):6.3f} s",
+            flush=True,
+        )
 
 
 def main() -> None:
     """Fill, serve, measure."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--candidates", type=int, default=20_000)
     parser.add_argument("--readers", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--database", default="embedded")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder), database=given.database, database_name="gen2dft_bench")
+        settings = Settings(
+            data_dir=Path(folder), database=given.database, database_name="gen2dft_bench"
+        )
         store = open_store(settings)
         begun = time.monotonic()
         fill(store, given.candidates)
-        print(f"{given.candidates:,} candidates written in {time.monotonic() - begun:.0f} s", flush=True)
+        print(
+            f"{given.candidates:,} candidates written in {time.monotonic() - begun:.0f} s",
+            flush=True,
+        )
         # No fork: clients of the database do not survive it.
         spawn = multiprocessing.get_context("spawn")
         told = spawn.Queue()
@@ -242,7 +309,9 @@ def main() -> None:
         for readers in (0, given.readers):
             if readers:
                 reading = spawn.Queue()
-                reader = spawn.Process(target=run_readers, args=(base, readers, given.seconds, reading))
+                reader = spawn.Process(
+                    target=run_readers, args=(base, readers, given.seconds, reading)
+                )
                 reader.start()
             writing = spawn.Queue()
             writer = spawn.Process(target=run_writer, args=(settings, given.seconds, writing))

@@ -1,11 +1,14 @@
-"""Training of the generator: seconds per epoch of its two variants, and memory against the number of crystals.
+"""Training of the generator: seconds per epoch of its two variants, and memory against the number
+of crystals.
 
-    .venv/bin/python benchmarks/bench_training.py [--crystals 2000] [--epochs 4] [--copies 4] [--sites 20]
+    .venv/bin/python benchmarks/bench_training.py [--crystals 2000] [--epochs 4] [--copies 4]
+    [--sites 20]
 
-The reference is the published network (`variant: published`) on the same crystals, in the same run, one after the
-other: read the ratio, not the seconds. The first epoch, which compiles, is not counted. Memory is the growth of the
-process while `copies` times as many crystals are trained on for one epoch: matrices are written batch by batch, so it
-should hardly grow; held at once they would take what the last column says.
+The reference is the published network (`variant: published`) on the same crystals, in the same run,
+one after the other: read the ratio, not the seconds. The first epoch, which compiles, is not
+counted. Memory is the growth of the process while `copies` times as many crystals are trained on
+for one epoch: matrices are written batch by batch, so it should hardly grow; held at once they
+would take what the last column says.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ def epoch_seconds(dataset: Dataset, variant: str, epochs: int, sites: int) -> fl
     """Shortest epoch after the first, CPU seconds of all threads."""
     ends: list[float] = []
     spec = GeneratorSpec(variant=variant, epochs=epochs, batch_size=128)  # type: ignore[arg-type]
-    FTCPTraining(dataset, spec, HEADS, 0, FTCP(max_sites=sites)).run(None, lambda *_: ends.append(time.process_time()))
+    FTCPTraining(dataset, spec, HEADS, 0, FTCP(max_sites=sites)).run(
+        None, lambda *_: ends.append(time.process_time())
+    )
     return float(np.diff(ends).min()) if epochs > 1 else float("nan")
 
 
@@ -56,7 +61,8 @@ def main() -> None:
     options = parser.parse_args()
     dataset = load_dataset(DatasetSpec(max_crystals=options.crystals), seed=0)
     seconds = {
-        variant: epoch_seconds(dataset, variant, options.epochs, options.sites) for variant in ("published", "gen2dft")
+        variant: epoch_seconds(dataset, variant, options.epochs, options.sites)
+        for variant in ("published", "gen2dft")
     }
     print(f"crystals                       {len(dataset):8d}")
     for variant, value in seconds.items():
@@ -64,9 +70,14 @@ def main() -> None:
     print(f"ratio published / gen2dft      {seconds['published'] / seconds['gen2dft']:8.2f}")
     before = peak_mb()
     epoch_seconds(repeated(dataset, options.copies), "published", 1, options.sites)
-    matrices = options.copies * len(dataset) * np.prod(FTCP(max_sites=options.sites).shape) * 4 / 2**20
+    matrices = (
+        options.copies * len(dataset) * np.prod(FTCP(max_sites=options.sites).shape) * 4 / 2**20
+    )
     grown = peak_mb() - before
-    print(f"memory, {options.copies} times as many crystals {grown:8.0f} MB more (their matrices: {matrices:.0f} MB)")
+    print(
+        f"memory, {options.copies} times as many crystals {grown:8.0f} MB more (their matrices: "
+        f"{matrices:.0f} MB)"
+    )
 
 
 if __name__ == "__main__":

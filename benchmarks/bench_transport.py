@@ -1,12 +1,15 @@
-"""Transport from bands: time of each step, and the ratio to BoltzTraP2's own fit, FFT and search for the potential.
+"""Transport from bands: time of each step, and the ratio to BoltzTraP2's own fit, FFT and search
+for the potential.
 
-    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_transport.py [vasprun.xml | uniform.gpw ...] [--repeats 3]
+    OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_transport.py [vasprun.xml | uniform.gpw ...]
+    [--repeats 3]
 
-Both run in one program on the same bands, the same Fourier series, grid and bins, and their numbers are compared, so
-the ratio says more than either time. Times are CPU seconds of the program and its children (BoltzTraP2 uses one), the
-best of the repeats. Without files the bands are a model: cosine bands on a 16 x 16 x 16 mesh. Needs BoltzTraP2 (`make
-transport`). With --many N the files, repeated until they are N, go through `transport_of_files` on two processes with a
-broken one among them; wall time and largest memory are printed.
+Both run in one program on the same bands, the same Fourier series, grid and bins, and their numbers
+are compared, so the ratio says more than either time. Times are CPU seconds of the program and its
+children (BoltzTraP2 uses one), the best of the repeats. Without files the bands are a model: cosine
+bands on a 16 x 16 x 16 mesh. Needs BoltzTraP2 (`make transport`). With --many N the files, repeated
+until they are N, go through `transport_of_files` on two processes with a broken one among them;
+wall time and largest memory are printed.
 """
 
 from __future__ import annotations
@@ -38,7 +41,9 @@ TEMPERATURES, DOPINGS = (300.0,), (1e18, 1e20)
 
 
 def model_bands() -> UniformBands:
-    """Three valence and three conduction bands of a cubic crystal with cosines of several masses, gap 0.8 eV."""
+    """Three valence and three conduction bands of a cubic crystal with cosines of several masses,
+    gap 0.8 eV.
+    """
     crystal = Structure(Lattice.cubic(4.5), ["Po"], [[0, 0, 0]])
     kpoints = np.array(list(itertools.product(np.arange(16) / 16, repeat=3)))
     shape = (1 - np.cos(2 * np.pi * kpoints)).sum(axis=1)
@@ -50,8 +55,12 @@ def model_bands() -> UniformBands:
 
 def potentials(found: Distribution, search: Callable[..., float]) -> NDArray[np.float64]:
     """Chemical potentials (n_temperatures, 2 n_dopings), eV, of holes and electrons."""
-    per_cell = [sign * coefficients.carriers_per_cell(n, found.volume) for sign in (-1, 1) for n in DOPINGS]
-    return np.array([[search(found, found.electrons + n, t) for n in per_cell] for t in TEMPERATURES])
+    per_cell = [
+        sign * coefficients.carriers_per_cell(n, found.volume) for sign in (-1, 1) for n in DOPINGS
+    ]
+    return np.array(
+        [[search(found, found.electrons + n, t) for n in per_cell] for t in TEMPERATURES]
+    )
 
 
 def cpu_seconds() -> float:
@@ -83,18 +92,32 @@ def compare(bands: UniformBands, hall: bool, repeats: int) -> None:
     settings = TransportSettings(temperatures=TEMPERATURES, dopings=DOPINGS, hall=hall)
     selection = compute.select_bands(bands, settings)
     fast, found = timed(lambda: ours(bands, selection, settings), repeats)
-    bins = Bins(found.energies[0] - found.width / 2, found.energies[-1] + found.width / 2, len(found.energies))
+    bins = Bins(
+        found.energies[0] - found.width / 2,
+        found.energies[-1] + found.width / 2,
+        len(found.energies),
+    )
     slow, theirs = timed(lambda: boltztrap2.distribution(bands, selection, settings, bins), repeats)
     search, mu = timed(lambda: potentials(found, coefficients.chemical_potential), repeats)
     their_search, _ = timed(lambda: potentials(theirs, boltztrap2.chemical_potential), 1)
     worst = 0.0
     for t, row in zip(TEMPERATURES, mu, strict=True):
-        a, b = coefficients.coefficients_at(found, row, t), boltztrap2.coefficients_at(theirs, row, t)
-        for x, y in ((a.seebeck, b.seebeck), (a.conductivity, b.conductivity), (a.thermal, b.thermal)):
-            worst = max(worst, float((np.abs(x - y).max(axis=(1, 2)) / np.abs(y).max(axis=(1, 2))).max()))
+        a, b = (
+            coefficients.coefficients_at(found, row, t),
+            boltztrap2.coefficients_at(theirs, row, t),
+        )
+        for x, y in (
+            (a.seebeck, b.seebeck),
+            (a.conductivity, b.conductivity),
+            (a.thermal, b.thermal),
+        ):
+            worst = max(
+                worst, float((np.abs(x - y).max(axis=(1, 2)) / np.abs(y).max(axis=(1, 2))).max())
+            )
     name = bands.structure.composition.reduced_formula
     print(
-        f"{name:8s} {len(bands.kpoints):5d} {len(selection.energies):5d} {'yes' if hall else 'no':>5s} "
+        f"{name:8s} {len(bands.kpoints):5d} {len(selection.energies):5d} "
+        f"{'yes' if hall else 'no':>5s} "
         f"{fast:8.2f} {search:8.3f} {slow:8.2f} {their_search:8.2f} {slow / fast:7.1f} "
         f"{(slow + their_search) / (fast + search):7.1f} {worst:10.1e}",
         flush=True,
@@ -102,7 +125,9 @@ def compare(bands: UniformBands, hall: bool, repeats: int) -> None:
 
 
 def many(files: list[Path], count: int) -> None:
-    """Everything through two processes with all temperatures and dopings, one broken file among them."""
+    """Everything through two processes with all temperatures and dopings, one broken file among
+    them.
+    """
     with tempfile.TemporaryDirectory() as folder:
         broken = Path(folder) / "vasprun.xml"
         broken.write_text("<modeling>")
@@ -111,11 +136,18 @@ def many(files: list[Path], count: int) -> None:
         for link, path in zip(links, paths, strict=True):
             link.symlink_to(path.resolve())
         start = time.perf_counter()
-        outcomes = dict(transport_of_files([*links[: count // 2], broken, *links[count // 2 :]], workers=2))
+        outcomes = dict(
+            transport_of_files([*links[: count // 2], broken, *links[count // 2 :]], workers=2)
+        )
         seconds = time.perf_counter() - start
-    failed = {path.name: o.reason for path, o in outcomes.items() if isinstance(o, CalculationFailed)}
+    failed = {
+        path.name: o.reason for path, o in outcomes.items() if isinstance(o, CalculationFailed)
+    }
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"{count} crystals and a broken file, 2 processes: {seconds:.0f} s, largest process {memory:.0f} MB")
+    print(
+        f"{count} crystals and a broken file, 2 processes: {seconds:.0f} s, largest process "
+        f"{memory:.0f} MB"
+    )
     print(f"finished {len(outcomes) - len(failed)}, failed {failed}")
 
 
@@ -124,10 +156,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, help="uniform meshes: vasprun.xml or .gpw")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--many", type=int, default=0, metavar="N", help="also N crystals in one go")
+    parser.add_argument(
+        "--many", type=int, default=0, metavar="N", help="also N crystals in one go"
+    )
     options = parser.parse_args()
     print(
-        "crystal      k bands  Hall fit+FFT search  BoltzTraP2: fit+FFT, search; ratio without, with search; difference"
+        "crystal      k bands  Hall fit+FFT search  BoltzTraP2: fit+FFT, search; ratio without, "
+        "with search; difference"
     )
     for bands in [load_bands(file) for file in options.files] or [model_bands()]:
         for hall in (False, True):

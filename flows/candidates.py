@@ -1,4 +1,5 @@
-"""One candidate's way through an engine: relax -> static -> (refine) -> (bands -> transport) -> ingest.
+"""One candidate's way through an engine: relax -> static -> (refine) -> (bands -> transport) ->
+ingest.
 
 Blind to which engine it is. Bands are computed in the last stage that a campaign has.
 """
@@ -26,7 +27,8 @@ class CandidateMaker(Maker):
     Parameters
     ----------
     relax, static
-        Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a CalculationFailure.
+        Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a
+        CalculationFailure.
     fine_relax, fine_static
         Those of the second stage, which candidates near the hull go on to; None: there is only one.
     power_factor
@@ -50,7 +52,11 @@ class CandidateMaker(Maker):
         makers = engine.makers(validation.preset)
         last = validation.preset if validation.refine is None else validation.refine.preset
         computed = are_computed(context.spec)
-        bands = PowerFactorMaker.of_engine(engine.name, last, context.spec.transport) if computed else None
+        bands = (
+            PowerFactorMaker.of_engine(engine.name, last, context.spec.transport)
+            if computed
+            else None
+        )
         if validation.refine is None:
             return cls(makers.relax, makers.static, power_factor=bands)
         fine = engine.makers(validation.refine.preset)
@@ -78,22 +84,30 @@ class CandidateMaker(Maker):
         return self._whatever_happens(flow, [*later, ingest], context, candidate_id)
 
     def second_stage(self, context: RoundContext, candidate_id: str, prev: Any) -> Flow:
-        """The finer calculations of one candidate, from where `prev`, the last of the first stage, ended."""
+        """The finer calculations of one candidate, from where `prev`, the last of the first stage,
+        ended.
+        """
         if self.fine_relax is None or self.fine_static is None:
             raise CampaignError("this campaign has no second stage: validation.refine is not set")
         relax = self.fine_relax.make(prev=prev)
         static = self.fine_static.make(prev=relax.output)
         bands = self._bands(static)
         collect = jobs.collect([relax.output, static.output], bands[0].output if bands else None)
-        flow = Flow([relax, static, *bands, collect], output=collect.output, name=f"refine {candidate_id}")
+        flow = Flow(
+            [relax, static, *bands, collect], output=collect.output, name=f"refine {candidate_id}"
+        )
         return self._whatever_happens(flow, [static, collect], context, candidate_id)
 
     def _bands(self, static: Job) -> list[Flow]:
         """What computes the power factor after a static calculation, if anything does."""
         return [self.power_factor.after(static.output)] if self.power_factor else []
 
-    def _whatever_happens(self, flow: Flow, later: list[Job], context: RoundContext, candidate_id: str) -> Flow:
-        """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the candidate its reason."""
+    def _whatever_happens(
+        self, flow: Flow, later: list[Job], context: RoundContext, candidate_id: str
+    ) -> Flow:
+        """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the
+        candidate its reason.
+        """
         for job in later:
             job.config.on_missing_references = OnMissing.NONE
         jobs.tag(flow, context, "validate", candidate_id)

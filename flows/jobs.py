@@ -1,6 +1,7 @@
 """Thin jobs round the steps of a round; each opens the store of the worker's own settings.
 
-What passes from job to job through the job store is small: ids and counters. Everything else lies in the store.
+What passes from job to job through the job store is small: ids and counters. Everything else lies
+in the store.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def train(campaign_id: str, index: int) -> str:
 
 
 @job
-def propose(campaign_id: str, index: int, snapshot_id: str) -> list[str]:  # noqa: ARG001 - gives the order
+def propose(campaign_id: str, index: int, snapshot_id: str) -> list[str]:  # noqa: ARG001
     """Sample, decode and pass the cheap gates; ids of the survivors."""
     return proposing.propose(open_round(campaign_id, index))
 
@@ -44,7 +45,10 @@ def screen(campaign_id: str, index: int, candidate_ids: list[str]) -> Response[d
     """Replace itself by one job per chunk of survivors and one that counts them."""
     context = open_round(campaign_id, index)
     context.progress("screen", 0, len(candidate_ids))
-    chunks = [screen_chunk(campaign_id, index, chunk) for chunk in screening.chunks(context, candidate_ids)]
+    chunks = [
+        screen_chunk(campaign_id, index, chunk)
+        for chunk in screening.chunks(context, candidate_ids)
+    ]
     last = finish_screen(campaign_id, index, candidate_ids, [chunk.output for chunk in chunks])
     flow = Flow([*chunks, last], output=last.output, name="screen")
     tag(flow, context, "screen")
@@ -76,19 +80,30 @@ def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int
 
 
 @job
-def refine(campaign_id: str, index: int, candidate_id: str, calculations: list[Any]) -> Response[dict[str, Any]]:
-    """Near enough to the hull: replace itself by the second stage and what it gives; nothing without that stage."""
+def refine(
+    campaign_id: str, index: int, candidate_id: str, calculations: list[Any]
+) -> Response[dict[str, Any]]:
+    """Near enough to the hull: replace itself by the second stage and what it gives.
+
+    Nothing without that stage.
+    """
     from gen2dft.flows.candidates import CandidateMaker
 
     context = open_round(campaign_id, index)
     if not ingesting.wants_refinement(context, candidate_id, calculations):
         return Response(output={})
-    return Response(replace=CandidateMaker.of_campaign(context).second_stage(context, candidate_id, calculations[-1]))
+    return Response(
+        replace=CandidateMaker.of_campaign(context).second_stage(
+            context, candidate_id, calculations[-1]
+        )
+    )
 
 
 @job
 def collect(calculations: list[Any], transport: Any = None) -> dict[str, Any]:
-    """What a stage gives: its calculations, those too that left nothing, and the transport if it was computed."""
+    """What a stage gives: its calculations, those too that left nothing, and the transport if it
+    was computed.
+    """
     return {"calculations": calculations, "transport": transport}
 
 
@@ -104,21 +119,28 @@ def ingest(
     """Write the label of one candidate, or why there is none; the candidate's new state."""
     fine = refined or {"calculations": [], "transport": transport}
     context = open_round(campaign_id, index)
-    return ingesting.ingest(context, candidate_id, calculations, fine["calculations"], fine["transport"])
+    return ingesting.ingest(
+        context, candidate_id, calculations, fine["calculations"], fine["transport"]
+    )
 
 
 @job
 def keep_reference(
     key: str, phase: dict[str, str], calculations: list[Any], fit: dict[str, Any] | None = None
 ) -> str | None:
-    """Keep a reference phase, and fit the correction if it was the last one; the calibration's id."""
+    """Keep a reference phase, and fit the correction if it was the last one.
+
+    The calibration's id.
+    """
     store = open_store(load_settings())
     calibrating.keep_reference(store, key, phase, calculations)
     calibration = calibrating.fit_if_complete(store, calibrating.Fit(**fit)) if fit else None
     return calibration.id if calibration else None
 
 
-def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None) -> None:
+def tag(
+    flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None
+) -> None:
     """Write into every job of a round what it belongs to, and what it asks of the queue."""
     resources = {
         "train": context.spec.resources.train,
@@ -131,7 +153,10 @@ def tag(flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str |
 
 
 def mark(flow: Flow | Job, belongs: dict[str, Any], resources: StageResources) -> None:
-    """Write into every job what it belongs to and asks of the queue; FireWorks shows both in its spec."""
+    """Write into every job what it belongs to and asks of the queue.
+
+    FireWorks shows both in its spec.
+    """
     queue: dict[str, Any] = {"ntasks": resources.cores, "walltime": resources.walltime}
     if resources.memory_gb is not None:
         queue["mem"] = f"{resources.memory_gb:g}G"

@@ -1,7 +1,9 @@
-"""From a structure to its power factor: static -> uniform bands -> transport. Blind to which engine it is.
+"""From a structure to its power factor: static -> uniform bands -> transport.
 
-Bands are computed on a coarse mesh first, then on finer ones until the power factor stands still; the last change is
-the error estimate. A metal is found out on the coarse mesh.
+Blind to which engine it is.
+
+Bands are computed on a coarse mesh first, then on finer ones until the power factor stands still;
+the last change is the error estimate. A metal is found out on the coarse mesh.
 """
 
 from __future__ import annotations
@@ -77,10 +79,11 @@ class TransportMaker(Maker):
         static: CalculationDoc | None = None,
         coarser: Sequence[TransportDoc] = (),
     ) -> Outcome | Response[Outcome]:
-        """Transport from the folder of `prev`, a calculation of uniform bands, whose failure is passed on.
+        """Transport from the folder of `prev`, a calculation of uniform bands, whose failure is
+        passed on.
 
-        As long as the tolerance asks for it, it replaces itself by bands on a finer mesh and their transport; what it
-        has is its output until then.
+        As long as the tolerance asks for it, it replaces itself by bands on a finer mesh and their
+        transport; what it has is its output until then.
 
         Parameters
         ----------
@@ -91,20 +94,28 @@ class TransportMaker(Maker):
         """
         spent = sum(doc.core_hours for doc in coarser) + (prev.core_hours if prev else 0.0)
         if not isinstance(prev, CalculationDoc):
-            no_bands = CalculationFailure(reason="no_bands", detail="the calculation of bands left no result")
+            no_bands = CalculationFailure(
+                reason="no_bands", detail="the calculation of bands left no result"
+            )
             return without_finer(coarser, prev or no_bands, spent)
         try:
-            doc = transport_within_bands(load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing))
+            doc = transport_within_bands(
+                load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing)
+            )
         except CalculationFailed as error:
             return without_finer(coarser, CalculationFailure.from_error(error), spent)
-        doc = self._with_error_estimate(doc.model_copy(update={"core_hours": prev.core_hours}), coarser)
+        doc = self._with_error_estimate(
+            doc.model_copy(update={"core_hours": prev.core_hours}), coarser
+        )
         outcome = doc.model_copy(update={"core_hours": spent})
         is_fine = doc.convergence is not None and doc.convergence.converged
         if static is not None and len(coarser) + 1 < self.meshes and not is_fine:
             return Response(output=outcome, replace=self._refine(static, [*coarser, doc]))
         return outcome
 
-    def _with_error_estimate(self, doc: TransportDoc, coarser: Sequence[TransportDoc]) -> TransportDoc:
+    def _with_error_estimate(
+        self, doc: TransportDoc, coarser: Sequence[TransportDoc]
+    ) -> TransportDoc:
         """The document with the series so far; the same mesh again, by rounding, tells nothing."""
         steps: dict[tuple[int, ...], ConvergenceStep] = {
             tuple(known.mesh): step_of(known, self.definition) for known in [*coarser, doc]
@@ -113,7 +124,10 @@ class TransportMaker(Maker):
         return doc.model_copy(update={"convergence": summary})
 
     def _refine(self, static: CalculationDoc, coarser: list[TransportDoc]) -> Flow:
-        """Bands on the next mesh and their transport; they belong to what the present job belongs to."""
+        """Bands on the next mesh and their transport.
+
+        They belong to what the present job belongs to.
+        """
         flow = _bands_and_transport(self, static, static, coarser)
         if CURRENT_JOB.job is not None:
             flow.update_metadata(CURRENT_JOB.job.metadata)
@@ -121,7 +135,9 @@ class TransportMaker(Maker):
         return flow
 
 
-def _bands_and_transport(transport: TransportMaker, prev: Any, static: Any, coarser: list[TransportDoc]) -> Flow:
+def _bands_and_transport(
+    transport: TransportMaker, prev: Any, static: Any, coarser: list[TransportDoc]
+) -> Flow:
     bands = transport.uniform_bands.make(prev=prev, scale=transport.scale(len(coarser)))
     outcome = transport.make(prev=bands.output, static=static, coarser=coarser)
     # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
@@ -130,8 +146,12 @@ def _bands_and_transport(transport: TransportMaker, prev: Any, static: Any, coar
     return Flow([bands, outcome], output=outcome.output, name="bands and transport")
 
 
-def without_finer(coarser: Sequence[TransportDoc], failure: CalculationFailure, spent: float) -> Outcome:
-    """The outcome of the finest mesh there is, if a finer one failed; what is a metal on the finer mesh is a metal.
+def without_finer(
+    coarser: Sequence[TransportDoc], failure: CalculationFailure, spent: float
+) -> Outcome:
+    """The outcome of the finest mesh there is, if a finer one failed.
+
+    What is a metal on the finer mesh is a metal.
 
     Parameters
     ----------
@@ -141,15 +161,23 @@ def without_finer(coarser: Sequence[TransportDoc], failure: CalculationFailure, 
     if not coarser or failure.reason == METAL:
         return failure.model_copy(update={"core_hours": spent})
     said = f"no finer mesh: {failure.reason}: {failure.detail}"
-    return coarser[-1].model_copy(update={"warnings": (*coarser[-1].warnings, said), "core_hours": spent})
+    return coarser[-1].model_copy(
+        update={"warnings": (*coarser[-1].warnings, said), "core_hours": spent}
+    )
 
 
 def band_file(doc: CalculationDoc) -> Path:
-    """The file with the bands of a calculation; CalculationFailed `no_bands` if there is none here."""
+    """The file with the bands of a calculation.
+
+    CalculationFailed `no_bands` if there is none here.
+    """
     folder = Path((doc.directory or "").partition(":")[2] or doc.directory or "")
     found = [folder / name for name in BAND_FILES if (folder / name).is_file()]
     if doc.task != "uniform_bands" or not found:
-        detail = f"none of {', '.join(BAND_FILES)} of a task uniform_bands is in {doc.directory} (task {doc.task})"
+        detail = (
+            f"none of {', '.join(BAND_FILES)} of a task uniform_bands is in {doc.directory} "
+            f"(task {doc.task})"
+        )
         raise CalculationFailed("no_bands", detail, doc.directory)
     return found[0]
 
@@ -165,7 +193,8 @@ class PowerFactorMaker(Maker):
     transport
         What follows the static calculation.
     relax
-        Maker that relaxes the structure first; None: it is relaxed already, with this engine and preset.
+        Maker that relaxes the structure first; None: it is relaxed already, with this engine and
+        preset.
     name
         Name of the flow.
     """
@@ -182,17 +211,24 @@ class PowerFactorMaker(Maker):
         """The Maker for an engine and a preset; CampaignError if the engine computes no bands."""
         makers = load_engine(engine).makers(preset)
         if makers.uniform_bands is None:
-            raise CampaignError(f"engine {engine!r} computes no bands, so no power factors; use one that does")
+            raise CampaignError(
+                f"engine {engine!r} computes no bands, so no power factors; use one that does"
+            )
         spec = spec or TransportSpec()
         transport = TransportMaker(
-            makers.uniform_bands, definition=spec.definition, tolerance=spec.tolerance, meshes=spec.meshes
+            makers.uniform_bands,
+            definition=spec.definition,
+            tolerance=spec.tolerance,
+            meshes=spec.meshes,
         )
         return cls(makers.static, transport, makers.relax if relax else None)
 
     def make(self, structure: Structure) -> Flow:
         """The flow of one structure; its output is that of the transport job."""
         relax = self.relax.make(structure) if self.relax else None
-        static = self.static.make(structure) if relax is None else self.static.make(prev=relax.output)
+        static = (
+            self.static.make(structure) if relax is None else self.static.make(prev=relax.output)
+        )
         static.config.on_missing_references = OnMissing.NONE
         transport = self.after(static.output)
         steps = [job for job in (relax, static, transport) if job is not None]
@@ -213,15 +249,18 @@ def compute_here(
     cpu_limit: float,
     refuse_metals: bool = False,
 ) -> TransportDoc | CalculationFailure:
-    """Relax a structure and compute its transport in this process, without a queue; files go to the folder.
+    """Relax a structure and compute its transport in this process, without a queue.
 
-    After `cpu_limit` CPU seconds it ends with the finest mesh there is; CalculationFailure `too_expensive` without any.
+    Files go to the folder.
+
+    After `cpu_limit` CPU seconds it ends with the finest mesh there is; CalculationFailure
+    `too_expensive` without any.
 
     Parameters
     ----------
     refuse_metals
-        Look at the structure as it is first: one that is a metal there is not relaxed, which costs most. That is
-        CalculationFailure `metal_as_given`, since the relaxed one may have a gap.
+        Look at the structure as it is first: one that is a metal there is not relaxed, which costs
+        most. That is CalculationFailure `metal_as_given`, since the relaxed one may have a gap.
     """
     from jobflow import JobStore
     from maggma.stores import MemoryStore
@@ -236,7 +275,9 @@ def compute_here(
             outcome = _outcome(maker.make(structure), folder, store)
     except CalculationFailed as error:
         return _so_far(store, CalculationFailure.from_error(error))
-    return outcome or CalculationFailure(reason="no_bands", detail="the calculations left no result")
+    return outcome or CalculationFailure(
+        reason="no_bands", detail="the calculations left no result"
+    )
 
 
 def _outcome(work: Flow | Job, folder: Path, store: JobStore) -> Any:
@@ -245,7 +286,9 @@ def _outcome(work: Flow | Job, folder: Path, store: JobStore) -> Any:
     from monty.json import MontyDecoder
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)  # jobflow 0.4.0 with monty >= 2026
+        warnings.filterwarnings(
+            "ignore", "cd is deprecated", FutureWarning
+        )  # jobflow 0.4.0 with monty >= 2026
         run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
     return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 
@@ -254,7 +297,9 @@ def _refuse_metal(static: CalculationDoc | CalculationFailure | None) -> None:
     """CalculationFailed if the bands of a static calculation overlap or touch."""
     if isinstance(static, CalculationDoc) and static.band_gap == 0:
         formula = static.structure.composition.reduced_formula
-        raise CalculationFailed(METAL_AS_GIVEN, f"{formula} is a metal as it is, before its relaxation")
+        raise CalculationFailed(
+            METAL_AS_GIVEN, f"{formula} is a metal as it is, before its relaxation"
+        )
 
 
 def _so_far(store: JobStore, failure: CalculationFailure) -> Outcome:

@@ -19,7 +19,8 @@ class ReferenceMaker(Maker):
     Parameters
     ----------
     relax, static
-        Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a CalculationFailure.
+        Makers of an engine; `make(structure, prev)` yields a CalculationDoc or a
+        CalculationFailure.
     name
         Name of the flow.
     """
@@ -35,7 +36,10 @@ class ReferenceMaker(Maker):
         return cls(makers.relax, makers.static)
 
     def make(self, reference: Reference, resources: StageResources) -> Flow:
-        """The flow of one phase; its last job also fits the correction, if the others are there already."""
+        """The flow of one phase.
+
+        Its last job also fits the correction, if the others are there already.
+        """
         structure = reference.phase.structure
         if reference.phase.is_molecule:
             steps = [self.static.make(structure)]
@@ -43,17 +47,29 @@ class ReferenceMaker(Maker):
             relax = self.relax.make(structure)
             steps = [relax, self.static.make(prev=relax.output)]
         keep = jobs.keep_reference(
-            reference.key, phase_fields(reference), [step.output for step in steps], fit_fields(reference.fit)
+            reference.key,
+            phase_fields(reference),
+            [step.output for step in steps],
+            fit_fields(reference.fit),
         )
         # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
         for later in (*steps[1:], keep):
             later.config.on_missing_references = OnMissing.NONE
-        flow = Flow([*steps, keep], output=keep.output, name=f"{self.name} {reference.phase.formula}")
-        belongs = {"campaign_id": work_of(reference.engine), "reference_id": reference.key, "stage": "validate"}
+        flow = Flow(
+            [*steps, keep], output=keep.output, name=f"{self.name} {reference.phase.formula}"
+        )
+        belongs = {
+            "campaign_id": work_of(reference.engine),
+            "reference_id": reference.key,
+            "stage": "validate",
+        }
         jobs.mark(flow, belongs, resources)
         return flow
 
 
 def work_of(engine: str) -> str:
-    """What fireworks of an engine's references say instead of a campaign's id; workers choose their work by it."""
+    """What fireworks of an engine's references say instead of a campaign's id.
+
+    Workers choose their work by it.
+    """
     return f"references-{engine}"

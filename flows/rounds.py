@@ -31,4 +31,8 @@ class RoundMaker(Maker):
         select = jobs.select(*key, surrogate_count=screen.output)
         for job in (train, propose, screen, select):
             jobs.tag(job, context, "train" if job is train else "screen")
-        return Flow([train, propose, screen, select], output=select.output, name=f"{self.name} {key[0]} {key[1]}")
+        return Flow(
+            [train, propose, screen, select],
+            output=select.output,
+            name=f"{self.name} {key[0]} {key[1]}",
+        )

@@ -1,7 +1,7 @@
 """gen2dft: generative crystal design closed by first-principles validation.
 
-In a checkout `flows/` and `launchpad/` lie beside this folder; in an installed package they lie inside it.
-Either way they are imported as `gen2dft.flows` and `gen2dft.launchpad`.
+In a checkout `flows/` and `launchpad/` lie beside this folder; in an installed package they lie
+inside it. Either way they are imported as `gen2dft.flows` and `gen2dft.launchpad`.
 """
 
 from pathlib import Path

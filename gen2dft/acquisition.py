@@ -1,7 +1,9 @@
-"""Acquisition functions: how much a candidate's oracle call is worth, from what is believed of it and how surely.
+"""Acquisition functions: how much a candidate's oracle call is worth, from what is believed of it
+and how surely.
 
-A function from beliefs about m candidates to (r, m) values, larger is better: the j-th candidate of a batch is chosen
-by row j mod r. Other packages add theirs by entry points of the group `gen2dft.acquisitions`.
+A function from beliefs about m candidates to (r, m) values, larger is better: the j-th candidate of
+a batch is chosen by row j mod r. Other packages add theirs by entry points of the group
+`gen2dft.acquisitions`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Array = NDArray[np.float64]
 FAR = 1e3  # between values, so that no distance makes up for it
 MIN_COSTS = 5  # finished calculations from which costs are predicted
 STEEPEST = 4.0  # exponent of the number of sites
-SILVERMAN = 1.06  # width of a kernel in standard deviations, times the number of members to the power of -1/5
+# width of a kernel in standard deviations, times the number of members to the power of -1/5
+SILVERMAN = 1.06
 LEAST_CHANCE = 1e-3  # below it, candidates are alike
 TIE = 1e-2  # of the merit against the logarithm of the probability
 
@@ -37,7 +40,8 @@ class Beliefs:
     merit
         (m,) predicted merit, see `gen2dft.targets.merit`.
     members
-        (K, m) merit as each member of the ensemble sees it; one row like `merit` if there is no ensemble.
+        (K, m) merit as each member of the ensemble sees it; one row like `merit` if there is no
+        ensemble.
     chance
         (m,) probability that all targets are met, see `chance_of_all`.
     """
@@ -54,11 +58,19 @@ class Beliefs:
         members: Mapping[str, Array],
         spread: Mapping[str, float],
     ) -> Self:
-        """Beliefs from (m,) values of each property and, where an ensemble tells, (K, m) values of its members."""
+        """Beliefs from (m,) values of each property and, where an ensemble tells, (K, m) values of
+        its members.
+        """
         number = max((len(part) for part in members.values()), default=1)
         merit = targets.merit(wanted, values, spread)
-        seen = {name: members[name] if name in members else np.tile(v, (number, 1)) for name, v in values.items()}
-        rows = [targets.merit(wanted, {name: v[k] for name, v in seen.items()}, spread) for k in range(number)]
+        seen = {
+            name: members[name] if name in members else np.tile(v, (number, 1))
+            for name, v in values.items()
+        }
+        rows = [
+            targets.merit(wanted, {name: v[k] for name, v in seen.items()}, spread)
+            for k in range(number)
+        ]
         return cls(merit, np.array(rows).reshape(number, len(merit)), chance_of_all(wanted, seen))
 
     @property
@@ -69,21 +81,26 @@ class Beliefs:
     @property
     def uncertainty(self) -> Array:
         """(m,) standard deviation of the members' merit; 0 without an ensemble."""
-        return self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(len(self.merit))
+        return (
+            self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(len(self.merit))
+        )
 
 
 def chance_of_all(wanted: Sequence[Target], members: Mapping[str, Array]) -> Array:
-    """(m,) probability that all targets are met: the share of (K, m) members that meet them, smoothed.
+    """(m,) probability that all targets are met: the share of (K, m) members that meet them,
+    smoothed.
 
-    Each member stands for a normal distribution about its value (a kernel density, with Silverman's width). What
-    counts in a member is the target it is least likely to meet: properties of one crystal go together, a product would
-    take them for independent.
+    Each member stands for a normal distribution about its value (a kernel density, with Silverman's
+    width). What counts in a member is the target it is least likely to meet: properties of one
+    crystal go together, a product would take them for independent.
     """
     number, m = next(iter(members.values())).shape
     worst = np.ones((number, m))
     for target in wanted:
         values = members[target.property]
-        width = SILVERMAN * number**-0.2 * (values.std(axis=0, ddof=1) if number > 1 else np.zeros(m))
+        width = (
+            SILVERMAN * number**-0.2 * (values.std(axis=0, ddof=1) if number > 1 else np.zeros(m))
+        )
         within = targets.margin(target, values)
         with np.errstate(divide="ignore", invalid="ignore"):
             likely = ndtr(within / width)
@@ -105,7 +122,10 @@ def greedy(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
 
 
 def probability(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
-    """How likely all targets are met, on a logarithmic scale; of those equally likely, the merit decides."""
+    """How likely all targets are met, on a logarithmic scale.
+
+    Of those equally likely, the merit decides.
+    """
     return (as_merit(beliefs.chance) + TIE * beliefs.merit)[None, :]
 
 
@@ -115,18 +135,25 @@ def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:
 
 
 def thompson(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
-    """Thompson sampling: each place of the batch goes by one member of the ensemble, in random order."""
+    """Thompson sampling: each place of the batch goes by one member of the ensemble, in random
+    order.
+    """
     return (beliefs.merit + beliefs.deviations)[rng.permutation(len(beliefs.members))]
 
 
 def diverse(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
     """All of the better half alike: the distance to those already chosen decides."""
-    better = beliefs.merit >= np.median(beliefs.merit) if len(beliefs.merit) else np.zeros(0, dtype=bool)
+    better = (
+        beliefs.merit >= np.median(beliefs.merit) if len(beliefs.merit) else np.zeros(0, dtype=bool)
+    )
     return np.where(better, 0.0, -FAR)[None, :]
 
 
 def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
-    """Any candidate: what an acquisition must be better than. So far apart that diversity changes nothing."""
+    """Any candidate: what an acquisition must be better than.
+
+    So far apart that diversity changes nothing.
+    """
     return FAR * rng.permutation(len(beliefs.merit)).astype(np.float64)[None, :]
 
 
@@ -160,7 +187,10 @@ class CostModel:
 
     @classmethod
     def fit(cls, num_sites: Sequence[int], core_hours: Sequence[float]) -> Self | None:
-        """Least squares of the logarithms; None with too few calculations that cost anything to tell."""
+        """Least squares of the logarithms.
+
+        None with too few calculations that cost anything to tell.
+        """
         pairs = [(n, hours) for n, hours in zip(num_sites, core_hours, strict=True) if hours > 0]
         if len(pairs) < MIN_COSTS:
             return None
@@ -184,9 +214,11 @@ def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Arr
 
 
 def within_budget(number: int, core_hours: Array | None, left: float | None) -> int:
-    """How many of `number` chosen candidates, in their order, fit into the core-hours that are left.
+    """How many of `number` chosen candidates, in their order, fit into the core-hours that are
+    left.
 
-    At least one as long as anything is left, since predictions may be wrong; all if nothing limits or predicts them.
+    At least one as long as anything is left, since predictions may be wrong; all if nothing limits
+    or predicts them.
     """
     if left is None:
         return number

@@ -47,22 +47,31 @@ class CrystalTable:
     def __post_init__(self) -> None:
         n = len(self.lattices)
         if self.lattices.shape != (n, 3, 3) or self.offsets.shape != (n + 1,):
-            raise ValueError(f"lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit together")
+            raise ValueError(
+                f"lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit "
+                "together"
+            )
         total = int(self.offsets[-1])
         if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
             raise ValueError("offsets must start at 0 and never decrease")
         if self.numbers.shape != (total,) or self.frac.shape != (total, 3):
-            raise ValueError(f"{total} sites expected, got numbers {self.numbers.shape}, frac {self.frac.shape}")
+            raise ValueError(
+                f"{total} sites expected, got numbers {self.numbers.shape}, frac {self.frac.shape}"
+            )
 
     @classmethod
-    def from_arrays(cls, lattices: ArrayLike, numbers: Sequence[ArrayLike], frac: Sequence[ArrayLike]) -> CrystalTable:
+    def from_arrays(
+        cls, lattices: ArrayLike, numbers: Sequence[ArrayLike], frac: Sequence[ArrayLike]
+    ) -> CrystalTable:
         """Build from one array of species and one of positions per crystal."""
         counts = [len(np.atleast_1d(z)) for z in numbers]
         flat = [np.atleast_1d(z) for z in numbers]
         return cls(
             np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3),
             np.concatenate(flat).astype(np.uint8) if flat else np.zeros(0, np.uint8),
-            np.concatenate([np.reshape(f, (-1, 3)) for f in frac]).astype(np.float64) if flat else np.zeros((0, 3)),
+            np.concatenate([np.reshape(f, (-1, 3)) for f in frac]).astype(np.float64)
+            if flat
+            else np.zeros((0, 3)),
             np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         )
 
@@ -72,7 +81,9 @@ class CrystalTable:
         items = list(structures)
         for index, structure in enumerate(items):
             if not structure.is_ordered:
-                raise ValueError(f"structure {index} ({structure.formula}) has partially occupied sites")
+                raise ValueError(
+                    f"structure {index} ({structure.formula}) has partially occupied sites"
+                )
         return cls.from_arrays(
             [s.lattice.matrix for s in items],
             [[site.specie.Z for site in s] for s in items],
@@ -117,7 +128,8 @@ class CrystalTable:
         chosen = np.arange(len(self))[index if index.size else index.astype(np.int64)]
         counts = np.diff(self.offsets)[chosen]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        # Site j of the new table is site (j - start of its crystal here) + (start of its crystal there).
+        # Site j of the new table is site (j - start of its crystal here) + (start of its crystal
+        # there).
         source = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], counts)
         return CrystalTable(self.lattices[chosen], self.numbers[source], self.frac[source], offsets)
 
@@ -132,7 +144,10 @@ class CrystalTable:
         return np.abs(np.linalg.det(self.lattices)) if len(self) else np.zeros(0)
 
     def formulas(self) -> list[str]:
-        """Reduced formulas, elements in alphabetical order with explicit counts, e.g. `O3 Sr1 Ti1`."""
+        """Reduced formulas, elements in alphabetical order with explicit counts, e.g.
+
+        `O3 Sr1 Ti1`.
+        """
         from pymatgen.core import Element
 
         symbols = {int(z): Element.from_Z(int(z)).symbol for z in np.unique(self.numbers)}
@@ -140,13 +155,20 @@ class CrystalTable:
         for i in range(len(self)):
             elements, counts = np.unique(self.numbers[self.sites(i)], return_counts=True)
             divisor = np.gcd.reduce(counts) if len(counts) else 1
-            parts = sorted((symbols[int(z)], int(c // divisor)) for z, c in zip(elements, counts, strict=True))
+            parts = sorted(
+                (symbols[int(z)], int(c // divisor)) for z, c in zip(elements, counts, strict=True)
+            )
             names.append(" ".join(f"{s}{c}" for s, c in parts))
         return names
 
     def content_hash(self) -> str:
         """Hash of the content, independent of dtype and memory layout; 16 hexadecimal digits."""
         digest = hashlib.sha256()
-        for array, dtype in ((self.lattices, "<f8"), (self.numbers, "<u1"), (self.frac, "<f8"), (self.offsets, "<i8")):
+        for array, dtype in (
+            (self.lattices, "<f8"),
+            (self.numbers, "<u1"),
+            (self.frac, "<f8"),
+            (self.offsets, "<i8"),
+        ):
             digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
         return digest.hexdigest()[:16]

@@ -52,7 +52,9 @@ class QueryError(Gen2DFTError):
 
 
 class ThermoError(Gen2DFTError):
-    """A hull, a correction or a calibration is missing or broken, or energies that must not meet were mixed."""
+    """A hull, a correction or a calibration is missing or broken, or energies that must not meet
+    were mixed.
+    """
 
 
 class CorrectionRefused(ThermoError):
@@ -88,7 +90,8 @@ class CalculationFailed(Gen2DFTError):
         super().__init__(f"{reason}: {detail}{where}")
 
     def __reduce__(self) -> tuple[type[CalculationFailed], tuple[str, str, Path | str | None]]:
-        # Exceptions are rebuilt from their message alone when they come from another process; this one has parts.
+        # Exceptions are rebuilt from their message alone when they come from another process; this
+        # one has parts.
         return type(self), (self.reason, self.detail, self.directory)
 
 

@@ -23,11 +23,16 @@ class StageCount(BaseModel):
     stage: str
     n_in: NonNegativeInt
     n_out: NonNegativeInt
-    reasons: dict[str, NonNegativeInt] = Field({}, description="reason to number of crystals it stopped")
+    reasons: dict[str, NonNegativeInt] = Field(
+        {}, description="reason to number of crystals it stopped"
+    )
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
         lost = sum(self.reasons.values())
         if self.n_in != self.n_out + lost:
-            raise ValueError(f"stage {self.stage!r} does not add up: {self.n_in} in, {self.n_out} out, {lost} stopped")
+            raise ValueError(
+                f"stage {self.stage!r} does not add up: {self.n_in} in, {self.n_out} out, {lost} "
+                "stopped"
+            )
         return self

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 
-# Cordero et al., Dalton Trans. 2832 (2008), Z = 1 to 96, Angstrom; sp3 carbon, low-spin Mn, Fe and Co.
+# Cordero et al., Dalton Trans. 2832 (2008), Z = 1 to 96, Angstrom; sp3 carbon, low-spin Mn, Fe and
+# Co.
 _CORDERO = (
     0.31,
     0.28,
@@ -108,9 +109,12 @@ _CORDERO = (
     1.80,
     1.69,
 )
-COVALENT_RADII = np.array([np.nan, *_CORDERO, *[max(_CORDERO)] * (118 - len(_CORDERO))])  # indexed by atomic number
+COVALENT_RADII = np.array(
+    [np.nan, *_CORDERO, *[max(_CORDERO)] * (118 - len(_CORDERO))]
+)  # indexed by atomic number
 
-# With differences wrapped to [-1/2, 1/2], images -1, 0, 1 find every distance below 3/2 of the cell's least height.
+# With differences wrapped to [-1/2, 1/2], images -1, 0, 1 find every distance below 3/2 of the
+# cell's least height.
 _IMAGES = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 _CHUNK_VECTORS = 400_000
 
@@ -132,7 +136,10 @@ class Contacts:
 
 
 def closest_contacts(table: CrystalTable) -> Contacts:
-    """Closest contacts of each crystal over all periodic images; infinite for an empty cell, 0 for a flat one."""
+    """Closest contacts of each crystal over all periodic images.
+
+    Infinite for an empty cell, 0 for a flat one.
+    """
     contacts = Contacts(np.full(len(table), np.inf), np.full(len(table), np.inf))
     sizes = table.num_sites
     lattices, frac = _reduced_where_thin(table)
@@ -170,9 +177,15 @@ def cell_angles(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pair_distances(
-    lattices: NDArray[np.float64], frac: NDArray[np.float64], first: NDArray[np.intp], second: NDArray[np.intp]
+    lattices: NDArray[np.float64],
+    frac: NDArray[np.float64],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
 ) -> NDArray[np.float64]:
-    """(k, pairs) shortest distance of each pair in `k` cells of equal size; a pair (i, i) means i and its images."""
+    """(k, pairs) shortest distance of each pair in `k` cells of equal size.
+
+    A pair (i, i) means i and its images.
+    """
     apart = frac[:, second] - frac[:, first]
     apart -= np.round(apart)
     vectors = apart[:, :, None] @ lattices[:, None] + (_IMAGES @ lattices)[:, None]
@@ -184,8 +197,9 @@ def _pair_distances(
 def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lattices and fractional coordinates, with thin cells replaced by their LLL-reduced equals.
 
-    27 images suffice for the distances that matter (below 0.6 of two radii, 3.1 Angstrom) only in cells at least
-    2.1 Angstrom high. In a reduced cell the shortest vector is among the 27 images, and that vector is a contact.
+    27 images suffice for the distances that matter (below 0.6 of two radii, 3.1 Angstrom) only in
+    cells at least 2.1 Angstrom high. In a reduced cell the shortest vector is among the 27 images,
+    and that vector is a contact.
     """
     from pymatgen.core import Lattice
 
@@ -198,14 +212,18 @@ def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArr
     return lattices, frac
 
 
-def distances_in_cell(lattice: NDArray[np.float64], frac: NDArray[np.float64]) -> NDArray[np.float64]:
+def distances_in_cell(
+    lattice: NDArray[np.float64], frac: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """(n, n) shortest distances, Angstrom, between the sites of one cell over all periodic images.
 
-    On the diagonal: of a site and its own images. Exact for what is shorter than 3/2 of the cell's least height, as
-    `closest_contacts`.
+    On the diagonal: of a site and its own images. Exact for what is shorter than 3/2 of the cell's
+    least height, as `closest_contacts`.
     """
     first, second = np.triu_indices(len(frac))
     out = np.zeros((len(frac), len(frac)))
     if len(first):
-        out[first, second] = out[second, first] = _pair_distances(lattice[None], frac[None], first, second)[0]
+        out[first, second] = out[second, first] = _pair_distances(
+            lattice[None], frac[None], first, second
+        )[0]
     return out

@@ -17,13 +17,17 @@ HITS_FIRST = 1e3  # above any merit
 
 
 def seed_rank(merit: NDArray[np.float64], is_hit: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(n,) rank of known crystals as seeds, larger is better: hits of earlier rounds, then the others, by merit."""
+    """(n,) rank of known crystals as seeds, larger is better: hits of earlier rounds, then the
+    others, by merit.
+    """
     return merit + HITS_FIRST * is_hit
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Candidates chosen for validation: rows, and for each whether the acquisition or the audit chose it."""
+    """Candidates chosen for validation: rows, and for each whether the acquisition or the audit
+    chose it.
+    """
 
     rows: tuple[int, ...]
     chosen_by: tuple[str, ...]
@@ -36,7 +40,8 @@ def choose_batch(
     size: int,
     rng: np.random.Generator,
 ) -> Batch:
-    """Choose `size` candidates: greedily by value plus distance to those already chosen, then an audit at random.
+    """Choose `size` candidates: greedily by value plus distance to those already chosen, then an
+    audit at random.
 
     Parameters
     ----------
@@ -55,10 +60,14 @@ def choose_batch(
     num_audit = round(spec.audit * size)
     chosen: list[int] = []
     free = np.ones(value.shape[1], dtype=bool)
-    radius = float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if value.size else 1.0
+    radius = (
+        float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if value.size else 1.0
+    )
     nearest = np.full(value.shape[1], radius)
     for place in range(size - num_audit):
-        gain = value[place % len(value)] + spec.diversity * np.minimum(nearest / (radius or 1.0), 2.0)
+        gain = value[place % len(value)] + spec.diversity * np.minimum(
+            nearest / (radius or 1.0), 2.0
+        )
         best = int(np.argmax(np.where(free, gain, -np.inf)))
         chosen.append(best)
         free[best] = False
@@ -68,22 +77,32 @@ def choose_batch(
 
 
 def labels_to_learn(spec: LearningSpec, labels: Sequence[LabelDoc]) -> list[LabelDoc]:
-    """The labels that the generator learns from: all, or those whose settings custodian left alone."""
-    return [label for label in labels if spec.corrected_labels == "include" or not label.settings_changed]
+    """The labels that the generator learns from: all, or those whose settings custodian left
+    alone.
+    """
+    return [
+        label
+        for label in labels
+        if spec.corrected_labels == "include" or not label.settings_changed
+    ]
 
 
 def training_set(base: Dataset, labels: Sequence[LabelDoc], max_sites: int) -> Dataset:
     """The base set followed by what the engines have labelled so far.
 
-    Labels are taken in the order of their ids, so that the order of their arrival changes nothing. Relaxed cells
-    of more than `max_sites` sites do not fit the representation and are left out.
+    Labels are taken in the order of their ids, so that the order of their arrival changes nothing.
+    Relaxed cells of more than `max_sites` sites do not fit the representation and are left out.
     """
     from pymatgen.core import Structure
 
-    taken = sorted((doc for doc in labels if len(doc.structure["sites"]) <= max_sites), key=lambda doc: doc.id)
+    taken = sorted(
+        (doc for doc in labels if len(doc.structure["sites"]) <= max_sites), key=lambda doc: doc.id
+    )
     if not taken:
         return base
-    names = sorted({name for doc in taken for name in doc.values} & ({*base.labels} | {"formation_energy"}))
+    names = sorted(
+        {name for doc in taken for name in doc.values} & ({*base.labels} | {"formation_energy"})
+    )
     return base.extend(
         Dataset(
             CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in taken),
@@ -93,7 +112,9 @@ def training_set(base: Dataset, labels: Sequence[LabelDoc], max_sites: int) -> D
     )
 
 
-def stop_reason(spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls: int, core_hours: float) -> str | None:
+def stop_reason(
+    spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls: int, core_hours: float
+) -> str | None:
     """Why the campaign ends after the rounds closed so far, or None to go on.
 
     Parameters
@@ -111,7 +132,11 @@ def stop_reason(spec: LearningSpec, hits_per_round: Sequence[int], oracle_calls:
         return f"the budget of {spec.budget.core_hours:g} core-hours is spent"
     if spec.hits is not None and sum(hits_per_round) >= spec.hits:
         return f"{sum(hits_per_round)} hits are found, {spec.hits} were wanted"
-    if spec.patience is not None and len(hits_per_round) >= spec.patience and not any(hits_per_round[-spec.patience :]):
+    if (
+        spec.patience is not None
+        and len(hits_per_round) >= spec.patience
+        and not any(hits_per_round[-spec.patience :])
+    ):
         return f"no new hit in the last {spec.patience} rounds"
     return None
 

@@ -1,4 +1,6 @@
-"""What a campaign has cost, in core-hours: by stage, round, sampler and per hit, failures included."""
+"""What a campaign has cost, in core-hours: by stage, round, sampler and per hit, failures
+included.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,24 @@ if TYPE_CHECKING:
 
 HOUR = 3600.0
 # Stages in the order of a round. `failed` is what validation spent without a label.
-TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS = "train", "propose", "screen", "validate", "failed", "bands"
+TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS = (
+    "train",
+    "propose",
+    "screen",
+    "validate",
+    "failed",
+    "bands",
+)
 STAGES = (TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS)
-_FIELDS = ("candidate_id", "round_index", "sampler", "state", "selected_by", "surrogate.seconds", "lost_core_hours")
+_FIELDS = (
+    "candidate_id",
+    "round_index",
+    "sampler",
+    "state",
+    "selected_by",
+    "surrogate.seconds",
+    "lost_core_hours",
+)
 
 
 @dataclass
@@ -46,7 +63,9 @@ class Account:
 
     @property
     def validation(self) -> float:
-        """Core-hours that count against `learning.budget.core_hours`: validation, with or without a label."""
+        """Core-hours that count against `learning.budget.core_hours`: validation, with or without a
+        label.
+        """
         return self.hours[VALIDATE] + self.hours[FAILED]
 
     @property
@@ -85,7 +104,8 @@ class Ledger:
 def read_ledger(store: Store, campaign_id: str) -> Ledger:
     """Add up a campaign's costs; every core-hour is counted once.
 
-    Training counts the cores that its firework asks for, proposing and the screen one; validation what the engine says.
+    Training counts the cores that its firework asks for, proposing and the screen one; validation
+    what the engine says.
     """
     cores = CampaignSpec.model_validate(store.campaign(campaign_id).spec).resources.train.cores
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
@@ -94,7 +114,11 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
         label["_id"]: (label["candidate_id"], label["core_hours"])
         for label in store.label_fields(campaign_id, ("candidate_id", "core_hours"))
     }
-    bands = {made.candidate_id: made.core_hours for made in store.power_factors(campaign_id) if made.id not in labelled}
+    bands = {
+        made.candidate_id: made.core_hours
+        for made in store.power_factors(campaign_id)
+        if made.id not in labelled
+    }
     spent: dict[str, float] = defaultdict(float)
     for candidate, hours in labelled.values():
         spent[candidate] += hours
@@ -111,7 +135,12 @@ def _of_round(document: RoundDoc, cores: int) -> Account:
     return account
 
 
-def _add(account: Account, found: Mapping[str, object], spent: Mapping[str, float], bands: Mapping[str, float]) -> None:
+def _add(
+    account: Account,
+    found: Mapping[str, object],
+    spent: Mapping[str, float],
+    bands: Mapping[str, float],
+) -> None:
     """Add one candidate."""
     key, state = str(found["candidate_id"]), str(found["state"]).partition(":")[0]
     surrogate = found.get("surrogate")

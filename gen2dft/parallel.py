@@ -12,10 +12,11 @@ MIN_PARTS = 5  # fewer are not worth the start of the processes
 
 
 def map_parts(function: Callable[[Part], Result], parts: Sequence[Part]) -> Iterator[Result]:
-    """The function's results in the order of the parts, each as soon as it and those before it are there.
+    """The function's results in the order of the parts, each as soon as it and those before it are
+    there.
 
-    A few parts are worked on here, many by one process per core: function, parts and results must then be picklable.
-    Errors propagate.
+    A few parts are worked on here, many by one process per core: function, parts and results must
+    then be picklable. Errors propagate.
     """
     if len(parts) < MIN_PARTS:
         yield from map(function, parts)

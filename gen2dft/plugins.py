@@ -26,4 +26,8 @@ def registered(builtin: Mapping[str, Callable[[], T]], group: str) -> dict[str, 
 
 def added() -> list[EntryPoint]:
     """What other packages add to any of the registries, by group and name; nothing is loaded."""
-    return [point for group in GROUPS for point in sorted(entry_points(group=group), key=lambda point: point.name)]
+    return [
+        point
+        for group in GROUPS
+        for point in sorted(entry_points(group=group), key=lambda point: point.name)
+    ]

@@ -40,8 +40,8 @@ PROPERTIES: dict[str, Property] = {
         Property("e_above_hull", "eV/atom", "energy above hull"),
         Property("band_gap", "eV", "band gap"),
         Property("vanadium_state", "elementary charges", "mean oxidation state of V beside O2-"),
-        # Of holes, in the constant-relaxation-time approximation; temperature, doping and average are those of the
-        # campaign's transport.definition.
+        # Of holes, in the constant-relaxation-time approximation; temperature, doping and average
+        # are those of the campaign's transport.definition.
         Property("power_factor", "uW cm^-1 K^-2 at tau = 1e-14 s", "power factor, p-type", "log1p"),
     )
 }

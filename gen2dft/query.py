@@ -1,7 +1,8 @@
-"""Conditions on hits, such as `power_factor > 5 and e_above_hull < 0.05`, turned into MongoDB's filters.
+"""Conditions on hits, such as `power_factor > 5 and e_above_hull < 0.05`, turned into MongoDB's
+filters.
 
-The text is parsed by Python's own grammar and only a few kinds of nodes are taken; nothing of it is ever run. A value
-that is not known passes no condition, neither a comparison nor its negation.
+The text is parsed by Python's own grammar and only a few kinds of nodes are taken; nothing of it is
+ever run. A value that is not known passes no condition, neither a comparison nor its negation.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
     Parameters
     ----------
     where
-        Comparisons of properties (numbers in the property's unit), `formula`, `spacegroup`, `round` (from 1) and
-        `is_dft`, joined by `and`, `or`, `not` and parentheses: `0.3 < band_gap < 1.5 and formula in ("SnO", "PbO")`.
+        Comparisons of properties (numbers in the property's unit), `formula`, `spacegroup`, `round`
+        (from 1) and `is_dft`, joined by `and`, `or`, `not` and parentheses: `0.3 < band_gap < 1.5
+        and formula in ("SnO", "PbO")`.
 
     Raises
     ------
@@ -67,7 +69,8 @@ def parse_where(text: str) -> Filter:
     Raises
     ------
     QueryError
-        The condition is not understood; the message names the part, and the nearest name where one is unknown.
+        The condition is not understood; the message names the part, and the nearest name where one
+        is unknown.
     """
     return _filter(_parse(text), negate=False)
 
@@ -83,7 +86,8 @@ def _carried(where: str, spec: Mapping[str, Any]) -> None:
     for name in sorted(names_in(where) - set(FIELDS)):
         if name not in carried:
             raise QueryError(
-                f"hits of campaign {spec['name']} carry no {name}: it is no target; they carry {', '.join(carried)}"
+                f"hits of campaign {spec['name']} carry no {name}: it is no target; they carry "
+                f"{', '.join(carried)}"
             )
 
 
@@ -97,7 +101,10 @@ def _parse(text: str) -> ast.expr:
 
 
 def _filter(node: ast.expr, *, negate: bool) -> Filter:
-    """The filter of a node; negations are pushed down to the comparisons, so that unknown values never pass."""
+    """The filter of a node.
+
+    Negations are pushed down to the comparisons, so that unknown values never pass.
+    """
     if isinstance(node, ast.BoolOp):
         parts = [_filter(value, negate=negate) for value in node.values]
         return {"$and" if isinstance(node.op, ast.And) != negate else "$or": parts}
@@ -145,7 +152,9 @@ def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:
     """A constant, or several, of the kind that a field has."""
     if several:
         if not isinstance(node, ast.Tuple | ast.List):
-            raise QueryError(f"{name} in {ast.unparse(node)!r}: give a list in brackets, such as ['SnO', 'PbO']")
+            raise QueryError(
+                f"{name} in {ast.unparse(node)!r}: give a list in brackets, such as ['SnO', 'PbO']"
+            )
         return [_value(item, name, kind, several=False) for item in node.elts]
     is_number, sign = kind in (int, float), 1
     if is_number and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -153,7 +162,12 @@ def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:
     value: Any = node.value if isinstance(node, ast.Constant) else None
     is_of_kind = isinstance(value, (int, float) if kind is float else kind)
     if isinstance(value, bool) != (kind is bool) or not is_of_kind:
-        wanted = {float: "a number", int: "a whole number", bool: "True or False", str: "a text in quotes"}[kind]
+        wanted = {
+            float: "a number",
+            int: "a whole number",
+            bool: "True or False",
+            str: "a text in quotes",
+        }[kind]
         raise QueryError(f"{name} is compared with {ast.unparse(node)!r}; give {wanted}")
     if not is_number:
         return value

@@ -1,14 +1,15 @@
-"""Where to look in the latent space: local perturbation, spherical interpolation, random and mixture draws.
+"""Where to look in the latent space: local perturbation, spherical interpolation, random and
+mixture draws.
 
-Pure functions of latent vectors and a `numpy.random.Generator`. Source: Ren et al., Matter 5, 314 (2022)
-(arXiv:2005.07609), section on sampling; slerp: Shoemake, SIGGRAPH 1985; mixture: Ghosh et al., ICLR 2020
-(arXiv:1903.12436), section 4.
+Pure functions of latent vectors and a `numpy.random.Generator`. Source: Ren et al., Matter 5, 314
+(2022) (arXiv:2005.07609), section on sampling; slerp: Shoemake, SIGGRAPH 1985; mixture: Ghosh et
+al., ICLR 2020 (arXiv:1903.12436), section 4.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,8 +19,9 @@ from gen2dft.campaign import SamplingSpec
 
 Vectors = NDArray[np.float32]
 
-# A component of the mixture for so many crystals, but not more than so many components. With 3,782 crystals, 100, 200,
-# 400 and 800 components gave 36, 45, 39 and 39 new valid crystals of 100 draws (random draws: 10).
+# A component of the mixture for so many crystals, but not more than so many components. With 3,782
+# crystals, 100, 200, 400 and 800 components gave 36, 45, 39 and 39 new valid crystals of 100 draws
+# (random draws: 10).
 CRYSTALS_PER_COMPONENT, MAX_COMPONENTS = 20, 400
 
 
@@ -45,7 +47,9 @@ class LatentPoints:
         return len(self.points)
 
 
-def local(seeds: Vectors, num_points: int, scale: Vectors, rng: np.random.Generator) -> LatentPoints:
+def local(
+    seeds: Vectors, num_points: int, scale: Vectors, rng: np.random.Generator
+) -> LatentPoints:
     """Gaussian perturbation of the seeds, each used equally often.
 
     Parameters
@@ -59,7 +63,9 @@ def local(seeds: Vectors, num_points: int, scale: Vectors, rng: np.random.Genera
     """
     rows = np.resize(np.arange(len(seeds)), num_points)
     noise = rng.standard_normal((num_points, seeds.shape[1]), dtype=np.float32)
-    return LatentPoints(seeds[rows] + noise * scale, ("local",) * num_points, tuple((int(r),) for r in rows))
+    return LatentPoints(
+        seeds[rows] + noise * scale, ("local",) * num_points, tuple((int(r),) for r in rows)
+    )
 
 
 def interpolate_spherically(a: Vectors, b: Vectors, t: NDArray[np.float32]) -> Vectors:
@@ -94,11 +100,15 @@ def slerp(seeds: Vectors, num_points: int, rng: np.random.Generator) -> LatentPo
     return LatentPoints(points, ("slerp",) * num_points, pairs)
 
 
-def slerp_all_pairs(seeds: Vectors, steps: int, num_points: int, rng: np.random.Generator) -> LatentPoints:
-    """Points at t = m / steps, m = 1 ... steps - 1, between all pairs of seeds, Noh et al., Matter 1, 1370 (2019), S2.
+def slerp_all_pairs(
+    seeds: Vectors, steps: int, num_points: int, rng: np.random.Generator
+) -> LatentPoints:
+    """Points at t = m / steps, m = 1 ...
 
-    Equation S4 as printed lacks the bracket of sin((1 - t) w); `interpolate_spherically` has it. Of more than
-    `num_points` points a random part is taken, in the same order.
+    Steps - 1, between all pairs of seeds, Noh et al., Matter 1, 1370 (2019), S2.
+
+    Equation S4 as printed lacks the bracket of sin((1 - t) w); `interpolate_spherically` has it. Of
+    more than `num_points` points a random part is taken, in the same order.
     """
     first, second = np.triu_indices(len(seeds), k=1)
     chosen = np.arange(len(first) * (steps - 1))
@@ -112,23 +122,30 @@ def slerp_all_pairs(seeds: Vectors, steps: int, num_points: int, rng: np.random.
 
 
 def random(mean: Vectors, std: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
-    """Independent normal draws with the mean and spread, per dimension, of the training set's latent vectors."""
+    """Independent normal draws with the mean and spread, per dimension, of the training set's
+    latent vectors.
+    """
     noise = rng.standard_normal((num_points, len(mean)), dtype=np.float32)
     return LatentPoints(mean + noise * std, ("random",) * num_points, ((),) * num_points)
 
 
 def mixture(
-    latents: Vectors, seeds: NDArray[np.int64], num_points: int, scale: float, rng: np.random.Generator
+    latents: Vectors,
+    seeds: NDArray[np.int64],
+    num_points: int,
+    scale: float,
+    rng: np.random.Generator,
 ) -> LatentPoints:
     """Draws from a mixture of normal distributions fitted to the training set's latent vectors.
 
-    These do not fill one normal cloud, so most random draws fall where no crystal was ever seen; the mixture follows
-    where they do lie.
+    These do not fill one normal cloud, so most random draws fall where no crystal was ever seen;
+    the mixture follows where they do lie.
 
     Parameters
     ----------
     latents
-        (n, d) latent vectors of the training set; components with a spread per dimension are fitted to all of them.
+        (n, d) latent vectors of the training set; components with a spread per dimension are fitted
+        to all of them.
     seeds
         (k,) rows; a component is drawn from as often as these lie in it.
     scale
@@ -146,17 +163,24 @@ def mixture(
         random_state=int(rng.integers(2**31)),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # ConvergenceWarning: where components overlap, any share between them will do
+        warnings.simplefilter(
+            "ignore"
+        )  # ConvergenceWarning: where components overlap, any share between them will do
         model.fit(units)
     share = model.predict_proba(units[seeds]).mean(axis=0)
     chosen = rng.choice(len(share), size=num_points, p=share / share.sum())
     noise = rng.standard_normal((num_points, latents.shape[1]))
     points = model.means_[chosen] + scale * np.sqrt(model.covariances_[chosen]) * noise
-    return LatentPoints((points * spread).astype(np.float32), ("mixture",) * num_points, ((),) * num_points)
+    return LatentPoints(
+        (points * spread).astype(np.float32), ("mixture",) * num_points, ((),) * num_points
+    )
 
 
 def sample(
-    specs: Sequence[SamplingSpec], latents: Vectors, rank: NDArray[np.float64], rng: np.random.Generator
+    specs: Sequence[SamplingSpec],
+    latents: Vectors,
+    rank: NDArray[np.float64],
+    rng: np.random.Generator,
 ) -> LatentPoints:
     """Draw the points of one round.
 
@@ -177,13 +201,14 @@ def sample(
     for spec in specs:
         rows = best[: spec.num_seeds]
         scale = (spec.scale * std).astype(np.float32)
-        draw: dict[str, Callable[[], LatentPoints]] = {
-            "local": lambda rows=rows, n=spec.num_points, s=scale: local(latents[rows], n, s, rng),  # type: ignore[misc]
-            "slerp": lambda rows=rows, spec=spec: _slerp(latents[rows], spec, rng),  # type: ignore[misc]
-            "random": lambda n=spec.num_points, s=scale: random(mean, s, n, rng),  # type: ignore[misc]
-            "mixture": lambda rows=rows, n=spec.num_points, s=spec.scale: mixture(latents, rows, n, s, rng),  # type: ignore[misc]
-        }
-        part = draw[spec.method]()
+        if spec.method == "local":
+            part = local(latents[rows], spec.num_points, scale, rng)
+        elif spec.method == "slerp":
+            part = _slerp(latents[rows], spec, rng)
+        elif spec.method == "random":
+            part = random(mean, scale, spec.num_points, rng)
+        else:
+            part = mixture(latents, rows, spec.num_points, spec.scale, rng)
         parents = tuple(tuple(int(rows[p]) for p in pair) for pair in part.parents)
         parts.append(LatentPoints(part.points, part.methods, parents))
     return LatentPoints(

@@ -1,8 +1,8 @@
 """Settings of one user or project: GEN2DFT_* variables, then a configuration file, then defaults.
 
-The file is the first of $GEN2DFT_CONFIG_FILE, ./.gen2dft/config.yaml and ~/.gen2dft/config.yaml. What other
-packages of the stack already configure is read where they keep it (JOBFLOW_CONFIG_FILE, ATOMATE2_CONFIG_FILE,
-FW_CONFIG_FILE, PMG_VASP_PSP_DIR, MP_API_KEY), never repeated here.
+The file is the first of $GEN2DFT_CONFIG_FILE, ./.gen2dft/config.yaml and ~/.gen2dft/config.yaml.
+What other packages of the stack already configure is read where they keep it (JOBFLOW_CONFIG_FILE,
+ATOMATE2_CONFIG_FILE, FW_CONFIG_FILE, PMG_VASP_PSP_DIR, MP_API_KEY), never repeated here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,12 @@ from typing import Any
 
 import yaml
 from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
 
 from gen2dft.errors import SettingsError, not_one_of
 
@@ -22,7 +27,8 @@ SCHEMES = ("mongodb://", "mongodb+srv://")
 PREFIX = "GEN2DFT_"
 # Set by tests alone, which validate candidates with programs that only stand in for an engine.
 ALLOW_STAND_IN = f"{PREFIX}ALLOW_STAND_IN"
-# Variables of this prefix that are no settings: where the file is, and whether errors show where they arose.
+# Variables of this prefix that are no settings: where the file is, and whether errors show where
+# they arose.
 OTHER_VARIABLES = ("CONFIG_FILE", "DEBUG", "ALLOW_STAND_IN")
 GB_PER_WORKER = 3.0  # a worker holds TensorFlow, PyTorch and one model of each
 
@@ -42,7 +48,9 @@ def allows_stand_in() -> bool:
 
 def default_workers() -> int:
     """One worker per core that this process may use, but no more than fit into the memory."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     try:
         memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (ValueError, OSError):  # a system that does not tell
@@ -56,22 +64,29 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     database: SecretStr = Field(
-        SecretStr(EMBEDDED), description="`embedded` (a server of one's own in data_dir) or a MongoDB URI"
+        SecretStr(EMBEDDED),
+        description="`embedded` (a server of one's own in data_dir) or a MongoDB URI",
     )
     database_name: str = Field("gen2dft", description="name of the database on that server")
     data_dir: Path = Field(
-        default_factory=lambda: config_file().parent, description="embedded database, caches, launch folders"
+        default_factory=lambda: config_file().parent,
+        description="embedded database, caches, launch folders",
     )
     workers: PositiveInt = Field(
         default_factory=default_workers,
-        description="worker processes of `gen2dft run`; default: one per core, as far as the memory goes",
+        description="worker processes of `gen2dft run`; default: one per core, as far as the "
+        "memory goes",
     )
 
     @field_validator("database")
     @classmethod
     def _embedded_or_uri(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() != EMBEDDED and not value.get_secret_value().startswith(SCHEMES):
-            raise ValueError(f"must be `{EMBEDDED}` or a MongoDB URI like mongodb://user:password@host:27017/")
+        if value.get_secret_value() != EMBEDDED and not value.get_secret_value().startswith(
+            SCHEMES
+        ):
+            raise ValueError(
+                f"must be `{EMBEDDED}` or a MongoDB URI like mongodb://user:password@host:27017/"
+            )
         return value
 
     @field_validator("data_dir")
@@ -95,7 +110,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the configuration file."""
         del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        return (
+            init_settings,
+            env_settings,
+            YamlConfigSettingsSource(settings_cls, yaml_file=config_file()),
+        )
 
     def as_environment(self) -> dict[str, str]:
         """Variables that give another process these very settings, wherever it runs."""
@@ -132,8 +151,12 @@ def load_settings() -> Settings:
         key = str(problem["loc"][0])
         variable = f"{PREFIX}{key.upper()}"
         place = variable if variable in os.environ else f"{file}: {key}"
-        given = "" if key == "database" else f" (given: {problem['input']!r})"  # a URI holds a password
-        raise SettingsError(f"{place}: {problem['msg'].removeprefix('Value error, ')}{given}") from None
+        given = (
+            "" if key == "database" else f" (given: {problem['input']!r})"
+        )  # a URI holds a password
+        raise SettingsError(
+            f"{place}: {problem['msg'].removeprefix('Value error, ')}{given}"
+        ) from None
 
 
 def _content(file: Path) -> dict[str, Any]:
@@ -145,7 +168,9 @@ def _content(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
         place = f"{file}, line {mark.line + 1}" if mark else f"{file}"
-        raise SettingsError(f"configuration file {place} is not valid YAML; `gen2dft init` writes a new one") from None
+        raise SettingsError(
+            f"configuration file {place} is not valid YAML; `gen2dft init` writes a new one"
+        ) from None
     if not isinstance(content or {}, dict):
         raise SettingsError(f"configuration file {file} must hold lines of the form `key: value`")
     return content or {}

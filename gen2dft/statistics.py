@@ -21,7 +21,10 @@ class Interval(NamedTuple):
 
 
 def share(hits: int, calls: int, z: float = Z95) -> Interval:
-    """Hits / calls with Wilson's interval (J. Am. Stat. Assoc. 22, 209 (1927), centre and half width); calls > 0."""
+    """Hits / calls with Wilson's interval (J. Am. Stat. Assoc.
+
+    22, 209 (1927), centre and half width); calls > 0.
+    """
     p, n = hits / calls, calls
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -29,7 +32,10 @@ def share(hits: int, calls: int, z: float = Z95) -> Interval:
 
 
 def difference(hits: tuple[int, int], calls: tuple[int, int], z: float = Z95) -> Interval:
-    """First share less the second; Newcombe's hybrid score interval (Stat. Med. 17, 873 (1998), method 10)."""
+    """First share less the second; Newcombe's hybrid score interval (Stat. Med.
+
+    17, 873 (1998), method 10).
+    """
     a, b = share(hits[0], calls[0], z), share(hits[1], calls[1], z)
     delta = a.value - b.value
     low = delta - math.hypot(a.value - a.low, b.high - b.value)

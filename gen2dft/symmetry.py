@@ -1,4 +1,6 @@
-"""spglib (Togo & Tanaka, arXiv:1808.01590), asked so that a crystal it cannot read is an answer, not an accident."""
+"""spglib (Togo & Tanaka, arXiv:1808.01590), asked so that a crystal it cannot read is an answer,
+not an accident.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ UNDETERMINED = "undetermined"
 def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
     """What a function of spglib says; None where it finds nothing, as with two atoms on one place.
 
-    spglib 2 either returns None or raises, by a switch of the whole process which other libraries set (ASE leaves it
-    set after its first use), and warns that None will go.
+    spglib 2 either returns None or raises, by a switch of the whole process which other libraries
+    set (ASE leaves it set after its first use), and warns that None will go.
     """
     from spglib.error import SpglibError
 
@@ -31,10 +33,17 @@ def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 
 def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
-    """International symbol, found within symprec Angstrom; `undetermined` where spglib finds none."""
+    """International symbol, found within symprec Angstrom.
+
+    `undetermined` where spglib finds none.
+    """
     import spglib
 
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), list(structure.atomic_numbers))
+    cell = (
+        structure.lattice.matrix.tolist(),
+        structure.frac_coords.tolist(),
+        list(structure.atomic_numbers),
+    )
     found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec)
     return UNDETERMINED if found is None else str(found.international)
 
@@ -47,7 +56,9 @@ def idealised_primitive(structure: Structure, symprec: float) -> Structure:
     from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
 
     try:
-        found = ask_spglib(lambda: SpacegroupAnalyzer(structure, symprec).get_primitive_standard_structure())
+        found = ask_spglib(
+            lambda: SpacegroupAnalyzer(structure, symprec).get_primitive_standard_structure()
+        )
     except SymmetryUndeterminedError:
         found = None
     return structure.get_primitive_structure(tolerance=symprec) if found is None else found

@@ -1,4 +1,6 @@
-"""What the targets of a campaign say about values: met or not, how far off, and which crystal is better."""
+"""What the targets of a campaign say about values: met or not, how far off, and which crystal is
+better.
+"""
 
 from __future__ import annotations
 
@@ -44,8 +46,8 @@ def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
 
     Returns
     -------
-    Distances to the nearest bound in the property's unit: negative outside, infinite without a bound, and minus
-    infinite for a value that is not known.
+    Distances to the nearest bound in the property's unit: negative outside, infinite without a
+    bound, and minus infinite for a value that is not known.
     """
     v = np.asarray(values, dtype=np.float64)
     within = np.full(v.shape, np.inf)
@@ -59,7 +61,9 @@ def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def of_the_screen(limits: SurrogateSpec) -> Target:
-    """What the surrogate's gate asks for: not far above the hull, nor so far below that it lacks phases."""
+    """What the surrogate's gate asks for: not far above the hull, nor so far below that it lacks
+    phases.
+    """
     return Target(property="e_above_hull", min=limits.min_e_above_hull, max=limits.max_e_above_hull)
 
 
@@ -79,8 +83,13 @@ def missed_target(
     return next((t.property for t in judged if not is_met(t, values.get(t.property))), None)
 
 
-def spreads(targets: Sequence[Target], known: Mapping[str, NDArray[np.float64]]) -> dict[str, float]:
-    """Standard deviation of each target's property over the known labels; the unit in which merits are added up."""
+def spreads(
+    targets: Sequence[Target], known: Mapping[str, NDArray[np.float64]]
+) -> dict[str, float]:
+    """Standard deviation of each target's property over the known labels.
+
+    The unit in which merits are added up.
+    """
     result = {}
     for target in targets:
         values = known.get(target.property, np.zeros(0))
@@ -91,12 +100,16 @@ def spreads(targets: Sequence[Target], known: Mapping[str, NDArray[np.float64]])
 
 
 def merit(
-    targets: Sequence[Target], values: Mapping[str, NDArray[np.float64]], spread: Mapping[str, float]
+    targets: Sequence[Target],
+    values: Mapping[str, NDArray[np.float64]],
+    spread: Mapping[str, float],
 ) -> NDArray[np.float64]:
-    """One number per crystal, larger is better: gain in the optimised properties less violation of all targets.
+    """One number per crystal, larger is better: gain in the optimised properties less violation of
+    all targets.
 
-    Each property counts in units of its spread over the training set, so that properties of different units add
-    up. A violated target weighs twice what an optimised one gains. Unknown values count as one spread violated.
+    Each property counts in units of its spread over the training set, so that properties of
+    different units add up. A violated target weighs twice what an optimised one gains. Unknown
+    values count as one spread violated.
 
     Parameters
     ----------

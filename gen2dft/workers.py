@@ -28,7 +28,8 @@ class _LimitReached(BaseException):
 
 @contextmanager
 def limited_cpu(seconds: float) -> Iterator[None]:
-    """CalculationFailed `too_expensive` once this process has used so much CPU time, however busy the machine is.
+    """CalculationFailed `too_expensive` once this process has used so much CPU time, however busy
+    the machine is.
 
     For the main thread of a process.
     """
@@ -41,7 +42,9 @@ def limited_cpu(seconds: float) -> Iterator[None]:
     try:
         yield
     except _LimitReached:
-        raise CalculationFailed(TOO_EXPENSIVE, f"not finished after {seconds:g} CPU seconds") from None
+        raise CalculationFailed(
+            TOO_EXPENSIVE, f"not finished after {seconds:g} CPU seconds"
+        ) from None
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0.0)
         signal.signal(signal.SIGPROF, before)
@@ -55,15 +58,15 @@ def in_processes(
     Parameters
     ----------
     function
-        Called with one task; a function of a module, since it is found there by the other process. What it raises
-        propagates.
+        Called with one task; a function of a module, since it is found there by the other process.
+        What it raises propagates.
     workers
         Processes; one per core, each on one thread (OMP_NUM_THREADS=1).
 
     Yields
     ------
-    The task, and its result, or a CalculationFailed `killed`: when a worker is killed, for memory say, the tasks that
-    were running are tried once more, each in a process of its own.
+    The task, and its result, or a CalculationFailed `killed`: when a worker is killed, for memory
+    say, the tasks that were running are tried once more, each in a process of its own.
     """
     waiting = deque(tasks)
     while waiting:
@@ -92,7 +95,9 @@ def _alone(function: Callable[[Task], Result], task: Task) -> Result | Calculati
         try:
             return pool.submit(function, task).result()
         except BrokenProcessPool:
-            return CalculationFailed(KILLED, "the process that computed it was killed; was there enough memory?")
+            return CalculationFailed(
+                KILLED, "the process that computed it was killed; was there enough memory?"
+            )
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -1,6 +1,8 @@
-"""Carry a campaign on: insert the fireworks it is ready for, close rounds, repair what a dead worker left.
+"""Carry a campaign on: insert the fireworks it is ready for, close rounds, repair what a dead
+worker left.
 
-Safe to call at any time from anywhere: the database says what is done, and one caller at a time holds the lease.
+Safe to call at any time from anywhere: the database says what is done, and one caller at a time
+holds the lease.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 LEASE_SECONDS = 60
-# Candidates of a campaign that wait in the queue at a time. The embedded database reads them all at each launch: 20,000
-# made it 10 s. Whoever finishes a candidate tops the queue up once it is half empty.
+# Candidates of a campaign that wait in the queue at a time. The embedded database reads them all at
+# each launch: 20,000 made it 10 s. Whoever finishes a candidate tops the queue up once it is half
+# empty.
 IN_QUEUE = 500
 BULK = 500  # fireworks in memory at a time
 
@@ -37,7 +40,8 @@ def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
 
     Returns
     -------
-    What was done, one line each; empty when the campaign is finished, paused, or waits for running work.
+    What was done, one line each; empty when the campaign is finished, paused, or waits for running
+    work.
     """
     done: list[str] = []
     while _is_ready(store, campaign_id):
@@ -55,7 +59,11 @@ def _is_ready(store: Store, campaign_id: str) -> bool:
         return False
     context = _latest_round(store, campaign_id)
     document = context.round
-    return document.state != "validating" or _has_room(context, document) or _may_close(context, document)
+    return (
+        document.state != "validating"
+        or _has_room(context, document)
+        or _may_close(context, document)
+    )
 
 
 def _latest_round(store: Store, campaign_id: str) -> RoundContext:
@@ -74,7 +82,8 @@ def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
         return _dispatch(context, lpad)
     if (document.state == "closed" or _may_close(context, document)) and try_close(context):
         return [f"closed round {context.index}"]
-    # A closed round whose closer died before going on: try_close went on, so a newer round or the end is there now.
+    # A closed round whose closer died before going on: try_close went on, so a newer round or the
+    # end is there now.
     stuck = document.state == "closed" and _latest_round(store, campaign_id).index > context.index
     return [f"began round {context.index + 1}"] if stuck else []
 
@@ -92,8 +101,13 @@ def _submit_round(context: RoundContext, lpad: LaunchPad) -> list[str]:
 
 
 def _may_close(context: RoundContext, document: RoundDoc) -> bool:
-    """Whether a round's quorum or deadline is reached; while candidates have no firework, only the deadline counts."""
-    return may_close(context, document) if document.dispatch_complete else is_late(context, document)
+    """Whether a round's quorum or deadline is reached.
+
+    While candidates have no firework, only the deadline counts.
+    """
+    return (
+        may_close(context, document) if document.dispatch_complete else is_late(context, document)
+    )
 
 
 def _has_room(context: RoundContext, document: RoundDoc) -> bool:
@@ -105,7 +119,9 @@ def _has_room(context: RoundContext, document: RoundDoc) -> bool:
 
 
 def _queued(context: RoundContext, document: RoundDoc) -> tuple[list[str], list[str]]:
-    """Candidates that nobody works on yet: those whose turn to get a firework has been, and the others, in order."""
+    """Candidates that nobody works on yet: those whose turn to get a firework has been, and the
+    others, in order.
+    """
     states = context.store.tally.states(context.campaign_id, context.index)
     queued = sorted(key for key, state in states.items() if state == "queued")
     place = bisect.bisect_right(queued, document.dispatched_to)
@@ -115,19 +131,25 @@ def _queued(context: RoundContext, document: RoundDoc) -> tuple[list[str], list[
 def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
     """Fill the queue: insert one light firework for each of the next candidates that has none yet.
 
-    A firework that has run counts no more: it found the campaign paused, and its candidate is still queued.
+    A firework that has run counts no more: it found the campaign paused, and its candidate is still
+    queued.
     """
     from gen2dft.launchpad.convert import candidate_workflow
 
     in_queue, waiting = _queued(context, context.round)
     portion = waiting[: max(0, min(BULK, IN_QUEUE - len(in_queue)))]
-    place = {"spec.gen2dft.candidate_id": {"$in": portion}, "spec.gen2dft.campaign_id": context.campaign_id}
+    place = {
+        "spec.gen2dft.candidate_id": {"$in": portion},
+        "spec.gen2dft.campaign_id": context.campaign_id,
+    }
     place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))
     missing = [key for key in portion if key not in known]
     if missing:
         lpad.bulk_add_wfs([candidate_workflow(context, key) for key in missing])
-    context.update(dispatched_to=max(portion, default=""), dispatch_complete=len(portion) == len(waiting))
+    context.update(
+        dispatched_to=max(portion, default=""), dispatch_complete=len(portion) == len(waiting)
+    )
     return [f"dispatched {len(missing)} candidates of round {context.index}"]
 
 
@@ -142,16 +164,23 @@ def _lease(store: Store, campaign_id: str) -> Iterator[None]:
     while not _take_lease(store, campaign_id):
         if time.monotonic() > deadline:
             holder = store.campaign(campaign_id).lease
-            raise StoreError(f"campaign {campaign_id} is being advanced by {holder}; try `gen2dft advance` again later")
+            raise StoreError(
+                f"campaign {campaign_id} is being advanced by {holder}; try `gen2dft advance` "
+                "again later"
+            )
         time.sleep(0.2)
     try:
         yield
     finally:
-        store.database.campaigns.update_one({"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease": {}}})
+        store.database.campaigns.update_one(
+            {"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease": {}}}
+        )
 
 
 def _take_lease(store: Store, campaign_id: str) -> bool:
     free = {"$or": [{"lease": {}}, {"lease.until": {"$lt": now()}}]}
     lease = {"owner": _owner(), "until": now() + timedelta(seconds=LEASE_SECONDS)}
-    result = store.database.campaigns.update_one({"_id": campaign_id, **free}, {"$set": {"lease": lease}})
+    result = store.database.campaigns.update_one(
+        {"_id": campaign_id, **free}, {"$set": {"lease": lease}}
+    )
     return bool(result.modified_count)

@@ -1,4 +1,6 @@
-"""FireWorks' configuration files for a queue: templates with the values of this installation filled in."""
+"""FireWorks' configuration files for a queue: templates with the values of this installation filled
+in.
+"""
 
 from __future__ import annotations
 
@@ -20,24 +22,30 @@ if TYPE_CHECKING:
     from gen2dft.settings import Settings
 
 SCHEDULERS = ("slurm", "pbs", "sge")
-# FireWorks' own scripts for these do not know the words for cores, memory and time that its SLURM script does, and in
-# which the stages of a campaign ask for them.
+# FireWorks' own scripts for these do not know the words for cores, memory and time that its SLURM
+# script does, and in which the stages of a campaign ask for them.
 OWN_SCRIPTS = ("pbs", "sge")
-# When a SLURM job ends, in seconds since 1970; newer SLURMs say it themselves. The other schedulers' scripts reckon it.
-SLURM_END = 'export JOB_END_TIME=${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue -h -j "$SLURM_JOB_ID" -o %e)")}'
+# When a SLURM job ends, in seconds since 1970; newer SLURMs say it themselves. The other
+# schedulers' scripts reckon it.
+SLURM_END = (
+    'export JOB_END_TIME=${SLURM_JOB_END_TIME:-$(date +%s -d "$(squeue -h -j "$SLURM_JOB_ID" '
+    '-o %e)")}'
+)
 WALLTIME = "24:00:00"
-# How fireworks share a queue job: nothing begins in the last four hours of the walltime above, and the job ends early
-# once it has found nothing to do for five minutes in all.
+# How fireworks share a queue job: nothing begins in the last four hours of the walltime above, and
+# the job ends early once it has found nothing to do for five minutes in all.
 PACKING = "--nlaunches infinite --max_loops 5 --sleep 60 --timeout 72000"
 COMMENTS = ("launch_comment",)
 SINGLE = """\
-# One firework per queue job, for `qlaunch -r`. For fireworks side by side in one job: gen2dft init --pack N."""
+# One firework per queue job, for `qlaunch -r`. For fireworks side by side in one job:
+# gen2dft init --pack N."""
 PACKED = """\
-# Several fireworks side by side, each process taking one after another: call qlaunch without -r. Nothing begins after
-# --timeout seconds, so let that be the walltime less what a firework takes; after --max_loops looks at an empty queue,
-# --sleep seconds apart, a process ends, so that nothing idles."""
-# Settings of the stack that a queue job must have too, if they were made in the environment. Secrets are not among
-# them: what needs MP_API_KEY runs before anything is submitted.
+# Several fireworks side by side, each process taking one after another: call qlaunch without -r.
+# Nothing begins after --timeout seconds, so let that be the walltime less what a firework takes;
+# after --max_loops looks at an empty queue, --sleep seconds apart, a process ends, so that nothing
+# idles."""
+# Settings of the stack that a queue job must have too, if they were made in the environment.
+# Secrets are not among them: what needs MP_API_KEY runs before anything is submitted.
 PASSED_ON = ("ATOMATE2_CONFIG_FILE", "ATOMATE2_VASP_CMD", "PMG_CONFIG_FILE", "PMG_VASP_PSP_DIR")
 
 
@@ -77,7 +85,8 @@ def fireworks_files(
         raise SettingsError(not_one_of("scheduler", scheduler, SCHEDULERS))
     if settings.is_embedded:
         raise SettingsError(
-            "the embedded database serves this machine only, and only while gen2dft runs here, so queue jobs cannot "
+            "the embedded database serves this machine only, and only while gen2dft runs here, so "
+            "queue jobs cannot "
             "reach it: name a MongoDB server with --database mongodb://user:password@host:27017/"
         )
     names = ["my_launchpad.yaml", "my_fworker.yaml", "my_qadapter.yaml", "FW_config.yaml"]
@@ -114,24 +123,41 @@ def fireworks_files(
 
 
 def _rocket_launch(folder: Path, pack: int) -> str:
-    """What a queue job runs; with an absolute path, for the queue's shell knows nothing of this environment."""
-    rlaunch = f"{shlex.quote(sys.executable)} -m gen2dft.launchpad.rlaunch -c {shlex.quote(str(folder))}"
+    """What a queue job runs.
+
+    With an absolute path, for the queue's shell knows nothing of this environment.
+    """
+    rlaunch = (
+        f"{shlex.quote(sys.executable)} -m gen2dft.launchpad.rlaunch -c {shlex.quote(str(folder))}"
+    )
     return f"{rlaunch} singleshot" if pack == 1 else f"{rlaunch} multi {pack} {PACKING}"
 
 
 def fill_in(template: str, values: Mapping[str, Any]) -> str:
     """A template's text with every value as YAML reads it back, whatever characters it has."""
-    text = resources.files("gen2dft.launchpad.templates").joinpath(template).read_text(encoding="utf-8")
+    text = (
+        resources.files("gen2dft.launchpad.templates")
+        .joinpath(template)
+        .read_text(encoding="utf-8")
+    )
     if template.endswith(".txt"):  # FireWorks itself fills these in
         return text
     # JSON on one line is YAML; a dollar sign in a value is not looked at again.
-    texts = {name: value if name in COMMENTS else json.dumps(value) for name, value in values.items()}
+    texts = {
+        name: value if name in COMMENTS else json.dumps(value) for name, value in values.items()
+    }
     return Template(text).substitute(texts)
 
 
-def _exports(config: Path, fireworks_config: Path, environment: Mapping[str, str]) -> dict[str, str]:
+def _exports(
+    config: Path, fireworks_config: Path, environment: Mapping[str, str]
+) -> dict[str, str]:
     """Variables of every queue job."""
-    exports = {"GEN2DFT_CONFIG_FILE": str(config), "FW_CONFIG_FILE": str(fireworks_config), "OMP_NUM_THREADS": "1"}
+    exports = {
+        "GEN2DFT_CONFIG_FILE": str(config),
+        "FW_CONFIG_FILE": str(fireworks_config),
+        "OMP_NUM_THREADS": "1",
+    }
     passed = (CONFIG_VARIABLE, *PASSED_ON)
     return {**exports, **{name: environment[name] for name in passed if environment.get(name)}}
 
@@ -151,6 +177,16 @@ def scheduler_commands(folder: Path) -> list[str]:
 
     try:
         adapter = CommonAdapter.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as err:
-        raise SettingsError(f"{path} is not a queue adapter of FireWorks: {err}; `gen2dft init` writes one") from err
+    except (
+        OSError,
+        UnicodeDecodeError,
+        yaml.YAMLError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+    ) as err:
+        raise SettingsError(
+            f"{path} is not a queue adapter of FireWorks: {err}; `gen2dft init` writes one"
+        ) from err
     return list(adapter.q_commands[adapter.q_type].values())

@@ -1,7 +1,7 @@
 """FireWorks and jobflow on the campaign's own database.
 
-Fireworks, job outputs and gen2dft's documents share one database (their collections have different names), so there
-is one thing to grant rights on, to back up and to drop.
+Fireworks, job outputs and gen2dft's documents share one database (their collections have different
+names), so there is one thing to grant rights on, to back up and to drop.
 """
 
 from __future__ import annotations
@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 
     from gen2dft.settings import Settings
 
-# What repair, resume and dispatch ask of fireworks: of one candidate, of one round, of one campaign in some states.
+# What repair, resume and dispatch ask of fireworks: of one candidate, of one round, of one campaign
+# in some states.
 INDICES = ("spec.gen2dft.candidate_id",)
-COMPOUND_INDICES = (("spec.gen2dft.campaign_id", "spec.gen2dft.round"), ("spec.gen2dft.campaign_id", "state"))
+COMPOUND_INDICES = (
+    ("spec.gen2dft.campaign_id", "spec.gen2dft.round"),
+    ("spec.gen2dft.campaign_id", "state"),
+)
 OUTPUTS = "outputs"
 CONFIG_VARIABLE = "JOBFLOW_CONFIG_FILE"
 _exported: set[str] = set()  # files that this process named itself, as against the user's own
@@ -64,10 +68,16 @@ def _launchpad(uri: str, name: str, pid: int) -> LaunchPad:
 
 
 def _initialise(lpad: LaunchPad) -> None:
-    """Counters and indices; unlike `lpad reset` this never deletes anything and may run twice at once."""
+    """Counters and indices.
+
+    Unlike `lpad reset` this never deletes anything and may run twice at once.
+    """
     from pymongo.errors import DuplicateKeyError
 
-    if "_".join(f"{field}_1" for field in COMPOUND_INDICES[-1]) in lpad.fireworks.index_information():
+    if (
+        "_".join(f"{field}_1" for field in COMPOUND_INDICES[-1])
+        in lpad.fireworks.index_information()
+    ):
         return
     if lpad.fw_id_assigner.find_one() is None:
         with contextlib.suppress(DuplicateKeyError):
@@ -84,29 +94,34 @@ def job_store_spec(settings: Settings) -> dict[str, Any]:
     place = {"uri": database_uri(settings).get_secret_value(), "database": settings.database_name}
     return {
         "docs_store": {"type": "MongoStore", "collection_name": OUTPUTS, **place},
-        "additional_stores": {"data": {"type": "GridFSStore", "collection_name": f"{OUTPUTS}_data", **place}},
+        "additional_stores": {
+            "data": {"type": "GridFSStore", "collection_name": f"{OUTPUTS}_data", **place}
+        },
     }
 
 
 def jobflow_file(settings: Settings) -> tuple[Path, bool]:
     """Jobflow's configuration file in force, and whether it is gen2dft's own.
 
-    A configuration of the user's wins: $JOBFLOW_CONFIG_FILE, and with a database that is not the embedded one also
-    ~/.jobflow.yaml.
+    A configuration of the user's wins: $JOBFLOW_CONFIG_FILE, and with a database that is not the
+    embedded one also ~/.jobflow.yaml.
     """
     own = settings.data_dir / "jobflow.yaml"
     named = os.environ.get(CONFIG_VARIABLE)
     if named and named not in (str(own), *_exported):
         return Path(named), False
     home = Path("~/.jobflow.yaml").expanduser()
-    return (home, False) if not named and not settings.is_embedded and home.is_file() else (own, True)
+    return (
+        (home, False) if not named and not settings.is_embedded and home.is_file() else (own, True)
+    )
 
 
 def configure_jobflow(settings: Settings) -> Path:
-    """Make jobflow keep outputs in the campaign's database, unless the user has set up his own store.
+    """Make jobflow keep outputs in the campaign's database, unless the user has set up his own
+    store.
 
-    The private file with the store is named by $JOBFLOW_CONFIG_FILE, so that every worker reads the store from
-    there and no URI gets into a firework.
+    The private file with the store is named by $JOBFLOW_CONFIG_FILE, so that every worker reads the
+    store from there and no URI gets into a firework.
 
     Returns
     -------
@@ -124,7 +139,10 @@ def configure_jobflow(settings: Settings) -> Path:
 
 
 def try_job_store() -> str | None:
-    """Write to jobflow's store and read again, arrays included; what went wrong, or None. Takes back what it wrote."""
+    """Write to jobflow's store and read again, arrays included; what went wrong, or None.
+
+    Takes back what it wrote.
+    """
     from jobflow import SETTINGS
 
     store = SETTINGS.JOB_STORE

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
     """The workflow of a flow whose last job also advances the campaign.
 
-    The job store is not written into the fireworks: each worker uses its own, so no URI is ever stored.
+    The job store is not written into the fireworks: each worker uses its own, so no URI is ever
+    stored.
     """
     workflow = flow_to_workflow(flow, store=None)
     outlast_outages(workflow)
@@ -27,7 +28,9 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
 
 
 def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
-    """The light workflow of one candidate: a single firework that expands on the worker that picks it up."""
+    """The light workflow of one candidate: a single firework that expands on the worker that picks
+    it up.
+    """
     resources = context.spec.resources.validate_
     spec: dict[str, Any] = {
         "gen2dft": {
@@ -39,5 +42,10 @@ def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     }
     if resources.category is not None:
         spec["_category"] = resources.category
-    task = ExpandCandidate(campaign_id=context.campaign_id, round_index=context.index, candidate_id=candidate_id)
-    return Workflow([Firework([task], spec=spec, name=f"candidate {candidate_id}")], name=f"candidate {candidate_id}")
+    task = ExpandCandidate(
+        campaign_id=context.campaign_id, round_index=context.index, candidate_id=candidate_id
+    )
+    return Workflow(
+        [Firework([task], spec=spec, name=f"candidate {candidate_id}")],
+        name=f"candidate {candidate_id}",
+    )

@@ -1,8 +1,10 @@
-"""A LaunchPad whose ids are drawn right on every server, which asks by index, and outlasts an absence of the database.
+"""A LaunchPad whose ids are drawn right on every server, which asks by index, and outlasts an
+absence of the database.
 
-FireWorks takes the ids from the counters as they were before it raised them. MongoDB reads and raises in one step.
-SecantusDB (seen in 0.7.0b3) reads first, so that two processes may get the same id, and the firework of one then
-replaces that of the other. The counters as they are after the step are exact on both.
+FireWorks takes the ids from the counters as they were before it raised them. MongoDB reads and
+raises in one step. SecantusDB (seen in 0.7.0b3) reads first, so that two processes may get the same
+id, and the firework of one then replaces that of the other. The counters as they are after the step
+are exact on both.
 """
 
 from __future__ import annotations
@@ -24,26 +26,42 @@ class Counters(Wrapped):
         self, query: Mapping[str, Any], update: Mapping[str, Mapping[str, int]]
     ) -> dict[str, Any] | None:
         """Raise counters; their values before that, None if there are no counters yet."""
-        after = self.collection.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
-        return None if after is None else {**after, **{key: after[key] - by for key, by in update["$inc"].items()}}
+        after = self.collection.find_one_and_update(
+            query, update, return_document=ReturnDocument.AFTER
+        )
+        return (
+            None
+            if after is None
+            else {**after, **{key: after[key] - by for key, by in update["$inc"].items()}}
+        )
 
 
 class SharedLaunchPad(LaunchPad):
-    """FireWorks' LaunchPad with `Counters` and `Indexed` collections; the parameters are the same."""
+    """FireWorks' LaunchPad with `Counters` and `Indexed` collections.
+
+    The parameters are the same.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _wrap(self)
 
-    def _get_a_fw_to_run(self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
-        return super()._get_a_fw_to_run(indexable({**(query or {}), "state": "READY"}), *args, **kwargs)
+    def _get_a_fw_to_run(
+        self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        return super()._get_a_fw_to_run(
+            indexable({**(query or {}), "state": "READY"}), *args, **kwargs
+        )
 
     def get_fw_ids(self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
         """Ids of the fireworks that fit a query."""
         return super().get_fw_ids(indexable(query or {}), *args, **kwargs)
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
-        """Give a sign of life; one that does not get through is made up for by the next, for the run itself goes on."""
+        """Give a sign of life.
+
+        One that does not get through is made up for by the next, for the run itself goes on.
+        """
         with contextlib.suppress(ConnectionFailure):
             super().ping_launch(*args, **kwargs)
 

@@ -1,7 +1,8 @@
 """FireWorks' questions in the form that the embedded server answers by an index.
 
-SecantusDB (seen in 0.7.0b3) walks through a whole collection for find-and-modify, and for a query with `$or`, which
-FireWorks asks before each launch: with 20,000 fireworks one launch took 20 s. MongoDB does either as fast.
+SecantusDB (seen in 0.7.0b3) walks through a whole collection for find-and-modify, and for a query
+with `$or`, which FireWorks asks before each launch: with 20,000 fireworks one launch took 20 s.
+MongoDB does either as fast.
 """
 
 from __future__ import annotations
@@ -27,21 +28,32 @@ class Wrapped:
 
 
 class Indexed(Wrapped):
-    """A collection whose documents are found first and then changed by their `_id`, if they still are as was asked."""
+    """A collection whose documents are found first and then changed by their `_id`, if they still
+    are as was asked.
+    """
 
-    def find_one_and_update(self, query: Query, update: Query, sort: Any = None) -> dict[str, Any] | None:
+    def find_one_and_update(
+        self, query: Query, update: Query, sort: Any = None
+    ) -> dict[str, Any] | None:
         """Update one document; it as it was, None if there is none."""
         return self._change(query, sort, lambda place: self.collection.update_one(place, update))
 
-    def find_one_and_replace(self, query: Query, document: Query, upsert: bool = False) -> dict[str, Any] | None:
+    def find_one_and_replace(
+        self, query: Query, document: Query, upsert: bool = False
+    ) -> dict[str, Any] | None:
         """Replace one document; it as it was, None if there is none."""
-        before = self._change(query, None, lambda place: self.collection.replace_one(place, document))
+        before = self._change(
+            query, None, lambda place: self.collection.replace_one(place, document)
+        )
         if before is None and upsert:
             self.collection.replace_one(query, document, upsert=True)
         return before
 
-    def _change(self, query: Query, sort: Any, change: Callable[[Query], UpdateResult]) -> dict[str, Any] | None:
-        # What stands under `$or` and the like (which workers may run it) does not change in a firework.
+    def _change(
+        self, query: Query, sort: Any, change: Callable[[Query], UpdateResult]
+    ) -> dict[str, Any] | None:
+        # What stands under `$or` and the like (which workers may run it) does not change in a
+        # firework.
         asked = {name: value for name, value in query.items() if not name.startswith("$")}
         while (found := self.collection.find_one(query, sort=sort)) is not None:
             if change({"_id": found["_id"], **asked}).matched_count:
@@ -53,7 +65,11 @@ def indexable(query: Query) -> dict[str, Any]:
     """A worker's query without its `$or`, and the state, which has an index, in front."""
     state = {"state": query["state"]} if "state" in query else {}
     match query.get("$or"):
-        case [{"spec._fworker": {"$exists": False}}, {"spec._fworker": None}, {"spec._fworker": name}]:
+        case [
+            {"spec._fworker": {"$exists": False}},
+            {"spec._fworker": None},
+            {"spec._fworker": name},
+        ]:
             rest = {key: value for key, value in query.items() if key != "$or"}
             return {**state, **rest, "spec._fworker": {"$in": [None, name]}}
     return {**state, **query}

@@ -1,4 +1,6 @@
-"""Reference phases as fireworks: insert those that are not computed yet, work on them, see which failed."""
+"""Reference phases as fireworks: insert those that are not computed yet, work on them, see which
+failed.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 def submit_references(
     store: Store, lpad: LaunchPad, references: Sequence[Reference], resources: StageResources
 ) -> list[Reference]:
-    """Insert a workflow for each reference that is neither computed nor on its way; one that failed is tried anew.
+    """Insert a workflow for each reference that is neither computed nor on its way.
+
+    One that failed is tried anew.
 
     Returns
     -------
@@ -32,7 +36,9 @@ def submit_references(
     from gen2dft.flows.references import ReferenceMaker
     from jobflow.managers.fireworks import flow_to_workflow
 
-    waiting = [reference for reference in references if store.find(ReferenceDoc, reference.key) is None]
+    waiting = [
+        reference for reference in references if store.find(ReferenceDoc, reference.key) is None
+    ]
     workflows = []
     for reference in waiting:
         known = list(lpad.fireworks.find(_query(reference), {"fw_id": 1, "state": 1}))
@@ -56,7 +62,8 @@ def compute_here(
     on_tick: Callable[[int], None],
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Insert what is not computed yet and work on it with processes of this machine until it is done.
+    """Insert what is not computed yet and work on it with processes of this machine until it is
+    done.
 
     Parameters
     ----------
@@ -80,7 +87,9 @@ def compute_here(
     work = work_of(waiting[0].engine)
 
     def tick() -> bool:
-        computed = sum(store.find(ReferenceDoc, reference.key) is not None for reference in references)
+        computed = sum(
+            store.find(ReferenceDoc, reference.key) is not None for reference in references
+        )
         on_tick(computed)
         return computed < len(references) and not is_idle(lpad, work)
 
@@ -95,7 +104,9 @@ def failures(store: Store, lpad: LaunchPad, references: Sequence[Reference]) -> 
     for reference in references:
         if store.find(ReferenceDoc, reference.key) is not None:
             continue
-        crashed = lpad.fireworks.find({**_query(reference), "state": "FIZZLED"}, {"fw_id": 1}).sort("fw_id", -1)
+        crashed = lpad.fireworks.find({**_query(reference), "state": "FIZZLED"}, {"fw_id": 1}).sort(
+            "fw_id", -1
+        )
         if (last := next(iter(crashed), None)) is not None:
             found.append(last_words(lpad, last["fw_id"]))
     return found
@@ -106,4 +117,7 @@ def _query(reference: Reference) -> dict[str, Any]:
     from gen2dft.flows.references import work_of
 
     place = {"campaign_id": work_of(reference.engine), "reference_id": reference.key}
-    return {**{f"spec.gen2dft.{name}": value for name, value in place.items()}, "state": {"$ne": "ARCHIVED"}}
+    return {
+        **{f"spec.gen2dft.{name}": value for name, value in place.items()},
+        "state": {"$ne": "ARCHIVED"},
+    }

@@ -1,4 +1,6 @@
-"""Repair what dead workers left: lost runs run again, crashed steps are tried again, hopeless candidates closed."""
+"""Repair what dead workers left: lost runs run again, crashed steps are tried again, hopeless
+candidates closed.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +19,16 @@ if TYPE_CHECKING:
 
 
 def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = False) -> list[str]:
-    """Try crashed fireworks of a campaign again, or close their candidates; then carry the campaign on.
+    """Try crashed fireworks of a campaign again, or close their candidates.
+
+    Then carry the campaign on.
 
     Parameters
     ----------
     retry
-        Also try again the steps of a round (train, propose, screen, select) that crashed, and resume a campaign that
-        is paused; without it they stay as they are, since they would fail again for the same reason.
+        Also try again the steps of a round (train, propose, screen, select) that crashed, and
+        resume a campaign that is paused; without it they stay as they are, since they would fail
+        again for the same reason.
 
     Returns
     -------
@@ -45,8 +50,13 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
     return done + advance(store, lpad, campaign_id)
 
 
-def _repair_candidate(context: RoundContext, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str) -> list[str]:
-    """A crashed firework of a candidate: one that was ingested is left; else try again, or give the candidate up."""
+def _repair_candidate(
+    context: RoundContext, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str
+) -> list[str]:
+    """A crashed firework of a candidate: one that was ingested is left.
+
+    Else try again, or give the candidate up.
+    """
     from gen2dft.store.documents import OPEN_STATES
 
     if context.store.candidate(context.campaign_id, candidate_id).state not in OPEN_STATES:
@@ -56,18 +66,30 @@ def _repair_candidate(context: RoundContext, lpad: LaunchPad, firework: dict[str
     ):
         lpad.rerun_fw(firework["fw_id"])
         return [f"trying candidate {candidate_id} again"]
-    give_up(context, candidate_id, "calculation_crashed", f"firework {firework['fw_id']} ({firework['name']}) crashed")
+    give_up(
+        context,
+        candidate_id,
+        "calculation_crashed",
+        f"firework {firework['fw_id']} ({firework['name']}) crashed",
+    )
     return [f"gave candidate {candidate_id} up: its calculation crashed"]
 
 
 def is_idle(lpad: LaunchPad, campaign_id: str) -> bool:
-    """Whether no firework of a campaign runs or could run: then whatever is still open needs repair."""
-    query = {"spec.gen2dft.campaign_id": campaign_id, "state": {"$in": ["READY", "RESERVED", "RUNNING"]}}
+    """Whether no firework of a campaign runs or could run: then whatever is still open needs
+    repair.
+    """
+    query = {
+        "spec.gen2dft.campaign_id": campaign_id,
+        "state": {"$in": ["READY", "RESERVED", "RUNNING"]},
+    }
     return lpad.fireworks.find_one(query, {"fw_id": 1}) is None
 
 
 def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
-    """Steps of a round that crashed and hold the campaign up: the step's name and the last line of its error."""
+    """Steps of a round that crashed and hold the campaign up: the step's name and the last line of
+    its error.
+    """
     query = {
         "state": "FIZZLED",
         "spec.gen2dft.campaign_id": campaign_id,

@@ -13,22 +13,35 @@ if TYPE_CHECKING:
 
 
 def resume(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
-    """Queue again the candidates that the engine failed for, and let the campaign run on; no lines if it is not paused.
+    """Queue again the candidates that the engine failed for, and let the campaign run on.
 
-    The campaign runs again only after all else is done, so that a caller that was killed leaves it paused.
+    No lines if it is not paused.
+
+    The campaign runs again only after all else is done, so that a caller that was killed leaves it
+    paused.
     """
     if store.campaign(campaign_id).state != "paused":
         return []
     context = RoundContext(store, campaign_id, store.rounds(campaign_id)[-1].index)
-    again = [candidate_id for candidate_id in context.round.suspects if _reopen(context, lpad, candidate_id)]
+    again = [
+        candidate_id
+        for candidate_id in context.round.suspects
+        if _reopen(context, lpad, candidate_id)
+    ]
     context.update(suspects=[], dispatched_to="", dispatch_complete=False)
     store.resume_campaign(campaign_id)
     return [f"resumed; {len(again)} candidates are queued again"]
 
 
 def _reopen(context: RoundContext, lpad: LaunchPad, candidate_id: str) -> bool:
-    """Queue one candidate again; its old fireworks are archived, so that nobody tries them again too."""
-    place = {"spec.gen2dft.campaign_id": context.campaign_id, "spec.gen2dft.candidate_id": candidate_id}
+    """Queue one candidate again.
+
+    Its old fireworks are archived, so that nobody tries them again too.
+    """
+    place = {
+        "spec.gen2dft.campaign_id": context.campaign_id,
+        "spec.gen2dft.candidate_id": candidate_id,
+    }
     for fw_id in lpad.fireworks.distinct("fw_id", {**place, "state": {"$ne": "ARCHIVED"}}):
         lpad.archive_wf(fw_id)  # with all fireworks of its workflow; again does nothing
     return context.store.reopen_candidate(context.campaign_id, candidate_id)

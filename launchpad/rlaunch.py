@@ -1,6 +1,8 @@
-"""FireWorks' rlaunch with gen2dft's LaunchPad: `python -m gen2dft.launchpad.rlaunch` takes the same arguments.
+"""FireWorks' rlaunch with gen2dft's LaunchPad: `python -m gen2dft.launchpad.rlaunch` takes the same
+arguments.
 
-It is what the queue jobs of `gen2dft init` run. FireWorks' own is as good on MongoDB; see `gen2dft.launchpad.ids`.
+It is what the queue jobs of `gen2dft init` run. FireWorks' own is as good on MongoDB; see
+`gen2dft.launchpad.ids`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Worker processes of `gen2dft run`: start them, replace dead ones, recover what they lost, stop them."""
+"""Worker processes of `gen2dft run`: start them, replace dead ones, recover what they lost, stop
+them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,8 @@ def run_workers(
     on_tick
         Called about once a second; False ends the work.
     say
-        Gets a line for people when Ctrl-C was pressed. A second Ctrl-C stops at once; either way nothing is lost.
+        Gets a line for people when Ctrl-C was pressed. A second Ctrl-C stops at once; either way
+        nothing is lost.
 
     Raises
     ------
@@ -62,7 +65,10 @@ def run_workers(
         pool.stop(GRACE_SECONDS)
     except KeyboardInterrupt:
         if say:
-            say("finishing the fireworks that are running; Ctrl-C again stops at once, and they will run again")
+            say(
+                "finishing the fireworks that are running; Ctrl-C again stops at once, and they "
+                "will run again"
+            )
         pool.stop(None)
         raise
     finally:
@@ -71,7 +77,10 @@ def run_workers(
 
 
 def _watch(pool: WorkerPool, on_tick: Callable[[], bool]) -> None:
-    """Tick until told to end. The database may be away for a moment, for the embedded one is started again."""
+    """Tick until told to end.
+
+    The database may be away for a moment, for the embedded one is started again.
+    """
     from pymongo.errors import ConnectionFailure
 
     last_seen = last_recovered = time.monotonic()
@@ -123,7 +132,9 @@ class WorkerPool:
         deadline = time.monotonic() + seconds if seconds is not None else None
         for process in self.processes:
             try:
-                process.wait(max(0.0, deadline - time.monotonic()) if deadline is not None else None)
+                process.wait(
+                    max(0.0, deadline - time.monotonic()) if deadline is not None else None
+                )
             except subprocess.TimeoutExpired:
                 return
 
@@ -147,16 +158,25 @@ class WorkerPool:
             too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
             with path.open("wb" if too_long else "ab") as log:
                 return subprocess.Popen(
-                    [sys.executable, "-m", "gen2dft.launchpad.worker", self.campaign_id, str(os.getpid())],
+                    [
+                        sys.executable,
+                        "-m",
+                        "gen2dft.launchpad.worker",
+                        self.campaign_id,
+                        str(os.getpid()),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env=worker_environment(self.settings),
                     cwd=path.parent,
-                    start_new_session=True,  # Ctrl-C goes to the supervisor alone; see WorkerPool.kill
+                    # Ctrl-C goes to the supervisor alone; see WorkerPool.kill
+                    start_new_session=True,
                 )
         except OSError as err:
-            raise OutputError(f"cannot start a worker that writes to {path}: {err.strerror or err}") from err
+            raise OutputError(
+                f"cannot start a worker that writes to {path}: {err.strerror or err}"
+            ) from err
 
     def _count_death(self, index: int) -> None:
         now = time.monotonic()
@@ -164,18 +184,32 @@ class WorkerPool:
         if len(self.deaths) > MAX_DEATHS * len(self.processes):
             code = self.processes[index].returncode
             how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            hint = "; the system may have run out of memory, so try fewer --workers" if code == -signal.SIGKILL else ""
+            hint = (
+                "; the system may have run out of memory, so try fewer --workers"
+                if code == -signal.SIGKILL
+                else ""
+            )
             tail = "\n".join(self.log_file(index).read_text(errors="replace").splitlines()[-12:])
             raise WorkerError(
-                f"workers died {len(self.deaths)} times, the last by {how}{hint}. Its log {self.log_file(index)} ends "
+                f"workers died {len(self.deaths)} times, the last by {how}{hint}. Its log "
+                f"{self.log_file(index)} ends "
                 f"with:\n{tail}\nAfter mending it, the same command goes on where it was."
             )
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
-    """Environment of a worker: these settings wherever it runs, one thread per process, no chatter."""
-    environment = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, **settings.as_environment()}
+    """Environment of a worker: these settings wherever it runs, one thread per process, no
+    chatter.
+    """
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **os.environ,
+        **settings.as_environment(),
+    }
     root = Path(gen2dft.__file__).parents[1]
     if (root / "flows").is_dir():  # a checkout, which need not be installed
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
+        )
     return environment

@@ -1,8 +1,10 @@
-"""The FireTasks of gen2dft: a job, the expansion of one candidate on its worker, and what carries the campaign on.
+"""The FireTasks of gen2dft: a job, the expansion of one candidate on its worker, and what carries
+the campaign on.
 
-All of them wait for a database that is away and then begin again, for what they write they may write twice, and what
-was computed is kept (`gen2dft.engines.kept`). They connect by the worker's own settings: the LaunchPad that `rlaunch
-multi` would hand them is FireWorks' own, whose ids are not right on every server (`gen2dft.launchpad.ids`).
+All of them wait for a database that is away and then begin again, for what they write they may
+write twice, and what was computed is kept (`gen2dft.engines.kept`). They connect by the worker's
+own settings: the LaunchPad that `rlaunch multi` would hand them is FireWorks' own, whose ids are
+not right on every server (`gen2dft.launchpad.ids`).
 """
 
 from __future__ import annotations
@@ -35,8 +37,11 @@ class CampaignJob(JobFiretask):
         try:
             action = through_outages(lambda: JobFiretask.run_task(self, fw_spec))
         except (DocumentTooLarge, OperationFailure) as error:
-            # Its text may hold the whole document, which FireWorks would write into the launch: too much again.
-            raise StoreError(f"the database refuses what job {self['job'].name} gave: {str(error)[:1000]}") from None
+            # Its text may hold the whole document, which FireWorks would write into the launch: too
+            # much again.
+            raise StoreError(
+                f"the database refuses what job {self['job'].name} gave: {str(error)[:1000]}"
+            ) from None
         for workflow in [*action.detours, *action.additions]:
             outlast_outages(workflow)
         return action
@@ -49,7 +54,9 @@ class ExpandCandidate(FiretaskBase):
     required_params = ("campaign_id", "round_index", "candidate_id")
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:  # noqa: ARG002 - FireWorks' signature
-        """Build the candidate's flow, unless its crystal is known already or has used up its attempts."""
+        """Build the candidate's flow, unless its crystal is known already or has used up its
+        attempts.
+        """
         return through_outages(self._expand)
 
     def _expand(self) -> FWAction:
@@ -61,7 +68,9 @@ class ExpandCandidate(FiretaskBase):
         from gen2dft.rounds.ingest import begin_attempt
         from gen2dft.rounds.reuse import ingest_known
 
-        context = RoundContext(open_store(load_settings()), self["campaign_id"], self["round_index"])
+        context = RoundContext(
+            open_store(load_settings()), self["campaign_id"], self["round_index"]
+        )
         begins = begin_attempt(context, self["candidate_id"])
         if not begins or ingest_known(context, self["candidate_id"]) is not None:
             advance(context.store, connect_launchpad(load_settings()), context.campaign_id)

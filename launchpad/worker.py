@@ -1,7 +1,9 @@
-"""A worker process of `gen2dft run`: FireWorks' own rocket launching, until the campaign is finished.
+"""A worker process of `gen2dft run`: FireWorks' own rocket launching, until the campaign is
+finished.
 
-It lives as long as there is work, so that models and libraries are loaded once, not once per firework.
-Started by `gen2dft.launchpad.supervise` as `python -m gen2dft.launchpad.worker CAMPAIGN_ID PARENT_PID`.
+It lives as long as there is work, so that models and libraries are loaded once, not once per
+firework. Started by `gen2dft.launchpad.supervise` as `python -m gen2dft.launchpad.worker
+CAMPAIGN_ID PARENT_PID`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ class Worker:
     settings
         Where the database is and where launch folders go (`data_dir/launches`).
     campaign_id
-        Only fireworks of this campaign are run, or of an engine's reference phases (`references-<engine>`).
+        Only fireworks of this campaign are run, or of an engine's reference phases
+        (`references-<engine>`).
     """
 
     def __init__(self, settings: Settings, campaign_id: str) -> None:
@@ -48,13 +51,16 @@ class Worker:
         self.stopping = False
 
     def run(self) -> None:
-        """Launch rockets until the campaign is finished or paused, or the worker is asked to stop."""
+        """Launch rockets until the campaign is finished or paused, or the worker is asked to
+        stop.
+        """
         configure_jobflow(self.settings)
         from fireworks import FWorker
         from fireworks.core import rocket
         from fireworks.core.rocket_launcher import rapidfire
 
-        # Signs of life often enough for `gen2dft advance` on other machines; FireWorks' own default is an hour.
+        # Signs of life often enough for `gen2dft advance` on other machines; FireWorks' own default
+        # is an hour.
         rocket.PING_TIME_SECS = min(PING_SECONDS, rocket.PING_TIME_SECS)
         lpad = connect_launchpad(self.settings)
         fworker = FWorker(worker_name(), query={"spec.gen2dft.campaign_id": self.campaign_id})
@@ -62,23 +68,38 @@ class Worker:
         folder.mkdir(parents=True, exist_ok=True)
         while not self.stopping and not self._is_over():
             # One rocket, or one pause if there is nothing to launch.
-            rapidfire(lpad, fworker, str(folder), nlaunches=1, max_loops=1, sleep_time=IDLE_SECONDS, strm_lvl="INFO")
+            rapidfire(
+                lpad,
+                fworker,
+                str(folder),
+                nlaunches=1,
+                max_loops=1,
+                sleep_time=IDLE_SECONDS,
+                strm_lvl="INFO",
+            )
             remove_bare_launches(folder)
         remove_if_empty(folder)
 
     def stop(self, signum: int, frame: FrameType | None) -> None:
-        """Signal handler: end after the present firework. An exception would make FireWorks call it fizzled."""
+        """Signal handler: end after the present firework.
+
+        An exception would make FireWorks call it fizzled.
+        """
         del signum, frame
         self.stopping = True
 
     def _is_over(self) -> bool:
-        campaign = connect(self.settings).campaigns.find_one({"_id": self.campaign_id}, {"state": 1})
+        campaign = connect(self.settings).campaigns.find_one(
+            {"_id": self.campaign_id}, {"state": 1}
+        )
         # Reference phases belong to no campaign; then the supervisor says when it is over.
         return campaign is not None and campaign["state"] != "running"
 
 
 def remove_bare_launches(folder: Path) -> None:
-    """Remove launch folders that hold nothing but FireWorks' firework and what the database has too; they add up."""
+    """Remove launch folders that hold nothing but FireWorks' firework and what the database has
+    too; they add up.
+    """
     for launch in folder.glob("launcher_*"):
         if {entry.name for entry in launch.iterdir()} <= {"FW.json", OUTCOME}:
             shutil.rmtree(launch)

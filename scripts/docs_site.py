@@ -1,7 +1,8 @@
-"""Hooks of MkDocs (mkdocs.yml): pages written from the program itself, and links that lead out of docs/.
+"""Hooks of MkDocs (mkdocs.yml): pages written from the program itself, and links that lead out of
+docs/.
 
-`make docs` builds the site. The reference of campaign keys, commands and documents is made from the schema, the command
-line and the document models, so that it cannot be out of date.
+`make docs` builds the site. The reference of campaign keys, commands and documents is made from the
+schema, the command line and the document models, so that it cannot be out of date.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ TAKEN_IN = {
     "CHANGELOG.md": "changelog.md",
 }
 # Source files of which a made page tells the same.
-TOLD_BY = {"gen2dft/campaign/spec.py": "campaign-keys.md", "gen2dft/store/documents.py": "documents.md"}
+TOLD_BY = {
+    "gen2dft/campaign/spec.py": "campaign-keys.md",
+    "gen2dft/store/documents.py": "documents.md",
+}
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)")
 
 
@@ -33,7 +37,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made."""
     from mkdocs.structure.files import File
 
-    made = {"campaign-keys.md": campaign_keys(), "commands.md": commands(), "documents.md": documents()}
+    made = {
+        "campaign-keys.md": campaign_keys(),
+        "commands.md": commands(),
+        "documents.md": documents(),
+    }
     made |= {name: moved((ROOT / source).read_text(), source) for source, name in TAKEN_IN.items()}
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
@@ -47,7 +55,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def moved(text: str, source: str) -> str:
-    """A document's text with links as they are on the site: to a page, or to the name of a file in the repository."""
+    """A document's text with links as they are on the site: to a page, or to the name of a file in
+    the repository.
+    """
 
     def link(found: re.Match[str]) -> str:
         mark, words, target, anchor = found[1], found[2], found[3], found[4] or ""
@@ -70,7 +80,8 @@ def campaign_keys() -> str:
     schema = CampaignSpec.model_json_schema(by_alias=True)
     text = [
         "# All keys of a campaign file",
-        "Made from the schema that reads the file (`gen2dft/campaign/spec.py`). Only `name`, `targets` and `sampling` "
+        "Made from the schema that reads the file (`gen2dft/campaign/spec.py`). Only `name`, "
+        "`targets` and `sampling` "
         "must be given; an unknown key is refused, and the nearest valid one named.",
     ]
     for place, part in _parts(schema, schema, ""):
@@ -80,12 +91,16 @@ def campaign_keys() -> str:
         rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
         for name, value in part["properties"].items():
             default = "*required*" if name in required else _default(value)
-            rows.append(f"| `{name}` | {_kind(value)} | {default} | {_cell(value.get('description', ''))} |")
+            rows.append(
+                f"| `{name}` | {_kind(value)} | {default} | {_cell(value.get('description', ''))} |"
+            )
         text.append("\n".join(rows))
     return "\n\n".join(text) + "\n"
 
 
-def _parts(schema: Mapping[str, Any], part: Mapping[str, Any], place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parts(
+    schema: Mapping[str, Any], part: Mapping[str, Any], place: str
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Dotted place and schema of a part and of all parts in it."""
     yield place, part
     for name, value in part["properties"].items():
@@ -99,7 +114,9 @@ def _references(value: Any) -> list[str]:
     """Names of the definitions that a value may be."""
     if isinstance(value, Mapping):
         own = [value["$ref"].rpartition("/")[2]] if "$ref" in value else []
-        return own + [name for key in ("anyOf", "allOf", "items") for name in _references(value.get(key))]
+        return own + [
+            name for key in ("anyOf", "allOf", "items") for name in _references(value.get(key))
+        ]
     return [name for item in value for name in _references(item)] if isinstance(value, list) else []
 
 
@@ -119,9 +136,19 @@ def _kind(value: Mapping[str, Any]) -> str:
     if kind == "object":
         inner = value.get("additionalProperties")
         return f"mapping to {_kind(inner)}" if isinstance(inner, Mapping) else "mapping"
-    limits = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "to"}
+    limits = {
+        "exclusiveMinimum": "above",
+        "minimum": "from",
+        "exclusiveMaximum": "below",
+        "maximum": "to",
+    }
     said = [f"{word} {value[name]:g}" for name, word in limits.items() if name in value]
-    names = {"integer": "whole number", "string": "text", "boolean": "true or false", "null": "null"}
+    names = {
+        "integer": "whole number",
+        "string": "text",
+        "boolean": "true or false",
+        "null": "null",
+    }
     return " ".join([names.get(kind, kind), *said])
 
 
@@ -142,7 +169,10 @@ def commands() -> str:
     """Every command with its options, from the command line itself."""
     from gen2dft.cli.app import VERBS, load_verb
 
-    text = ["# Commands", "As `gen2dft COMMAND --help` says it. The order is that of a campaign's life."]
+    text = [
+        "# Commands",
+        "As `gen2dft COMMAND --help` says it. The order is that of a campaign's life.",
+    ]
     for name in VERBS:
         verb = load_verb(name)
         for title, command in [
@@ -164,7 +194,9 @@ def _options(command: Any, title: str) -> Iterator[str]:
         if parameter.param_type_name == "argument":
             names = f"`{parameter.metavar or parameter.name.upper()}`"
         record = parameter.get_help_record(context)
-        yield f"| {names} | {_cell(record[1] if record else getattr(parameter, 'help', '') or '')} |"
+        yield (
+            f"| {names} | {_cell(record[1] if record else getattr(parameter, 'help', '') or '')} |"
+        )
 
 
 def documents() -> str:
@@ -173,7 +205,8 @@ def documents() -> str:
 
     text = [
         "# Documents of the database",
-        "One collection per kind; arrays are blobs (GridFS `blobs`) under the hash of their content. Each document "
+        "One collection per kind; arrays are blobs (GridFS `blobs`) under the hash of their "
+        "content. Each document "
         "also has `schema_version`, `code_version` and `created`.",
     ]
     shared = {"id", "schema_version", "code_version", "created"}
@@ -183,6 +216,8 @@ def documents() -> str:
         rows = ["| field | value | meaning |", "|---|---|---|"]
         for field, value in schema["properties"].items():
             if field not in shared:
-                rows.append(f"| `{field}` | {_kind(value)} | {_cell(value.get('description', ''))} |")
+                rows.append(
+                    f"| `{field}` | {_kind(value)} | {_cell(value.get('description', ''))} |"
+                )
         text.append("\n".join(rows))
     return "\n\n".join(text) + "\n"

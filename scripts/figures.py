@@ -1,9 +1,10 @@
-"""The README's figures from a real run: the funnel of a campaign, and what `gen2dft serve` shows of it.
+"""The README's figures from a real run: the funnel of a campaign, and what `gen2dft serve` shows of
+it.
 
 Usage: python scripts/figures.py FOLDER [--campaign NAME]
 
-FOLDER holds a finished run, as `make demo` leaves it. The pages are photographed with a headless Chromium; without
-one only the funnel is drawn.
+FOLDER holds a finished run, as `make demo` leaves it. The pages are photographed with a headless
+Chromium; without one only the funnel is drawn.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def keep(png: bytes, name: str) -> None:
     picture = Image.open(BytesIO(png)).convert("RGB")
     picture.thumbnail((WIDTH, 10 * WIDTH))
     path = FIGURES / name
-    picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
     print(f"wrote {path.relative_to(ROOT)}, {path.stat().st_size // 1000} kB")
 
 
@@ -45,7 +48,9 @@ def main() -> None:
     parser.add_argument("--campaign", help="name or id; the newest unless given")
     given = parser.parse_args()
     if not (given.folder / "db").is_dir():
-        parser.error(f"{given.folder} holds no database: run `make demo` first, or name the folder of a run")
+        parser.error(
+            f"{given.folder} holds no database: run `make demo` first, or name the folder of a run"
+        )
     store = open_store(Settings(data_dir=given.folder, database="embedded"))
     campaign_id = store.find_campaign(given.campaign).id
     funnel = KINDS["funnel"].draw(load_report_data(store, campaign_id))

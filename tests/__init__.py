@@ -1,1 +1,3 @@
-"""A package, so that it comes before packages called `tests` that wheels bring along (optimade's does)."""
+"""A package, so that it comes before packages called `tests` that wheels bring along (optimade's
+does).
+"""

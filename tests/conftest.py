@@ -1,4 +1,7 @@
-"""One embedded database server for the whole test session; each test has a database of its own on it."""
+"""One embedded database server for the whole test session.
+
+Each test has a database of its own on it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ from gen2dft.store.embedded import embedded_uri, stop_server
 _add_update = BulkOperationBuilder.add_update
 
 
-def _add_update_unsorted(self: BulkOperationBuilder, *args: Any, sort: None = None, **kwargs: Any) -> None:
+def _add_update_unsorted(
+    self: BulkOperationBuilder, *args: Any, sort: None = None, **kwargs: Any
+) -> None:
     """Pymongo hands the `sort` of each update of a bulk on, mongomock knows none."""
     assert sort is None
     _add_update(self, *args, **kwargs)
@@ -26,12 +31,16 @@ BulkOperationBuilder.add_update = _add_update_unsorted
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _no_settings_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Keep the developer's own configuration out of the tests."""
     for name in ("DATABASE", "DATABASE_NAME", "DATA_DIR", "WORKERS", "DEBUG"):
         monkeypatch.delenv(f"GEN2DFT_{name}", raising=False)
     monkeypatch.delenv("JOBFLOW_CONFIG_FILE", raising=False)
-    monkeypatch.setenv("GEN2DFT_CONFIG_FILE", str(tmp_path_factory.getbasetemp() / "no-config.yaml"))
+    monkeypatch.setenv(
+        "GEN2DFT_CONFIG_FILE", str(tmp_path_factory.getbasetemp() / "no-config.yaml")
+    )
 
 
 @pytest.fixture(scope="session")

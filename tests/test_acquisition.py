@@ -38,7 +38,11 @@ def chosen(name, size=1, seed=0, beliefs=BELIEFS, **fields):
 @pytest.mark.parametrize("name", ACQUISITIONS)
 def test_every_acquisition_gives_finite_values_and_repeats_itself(name):
     spec = LearningSpec(acquisition=name)
-    for beliefs in (BELIEFS, Beliefs(MERIT, MERIT[None], CHANCE), Beliefs(np.zeros(0), np.zeros((3, 0)), np.zeros(0))):
+    for beliefs in (
+        BELIEFS,
+        Beliefs(MERIT, MERIT[None], CHANCE),
+        Beliefs(np.zeros(0), np.zeros((3, 0)), np.zeros(0)),
+    ):
         value = load_acquisition(name)(beliefs, spec, rng())
         assert value.ndim == 2 and value.shape[1] == len(beliefs.merit)
         assert np.isfinite(value).all()
@@ -61,7 +65,9 @@ def test_the_chance_is_that_of_the_distribution_the_members_are_drawn_from():
         Target(property="e_above_hull", max=0.0),
     )
     members = {"formation_energy": rng().normal(-0.45, 0.15, (4000, 1))}
-    members["e_above_hull"] = members["formation_energy"] + 0.55  # one goes with the other: only -0.6 to -0.55 will do
+    members["e_above_hull"] = (
+        members["formation_energy"] + 0.55
+    )  # one goes with the other: only -0.6 to -0.55 will do
     expected = norm.cdf(-0.55, -0.45, 0.15) - norm.cdf(-0.6, -0.45, 0.15)
     assert chance_of_all(wanted, members) == pytest.approx([expected], abs=0.03)
     alone = {name: values[:1] for name, values in members.items()}
@@ -85,7 +91,9 @@ def test_the_chance_is_that_of_the_distribution_the_members_are_drawn_from():
 def test_how_far_a_value_lies_within_a_target(fields, value, within):
     target = Target(property="band_gap", **fields)
     assert margin(target, [[value]]) == pytest.approx(np.array([[within]]))
-    assert (margin(target, value) >= 0) == (np.nan_to_num(violation(target, value), nan=1.0)[0] == 0)
+    assert (margin(target, value) >= 0) == (
+        np.nan_to_num(violation(target, value), nan=1.0)[0] == 0
+    )
 
 
 def test_thompson_follows_its_members_in_turn():
@@ -104,18 +112,25 @@ def test_random_does_not_look():
 
 
 def test_beliefs_come_from_targets_and_the_members_that_tell():
-    wanted = (Target(property="band_gap", min=1.0), Target(property="formation_energy", optimise="minimise"))
+    wanted = (
+        Target(property="band_gap", min=1.0),
+        Target(property="formation_energy", optimise="minimise"),
+    )
     values = {"band_gap": np.array([0.5, 2.0]), "formation_energy": np.array([-1.0, -1.0])}
     members = {"band_gap": np.array([[0.0, 2.0], [1.0, 2.0]])}
     beliefs = Beliefs.of(wanted, values, members, {"band_gap": 1.0, "formation_energy": 1.0})
     assert beliefs.merit.tolist() == [0.0, 1.0]
     assert beliefs.members.tolist() == [[-1.0, 1.0], [1.0, 1.0]]
     assert beliefs.uncertainty[1] == 0 < beliefs.uncertainty[0]
-    assert Beliefs.of(wanted, values, {}, {"band_gap": 1.0, "formation_energy": 1.0}).uncertainty.tolist() == [0, 0]
+    assert Beliefs.of(
+        wanted, values, {}, {"band_gap": 1.0, "formation_energy": 1.0}
+    ).uncertainty.tolist() == [0, 0]
 
 
 def test_unknown_names_are_refused_with_the_nearest():
-    with pytest.raises(CampaignError, match=r"learning.acquisition 'gready' is not one of .*Did you mean 'greedy'"):
+    with pytest.raises(
+        CampaignError, match=r"learning.acquisition 'gready' is not one of .*Did you mean 'greedy'"
+    ):
         load_acquisition("gready")
 
 
@@ -131,14 +146,23 @@ def test_costs_follow_a_power_of_the_sites():
 def test_value_per_core_hour_prefers_the_cheap_one():
     value, hours = np.array([[1.0, 0.9]]), np.array([2.0, 1.0])
     assert per_core_hour(value, hours, 1.0).argmax() == 1
-    assert per_core_hour(value, hours, 0.0).argmax() == per_core_hour(value, None, 1.0).argmax() == 0
+    assert (
+        per_core_hour(value, hours, 0.0).argmax() == per_core_hour(value, None, 1.0).argmax() == 0
+    )
     worth = np.exp(per_core_hour(value, hours, 1.0))[0]
     assert worth[0] / worth[1] == pytest.approx((np.exp(1.0) / 2) / (np.exp(0.9) / 1))
 
 
 @pytest.mark.parametrize(
     ("hours", "left", "fitting"),
-    [([1, 1, 1], None, 3), ([1, 1, 1], 2.5, 2), ([5, 1], 2.0, 1), ([1, 1], 0.0, 0), (None, 1.0, 3), ([1, 1], -1, 0)],
+    [
+        ([1, 1, 1], None, 3),
+        ([1, 1, 1], 2.5, 2),
+        ([5, 1], 2.0, 1),
+        ([1, 1], 0.0, 0),
+        (None, 1.0, 3),
+        ([1, 1], -1, 0),
+    ],
 )
 def test_what_fits_the_budget(hours, left, fitting):
     known = None if hours is None else np.array(hours, dtype=float)

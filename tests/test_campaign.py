@@ -39,14 +39,23 @@ def test_hash_sees_what_decides_results_and_not_resources():
     ("text", "message"),
     [
         (MINIMAL + "learning: {round: 2}", r"learning\.round: unknown key; did you mean 'rounds'"),
-        (MINIMAL + "screening: {surrogate: {chunks: 2}}", r"screening\.surrogate\.chunks.*did you mean 'chunk'"),
+        (
+            MINIMAL + "screening: {surrogate: {chunks: 2}}",
+            r"screening\.surrogate\.chunks.*did you mean 'chunk'",
+        ),
         (MINIMAL + "sampler: []", "sampler: unknown key; did you mean 'sampling'"),
         (MINIMAL + "resources: {validat: {cores: 1}}", "did you mean 'validate'"),
-        (MINIMAL + "screening: {charge_balance: stric}", r"charge_balance: .*False or 'strict' \(given: 'stric'\)"),
+        (
+            MINIMAL + "screening: {charge_balance: stric}",
+            r"charge_balance: .*False or 'strict' \(given: 'stric'\)",
+        ),
         (MINIMAL + "seed: -1", r"seed: .*greater than or equal to 0 \(given: -1\)"),
         (MINIMAL.replace("band_gap", "bandgap"), "Did you mean 'band_gap'"),
         (MINIMAL.replace(", tolerance: 0.2", ""), "`near` and `tolerance` go together"),
-        (MINIMAL.replace("near: 1.5, tolerance: 0.2", "min: 2, max: 1"), "min 2.0 is above max 1.0"),
+        (
+            MINIMAL.replace("near: 1.5, tolerance: 0.2", "min: 2, max: 1"),
+            "min 2.0 is above max 1.0",
+        ),
         (MINIMAL.replace(", near: 1.5, tolerance: 0.2", ""), "asks for nothing"),
         ("name: [", "my.yaml is not valid YAML"),
         ("- 1", "must be a mapping"),
@@ -83,16 +92,31 @@ def test_the_generators_have_defaults_of_their_own():
 def test_the_published_variant_is_another_one_of_each_generator():
     own = "variant: published, imatgen: {strain: 0.01}"
     images, ftcp = (
-        parse_campaign(MINIMAL + f"generator: {{name: {name}, {own}}}", "x").generator for name in ("imatgen", "ftcp")
+        parse_campaign(MINIMAL + f"generator: {{name: {name}, {own}}}", "x").generator
+        for name in ("imatgen", "ftcp")
     )
-    assert (images.latent_dim, images.batch_size, ftcp.latent_dim, ftcp.batch_size) == (500, 64, 256, 256)
+    assert (images.latent_dim, images.batch_size, ftcp.latent_dim, ftcp.batch_size) == (
+        500,
+        64,
+        256,
+        256,
+    )
     own = images.imatgen
-    assert (own.normalised_codes, own.image_loss, own.least_peak, own.strain) == (False, "mse", 0.02, 0.01)
+    assert (own.normalised_codes, own.image_loss, own.least_peak, own.strain) == (
+        False,
+        "mse",
+        0.02,
+        0.01,
+    )
     assert ftcp.imatgen.image_loss == "cross_entropy"
 
 
 def test_epochs_of_all_networks_count():
-    text = MINIMAL + "generator: {name: imatgen, epochs: 7, imatgen: {autoencoder_epochs: 3, pretrain_epochs: 2}}"
+    text = (
+        MINIMAL
+        + "generator: {name: imatgen, epochs: 7, imatgen: {autoencoder_epochs: 3, pretrain_epochs: "
+        "2}}"
+    )
     spec = parse_campaign(text, "x").generator
     assert spec.total_epochs(warm=False) == 3 + 3 + 2 + 7
     assert spec.total_epochs(warm=True) == 50
@@ -106,4 +130,6 @@ def test_epochs_of_all_networks_count():
 ])  # fmt: skip
 def test_wrong_settings_of_imatgen_are_refused(settings, message):
     with pytest.raises(CampaignError, match=message):
-        parse_campaign(MINIMAL + f"generator: {{name: imatgen, imatgen: {{{settings}}}}}", "my.yaml")
+        parse_campaign(
+            MINIMAL + f"generator: {{name: imatgen, imatgen: {{{settings}}}}}", "my.yaml"
+        )

@@ -7,7 +7,9 @@ from gen2dft.crystals import CrystalTable
 
 @pytest.fixture
 def table():
-    salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
     perovskite = Structure(
         Lattice.orthorhombic(3.9, 4.0, 4.1),
         ["Sr", "Ti", "O", "O", "O"],

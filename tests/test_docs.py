@@ -1,4 +1,6 @@
-"""What the documents promise exists: make targets, commands, files, campaigns, environment variables."""
+"""What the documents promise exists: make targets, commands, files, campaigns, environment
+variables.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def name(document: Path) -> str:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_make_targets_exist(document: Path):
-    commands = re.findall(r"(?:^|`)make ((?:-\w+ )?[a-z][a-z-]*)", document.read_text(), re.MULTILINE)
+    commands = re.findall(
+        r"(?:^|`)make ((?:-\w+ )?[a-z][a-z-]*)", document.read_text(), re.MULTILINE
+    )
     assert {c.split()[-1] for c in commands} <= targets()
 
 
@@ -47,7 +51,9 @@ def test_links_lead_somewhere(document: Path):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_files_named_exist(document: Path):
-    paths = re.findall(r"`((?:gen2dft|flows|launchpad|tests|scripts|docs)/[\w./-]+)`", document.read_text())
+    paths = re.findall(
+        r"`((?:gen2dft|flows|launchpad|tests|scripts|docs)/[\w./-]+)`", document.read_text()
+    )
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
@@ -89,7 +95,11 @@ def test_options_in_the_examples_exist(verb: str, rest: str):
 
 
 def test_the_campaign_of_the_readme_is_valid():
-    (text,) = (block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if block.startswith("name:"))
+    (text,) = (
+        block
+        for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+        if block.startswith("name:")
+    )
     assert parse_campaign(text, "README").name == yaml.safe_load(text)["name"]
 
 
@@ -99,7 +109,9 @@ def test_all_shipped_campaigns_are_named():
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_folder_tables_name_what_is_there(folder: str):
-    table = set(re.findall(r"^\| `([^`]+)`", (ROOT / folder / "README.md").read_text(), re.MULTILINE))
+    table = set(
+        re.findall(r"^\| `([^`]+)`", (ROOT / folder / "README.md").read_text(), re.MULTILINE)
+    )
     there = {
         p.name + "/" * p.is_dir()
         for p in (ROOT / folder).iterdir()

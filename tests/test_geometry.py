@@ -5,7 +5,9 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.crystals import CrystalTable
 from gen2dft.geometry import COVALENT_RADII, cell_angles, cell_heights, closest_contacts
 
-ROCK_SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+ROCK_SALT = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
 
 
 def closest(structure: Structure) -> tuple[float, float]:
@@ -20,7 +22,9 @@ def test_contacts_of_rock_salt():
 
 
 def test_an_atom_meets_its_own_images():
-    assert closest(Structure(Lattice.cubic(2.5), ["Fe"], [[0.3, 0.1, 0.7]]))[0] == pytest.approx(2.5)
+    assert closest(Structure(Lattice.cubic(2.5), ["Fe"], [[0.3, 0.1, 0.7]]))[0] == pytest.approx(
+        2.5
+    )
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -29,7 +33,9 @@ def test_contacts_do_not_depend_on_the_choice_of_cell(seed: int):
     structure = Structure(Lattice.orthorhombic(3.1, 4.0, 5.2), ["K", "Br", "O"], rng.random((3, 3)))
     sheared = structure.copy()
     # Unimodular but far from reduced: the cell gets thin, and 27 images of it no longer suffice.
-    sheared.make_supercell([[1, rng.integers(-6, 7), rng.integers(-6, 7)], [0, 1, 5], [0, 0, 1]], to_unit_cell=False)
+    sheared.make_supercell(
+        [[1, rng.integers(-6, 7), rng.integers(-6, 7)], [0, 1, 5], [0, 0, 1]], to_unit_cell=False
+    )
     assert closest(sheared) == pytest.approx(closest(structure))
     assert closest(structure)[0] == pytest.approx(structure.get_neighbor_list(6.0)[3].min())
 
@@ -42,7 +48,9 @@ def test_contacts_of_many_crystals_of_all_sizes_are_those_of_each():
 
 
 def test_flat_and_empty_cells_do_not_crash():
-    flat = CrystalTable.from_arrays(np.array([[[3, 0, 0], [0, 3, 0], [0, 3, 0.0]]]), [[8]], [[[0, 0, 0]]])
+    flat = CrystalTable.from_arrays(
+        np.array([[[3, 0, 0], [0, 3, 0], [0, 3, 0.0]]]), [[8]], [[[0, 0, 0]]]
+    )
     assert closest_contacts(flat).distance[0] == 0
     assert len(closest_contacts(CrystalTable.from_structures([])).distance) == 0
 

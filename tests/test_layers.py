@@ -1,4 +1,6 @@
-"""Imports point one way, lazy ones included, and each heavy library has one home (docs/design.md)."""
+"""Imports point one way, lazy ones included, and each heavy library has one home
+(docs/design.md).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"gen2dft": "gen2dft", "flows": "gen2dft.flows", "launchpad": "gen2dft.launchpad"}
 
-# Bottom first; a room may import its own layer and those below. The programs that make shipped data use engines, which
-# use the rooms they lie in, so they count as rooms of their own.
+# Bottom first; a room may import its own layer and those below. The programs that make shipped data
+# use engines, which use the rooms they lie in, so they count as rooms of their own.
 LAYERS = (
     {
         "errors",
@@ -64,7 +66,8 @@ LAYERS = (
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 
-# Seconds to import or gigabytes to install: where each may be imported, always behind a function call of other rooms.
+# Seconds to import or gigabytes to install: where each may be imported, always behind a function
+# call of other rooms.
 HOMES = {
     "BoltzTraP2": {"transport"},
     "atomate2": {"engines"},
@@ -83,8 +86,26 @@ HOMES = {
     "typer": {"cli"},
     "uvicorn": {"serve"},
 }
-SLOW_TO_IMPORT = {"BoltzTraP2", "atomate2", "chgnet", "gpaw", "keras", "matminer", "mp_api", "tensorflow", "torch"}
-NOT_AT_START = SLOW_TO_IMPORT | {"fireworks", "jobflow", "matplotlib", "pandas", "pymatgen", "pymongo", "scipy"}
+SLOW_TO_IMPORT = {
+    "BoltzTraP2",
+    "atomate2",
+    "chgnet",
+    "gpaw",
+    "keras",
+    "matminer",
+    "mp_api",
+    "tensorflow",
+    "torch",
+}
+NOT_AT_START = SLOW_TO_IMPORT | {
+    "fireworks",
+    "jobflow",
+    "matplotlib",
+    "pandas",
+    "pymatgen",
+    "pymongo",
+    "scipy",
+}
 
 
 @cache
@@ -100,13 +121,18 @@ def modules() -> dict[str, ast.Module]:
 
 
 def room(module: str) -> str:
-    """The room of a module: `gen2dft.store.documents` is in `store`; the root package is in none."""
+    """The room of a module: `gen2dft.store.documents` is in `store`.
+
+    The root package is in none.
+    """
     name = module.partition(".")[2]
     return name if name in LAYER_OF else name.partition(".")[0]
 
 
 def names_imported(node: ast.AST) -> list[str]:
-    """Names that an import statement may load: `from a.b import c` loads `a.b`, and `a.b.c` if that is a module."""
+    """Names that an import statement may load: `from a.b import c` loads `a.b`, and `a.b.c` if that
+    is a module.
+    """
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom):
@@ -121,7 +147,11 @@ def own_imports(nodes: Iterator[ast.AST]) -> set[str]:
         names = names_imported(node)
         known = [name for name in names if name in modules()]
         # `from gen2dft import learning` is an import of learning, not of the root package.
-        found.update(known[:-1] if isinstance(node, ast.ImportFrom) and len(known) == len(names) > 1 else known)
+        found.update(
+            known[:-1]
+            if isinstance(node, ast.ImportFrom) and len(known) == len(names) > 1
+            else known
+        )
     return found
 
 
@@ -130,7 +160,11 @@ def at_top(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        if (
+            isinstance(node, ast.If)
+            and isinstance(node.test, ast.Name)
+            and node.test.id == "TYPE_CHECKING"
+        ):
             continue
         yield node
         yield from at_top(node)
@@ -177,7 +211,9 @@ def test_imports_point_down(module: str):
 def test_rooms_form_no_cycle():
     graph: dict[str, set[str]] = {}
     for name, tree in modules().items():
-        graph.setdefault(room(name), set()).update(room(other) for other in own_imports(ast.walk(tree)))
+        graph.setdefault(room(name), set()).update(
+            room(other) for other in own_imports(ast.walk(tree))
+        )
     try:
         TopologicalSorter({r: others - {r, ""} for r, others in graph.items()}).prepare()
     except CycleError as err:
@@ -203,11 +239,17 @@ def test_a_heavy_library_is_imported_only_in_its_home(library: str):
 
 @pytest.mark.parametrize("module", modules())
 def test_no_heavy_library_is_loaded_from_outside_its_home(module: str):
-    slow = {library for library in SLOW_TO_IMPORT & loaded_with(module) if room(module) not in HOMES[library]}
+    slow = {
+        library
+        for library in SLOW_TO_IMPORT & loaded_with(module)
+        if room(module) not in HOMES[library]
+    }
     assert not slow, f"importing {module} loads {slow}: import it inside the function that needs it"
 
 
 def test_the_command_line_starts_without_anything_heavy():
     code = f"import sys, gen2dft.cli.app; print(*({NOT_AT_START!r} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
     assert run.stdout.split() == []

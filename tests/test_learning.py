@@ -14,7 +14,9 @@ def rng():
 
 
 def test_without_diversity_and_audit_the_best_are_chosen():
-    batch = choose_batch(np.array([[1.0, 3, 2]]), np.eye(3, dtype="f4"), LearningSpec(diversity=0, audit=0), 2, rng())
+    batch = choose_batch(
+        np.array([[1.0, 3, 2]]), np.eye(3, dtype="f4"), LearningSpec(diversity=0, audit=0), 2, rng()
+    )
     assert batch.rows == (1, 2)
 
 
@@ -26,15 +28,21 @@ def test_diversity_avoids_twins():
 
 def test_audit_takes_its_share_at_random_from_the_rest():
     value = np.arange(100.0)[None]
-    batch = choose_batch(value, rng().random((100, 2), "f4"), LearningSpec(diversity=0, audit=0.2), 10, rng())
+    batch = choose_batch(
+        value, rng().random((100, 2), "f4"), LearningSpec(diversity=0, audit=0.2), 10, rng()
+    )
     assert batch.chosen_by.count("audit") == 2
     assert len(set(batch.rows)) == 10
     assert set(batch.rows[:8]) == set(range(92, 100))
 
 
 def test_batch_larger_than_the_choice_takes_all():
-    assert sorted(choose_batch(np.zeros((1, 3)), np.zeros((3, 2), "f4"), LearningSpec(), 50, rng()).rows) == [0, 1, 2]
-    assert choose_batch(np.zeros((1, 0)), np.zeros((0, 2), "f4"), LearningSpec(), 50, rng()).rows == ()
+    assert sorted(
+        choose_batch(np.zeros((1, 3)), np.zeros((3, 2), "f4"), LearningSpec(), 50, rng()).rows
+    ) == [0, 1, 2]
+    assert (
+        choose_batch(np.zeros((1, 0)), np.zeros((0, 2), "f4"), LearningSpec(), 50, rng()).rows == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,18 +70,32 @@ def test_budget_shortens_the_batch():
 
 def label(key, num_sites=1, **values):
     structure = Structure(
-        Lattice.cubic(3 * num_sites), ["Po"] * num_sites, [[i / num_sites, 0, 0] for i in range(num_sites)]
+        Lattice.cubic(3 * num_sites),
+        ["Po"] * num_sites,
+        [[i / num_sites, 0, 0] for i in range(num_sites)],
     )
     return LabelDoc(
-        id=key, candidate_id=key, campaign_id="c", round_index=0, engine="mlip", is_dft=False, preset="p",
-        settings_hash="s", values=values, structure=structure.as_dict(), energy_per_atom=-1.0, hull_id="h",
-    )  # fmt: skip
+        id=key,
+        candidate_id=key,
+        campaign_id="c",
+        round_index=0,
+        engine="mlip",
+        is_dft=False,
+        preset="p",
+        settings_hash="s",
+        values=values,
+        structure=structure.as_dict(),
+        energy_per_atom=-1.0,
+        hull_id="h",
+    )
 
 
 def test_labels_that_custodian_touched_can_be_left_out():
     untouched, touched = label("a"), label("b").model_copy(update={"settings_changed": True})
     assert labels_to_learn(LearningSpec(), [untouched, touched]) == [untouched, touched]
-    assert labels_to_learn(LearningSpec(corrected_labels="exclude"), [untouched, touched]) == [untouched]
+    assert labels_to_learn(LearningSpec(corrected_labels="exclude"), [untouched, touched]) == [
+        untouched
+    ]
 
 
 def test_training_set_does_not_depend_on_the_order_of_arrival():

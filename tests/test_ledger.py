@@ -28,7 +28,9 @@ def test_stages_add_up_over_rounds_and_samplers(store: Store) -> None:
     assert whole.hours[VALIDATE] == pytest.approx(sum(label.core_hours for label in labels))
     assert whole.hours[FAILED] == 0.5 == ledger.rounds[0].hours[FAILED]
     assert whole.validation == pytest.approx(0.5 + sum(label.core_hours for label in labels))
-    assert whole.hours[SCREEN] == pytest.approx(sum((d.surrogate or {})["seconds"] for d in documents) / 3600)
+    assert whole.hours[SCREEN] == pytest.approx(
+        sum((d.surrogate or {})["seconds"] for d in documents) / 3600
+    )
     assert whole.hours[TRAIN] == pytest.approx(2 * (310 + 120) / 3600)  # on two cores
     for stage in STAGES[2:]:
         by_sampler = sum(account.hours[stage] for account in ledger.samplers.values())
@@ -43,9 +45,13 @@ def test_calls_are_labels_and_failures(store: Store) -> None:
     assert whole.per_hit == pytest.approx(whole.total / len(HITS))
 
 
-def test_bands_of_the_power_factor_verb_count_and_those_within_labels_do_not_count_twice(store: Store) -> None:
+def test_bands_of_the_power_factor_verb_count_and_those_within_labels_do_not_count_twice(
+    store: Store,
+) -> None:
     ledger = read_ledger(store, CAMPAIGN_ID)
-    assert ledger.whole.hours["bands"] == pytest.approx(sum(p.core_hours for p in store.power_factors(CAMPAIGN_ID)))
+    assert ledger.whole.hours["bands"] == pytest.approx(
+        sum(p.core_hours for p in store.power_factors(CAMPAIGN_ID))
+    )
     assert ledger.whole.hours["bands"] > 0
     for made in store.power_factors(CAMPAIGN_ID):
         label = store.labels(CAMPAIGN_ID, candidate_id=made.candidate_id)[0]
@@ -59,10 +65,19 @@ def test_a_campaign_without_hits_has_no_cost_per_hit(store: Store) -> None:
     assert rows(read_ledger(store, CAMPAIGN_ID))[-1][-1] == "\u2013"
 
 
-def test_the_verb_prints_the_table_and_plain_numbers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verb_prints_the_table_and_plain_numbers(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: store)
     output = CliRunner(env={"COLUMNS": "300"}).invoke(app, ["ledger"]).output
-    for text in (COLUMNS[0], "round 2", "slerp", "whole campaign", "0.5", "killed leaves no record"):
+    for text in (
+        COLUMNS[0],
+        "round 2",
+        "slerp",
+        "whole campaign",
+        "0.5",
+        "killed leaves no record",
+    ):
         assert text in output
     found = json.loads(CliRunner().invoke(app, ["ledger", "thermoelectric", "--json"]).output)
     assert found["whole"]["hours"]["failed"] == 0.5

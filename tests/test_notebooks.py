@@ -29,7 +29,9 @@ SAID = {
 
 def cells(notebook: Path) -> list[dict[str, Any]]:
     """Its cells of code."""
-    return [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+    return [
+        cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"
+    ]
 
 
 def test_there_are_notebooks() -> None:
@@ -39,7 +41,9 @@ def test_there_are_notebooks() -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_outputs_are_stripped(notebook: Path) -> None:
     assert cells(notebook)
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(notebook))
+    assert all(
+        cell["outputs"] == [] and cell["execution_count"] is None for cell in cells(notebook)
+    )
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
@@ -48,9 +52,16 @@ def test_it_runs(notebook: Path, tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     shutil.copytree(FOLDER, folder)
     program = "\n\n".join("".join(cell["source"]) for cell in cells(notebook))
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    environment = {
+        **os.environ,
+        "PYTHONWARNINGS": "ignore",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     command = [sys.executable, "-c", program]
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     for text in SAID[notebook.stem]:
         assert text in run.stdout, run.stdout

@@ -34,7 +34,10 @@ def canonical(requirement: str) -> str:
 
 def locked() -> dict[str, str]:
     """Name to version in requirements.lock."""
-    lines = [line.partition(";")[0].strip() for line in (ROOT / "requirements.lock").read_text().splitlines()]
+    lines = [
+        line.partition(";")[0].strip()
+        for line in (ROOT / "requirements.lock").read_text().splitlines()
+    ]
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
@@ -90,7 +93,9 @@ def test_extras():
 
 @pytest.mark.parametrize("extra", ["", "mlip", "serve", "web", "labels", "dev"])
 def test_the_lock_pins_what_is_required(extra: str):
-    required = {canonical(r) for r in (EXTRAS[extra] if extra else PROJECT["project"]["dependencies"])}
+    required = {
+        canonical(r) for r in (EXTRAS[extra] if extra else PROJECT["project"]["dependencies"])
+    }
     assert required - {"torch", "gen2dft"} <= set(locked())
 
 

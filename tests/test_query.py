@@ -20,8 +20,19 @@ def store() -> Store:
 def by_python(store: Store, text: str) -> list[str]:
     """What Python makes of a condition, hit by hit; test texts only."""
     code = compile(text, "<test>", "eval")
-    rows = [(h.id, {**h.values, "formula": h.formula, "round": h.round_index + 1, "is_dft": h.is_dft,
-                    "spacegroup": h.spacegroup}) for h in store.hits(CAMPAIGN_ID)]  # fmt: skip
+    rows = [
+        (
+            h.id,
+            {
+                **h.values,
+                "formula": h.formula,
+                "round": h.round_index + 1,
+                "is_dft": h.is_dft,
+                "spacegroup": h.spacegroup,
+            },
+        )
+        for h in store.hits(CAMPAIGN_ID)
+    ]
     return [key for key, names in rows if eval(code, {"__builtins__": {}}, names)]
 
 
@@ -31,12 +42,20 @@ def random_condition(rng: random.Random, values: list[tuple[str, float]], depth:
         return rng.choice([f"({left} and {right})", f"({left} or {right})", f"not ({left})"])
     name, value = rng.choice(values)
     sign = rng.choice(["<", "<=", ">", ">=", "==", "!="])
-    return rng.choice([f"{name} {sign} {value!r}", f"{value!r} {sign} {name}", f"{value - 0.1!r} < {name} {sign} 2"])
+    return rng.choice(
+        [
+            f"{name} {sign} {value!r}",
+            f"{value!r} {sign} {name}",
+            f"{value - 0.1!r} < {name} {sign} 2",
+        ]
+    )
 
 
 def test_random_conditions_choose_what_python_chooses(store: Store) -> None:
     rng = random.Random(1)
-    values = [(name, value) for hit in store.hits(CAMPAIGN_ID) for name, value in hit.values.items()]
+    values = [
+        (name, value) for hit in store.hits(CAMPAIGN_ID) for name, value in hit.values.items()
+    ]
     sizes = set()
     for _ in range(200):
         text = random_condition(rng, values)
@@ -48,23 +67,38 @@ def test_random_conditions_choose_what_python_chooses(store: Store) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["formula == 'KVSb'", "formula in ['KVSb', 'X']", "not formula in ('KVSb',)", "round == 2", "2 > round",
-     "not is_dft", "is_dft == False", "spacegroup != 'Pm-3m' and 0.3 <= band_gap < 1.5"],
-)  # fmt: skip
+    [
+        "formula == 'KVSb'",
+        "formula in ['KVSb', 'X']",
+        "not formula in ('KVSb',)",
+        "round == 2",
+        "2 > round",
+        "not is_dft",
+        "is_dft == False",
+        "spacegroup != 'Pm-3m' and 0.3 <= band_gap < 1.5",
+    ],
+)
 def test_texts_rounds_and_flags(store: Store, text: str) -> None:
     assert [hit.id for hit in find_hits(store, text, CAMPAIGN_ID)] == by_python(store, text)
 
 
 def test_the_raw_query_of_the_documentation_gives_the_same_rows(store: Store) -> None:
     text = "power_factor > 3 and e_above_hull < 0.02"
-    raw = {"campaign_id": CAMPAIGN_ID, "values.power_factor": {"$gt": 3}, "values.e_above_hull": {"$lt": 0.02}}
+    raw = {
+        "campaign_id": CAMPAIGN_ID,
+        "values.power_factor": {"$gt": 3},
+        "values.e_above_hull": {"$lt": 0.02},
+    }
     rows = [data["_id"] for data in store.database.hits.find(raw).sort("_id", 1)]
     assert 0 < len(rows) < len(HITS)
     assert [hit.id for hit in find_hits(store, text, CAMPAIGN_ID)] == rows
-    assert [data["_id"] for data in store.database.hits.find(parse_where(text)).sort("_id", 1)] == rows
+    assert [
+        data["_id"] for data in store.database.hits.find(parse_where(text)).sort("_id", 1)
+    ] == rows
 
 
-@pytest.mark.parametrize("text", ["band_gap > 0", "band_gap <= 0", "band_gap != 1", "not (band_gap == 1)",
+@pytest.mark.parametrize("text", ["band_gap > 0", "band_gap <= 0", "band_gap != 1", "not (band_gap "
+                                                                                    "== 1)",
                                   "not band_gap in [1]", "not (0 < band_gap < 1)"])  # fmt: skip
 def test_an_unknown_value_passes_nothing(text: str) -> None:
     store = example_store()
@@ -99,7 +133,10 @@ def test_names_are_those_of_the_text() -> None:
         ("formula in 'SnO'", "give a list in brackets"),
         ("(" * 500 + "1" + ")" * 500, "is not understood"),
         ("band_gap > 1 or " * 300, "at most 2000 characters"),
-        ("formation_energy < 0", "hits of campaign thermoelectric carry no formation_energy: .* they carry power_fa"),
+        (
+            "formation_energy < 0",
+            "hits of campaign thermoelectric carry no formation_energy: .* they carry power_fa",
+        ),
     ],
 )
 def test_what_is_not_a_condition_is_refused(store: Store, text: str, message: str) -> None:

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import SamplingSpec
-from gen2dft.sampling import interpolate_spherically, local, mixture, random, sample, slerp, slerp_all_pairs
+from gen2dft.sampling import (
+    interpolate_spherically,
+    local,
+    mixture,
+    random,
+    sample,
+    slerp,
+    slerp_all_pairs,
+)
 
 
 @pytest.fixture
@@ -63,14 +71,19 @@ def test_mixture_draws_where_vectors_lie():
 
 
 def test_mixture_keeps_to_the_components_of_the_seeds():
-    narrow, wide = (mixture(two_clouds(), np.array([3, 7]), 500, scale, rng()).points for scale in (0.1, 1.0))
+    narrow, wide = (
+        mixture(two_clouds(), np.array([3, 7]), 500, scale, rng()).points for scale in (0.1, 1.0)
+    )
     assert (wide[:, 0] < 5).all()
     assert narrow.std(axis=0)[0] < wide.std(axis=0)[0]
 
 
 def test_sample_takes_the_best_seeds_and_names_them(seeds):
     merit = np.array([0.0, 3.0, 1.0, 2.0, -1.0])
-    specs = [SamplingSpec(method="local", num_points=4, num_seeds=2), SamplingSpec(method="random", num_points=3)]
+    specs = [
+        SamplingSpec(method="local", num_points=4, num_seeds=2),
+        SamplingSpec(method="random", num_points=3),
+    ]
     points = sample(specs, seeds, merit, rng())
     assert points.methods == ("local",) * 4 + ("random",) * 3
     assert {p[0] for p in points.parents[:4]} == {1, 3}
@@ -89,10 +102,14 @@ def test_slerp_between_all_pairs_takes_every_step_once(seeds):
     assert len(points) == 10 * 19
     assert points.parents[0] == (0, 1) and points.parents[-1] == (3, 4)
     assert len(set(points.parents)) == 10
-    unit = slerp_all_pairs(seeds / np.linalg.norm(seeds, axis=1, keepdims=True), 20, 10_000, rng()).points
+    unit = slerp_all_pairs(
+        seeds / np.linalg.norm(seeds, axis=1, keepdims=True), 20, 10_000, rng()
+    ).points
     assert np.linalg.norm(unit, axis=1) == pytest.approx(np.ones(190), abs=1e-5)
     ends = [unit[[0, 18]] @ seeds[k] / np.linalg.norm(seeds[k]) for k in (0, 1)]
-    assert ends[0][0] == pytest.approx(ends[1][1], abs=1e-5)  # m = 1 is as near to one end as m = 19 to the other
+    assert ends[0][0] == pytest.approx(
+        ends[1][1], abs=1e-5
+    )  # m = 1 is as near to one end as m = 19 to the other
 
 
 def test_too_many_steps_are_a_seeded_part_of_them(seeds):

@@ -42,7 +42,10 @@ def test_a_project_has_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("databse: embedded", r"config\.yaml: key 'databse' .*Did you mean 'database'"),
         ("workers: 0", r"config\.yaml: workers: .*greater than 0.*given: 0"),
-        ("database: embeded", r"config\.yaml: database: must be `embedded` or a MongoDB URI like mongodb://"),
+        (
+            "database: embeded",
+            r"config\.yaml: database: must be `embedded` or a MongoDB URI like mongodb://",
+        ),
         ("workers: [", r"config\.yaml, line \d+ is not valid YAML"),
         ("- a list", r"must hold lines of the form"),
     ],
@@ -73,8 +76,12 @@ def test_a_variable_is_named_when_its_value_is_bad(file: Path, monkeypatch: pyte
         load_settings()
 
 
-def test_the_environment_carries_all_settings(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    settings = Settings(database="mongodb://u:p@h/", database_name="x", data_dir=tmp_path / "d", workers=7)
+def test_the_environment_carries_all_settings(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    settings = Settings(
+        database="mongodb://u:p@h/", database_name="x", data_dir=tmp_path / "d", workers=7
+    )
     for name, value in settings.as_environment().items():
         monkeypatch.setenv(name, value)
     assert load_settings() == settings

@@ -19,12 +19,16 @@ def test_two_atoms_on_one_place_are_no_accident(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_rock_salt_has_its_symbol():
-    crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
     assert space_group_symbol(crystal) == "Fm-3m"
 
 
 def test_hidden_symmetry_comes_back():
-    crystal = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    crystal = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
     crystal.perturb(0.01)
     crystal.apply_strain([0.001, 0.0, -0.001])
     assert space_group_symbol(crystal, 1e-4) == "P1"
@@ -40,7 +44,9 @@ def test_what_spglib_cannot_read_stays_as_it_is():
 
 
 def test_spglib_prints_nothing(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """ScNiSb decoded by a generator: within 0.05 Angstrom it has symmetry that spglib fails to make exact at first."""
+    """ScNiSb decoded by a generator: within 0.05 Angstrom it has symmetry that spglib fails to make
+    exact at first.
+    """
     monkeypatch.delenv("SPGLIB_WARNING", raising=False)
     cell = [[7.036, 0.0, -0.002], [-3.563, 6.145, 0.002], [0.0, 0.0, 3.786]]
     scandium = [[0.003, 0.996, 1.0], [0.234, 0.614, 1.0], [0.622, 0.239, 1.0]]

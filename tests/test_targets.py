@@ -26,7 +26,10 @@ def test_missed_target_names_the_first():
 
 
 def test_merit_prefers_met_targets_and_large_optimised_values():
-    values = {"band_gap": np.array([1.0, 1.0, 3.0, np.nan]), "power_factor": np.array([1.0, 2.0, 2.0, 2.0])}
+    values = {
+        "band_gap": np.array([1.0, 1.0, 3.0, np.nan]),
+        "power_factor": np.array([1.0, 2.0, 2.0, 2.0]),
+    }
     m = merit([RANGE, BEST], values, {"band_gap": 1.0, "power_factor": 1.0})
     assert m[1] > m[0] > m[2]
     assert m[1] > m[3]

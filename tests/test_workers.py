@@ -50,7 +50,10 @@ def spin(seconds: float) -> None:
 
 
 def test_cpu_time_is_limited_whatever_the_work_catches():
-    with pytest.raises(CalculationFailed, match=r"not finished after 0\.05 CPU seconds") as failure, limited_cpu(0.05):
+    with (
+        pytest.raises(CalculationFailed, match=r"not finished after 0\.05 CPU seconds") as failure,
+        limited_cpu(0.05),
+    ):
         try:
             spin(60)
         except Exception:
@@ -98,7 +101,9 @@ def test_a_worker_ends_with_its_caller(tmp_path: Path):
     note, script = tmp_path / "pid", tmp_path / "caller.py"
     script.write_text(CALLER)
     root = Path(__file__).resolve().parents[1]
-    caller = subprocess.Popen([sys.executable, script, note], env={**os.environ, "PYTHONPATH": str(root)})
+    caller = subprocess.Popen(
+        [sys.executable, script, note], env={**os.environ, "PYTHONPATH": str(root)}
+    )
     try:
         assert wait_until(lambda: note.is_file() and note.read_text() != "")
         worker = int(note.read_text())

@@ -1,8 +1,8 @@
 """A generator and an engine that are quick and exact, to test what is built round them.
 
-The toy generator knows rock salts AB only: its latent vector is (lattice constant, A, B) and decoding rounds it.
-The toy engine gives every crystal a formation energy that depends on its electronegativity difference, and fails on
-request.
+The toy generator knows rock salts AB only: its latent vector is (lattice constant, A, B) and
+decoding rounds it. The toy engine gives every crystal a formation energy that depends on its
+electronegativity difference, and fails on request.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ from pymatgen.core import Composition, Element, Lattice, Structure
 from gen2dft import engines, generators
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers, Relaxed, run_task
+from gen2dft.engines.base import (
+    CalculationDoc,
+    CalculationFailure,
+    Engine,
+    Makers,
+    Relaxed,
+    run_task,
+)
 from gen2dft.engines.kept import computed_once
 from gen2dft.errors import CalculationFailed
 from gen2dft.generators.base import Parity, Reconstruction, TrainingResult
@@ -39,7 +46,9 @@ SECONDS = float(os.environ.get("TOY_SECONDS", "0"))  # what an epoch and a calcu
 def rock_salt(cation: str, anion: str, a: float) -> Structure:
     half = a / 2
     return Structure(
-        Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), [cation, anion], [[0, 0, 0], [0.5] * 3]
+        Lattice([[0, half, half], [half, 0, half], [half, half, 0]]),
+        [cation, anion],
+        [[0, 0, 0], [0.5] * 3],
     )
 
 
@@ -49,7 +58,16 @@ def formation_energy(composition: Composition) -> float:
 
 
 def toy_dataset() -> Dataset:
-    pairs = [("Na", "Cl"), ("K", "Br"), ("Li", "F"), ("Mg", "O"), ("Ca", "S"), ("Rb", "Cl"), ("Sr", "Se"), ("Ba", "O")]
+    pairs = [
+        ("Na", "Cl"),
+        ("K", "Br"),
+        ("Li", "F"),
+        ("Mg", "O"),
+        ("Ca", "S"),
+        ("Rb", "Cl"),
+        ("Sr", "Se"),
+        ("Ba", "O"),
+    ]
     return dataset_of(pairs)
 
 
@@ -85,7 +103,16 @@ class ToyGenerator:
         ]
         heldout = {name: Parity([-1.0], [-1.1]) for name in properties}
         labels = {name: len(dataset) for name in properties}
-        return TrainingResult(history, heldout, Reconstruction(0), len(dataset), 0, labels, warm_start is not None, 0.1)
+        return TrainingResult(
+            history,
+            heldout,
+            Reconstruction(0),
+            len(dataset),
+            0,
+            labels,
+            warm_start is not None,
+            0.1,
+        )
 
     def state(self):
         return {"training_set_hash": self.training_set_hash}, {}
@@ -100,18 +127,33 @@ class ToyGenerator:
         rows = []
         for s in table.structures():
             cation, anion = sorted(s.composition.elements, key=lambda e: e.X)
-            rows.append([2 * (s.volume * 4) ** (1 / 3), self.cations.index(cation.symbol), ANIONS.index(anion.symbol)])
+            rows.append(
+                [
+                    2 * (s.volume * 4) ** (1 / 3),
+                    self.cations.index(cation.symbol),
+                    ANIONS.index(anion.symbol),
+                ]
+            )
         return np.array(rows, dtype=np.float32).reshape(-1, 3)
 
     def decode(self, latents: np.ndarray) -> DecodeResult:
-        reasons = [None if 0 <= round(c) < len(self.cations) and 0 <= round(x) < len(ANIONS) and a > 0 else "no_atoms"
-                   for a, c, x in latents]  # fmt: skip
+        reasons = [
+            None
+            if 0 <= round(c) < len(self.cations) and 0 <= round(x) < len(ANIONS) and a > 0
+            else "no_atoms"
+            for a, c, x in latents
+        ]
         kept = np.flatnonzero([r is None for r in reasons])
-        crystals = [rock_salt(self.cations[round(c)], ANIONS[round(x)], float(a) / 2) for a, c, x in latents[kept]]
+        crystals = [
+            rock_salt(self.cations[round(c)], ANIONS[round(x)], float(a) / 2)
+            for a, c, x in latents[kept]
+        ]
         return DecodeResult(CrystalTable.from_structures(crystals), kept, reasons)
 
     def predict(self, latents: np.ndarray) -> np.ndarray:
-        energies = [formation_energy(s.composition) for s in self.decode(latents).crystals.structures()]
+        energies = [
+            formation_energy(s.composition) for s in self.decode(latents).crystals.structures()
+        ]
         return np.array(energies).reshape(-1, 1)
 
 
@@ -131,11 +173,23 @@ class ToyPreset:
 def toy_relax(structure: Structure, preset: str) -> Relaxed:
     digest = hashlib.sha256(structure.composition.reduced_formula.encode()).digest()
     if digest[0] < 40:
-        raise CalculationFailed("exploded", f"{structure.composition.reduced_formula} does not like it")
+        raise CalculationFailed(
+            "exploded", f"{structure.composition.reduced_formula} does not like it"
+        )
     time.sleep(SECONDS)
     relaxed = structure.copy()
     relaxed.scale_lattice(structure.volume * 1.02)
-    return Relaxed(relaxed, formation_energy(structure.composition), None, None, None, digest[1] > 20, 0.01, 3, 0.1)
+    return Relaxed(
+        relaxed,
+        formation_energy(structure.composition),
+        None,
+        None,
+        None,
+        digest[1] > 20,
+        0.01,
+        3,
+        0.1,
+    )
 
 
 def toy_fault(structure: Structure | None) -> CalculationFailure | None:
@@ -167,7 +221,9 @@ class ToyMaker(Maker):
             raise RuntimeError("the program died")
         if (failure := toy_fault(structure)) is not None:
             return failure
-        return computed_once(run_task)(self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"})
+        return computed_once(run_task)(
+            self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"}
+        )
 
 
 TOY_ENGINE = Engine(
@@ -177,7 +233,9 @@ TOY_ENGINE = Engine(
     presets={"toy-v1": ToyPreset(), "toy-fine-v1": ToyPreset("toy-fine-v1", "toyfine")},
     relax=toy_relax,
     static=toy_relax,
-    makers=lambda preset: Makers(ToyMaker(preset=preset), ToyMaker(name="toy static", task="static", preset=preset)),
+    makers=lambda preset: Makers(
+        ToyMaker(preset=preset), ToyMaker(name="toy static", task="static", preset=preset)
+    ),
     formation_energy=lambda composition, energy: energy,
     scale="materials-project",  # so that toys may be measured against the starter set
 )
@@ -192,7 +250,13 @@ TOY_CAMPAIGN = {
         {"method": "random", "num_points": 40, "scale": 2.0},
     ],
     "screening": {
-        "surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": 0.5, "min_e_above_hull": -9, "chunk": 4}
+        "surrogate": {
+            "engine": "toy",
+            "preset": "toy-v1",
+            "max_e_above_hull": 0.5,
+            "min_e_above_hull": -9,
+            "chunk": 4,
+        }
     },
     "validation": {"engine": "toy", "preset": "toy-v1"},
     "learning": {"rounds": 2, "batch": 6, "audit": 0.2},
@@ -207,12 +271,16 @@ WIDE_CAMPAIGN = {
         "charge_balance": False,
         "volume_per_atom": [1.0, 500.0],
         "surrogate": {
-            "engine": "toy", "preset": "toy-v1", "max_e_above_hull": 99.0, "min_e_above_hull": -99.0, "chunk": 50,
+            "engine": "toy",
+            "preset": "toy-v1",
+            "max_e_above_hull": 99.0,
+            "min_e_above_hull": -99.0,
+            "chunk": 50,
             "max_relaxations": 32,
         },
     },
     "learning": {"rounds": 2, "batch": 20, "audit": 0.2},
-}  # fmt: skip
+}
 
 
 @contextmanager

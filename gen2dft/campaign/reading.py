@@ -18,7 +18,11 @@ from gen2dft.errors import CampaignError, not_one_of
 def builtin_campaigns() -> list[str]:
     """Names of the campaign files that ship with gen2dft."""
     folder = resources.files("gen2dft.flows") / "campaigns"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".yaml")
+    )
 
 
 def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
@@ -48,7 +52,9 @@ def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None)
     return parse_campaign(resource.read_text(), f"campaign {name_or_file}", overrides)
 
 
-def parse_campaign(text: str, origin: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
+def parse_campaign(
+    text: str, origin: str, overrides: Mapping[str, Any] | None = None
+) -> CampaignSpec:
     """Parse the YAML text of a campaign; `origin` names it in messages."""
     try:
         data = yaml.safe_load(text)
@@ -86,11 +92,19 @@ def _explain(err: ValidationError) -> list[str]:
         if problem["type"] == "extra_forbidden":
             valid = _keys_at(CampaignSpec, problem["loc"][:-1])
             near = difflib.get_close_matches(str(problem["loc"][-1]), valid, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
+            )
             lines.append(f"  {place}: unknown key; {hint}")
         else:
-            given = f" (given: {problem['input']!r})" if not isinstance(problem["input"], dict | list) else ""
-            lines.append(f"  {place or 'file'}: {problem['msg'].removeprefix('Value error, ')}{given}")
+            given = (
+                f" (given: {problem['input']!r})"
+                if not isinstance(problem["input"], dict | list)
+                else ""
+            )
+            lines.append(
+                f"  {place or 'file'}: {problem['msg'].removeprefix('Value error, ')}{given}"
+            )
     return lines
 
 

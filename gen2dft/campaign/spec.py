@@ -22,14 +22,22 @@ LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
 
 
 class Target(Part):
-    """What one property of a hit must be: near a value, within bounds, or as large or small as can be."""
+    """What one property of a hit must be: near a value, within bounds, or as large or small as can
+    be.
+    """
 
     property: str = Field(description="name of a property, see `gen2dft.properties`")
-    near: tuple[float, ...] = Field((), description="wanted values in the property's unit; any of them will do")
-    tolerance: PositiveFloat | None = Field(None, description="largest distance to a wanted value, property's unit")
+    near: tuple[float, ...] = Field(
+        (), description="wanted values in the property's unit; any of them will do"
+    )
+    tolerance: PositiveFloat | None = Field(
+        None, description="largest distance to a wanted value, property's unit"
+    )
     min: float | None = Field(None, description="lower bound, property's unit")
     max: float | None = Field(None, description="upper bound, property's unit")
-    optimise: Literal["maximise", "minimise"] | None = Field(None, description="direction, beside or without bounds")
+    optimise: Literal["maximise", "minimise"] | None = Field(
+        None, description="direction, beside or without bounds"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -45,7 +53,9 @@ class Target(Part):
         if bool(self.near) != (self.tolerance is not None):
             raise ValueError(f"target {self.property!r}: `near` and `tolerance` go together")
         if not self.near and self.min is None and self.max is None and self.optimise is None:
-            raise ValueError(f"target {self.property!r} asks for nothing: give near, min, max or optimise")
+            raise ValueError(
+                f"target {self.property!r} asks for nothing: give near, min, max or optimise"
+            )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"target {self.property!r}: min {self.min} is above max {self.max}")
         return self
@@ -54,20 +64,31 @@ class Target(Part):
 class DatasetSpec(Part):
     """Where the known crystals come from and which of them are taken."""
 
-    source: str = Field("starter", description="`starter`, `vanadium-oxides`, `materials-project`, or a file or folder")
-    columns: dict[str, str] = Field({}, description="label columns of a file: property name to column name")
+    source: str = Field(
+        "starter",
+        description="`starter`, `vanadium-oxides`, `materials-project`, or a file or folder",
+    )
+    columns: dict[str, str] = Field(
+        {}, description="label columns of a file: property name to column name"
+    )
     labels: tuple[str, ...] = Field(
         (),
-        description="labels to join: `ricci2017`, the published table, by mp-id, or files of `gen2dft data label`",
+        description="labels to join: `ricci2017`, the published table, by mp-id, or files of "
+        "`gen2dft data label`",
     )
     num_elements: tuple[PositiveInt, ...] = Field((2, 3), description="numbers of elements taken")
     max_sites: PositiveInt = Field(20, description="largest number of sites in a cell")
-    max_e_above_hull: NonNegative | None = Field(None, description="eV/atom; crystals further above are left out")
-    max_crystals: PositiveInt | None = Field(None, description="a seeded random part of this size, to save time")
+    max_e_above_hull: NonNegative | None = Field(
+        None, description="eV/atom; crystals further above are left out"
+    )
+    max_crystals: PositiveInt | None = Field(
+        None, description="a seeded random part of this size, to save time"
+    )
     min_labels: PositiveInt = Field(50, description="a property head needs as many labels as this")
     few_labels: Literal["refuse", "leave-open"] = Field(
         "refuse",
-        description="what a campaign does about a target with fewer labels: refuse to begin, or leave it open until "
+        description="what a campaign does about a target with fewer labels: refuse to begin, or "
+        "leave it open until "
         "an engine has labelled enough crystals; an open target is neither predicted nor missed",
     )
 
@@ -87,7 +108,8 @@ class SamplingSpec(Part):
     """One way of drawing latent points; a campaign may mix several."""
 
     method: SamplingMethod = Field(
-        description="perturb seeds, interpolate pairs, or draw: from one normal distribution or from a mixture"
+        description="perturb seeds, interpolate pairs, or draw: from one normal distribution or "
+        "from a mixture"
     )
     num_points: PositiveInt = Field(description="latent points per round")
     scale: PositiveFloat = Field(
@@ -97,31 +119,39 @@ class SamplingSpec(Part):
     )
     num_seeds: PositiveInt = Field(
         100,
-        description="training crystals nearest the targets to start from (mixture: a component is drawn from as often "
+        description="training crystals nearest the targets to start from (mixture: a component is "
+        "drawn from as often "
         "as they lie in it)",
     )
     steps: Annotated[int, Field(ge=2)] | None = Field(
         None,
-        description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of seeds, or a random "
-        "part of them if there are more than num_points; unless given, random places between random pairs",
+        description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of "
+        "seeds, or a random "
+        "part of them if there are more than num_points; unless given, random places between "
+        "random pairs",
     )
 
     @model_validator(mode="after")
     def _steps_are_of_slerp(self) -> Self:
         if self.steps is not None and self.method != "slerp":
-            raise ValueError(f"`steps` divides the way between two seeds: method {self.method!r} has none")
+            raise ValueError(
+                f"`steps` divides the way between two seeds: method {self.method!r} has none"
+            )
         return self
 
 
 class SurrogateSpec(Part):
-    """Last gate before validation: relax with an ML potential and measure the distance to the hull."""
+    """Last gate before validation: relax with an ML potential and measure the distance to the
+    hull.
+    """
 
     engine: str = Field("mlip", description="name of a registered engine")
     preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
     max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
     min_e_above_hull: float = Field(
         -0.3,
-        description="eV/atom; what lies further below the hull says that the hull lacks phases, not that it is stable",
+        description="eV/atom; what lies further below the hull says that the hull lacks phases, "
+        "not that it is stable",
     )
     chunk: PositiveInt = Field(16, description="crystals per firework")
     max_relaxations: PositiveInt | None = Field(
@@ -132,37 +162,56 @@ class SurrogateSpec(Part):
 class ScreeningSpec(Part):
     """Gates between decoding and validation, in the order given here."""
 
-    min_distance_ratio: PositiveFloat = Field(0.6, description="shortest distance over the sum of covalent radii")
+    min_distance_ratio: PositiveFloat = Field(
+        0.6, description="shortest distance over the sum of covalent radii"
+    )
     min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
-    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field((4.0, 120.0), description="Angstrom^3 per atom")
-    angles: tuple[PositiveFloat, PositiveFloat] = Field((25.0, 155.0), description="cell angles, degree")
+    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field(
+        (4.0, 120.0), description="Angstrom^3 per atom"
+    )
+    angles: tuple[PositiveFloat, PositiveFloat] = Field(
+        (25.0, 155.0), description="cell angles, degree"
+    )
     charge_balance: Literal[True, False, "strict"] = Field(
         True,
-        description="refuse formulas that oxidation states met in solids cannot make neutral; compounds of metals "
-        "alone pass. strict, for semiconductors: one common state per element or a closed valence shell",
+        description="refuse formulas that oxidation states met in solids cannot make neutral; "
+        "compounds of metals "
+        "alone pass. strict, for semiconductors: one common state per element or a closed valence "
+        "shell",
     )
-    allowed_elements: tuple[str, ...] = Field((), description="symbols; empty means all of the training set's")
+    allowed_elements: tuple[str, ...] = Field(
+        (), description="symbols; empty means all of the training set's"
+    )
     excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
     novelty: Literal["formula", "structure"] = Field(
-        "formula", description="formula: the reduced formula is new, as in the FTCP paper; structure: no known match"
+        "formula",
+        description="formula: the reduced formula is new, as in the FTCP paper; structure: no "
+        "known match",
     )
     surrogate: SurrogateSpec = SurrogateSpec()
 
 
 class RefineSpec(Part):
-    """Second stage of validation: candidates near the hull are computed again with finer settings."""
+    """Second stage of validation: candidates near the hull are computed again with finer
+    settings.
+    """
 
     preset: str = Field(description="named settings of the validation's engine")
     max_e_above_hull: float | dict[SamplingMethod, float] = Field(
-        description="eV/atom after the first stage up to which a candidate goes on; one number, or one per sampling "
+        description="eV/atom after the first stage up to which a candidate goes on; one number, or "
+        "one per sampling "
         "method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 (2019))"
     )
     references: dict[str, float] = Field(
-        {}, description="as validation.references, computed with the preset of this stage; they go together"
+        {},
+        description="as validation.references, computed with the preset of this stage; they go "
+        "together",
     )
 
     def limit(self, method: str) -> float:
-        """The largest distance to the hull, eV/atom, at which a candidate of a sampling method goes on."""
+        """The largest distance to the hull, eV/atom, at which a candidate of a sampling method goes
+        on.
+        """
         if isinstance(self.max_e_above_hull, dict):
             return next(value for name, value in self.max_e_above_hull.items() if name == method)
         return self.max_e_above_hull
@@ -174,21 +223,26 @@ class ValidationSpec(Part):
     engine: str = Field("mlip", description="name of a registered engine")
     preset: str = Field("chgnet-v1", description="named settings of that engine")
     correction: str = Field("none", description="named energy correction, see docs/corrections.md")
-    refine: RefineSpec | None = Field(None, description="second stage with finer settings; none by default")
+    refine: RefineSpec | None = Field(
+        None, description="second stage with finer settings; none by default"
+    )
     attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
     pause_after: PositiveInt | None = Field(
         10,
-        description="so many candidates in a row (or all of a smaller round) that fail because the engine itself does "
+        description="so many candidates in a row (or all of a smaller round) that fail because the "
+        "engine itself does "
         "not work pause the campaign; null: never",
     )
     unlabelled_targets: Literal["predicted", "miss"] = Field(
         "predicted",
-        description="a target that the engine cannot label is judged by the generator's prediction, "
+        description="a target that the engine cannot label is judged by the generator's "
+        "prediction, "
         "and marked so, or counts as missed",
     )
     references: dict[str, float] = Field(
         {},
-        description="eV/atom of each element in its reference phase, computed with this engine and preset; for an "
+        description="eV/atom of each element in its reference phase, computed with this engine and "
+        "preset; for an "
         "engine that has no elemental references of its own",
     )
 
@@ -196,40 +250,58 @@ class ValidationSpec(Part):
     def _references_of_both_stages(self) -> Self:
         if self.refine is not None and bool(self.references) != bool(self.refine.references):
             raise ValueError(
-                "`references` and `refine.references` go together: the energies of the elements, too, differ between "
+                "`references` and `refine.references` go together: the energies of the elements, "
+                "too, differ between "
                 f"presets {self.preset!r} and {self.refine.preset!r}"
             )
         return self
 
     def references_of(self, preset: str) -> dict[str, float]:
-        """The given energies of the elements with the preset of one stage, eV/atom; empty: none are given."""
+        """The given energies of the elements with the preset of one stage, eV/atom.
+
+        Empty: none are given.
+        """
         if self.refine is not None and preset == self.refine.preset:
             return self.refine.references
         return self.references
 
 
 class HullSpec(Part):
-    """The frozen phases that distances to the hull are measured against; see docs/corrections.md."""
+    """The frozen phases that distances to the hull are measured against.
+
+    See docs/corrections.md.
+    """
 
     source: str = Field(
         "dataset",
-        description="`dataset` (formation energies of the campaign's data source), `materials-project` (its stable "
-        "phases), `vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases that the campaign's "
-        "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull --save` writes it, or a "
+        description="`dataset` (formation energies of the campaign's data source), "
+        "`materials-project` (its stable "
+        "phases), `vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases "
+        "that the campaign's "
+        "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull "
+        "--save` writes it, or a "
         "dataset",
     )
-    thermo_type: str = Field("GGA_GGA+U", description="family of the Materials Project's energies, pinned")
+    thermo_type: str = Field(
+        "GGA_GGA+U", description="family of the Materials Project's energies, pinned"
+    )
     scale: str | None = Field(
-        None, description="what the energies of a file are measured on, e.g. materials-project; unknown: not checked"
+        None,
+        description="what the energies of a file are measured on, e.g. materials-project; unknown: "
+        "not checked",
     )
     coverage: Literal["elements", "compounds"] = Field(
         "elements",
-        description="a chemical system counts as covered if all its elements occur in the reference, or if moreover "
+        description="a chemical system counts as covered if all its elements occur in the "
+        "reference, or if moreover "
         "a compound of them does; beyond that no distance is given",
     )
-    own_phases: bool = Field(False, description="labels of earlier rounds join the hull of later ones")
+    own_phases: bool = Field(
+        False, description="labels of earlier rounds join the hull of later ones"
+    )
     tolerance: PositiveFloat = Field(
-        0.01, description="eV/atom within which the reference's known stable phases must come back at 0"
+        0.01,
+        description="eV/atom within which the reference's known stable phases must come back at 0",
     )
 
 
@@ -237,29 +309,39 @@ class TransportSpec(Part):
     """What a computed power factor means."""
 
     definition: str = Field(
-        DEFAULT_TRANSPORT, description="label definition: temperature, doping and average, see docs/transport.md"
+        DEFAULT_TRANSPORT,
+        description="label definition: temperature, doping and average, see docs/transport.md",
     )
     tolerance: PositiveFloat = Field(
-        0.05, description="relative change of the power factor at which the mesh of k-points is fine enough"
+        0.05,
+        description="relative change of the power factor at which the mesh of k-points is fine "
+        "enough",
     )
     meshes: PositiveInt = Field(
         3,
-        description="meshes computed for one crystal at most: a coarser one, the preset's, then finer ones as long as "
+        description="meshes computed for one crystal at most: a coarser one, the preset's, then "
+        "finer ones as long as "
         "the tolerance asks for it; 1: the preset's alone, without an estimate of the error",
     )
 
     @model_validator(mode="after")
     def _definition_exists(self) -> Self:
         if self.definition not in TRANSPORT_DEFINITIONS:
-            raise ValueError(not_one_of("transport definition", self.definition, TRANSPORT_DEFINITIONS))
+            raise ValueError(
+                not_one_of("transport definition", self.definition, TRANSPORT_DEFINITIONS)
+            )
         return self
 
 
 class BudgetSpec(Part):
     """What a campaign may spend on validation."""
 
-    oracle_calls: PositiveInt | None = Field(None, description="validated candidates over all rounds")
-    core_hours: PositiveFloat | None = Field(None, description="core-hours of validation over all rounds")
+    oracle_calls: PositiveInt | None = Field(
+        None, description="validated candidates over all rounds"
+    )
+    core_hours: PositiveFloat | None = Field(
+        None, description="core-hours of validation over all rounds"
+    )
 
 
 class LearningSpec(Part):
@@ -269,39 +351,59 @@ class LearningSpec(Part):
     batch: PositiveInt = Field(24, description="candidates validated per round")
     acquisition: str = Field(
         "greedy",
-        description="name of a registered acquisition function: greedy, probability, ucb, thompson, diverse, random",
+        description="name of a registered acquisition function: greedy, probability, ucb, "
+        "thompson, diverse, random",
     )
     exploration: NonNegative = Field(1.0, description="weight of the uncertainty in `ucb`")
-    ensemble: Annotated[int, Field(ge=2)] = Field(8, description="property heads whose spread is the uncertainty")
-    cost_weight: NonNegative = Field(
-        1.0, description="1: value per predicted core-hour; 0: the value alone. Needs a few finished calculations"
+    ensemble: Annotated[int, Field(ge=2)] = Field(
+        8, description="property heads whose spread is the uncertainty"
     )
-    diversity: NonNegative = Field(0.3, description="weight of the latent distance to those already chosen")
-    audit: Fraction = Field(0.1, description="share of the batch chosen at random, to check the acquisition")
+    cost_weight: NonNegative = Field(
+        1.0,
+        description="1: value per predicted core-hour; 0: the value alone. Needs a few finished "
+        "calculations",
+    )
+    diversity: NonNegative = Field(
+        0.3, description="weight of the latent distance to those already chosen"
+    )
+    audit: Fraction = Field(
+        0.1, description="share of the batch chosen at random, to check the acquisition"
+    )
     gate_audit: Fraction = Field(
-        0.0, description="share of the batch drawn from what the ML potential rejected, to measure its false negatives"
+        0.0,
+        description="share of the batch drawn from what the ML potential rejected, to measure its "
+        "false negatives",
     )
     control: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0,
-        description="share of points and batch, from the second round on, that stays with the first round's "
+        description="share of points and batch, from the second round on, that stays with the "
+        "first round's "
         "generator and training set: what the campaign would find without learning",
     )
     quorum: Annotated[float, Field(gt=0, le=1)] = Field(
         1.0, description="share of finished candidates at which a round may close"
     )
-    deadline_hours: PositiveFloat | None = Field(None, description="close a round this long after dispatch")
+    deadline_hours: PositiveFloat | None = Field(
+        None, description="close a round this long after dispatch"
+    )
     corrected_labels: Literal["include", "exclude"] = Field(
         "include",
-        description="whether the generator learns from labels whose settings custodian had to change; they are marked",
+        description="whether the generator learns from labels whose settings custodian had to "
+        "change; they are marked",
     )
-    patience: PositiveInt | None = Field(None, description="stop after this many rounds without a new hit")
+    patience: PositiveInt | None = Field(
+        None, description="stop after this many rounds without a new hit"
+    )
     hits: PositiveInt | None = Field(None, description="stop when so many hits are found")
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
     def _diverse_needs_diversity(self) -> Self:
         if self.acquisition == "diverse" and not self.diversity:
-            raise ValueError("acquisition `diverse` goes by the latent distance alone: `diversity` must be above 0")
+            raise ValueError(
+                "acquisition `diverse` goes by the latent distance alone: `diversity` must be "
+                "above 0"
+            )
         return self
 
 
@@ -309,9 +411,13 @@ class StageResources(Part):
     """What one firework of a stage asks of the queue."""
 
     cores: PositiveInt = 1
-    walltime: Annotated[str, Field(pattern=r"^\d{1,3}:\d{2}:\d{2}$")] = Field("24:00:00", description="h:mm:ss")
+    walltime: Annotated[str, Field(pattern=r"^\d{1,3}:\d{2}:\d{2}$")] = Field(
+        "24:00:00", description="h:mm:ss"
+    )
     memory_gb: PositiveFloat | None = None
-    category: str | None = Field(None, description="FireWorks category, to send the stage to certain workers")
+    category: str | None = Field(
+        None, description="FireWorks category, to send the stage to certain workers"
+    )
 
 
 class ResourcesSpec(Part):
@@ -328,10 +434,13 @@ class CampaignSpec(Part):
     Raises
     ------
     pydantic.ValidationError
-        Use `load_campaign` or `parse_campaign`, which turn it into a CampaignError that names the place.
+        Use `load_campaign` or `parse_campaign`, which turn it into a CampaignError that names the
+        place.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,47}$")] = Field(description="short name, in every id")
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,47}$")] = Field(
+        description="short name, in every id"
+    )
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     targets: tuple[Target, ...] = Field(min_length=1)
@@ -359,7 +468,8 @@ class CampaignSpec(Part):
             missing = sorted({part.method for part in self.sampling} - set(refine.max_e_above_hull))
             if missing:
                 raise ValueError(
-                    f"validation.refine.max_e_above_hull has no limit for sampling by {', '.join(missing)}"
+                    "validation.refine.max_e_above_hull has no limit for sampling by "
+                    f"{', '.join(missing)}"
                 )
         return self
 
@@ -368,15 +478,20 @@ class CampaignSpec(Part):
         mixed = set(self.dataset.labels) & {PUBLISHED_LABELS} - {self.transport.definition}
         if mixed:
             raise ValueError(
-                f"dataset.labels {sorted(mixed)} and transport.definition {self.transport.definition!r} define the "
+                f"dataset.labels {sorted(mixed)} and transport.definition "
+                f"{self.transport.definition!r} define the "
                 "power factor differently; use one definition for published and computed labels"
             )
         return self
 
     @property
     def head_properties(self) -> tuple[str, ...]:
-        """Properties that the generator predicts: the targets' and those it is asked for besides."""
-        return tuple(dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties)))
+        """Properties that the generator predicts: the targets' and those it is asked for
+        besides.
+        """
+        return tuple(
+            dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties))
+        )
 
     def content_hash(self) -> str:
         """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""

@@ -25,34 +25,81 @@ class Verb(NamedTuple):
 
 
 VERBS = {
-    "init": Verb("init", "init", "Write the configuration, and FireWorks' files for a queue.", "Set up"),
-    "doctor": Verb("doctor", "doctor", "Test every setting; one line per check, with the remedy.", "Set up"),
+    "init": Verb(
+        "init", "init", "Write the configuration, and FireWorks' files for a queue.", "Set up"
+    ),
+    "doctor": Verb(
+        "doctor", "doctor", "Test every setting; one line per check, with the remedy.", "Set up"
+    ),
     "presets": Verb("presets", "app", "Named settings of engines: list, show.", "Set up"),
     "data": Verb("data", "app", "Training data: list, build, label, import, info.", "Set up"),
     "submit": Verb("campaigns", "submit", "Submit a campaign for workers elsewhere.", "Campaigns"),
-    "run": Verb("campaigns", "run", "Submit a campaign and work on it here until it is finished.", "Campaigns"),
-    "status": Verb("status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"),
-    "ledger": Verb("ledger", "ledger", "Core-hours by stage, round, sampler and per hit.", "Campaigns"),
-    "advance": Verb("campaigns", "advance", "Carry campaigns on, and repair what dead workers left.", "Campaigns"),
-    "calibrate": Verb("thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"),
-    "hits": Verb("results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"),
-    "show": Verb("results", "show", "One candidate: where it is from and what is known of it.", "Results"),
-    "trace": Verb("trace", "trace", "Follow a hit back to the training set, and decode it again.", "Results"),
+    "run": Verb(
+        "campaigns",
+        "run",
+        "Submit a campaign and work on it here until it is finished.",
+        "Campaigns",
+    ),
+    "status": Verb(
+        "status", "status", "Where campaigns, rounds and candidates stand.", "Campaigns"
+    ),
+    "ledger": Verb(
+        "ledger", "ledger", "Core-hours by stage, round, sampler and per hit.", "Campaigns"
+    ),
+    "advance": Verb(
+        "campaigns",
+        "advance",
+        "Carry campaigns on, and repair what dead workers left.",
+        "Campaigns",
+    ),
+    "calibrate": Verb(
+        "thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"
+    ),
+    "hits": Verb(
+        "results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"
+    ),
+    "show": Verb(
+        "results", "show", "One candidate: where it is from and what is known of it.", "Results"
+    ),
+    "trace": Verb(
+        "trace", "trace", "Follow a hit back to the training set, and decode it again.", "Results"
+    ),
     "serve": Verb("serve", "serve", "Show campaigns, hits and crystals in the browser.", "Results"),
-    "report": Verb("results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"),
-    "power-factor": Verb("power_factor", "power_factor", "Compute power factors of the best hits by DFT.", "Results"),
-    "export": Verb("exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"),
+    "report": Verb(
+        "results", "report", "Write the report of a campaign: one HTML page and figures.", "Results"
+    ),
+    "power-factor": Verb(
+        "power_factor", "power_factor", "Compute power factors of the best hits by DFT.", "Results"
+    ),
+    "export": Verb(
+        "exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"
+    ),
     "import": Verb("exchange", "import_", "Restore a campaign from an archive.", "Results"),
-    "evaluate": Verb("evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"),
-    "bench-loop": Verb("bench_loop", "bench_loop", "Measure what the closed loop gains per oracle call.", "Results"),
-    "oxides": Verb("oxides", "oxides", "Tables and figures of the iMatGen paper for a campaign.", "Results"),
-    "hull": Verb("thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"),
-    "rehull": Verb("thermo", "rehull", "Measure a campaign against another hull: verdicts that change.", "Results"),
+    "evaluate": Verb(
+        "evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"
+    ),
+    "bench-loop": Verb(
+        "bench_loop", "bench_loop", "Measure what the closed loop gains per oracle call.", "Results"
+    ),
+    "oxides": Verb(
+        "oxides", "oxides", "Tables and figures of the iMatGen paper for a campaign.", "Results"
+    ),
+    "hull": Verb(
+        "thermo", "hull", "Draw a phase diagram with the candidates of a campaign.", "Results"
+    ),
+    "rehull": Verb(
+        "thermo",
+        "rehull",
+        "Measure a campaign against another hull: verdicts that change.",
+        "Results",
+    ),
 }
 
 
 class LazyGroup(TyperGroup):
-    """Lists its verbs without importing them, and turns errors into one message and an exit code."""
+    """Lists its verbs without importing them, and turns errors into one message and an exit
+    code.
+    """
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -65,7 +112,9 @@ class LazyGroup(TyperGroup):
         return (name, load_verb(name), rest) if name in VERBS else (name, None, rest)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a verb; expected errors end with a message on standard error and exit code 1, Ctrl-C with 130."""
+        """Run a verb; expected errors end with a message on standard error and exit code 1, Ctrl-C
+        with 130.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -98,10 +147,16 @@ def explain(err: Exception) -> str | None:
     if isinstance(err, Gen2DFTError):
         return str(err)
     if isinstance(err, OSError) and err.errno in DISK_ERRORS:
-        return f"cannot use {err.filename or 'the disk'}: {err.strerror}; free some space or rights there"
+        return (
+            f"cannot use {err.filename or 'the disk'}: {err.strerror}; free some space or "
+            "rights there"
+        )
     pymongo_errors = sys.modules.get("pymongo.errors")
     if pymongo_errors is not None and isinstance(err, pymongo_errors.PyMongoError):
-        return f"the database failed: {err}; `gen2dft doctor` tests it, and the same command goes on where it was"
+        return (
+            f"the database failed: {err}; `gen2dft doctor` tests it, and the same command "
+            "goes on where it was"
+        )
     return None
 
 
@@ -110,7 +165,9 @@ def say_error(message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    Console(stderr=True, highlight=False).print(Text(f"error: {message}", style="red"), soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        Text(f"error: {message}", style="red"), soft_wrap=True
+    )
 
 
 app = typer.Typer(
@@ -133,13 +190,19 @@ def _say_version(wanted: bool) -> None:
 def root(
     ctx: typer.Context,
     debug: Annotated[
-        bool, typer.Option("--debug", envvar="GEN2DFT_DEBUG", help="Show where in the program an error arose.")
+        bool,
+        typer.Option(
+            "--debug", envvar="GEN2DFT_DEBUG", help="Show where in the program an error arose."
+        ),
     ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Generative crystal design closed by first-principles validation: train, sample, screen, validate, learn."""
+    """Generative crystal design closed by first-principles validation: train, sample, screen,
+    validate, learn.
+    """
     del debug, version  # read by LazyGroup.invoke and by the callback
     if ctx.invoked_subcommand is None:
         from gen2dft.cli.next_step import say_next_step

@@ -31,32 +31,53 @@ screening: {charge_balance: false}
 
 def bench_loop(
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Campaign that gives targets, dataset filters and settings.")
+        Path | None,
+        typer.Option(
+            "--file", "-f", help="Campaign that gives targets, dataset filters and settings."
+        ),
     ] = None,
-    dataset: Annotated[str | None, typer.Option("--dataset", help="starter, or a file or folder.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="starter, or a file or folder.")
+    ] = None,
     split: Annotated[
-        Path | None, typer.Option("--split", help="JSON with lists of ids, train and test. Default: by hash of the id.")
+        Path | None,
+        typer.Option(
+            "--split", help="JSON with lists of ids, train and test. Default: by hash of the id."
+        ),
     ] = None,
     plan: Annotated[
         list[str] | None,
-        typer.Option("--plan", help="published, gen2dft, gen2dft-greedy, loop-greedy, loop-ucb, ...; default: all."),
+        typer.Option(
+            "--plan",
+            help="published, gen2dft, gen2dft-greedy, loop-greedy, loop-ucb, ...; default: all.",
+        ),
     ] = None,
-    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Repetitions, from --first-seed on.")] = 3,
+    seeds: Annotated[
+        int, typer.Option("--seeds", min=1, help="Repetitions, from --first-seed on.")
+    ] = 3,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The first seed.")] = 0,
     calls: Annotated[int, typer.Option("--calls", min=1, help="Oracle calls of one run.")] = 48,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of a loop.")] = 4,
     points: Annotated[int, typer.Option("--points", min=1, help="Latent points per round.")] = 2000,
-    epochs_warm: Annotated[int, typer.Option("--epochs-warm", min=1, help="Epochs of retraining between rounds.")] = 3,
+    epochs_warm: Annotated[
+        int, typer.Option("--epochs-warm", min=1, help="Epochs of retraining between rounds.")
+    ] = 3,
     snapshot_dir: Annotated[
         Path | None,
-        typer.Option("--snapshot-dir", help="Keep trained generators and relaxations here; use them again."),
+        typer.Option(
+            "--snapshot-dir", help="Keep trained generators and relaxations here; use them again."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for journal, table and figure.")] = Path(
-        "bench-loop"
-    ),
-    set_: Annotated[list[str] | None, typer.Option("--set", help="Any key of the campaign.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for journal, table and figure.")
+    ] = Path("bench-loop"),
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any key of the campaign.")
+    ] = None,
 ) -> None:
-    """Simulate the closed loop with an ML potential as oracle: hits per oracle call against one-shot generation."""
+    """Simulate the closed loop with an ML potential as oracle: hits per oracle call against
+    one-shot generation.
+    """
     from gen2dft.evaluation import bench_loop as bench
     from gen2dft.evaluation.loop import PLANS, LoopBudget
     from gen2dft.evaluation.run import prepare_setting
@@ -64,7 +85,9 @@ def bench_loop(
     from gen2dft.settings import load_settings
 
     names = plan or list(PLANS)
-    specs = specs_of_variants(None, file, dataset, 0, ["gen2dft", "published"], None, set_ or [], DEFAULT)
+    specs = specs_of_variants(
+        None, file, dataset, 0, ["gen2dft", "published"], None, set_ or [], DEFAULT
+    )
     budget = LoopBudget(calls, rounds, points, epochs_warm=epochs_warm)
     with progress_bar() as progress:
         setting = prepare_setting(
@@ -83,7 +106,9 @@ def bench_loop(
     console.print(f"written: {out / 'bench-loop.json'}, .md, .png", highlight=False, soft_wrap=True)
 
 
-def write_results(setting: Setting, calls: Sequence[Call], budget: LoopBudget, folder: Path) -> None:
+def write_results(
+    setting: Setting, calls: Sequence[Call], budget: LoopBudget, folder: Path
+) -> None:
     """Table as JSON and Markdown, and the figure, of what there is so far."""
     from gen2dft.evaluation import bench_loop as bench
     from gen2dft.report.bench_figure import loop_figure
@@ -93,7 +118,9 @@ def write_results(setting: Setting, calls: Sequence[Call], budget: LoopBudget, f
     table, plans = bench.loop_table(setting, calls, budget), bench.by_plan(calls)
     rates = {name: share(sum(c.hit for c in made), len(made)) for name, made in plans.items()}
     runs = {
-        name: [[c.hit for c in made if c.seed == seed] for seed in dict.fromkeys(c.seed for c in made)]
+        name: [
+            [c.hit for c in made if c.seed == seed] for seed in dict.fromkeys(c.seed for c in made)
+        ]
         for name, made in plans.items()
     }
     document = bench.as_document(setting, table, calls, budget)

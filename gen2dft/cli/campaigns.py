@@ -20,18 +20,31 @@ if TYPE_CHECKING:
 console = Console()
 LOST_SECONDS = 600
 
-Campaign = Annotated[str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")]
-File = Annotated[Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")]
-DatasetSource = Annotated[
-    str | None, typer.Option("--dataset", help="starter, materials-project, or a file or folder; overrules the file.")
+Campaign = Annotated[
+    str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")
 ]
-Rounds = Annotated[int | None, typer.Option("--rounds", min=1, help="Rounds at most; overrules the file.")]
-Seed = Annotated[int | None, typer.Option("--seed", min=0, help="Seed of all randomness; overrules the file.")]
+File = Annotated[
+    Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")
+]
+DatasetSource = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", help="starter, materials-project, or a file or folder; overrules the file."
+    ),
+]
+Rounds = Annotated[
+    int | None, typer.Option("--rounds", min=1, help="Rounds at most; overrules the file.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of all randomness; overrules the file.")
+]
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="Engine and preset of the validation, e.g. mlip:chgnet-v1.")
+    str | None,
+    typer.Option("--engine", help="Engine and preset of the validation, e.g. mlip:chgnet-v1."),
 ]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", help="Any key of the campaign file, e.g. --set learning.batch=10.")
+    list[str] | None,
+    typer.Option("--set", help="Any key of the campaign file, e.g. --set learning.batch=10."),
 ]
 
 
@@ -43,9 +56,14 @@ def submit(
     seed: Seed = None,
     engine: Engine = None,
     set_: Set = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")
+    ] = False,
 ) -> None:
-    """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch. Again: adds nothing."""
+    """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch.
+
+    Again: adds nothing.
+    """
     from gen2dft.settings import load_settings
 
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
@@ -57,8 +75,10 @@ def submit(
         return
     submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
-    console.print("Work on it here with [bold]gen2dft run[/] (same options), or on a cluster with "
-                  "[bold]qlaunch -r rapidfire[/]. Watch it with [bold]gen2dft status[/].")  # fmt: skip
+    console.print(
+        "Work on it here with [bold]gen2dft run[/] (same options), or on a cluster with "
+        "[bold]qlaunch -r rapidfire[/]. Watch it with [bold]gen2dft status[/]."
+    )
 
 
 def run(
@@ -71,10 +91,18 @@ def run(
     set_: Set = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-w", min=1, help="Worker processes; default: one per core, if the memory allows."),
+        typer.Option(
+            "--workers",
+            "-w",
+            min=1,
+            help="Worker processes; default: one per core, if the memory allows.",
+        ),
     ] = None,
 ) -> None:
-    """Submit a campaign and work on it here until it is finished. Killed? The same command goes on where it was."""
+    """Submit a campaign and work on it here until it is finished.
+
+    Killed? The same command goes on where it was.
+    """
     from gen2dft.cli.progress import CampaignProgress, print_summary
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
@@ -101,23 +129,31 @@ def run(
                 runs = store.campaign(submitted.campaign_id).state == "running"
                 return runs and not crashed_steps(lpad, submitted.campaign_id)
 
-            run_workers(settings, submitted.campaign_id, workers or settings.workers, tick, console.print)
+            run_workers(
+                settings, submitted.campaign_id, workers or settings.workers, tick, console.print
+            )
     _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
     _refuse_paused(store.campaign(submitted.campaign_id))
     print_summary(store, submitted.campaign_id, console)
 
 
 def advance(
-    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: all that are not finished.")] = None,
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or id; default: all that are not finished.")
+    ] = None,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Also try crashed steps of a round again, and resume what is paused.")
+        bool,
+        typer.Option(
+            "--retry", help="Also try crashed steps of a round again, and resume what is paused."
+        ),
     ] = False,
     lost_after: Annotated[
         int,
         typer.Option(
             "--lost-after",
             min=60,
-            help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files give one a minute; "
+            help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files "
+            "give one a minute; "
             "for others it must exceed their PING_TIME_SECS.",
         ),
     ] = LOST_SECONDS,
@@ -133,14 +169,24 @@ def advance(
     store, lpad = open_store(settings), connect_launchpad(settings)
     for fw_id in recover_lost_runs(lpad, expiration_secs=lost_after):
         console.print(f"firework {fw_id} had lost its worker; it will run again")
-    chosen = [store.find_campaign(campaign)] if campaign else [c for c in store.campaigns() if c.state != "finished"]
+    chosen = (
+        [store.find_campaign(campaign)]
+        if campaign
+        else [c for c in store.campaigns() if c.state != "finished"]
+    )
     for document in chosen:
         for line in repair(store, lpad, document.id, retry=retry) or ["nothing to do"]:
             console.print(f"{document.id}: {line}")
         if (present := store.campaign(document.id)).state == "paused":
-            console.print(f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}", highlight=False)
+            console.print(
+                f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}",
+                highlight=False,
+            )
         for step, error in crashed_steps(lpad, document.id):
-            console.print(f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft advance --retry")
+            console.print(
+                f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft "
+                "advance --retry"
+            )
 
 
 def resolve_spec(
@@ -157,10 +203,14 @@ def resolve_spec(
     from gen2dft.errors import CampaignError
 
     if (campaign is None) == (file is None):
-        raise CampaignError(f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml")
+        raise CampaignError(
+            f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
+        )
     engine_name, _, preset = (engine or "").partition(":")
     overrides: dict[str, Any] = {
-        "dataset.source": dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve()),
+        "dataset.source": dataset
+        if dataset is None or not Path(dataset).exists()
+        else str(Path(dataset).resolve()),
         "learning.rounds": rounds,
         "seed": seed,
         "validation.engine": engine_name or None,
@@ -180,13 +230,17 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals:
-            raise CampaignError(f"--set {text!r} is not of the form key=value, e.g. --set learning.batch=10")
+            raise CampaignError(
+                f"--set {text!r} is not of the form key=value, e.g. --set learning.batch=10"
+            )
         result[key.strip()] = yaml.safe_load(value)
     return result
 
 
 def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
-    """Training set and hulls of a campaign, with everything checked that can be checked before work begins."""
+    """Training set and hulls of a campaign, with everything checked that can be checked before work
+    begins.
+    """
     from gen2dft.properties import PROPERTIES
     from gen2dft.rounds.begin import calibration_ids
     from gen2dft.rounds.prepare import needs_store, open_targets, prepare
@@ -200,18 +254,25 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     training_set = prepared.dataset
     if skipped := training_set.provenance.get("skipped"):
         console.print(
-            f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see gen2dft data info"
+            f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see "
+            "gen2dft data info"
         )
     for name in open_targets(spec, training_set):
         console.print(
-            f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than {spec.dataset.min_labels} of the "
+            f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than "
+            f"{spec.dataset.min_labels} of the "
             f"{len(training_set)} training crystals are labelled with it"
         )
     return prepared
 
 
-def _check_validation(spec: CampaignSpec, prepared: Prepared, settings: Settings, *, works_here: bool) -> None:
-    """Refuse what the engine cannot work with; what only this machine lacks is an error if it is to do the work."""
+def _check_validation(
+    spec: CampaignSpec, prepared: Prepared, settings: Settings, *, works_here: bool
+) -> None:
+    """Refuse what the engine cannot work with.
+
+    What only this machine lacks is an error if it is to do the work.
+    """
     from gen2dft.errors import SettingsError
     from gen2dft.rounds.prepare import check_validation, needs_store
     from gen2dft.store.connect import open_store
@@ -245,13 +306,25 @@ def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> No
 
     training_set, hull, screen = prepared
     store = open_store(settings) if needs_store(spec) else None
-    calibrations, elements = (calibration_ids(store, spec), computed_elements(store, spec)) if store else ({}, {})
-    console.print(yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False), highlight=False)
+    calibrations, elements = (
+        (calibration_ids(store, spec), computed_elements(store, spec)) if store else ({}, {})
+    )
+    console.print(
+        yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False),
+        highlight=False,
+    )
     labels = ", ".join(f"{count} {name}" for name, count in training_set.num_labels().items())
-    console.print(f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}")
-    console.print(f"hull {hull.hull_hash}: {hull.num_entries} entries on scale {hull.scale or 'unknown'}")
+    console.print(
+        f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}"
+    )
+    console.print(
+        f"hull {hull.hull_hash}: {hull.num_entries} entries on scale {hull.scale or 'unknown'}"
+    )
     if screen is not None:
-        console.print(f"hull of the screen {screen.hull_hash}: {screen.num_entries} entries on scale {screen.scale}")
+        console.print(
+            f"hull of the screen {screen.hull_hash}: {screen.num_entries} entries on scale "
+            f"{screen.scale}"
+        )
     key = campaign_id(spec, training_set, hull, screen, calibrations, elements)
     console.print(f"would be campaign [bold]{key}[/]; nothing was written")
 
@@ -269,6 +342,8 @@ def _refuse_crashed(crashed: list[tuple[str, str]], settings: Settings) -> None:
     if crashed:
         step, error = crashed[0]
         raise Gen2DFTError(
-            f"step {step!r} of the campaign crashed: {error}\nThe whole message is in the worker's log under "
-            f"{settings.data_dir / 'logs'}. After mending it, the same command tries the step again."
+            f"step {step!r} of the campaign crashed: {error}\nThe whole message is in the worker's "
+            "log under "
+            f"{settings.data_dir / 'logs'}. After mending it, the same command tries the step "
+            "again."
         )

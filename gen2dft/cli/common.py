@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
     from gen2dft.store.store import Store
 
-STATE_STYLES = {"hit": "bold green", "labelled": "cyan", "given_up": "red", "running": "yellow", "queued": "yellow"}
+STATE_STYLES = {
+    "hit": "bold green",
+    "labelled": "cyan",
+    "given_up": "red",
+    "running": "yellow",
+    "queued": "yellow",
+}
 
 
 def open_store() -> Store:
@@ -54,7 +60,11 @@ def funnel_table(document: RoundDoc) -> Table:
     table.add_column("out", justify="right")
     table.add_column("stopped, by reason")
     for stage in document.funnel:
-        out = f"[bold green]{stage.n_out:,}[/]" if stage.stage in HITS_LEFT and stage.n_out else f"{stage.n_out:,}"
+        out = (
+            f"[bold green]{stage.n_out:,}[/]"
+            if stage.stage in HITS_LEFT and stage.n_out
+            else f"{stage.n_out:,}"
+        )
         table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 
@@ -67,7 +77,14 @@ def reasons_text(reasons: Mapping[str, int]) -> str:
 
 def plain_table(title: str | None = None) -> Table:
     """A table without boxes, which survives copying."""
-    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="dim",
+    )
 
 
 def styled_state(state: str) -> str:

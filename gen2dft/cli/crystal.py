@@ -1,4 +1,6 @@
-"""One crystal on the terminal: found by the beginning of its id, with its history, values and structure."""
+"""One crystal on the terminal: found by the beginning of its id, with its history, values and
+structure.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.cli.common import joined, plain_table, styled_state
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.candidate import ValueRow, crystal_of, engine_text, labels_of, remarks, value_rows
+from gen2dft.report.candidate import (
+    ValueRow,
+    crystal_of,
+    engine_text,
+    labels_of,
+    remarks,
+    value_rows,
+)
 from gen2dft.report.wording import PREDICTED, counted, power_factor_text, round_title, when
 
 if TYPE_CHECKING:
@@ -44,19 +53,30 @@ def find_crystal(store: Store, identifier: str) -> CandidateDoc | None:
     if fitting:
         names = ", ".join(f"{doc.id} ({doc.formula})" for doc in fitting[:SHOWN])
         more = f" and {len(fitting) - SHOWN} more" if len(fitting) > SHOWN else ""
-        raise StoreError(f"{identifier!r} fits {counted(len(fitting), 'crystal')}: {names}{more}; give more of the id")
-    raise StoreError(_not_found(store, identifier, prefix, [name for c in campaigns for name in (c.id, c.name)]))
+        raise StoreError(
+            f"{identifier!r} fits {counted(len(fitting), 'crystal')}: {names}{more}; give more of "
+            "the id"
+        )
+    raise StoreError(
+        _not_found(store, identifier, prefix, [name for c in campaigns for name in (c.id, c.name)])
+    )
 
 
 def _not_found(store: Store, identifier: str, prefix: str, campaigns: list[str]) -> str:
     """Message that names the crystals or the campaign that come nearest."""
     if len(prefix) < SHORTEST:
-        return f"{identifier!r} is too short for an id: give at least {SHORTEST} characters, see `gen2dft hits`"
+        return (
+            f"{identifier!r} is too short for an id: give at least {SHORTEST} characters, see "
+            "`gen2dft hits`"
+        )
     for length in range(len(prefix) - 1, SHORTEST - 2, -1):
         if near := store.find_candidates(prefix[:length])[:3]:
             names = ", ".join(f"{doc.candidate_id} ({doc.formula})" for doc in near)
             return f"no crystal's id begins with {identifier!r}; nearest: {names}"
-    return f"no crystal's id begins with {identifier!r}, and {not_one_of('campaign', identifier, set(campaigns))}"
+    return (
+        f"no crystal's id begins with {identifier!r}, and "
+        f"{not_one_of('campaign', identifier, set(campaigns))}"
+    )
 
 
 def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
@@ -72,7 +92,9 @@ def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
 
 def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> None:
     """Everything about one candidate: what it is, its values, its structure, its history."""
-    console.print(f"[bold]{_formula(candidate)}[/]  {styled_state(candidate.state)}", highlight=False)
+    console.print(
+        f"[bold]{_formula(candidate)}[/]  {styled_state(candidate.state)}", highlight=False
+    )
     facts = plain_table()
     facts.show_header = False
     facts.add_column(style="dim", no_wrap=True)
@@ -83,7 +105,11 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     labels = labels_of(store, candidate)
     console.print(_values(store, candidate, labels))
     computed = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    of_bands = [f"from bands: {text}" for found in computed for text in (power_factor_text(found), *found.warnings)]
+    of_bands = [
+        f"from bands: {text}"
+        for found in computed
+        for text in (power_factor_text(found), *found.warnings)
+    ]
     for text in (*remarks(labels), *of_bands):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)
     if candidate.structure is not None:
@@ -109,14 +135,21 @@ def _facts(candidate: CandidateDoc) -> Iterator[tuple[str, str]]:
 def _formula(candidate: CandidateDoc) -> str:
     from pymatgen.core import Composition
 
-    return str(Composition(candidate.formula).reduced_formula) if candidate.formula else "not decoded"
+    return (
+        str(Composition(candidate.formula).reduced_formula) if candidate.formula else "not decoded"
+    )
 
 
 def _values(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Table:
     """What was expected of the crystal, what was computed, and what the campaign wants."""
     spec = CampaignSpec.model_validate(store.campaign(candidate.campaign_id).spec)
     table = plain_table("values")
-    for title in ("property", "expected", *(f"label: {engine_text(label)}" for label in labels), "target"):
+    for title in (
+        "property",
+        "expected",
+        *(f"label: {engine_text(label)}" for label in labels),
+        "target",
+    ):
         table.add_column(title)
     for row in value_rows(spec, candidate, labels):
         style = "dim" if row.basis == PREDICTED else "yellow"
@@ -133,7 +166,9 @@ def _verdict(row: ValueRow) -> str:
     return f"{met}{' by prediction' if row.by_prediction else ''}: {row.wanted}"
 
 
-def _print_structure(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console) -> None:
+def _print_structure(
+    store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console
+) -> None:
     from pymatgen.core import Structure
 
     data, origin = crystal_of(candidate, labels)
@@ -143,7 +178,9 @@ def _print_structure(store: Store, candidate: CandidateDoc, labels: Sequence[Lab
     console.print(f"[bold]structure[/], {escape(origin)}", highlight=False)
     lengths = ", ".join(f"{length:.3f}" for length in lattice.abc)
     angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)
-    console.print(f"  a, b, c = {lengths} \u00c5; \u03b1, \u03b2, \u03b3 = {angles}\u00b0", highlight=False)
+    console.print(
+        f"  a, b, c = {lengths} \u00c5; \u03b1, \u03b2, \u03b3 = {angles}\u00b0", highlight=False
+    )
     facts = joined((
         counted(len(structure), "atom"),
         f"{lattice.volume / len(structure):.1f} \u00c5\u00b3/atom",

@@ -33,38 +33,62 @@ def list_datasets(as_json: Json = False) -> None:
     folder = load_settings().data_dir / "datasets"
     rows += [(str(path), "imported", "nothing") for path in sorted(folder.glob("*.npz"))]
     if as_json:
-        typer.echo(json.dumps([dict(zip(("name", "content", "needs"), row, strict=True)) for row in rows]))
+        typer.echo(
+            json.dumps([dict(zip(("name", "content", "needs"), row, strict=True)) for row in rows])
+        )
         return
     console.print(_table(("dataset", "content", "needs"), rows))
-    console.print("Any CSV, JSON or parquet with a structure column, or a folder of CIFs: --dataset FILE", style="dim")
+    console.print(
+        "Any CSV, JSON or parquet with a structure column, or a folder of CIFs: --dataset FILE",
+        style="dim",
+    )
 
 
 @app.command()
 def build(
-    name: Annotated[str, typer.Argument(help="What to build: `starter`, or `vanadium-oxides` of a set of binaries.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="What to build: `starter`, or `vanadium-oxides` of a set of binaries."),
+    ],
     source: Annotated[
         str,
         typer.Option("--source", help="vanadium-oxides: dataset whose binaries are taken."),
     ] = "starter",
     column: Annotated[
-        list[str] | None, typer.Option("--column", help="Of the source: PROPERTY=COLUMN; also id=, structure=.")
+        list[str] | None,
+        typer.Option("--column", help="Of the source: PROPERTY=COLUMN; also id=, structure=."),
     ] = None,
-    engine: Annotated[str, typer.Option(help="vanadium-oxides: what labels them, e.g. vasp.")] = "mlip",
-    preset: Annotated[str, typer.Option(help="vanadium-oxides: its preset, e.g. vo-pbe-v1.")] = "chgnet-screen-v1",
+    engine: Annotated[
+        str, typer.Option(help="vanadium-oxides: what labels them, e.g. vasp.")
+    ] = "mlip",
+    preset: Annotated[
+        str, typer.Option(help="vanadium-oxides: its preset, e.g. vo-pbe-v1.")
+    ] = "chgnet-screen-v1",
     relax: Annotated[
-        bool, typer.Option("--relax", help="vanadium-oxides: relax positions and cell, not only the volume.")
+        bool,
+        typer.Option(
+            "--relax", help="vanadium-oxides: relax positions and cell, not only the volume."
+        ),
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Order in which formulas are taken.")] = 0,
     size: Annotated[int, typer.Option(min=1, help="Converged relaxations wanted.")] = 2700,
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Dataset file to write; default: NAME.npz.")] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")
+    ] = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="Dataset file to write; default: NAME.npz.")
+    ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="What is finished (JSON lines); default: beside the dataset file.")
+        Path | None,
+        typer.Option(help="What is finished (JSON lines); default: beside the dataset file."),
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build a set with CHGNet or another engine. Killed? The same command goes on; a larger --size continues."""
+    """Build a set with CHGNet or another engine.
+
+    Killed? The same command goes on; a larger --size continues.
+    """
     from gen2dft.errors import DatasetError, not_one_of
 
     builders = {"starter": _build_starter, "vanadium-oxides": _build_oxides}
@@ -74,7 +98,9 @@ def build(
     if name == "starter":
         _build_starter(out, seed, size, workers, checkpoint, yes, dry_run)
     else:
-        _build_oxides(out, (source, column or []), (engine, preset, relax), checkpoint, yes, dry_run)
+        _build_oxides(
+            out, (source, column or []), (engine, preset, relax), checkpoint, yes, dry_run
+        )
 
 
 def _build_oxides(
@@ -98,13 +124,20 @@ def _build_oxides(
     with _progress("finding duplicates") as progress:
         oxides, counts = unlabelled_oxides(binaries, plan, progress)
     for count in counts:
-        lost = ", ".join(f"{number} {reason}" for reason, number in count.reasons.items()) or "none left out"
-        console.print(f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False)
+        lost = (
+            ", ".join(f"{number} {reason}" for reason, number in count.reasons.items())
+            or "none left out"
+        )
+        console.print(
+            f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False
+        )
     if dry_run:
         return
     _ask_before_overwriting(out, yes)
     with _progress("labelling") as progress:
-        dataset = build_oxides(oxides, counts, plan, binaries, checkpoint or out.with_suffix(".jsonl"), progress)
+        dataset = build_oxides(
+            oxides, counts, plan, binaries, checkpoint or out.with_suffix(".jsonl"), progress
+        )
     dataset.save(out)
     _show(out, dataset)
 
@@ -113,14 +146,20 @@ def _build_starter(
     out: Path, seed: int, size: int, workers: int, checkpoint: Path | None, yes: bool, dry_run: bool
 ) -> None:
     from gen2dft.datasets.ricci import transport_table
-    from gen2dft.datasets.starter_build import BuildPlan, build_checkpoint, default_checkpoint, ordered_formulas
+    from gen2dft.datasets.starter_build import (
+        BuildPlan,
+        build_checkpoint,
+        default_checkpoint,
+        ordered_formulas,
+    )
     from gen2dft.datasets.starter_finish import finish
 
     plan = BuildPlan(seed=seed)
     formulas = ordered_formulas(list(transport_table()["pretty_formula"]), plan)
     journal = checkpoint or default_checkpoint(out)
     console.print(
-        f"{len(formulas)} formulas; {size} crystals wanted; checkpoint {journal}; about 1 s per crystal and core"
+        f"{len(formulas)} formulas; {size} crystals wanted; checkpoint {journal}; about 1 s per "
+        "crystal and core"
     )
     if dry_run:
         return
@@ -135,13 +174,19 @@ def _build_starter(
 
 @app.command()
 def label(
-    source: Annotated[str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")],
-    out: Annotated[Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")] = Path("labels.jsonl"),
+    source: Annotated[
+        str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")
+    ] = Path("labels.jsonl"),
     size: Annotated[int, typer.Option(min=1, help="Crystals worked on, the cheapest first.")] = 200,
     max_sites: Annotated[int, typer.Option(min=1, help="Largest cell.")] = 4,
     preset: Annotated[str, typer.Option(help="Preset of engine gpaw.")] = "gpaw-quick-v1",
     workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
-    cpu_limit: Annotated[float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")] = 900.0,
+    cpu_limit: Annotated[
+        float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
+    ] = 900.0,
     dry_run: DryRun = False,
 ) -> None:
     """Compute band gaps and power factors with GPAW. Killed? The same command goes on."""
@@ -154,24 +199,43 @@ def label(
     # Of the starter set the crystals alone: it ships with labels that this verb has made.
     dataset = starter_crystals() if source == STARTER else _read(source)
     chosen = tasks(dataset, max_sites, settings)[:size]
-    console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}" if chosen else "no such crystals")
+    console.print(
+        f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}"
+        if chosen
+        else "no such crystals"
+    )
     if dry_run or not chosen:
         return
     with _progress("labelling") as progress:
-        labels = label_crystals(chosen, label_settings(source, settings), out, workers, cpu_limit, progress)
-    console.print(f"[bold]{out}[/]: " + ", ".join(f"{count} {reason}" for reason, count in labels.counts().items()))
+        labels = label_crystals(
+            chosen, label_settings(source, settings), out, workers, cpu_limit, progress
+        )
+    console.print(
+        f"[bold]{out}[/]: "
+        + ", ".join(f"{count} {reason}" for reason, count in labels.counts().items())
+    )
 
 
 @app.command("import")
 def import_file(
-    source: Annotated[str, typer.Argument(metavar="FILE", help="Table or folder of CIFs; or materials-project.")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE", help="Table or folder of CIFs; or materials-project.")
+    ],
     out: Annotated[
-        str | None, typer.Option("--out", "-o", help="Name, or file ending in .npz; default: the source's name.")
+        str | None,
+        typer.Option(
+            "--out", "-o", help="Name, or file ending in .npz; default: the source's name."
+        ),
     ] = None,
     column: Annotated[
-        list[str] | None, typer.Option("--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=.")
+        list[str] | None,
+        typer.Option(
+            "--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=."
+        ),
     ] = None,
-    ricci: Annotated[bool, typer.Option("--ricci", help="Join Ricci's power factors by mp-id.")] = False,
+    ricci: Annotated[
+        bool, typer.Option("--ricci", help="Join Ricci's power factors by mp-id.")
+    ] = False,
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -194,13 +258,18 @@ def import_file(
         dataset.save(target)
     _show(target, dataset)
     console.print(
-        "Nothing was written (--dry-run)." if dry_run else f"Use it: gen2dft run --dataset {target}", style="dim"
+        "Nothing was written (--dry-run)."
+        if dry_run
+        else f"Use it: gen2dft run --dataset {target}",
+        style="dim",
     )
 
 
 @app.command()
 def info(
-    source: Annotated[str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")],
+    source: Annotated[
+        str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Counts, label coverage, elements and provenance of a dataset."""
@@ -232,7 +301,9 @@ def _columns(assignments: list[str]) -> dict[str, str]:
     for assignment in assignments:
         role, equals, column = assignment.partition("=")
         if not equals:
-            raise DatasetError(f"--column {assignment}: expected PROPERTY=COLUMN, e.g. --column band_gap=gap_pbe")
+            raise DatasetError(
+                f"--column {assignment}: expected PROPERTY=COLUMN, e.g. --column band_gap=gap_pbe"
+            )
         columns[role.strip()] = column.strip()
     return columns
 
@@ -248,7 +319,9 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "crystals": len(dataset),
         "formulas": len(set(crystals.formulas())),
         "by_number_of_elements": {int(k): int(n) for k, n in zip(kinds, counts, strict=True)},
-        "sites": [int(crystals.num_sites.min()), int(crystals.num_sites.max())] if len(dataset) else [],
+        "sites": [int(crystals.num_sites.min()), int(crystals.num_sites.max())]
+        if len(dataset)
+        else [],
         "elements": [Element.from_Z(int(z)).symbol for z in np.unique(crystals.numbers)],
         "labels": {name: _coverage(dataset.label(name)) for name in dataset.labels},
         "content_hash": dataset.content_hash,
@@ -271,9 +344,12 @@ def _show(name: object, dataset: Dataset) -> None:
 
     summary = _summary(dataset)
     kinds = ", ".join(f"{n} of {k} elements" for k, n in summary["by_number_of_elements"].items())
-    console.print(f"[bold]{name}[/]: {len(dataset)} crystals, {summary['formulas']} formulas ({kinds})")
     console.print(
-        f"sites per cell {summary['sites']}, {len(summary['elements'])} elements: {' '.join(summary['elements'])}"
+        f"[bold]{name}[/]: {len(dataset)} crystals, {summary['formulas']} formulas ({kinds})"
+    )
+    console.print(
+        f"sites per cell {summary['sites']}, {len(summary['elements'])} elements: "
+        f"{' '.join(summary['elements'])}"
     )
     rows = [
         (
@@ -302,7 +378,13 @@ def _ask_before_overwriting(path: Path, yes: bool) -> None:
 @contextmanager
 def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with an estimate of the time left; it vanishes at the end."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:

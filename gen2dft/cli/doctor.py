@@ -37,7 +37,10 @@ class Check(NamedTuple):
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Test all that a campaign may need. Exit code 1 if something fails that a campaign on this machine needs."""
+    """Test all that a campaign may need.
+
+    Exit code 1 if something fails that a campaign on this machine needs.
+    """
     found: list[Check] = []
     console = Console(highlight=False, soft_wrap=True)
     for check in checks():
@@ -55,7 +58,10 @@ def doctor(
 def line(check: Check) -> str:
     """A check as one line of rich markup."""
     remedy = f" [dim]->[/] {escape(check.remedy)}" if check.remedy else ""
-    return f"[{STYLES[check.state]}]{check.state:<4}[/] [bold]{check.name:<12}[/] {escape(check.detail)}{remedy}"
+    return (
+        f"[{STYLES[check.state]}]{check.state:<4}[/] [bold]{check.name:<12}[/] "
+        f"{escape(check.detail)}{remedy}"
+    )
 
 
 def checks() -> Iterator[Check]:
@@ -66,7 +72,9 @@ def checks() -> Iterator[Check]:
     try:
         settings = load_settings()
     except Gen2DFTError as err:
-        yield Check("settings", "fail", str(err), "mend the file, or write a new one with `gen2dft init`")
+        yield Check(
+            "settings", "fail", str(err), "mend the file, or write a new one with `gen2dft init`"
+        )
     else:
         yield check_settings(settings)
         yield check_disk(settings)
@@ -132,7 +140,9 @@ def check_settings(settings: Settings) -> Check:
 
     file = config_file()
     where = str(file) if file.is_file() else f"defaults ({file} is not there)"
-    variables = sorted(name for name in os.environ if name.startswith("GEN2DFT_") and name != "GEN2DFT_CONFIG_FILE")
+    variables = sorted(
+        name for name in os.environ if name.startswith("GEN2DFT_") and name != "GEN2DFT_CONFIG_FILE"
+    )
     return Check("settings", "ok", ", ".join([where, *variables, f"{settings.workers} workers"]))
 
 
@@ -147,7 +157,12 @@ def check_disk(settings: Settings) -> Check:
         probe.unlink()
         free = shutil.disk_usage(folder).free / 1e9
     except (Gen2DFTError, OSError) as err:
-        return Check("data folder", "fail", str(err), "or choose another folder by `data_dir` (GEN2DFT_DATA_DIR)")
+        return Check(
+            "data folder",
+            "fail",
+            str(err),
+            "or choose another folder by `data_dir` (GEN2DFT_DATA_DIR)",
+        )
     state: State = "fail" if free < FREE_GB_NEEDED else "warn" if free < FREE_GB_WANTED else "ok"
     remedy = "" if state == "ok" else f"free some space: {FREE_GB_WANTED:.0f} GB is comfortable"
     return Check("data folder", state, f"{folder}, {free:.1f} GB free", remedy)
@@ -169,7 +184,12 @@ def check_database(settings: Settings) -> Check:
     except (Gen2DFTError, PyMongoError) as err:
         return Check("database", "fail", str(err))
     if found is None:
-        return Check("database", "fail", f"what was written to {host} is not found there", "read preference in the URI")
+        return Check(
+            "database",
+            "fail",
+            f"what was written to {host} is not found there",
+            "read preference in the URI",
+        )
     kind = "embedded, " if settings.is_embedded else ""
     return Check("database", "ok", f"{kind}{host}, {settings.database_name}: written and read")
 
@@ -179,8 +199,13 @@ def check_launchpad(settings: Settings) -> Check:
     from gen2dft.launchpad.connect import connect_launchpad
 
     lpad = connect_launchpad(settings)
-    counts = {state: lpad.fireworks.count_documents({"state": state}) for state in ("READY", "RUNNING", "FIZZLED")}
-    return Check("launchpad", "ok", ", ".join(f"{count} {state}" for state, count in counts.items()))
+    counts = {
+        state: lpad.fireworks.count_documents({"state": state})
+        for state in ("READY", "RUNNING", "FIZZLED")
+    }
+    return Check(
+        "launchpad", "ok", ", ".join(f"{count} {state}" for state, count in counts.items())
+    )
 
 
 def check_lost_runs(settings: Settings) -> Check:
@@ -190,7 +215,9 @@ def check_lost_runs(settings: Settings) -> Check:
 
     lost = lost_runs(connect_launchpad(settings))
     remedy = "`gen2dft advance`, or `gen2dft run` as before, runs them again" if lost else ""
-    return Check("lost runs", "warn" if lost else "ok", f"{len(lost)} fireworks whose worker is gone", remedy)
+    return Check(
+        "lost runs", "warn" if lost else "ok", f"{len(lost)} fireworks whose worker is gone", remedy
+    )
 
 
 def check_job_store(settings: Settings) -> Check:
@@ -223,7 +250,12 @@ def check_queue(settings: Settings) -> Check:
         return Check("queue", "ok", "none; campaigns run on this machine")
     missing = [command for command in commands if shutil.which(command) is None]
     if missing:
-        return Check("queue", "warn", f"not found: {', '.join(missing)}", "submit from a machine of the cluster")
+        return Check(
+            "queue",
+            "warn",
+            f"not found: {', '.join(missing)}",
+            "submit from a machine of the cluster",
+        )
     return Check("queue", "ok", ", ".join(commands))
 
 
@@ -233,7 +265,12 @@ def check_tensorflow() -> Check:
 
     version = package_version("tensorflow", "tensorflow", "tensorflow-cpu")
     if version is None:
-        return Check("tensorflow", "fail", "not installed: no generator can be trained", "pip install tensorflow-cpu")
+        return Check(
+            "tensorflow",
+            "fail",
+            "not installed: no generator can be trained",
+            "pip install tensorflow-cpu",
+        )
     return Check("tensorflow", "ok", f"tensorflow {version}")
 
 
@@ -245,7 +282,9 @@ def check_chgnet() -> Check:
     if missing := [name for name, version in versions.items() if version is None]:
         detail = f"not installed: {', '.join(missing)}; candidates cannot be screened"
         return Check("chgnet", "fail", detail, "pip install 'gen2dft[mlip]'")
-    return Check("chgnet", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()))
+    return Check(
+        "chgnet", "ok", ", ".join(f"{name} {version}" for name, version in versions.items())
+    )
 
 
 def check_potcars() -> Check:
@@ -254,9 +293,19 @@ def check_potcars() -> Check:
 
     folder, sets = potcar_folders()
     if folder is None:
-        return Check("POTCARs", "warn", "PMG_VASP_PSP_DIR is not set", "for engine vasp: pmg config -p SOURCE DIR")
+        return Check(
+            "POTCARs",
+            "warn",
+            "PMG_VASP_PSP_DIR is not set",
+            "for engine vasp: pmg config -p SOURCE DIR",
+        )
     if not sets:
-        return Check("POTCARs", "warn", f"no PBE set in {folder}", "for engine vasp: it must hold POT_GGA_PAW_PBE")
+        return Check(
+            "POTCARs",
+            "warn",
+            f"no PBE set in {folder}",
+            "for engine vasp: it must hold POT_GGA_PAW_PBE",
+        )
     return Check("POTCARs", "ok", f"{folder}: {', '.join(sets)}")
 
 
@@ -277,5 +326,8 @@ def check_key() -> Check:
 
     if pymatgen_setting("MP_API_KEY") or pymatgen_setting("PMG_MAPI_KEY"):
         return Check("MP key", "ok", "MP_API_KEY is set")
-    remedy = "for dataset materials-project: a free key from https://materialsproject.org/api; export MP_API_KEY"
+    remedy = (
+        "for dataset materials-project: a free key from https://materialsproject.org/api; "
+        "export MP_API_KEY"
+    )
     return Check("MP key", "warn", "MP_API_KEY is not set", remedy)

@@ -1,4 +1,6 @@
-"""The verb that judges generators: train, test, print the tables of the paper beside its figures."""
+"""The verb that judges generators: train, test, print the tables of the paper beside its
+figures.
+"""
 
 from __future__ import annotations
 
@@ -33,62 +35,96 @@ sampling: [{method: local, num_points: 1000}]
 
 def evaluate(
     campaign: Annotated[
-        str | None, typer.Option("--campaign", "-c", help="Shipped campaign that gives dataset and generator settings.")
+        str | None,
+        typer.Option(
+            "--campaign", "-c", help="Shipped campaign that gives dataset and generator settings."
+        ),
     ] = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="The same, a campaign file of your own.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="The same, a campaign file of your own.")
+    ] = None,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help="starter, materials-project, or a file or folder.")
+        str | None,
+        typer.Option("--dataset", help="starter, materials-project, or a file or folder."),
     ] = None,
     variant: Annotated[
         list[str] | None,
-        typer.Option("--variant", help="published or gen2dft; may be repeated. Default: the campaign's."),
+        typer.Option(
+            "--variant", help="published or gen2dft; may be repeated. Default: the campaign's."
+        ),
     ] = None,
     table: Annotated[
         list[str] | None,
         typer.Option(
             "--table",
-            help="reconstruction, prediction, rediscovery, invention or semi-supervised; may be repeated. "
+            help="reconstruction, prediction, rediscovery, invention or semi-supervised; may be "
+            "repeated. "
             "Default: all that the labels allow.",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs of every training.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Epochs of every training.")
+    ] = None,
     split: Annotated[
-        Path | None, typer.Option("--split", help="JSON with lists of ids, train and test. Default: by hash of the id.")
+        Path | None,
+        typer.Option(
+            "--split", help="JSON with lists of ids, train and test. Default: by hash of the id."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")] = 0,
     snapshot_dir: Annotated[
-        Path | None, typer.Option("--snapshot-dir", help="Keep trained generators here and use them again.")
+        Path | None,
+        typer.Option("--snapshot-dir", help="Keep trained generators here and use them again."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for evaluation.json and evaluation.md.")] = Path(
-        "evaluation"
-    ),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder for evaluation.json and evaluation.md.")
+    ] = Path("evaluation"),
     reference: Annotated[
-        list[Path] | None, typer.Option("--reference", help="JSON of figures to print beside; docs/evaluation.md.")
+        list[Path] | None,
+        typer.Option("--reference", help="JSON of figures to print beside; docs/evaluation.md."),
     ] = None,
     max_crystals: Annotated[
         int | None, typer.Option("--max-crystals", min=3, help="A random part, to save time.")
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", min=1, help="Inventions per way of sampling.")] = 1000,
-    draws: Annotated[int, typer.Option("--draws", min=1, help="Rediscovery: points per training crystal.")] = 10,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Inventions per way of sampling.")
+    ] = 1000,
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, help="Rediscovery: points per training crystal.")
+    ] = 10,
     scale: Annotated[
-        list[float] | None, typer.Option("--scale", min=0, help="Of local perturbation; may be repeated. Default: 0.6.")
+        list[float] | None,
+        typer.Option(
+            "--scale", min=0, help="Of local perturbation; may be repeated. Default: 0.6."
+        ),
     ] = None,
     relaxations: Annotated[
-        int | None, typer.Option("--relaxations", min=1, help="Per way of sampling at most; default: all new crystals.")
+        int | None,
+        typer.Option(
+            "--relaxations", min=1, help="Per way of sampling at most; default: all new crystals."
+        ),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key of the campaign, e.g. --set dataset.num_elements=[3].")
+        list[str] | None,
+        typer.Option("--set", help="Any key of the campaign, e.g. --set dataset.num_elements=[3]."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print evaluation.json instead of tables.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print evaluation.json instead of tables.")
+    ] = False,
 ) -> None:
-    """Train the generator's variants and print the tables of the FTCP paper, next to the paper's figures."""
+    """Train the generator's variants and print the tables of the FTCP paper, next to the paper's
+    figures.
+    """
     from gen2dft.evaluation import run
     from gen2dft.evaluation.reference import PUBLISHED, read_reference
     from gen2dft.evaluation.setting import Budget
     from gen2dft.settings import load_settings
 
     run.check_names(table or [])
-    references = [*PUBLISHED, *(read_reference(path, run.column_keys()) for path in reference or [])]
+    references = [
+        *PUBLISHED,
+        *(read_reference(path, run.column_keys()) for path in reference or []),
+    ]
     specs = specs_of_variants(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
     with progress_bar() as progress:
         setting = run.prepare_setting(
@@ -111,7 +147,11 @@ def evaluate(
                 show_table(made)
     if as_json:
         echo_json(run.as_document(setting, finished))
-    console.print(f"written: {out / 'evaluation.json'}, {out / 'evaluation.md'}", highlight=False, soft_wrap=True)
+    console.print(
+        f"written: {out / 'evaluation.json'}, {out / 'evaluation.md'}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def specs_of_variants(
@@ -124,15 +164,22 @@ def specs_of_variants(
     texts: Sequence[str],
     default: str = DEFAULT,
 ) -> dict[str, CampaignSpec]:
-    """Variant to campaign with the command line's overrides; each variant brings its own defaults."""
+    """Variant to campaign with the command line's overrides.
+
+    Each variant brings its own defaults.
+    """
     from gen2dft.campaign import load_campaign, parse_campaign
     from gen2dft.errors import CampaignError
 
     if campaign is not None and file is not None:
         raise CampaignError("give --campaign or -f FILE.yaml, not both")
-    source = dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve())
+    source = (
+        dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve())
+    )
     overrides: dict[str, Any] = {"dataset.source": source, "seed": seed, "generator.epochs": epochs}
-    given = {key: value for key, value in overrides.items() if value is not None} | assignments(texts)
+    given = {key: value for key, value in overrides.items() if value is not None} | assignments(
+        texts
+    )
 
     def load(extra: dict[str, Any]) -> CampaignSpec:
         if campaign is None and file is None:
@@ -152,7 +199,10 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
     from gen2dft.evaluation import run
     from gen2dft.report.output import write_file
 
-    write_file(folder / "evaluation.json", (json.dumps(run.as_document(setting, tables), indent=2) + "\n").encode())
+    write_file(
+        folder / "evaluation.json",
+        (json.dumps(run.as_document(setting, tables), indent=2) + "\n").encode(),
+    )
     write_file(folder / "evaluation.md", run.as_markdown(setting, tables).encode())
 
 
@@ -161,9 +211,13 @@ def show_table(table: Table) -> None:
     drawn = plain_table(table.title)
     drawn.add_column("", min_width=20)
     for row in table.rows:
-        drawn.add_column(row.name, justify="right", overflow="fold", style="dim" if row.source else None)
+        drawn.add_column(
+            row.name, justify="right", overflow="fold", style="dim" if row.source else None
+        )
     for column in table.columns:
-        drawn.add_row(column.title, *(column.text(row.figures.get(column.key)) for row in table.rows))
+        drawn.add_row(
+            column.title, *(column.text(row.figures.get(column.key)) for row in table.rows)
+        )
     out_console.print(drawn)
     for line in (*table.notes, *table.sources()):
         out_console.print(line, style="dim", highlight=False)
@@ -172,11 +226,19 @@ def show_table(table: Table) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar for what is going on with the time left; where there is no terminal, a line now and then."""
+    """A bar for what is going on with the time left.
+
+    Where there is no terminal, a line now and then.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading the data", total=None)
         last = 0.0

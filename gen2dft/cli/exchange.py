@@ -15,21 +15,35 @@ console = Console()
 
 
 def export(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The archive to write, e.g. mine.zip.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="The archive to write, e.g. mine.zip."),
+    ],
     campaign: Annotated[
-        str | None, typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest.")
+        str | None,
+        typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest."),
     ] = None,
-    snapshots: Annotated[bool, typer.Option("--snapshots", help="With the trained generators.")] = False,
-    training_data: Annotated[
-        bool, typer.Option("--training-data", help="With the training set; you must be allowed to pass it on.")
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="With the trained generators.")
     ] = False,
-    licence: Annotated[str, typer.Option("--licence", help="SPDX identifier of the data's licence.")] = "CC-BY-4.0",
+    training_data: Annotated[
+        bool,
+        typer.Option(
+            "--training-data", help="With the training set; you must be allowed to pass it on."
+        ),
+    ] = False,
+    licence: Annotated[
+        str, typer.Option("--licence", help="SPDX identifier of the data's licence.")
+    ] = "CC-BY-4.0",
     author: Annotated[
-        list[str] | None, typer.Option("--author", help="'Family, Given' for the citation; may be repeated.")
+        list[str] | None,
+        typer.Option("--author", help="'Family, Given' for the citation; may be repeated."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Write a campaign as one archive: hits as CIF and CSV, documents, hulls, licence and citation."""
+    """Write a campaign as one archive: hits as CIF and CSV, documents, hulls, licence and
+    citation.
+    """
     from gen2dft.exchange.credits import Credits
     from gen2dft.exchange.export import Choice, export_campaign
 
@@ -39,24 +53,46 @@ def export(
     choice = Choice(snapshots, training_data)
     digest, counts = export_campaign(store, document.id, out, credits_, choice)
     if as_json:
-        echo_json({"campaign": document.id, "file": out, "bytes": out.stat().st_size, "digest": digest,
-                   "documents": counts, "left_out": choice.left_out(), "licence": licence})  # fmt: skip
+        echo_json(
+            {
+                "campaign": document.id,
+                "file": out,
+                "bytes": out.stat().st_size,
+                "digest": digest,
+                "documents": counts,
+                "left_out": choice.left_out(),
+                "licence": licence,
+            }
+        )
         return
     size = out.stat().st_size / 1e6
-    console.print(f"{document.id} in {out}: {counted(counts['hits'], 'hit')}, {size:,.1f} MB", highlight=False)
-    console.print(f"licence {licence} (--licence), digest {digest}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{document.id} in {out}: {counted(counts['hits'], 'hit')}, {size:,.1f} MB", highlight=False
+    )
+    console.print(
+        f"licence {licence} (--licence), digest {digest}", highlight=False, soft_wrap=True
+    )
     if left_out := choice.left_out():
         console.print(f"left out: {', '.join(left_out)}", style="dim", highlight=False)
     if document.state != "finished":
-        console.print("the campaign is still running: the archive shows it as it stands now", style="yellow")
+        console.print(
+            "the campaign is still running: the archive shows it as it stands now", style="yellow"
+        )
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that `gen2dft export` wrote.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An archive that `gen2dft export` wrote.")
+    ],
     digest: Annotated[
-        str | None, typer.Option("--digest", help="The digest that export printed; another archive is refused.")
+        str | None,
+        typer.Option(
+            "--digest", help="The digest that export printed; another archive is refused."
+        ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, write nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Restore a campaign from an archive; what is there already is left alone."""
@@ -69,8 +105,16 @@ def import_(
     new, known = sum(done.new.values()), sum(done.known.values())
     would = "would be" if dry_run else "were"
     console.print(f"{done.campaign_id}: {counted(done.new['hits'], 'new hit')}", highlight=False)
-    console.print(f"{counted(new, 'document')} {would} added, {known:,} were there already", highlight=False)
+    console.print(
+        f"{counted(new, 'document')} {would} added, {known:,} were there already", highlight=False
+    )
     if digest is None:
-        console.print(f"digest {done.digest}; compare it with the one that export printed", style="dim", soft_wrap=True)
+        console.print(
+            f"digest {done.digest}; compare it with the one that export printed",
+            style="dim",
+            soft_wrap=True,
+        )
     if done.left_out:
-        console.print(f"not in the archive: {', '.join(done.left_out)}", style="dim", highlight=False)
+        console.print(
+            f"not in the archive: {', '.join(done.left_out)}", style="dim", highlight=False
+        )

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 console = Console(highlight=False, soft_wrap=True)
 
 HEAD = """\
-# Settings of gen2dft; variables GEN2DFT_* overrule them. Written by `gen2dft init`; `gen2dft doctor` tests them.
+# Settings of gen2dft; variables GEN2DFT_* overrule them. Written by `gen2dft init`;
+# `gen2dft doctor` tests them.
 #   database       embedded (a server of one's own on this machine), or a MongoDB URI
 #   database_name  name of the database on that server
 #   data_dir       embedded database, caches, launch folders, reports; default: this folder
@@ -27,29 +28,54 @@ HEAD = """\
 
 def init(
     local: Annotated[
-        bool, typer.Option("--local", help="For this project only: ./.gen2dft in place of ~/.gen2dft.")
+        bool,
+        typer.Option("--local", help="For this project only: ./.gen2dft in place of ~/.gen2dft."),
     ] = False,
     scheduler: Annotated[
-        str | None, typer.Option("--scheduler", help="Also write FireWorks' files for a queue: slurm, pbs or sge.")
+        str | None,
+        typer.Option(
+            "--scheduler", help="Also write FireWorks' files for a queue: slurm, pbs or sge."
+        ),
     ] = None,
     category: Annotated[
         str,
-        typer.Option("--category", help="With --scheduler: files of workers that take only stages of this category."),
+        typer.Option(
+            "--category",
+            help="With --scheduler: files of workers that take only stages of this category.",
+        ),
     ] = "",
     pack: Annotated[
-        int, typer.Option("--pack", min=1, help="With --scheduler: fireworks side by side in one queue job.")
+        int,
+        typer.Option(
+            "--pack", min=1, help="With --scheduler: fireworks side by side in one queue job."
+        ),
     ] = 1,
-    database: Annotated[str | None, typer.Option("--database", help="`embedded`, or a MongoDB URI.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the database on that server.")] = None,
-    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where data are kept.")] = None,
+    database: Annotated[
+        str | None, typer.Option("--database", help="`embedded`, or a MongoDB URI.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the database on that server.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option("--data-dir", help="Where data are kept.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be written, write nothing.")
+    ] = False,
 ) -> None:
-    """Write the configuration. Again: changes only what is asked for, and never overwrites without asking."""
+    """Write the configuration.
+
+    Again: changes only what is asked for, and never overwrites without asking.
+    """
     from gen2dft.settings import config_file
 
     path = Path(".gen2dft/config.yaml").resolve() if local else config_file()
-    given = {"database": database, "database_name": name, "data_dir": data_dir and str(data_dir.expanduser().resolve())}
+    given = {
+        "database": database,
+        "database_name": name,
+        "data_dir": data_dir and str(data_dir.expanduser().resolve()),
+    }
     values = {**_present(path), **{key: value for key, value in given.items() if value is not None}}
     settings = _settings(path, values)
     files = {path: _config_text(values or {"database": "embedded"})}
@@ -71,7 +97,11 @@ def _present(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
-    return {k: v for k, v in content.items() if k in Settings.model_fields} if isinstance(content, dict) else {}
+    return (
+        {k: v for k, v in content.items() if k in Settings.model_fields}
+        if isinstance(content, dict)
+        else {}
+    )
 
 
 def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
@@ -85,7 +115,9 @@ def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
         return GivenSettings(**{"data_dir": path.parent, **values})
     except ValidationError as err:
         problem = err.errors()[0]
-        raise SettingsError(f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}") from None
+        raise SettingsError(
+            f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}"
+        ) from None
 
 
 def _config_text(values: Mapping[str, Any]) -> str:
@@ -104,7 +136,9 @@ def _queue_files(
     folder = _queue_folder(config, category)
     jobflow_config, is_own = jobflow_file(settings)
     environment = {**os.environ, CONFIG_VARIABLE: str(jobflow_config)}
-    files = fireworks_files(settings, scheduler, folder, config, environment, category=category, pack=pack)
+    files = fireworks_files(
+        settings, scheduler, folder, config, environment, category=category, pack=pack
+    )
     if not dry_run:
         if is_own:
             configure_jobflow(settings)
@@ -118,7 +152,9 @@ def _queue_folder(config: Path, category: str) -> Path:
     from gen2dft.errors import SettingsError
 
     if not re.fullmatch(r"[\w-]*", category):
-        raise SettingsError(f"--category {category!r} names a folder too: use letters, digits, - and _ only")
+        raise SettingsError(
+            f"--category {category!r} names a folder too: use letters, digits, - and _ only"
+        )
     return config.parent / (f"fireworks-{category}" if category else "fireworks")
 
 
@@ -133,22 +169,33 @@ def _write(path: Path, text: str, yes: bool, dry_run: bool) -> None:
     if dry_run:
         console.print(f"would {'write' if present is None else 'overwrite'}  {path}")
         return
-    if present is not None and not yes and not typer.confirm(f"{path} has other content. Overwrite it?"):
+    if (
+        present is not None
+        and not yes
+        and not typer.confirm(f"{path} has other content. Overwrite it?")
+    ):
         console.print(f"left       {path}")
         return
     write_private(path, text)
     console.print(f"written    {path}")
 
 
-def _say_next(settings: Settings, config: Path, scheduler: str | None, category: str, pack: int) -> None:
+def _say_next(
+    settings: Settings, config: Path, scheduler: str | None, category: str, pack: int
+) -> None:
     console.print("\nNext: [bold]gen2dft doctor[/] tests it all.")
     if not scheduler:
         console.print("      [bold]gen2dft run --campaign thermoelectric[/] works on this machine.")
         return
     folder = _queue_folder(config, category)
     console.print(f"Look through {folder / 'my_qadapter.yaml'}: account, partition, modules. Then")
-    console.print(f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}", markup=False)
+    console.print(
+        f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}",
+        markup=False,
+    )
     console.print("  gen2dft submit --campaign thermoelectric", markup=False)
     launches = settings.data_dir / "launches"
     reserve = "" if pack > 1 else " -r"
-    console.print(f"  cd {launches} && qlaunch{reserve} rapidfire -m 20 --nlaunches infinite", markup=False)
+    console.print(
+        f"  cd {launches} && qlaunch{reserve} rapidfire -m 20 --nlaunches infinite", markup=False
+    )

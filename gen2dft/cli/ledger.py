@@ -18,18 +18,28 @@ console = Console()
 
 
 def ledger(
-    campaign: Annotated[str | None, typer.Argument(help="Name or id of a campaign; default: the newest.")] = None,
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or id of a campaign; default: the newest.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Show core-hours by stage, round, sampler and per hit; what failed calculations cost is among them."""
+    """Show core-hours by stage, round, sampler and per hit.
+
+    What failed calculations cost is among them.
+    """
     from gen2dft.ledger import read_ledger
 
     store = open_store()
     document = store.find_campaign(campaign)
     found = read_ledger(store, document.id)
     if as_json:
-        parts: dict[str, Mapping[Any, Account]] = {"rounds": found.rounds, "samplers": found.samplers}
-        accounts = {part: {str(name): _plain(a) for name, a in of.items()} for part, of in parts.items()}
+        parts: dict[str, Mapping[Any, Account]] = {
+            "rounds": found.rounds,
+            "samplers": found.samplers,
+        }
+        accounts = {
+            part: {str(name): _plain(a) for name, a in of.items()} for part, of in parts.items()
+        }
         echo_json({"campaign": document.id, **accounts, "whole": _plain(found.whole)})
         return
     table = plain_table(document.id)
@@ -39,7 +49,11 @@ def ledger(
         table.add_row(*row)
     console.print(table)
     said = "training counts the cores its firework asks for, the other stages what was measured"
-    console.print(f"{said}; a worker that was killed leaves no record of its time", style="dim", highlight=False)
+    console.print(
+        f"{said}; a worker that was killed leaves no record of its time",
+        style="dim",
+        highlight=False,
+    )
 
 
 def _plain(account: Account) -> dict[str, Any]:

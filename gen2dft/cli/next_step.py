@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc
 
 FIRST = (
-    ("gen2dft run --campaign thermoelectric", "a whole campaign on this machine; nothing else is needed"),
+    (
+        "gen2dft run --campaign thermoelectric",
+        "a whole campaign on this machine; nothing else is needed",
+    ),
     ("gen2dft init", "a configuration of your own: MongoDB, a queue"),
     ("gen2dft doctor", "what works here and what is missing"),
 )
@@ -49,7 +52,10 @@ def _going_on(running: list[CampaignDoc]) -> tuple[str, list[tuple[str, str]]]:
     names = ", ".join(campaign.id for campaign in running)
     commands = [
         ("gen2dft status", "where it stands"),
-        ("gen2dft run ...", "with the options it was begun with: work on it here until it is finished"),
+        (
+            "gen2dft run ...",
+            "with the options it was begun with: work on it here until it is finished",
+        ),
         ("gen2dft advance", "carry it on where its workers have died"),
     ]
     return f"Not finished yet: {names}", commands

@@ -1,4 +1,6 @@
-"""The verb for campaigns with images: the tables and figures of Noh et al., Matter 1, 1370 (2019)."""
+"""The verb for campaigns with images: the tables and figures of Noh et al., Matter 1, 1370
+(2019).
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,17 @@ console = Console()
 
 def oxides(
     campaign: Campaign = None,
-    crystals: Annotated[int, typer.Option(min=1, help="Known crystals that are reconstructed, a random part.")] = 100,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the figures.")] = None,
+    crystals: Annotated[
+        int, typer.Option(min=1, help="Known crystals that are reconstructed, a random part.")
+    ] = 100,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the figures.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Tables and figures of the iMatGen paper for the newest round of a campaign: S2, S3, S8 to S11."""
+    """Tables and figures of the iMatGen paper for the newest round of a campaign: S2, S3, S8 to
+    S11.
+    """
     from gen2dft.evaluation import oxides as evaluating
     from gen2dft.report.output import write_file
     from gen2dft.report.oxide_figures import classes_apart, latent_elements, reconstruction_errors
@@ -44,7 +52,9 @@ def oxides(
     back = evaluating.reconstruct(trained, known.crystals.select(chosen))
     codes = tensors.reshape(len(known), -1)
     classes = trained.classes.of(known.label_matrix(trained.classes.properties))
-    classifier = _classifier(trained, codes, latents, classes, context.round.training.get("figures", {}))
+    classifier = _classifier(
+        trained, codes, latents, classes, context.round.training.get("figures", {})
+    )
     tables = [_sections(context), statistics.table(), classifier, back.table(len(chosen))]
     first = f"{trained.classes.properties[0].replace('_', ' ')} below its threshold"
     folder = out or report_folder(context.campaign_id)
@@ -61,8 +71,13 @@ def oxides(
     for table in tables:
         _show(table)
     repaired = {name: count for name, count in context.round.repairs.items() if count}
-    console.print(f"put right in decoded crystals (S3.3): {reasons_text(repaired) or 'nothing'}", highlight=False)
-    console.print("\n".join(str(folder / f"{name}.png") for name in pictures), highlight=False, soft_wrap=True)
+    console.print(
+        f"put right in decoded crystals (S3.3): {reasons_text(repaired) or 'nothing'}",
+        highlight=False,
+    )
+    console.print(
+        "\n".join(str(folder / f"{name}.png") for name in pictures), highlight=False, soft_wrap=True
+    )
 
 
 def _newest_round(campaign: str | None) -> RoundContext:
@@ -73,18 +88,25 @@ def _newest_round(campaign: str | None) -> RoundContext:
     document = store.find_campaign(campaign)
     trained = [one.index for one in store.rounds(document.id) if one.snapshot_id is not None]
     if not trained:
-        raise CampaignError(f"campaign {document.id} has trained no generator yet: `gen2dft status` tells where it is")
+        raise CampaignError(
+            f"campaign {document.id} has trained no generator yet: `gen2dft status` tells where it "
+            "is"
+        )
     return RoundContext(store, document.id, max(trained))
 
 
 def _trained(context: RoundContext) -> TrainedImatgen:
     name = context.spec.generator.name
     if name != "imatgen":
-        raise CampaignError(f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images")
+        raise CampaignError(
+            f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images"
+        )
     from gen2dft.generators.imatgen.generator import ImatgenGenerator
 
     if not isinstance(context.generator, ImatgenGenerator):
-        raise CampaignError(f"campaign {context.campaign_id}: another package has taken the name of `imatgen`")
+        raise CampaignError(
+            f"campaign {context.campaign_id}: another package has taken the name of `imatgen`"
+        )
     return context.generator.trained
 
 
@@ -92,15 +114,24 @@ def _sections(context: RoundContext) -> Table:
     from gen2dft.evaluation.oxides import section_table
 
     phases = context.hull.phases(context.spec.generator.imatgen.elements)
-    reference = {" ".join(f"{symbol}{number:.0f}" for symbol, number in sorted(formula)) for formula, _ in phases}
+    reference = {
+        " ".join(f"{symbol}{number:.0f}" for symbol, number in sorted(formula))
+        for formula, _ in phases
+    }
     candidates = context.store.candidates(context.campaign_id)
     return section_table(candidates, reference, set(context.base.crystals.formulas()))
 
 
 def _classifier(
-    trained: TrainedImatgen, codes: np.ndarray, latents: np.ndarray, classes: np.ndarray, figures: Mapping[str, float]
+    trained: TrainedImatgen,
+    codes: np.ndarray,
+    latents: np.ndarray,
+    classes: np.ndarray,
+    figures: Mapping[str, float],
 ) -> Table:
-    """S3 as numbers: held-out accuracy, and how much the classes keep to themselves among codes and latent vectors."""
+    """S3 as numbers: held-out accuracy, and how much the classes keep to themselves among codes and
+    latent vectors.
+    """
     from gen2dft.evaluation.oxides import neighbour_purity
     from gen2dft.evaluation.tables import Column, Row, Table
 
@@ -121,7 +152,9 @@ def _classifier(
         Column("codes", "purity of codes", ".2f"),
         Column("latent", "purity of latent vectors", ".2f"),
     )
-    return Table("classifier", "Classes and classifier (figure S3; purity 1 is chance)", columns, tuple(rows))
+    return Table(
+        "classifier", "Classes and classifier (figure S3; purity 1 is chance)", columns, tuple(rows)
+    )
 
 
 def _show(table: Table) -> None:

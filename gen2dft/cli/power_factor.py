@@ -1,4 +1,6 @@
-"""Verb that computes power factors from first principles: of a campaign's best hits, or of one structure."""
+"""Verb that computes power factors from first principles: of a campaign's best hits, or of one
+structure.
+"""
 
 from __future__ import annotations
 
@@ -34,19 +36,32 @@ SYMPREC = 0.05  # Angstrom; symmetry hidden by a relaxation's tolerance would co
 
 
 def power_factor(
-    campaign: Annotated[str | None, typer.Option("--campaign", "-c", help="Default: the newest.")] = None,
-    top: Annotated[int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")] = 1,
+    campaign: Annotated[
+        str | None, typer.Option("--campaign", "-c", help="Default: the newest.")
+    ] = None,
+    top: Annotated[
+        int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")
+    ] = 1,
     max_sites: Annotated[int, typer.Option(min=1, help="Largest primitive cell.")] = 4,
     cheapest: Annotated[
-        bool, typer.Option("--cheapest", help="The hits whose bands cost least first; metals are not relaxed.")
+        bool,
+        typer.Option(
+            "--cheapest", help="The hits whose bands cost least first; metals are not relaxed."
+        ),
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
     preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
-    cpu_limit: Annotated[float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")] = 3600.0,
-    structure: Annotated[Path | None, typer.Option(help="A structure file instead of hits; needs --out.")] = None,
+    cpu_limit: Annotated[
+        float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
+    ] = 3600.0,
+    structure: Annotated[
+        Path | None, typer.Option(help="A structure file instead of hits; needs --out.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Where its transport goes, as JSON.")] = None,
 ) -> None:
-    """Compute power factors by DFT: relax, bands on finer and finer meshes, transport. Finished hits are kept.
+    """Compute power factors by DFT: relax, bands on finer and finer meshes, transport.
+
+    Finished hits are kept.
 
     Cells are given the symmetry that they have within 0.05 Angstrom.
     """
@@ -62,7 +77,11 @@ def power_factor(
         if known is None:
             continue
         is_metal = known.reason == METAL
-        text = f"{known.formula}: a metal, which has no power factor" if is_metal else power_factor_text(known)
+        text = (
+            f"{known.formula}: a metal, which has no power factor"
+            if is_metal
+            else power_factor_text(known)
+        )
         console.print(text, highlight=False)
         for warning in known.warnings:
             console.print(f"  {warning}", style="dim", highlight=False)
@@ -71,13 +90,19 @@ def power_factor(
             break
     if not found:
         raise CampaignError(
-            f"no hit of {document.id} with at most {max_sites} atoms gave a power factor; --max-sites takes larger "
-            "cells, whose cost grows with the square of their size and more, --cpu-limit gives each more time"
+            f"no hit of {document.id} with at most {max_sites} atoms gave a power factor; "
+            "--max-sites takes larger "
+            "cells, whose cost grows with the square of their size and more, --cpu-limit gives "
+            "each more time"
         )
-    console.print(f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim")
+    console.print(
+        f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim"
+    )
 
 
-def _tasks(store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str) -> Iterator[Task]:
+def _tasks(
+    store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str
+) -> Iterator[Task]:
     """Hits with small primitive cells, the best first."""
     from pymatgen.core import Structure
 
@@ -102,11 +127,16 @@ def _tasks(store: Store, document: CampaignDoc, max_sites: int, engine: str, pre
 
 
 def _cheapest_first(tasks: Iterable[Task]) -> list[Task]:
-    """The same, those first whose bands cost least; those that begin magnetic, at several times the cost, last."""
+    """The same, those first whose bands cost least.
+
+    Those that begin magnetic, at several times the cost, last.
+    """
     from gen2dft.engines.gpaw.presets import starting_moments
     from gen2dft.transport.convergence import relative_cost
 
-    return sorted(tasks, key=lambda task: (starting_moments(task[1]) is not None, relative_cost(task[1])))
+    return sorted(
+        tasks, key=lambda task: (starting_moments(task[1]) is not None, relative_cost(task[1]))
+    )
 
 
 def _known(store: Store, made: Made) -> PowerFactorDoc | None:
@@ -115,7 +145,9 @@ def _known(store: Store, made: Made) -> PowerFactorDoc | None:
     return store.find(PowerFactorDoc, made.id)
 
 
-def _compute(store: Store, task: Task, cpu_limit: float, refuse_metals: bool) -> PowerFactorDoc | None:
+def _compute(
+    store: Store, task: Task, cpu_limit: float, refuse_metals: bool
+) -> PowerFactorDoc | None:
     """The power factor of a hit, or why it has none, kept; None if that was not found out."""
     from gen2dft.engines.base import CalculationFailure
     from gen2dft.flows.power_factors import METAL_AS_GIVEN
@@ -123,20 +155,31 @@ def _compute(store: Store, task: Task, cpu_limit: float, refuse_metals: bool) ->
     from gen2dft.settings import load_settings
 
     made, crystal, spec = task
-    console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} ({made.preset})")
+    console.print(
+        f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} "
+        f"({made.preset})"
+    )
     folder = load_settings().data_dir / "power_factors" / made.id
     outcome = _in_its_own_process(
         crystal, spec=spec, engine=made.engine, preset=made.preset, folder=folder,
         cpu_limit=cpu_limit, refuse_metals=refuse_metals,
     )  # fmt: skip
-    if isinstance(outcome, CalculationFailure) and outcome.reason in (TOO_EXPENSIVE, KILLED, METAL_AS_GIVEN):
-        console.print(f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False)
+    if isinstance(outcome, CalculationFailure) and outcome.reason in (
+        TOO_EXPENSIVE,
+        KILLED,
+        METAL_AS_GIVEN,
+    ):
+        console.print(
+            f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False
+        )
         return None
     return keep(store, made, spec.definition, outcome)
 
 
 def _in_its_own_process(crystal: Structure, **how: Any) -> TransportDoc | CalculationFailure:
-    """`compute_here` in a process of its own, because the number of threads is settled when NumPy is imported."""
+    """`compute_here` in a process of its own, because the number of threads is settled when NumPy
+    is imported.
+    """
     import os
     from functools import partial
 
@@ -149,7 +192,11 @@ def _in_its_own_process(crystal: Structure, **how: Any) -> TransportDoc | Calcul
     os.environ["OMP_NUM_THREADS"] = "1"
     with console.status("relaxation, bands, transport: minutes"):
         ((_, outcome),) = in_processes(partial(compute_here, **how), [crystal])
-    return CalculationFailure.from_error(outcome) if isinstance(outcome, CalculationFailed) else outcome
+    return (
+        CalculationFailure.from_error(outcome)
+        if isinstance(outcome, CalculationFailed)
+        else outcome
+    )
 
 
 def _rounded(value: Any) -> Any:
@@ -177,7 +224,12 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_li
     except (OSError, ValueError) as err:
         raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
     outcome = _in_its_own_process(
-        crystal, spec=TransportSpec(), engine=engine, preset=preset, folder=out.with_suffix(""), cpu_limit=cpu_limit
+        crystal,
+        spec=TransportSpec(),
+        engine=engine,
+        preset=preset,
+        folder=out.with_suffix(""),
+        cpu_limit=cpu_limit,
     )
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)

@@ -24,10 +24,16 @@ def list_presets(as_json: Json = False) -> None:
     from gen2dft.engines import ENGINES, load_engine
 
     rows = [
-        (name, preset.name, preset.description) for name in sorted(ENGINES) for preset in _presets(load_engine(name))
+        (name, preset.name, preset.description)
+        for name in sorted(ENGINES)
+        for preset in _presets(load_engine(name))
     ]
     if as_json:
-        typer.echo(json.dumps([dict(zip(("engine", "preset", "description"), row, strict=True)) for row in rows]))
+        typer.echo(
+            json.dumps(
+                [dict(zip(("engine", "preset", "description"), row, strict=True)) for row in rows]
+            )
+        )
         return
     table = plain_table()
     for header in ("engine", "preset"):
@@ -40,14 +46,18 @@ def list_presets(as_json: Json = False) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a preset, see `gen2dft presets list`.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a preset, see `gen2dft presets list`.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Everything that a preset sets."""
     from gen2dft.engines import ENGINES, load_engine
     from gen2dft.errors import CampaignError, not_one_of
 
-    engines = {preset.name: engine for engine in map(load_engine, ENGINES) for preset in _presets(engine)}
+    engines = {
+        preset.name: engine for engine in map(load_engine, ENGINES) for preset in _presets(engine)
+    }
     if name not in engines:
         raise CampaignError(not_one_of("preset", name, engines))
     engine = engines[name]
@@ -56,7 +66,9 @@ def show(
         typer.echo(json.dumps(content, indent=2))
         return
     for key, value in content.items():
-        console.print(f"[bold]{escape(key)}[/]  {escape(_as_text(value))}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[bold]{escape(key)}[/]  {escape(_as_text(value))}", highlight=False, soft_wrap=True
+        )
 
 
 def _presets(engine: Any) -> list[Any]:
@@ -66,7 +78,9 @@ def _presets(engine: Any) -> list[Any]:
 def _as_text(value: Any) -> str:
     """A value on one line; a table of tables on one indented line each."""
     if isinstance(value, Mapping):
-        if any(isinstance(inner, Mapping | str) and len(str(inner)) > 20 for inner in value.values()):
+        if any(
+            isinstance(inner, Mapping | str) and len(str(inner)) > 20 for inner in value.values()
+        ):
             return "".join(f"\n  {key}: {_as_text(inner)}" for key, inner in value.items())
         return ", ".join(f"{key} = {_as_text(inner)}" for key, inner in value.items()) or "none"
     if isinstance(value, list):

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 console = Console()
 
 Campaign = Annotated[
-    str | None, typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest.")
+    str | None,
+    typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
@@ -45,26 +46,45 @@ def hits(
     campaign: Campaign = None,
     query: Annotated[
         str | None,
-        typer.Option("--query", "-q", help='Filter as a MongoDB query, e.g. \'{"values.band_gap": {"$lt": 1}}\'.'),
+        typer.Option(
+            "--query",
+            "-q",
+            help='Filter as a MongoDB query, e.g. \'{"values.band_gap": {"$lt": 1}}\'.',
+        ),
     ] = None,
     where: Annotated[
         str | None,
-        typer.Option("--where", "-w", help="Condition, e.g. 'power_factor > 5 and e_above_hull < 0.05'; docs/hits.md."),
+        typer.Option(
+            "--where",
+            "-w",
+            help="Condition, e.g. 'power_factor > 5 and e_above_hull < 0.05'; docs/hits.md.",
+        ),
     ] = None,
     distinct: Annotated[
-        bool, typer.Option("--distinct", help="Without those that relaxed to a known crystal or to another hit.")
+        bool,
+        typer.Option(
+            "--distinct", help="Without those that relaxed to a known crystal or to another hit."
+        ),
     ] = False,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
-    cif: Annotated[Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")] = None,
+    cif: Annotated[
+        Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")
+    ] = None,
 ) -> None:
     """List the hits of a campaign, with units, and where each value is from."""
     store = open_store()
     document = store.find_campaign(campaign)
     targets = _targets(document)
-    fitting = [hit for hit in _find_hits(store, document.id, query, where) if not (distinct and hit.same_as)]
+    fitting = [
+        hit
+        for hit in _find_hits(store, document.id, query, where)
+        if not (distinct and hit.same_as)
+    ]
     found, order = ranked(fitting, targets)
-    surrogates = surrogate_engines(store.labels(document.id, _id={"$in": [hit.label_id for hit in found]}))
+    surrogates = surrogate_engines(
+        store.labels(document.id, _id={"$in": [hit.label_id for hit in found]})
+    )
     names = [target.property for target in targets]
     if cif is not None:
         from gen2dft.report.cif import write_hit_cifs
@@ -76,14 +96,27 @@ def hits(
     elif as_csv:
         typer.echo(hits_csv(found, names, surrogates), nl=False)
     elif found:
-        console.print(_hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}"))
+        console.print(
+            _hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}")
+        )
         if repeated := sum(hit.same_as is not None for hit in found):
-            console.print(f"{len(found) - repeated} distinct and new: --distinct", style="dim", highlight=False)
-        console.print(f"ordered by {order}; e_above_hull against hull {document.hull_id}", style="dim", highlight=False)
+            console.print(
+                f"{len(found) - repeated} distinct and new: --distinct",
+                style="dim",
+                highlight=False,
+            )
+        console.print(
+            f"ordered by {order}; e_above_hull against hull {document.hull_id}",
+            style="dim",
+            highlight=False,
+        )
         for note in honest_notes(found, surrogates):
             console.print(note, style="yellow", highlight=False)
         for computed in store.power_factors(document.id):
-            console.print(f"from bands, {computed.candidate_id}: {power_factor_text(computed)}", highlight=False)
+            console.print(
+                f"from bands, {computed.candidate_id}: {power_factor_text(computed)}",
+                highlight=False,
+            )
     else:
         _say_no_hits(store, document, query or where)
 
@@ -94,7 +127,9 @@ def _targets(document: CampaignDoc) -> Sequence[Any]:
     return CampaignSpec.model_validate(document.spec).targets
 
 
-def _find_hits(store: Store, campaign_id: str, query: str | None, where: str | None) -> list[HitDoc]:
+def _find_hits(
+    store: Store, campaign_id: str, query: str | None, where: str | None
+) -> list[HitDoc]:
     """Hits of one campaign that fit a query given as JSON, and a condition."""
     from pymongo.errors import PyMongoError
 
@@ -103,9 +138,14 @@ def _find_hits(store: Store, campaign_id: str, query: str | None, where: str | N
     try:
         parsed = json.loads(query or "{}")
     except json.JSONDecodeError as err:
-        raise Gen2DFTError(f'-q {query!r} is not JSON: {err}; e.g. -q \'{{"formula": "SrTiO3"}}\'') from err
+        raise Gen2DFTError(
+            f'-q {query!r} is not JSON: {err}; e.g. -q \'{{"formula": "SrTiO3"}}\''
+        ) from err
     if not isinstance(parsed, dict) or "campaign_id" in parsed:
-        raise Gen2DFTError(f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by --campaign")
+        raise Gen2DFTError(
+            f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by "
+            "--campaign"
+        )
     try:
         found = store.hits(campaign_id, **parsed)
     except PyMongoError as err:
@@ -122,10 +162,14 @@ def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None
         return
     more = "" if document.state == "finished" else f" so far; it is {document.state}"
     console.print(f"no hit in {document.id}{more}", highlight=False)
-    console.print(f"what became of its candidates: gen2dft status {document.id}", style="dim", highlight=False)
+    console.print(
+        f"what became of its candidates: gen2dft status {document.id}", style="dim", highlight=False
+    )
 
 
-def _hit_table(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], title: str) -> Table:
+def _hit_table(
+    found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], title: str
+) -> Table:
     table = plain_table(title)
     for header in ("id", "formula", "space group"):
         table.add_column(header, no_wrap=True)
@@ -137,8 +181,16 @@ def _hit_table(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[st
     if repeated:
         table.add_column("same as")
     for hit in found:
-        cells = [f"{value_text(n, hit.values[n])} {_styled_basis(hit.basis[n], surrogates)}" for n in names]
-        place = (hit.candidate_id, escape(hit.formula), escape(hit.spacegroup), str(hit.round_index + 1))
+        cells = [
+            f"{value_text(n, hit.values[n])} {_styled_basis(hit.basis[n], surrogates)}"
+            for n in names
+        ]
+        place = (
+            hit.candidate_id,
+            escape(hit.formula),
+            escape(hit.spacegroup),
+            str(hit.round_index + 1),
+        )
         table.add_row(*place, *cells, *([escape(hit.same_as or "")] if repeated else []))
     return table
 
@@ -151,16 +203,24 @@ def _styled_basis(basis: str, surrogates: set[str]) -> str:
 def _hit_as_dict(hit: HitDoc, surrogates: set[str]) -> dict[str, Any]:
     """A hit for other programs; rounds count from 0 as in the database."""
     values = {
-        name: {"value": value, "unit": PROPERTIES[name].unit, "basis": basis_text(hit.basis[name], surrogates)}
+        name: {
+            "value": value,
+            "unit": PROPERTIES[name].unit,
+            "basis": basis_text(hit.basis[name], surrogates),
+        }
         for name, value in hit.values.items()
     }
     return {**hit.model_dump(mode="json", exclude={"values", "basis"}), "values": values}
 
 
 def show(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Beginning of a candidate's id, or a campaign.")],
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Beginning of a candidate's id, or a campaign.")
+    ],
     as_json: Json = False,
-    as_cif: Annotated[bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")] = False,
+    as_cif: Annotated[
+        bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")
+    ] = False,
 ) -> None:
     """Show all that is known of one crystal; of a campaign, where it stands."""
     from gen2dft.cli.crystal import as_dict, find_crystal, print_crystal
@@ -177,7 +237,9 @@ def show(
         echo_json(as_dict(store, candidate))
     elif as_cif:
         structure, origin = crystal_of(candidate, labels_of(store, candidate))
-        comments = (f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",)
+        comments = (
+            f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",
+        )
         typer.echo(structure_cif(structure, comments), nl=False)
     else:
         print_crystal(store, candidate, console)
@@ -186,7 +248,10 @@ def show(
 def report(
     campaign: Campaign = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; default: in the data folder.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder to write to; default: in the data folder."
+        ),
     ] = None,
 ) -> None:
     """Write the report of a campaign: one HTML page, its figures and the CIF files of its hits."""
@@ -198,4 +263,8 @@ def report(
     with console.status("drawing the figures"):
         page = write_report(store, document.id, folder)
     console.print(f"report of {document.id}: {page.resolve()}", highlight=False, soft_wrap=True)
-    console.print(f"figures in {folder / 'figures'}, crystals in {folder / 'cif'}", style="dim", soft_wrap=True)
+    console.print(
+        f"figures in {folder / 'figures'}, crystals in {folder / 'cif'}",
+        style="dim",
+        soft_wrap=True,
+    )

@@ -22,15 +22,26 @@ class Shared(StrEnum):
 
 def serve(
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen at; beyond this machine readers need the token.")
+        str,
+        typer.Option(
+            "--host", help="Address to listen at; beyond this machine readers need the token."
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0: a free one.")
+    ] = 8765,
     token: Annotated[
-        str | None, typer.Option("--token", help="What readers must know; default: none here, a fresh one elsewhere.")
+        str | None,
+        typer.Option(
+            "--token", help="What readers must know; default: none here, a fresh one elsewhere."
+        ),
     ] = None,
     optimade: Annotated[
         Shared | None,
-        typer.Option("--optimade", help="Serve these crystals under /optimade/v1 too: hits, or all validated ones."),
+        typer.Option(
+            "--optimade",
+            help="Serve these crystals under /optimade/v1 too: hits, or all validated ones.",
+        ),
     ] = None,
 ) -> None:
     """Show campaigns, hits, crystals and latent spaces in the browser. The page only reads."""

@@ -10,7 +10,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import echo_json, funnel_table, joined, open_store, plain_table, reasons_text, styled_state
+from gen2dft.cli.common import (
+    echo_json,
+    funnel_table,
+    joined,
+    open_store,
+    plain_table,
+    reasons_text,
+    styled_state,
+)
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.report.standing import stage_text, stems, summary
 from gen2dft.report.wording import counted, round_title, when
@@ -24,14 +32,23 @@ LAST_FAILURES = 5
 
 
 def status(
-    campaign: Annotated[str | None, typer.Argument(help="Name or id; default: a table of all campaigns.")] = None,
+    campaign: Annotated[
+        str | None, typer.Argument(help="Name or id; default: a table of all campaigns.")
+    ] = None,
     state: Annotated[
         str | None,
-        typer.Option("--state", "-s", help="Only campaigns, or of one campaign the candidates, in this state."),
+        typer.Option(
+            "--state",
+            "-s",
+            help="Only campaigns, or of one campaign the candidates, in this state.",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Show where campaigns stand; with a campaign: its rounds, its funnel, its candidates, its last failures."""
+    """Show where campaigns stand.
+
+    With a campaign: its rounds, its funnel, its candidates, its last failures.
+    """
     store = open_store()
     if campaign is None:
         _list_campaigns(store, state, as_json)
@@ -54,7 +71,9 @@ def _list_campaigns(store: Store, state: str | None, as_json: bool) -> None:
         console.print(_campaign_table(store, found))
         console.print("more of one: gen2dft status CAMPAIGN", style="dim", highlight=False)
     elif state is None:
-        console.print("no campaign yet; start one with [bold]gen2dft run --campaign thermoelectric[/]")
+        console.print(
+            "no campaign yet; start one with [bold]gen2dft run --campaign thermoelectric[/]"
+        )
     else:
         console.print(f"no campaign is {state}")
 
@@ -99,7 +118,9 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
     console.print(_origin(document), style="dim", highlight=False)
     for entry in rounds:
         if entry.state != "closed":
-            console.print(f"\n{round_title(entry.index)}: {escape(stage_text(store, entry))}", highlight=False)
+            console.print(
+                f"\n{round_title(entry.index)}: {escape(stage_text(store, entry))}", highlight=False
+            )
         if entry.funnel:
             console.print()
             console.print(funnel_table(entry))
@@ -111,9 +132,13 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
 
 def _origin(document: CampaignDoc) -> str:
     source = document.spec.get("dataset", {}).get("source")
-    return joined((
-        f"begun {when(document.created)}", f"dataset {source} {document.dataset_hash}", f"hull {document.hull_id}"
-    ))  # fmt: skip
+    return joined(
+        (
+            f"begun {when(document.created)}",
+            f"dataset {source} {document.dataset_hash}",
+            f"hull {document.hull_id}",
+        )
+    )
 
 
 def _print_states(counts: Mapping[str, int]) -> None:
@@ -150,7 +175,9 @@ def _list_candidates(store: Store, document: CampaignDoc, state: str, as_json: b
     if state.partition(":")[0] not in REACHED_FROM:
         raise StoreError(not_one_of("state of a candidate", state, REACHED_FROM))
     fields = ("candidate_id", "round_index", "formula", "state", "sampler", "failure")
-    found = store.candidate_fields(document.id, fields, state={"$regex": f"^{re.escape(state)}(:|$)"})
+    found = store.candidate_fields(
+        document.id, fields, state={"$regex": f"^{re.escape(state)}(:|$)"}
+    )
     if as_json:
         echo_json([{key: doc.get(key) for key in fields} for doc in found])
         return
@@ -159,5 +186,7 @@ def _list_candidates(store: Store, document: CampaignDoc, state: str, as_json: b
         table.add_column(title, no_wrap=title == "id")
     for doc in found:
         texts = (doc["formula"] or "", doc["sampler"], doc["state"], doc.get("failure") or "")
-        table.add_row(doc["candidate_id"], str(doc["round_index"] + 1), *(escape(text) for text in texts))
+        table.add_row(
+            doc["candidate_id"], str(doc["round_index"] + 1), *(escape(text) for text in texts)
+        )
     console.print(table)

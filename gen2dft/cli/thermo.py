@@ -36,18 +36,33 @@ def calibrate(
     set_: Set = None,
     structures: Annotated[
         Path | None,
-        typer.Option("--structures", metavar="DIR", help="CIF or POSCAR files of reference phases, by their formula."),
+        typer.Option(
+            "--structures",
+            metavar="DIR",
+            help="CIF or POSCAR files of reference phases, by their formula.",
+        ),
     ] = None,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Fit without the reference phases that have no structure here.")
+        bool,
+        typer.Option(
+            "--partial", help="Fit without the reference phases that have no structure here."
+        ),
     ] = False,
     submit: Annotated[
-        bool, typer.Option("--submit", help="Only put the calculations into the queue, for rlaunch or qlaunch.")
+        bool,
+        typer.Option(
+            "--submit", help="Only put the calculations into the queue, for rlaunch or qlaunch."
+        ),
     ] = False,
     as_json: Json = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be computed, compute nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be computed, compute nothing.")
+    ] = False,
 ) -> None:
-    """Compute reference phases with the campaign's engine and fit its correction. Killed? The same command goes on."""
+    """Compute reference phases with the campaign's engine and fit its correction.
+
+    Killed? The same command goes on.
+    """
     from gen2dft.rounds import calibrate as calibrating
     from gen2dft.rounds.phases import refuse_missing, wanted_phases
     from gen2dft.settings import load_settings
@@ -69,7 +84,9 @@ def calibrate(
         waiting = _submit(store, settings, spec, references)
         if waiting:
             number = counted(waiting, "reference calculation")
-            console.print(f"{number} in the queue; submit the campaign when they are done", highlight=False)
+            console.print(
+                f"{number} in the queue; submit the campaign when they are done", highlight=False
+            )
             return
     else:
         _compute_here(store, settings, spec, references)
@@ -79,17 +96,26 @@ def calibrate(
         return
     for fit in fits:
         _show_fit(fit)
-    console.print(f"{len(phases)} reference phases are in the database; submit the campaign now", highlight=False)
+    console.print(
+        f"{len(phases)} reference phases are in the database; submit the campaign now",
+        highlight=False,
+    )
 
 
-def _submit(store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]) -> int:
+def _submit(
+    store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]
+) -> int:
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.references import submit_references
 
-    return len(submit_references(store, connect_launchpad(settings), references, spec.resources.validate_))
+    return len(
+        submit_references(store, connect_launchpad(settings), references, spec.resources.validate_)
+    )
 
 
-def _compute_here(store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]) -> None:
+def _compute_here(
+    store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]
+) -> None:
     from gen2dft.launchpad.references import compute_here
 
     with console.status("computing reference phases") as status:
@@ -104,7 +130,8 @@ def _compute_here(store: Store, settings: Settings, spec: CampaignSpec, referenc
 def _say_nothing_needed(spec: CampaignSpec) -> None:
     validation = spec.validation
     console.print(
-        f"campaign {spec.name} needs no calibration: correction {validation.correction!r} has nothing to fit, and its "
+        f"campaign {spec.name} needs no calibration: correction {validation.correction!r} has "
+        "nothing to fit, and its "
         f"hull comes from {spec.hull.source!r}",
         highlight=False,
     )
@@ -113,7 +140,9 @@ def _say_nothing_needed(spec: CampaignSpec) -> None:
 def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
     from gen2dft.rounds.hulls import presets
 
-    table = plain_table(f"would be computed with {spec.validation.engine}, presets {', '.join(presets(spec))}")
+    table = plain_table(
+        f"would be computed with {spec.validation.engine}, presets {', '.join(presets(spec))}"
+    )
     for header in ("phase", "id", "sites", "structure from"):
         table.add_column(header)
     for phase in found:
@@ -123,9 +152,22 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 def _show_fit(fit: CalibrationDoc) -> None:
     """The table of figure S5b, with what this engine finds beside the paper's values."""
-    table = plain_table(f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom")
-    for header in ("phase", "id", "r_V", "paper (S5b)", "computed + O2", "corrected", "difference", "structure from"):
-        table.add_column(header, justify="left" if header in ("phase", "id", "structure from") else "right")
+    table = plain_table(
+        f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
+    )
+    for header in (
+        "phase",
+        "id",
+        "r_V",
+        "paper (S5b)",
+        "computed + O2",
+        "corrected",
+        "difference",
+        "structure from",
+    ):
+        table.add_column(
+            header, justify="left" if header in ("phase", "id", "structure from") else "right"
+        )
     for row in fit.rows:
         difference = row["corrected"] - row["reference"]
         numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
@@ -133,15 +175,21 @@ def _show_fit(fit: CalibrationDoc) -> None:
         table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
     console.print(table)
     console.print(
-        f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 {fit.confidence:.4f}), "
+        f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 "
+        f"{fit.confidence:.4f}), "
         f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}",
         highlight=False,
     )
     if not fit.complete:
-        console.print(f"fitted to {len(fit.rows)} of the five reference phases", style="yellow", highlight=False)
+        console.print(
+            f"fitted to {len(fit.rows)} of the five reference phases",
+            style="yellow",
+            highlight=False,
+        )
     if not fit.is_dft:
         console.print(
-            f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections already: this fit "
+            f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections "
+            "already: this fit "
             "only makes up for them, and is good for trying the mechanism, not for results",
             style="yellow",
             highlight=False,
@@ -151,16 +199,25 @@ def _show_fit(fit: CalibrationDoc) -> None:
 def rehull(
     source: Annotated[
         str,
-        typer.Option("--hull", help="dataset, materials-project, engine, starter, or a file: a hull or a dataset."),
+        typer.Option(
+            "--hull",
+            help="dataset, materials-project, engine, starter, or a file: a hull or a dataset.",
+        ),
     ],
     campaign: Stored = None,
     as_json: Json = False,
     apply: Annotated[
         bool,
-        typer.Option("--apply/--dry-run", help="Keep the new distances beside the old ones; default: only show them."),
+        typer.Option(
+            "--apply/--dry-run",
+            help="Keep the new distances beside the old ones; default: only show them.",
+        ),
     ] = False,
 ) -> None:
-    """Measure a campaign against another hull and show every verdict that changes. Nothing is ever overwritten."""
+    """Measure a campaign against another hull and show every verdict that changes.
+
+    Nothing is ever overwritten.
+    """
     from gen2dft.campaign import CampaignSpec
     from gen2dft.rounds import rehull as rehulling
     from gen2dft.rounds.hulls import campaign_hull
@@ -172,7 +229,9 @@ def rehull(
     spec = CampaignSpec.model_validate(document.spec)
     with console.status("reading the hull"):
         hull = campaign_hull(
-            spec.model_copy(update={"hull": spec.hull.model_copy(update={"source": source})}), cache, store
+            spec.model_copy(update={"hull": spec.hull.model_copy(update={"source": source})}),
+            cache,
+            store,
         )
         self_test(hull, spec.hull.tolerance)
     with console.status("measuring the candidates"):
@@ -180,7 +239,13 @@ def rehull(
     if apply:
         rehulling.apply(store, result, hull, source)
     if as_json:
-        echo_json({**vars(result), "changes": [vars(change) for change in result.changes], "applied": apply})
+        echo_json(
+            {
+                **vars(result),
+                "changes": [vars(change) for change in result.changes],
+                "applied": apply,
+            }
+        )
         return
     _show_changes(result)
     done = (
@@ -196,8 +261,10 @@ def _show_changes(result: Rehull) -> None:
     from gen2dft.rounds.rehull import by_stage
 
     console.print(
-        f"{result.campaign_id}: hull {result.old_id} -> {result.new_id}; measured again: {result.num_screened} "
-        f"screened, {result.num_labelled} labelled candidates; {counted(len(result.changes), 'verdict')} changed",
+        f"{result.campaign_id}: hull {result.old_id} -> {result.new_id}; measured again: "
+        f"{result.num_screened} "
+        f"screened, {result.num_labelled} labelled candidates; "
+        f"{counted(len(result.changes), 'verdict')} changed",
         highlight=False,
     )
     for stage, changes in by_stage(result).items():
@@ -220,18 +287,28 @@ def _show_changes(result: Rehull) -> None:
 def hull(
     campaign: Stored = None,
     system: Annotated[
-        str | None, typer.Option("--system", help="Two or three elements, e.g. V-O; default: list what there is.")
+        str | None,
+        typer.Option(
+            "--system", help="Two or three elements, e.g. V-O; default: list what there is."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; default: the report's.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder to write to; default: the report's."
+        ),
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option("--save", metavar="FILE.json", help="Write the hull itself, for hull.source of others."),
+        typer.Option(
+            "--save", metavar="FILE.json", help="Write the hull itself, for hull.source of others."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Draw the phase diagram of a chemical system with the campaign's candidates: a picture and a page."""
+    """Draw the phase diagram of a chemical system with the campaign's candidates: a picture and a
+    page.
+    """
     from gen2dft.report.output import write_file
     from gen2dft.report.phase_diagram import load_diagram, systems_of, write_diagram
     from gen2dft.rounds.hulls import get_hull
@@ -245,8 +322,14 @@ def hull(
     if system is None:
         systems = systems_of(store, document.id)
         if as_json:
-            echo_json({"hull": document.hull_id, "entries": reference.num_entries, "scale": reference.scale,
-                       "systems": systems})  # fmt: skip
+            echo_json(
+                {
+                    "hull": document.hull_id,
+                    "entries": reference.num_entries,
+                    "scale": reference.scale,
+                    "systems": systems,
+                }
+            )
             return
         console.print(
             f"{document.id}: hull {document.hull_id}, {reference.num_entries:,} phases on scale "

@@ -24,17 +24,26 @@ SHOWN = 4  # components of the latent vector; --json has all
 
 
 def trace(
-    identifier: Annotated[str, typer.Argument(metavar="ID", help="Beginning of the id of a hit or candidate.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output, with the latent vector.")] = False,
+    identifier: Annotated[
+        str, typer.Argument(metavar="ID", help="Beginning of the id of a hit or candidate.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Machine-readable output, with the latent vector.")
+    ] = False,
 ) -> None:
-    """Follow a crystal back: hit, calculations, structure, latent vector, snapshot, training set; decode it again."""
+    """Follow a crystal back: hit, calculations, structure, latent vector, snapshot, training set.
+
+    Decode it again.
+    """
     from gen2dft.cli.crystal import find_crystal
     from gen2dft.rounds.trace import trace as follow
 
     store = open_store()
     candidate = find_crystal(store, identifier)
     if candidate is None:
-        raise StoreError(f"{identifier!r} is a campaign: give the id of one of its hits, see `gen2dft hits`")
+        raise StoreError(
+            f"{identifier!r} is a campaign: give the id of one of its hits, see `gen2dft hits`"
+        )
     found = follow(store, candidate)
     if as_json:
         echo_json(_as_dict(found))
@@ -48,24 +57,38 @@ def trace(
 def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     """The chain, last step first, as title and text."""
     candidate = found.candidate
-    yield "candidate", f"{candidate.id}  {escape(candidate.formula or 'not decoded')}  {styled_state(candidate.state)}"
+    yield (
+        "candidate",
+        f"{candidate.id}  {escape(candidate.formula or 'not decoded')}  "
+        f"{styled_state(candidate.state)}",
+    )
     if found.hit is not None:
         yield (
             "hit",
-            escape(f"{found.hit.formula} {found.hit.spacegroup}, {_values(found.hit)}; hull {found.hit.hull_id}"),
+            escape(
+                f"{found.hit.formula} {found.hit.spacegroup}, {_values(found.hit)}; hull "
+                f"{found.hit.hull_id}"
+            ),
         )
     for label in found.labels:
         yield (
             "label",
-            f"{label.id}  {engine_text(label)}, settings {label.settings_hash}, {label.core_hours:.3g} core-h",
+            f"{label.id}  {engine_text(label)}, settings {label.settings_hash}, "
+            f"{label.core_hours:.3g} core-h",
         )
         for calculation in label.provenance.get("calculations", []):
             yield (
                 "  computed",
-                escape(f"{calculation['task']}, {calculation['steps']} steps, {calculation['directory']}"),
+                escape(
+                    f"{calculation['task']}, {calculation['steps']} steps, "
+                    f"{calculation['directory']}"
+                ),
             )
     if candidate.surrogate:
-        yield "screen", escape(f"{candidate.surrogate['engine']}, {candidate.surrogate['preset']} (not DFT)")
+        yield (
+            "screen",
+            escape(f"{candidate.surrogate['engine']}, {candidate.surrogate['preset']} (not DFT)"),
+        )
     yield "structure", _structure_text(found)
     head = ", ".join(f"{x:.4g}" for x in found.vector[:SHOWN])
     place = f"row {candidate.latent_row} of {round_title(candidate.round_index)}"
@@ -92,10 +115,12 @@ def _structure_text(found: Trace) -> str:
         return f"{again.stored}; the latent vector, decoded again, gives [green]the same[/]"
     if not again.same_id:
         return (
-            "[red]snapshot and latent vector do not give this candidate's id: the documents do not belong together[/]"
+            "[red]snapshot and latent vector do not give this candidate's id: the documents "
+            "do not belong together[/]"
         )
     return (
-        f"[red]{again.stored}, but the latent vector, decoded again, gives {again.decoded}[/]: another machine or "
+        f"[red]{again.stored}, but the latent vector, decoded again, gives {again.decoded}[/]: "
+        "another machine or "
         "other versions than those of the snapshot round differently, or the document was changed"
     )
 
@@ -106,7 +131,11 @@ def _training_text(found: Trace) -> str:
         return f"data set {found.campaign.dataset_hash}, which is not in this database"
     text = f"{training.hash}: {training.num_base:,} crystals of {found.campaign.dataset_hash}"
     text += f" and {training.num_labels:,} labels of earlier rounds"
-    return text if training.rebuilt == training.hash else f"{text} (of which some came after the training)"
+    return (
+        text
+        if training.rebuilt == training.hash
+        else f"{text} (of which some came after the training)"
+    )
 
 
 def _as_dict(found: Trace) -> dict[str, Any]:

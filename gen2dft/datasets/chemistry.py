@@ -1,4 +1,6 @@
-"""Which formulas make sense: charge balance, closed electron shells, and the elements that are left out."""
+"""Which formulas make sense: charge balance, closed electron shells, and the elements that are left
+out.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +8,38 @@ import functools
 import itertools
 from collections.abc import Mapping
 
-# Noble gases, hydrogen, radioactive elements, and the lanthanides but La: their f electrons are beyond a starter set.
+# Noble gases, hydrogen, radioactive elements, and the lanthanides but La: their f electrons are
+# beyond a starter set.
 _LEFT_OUT = (
     "H He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
     "Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"
 )
 EXCLUDED_ELEMENTS = frozenset(_LEFT_OUT.split())
 
-# Compounds of these alone are molecules as a rule, and no prototype of an extended solid suits them.
+# Compounds of these alone are molecules as a rule, and no prototype of an extended solid suits
+# them.
 _NONMETALS = frozenset({"C", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"})
 
 # Oxidation states of solids that pymatgen's list of common ones lacks.
-_FURTHER_STATES = {"Cu": (1,), "Au": (1,), "Bi": (-3,), "Mn": (3,), "V": (3, 4), "Cr": (2,), "Ti": (3,), "Pb": (-4,)}
+_FURTHER_STATES = {
+    "Cu": (1,),
+    "Au": (1,),
+    "Bi": (-3,),
+    "Mn": (3,),
+    "V": (3, 4),
+    "Cr": (2,),
+    "Ti": (3,),
+    "Pb": (-4,),
+}
 
-# Valence electrons per formula unit of closed-shell intermetallics: half-Heusler 8 and 18, Heusler 24
-# (Graf, Felser, Parkin, Prog. Solid State Chem. 39, 1 (2011), sec. 2 and 3).
+# Valence electrons per formula unit of closed-shell intermetallics: half-Heusler 8 and 18, Heusler
+# 24 (Graf, Felser, Parkin, Prog. Solid State Chem. 39, 1 (2011), sec. 2 and 3).
 _CLOSED_SHELLS: dict[tuple[int, ...], tuple[int, ...]] = {(1, 1, 1): (8, 18), (1, 1, 2): (24,)}
 
 
 def is_plausible(composition: Mapping[str, int]) -> bool:
-    """Whether a formula can be charge-neutral or has a closed valence shell, and is not one of nonmetals alone.
+    """Whether a formula can be charge-neutral or has a closed valence shell, and is not one of
+    nonmetals alone.
 
     Parameters
     ----------
@@ -50,7 +64,9 @@ def is_charge_balanced(composition: Mapping[str, int]) -> bool:
 
 
 def has_closed_shell(composition: Mapping[str, int]) -> bool:
-    """Whether a ternary has the valence electron count of a half-Heusler or Heusler semiconductor."""
+    """Whether a ternary has the valence electron count of a half-Heusler or Heusler
+    semiconductor.
+    """
     shells = _CLOSED_SHELLS.get(tuple(sorted(composition.values())), ())
     return sum(_valence(s) * n for s, n in composition.items()) in shells
 
@@ -61,8 +77,12 @@ def anion(composition: Mapping[str, int]) -> str:
 
 
 def _signs_follow_electronegativity(symbols: list[str], states: tuple[int, ...]) -> bool:
-    positive = [_electronegativity(s) for s, state in zip(symbols, states, strict=True) if state > 0]
-    negative = [_electronegativity(s) for s, state in zip(symbols, states, strict=True) if state < 0]
+    positive = [
+        _electronegativity(s) for s, state in zip(symbols, states, strict=True) if state > 0
+    ]
+    negative = [
+        _electronegativity(s) for s, state in zip(symbols, states, strict=True) if state < 0
+    ]
     return bool(positive and negative) and max(positive) <= min(negative)
 
 

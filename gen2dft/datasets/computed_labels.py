@@ -1,7 +1,9 @@
-"""Labels that an engine computed for the crystals of a dataset: a text file of their own, joined by id and content.
+"""Labels that an engine computed for the crystals of a dataset: a text file of their own, joined by
+id and content.
 
-The file is JSON lines: first what holds for all (engine, settings, versions, definitions), then one record per
-crystal, in the order in which they were finished. A record is a label or says why there is none.
+The file is JSON lines: first what holds for all (engine, settings, versions, definitions), then one
+record per crystal, in the order in which they were finished. A record is a label or says why there
+is none.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class LabelSettings(BaseModel):
     method: str = Field(description="how bands become transport")
     approximation: str
     relaxation_time: float = Field(description="s")
-    definitions: dict[str, dict[str, Any]] = Field(description="what the power factors mean, by name")
+    definitions: dict[str, dict[str, Any]] = Field(
+        description="what the power factors mean, by name"
+    )
 
 
 class LabelRecord(BaseModel):
@@ -51,11 +55,15 @@ class LabelRecord(BaseModel):
     crystal: str = Field(description="content hash of the crystal, see `crystal_hash`")
     formula: str
     band_gap: float | None = Field(None, description="eV, on the mesh; 0 for a metal")
-    power_factor: dict[str, float] = Field({}, description="definition to uW cm^-1 K^-2 at tau = 1e-14 s; holes")
+    power_factor: dict[str, float] = Field(
+        {}, description="definition to uW cm^-1 K^-2 at tau = 1e-14 s; holes"
+    )
     mesh: tuple[int, int, int] | None = Field(None, description="k-points of the bands")
     spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
     cpu_seconds: float = Field(0.0, description="of this process, from the cell to the label")
-    reason: str | None = Field(None, description="why there is no power factor: `metal`, or what failed")
+    reason: str | None = Field(
+        None, description="why there is no power factor: `metal`, or what failed"
+    )
     detail: str | None = Field(None, description="the same for people")
 
 
@@ -92,15 +100,22 @@ def parse_labels(data: bytes, origin: str) -> ComputedLabels:
             else:
                 records.append(LabelRecord.model_validate_json(line))
         except ValidationError as err:
-            problem = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in err.errors()[:3])
-            raise DatasetError(f"{origin}, line {number}, is not one of computed labels: {problem}") from err
+            problem = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in err.errors()[:3]
+            )
+            raise DatasetError(
+                f"{origin}, line {number}, is not one of computed labels: {problem}"
+            ) from err
     if settings is None:
         raise DatasetError(f"{origin} is empty; gen2dft data label writes files of labels")
     return ComputedLabels(settings, tuple(records))
 
 
 def read_labels(path: Path | str) -> ComputedLabels:
-    """Labels from a file that `gen2dft data label` wrote; DatasetError if it is missing or broken."""
+    """Labels from a file that `gen2dft data label` wrote.
+
+    DatasetError if it is missing or broken.
+    """
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"there is no file of labels {path}; gen2dft data label writes one")
@@ -120,17 +135,21 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
     Raises
     ------
     DatasetError
-        If no id is the dataset's, a crystal is another one than that of its label, or nothing was computed by this
-        definition.
+        If no id is the dataset's, a crystal is another one than that of its label, or nothing was
+        computed by this definition.
     """
     if definition not in labels.settings.definitions:
         known = ", ".join(labels.settings.definitions)
-        raise DatasetError(f"the computed labels have no power factors by definition {definition!r}, only by {known}")
+        raise DatasetError(
+            f"the computed labels have no power factors by definition {definition!r}, only by "
+            f"{known}"
+        )
     places = {name: i for i, name in enumerate(dataset.ids)}
     found = [(places[record.id], record) for record in labels.records if record.id in places]
     if not found:
         raise DatasetError(
-            f"none of the {len(labels.records)} computed labels of {labels.settings.source!r} is of a crystal of this "
+            f"none of the {len(labels.records)} computed labels of {labels.settings.source!r} is "
+            "of a crystal of this "
             "dataset: they go by id"
         )
     _must_be_the_same_crystals(dataset, found)
@@ -145,15 +164,22 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
             if value is not None and np.isnan(column[i]):
                 column[i] = value
         joined[name] = column
-    note = {**labels.settings.model_dump(mode="json"), "definition": definition, "counts": labels.counts()}
-    return Dataset(dataset.crystals, dataset.ids, joined, {**dataset.provenance, "computed_labels": note})
+    note = {
+        **labels.settings.model_dump(mode="json"),
+        "definition": definition,
+        "counts": labels.counts(),
+    }
+    return Dataset(
+        dataset.crystals, dataset.ids, joined, {**dataset.provenance, "computed_labels": note}
+    )
 
 
 def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:
     for i, record in found:
         if crystal_hash(dataset, i) != record.crystal:
             raise DatasetError(
-                f"the label of {record.id} was computed for another crystal than the dataset's of that id: the "
+                f"the label of {record.id} was computed for another crystal than the dataset's of "
+                "that id: the "
                 "dataset was built anew; label it again with gen2dft data label"
             )
 

@@ -34,14 +34,16 @@ class Dataset:
     ids
         One unique id per crystal, e.g. `mp-149`.
     labels
-        Property name (see `gen2dft.properties`) to (n,) values in the property's unit; NaN means not labelled.
+        Property name (see `gen2dft.properties`) to (n,) values in the property's unit; NaN means
+        not labelled.
     provenance
         Where the data came from: source, query, versions, counts of what was left out and why.
 
     Raises
     ------
     DatasetError
-        For duplicate ids, infinite labels, unknown properties or lengths that differ; the place is named.
+        For duplicate ids, infinite labels, unknown properties or lengths that differ; the place is
+        named.
     """
 
     crystals: CrystalTable
@@ -57,11 +59,14 @@ class Dataset:
             if name not in PROPERTIES:
                 raise DatasetError(not_one_of("label column", name, PROPERTIES))
             if values.shape != (len(self),):
-                raise DatasetError(f"label column {name!r} has shape {values.shape}, expected ({len(self)},)")
+                raise DatasetError(
+                    f"label column {name!r} has shape {values.shape}, expected ({len(self)},)"
+                )
             if np.isinf(values).any():
                 where = [self.ids[i] for i in np.flatnonzero(np.isinf(values))[:3]]
                 raise DatasetError(
-                    f"label column {name!r} is infinite for {', '.join(where)}; use NaN for a missing label"
+                    f"label column {name!r} is infinite for {', '.join(where)}; use NaN for a "
+                    "missing label"
                 )
 
     def __len__(self) -> int:
@@ -74,7 +79,11 @@ class Dataset:
         digest.update(json.dumps(self.ids).encode())
         for name in sorted(self.labels):
             digest.update(name.encode())
-            digest.update(np.where(np.isnan(self.labels[name]), np.nan, self.labels[name]).astype("<f8").tobytes())
+            digest.update(
+                np.where(np.isnan(self.labels[name]), np.nan, self.labels[name])
+                .astype("<f8")
+                .tobytes()
+            )
         return digest.hexdigest()[:16]
 
     def label(self, name: str) -> NDArray[np.float64]:
@@ -83,7 +92,11 @@ class Dataset:
 
     def label_matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(n, len(names)) labels, NaN where missing."""
-        return np.column_stack([self.label(name) for name in names]) if names else np.zeros((len(self), 0))
+        return (
+            np.column_stack([self.label(name) for name in names])
+            if names
+            else np.zeros((len(self), 0))
+        )
 
     def num_labels(self) -> dict[str, int]:
         """How many crystals carry each label."""
@@ -117,7 +130,11 @@ class Dataset:
             "frac": self.crystals.frac,
             "offsets": self.crystals.offsets,
             "ids": np.array(self.ids, dtype=np.str_),
-            "meta": np.array(json.dumps({"format": FORMAT_VERSION, "provenance": self.provenance}, sort_keys=True)),
+            "meta": np.array(
+                json.dumps(
+                    {"format": FORMAT_VERSION, "provenance": self.provenance}, sort_keys=True
+                )
+            ),
             **{f"label_{name}": self.labels[name] for name in sorted(self.labels)},
         }
         buffer = io.BytesIO()
@@ -131,9 +148,17 @@ class Dataset:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 meta = json.loads(str(arrays["meta"]))
                 if meta["format"] != FORMAT_VERSION:
-                    raise DatasetError(f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}")
-                crystals = CrystalTable(arrays["lattices"], arrays["numbers"], arrays["frac"], arrays["offsets"])
-                labels = {key.removeprefix("label_"): arrays[key] for key in arrays.files if key.startswith("label_")}
+                    raise DatasetError(
+                        f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}"
+                    )
+                crystals = CrystalTable(
+                    arrays["lattices"], arrays["numbers"], arrays["frac"], arrays["offsets"]
+                )
+                labels = {
+                    key.removeprefix("label_"): arrays[key]
+                    for key in arrays.files
+                    if key.startswith("label_")
+                }
                 return cls(crystals, tuple(map(str, arrays["ids"])), labels, meta["provenance"])
         except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
             raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {err}") from err
@@ -148,7 +173,9 @@ class Dataset:
             partial.replace(path)
         except OSError as err:
             partial.unlink(missing_ok=True) if partial.parent.is_dir() else None
-            raise OutputError(f"cannot write dataset {path}: {err.strerror}; choose a writable folder") from err
+            raise OutputError(
+                f"cannot write dataset {path}: {err.strerror}; choose a writable folder"
+            ) from err
 
     @classmethod
     def load(cls, path: Path | str) -> Dataset:
@@ -164,4 +191,7 @@ def _refuse_duplicates(ids: Sequence[str]) -> None:
         return
     seen: set[str] = set()
     twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
-    raise DatasetError(f"{len(twice)} duplicate ids, the first: {', '.join(twice[:3])}; every crystal needs its own id")
+    raise DatasetError(
+        f"{len(twice)} duplicate ids, the first: {', '.join(twice[:3])}; every crystal needs its "
+        "own id"
+    )

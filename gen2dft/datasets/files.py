@@ -1,4 +1,6 @@
-"""Datasets from files: a table with a structure column, a folder of CIFs, or a saved dataset (.npz)."""
+"""Datasets from files: a table with a structure column, a folder of CIFs, or a saved dataset
+(.npz).
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,21 @@ READER_VERSION = 1
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("material_id", "id", "mp_id", "entry_id", "identifier", "file", "filename"),
     "structure": ("structure", "cif", "structures", "cif_text"),
-    "formation_energy": ("formation_energy", "formation_energy_per_atom", "e_form", "e_form_per_atom"),
+    "formation_energy": (
+        "formation_energy",
+        "formation_energy_per_atom",
+        "e_form",
+        "e_form_per_atom",
+    ),
     "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
     "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
     "power_factor": ("power_factor",),
     "vanadium_state": ("vanadium_state",),
 }
-"""Column names recognised without being told, in order of preference; upper and lower case are the same."""
+"""Column names recognised without being told, in order of preference.
+
+Upper and lower case are the same.
+"""
 
 
 class DatasetWarning(UserWarning):
@@ -58,10 +68,12 @@ def read_dataset(
     Parameters
     ----------
     path
-        A table (.csv, .csv.gz, .json with a list of records, .parquet) with a column of structures as CIF text or
-        pymatgen JSON; a folder of .cif files with an optional `labels.csv`; or an .npz dataset.
+        A table (.csv, .csv.gz, .json with a list of records, .parquet) with a column of structures
+        as CIF text or pymatgen JSON; a folder of .cif files with an optional `labels.csv`; or an
+        .npz dataset.
     columns
-        Names of columns: property (or `id`, `structure`) to column. Usual names are recognised without.
+        Names of columns: property (or `id`, `structure`) to column. Usual names are recognised
+        without.
     cache_dir
         Folder for the parsed result, found again by the hash of content and options.
     progress
@@ -70,17 +82,21 @@ def read_dataset(
     Returns
     -------
     Dataset
-        Unreadable and partially occupied crystals are left out, counted and named in `provenance["skipped"]`, and
-        a DatasetWarning says so. Cells without a value are NaN.
+        Unreadable and partially occupied crystals are left out, counted and named in
+        `provenance["skipped"]`, and a DatasetWarning says so. Cells without a value are NaN.
 
     Raises
     ------
     DatasetError
-        Missing file or column, duplicate ids, infinite or non-numeric labels, or nothing that can be read.
+        Missing file or column, duplicate ids, infinite or non-numeric labels, or nothing that can
+        be read.
     """
     path = Path(path).expanduser()
     if not path.exists():
-        raise DatasetError(f"dataset {path} does not exist; give `starter`, `materials-project`, or a file or folder")
+        raise DatasetError(
+            f"dataset {path} does not exist; give `starter`, `materials-project`, or a file or "
+            "folder"
+        )
     if path.suffix == ".npz":
         return Dataset.load(path)
     if path.is_file() and not path.name.lower().endswith(TABLE_SUFFIXES):
@@ -93,7 +109,9 @@ def read_dataset(
     return dataset
 
 
-def _parse(path: Path, columns: Mapping[str, str], cached: Path | None, progress: Progress | None) -> Dataset:
+def _parse(
+    path: Path, columns: Mapping[str, str], cached: Path | None, progress: Progress | None
+) -> Dataset:
     if path.is_dir():
         ids, contents, labels = _read_folder(path, columns)
     else:
@@ -102,7 +120,9 @@ def _parse(path: Path, columns: Mapping[str, str], cached: Path | None, progress
     crystals, kept, skipped = _parse_structures(ids, contents, progress)
     if not kept:
         first = next(iter(skipped.values()), "no crystals")
-        raise DatasetError(f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}")
+        raise DatasetError(
+            f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}"
+        )
     provenance = {
         "source": path.name,
         "content_hash": _key(path, {}),
@@ -123,7 +143,10 @@ def _parse_structures(
     """Crystals, rows kept, and for each other id `reason: detail`."""
     tables: list[CrystalTable] = []
     problems: list[str | None] = []
-    parts = [contents[start : start + PARSED_AT_ONCE] for start in range(0, len(contents), PARSED_AT_ONCE)]
+    parts = [
+        contents[start : start + PARSED_AT_ONCE]
+        for start in range(0, len(contents), PARSED_AT_ONCE)
+    ]
     for table, found in map_parts(_parse_part, parts):
         tables.append(table)
         problems += found
@@ -136,13 +159,21 @@ def _parse_structures(
 
 def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]]:
     """Crystals of those contents that hold one, and for each content None or `reason: detail`."""
-    from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
+    from gen2dft.datasets.structure_text import (
+        PartialOccupancy,
+        UnreadableStructure,
+        parse_structure,
+    )
 
     structures: list[Structure] = []
     problems: list[str | None] = []
     for content in contents:
         try:
-            structures.append(parse_structure(content.read_text("utf-8") if isinstance(content, Path) else content))
+            structures.append(
+                parse_structure(
+                    content.read_text("utf-8") if isinstance(content, Path) else content
+                )
+            )
             problems.append(None)
         except PartialOccupancy as err:
             problems.append(f"partially_occupied: {err}")
@@ -151,16 +182,24 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
     return CrystalTable.from_structures(structures), problems
 
 
-def _read_table(path: Path, columns: Mapping[str, str]) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
+def _read_table(
+    path: Path, columns: Mapping[str, str]
+) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
     frame = _frame(path)
     structure = _find_column(frame, "structure", columns, path, required=True)
     identifier = _find_column(frame, "id", columns, path)
     stem = path.name.split(".")[0]
-    ids = [str(v) for v in frame[identifier]] if identifier else [f"{stem}-{i}" for i in range(len(frame))]
+    ids = (
+        [str(v) for v in frame[identifier]]
+        if identifier
+        else [f"{stem}-{i}" for i in range(len(frame))]
+    )
     return ids, list(frame[structure]), _labels(frame, ids, columns, path)
 
 
-def _read_folder(path: Path, columns: Mapping[str, str]) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
+def _read_folder(
+    path: Path, columns: Mapping[str, str]
+) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
     files = sorted(path.glob("*.cif"))
     if not files:
         raise DatasetError(f"folder {path} holds no .cif files")
@@ -175,7 +214,9 @@ def _read_folder(path: Path, columns: Mapping[str, str]) -> tuple[list[str], lis
     unknown = sorted(set(frame[identifier]) - set(ids))
     if unknown:
         names = ", ".join(unknown[:3])
-        warnings.warn(f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2)
+        warnings.warn(
+            f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2
+        )
     frame = frame.set_index(identifier).reindex(ids)
     return ids, list(files), _labels(frame, ids, columns, table)
 
@@ -191,7 +232,9 @@ def _frame(path: Path) -> pd.DataFrame:
             return pd.read_parquet(path)
         return pd.DataFrame(_records(path))
     except ImportError as err:
-        raise DatasetError(f"reading {path} needs the package pyarrow: pip install pyarrow") from err
+        raise DatasetError(
+            f"reading {path} needs the package pyarrow: pip install pyarrow"
+        ) from err
     except (OSError, ValueError, EOFError, pd.errors.ParserError) as err:
         raise DatasetError(f"cannot read dataset {path}: {err}") from err
 
@@ -199,7 +242,11 @@ def _frame(path: Path) -> pd.DataFrame:
 def _records(path: Path) -> list[dict[str, Any]]:
     import gzip
 
-    with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+    with (
+        gzip.open(path, "rt", encoding="utf-8")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8") as file
+    ):
         content = json.load(file)
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise ValueError("expected a list of records, one object per crystal")
@@ -213,10 +260,14 @@ def _find_column(
     present = {str(column).lower(): str(column) for column in frame.columns}
     if role in columns:
         if columns[role] not in frame.columns:
-            near = difflib.get_close_matches(columns[role], list(map(str, frame.columns)), n=1, cutoff=0.4)
+            near = difflib.get_close_matches(
+                columns[role], list(map(str, frame.columns)), n=1, cutoff=0.4
+            )
             hint = f"; did you mean {near[0]!r}?" if near else ""
             have = ", ".join(map(str, frame.columns))
-            raise DatasetError(f"{path} has no column {columns[role]!r} (for {role}); it has {have}{hint}")
+            raise DatasetError(
+                f"{path} has no column {columns[role]!r} (for {role}); it has {have}{hint}"
+            )
         return columns[role]
     for name in SYNONYMS[role]:
         if name in present:
@@ -224,7 +275,8 @@ def _find_column(
     if required:
         usual, have = " or ".join(SYNONYMS[role][:2]), ", ".join(map(str, frame.columns))
         raise DatasetError(
-            f"{path} has no {role} column such as {usual}; it has {have}. Name it: columns: {role}: NAME"
+            f"{path} has no {role} column such as {usual}; it has {have}. Name it: columns: "
+            f"{role}: NAME"
         )
     return None
 
@@ -243,7 +295,9 @@ def _labels(
         broken = np.flatnonzero(numeric.isna() & frame[column].notna())
         if len(broken):
             rows = ", ".join(f"{ids[i]} ({frame[column].iloc[i]!r})" for i in broken[:3])
-            raise DatasetError(f"{path}: column {column!r} is not a number for {rows}; leave a missing label empty")
+            raise DatasetError(
+                f"{path}: column {column!r} is not a number for {rows}; leave a missing label empty"
+            )
         labels[name] = numeric.to_numpy(dtype=np.float64)
     return labels
 
@@ -255,7 +309,8 @@ def _check_rows(path: Path, ids: Sequence[str], labels: Mapping[str, NDArray[np.
         if len(infinite):
             rows = ", ".join(ids[i] for i in infinite[:3])
             raise DatasetError(
-                f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if missing"
+                f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if "
+                "missing"
             )
 
 
@@ -263,7 +318,10 @@ def _refuse_duplicates(path: Path, ids: Sequence[str]) -> None:
     twice = [name for name, count in Counter(ids).items() if count > 1]
     if twice:
         names = ", ".join(twice[:3])
-        raise DatasetError(f"{path}: {len(twice)} ids occur more than once: {names}; every crystal needs its own id")
+        raise DatasetError(
+            f"{path}: {len(twice)} ids occur more than once: {names}; every crystal needs its own "
+            "id"
+        )
 
 
 def _checked_columns(columns: Mapping[str, str]) -> dict[str, str]:
@@ -275,7 +333,9 @@ def _checked_columns(columns: Mapping[str, str]) -> dict[str, str]:
 
 def _key(path: Path, columns: Mapping[str, str]) -> str:
     """Hash of what was read and how; of a folder, of all its CIFs and labels."""
-    digest = hashlib.sha256(json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True).encode())
+    digest = hashlib.sha256(
+        json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True).encode()
+    )
     for file in _content_files(path):
         digest.update(file.name.encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
@@ -286,7 +346,9 @@ def _content_files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     else:
-        yield from sorted(file for file in path.iterdir() if file.suffix == ".cif" or file.name == "labels.csv")
+        yield from sorted(
+            file for file in path.iterdir() if file.suffix == ".cif" or file.name == "labels.csv"
+        )
 
 
 def _from_cache(cached: Path | None) -> Dataset | None:
@@ -305,7 +367,9 @@ def _to_cache(dataset: Dataset, cached: Path | None) -> None:
         dataset.save(cached)
     except OutputError as err:
         warnings.warn(
-            f"the dataset is not cached and will be parsed again next time: {err}", DatasetWarning, stacklevel=2
+            f"the dataset is not cached and will be parsed again next time: {err}",
+            DatasetWarning,
+            stacklevel=2,
         )
 
 
@@ -313,4 +377,6 @@ def _warn_of_skipped(path: Path, dataset: Dataset) -> None:
     skipped = dataset.provenance.get("skipped", {})
     if skipped:
         names = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:3])
-        warnings.warn(f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3)
+        warnings.warn(
+            f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3
+        )

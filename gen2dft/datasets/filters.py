@@ -1,4 +1,6 @@
-"""Which crystals of a dataset a campaign takes, with every reason counted, and whether their labels suffice."""
+"""Which crystals of a dataset a campaign takes, with every reason counted, and whether their labels
+suffice.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 
 _REMEDIES = {
-    "formation_energy": "use the starter set or Materials Project, or name the column: dataset.columns",
+    "formation_energy": "use the starter set or Materials Project, or name the column: "
+    "dataset.columns",
     "e_above_hull": "use the starter set or Materials Project, or name the column: dataset.columns",
     "vanadium_state": "use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
     "band_gap": "use Materials Project, or a file that has it (dataset.columns)",
-    "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute some (gen2dft data "
+    "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute "
+    "some (gen2dft data "
     "label), or use a file that has it",
 }
 
@@ -24,9 +28,9 @@ _REMEDIES = {
 def filter_dataset(dataset: Dataset, spec: DatasetSpec, seed: int) -> Dataset:
     """The crystals that a campaign's dataset query admits.
 
-    A crystal is counted under the first reason that applies: `num_elements`, `max_sites`, `no_e_above_hull`,
-    `above_hull`, `not_sampled`. Where a limit on e_above_hull is set, crystals without that label are left out, since
-    nothing is known of their stability.
+    A crystal is counted under the first reason that applies: `num_elements`, `max_sites`,
+    `no_e_above_hull`, `above_hull`, `not_sampled`. Where a limit on e_above_hull is set, crystals
+    without that label are left out, since nothing is known of their stability.
 
     Parameters
     ----------
@@ -60,7 +64,8 @@ def filter_dataset(dataset: Dataset, spec: DatasetSpec, seed: int) -> Dataset:
     count = StageCount(stage="dataset", n_in=len(dataset), n_out=len(kept), reasons=lost)
     if not len(kept):
         raise DatasetError(
-            f"no crystal of dataset {spec.source!r} passes the campaign's query: {lost or 'it is empty'}"
+            f"no crystal of dataset {spec.source!r} passes the campaign's query: "
+            f"{lost or 'it is empty'}"
         )
     return dataset.select(kept, filter=count.model_dump(mode="json"))
 
@@ -76,7 +81,10 @@ def check_labels(dataset: Dataset, properties: Sequence[str], min_labels: int) -
     counts = {name: int(np.isfinite(dataset.label(name)).sum()) for name in properties}
     short = [name for name in properties if counts[name] < min_labels]
     if short:
-        lines = [f"{name}: {counts[name]} of {len(dataset)} crystals; {_REMEDIES[name]}" for name in short]
+        lines = [
+            f"{name}: {counts[name]} of {len(dataset)} crystals; {_REMEDIES[name]}"
+            for name in short
+        ]
         raise DatasetError(
             f"the dataset has too few labels (dataset.min_labels is {min_labels}):\n  "
             + "\n  ".join(lines)
@@ -87,12 +95,18 @@ def check_labels(dataset: Dataset, properties: Sequence[str], min_labels: int) -
 def _tests(dataset: Dataset, spec: DatasetSpec) -> list[tuple[str, np.ndarray]]:
     """Reasons in the order in which they are counted, each with the crystals it refuses."""
     crystals = dataset.crystals
-    elements = np.array([len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))], dtype=int)
+    elements = np.array(
+        [len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))],
+        dtype=int,
+    )
     tests = [
         ("num_elements", ~np.isin(elements, spec.num_elements)),
         ("max_sites", crystals.num_sites > spec.max_sites),
     ]
     if spec.max_e_above_hull is not None:
         distance = dataset.label("e_above_hull")
-        tests += [("no_e_above_hull", np.isnan(distance)), ("above_hull", distance > spec.max_e_above_hull)]
+        tests += [
+            ("no_e_above_hull", np.isnan(distance)),
+            ("above_hull", distance > spec.max_e_above_hull),
+        ]
     return tests

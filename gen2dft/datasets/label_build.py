@@ -1,8 +1,8 @@
 """Compute band gaps and power factors of a dataset's crystals with GPAW, one checkpoint line each.
 
-Cells and positions are taken as they are in the dataset. Crystals come cheapest first; what is finished stays in the
-file, and the bands beside it, so that a killed run goes on where it was and transport can be computed anew from the
-same bands.
+Cells and positions are taken as they are in the dataset. Crystals come cheapest first; what is
+finished stays in the file, and the bands beside it, so that a killed run goes on where it was and
+transport can be computed anew from the same bands.
 """
 
 from __future__ import annotations
@@ -58,10 +58,11 @@ class LabelTask:
 
 
 def tasks(dataset: Dataset, max_sites: int, preset: GPAWPreset) -> list[LabelTask]:
-    """Crystals in the order in which they are labelled: the cheapest first, every sixth one likely a metal.
+    """Crystals in the order in which they are labelled: the cheapest first, every sixth one likely
+    a metal.
 
-    Left out are larger cells and, because spin costs several times as much, elements that calculations with this
-    engine start magnetic.
+    Left out are larger cells and, because spin costs several times as much, elements that
+    calculations with this engine start magnetic.
     """
     from gen2dft.engines.gpaw.presets import starting_moments
 
@@ -75,7 +76,10 @@ def tasks(dataset: Dataset, max_sites: int, preset: GPAWPreset) -> list[LabelTas
         counts = structure.composition.reduced_composition.get_el_amt_dict()
         likely = is_plausible({symbol: int(count) for symbol, count in counts.items()})
         (insulators if likely else metals).append((cost(structure, preset), task))
-    queues = [[task for _, task in sorted(queue, key=lambda q: (q[0], q[1].id))] for queue in (insulators, metals)]
+    queues = [
+        [task for _, task in sorted(queue, key=lambda q: (q[0], q[1].id))]
+        for queue in (insulators, metals)
+    ]
     return _every(METALS, *queues)
 
 
@@ -89,7 +93,9 @@ def cost(structure: Structure, preset: GPAWPreset) -> float:
     from gen2dft.transport.convergence import irreducible_kpoints
 
     kpoints = irreducible_kpoints(structure, preset.bands_spacing)
-    plane_waves = structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
+    plane_waves = (
+        structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
+    )
     try:
         electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)
     except CalculationFailed:
@@ -99,7 +105,9 @@ def cost(structure: Structure, preset: GPAWPreset) -> float:
 
 
 def _every(period: int, many: Sequence[LabelTask], few: Sequence[LabelTask]) -> list[LabelTask]:
-    """Both lists in their order, one of the second after every `period - 1` of the first, while both last."""
+    """Both lists in their order, one of the second after every `period - 1` of the first, while
+    both last.
+    """
     places = [(i + i // (period - 1), 0, task) for i, task in enumerate(many)]
     places += [(period * (i + 1) - 1, 1, task) for i, task in enumerate(few)]
     return [task for *_, task in sorted(places, key=lambda place: place[:2])]
@@ -119,11 +127,17 @@ def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
         preset=preset.name,
         settings_hash=preset.settings_hash,
         settings=preset.contents(),
-        versions={"gen2dft": __version__, **versions(), **{package: version(package) for package in packages}},
+        versions={
+            "gen2dft": __version__,
+            **versions(),
+            **{package: version(package) for package in packages},
+        },
         method=METHOD,
         approximation="constant relaxation time",
         relaxation_time=DEFAULT.relaxation_time,
-        definitions={name: asdict(definition) for name, definition in TRANSPORT_DEFINITIONS.items()},
+        definitions={
+            name: asdict(definition) for name, definition in TRANSPORT_DEFINITIONS.items()
+        },
     )
 
 
@@ -159,12 +173,18 @@ def label_crystals(
     if progress:
         progress(len(done & {task.id for task in chosen}), len(chosen))
     todo = [task for task in chosen if task.id not in done]
-    # GPAW in plane waves is slower by orders of magnitude on several threads; the workers inherit this.
+    # GPAW in plane waves is slower by orders of magnitude on several threads; the workers inherit
+    # this.
     os.environ["OMP_NUM_THREADS"] = "1"
-    work = partial(label_crystal, preset=settings.preset, folder=bands_folder(path), cpu_limit=cpu_limit)
-    for count, (task, outcome) in enumerate(in_processes(work, todo, workers), start=len(chosen) - len(todo) + 1):
-        failed = isinstance(outcome, CalculationFailed)
-        _append(path, to_line(_failure(task, outcome, bands_folder(path)) if failed else outcome))  # type: ignore[arg-type]
+    work = partial(
+        label_crystal, preset=settings.preset, folder=bands_folder(path), cpu_limit=cpu_limit
+    )
+    for count, (task, outcome) in enumerate(
+        in_processes(work, todo, workers), start=len(chosen) - len(todo) + 1
+    ):
+        if isinstance(outcome, CalculationFailed):
+            outcome = _failure(task, outcome, bands_folder(path))
+        _append(path, to_line(outcome))
         if progress:
             progress(count, len(chosen))
     return parse_labels(path.read_bytes(), str(path))
@@ -179,13 +199,18 @@ def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) 
         record = _record(task, **found)
     except CalculationFailed as failure:
         record = _failure(task, failure, folder)
-    except Exception as err:  # whatever GPAW raises of a strange crystal: it is written down, and the next one's turn
-        record = _failure(task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"), folder)
+    # whatever GPAW raises of a strange crystal: it is written down, and the next one's turn
+    except Exception as err:
+        record = _failure(
+            task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"), folder
+        )
     return record.model_copy(update={"cpu_seconds": round(time.process_time() - start, 1)})
 
 
 def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, Any]:
-    """Band gap, and power factors by all definitions unless it is a metal; bands are read from the folder if there.
+    """Band gap, and power factors by all definitions unless it is a metal.
+
+    Bands are read from the folder if there.
 
     Raises
     ------
@@ -206,7 +231,9 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
             return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
         raise
     found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
-    factors = {name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()}
+    factors = {
+        name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()
+    }
     return {**found, "band_gap": _rounded(doc.band_gap), "power_factor": factors}
 
 
@@ -237,12 +264,19 @@ def _compute_bands(structure: Structure, preset: str, folder: Path) -> None:
 
 
 def _record(task: LabelTask, **found: Any) -> LabelRecord:
-    return LabelRecord(id=task.id, crystal=task.crystal, formula=task.structure.composition.reduced_formula, **found)
+    return LabelRecord(
+        id=task.id,
+        crystal=task.crystal,
+        formula=task.structure.composition.reduced_formula,
+        **found,
+    )
 
 
 def _failure(task: LabelTask, failure: CalculationFailed, folder: Path) -> LabelRecord:
     """Files by their names alone: the folder is of this machine, the labels are not."""
-    return _record(task, reason=failure.reason, detail=failure.detail.replace(f"{folder}{os.sep}", ""))
+    return _record(
+        task, reason=failure.reason, detail=failure.detail.replace(f"{folder}{os.sep}", "")
+    )
 
 
 def _first_sentence(detail: str) -> str:
@@ -255,7 +289,10 @@ def _rounded(value: float) -> float:
 
 
 def _begin(path: Path, settings: LabelSettings) -> Sequence[LabelRecord]:
-    """Records of an earlier run with the same settings; a line that a kill cut off is dropped from the file."""
+    """Records of an earlier run with the same settings.
+
+    A line that a kill cut off is dropped from the file.
+    """
     lines = complete_lines(path.read_bytes()) if path.is_file() else []
     if not lines:
         _append(path, to_line(settings), fresh=True)
@@ -264,7 +301,9 @@ def _begin(path: Path, settings: LabelSettings) -> Sequence[LabelRecord]:
     if known.settings != settings:
         ours, theirs = settings.model_dump(), known.settings.model_dump()
         differing = ", ".join(key for key in ours if ours[key] != theirs[key])
-        raise DatasetError(f"{path} holds labels with other {differing}: name another file, or delete it")
+        raise DatasetError(
+            f"{path} holds labels with other {differing}: name another file, or delete it"
+        )
     _append(path, "".join(line + "\n" for line in lines), fresh=True)
     return known.records
 
@@ -280,4 +319,6 @@ def _append(path: Path, text: str, fresh: bool = False) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as err:
-        raise OutputError(f"cannot write labels {path}: {err.strerror}; choose a writable folder") from err
+        raise OutputError(
+            f"cannot write labels {path}: {err.strerror}; choose a writable folder"
+        ) from err

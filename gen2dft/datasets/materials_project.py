@@ -1,7 +1,9 @@
-"""Crystals and labels of the Materials Project (CC BY 4.0), through mp-api, cached by query and database version.
+"""Crystals and labels of the Materials Project (CC BY 4.0), through mp-api, cached by query and
+database version.
 
-Energies are pinned to the thermo type GGA_GGA+U with MP2020 corrections: the summary end point mixes in r2SCAN, and the
-two must not meet on one hull. GNoME's crystals are left out, their licence (CC BY-NC) being another.
+Energies are pinned to the thermo type GGA_GGA+U with MP2020 corrections: the summary end point
+mixes in r2SCAN, and the two must not meet on one hull. GNoME's crystals are left out, their licence
+(CC BY-NC) being another.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from gen2dft.errors import DatasetError, SettingsError
 
 THERMO_TYPE = "GGA_GGA+U"
 KEY_HELP = (
-    "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` or "
+    "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` "
+    "or "
     "`pmg config --add PMG_MAPI_KEY ...`"
 )
 
@@ -50,7 +53,10 @@ class Query:
     thermo_type: str = THERMO_TYPE
 
     def content_hash(self, database_version: str) -> str:
-        """Hash of query and database version, the name of the cached result; 16 hexadecimal digits."""
+        """Hash of query and database version, the name of the cached result.
+
+        16 hexadecimal digits.
+        """
         content = json.dumps([asdict(self), database_version], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
@@ -76,7 +82,9 @@ class Client(Protocol):
     materials: Materials
 
 
-def read_materials_project(query: Query, cache_dir: Path | None = None, client: Client | None = None) -> Dataset:
+def read_materials_project(
+    query: Query, cache_dir: Path | None = None, client: Client | None = None
+) -> Dataset:
     """Crystals with formation energy and e_above_hull (eV/atom) and PBE band gap (eV).
 
     Parameters
@@ -106,7 +114,8 @@ def read_materials_project(query: Query, cache_dir: Path | None = None, client: 
 def read_stable_phases(
     thermo_type: str, max_elements: int, cache_dir: Path | None = None, client: Client | None = None
 ) -> list[tuple[dict[str, float], float]]:
-    """Composition and formation energy (eV/atom) of every phase that the Materials Project calls stable.
+    """Composition and formation energy (eV/atom) of every phase that the Materials Project calls
+    stable.
 
     Parameters
     ----------
@@ -135,7 +144,10 @@ def _stable_phases(
     name = f"mp-stable-{hashlib.sha256(query.encode()).hexdigest()[:16]}.json"
     cached = cache_dir / "hulls" / name if cache_dir else None
     if cached and cached.is_file():
-        return [(dict(composition), float(energy)) for composition, energy in json.loads(cached.read_text())]
+        return [
+            (dict(composition), float(energy))
+            for composition, energy in json.loads(cached.read_text())
+        ]
     documents = client.materials.thermo.search(
         num_elements=(1, max_elements),
         thermo_types=[thermo_type],
@@ -146,7 +158,8 @@ def _stable_phases(
     phases = [_phase(row) for row in _fields(documents)]
     if not phases:
         raise DatasetError(
-            f"the Materials Project has no stable phase of thermo type {thermo_type!r}: hull.thermo_type"
+            f"the Materials Project has no stable phase of thermo type {thermo_type!r}: "
+            "hull.thermo_type"
         )
     if cached:
         cached.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +168,9 @@ def _stable_phases(
 
 
 def _phase(row: Mapping[str, Any]) -> tuple[dict[str, float], float]:
-    composition = {str(getattr(e, "symbol", e)): float(n) for e, n in dict(row["composition"]).items()}
+    composition = {
+        str(getattr(e, "symbol", e)): float(n) for e, n in dict(row["composition"]).items()
+    }
     return composition, float(row["formation_energy_per_atom"])
 
 
@@ -184,12 +199,17 @@ def has_key() -> bool:
 
 
 def api_key() -> str:
-    """The key in MP_API_KEY or in pymatgen's settings (PMG_MAPI_KEY); SettingsError if there is none."""
+    """The key in MP_API_KEY or in pymatgen's settings (PMG_MAPI_KEY).
+
+    SettingsError if there is none.
+    """
     from pymatgen.core import SETTINGS
 
     key = os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY") or ""
     if not key:
-        raise SettingsError(f"the dataset materials-project needs an API key, and MP_API_KEY is not set: {KEY_HELP}")
+        raise SettingsError(
+            f"the dataset materials-project needs an API key, and MP_API_KEY is not set: {KEY_HELP}"
+        )
     return str(key)
 
 
@@ -202,7 +222,9 @@ def _connect(key: str) -> Client:
 
 @contextmanager
 def _explained(key: str | None) -> Iterator[None]:
-    """Turn what a request can raise into a DatasetError, without the key that some messages repeat."""
+    """Turn what a request can raise into a DatasetError, without the key that some messages
+    repeat.
+    """
     from mp_api.client.core import MPRestError
     from requests import RequestException
 
@@ -244,7 +266,9 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
     structures = {name: _structure(found[name]["structure"]) for name in common}
     ids = [name for name, structure in structures.items() if structure.is_ordered]
     if not ids:
-        raise DatasetError(f"the Materials Project (version {version}) has no crystal for {asdict(query)}")
+        raise DatasetError(
+            f"the Materials Project (version {version}) has no crystal for {asdict(query)}"
+        )
     labels = {
         "formation_energy": [energies[name]["formation_energy_per_atom"] for name in ids],
         "e_above_hull": [energies[name]["energy_above_hull"] for name in ids],
@@ -262,12 +286,21 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         },
     }
     crystals = CrystalTable.from_structures(structures[name] for name in ids)
-    return Dataset(crystals, tuple(ids), {n: np.array(v, dtype=np.float64) for n, v in labels.items()}, provenance)
+    return Dataset(
+        crystals,
+        tuple(ids),
+        {n: np.array(v, dtype=np.float64) for n, v in labels.items()},
+        provenance,
+    )
 
 
 def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
     """Thermo documents of the pinned type by material id."""
-    limit = {} if query.max_e_above_hull is None else {"energy_above_hull": (0.0, query.max_e_above_hull)}
+    limit = (
+        {}
+        if query.max_e_above_hull is None
+        else {"energy_above_hull": (0.0, query.max_e_above_hull)}
+    )
     documents = client.materials.thermo.search(
         num_elements=query.num_elements,
         thermo_types=[query.thermo_type],

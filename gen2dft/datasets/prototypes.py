@@ -1,6 +1,8 @@
-"""Crystal prototypes with their inequivalent positions, and the decorations that put two or three elements on them.
+"""Crystal prototypes with their inequivalent positions, and the decorations that put two or three
+elements on them.
 
-Source of the prototypes: the AFLOW library as kept by pymatgen (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)).
+Source of the prototypes: the AFLOW library as kept by pymatgen (Mehl et al., Comput. Mater. Sci.
+136, S1 (2017)).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 MAX_ORBITS = 5
-# Placeholders of the blocks of a decoration; chemically far apart, so that a matcher never confuses them.
+# Placeholders of the blocks of a decoration; chemically far apart, so that a matcher never confuses
+# them.
 _PLACEHOLDERS = ("Li", "Fe", "O")
 
 
@@ -32,11 +35,13 @@ class Decoration:
     space_group
         Number of the prototype's space group.
     cell
-        Primitive standard cell of the prototype with placeholder elements; only its shape and positions count.
+        Primitive standard cell of the prototype with placeholder elements; only its shape and
+        positions count.
     blocks
         Element position (0, 1 or 2 in the order of `counts`) of every site of `cell`.
     as_published
-        Whether the decoration is the prototype's own, not one made by splitting an element's orbits.
+        Whether the decoration is the prototype's own, not one made by splitting an element's
+        orbits.
     """
 
     prototype: str
@@ -52,22 +57,32 @@ class Decoration:
 
     @property
     def name(self) -> str:
-        """Unique name: the prototype and the element of each site, e.g. `AB_cF8_225_a_b:NaCl/01`."""
+        """Unique name: the prototype and the element of each site, e.g.
+
+        `AB_cF8_225_a_b:NaCl/01`.
+        """
         return f"{self.prototype}/{''.join(map(str, self.blocks))}"
 
     def fill(self, symbols: Sequence[str]) -> Structure:
-        """The crystal with `symbols[i]` on the sites of element `i`, in the prototype's own cell size."""
+        """The crystal with `symbols[i]` on the sites of element `i`, in the prototype's own cell
+        size.
+        """
         from pymatgen.core import Structure
 
-        return Structure(self.cell.lattice, [symbols[block] for block in self.blocks], self.cell.frac_coords)
+        return Structure(
+            self.cell.lattice, [symbols[block] for block in self.blocks], self.cell.frac_coords
+        )
 
 
-def decorations(max_sites: int = 14, library: Sequence[dict[str, Any]] | None = None) -> list[Decoration]:
+def decorations(
+    max_sites: int = 14, library: Sequence[dict[str, Any]] | None = None
+) -> list[Decoration]:
     """All distinct binary and ternary decorations of the prototypes with at most `max_sites` sites.
 
-    A prototype is decorated as published, and also with the orbits of one element split among two: BaAl4 so gives
-    ThCr2Si2, Co2Si gives TiNiSi, Fe2P gives ZrNiAl. Decorations that differ by a symmetry of the prototype are
-    given once; those that differ by exchanging two elements of equal number are both given.
+    A prototype is decorated as published, and also with the orbits of one element split among two:
+    BaAl4 so gives ThCr2Si2, Co2Si gives TiNiSi, Fe2P gives ZrNiAl. Decorations that differ by a
+    symmetry of the prototype are given once; those that differ by exchanging two elements of equal
+    number are both given.
 
     Parameters
     ----------
@@ -114,12 +129,16 @@ def _decorations_of(label: str, structure: Structure, max_sites: int) -> Iterato
     published = _ranked([sorted(owners.values()).index(owners[int(o)]) for o in orbits])
     for partition in _refinements(owners):
         blocks = [partition[int(o)] for o in orbits]
-        template = Decoration(label, int(symmetry.number), cell, tuple(blocks), _ranked(blocks) == published)
+        template = Decoration(
+            label, int(symmetry.number), cell, tuple(blocks), _ranked(blocks) == published
+        )
         yield from _distinct_orders(template)
 
 
 def _refinements(owners: dict[int, str]) -> Iterator[dict[int, int]]:
-    """Ways to share the orbits among 2 or 3 elements so that no two published elements become one."""
+    """Ways to share the orbits among 2 or 3 elements so that no two published elements become
+    one.
+    """
     orbits = sorted(owners)
     seen = set()
     for choice in itertools.product(range(3), repeat=len(orbits)):
@@ -135,7 +154,10 @@ def _refinements(owners: dict[int, str]) -> Iterator[dict[int, int]]:
 
 
 def _distinct_orders(template: Decoration) -> Iterator[Decoration]:
-    """Name the blocks in ascending order of their size; orders among equals that give another crystal are all kept."""
+    """Name the blocks in ascending order of their size.
+
+    Orders among equals that give another crystal are all kept.
+    """
     from pymatgen.core.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher(primitive_cell=False, scale=False)

@@ -1,9 +1,10 @@
 """Transport labels of Ricci et al., Sci. Data 4, 170085 (2017), joined by Materials Project id.
 
-The table (47,737 crystals; CC BY 4.0) comes with the package matminer. It gives, at 300 K, 1e18 carriers per cm^3 and
-constant relaxation time, the mean of the tensor's three eigenvalues. It holds mp-id and formula, but neither space
-group nor cell nor band gap: the mp-id alone says which polymorph a row belongs to. Joining by formula would be wrong
-far more often than right: of 138 stable starter crystals whose formula the table has once, 28 were that polymorph.
+The table (47,737 crystals; CC BY 4.0) comes with the package matminer. It gives, at 300 K, 1e18
+carriers per cm^3 and constant relaxation time, the mean of the tensor's three eigenvalues. It holds
+mp-id and formula, but neither space group nor cell nor band gap: the mp-id alone says which
+polymorph a row belongs to. Joining by formula would be wrong far more often than right: of 138
+stable starter crystals whose formula the table has once, 28 were that polymorph.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 NAME = "ricci2017"
 CITATION = "Ricci et al., Sci. Data 4, 170085 (2017), doi:10.1038/sdata.2017.85, CC BY 4.0"
 
-# PF / tau in GW K^-2 m^-1 s^-1 = 1e9 W K^-2 m^-1 s^-1; times tau = 1e-14 s gives 1e-5 W K^-2 m^-1 = 0.1 uW cm^-1 K^-2.
+# PF / tau in GW K^-2 m^-1 s^-1 = 1e9 W K^-2 m^-1 s^-1; times tau = 1e-14 s gives 1e-5 W K^-2 m^-1 =
+# 0.1 uW cm^-1 K^-2.
 UW_PER_CM_K2_AT_10_FS = 0.1
 
 
@@ -51,12 +53,19 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
         If no id of the dataset is in the table.
     """
     rows = transport_table() if table is None else table
-    factors = dict(zip(rows["mp_id"].astype(str), rows["PF_p"].astype(float) * UW_PER_CM_K2_AT_10_FS, strict=True))
+    factors = dict(
+        zip(
+            rows["mp_id"].astype(str),
+            rows["PF_p"].astype(float) * UW_PER_CM_K2_AT_10_FS,
+            strict=True,
+        )
+    )
     joined = np.array([factors.get(name, np.nan) for name in dataset.ids])
     matches = int(np.isfinite(joined).sum())
     if not matches:
         raise DatasetError(
-            f"none of the {len(dataset)} ids (e.g. {dataset.ids[0]!r}) is in the table {NAME}, which goes by mp-id; "
+            f"none of the {len(dataset)} ids (e.g. {dataset.ids[0]!r}) is in the table {NAME}, "
+            "which goes by mp-id; "
             "name the column with mp-ids (dataset.columns: id: NAME) or drop dataset.labels"
         )
     own = dataset.label("power_factor")
@@ -68,8 +77,8 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
 def transport_table() -> pd.DataFrame:
     """The whole table as matminer ships it; SettingsError if matminer is missing.
 
-    Columns: mp_id, pretty_formula; sigma (1e15 / (Ohm m s)), S (uV/K), kappa (GW/(K m s)), PF (GW/(K^2 m s)) and m
-    (electron masses), each for p and n.
+    Columns: mp_id, pretty_formula; sigma (1e15 / (Ohm m s)), S (uV/K), kappa (GW/(K m s)), PF
+    (GW/(K^2 m s)) and m (electron masses), each for p and n.
     """
     import pandas as pd
 
@@ -79,7 +88,10 @@ def transport_table() -> pd.DataFrame:
         return pd.read_csv(plain)
     archive = folder / "transport_database.tar.xz"
     if not archive.is_file():
-        raise SettingsError(f"matminer's transport table is not in {folder}; reinstall: pip install 'gen2dft[labels]'")
+        raise SettingsError(
+            f"matminer's transport table is not in {folder}; reinstall: pip install "
+            "'gen2dft[labels]'"
+        )
     with tarfile.open(archive, mode="r:xz") as tar:
         member = tar.extractfile("transport_database.csv")
         if member is None:
@@ -88,8 +100,11 @@ def transport_table() -> pd.DataFrame:
 
 
 def _matminer_folder() -> Path:
-    # Found without importing matminer: its import takes seconds, and its reader unpacks into site-packages.
+    # Found without importing matminer: its import takes seconds, and its reader unpacks into
+    # site-packages.
     found = importlib.util.find_spec("matminer")
     if found is None or found.origin is None:
-        raise SettingsError("the labels ricci2017 come with the package matminer: pip install 'gen2dft[labels]'")
+        raise SettingsError(
+            "the labels ricci2017 come with the package matminer: pip install 'gen2dft[labels]'"
+        )
     return Path(found.origin).parent / "utils" / "data_files" / "mp_transport"

@@ -29,8 +29,16 @@ class Builtin:
 def builtin_datasets() -> list[Builtin]:
     """Sources that a campaign can name without a file."""
     return [
-        Builtin(STARTER, "small binaries and ternaries on AFLOW prototypes, CHGNet and GPAW labels", "nothing"),
-        Builtin(VANADIUM_OXIDES, "the starter set's binaries as vanadium oxides, CHGNet labels", "nothing; it ships"),
+        Builtin(
+            STARTER,
+            "small binaries and ternaries on AFLOW prototypes, CHGNet and GPAW labels",
+            "nothing",
+        ),
+        Builtin(
+            VANADIUM_OXIDES,
+            "the starter set's binaries as vanadium oxides, CHGNet labels",
+            "nothing; it ships",
+        ),
         Builtin(
             MATERIALS_PROJECT,
             "formation energy, e_above_hull (GGA/GGA+U, MP2020), PBE band gap",
@@ -65,7 +73,8 @@ def load_dataset(
     Returns
     -------
     Dataset
-        Its provenance says what was read, what was skipped, and in `filter` (a StageCount) what the query left out.
+        Its provenance says what was read, what was skipped, and in `filter` (a StageCount) what the
+        query left out.
 
     Raises
     ------
@@ -77,7 +86,11 @@ def load_dataset(
     dataset = read_source(spec, cache_dir, progress, definition)
     for name in spec.labels:
         published = name == PUBLISHED_LABELS
-        dataset = join_ricci(dataset) if published else join_labels(dataset, read_labels(name), definition)
+        dataset = (
+            join_ricci(dataset)
+            if published
+            else join_labels(dataset, read_labels(name), definition)
+        )
     return filter_dataset(dataset, spec, seed)
 
 
@@ -96,7 +109,9 @@ def read_source(
         from gen2dft.datasets.materials_project import Query, read_materials_project
 
         elements = (min(spec.num_elements), max(spec.num_elements))
-        return read_materials_project(Query(elements, spec.max_sites, spec.max_e_above_hull), cache_dir)
+        return read_materials_project(
+            Query(elements, spec.max_sites, spec.max_e_above_hull), cache_dir
+        )
     from gen2dft.datasets.files import read_dataset
 
     return read_dataset(spec.source, spec.columns, cache_dir, progress)

@@ -1,4 +1,6 @@
-"""The sets that ship, labelled with CHGNet: the starter set, partly with GPAW too, and vanadium oxides made of it."""
+"""The sets that ship, labelled with CHGNet: the starter set, partly with GPAW too, and vanadium
+oxides made of it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ STARTER, OXIDES = "the starter set", "the set of vanadium oxides"
 
 @functools.cache
 def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
-    """The starter set; its provenance holds the command, seed and versions that made it, and all counts.
+    """The starter set.
+
+    Its provenance holds the command, seed and versions that made it, and all counts.
 
     Parameters
     ----------
@@ -29,18 +33,27 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
     labels = parse_labels(_shipped(LABELS, STARTER, remedy), f"labels of {STARTER}")
     joined = join_labels(starter_crystals(), labels, definition)
     made = f"{labels.settings.engine}, {labels.settings.preset}; {labels.settings.cells}"
-    sources = {**joined.provenance["labels"], "band_gap": made, "power_factor": f"{made}; definition {definition}"}
+    sources = {
+        **joined.provenance["labels"],
+        "band_gap": made,
+        "power_factor": f"{made}; definition {definition}",
+    }
     return replace(joined, provenance={**joined.provenance, "labels": sources})
 
 
 def starter_crystals() -> Dataset:
     """The crystals with the labels that CHGNet gave them."""
-    return Dataset.from_bytes(_shipped(FILE, STARTER, "build it: gen2dft data build starter"), origin=STARTER)
+    return Dataset.from_bytes(
+        _shipped(FILE, STARTER, "build it: gen2dft data build starter"), origin=STARTER
+    )
 
 
 @functools.cache
 def load_vanadium_oxides() -> Dataset:
-    """The vanadium oxides made of the starter set's binaries, see `vanadium_build`; the provenance holds all counts."""
+    """The vanadium oxides made of the starter set's binaries, see `vanadium_build`.
+
+    The provenance holds all counts.
+    """
     remedy = "build it: gen2dft data build vanadium-oxides"
     return Dataset.from_bytes(_shipped(OXIDES_FILE, OXIDES, remedy), origin=OXIDES)
 
@@ -49,5 +62,7 @@ def _shipped(name: str, what: str, remedy: str) -> bytes:
     """A file that ships with the package."""
     file = resources.files("gen2dft.datasets") / name
     if not file.is_file():
-        raise DatasetError(f"{name} of {what} is missing from this installation; reinstall gen2dft, or {remedy}")
+        raise DatasetError(
+            f"{name} of {what} is missing from this installation; reinstall gen2dft, or {remedy}"
+        )
     return file.read_bytes()

@@ -1,9 +1,11 @@
-"""Build the starter set: known formulas put on prototypes, ranked and relaxed with CHGNet, one checkpoint line each.
+"""Build the starter set: known formulas put on prototypes, ranked and relaxed with CHGNet, one
+checkpoint line each.
 
-Every formula of Ricci's table (compounds known to the Materials Project) that is charge-balanced or has a closed
-shell, and the known binary intermetallics as competing phases, is put on every prototype of its stoichiometry. One
-static calculation each, corrected for the wrong volume, ranks them; the best two are relaxed. What is finished stays
-in the checkpoint, so a killed build goes on where it was and a larger one continues a smaller one.
+Every formula of Ricci's table (compounds known to the Materials Project) that is charge-balanced or
+has a closed shell, and the known binary intermetallics as competing phases, is put on every
+prototype of its stoichiometry. One static calculation each, corrected for the wrong volume, ranks
+them; the best two are relaxed. What is finished stays in the checkpoint, so a killed build goes on
+where it was and a larger one continues a smaller one.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     from gen2dft.engines.base import Relaxed
     from gen2dft.engines.mlip import MLIPPreset
 
-    Scored = tuple[float, Decoration, Structure]  # eV/atom, prototype, crystal at its estimated volume
+    Scored = tuple[
+        float, Decoration, Structure
+    ]  # eV/atom, prototype, crystal at its estimated volume
 
 GPA_A3_IN_EV = 1 / 160.21766208
 
@@ -46,12 +50,13 @@ class BuildPlan:
     seed
         Order in which formulas are taken.
     binaries
-        Share of binaries among the formulas, two thirds of them plausible, one third intermetallics.
+        Share of binaries among the formulas, two thirds of them plausible, one third
+        intermetallics.
     max_sites
         Largest cell.
     sites_tried
-        Prototypes are tried for a formula until their cells have so many sites in all; those of high symmetry (few
-        free parameters) come first.
+        Prototypes are tried for a formula until their cells have so many sites in all; those of
+        high symmetry (few free parameters) come first.
     refined
         How many of the best are ranked anew at their corrected volume.
     relaxations
@@ -127,22 +132,28 @@ def build_checkpoint(
 
 
 def ordered_formulas(known: Sequence[str], plan: BuildPlan) -> list[str]:
-    """Known formulas in the order in which a build takes them: seeded, balanced over stoichiometry and anion.
+    """Known formulas in the order in which a build takes them: seeded, balanced over stoichiometry
+    and anion.
 
-    A class of m formulas (same stoichiometry and anion) is met with weight sqrt(m), so that oxides do not crowd out
-    the rest.
+    A class of m formulas (same stoichiometry and anion) is met with weight sqrt(m), so that oxides
+    do not crowd out the rest.
 
     Parameters
     ----------
     known
         Formulas of known compounds, any elements.
     plan
-        Its seed shuffles each class; formulas without a prototype of at most its `max_sites` are left out.
+        Its seed shuffles each class; formulas without a prototype of at most its `max_sites` are
+        left out.
     """
     from pymatgen.core import Composition
 
     rng = np.random.default_rng(plan.seed)
-    classes: dict[str, dict[tuple[Any, ...], list[str]]] = {"ternary": {}, "binary": {}, "intermetallic": {}}
+    classes: dict[str, dict[tuple[Any, ...], list[str]]] = {
+        "ternary": {},
+        "binary": {},
+        "intermetallic": {},
+    }
     for formula in sorted(set(known)):
         counts = {s: int(n) for s, n in Composition(formula).get_el_amt_dict().items()}
         if len(counts) not in (2, 3) or not EXCLUDED_ELEMENTS.isdisjoint(counts):
@@ -156,7 +167,9 @@ def ordered_formulas(known: Sequence[str], plan: BuildPlan) -> list[str]:
 
 
 def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
-    """Prototypes for a formula in order of their estimated energy, eV/atom, with the counted failures."""
+    """Prototypes for a formula in order of their estimated energy, eV/atom, with the counted
+    failures.
+    """
     from pymatgen.core import Composition
 
     composition = Composition(formula).get_el_amt_dict()
@@ -186,8 +199,13 @@ def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
     chosen: list[Scored] = []
     for item in ranked:
         within = not chosen or item[0] - chosen[0][0] < plan.max_energy_gap
-        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as B24.
-        if within and all(abs(item[0] - other[0]) > 0.002 for other in chosen) and len(chosen) < plan.relaxations:
+        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as
+        # B24.
+        if (
+            within
+            and all(abs(item[0] - other[0]) > 0.002 for other in chosen)
+            and len(chosen) < plan.relaxations
+        ):
             chosen.append(item)
     relaxed = []
     for score, decoration, structure in chosen:
@@ -196,7 +214,12 @@ def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
         except CalculationFailed as failure:
             reasons[failure.reason] = reasons.get(failure.reason, 0) + 1
     skipped = len(ranked) - len(chosen)
-    return {"formula": formula, "relaxed": relaxed, "failed": reasons, "not_among_the_best": skipped}
+    return {
+        "formula": formula,
+        "relaxed": relaxed,
+        "failed": reasons,
+        "not_among_the_best": skipped,
+    }
 
 
 def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
@@ -209,29 +232,44 @@ def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
         path.write_text(complete, encoding="utf-8")
     lines = [json.loads(line) for line in complete.splitlines()]
     if lines and lines[0] != {"plan": asdict(plan)}:
-        raise DatasetError(f"checkpoint {path} belongs to another build ({lines[0]}); delete it or name another file")
+        raise DatasetError(
+            f"checkpoint {path} belongs to another build ({lines[0]}); delete it or name another "
+            "file"
+        )
     return {record["formula"]: record for record in lines[1:]}
 
 
 def _append(path: Path, plan: BuildPlan, record: dict[str, Any]) -> dict[str, Any]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = "" if path.is_file() and path.stat().st_size else json.dumps({"plan": asdict(plan)}) + "\n"
+        header = (
+            ""
+            if path.is_file() and path.stat().st_size
+            else json.dumps({"plan": asdict(plan)}) + "\n"
+        )
         with path.open("a", encoding="utf-8") as file:
             file.write(header + json.dumps(record) + "\n")
     except OSError as err:
-        raise OutputError(f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder") from err
+        raise OutputError(
+            f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder"
+        ) from err
     return record
 
 
 @contextmanager
-def _outcomes(formulas: Sequence[str], plan: BuildPlan, workers: int) -> Iterator[Iterator[dict[str, Any]]]:
-    """Records of the formulas in their order, from this process or from a pool that ends with the block."""
+def _outcomes(
+    formulas: Sequence[str], plan: BuildPlan, workers: int
+) -> Iterator[Iterator[dict[str, Any]]]:
+    """Records of the formulas in their order, from this process or from a pool that ends with the
+    block.
+    """
     tasks = [(formula, plan) for formula in formulas]
     if workers == 1:
         yield map(_work_on_task, tasks)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:  # leaving the block terminates the workers
+    with multiprocessing.get_context("spawn").Pool(
+        workers
+    ) as pool:  # leaving the block terminates the workers
         yield pool.imap(_work_on_task, tasks)
 
 
@@ -261,7 +299,9 @@ def _fitting(counts: tuple[int, ...], plan: BuildPlan) -> tuple[Decoration, ...]
     ]
     fitting.sort(key=lambda d: (-d.space_group, len(d.blocks), d.name))
     sites_before = itertools.accumulate((len(d.blocks) for d in fitting), initial=0)
-    return tuple(d for d, before in zip(fitting, sites_before, strict=False) if before < plan.sites_tried)
+    return tuple(
+        d for d, before in zip(fitting, sites_before, strict=False) if before < plan.sites_tried
+    )
 
 
 def _sized(structure: Structure) -> Structure:
@@ -269,7 +309,8 @@ def _sized(structure: Structure) -> Structure:
     from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
 
     try:
-        structure.scale_lattice(DLSVolumePredictor().predict(structure))  # type: ignore[no-untyped-call]
+        volume = DLSVolumePredictor().predict(structure)  # type: ignore[no-untyped-call]
+        structure.scale_lattice(volume)
     except (ValueError, ArithmeticError) as err:
         raise CalculationFailed("no_volume_predicted", f"{structure.formula}: {err}") from err
     return structure
@@ -278,12 +319,14 @@ def _sized(structure: Structure) -> Structure:
 def _at_zero_pressure(result: Relaxed) -> tuple[float, float]:
     """Energy (eV/atom) and volume factor after an estimated relaxation of the volume.
 
-    To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4 |p|, since
-    the bulk modulus rises with pressure about four times as fast (Murnaghan).
+    To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4
+    |p|, since the bulk modulus rises with pressure about four times as fast (Murnaghan).
     """
     pressure = -float(np.trace(result.stress)) / 3 if result.stress is not None else 0.0
     modulus = 100 + 4 * abs(pressure)
-    gain = pressure**2 * result.structure.volume / len(result.structure) / (2 * modulus) * GPA_A3_IN_EV
+    gain = (
+        pressure**2 * result.structure.volume / len(result.structure) / (2 * modulus) * GPA_A3_IN_EV
+    )
     return result.energy - gain, float(np.clip(1 + pressure / modulus, 0.85, 1.25))
 
 
@@ -317,7 +360,11 @@ def _balanced(groups: Mapping[tuple[Any, ...], list[str]], rng: np.random.Genera
 
 def _interleave(lists: Sequence[Sequence[str]], shares: Sequence[float]) -> list[str]:
     """Merge so that every beginning of the result has the shares, while the lists last."""
-    places = [((i + 0.5) / share, which, i) for which, share in enumerate(shares) for i in range(len(lists[which]))]
+    places = [
+        ((i + 0.5) / share, which, i)
+        for which, share in enumerate(shares)
+        for i in range(len(lists[which]))
+    ]
     return [lists[which][i] for _, which, i in sorted(places)]
 
 

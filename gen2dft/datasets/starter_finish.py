@@ -1,4 +1,6 @@
-"""From the checkpoint of a build to the starter set: labels, hull, duplicates, and every count of what was left out."""
+"""From the checkpoint of a build to the starter set: labels, hull, duplicates, and every count of
+what was left out.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ MAX_E_ABOVE_HULL = 0.5
 """eV/atom; crystals further above the set's own hull teach little and are left out."""
 
 LICENCES = (
-    "AFLOW prototypes as kept by pymatgen (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)); energies and cells of "
+    "AFLOW prototypes as kept by pymatgen (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)); "
+    "energies and cells of "
     "CHGNet 0.3.0 (BSD-3; Deng et al., Nat. Mach. Intell. 5, 1031 (2023)); formulas of " + CITATION
 )
 
@@ -55,8 +58,9 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
     Returns
     -------
     Dataset
-        Relaxed crystals in their prototype's primitive standard setting, ids `starter-<formula>-<rank>`, labels
-        formation_energy and e_above_hull (CHGNet, the set's own hull; eV/atom); band_gap and power_factor all NaN.
+        Relaxed crystals in their prototype's primitive standard setting, ids
+        `starter-<formula>-<rank>`, labels formation_energy and e_above_hull (CHGNet, the set's own
+        hull; eV/atom); band_gap and power_factor all NaN.
 
     Raises
     ------
@@ -79,7 +83,8 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
     labels = {
         "formation_energy": np.array([row.formation_energy for row in rows]).round(5),
         "e_above_hull": np.maximum(distances[kept], 0.0).round(5),  # below 0 is numerical noise
-        # Of the polymorph on a prototype nothing is known by formula alone: see gen2dft.datasets.ricci.
+        # Of the polymorph on a prototype nothing is known by formula alone: see
+        # gen2dft.datasets.ricci.
         "band_gap": np.full(len(rows), np.nan),
         "power_factor": np.full(len(rows), np.nan),
     }
@@ -88,15 +93,20 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
 
 
 def _relaxed(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], StageCount]:
-    """Converged crystals, those of one formula in ascending order of energy, and the count of all that were tried."""
+    """Converged crystals, those of one formula in ascending order of energy, and the count of all
+    that were tried.
+    """
     rows: list[_Row] = []
     reasons: Counter[str] = Counter()
     tried = 0
     for record in records:
-        tried += record["not_among_the_best"] + sum(record["failed"].values()) + len(record["relaxed"])
+        tried += (
+            record["not_among_the_best"] + sum(record["failed"].values()) + len(record["relaxed"])
+        )
         reasons.update(record["failed"], not_among_the_best=record["not_among_the_best"])
         converged = sorted(
-            (r for r in record["relaxed"] if r["converged"]), key=lambda r: (r["energy"], r["prototype"])
+            (r for r in record["relaxed"] if r["converged"]),
+            key=lambda r: (r["energy"], r["prototype"]),
         )
         reasons["not_converged"] += len(record["relaxed"]) - len(converged)
         rows += _rows(record["formula"], converged)
@@ -116,7 +126,10 @@ def _rows(formula: str, converged: Sequence[Mapping[str, Any]]) -> Iterator[_Row
 
 
 def _without_duplicates(rows: Sequence[_Row]) -> tuple[list[_Row], dict[str, int]]:
-    """The lowest of each group of equal crystals; different prototypes may relax into one another."""
+    """The lowest of each group of equal crystals.
+
+    Different prototypes may relax into one another.
+    """
     from pymatgen.core.structure_matcher import StructureMatcher
 
     matcher = StructureMatcher()

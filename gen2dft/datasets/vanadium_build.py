@@ -1,8 +1,10 @@
-"""Builds the vanadium-oxide set of Noh et al., Matter 1, 1370 (2019), from any set of binary crystals.
+"""Builds the vanadium-oxide set of Noh et al., Matter 1, 1370 (2019), from any set of binary
+crystals.
 
-Each binary A_x B_y becomes two vanadium oxides, A being V in one and O in the other. Cells are scaled to the bonds of
-vanadium oxides, duplicates are removed, and an engine labels what is left. It takes a second or so per crystal, so what
-is labelled is written down at once, and the same command goes on after a kill.
+Each binary A_x B_y becomes two vanadium oxides, A being V in one and O in the other. Cells are
+scaled to the bonds of vanadium oxides, duplicates are removed, and an engine labels what is left.
+It takes a second or so per crystal, so what is labelled is written down at once, and the same
+command goes on after a kill.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ from gen2dft.screening.validity import element_counts
 from gen2dft.screening.vanadium import OXYGEN, VANADIUM, vanadium_state
 from gen2dft.thermo.vanadium_oxides import known_hull
 
-# Shortest distances, Angstrom, to which cells are scaled: those of vanadium oxides, and of the metal.
+# Shortest distances, Angstrom, to which cells are scaled: those of vanadium oxides, and of the
+# metal.
 BONDS = {(VANADIUM, OXYGEN): 1.9, (OXYGEN, OXYGEN): 2.4, (VANADIUM, VANADIUM): 2.6}
 VOLUME_PER_ATOM = (8.0, 16.0)  # Angstrom^3; scaled cells lie between
 BULK_MODULUS = 150.0  # GPa, of vanadium oxides, for one step to the volume without pressure
@@ -53,8 +56,8 @@ class OxidePlan:
     engine, preset
         What labels the crystals.
     relax
-        Whether positions and cell are relaxed (what a DFT engine is asked for), or only the volume, by one step along
-        the computed pressure (cheap, for the surrogate).
+        Whether positions and cell are relaxed (what a DFT engine is asked for), or only the volume,
+        by one step along the computed pressure (cheap, for the surrogate).
     max_sites
         Most atoms of a crystal.
     """
@@ -73,7 +76,8 @@ class OxidePlan:
 def unlabelled_oxides(
     source: Dataset, plan: OxidePlan, progress: Progress | None = None
 ) -> tuple[Dataset, list[StageCount]]:
-    """The distinct vanadium oxides that a source's binaries make, without labels, and what was left out and why.
+    """The distinct vanadium oxides that a source's binaries make, without labels, and what was left
+    out and why.
 
     Raises
     ------
@@ -82,7 +86,10 @@ def unlabelled_oxides(
     """
     binary = np.flatnonzero(element_counts(source.crystals) == 2)
     if not len(binary):
-        raise DatasetError(f"none of the {len(source)} crystals has two elements: vanadium oxides are made of binaries")
+        raise DatasetError(
+            f"none of the {len(source)} crystals has two elements: vanadium oxides are made of "
+            "binaries"
+        )
     small = binary[source.crystals.num_sites[binary] <= plan.max_sites]
     lost = {"not_binary": len(source) - len(binary), "too_many_sites": len(binary) - len(small)}
     reasons = {name: count for name, count in lost.items() if count}
@@ -98,22 +105,31 @@ def unlabelled_oxides(
 
 
 def exchanged(source: Dataset) -> tuple[CrystalTable, tuple[str, ...]]:
-    """Every binary crystal with its elements made V and O, both ways, in scaled cells; and an id for each."""
+    """Every binary crystal with its elements made V and O, both ways, in scaled cells.
+
+    And an id for each.
+    """
     table, both, ids = source.crystals, [], []
     for row in range(len(table)):
         sites = table.sites(row)
         numbers = table.numbers[sites]
         for name, metal in zip("ab", np.unique(numbers), strict=True):
             new = np.where(numbers == metal, VANADIUM, OXYGEN).astype(np.uint8)
-            lattice = table.lattices[row] * scale_to_bonds(table.lattices[row], table.frac[sites], new)
+            lattice = table.lattices[row] * scale_to_bonds(
+                table.lattices[row], table.frac[sites], new
+            )
             both.append((lattice, new, table.frac[sites]))
             ids.append(f"{source.ids[row]}-{name}")
     lattices, numbers_of, frac = zip(*both, strict=True)
     return CrystalTable.from_arrays(np.array(lattices), numbers_of, frac), tuple(ids)
 
 
-def scale_to_bonds(lattice: NDArray[np.float64], frac: NDArray[np.float64], numbers: NDArray[np.uint8]) -> float:
-    """Factor on all lengths that brings the pair that is too close by most to its bond, within bounds of the volume."""
+def scale_to_bonds(
+    lattice: NDArray[np.float64], frac: NDArray[np.float64], numbers: NDArray[np.uint8]
+) -> float:
+    """Factor on all lengths that brings the pair that is too close by most to its bond, within
+    bounds of the volume.
+    """
     apart = distances_in_cell(lattice, frac)
     factors = []
     for (first, second), bond in BONDS.items():
@@ -127,7 +143,8 @@ def scale_to_bonds(lattice: NDArray[np.float64], frac: NDArray[np.float64], numb
 def duplicates(table: CrystalTable, progress: Progress | None = None) -> list[str | None]:
     """`duplicate` for each crystal that StructureMatcher matches with an earlier one.
 
-    Only crystals of one formula and one size of the primitive cell are compared, the others cannot match.
+    Only crystals of one formula and one size of the primitive cell are compared, the others cannot
+    match.
     """
     known = StructureIndex()
     reasons: list[str | None] = []
@@ -143,7 +160,8 @@ def duplicates(table: CrystalTable, progress: Progress | None = None) -> list[st
 def labelled(
     oxides: Dataset, plan: OxidePlan, journal: Path | None = None, progress: Progress | None = None
 ) -> tuple[Dataset, StageCount]:
-    """The oxides as the engine left them, with formation energy, distance to the known hull and oxidation state.
+    """The oxides as the engine left them, with formation energy, distance to the known hull and
+    oxidation state.
 
     Parameters
     ----------
@@ -155,7 +173,9 @@ def labelled(
     done = _read_journal(journal)
     kept, reasons = [], []
     for row, name in enumerate(oxides.ids):
-        place = hashlib.sha256(f"{key} {oxides.crystals.select([row]).content_hash()}".encode()).hexdigest()[:16]
+        place = hashlib.sha256(
+            f"{key} {oxides.crystals.select([row]).content_hash()}".encode()
+        ).hexdigest()[:16]
         if place not in done:
             done[place] = _computed(engine, plan, oxides.crystals.structure(row))
             _write_journal(journal, place, done[place])
@@ -168,7 +188,10 @@ def labelled(
         if progress is not None:
             progress(row + 1, len(oxides))
     if not kept:
-        raise DatasetError(f"engine {plan.engine!r} labelled none of {len(oxides)} crystals: {dict(Counter(reasons))}")
+        raise DatasetError(
+            f"engine {plan.engine!r} labelled none of {len(oxides)} crystals: "
+            f"{dict(Counter(reasons))}"
+        )
     names, structures, energies, distances = zip(*kept, strict=True)
     crystals = CrystalTable.from_structures(structures)
     labels = {
@@ -201,7 +224,11 @@ def build_oxides(
 def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str, Any]:
     """Structure and energy, eV/atom, or why there are none."""
     try:
-        result = engine.relax(structure, plan.preset) if plan.relax else _volume_step(engine, plan, structure)
+        result = (
+            engine.relax(structure, plan.preset)
+            if plan.relax
+            else _volume_step(engine, plan, structure)
+        )
     except CalculationFailed as failure:
         return {"reason": failure.reason}
     if not result.converged:
@@ -210,7 +237,9 @@ def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str
 
 
 def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Relaxed:
-    """The better of two static calculations: as it is, and at the volume where the pressure would be 0."""
+    """The better of two static calculations: as it is, and at the volume where the pressure would
+    be 0.
+    """
     first = engine.static(structure, plan.preset)
     if first.stress is None:
         return first

@@ -1,4 +1,7 @@
-"""Engines: what computes energies. Each is loaded when it is first asked for, because each is heavy."""
+"""Engines: what computes energies.
+
+Each is loaded when it is first asked for, because each is heavy.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ def _vasp() -> Engine:
 
 
 # Other packages add engines by entry points of the group `gen2dft.engines`, each naming an Engine.
-ENGINES: dict[str, Callable[[], Engine]] = registered({"gpaw": _gpaw, "mlip": _mlip, "vasp": _vasp}, "gen2dft.engines")
+ENGINES: dict[str, Callable[[], Engine]] = registered(
+    {"gpaw": _gpaw, "mlip": _mlip, "vasp": _vasp}, "gen2dft.engines"
+)
 
 
 def load_engine(name: str) -> Engine:

@@ -1,4 +1,6 @@
-"""What every engine offers: direct calls, jobflow Makers, and one document for each finished calculation."""
+"""What every engine offers: direct calls, jobflow Makers, and one document for each finished
+calculation.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 Task = Literal["relax", "static", "uniform_bands"]
 Vector = tuple[float, float, float]
 
-# Reasons of failures that tell of the machine or the program, not of the crystal, whichever engine it is.
+# Reasons of failures that tell of the machine or the program, not of the crystal, whichever engine
+# it is.
 BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
-MAX_WARNINGS, MAX_WARNING = 50, 2000  # number, and characters of each: a document must stay far below 16 MB
+MAX_WARNINGS, MAX_WARNING = (
+    50,
+    2000,
+)  # number, and characters of each: a document must stay far below 16 MB
 MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
@@ -47,7 +53,8 @@ class Relaxed:
     converged
         Whether forces and stress fell below the preset's threshold.
     max_force
-        Largest force at the end, eV/Angstrom; of a relaxation with the cell's generalised forces among them.
+        Largest force at the end, eV/Angstrom; of a relaxation with the cell's generalised forces
+        among them.
     steps
         Number of ionic steps.
     seconds
@@ -103,10 +110,11 @@ class Preset(Protocol):
 class Makers:
     """The jobs of one engine and preset.
 
-    Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure with its reason;
-    without a structure it goes on from the final one of `prev`, the outcome of the calculation before.
-    `uniform_bands` needs `prev`, a static calculation with its files, and takes `scale`, the spacing of the k-points in
-    units of the preset's; None for an engine that computes no bands.
+    Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure
+    with its reason; without a structure it goes on from the final one of `prev`, the outcome of the
+    calculation before. `uniform_bands` needs `prev`, a static calculation with its files, and takes
+    `scale`, the spacing of the k-points in units of the preset's; None for an engine that computes
+    no bands.
     """
 
     relax: Maker
@@ -114,20 +122,24 @@ class Makers:
     uniform_bands: Maker | None = None
 
 
-def nothing_to_check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:  # noqa: ARG001 - as Engine.check
+def nothing_to_check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:  # noqa: ARG001
     """The check of an engine that needs nothing but its package."""
     return ()
 
 
 def without_references(engine: str) -> Callable[[Composition, float], float]:
-    """The `formation_energy` of an engine whose elements' energies depend on the preset, so that none ship with it."""
+    """The `formation_energy` of an engine whose elements' energies depend on the preset, so that
+    none ship with it.
+    """
 
     def formation_energy(composition: Composition, energy_per_atom: float) -> float:
         del energy_per_atom
         symbols = ", ".join(f"{element.symbol}: ..." for element in composition.elements)
         raise DatasetError(
-            f"engine {engine!r} has no elemental reference energies for {composition.chemical_system}: give those "
-            f"computed with the same preset in the campaign file, validation.references: {{{symbols}}}, eV/atom"
+            f"engine {engine!r} has no elemental reference energies for "
+            f"{composition.chemical_system}: give those "
+            "computed with the same preset in the campaign file, validation.references: "
+            f"{{{symbols}}}, eV/atom"
         )
 
     return formation_energy
@@ -152,15 +164,18 @@ class Engine:
     makers
         From a preset's name to its jobflow Makers.
     formation_energy
-        From composition and eV/atom of this engine to the formation energy, eV/atom; DatasetError if the engine has
-        no reference energy of an element.
+        From composition and eV/atom of this engine to the formation energy, eV/atom; DatasetError
+        if the engine has no reference energy of an element.
     scale
-        Scale that its formation energies are on by themselves (`gen2dft.thermo.scales`); None for uncorrected ones.
+        Scale that its formation energies are on by themselves (`gen2dft.thermo.scales`); None for
+        uncorrected ones.
     check
-        Called with a preset's name and the symbols of the elements to come, before a campaign begins. Raises
-        CampaignError or SettingsError for what cannot work; returns what is missing on this machine alone.
+        Called with a preset's name and the symbols of the elements to come, before a campaign
+        begins. Raises CampaignError or SettingsError for what cannot work; returns what is missing
+        on this machine alone.
     breakdowns
-        Reasons of failures, beside `BREAKDOWNS`, that say that the engine itself does not work, whatever the crystal.
+        Reasons of failures, beside `BREAKDOWNS`, that say that the engine itself does not work,
+        whatever the crystal.
     """
 
     name: str
@@ -183,13 +198,17 @@ class Engine:
 
 
 class CalculationFailure(BaseModel):
-    """A calculation that could not be finished, as a result: a failed candidate keeps its reason and is never lost."""
+    """A calculation that could not be finished, as a result: a failed candidate keeps its reason
+    and is never lost.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(description="short snake_case name, counted in the funnel")
     detail: str
-    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
+    directory: str | None = Field(
+        None, description="where the files of the calculation are, `host:path`"
+    )
     core_hours: float = Field(0.0, description="what it has cost all the same")
 
     @classmethod
@@ -220,32 +239,56 @@ class CalculationDoc(BaseModel):
     settings_hash: str = Field(description="hash of all settings that decide the result")
     is_dft: bool = Field(description="False for surrogates such as ML potentials")
     structure: Structure = Field(description="final structure")
-    energy: float = Field(description="total energy of the cell, eV, with the corrections named below")
+    energy: float = Field(
+        description="total energy of the cell, eV, with the corrections named below"
+    )
     energy_per_atom: float = Field(description="eV/atom")
-    forces: list[Vector] | None = Field(None, description="eV/Angstrom; None where they mean nothing")
+    forces: list[Vector] | None = Field(
+        None, description="eV/Angstrom; None where they mean nothing"
+    )
     stress: list[Vector] | None = Field(None, description="GPa, positive under tension")
     magmoms: list[float] | None = Field(None, description="Bohr magnetons")
-    band_gap: float | None = Field(None, description="eV, 0 for a metal; None if the engine computes no bands")
+    band_gap: float | None = Field(
+        None, description="eV, 0 for a metal; None if the engine computes no bands"
+    )
     is_gap_direct: bool | None = None
     converged: bool
-    converged_electronic: bool | None = Field(None, description="None if there are no electrons to converge")
-    converged_ionic: bool | None = Field(None, description="None for a calculation that moves no atoms")
-    max_force: float | None = Field(description="largest (generalised) force at the end, eV/Angstrom; None as forces")
+    converged_electronic: bool | None = Field(
+        None, description="None if there are no electrons to converge"
+    )
+    converged_ionic: bool | None = Field(
+        None, description="None for a calculation that moves no atoms"
+    )
+    max_force: float | None = Field(
+        description="largest (generalised) force at the end, eV/Angstrom; None as forces"
+    )
     num_steps: int = Field(description="ionic steps")
     wall_seconds: float
     cores: int
     core_hours: float
     versions: dict[str, str] = Field(description="program to version")
     corrections: list[str] = Field([], description="named energy corrections, already applied")
-    run_type: str | None = Field(None, description="functional and U: GGA, GGA+U, ...; None for a surrogate")
-    hubbards: dict[str, float] = Field({}, description="symbol to Hubbard U, eV; those that are not 0")
-    custodian: list[CustodianCorrection] = Field([], description="corrections custodian made, in order")
-    settings_changed: bool = Field(
-        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+    run_type: str | None = Field(
+        None, description="functional and U: GGA, GGA+U, ...; None for a surrogate"
     )
-    is_stand_in: bool = Field(False, description="made by a program that only stands in for the engine, in tests")
+    hubbards: dict[str, float] = Field(
+        {}, description="symbol to Hubbard U, eV; those that are not 0"
+    )
+    custodian: list[CustodianCorrection] = Field(
+        [], description="corrections custodian made, in order"
+    )
+    settings_changed: bool = Field(
+        False,
+        description="custodian changed settings that the energy depends on: it belongs to the "
+        "changed ones",
+    )
+    is_stand_in: bool = Field(
+        False, description="made by a program that only stands in for the engine, in tests"
+    )
     warnings: list[str] = []
-    directory: str | None = Field(None, description="where the files of the calculation are, `host:path`")
+    directory: str | None = Field(
+        None, description="where the files of the calculation are, `host:path`"
+    )
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @field_validator("warnings")
@@ -314,21 +357,30 @@ def run_task(
 
 
 def starting_structure(
-    structure: Structure | None, prev: CalculationDoc | CalculationFailure | None, *, resumes: bool = False
+    structure: Structure | None,
+    prev: CalculationDoc | CalculationFailure | None,
+    *,
+    resumes: bool = False,
 ) -> Structure | CalculationFailure:
-    """What a job starts from: the structure given, else that of the calculation before, whose failure is passed on.
+    """What a job starts from: the structure given, else that of the calculation before, whose
+    failure is passed on.
 
-    A job whose worker died again and again, by a crash or a time limit, fails instead of trying for ever; one that
-    `resumes` counts its lost runs itself.
+    A job whose worker died again and again, by a crash or a time limit, fails instead of trying for
+    ever; one that `resumes` counts its lost runs itself.
     """
     if not resumes and len(folders := lost_runs()) >= MAX_LOST_RUNS:
-        detail = f"its worker died {len(folders)} times or ran out of time, the last time in {folders[-1]}"
+        detail = (
+            f"its worker died {len(folders)} times or ran out of time, the last time in "
+            f"{folders[-1]}"
+        )
         return CalculationFailure(reason="worker_died", detail=detail)
     if structure is not None:
         return structure
     if isinstance(prev, CalculationDoc):
         return prev.structure
-    return prev or CalculationFailure(reason="no_structure", detail="the calculation before left no result")
+    return prev or CalculationFailure(
+        reason="no_structure", detail="the calculation before left no result"
+    )
 
 
 def lost_runs() -> list[str]:
@@ -343,8 +395,11 @@ def _rows(array: NDArray[np.float64] | None) -> list[Vector] | None:
     return None if array is None else [(float(x), float(y), float(z)) for x, y, z in array]
 
 
-def validate_engine(engine: Engine, preset: str, structure: Structure, tolerance: float = 1e-3) -> None:
-    """The contract of an engine, for the tests of every engine: raise CalculationFailed where it is broken.
+def validate_engine(
+    engine: Engine, preset: str, structure: Structure, tolerance: float = 1e-3
+) -> None:
+    """The contract of an engine, for the tests of every engine: raise CalculationFailed where it is
+    broken.
 
     Parameters
     ----------
@@ -356,17 +411,21 @@ def validate_engine(engine: Engine, preset: str, structure: Structure, tolerance
     Raises
     ------
     CalculationFailed
-        `contract_broken`: the energy is not invariant under translation, permutation and supercell, relaxation does
-        not lower it, the result is not finite, or nonsense is accepted.
+        `contract_broken`: the energy is not invariant under translation, permutation and supercell,
+        relaxation does not lower it, the result is not finite, or nonsense is accepted.
     """
     energy = engine.static(structure, preset).energy
     for what, other in _equal_structures(structure).items():
         difference = abs(engine.static(other, preset).energy - energy)
         if not difference <= tolerance:
-            raise CalculationFailed("contract_broken", f"{what} changes the energy by {difference:.2g} eV/atom")
+            raise CalculationFailed(
+                "contract_broken", f"{what} changes the energy by {difference:.2g} eV/atom"
+            )
     relaxed = engine.relax(structure, preset)
     if not relaxed.energy <= energy + tolerance:
-        raise CalculationFailed("contract_broken", f"relaxation raises the energy {energy:.4f} to {relaxed.energy:.4f}")
+        raise CalculationFailed(
+            "contract_broken", f"relaxation raises the energy {energy:.4f} to {relaxed.energy:.4f}"
+        )
     if relaxed.structure.composition != structure.composition:
         raise CalculationFailed("contract_broken", "relaxation changes the composition")
     if not np.isfinite(engine.formation_energy(structure.composition, relaxed.energy)):

@@ -25,7 +25,10 @@ CHECKPOINT_EVERY = 200
 
 
 def potential_energies(dataset: Dataset, checkpoint: Path) -> NDArray[np.float64]:
-    """(n,) eV/atom of every crystal as it is; NaN where the potential fails. A killed run continues where it was."""
+    """(n,) eV/atom of every crystal as it is; NaN where the potential fails.
+
+    A killed run continues where it was.
+    """
     energies = np.full(len(dataset), np.nan)
     done = 0
     if checkpoint.is_file():
@@ -38,15 +41,22 @@ def potential_energies(dataset: Dataset, checkpoint: Path) -> NDArray[np.float64
         except CalculationFailed as failure:
             log.warning("%s left out: %s", dataset.ids[index], failure)
         if (index + 1) % CHECKPOINT_EVERY == 0 or index + 1 == len(dataset):
-            np.savez(checkpoint, energies=energies, done=index + 1, dataset=np.array(dataset.content_hash))
+            np.savez(
+                checkpoint,
+                energies=energies,
+                done=index + 1,
+                dataset=np.array(dataset.content_hash),
+            )
             log.info("%d of %d crystals", index + 1, len(dataset))
     return energies
 
 
 def ground_state_energies() -> dict[str, float]:
-    """Energy of each element in its ground state as ASE tabulates it, eV/atom, where ASE can build it.
+    """Energy of each element in its ground state as ASE tabulates it, eV/atom, where ASE can build
+    it.
 
-    An element without cohesion (polonium: +1.3 eV/atom) is one that the potential was not trained on; it is left out.
+    An element without cohesion (polonium: +1.3 eV/atom) is one that the potential was not trained
+    on; it is left out.
     """
     from ase.build import bulk
     from ase.data import chemical_symbols, reference_states
@@ -59,16 +69,25 @@ def ground_state_energies() -> dict[str, float]:
             continue
         try:
             atoms = bulk(symbol)
-            structure = Structure(atoms.cell.array, atoms.get_chemical_symbols(), atoms.get_scaled_positions())
+            structure = Structure(
+                atoms.cell.array, atoms.get_chemical_symbols(), atoms.get_scaled_positions()
+            )
             if (energy := static(structure).energy) < 0:
                 energies[symbol] = energy
-        except (ValueError, RuntimeError, CalculationFailed) as err:  # ase.build.bulk lacks the structure
+        except (
+            ValueError,
+            RuntimeError,
+            CalculationFailed,
+        ) as err:  # ase.build.bulk lacks the structure
             log.info("no prior for %s: %s", symbol, err)
     return energies
 
 
 def build_references(dataset: Dataset, out: Path, command: str) -> ReferenceFit:
-    """Compute, fit and write the references with their provenance; energies so far are kept beside `out`."""
+    """Compute, fit and write the references with their provenance.
+
+    Energies so far are kept beside `out`.
+    """
     energies = potential_energies(dataset, out.with_suffix(".energies.npz"))
     prior = ground_state_energies()
     rng = np.random.default_rng(0)
@@ -79,7 +98,8 @@ def build_references(dataset: Dataset, out: Path, command: str) -> ReferenceFit:
         "unit": "eV/atom",
         "references": fit.references,
         "provenance": {
-            "method": f"ridge fit (ridge {RIDGE}) of E - Ef, residuals above {OUTLIER} eV/atom dropped once",
+            "method": f"ridge fit (ridge {RIDGE}) of E - Ef, residuals above {OUTLIER} eV/atom "
+            "dropped once",
             "prior": "ASE ground states at their experimental lattice constants",
             "dataset": dict(dataset.provenance),
             "dataset_hash": dataset.content_hash,
@@ -98,14 +118,18 @@ def build_references(dataset: Dataset, out: Path, command: str) -> ReferenceFit:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of this module."""
-    parser = argparse.ArgumentParser(prog="python -m gen2dft.engines.build_references", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m gen2dft.engines.build_references", description=__doc__
+    )
     parser.add_argument("dataset", type=Path, help="dataset file (.npz) with formation energies")
     parser.add_argument("out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     command = f"{parser.prog} {given.dataset.name} {given.out.name}"
     fit = build_references(Dataset.load(given.dataset), given.out, command)
-    log.info("%d crystals, MAE %.4f eV/atom, cross-validated %.4f", fit.num_crystals, fit.mae, fit.mae_cv)
+    log.info(
+        "%d crystals, MAE %.4f eV/atom, cross-validated %.4f", fit.num_crystals, fit.mae, fit.mae_cv
+    )
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 class CachedCellFilter(FrechetCellFilter):
     """The same degrees of freedom and forces as FrechetCellFilter, computed once per step.
 
-    An optimiser asks three times per step for forces, and each time ASE takes a matrix logarithm and nine Frechet
-    derivatives of the exponential. The logarithm is known, it is what the optimiser has set; and of the derivatives
-    one is enough: with L = log F, the gradient by L of a function with gradient G by F = exp(L) is the Frechet
-    derivative of exp at L^T in the direction G (Higham, Functions of Matrices, sec. 10.2).
+    An optimiser asks three times per step for forces, and each time ASE takes a matrix logarithm
+    and nine Frechet derivatives of the exponential. The logarithm is known, it is what the
+    optimiser has set; and of the derivatives one is enough: with L = log F, the gradient by L of a
+    function with gradient G by F = exp(L) is the Frechet derivative of exp at L^T in the direction
+    G (Higham, Functions of Matrices, sec. 10.2).
     """
 
     def __init__(self, atoms: Any) -> None:
@@ -29,7 +30,9 @@ class CachedCellFilter(FrechetCellFilter):
         self._forces: NDArray[np.float64] | None = None
 
     def get_positions(self) -> NDArray[np.float64]:
-        """(n_sites + 3, 3) positions in the undeformed cell, and the scaled logarithm of the deformation."""
+        """(n_sites + 3, 3) positions in the undeformed cell, and the scaled logarithm of the
+        deformation.
+        """
         return self._x.copy()
 
     def set_positions(self, new: NDArray[np.float64], **kwargs: Any) -> None:
@@ -53,4 +56,6 @@ class CachedCellFilter(FrechetCellFilter):
         by_deformation = -self.atoms.get_volume() * stress @ np.linalg.inv(deformation.T)
         by_logarithm = self.expm_frechet(logarithm.T, by_deformation, compute_expm=False)
         self.stress = full_3x3_to_voigt_6_stress(stress)
-        return np.vstack([self.atoms.get_forces(**kwargs) @ deformation, by_logarithm / self.exp_cell_factor])
+        return np.vstack(
+            [self.atoms.get_forces(**kwargs) @ deformation, by_logarithm / self.exp_cell_factor]
+        )

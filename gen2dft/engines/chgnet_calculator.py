@@ -1,6 +1,7 @@
 """CHGNet as an ASE calculator, at half the cost of the one it ships with.
 
-Only `gen2dft.engines.mlip` imports this module, and only when it computes: torch and chgnet load with it.
+Only `gen2dft.engines.mlip` imports this module, and only when it computes: torch and chgnet load
+with it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ MAX_ATOMIC_NUMBER = 94
 class CHGNetCalculator(Calculator):
     """Energy (eV), forces (eV/Angstrom), stress (eV/Angstrom^3) and magnetic moments of CHGNet.
 
-    The shipped calculator differentiates the energy twice (positions, then strain) and keeps the graph for a third
-    derivative that only training needs. One derivative by fractional coordinates f and lattice L (rows) gives both:
-    cart = f L, so dE/dcart = dE/df L^-T; and L -> L (1 + strain), so dE/dstrain = L^T dE/dL.
+    The shipped calculator differentiates the energy twice (positions, then strain) and keeps the
+    graph for a third derivative that only training needs. One derivative by fractional coordinates
+    f and lattice L (rows) gives both: cart = f L, so dE/dcart = dE/df L^-T; and L -> L (1 +
+    strain), so dE/dstrain = L^T dE/dL.
 
     Raises
     ------
@@ -52,13 +54,18 @@ class CHGNetCalculator(Calculator):
         """Compute everything at once; the results are kept until the atoms change."""
         super().calculate(atoms, properties, system_changes)
         with warnings.catch_warnings():
-            # chgnet makes a plain number of a volume that carries a gradient, and writes formulas of noble gases.
-            warnings.filterwarnings("ignore", "Converting a tensor with requires_grad=True", UserWarning)
+            # chgnet makes a plain number of a volume that carries a gradient, and writes formulas
+            # of noble gases.
+            warnings.filterwarnings(
+                "ignore", "Converting a tensor with requires_grad=True", UserWarning
+            )
             warnings.filterwarnings("ignore", "No Pauling electronegativity", UserWarning)
             graph = self._graph()
             prediction = self.model([graph], task="em")
         per_atom = prediction["e"].sum()
-        by_frac, by_lattice = torch.autograd.grad(per_atom * len(self.atoms), [graph.atom_frac_coord, graph.lattice])
+        by_frac, by_lattice = torch.autograd.grad(
+            per_atom * len(self.atoms), [graph.atom_frac_coord, graph.lattice]
+        )
         lattice = np.asarray(self.atoms.cell)
         stress = lattice.T @ by_lattice.numpy().astype(float) / abs(np.linalg.det(lattice))
         energy = float(per_atom.detach()) * len(self.atoms)
@@ -72,8 +79,12 @@ class CHGNetCalculator(Calculator):
 
     def _graph(self) -> Any:
         if self.atoms.numbers.max() > MAX_ATOMIC_NUMBER:
-            raise CalculationFailed("element_not_supported", f"CHGNet knows elements 1 to {MAX_ATOMIC_NUMBER} only")
-        structure = Structure(Lattice(self.atoms.cell.array), self.atoms.numbers, self.atoms.get_scaled_positions())
+            raise CalculationFailed(
+                "element_not_supported", f"CHGNet knows elements 1 to {MAX_ATOMIC_NUMBER} only"
+            )
+        structure = Structure(
+            Lattice(self.atoms.cell.array), self.atoms.numbers, self.atoms.get_scaled_positions()
+        )
         try:
             return self.model.graph_converter(structure)
         except ValueError as err:
@@ -83,7 +94,9 @@ class CHGNetCalculator(Calculator):
 
 @functools.cache
 def calculator(model_name: str) -> CHGNetCalculator:
-    """The calculator of this process, on one thread: two threads are slower than one on a busy machine."""
+    """The calculator of this process, on one thread: two threads are slower than one on a busy
+    machine.
+    """
     torch.set_num_threads(1)
     with contextlib.redirect_stdout(io.StringIO()):
         model = CHGNet.load(model_name=model_name, use_device="cpu", verbose=False)

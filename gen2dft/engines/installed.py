@@ -1,4 +1,7 @@
-"""What the engines need of this machine: programs, pseudopotentials, packages, keys. Looked up, not run."""
+"""What the engines need of this machine: programs, pseudopotentials, packages, keys.
+
+Looked up, not run.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,13 @@ import shlex
 import shutil
 from pathlib import Path
 
-POTCAR_FOLDERS = ("POT_GGA_PAW_PBE", "POT_GGA_PAW_PBE_52", "POT_GGA_PAW_PBE_54", "POT_PAW_PBE_52", "POT_PAW_PBE_54")
+POTCAR_FOLDERS = (
+    "POT_GGA_PAW_PBE",
+    "POT_GGA_PAW_PBE_52",
+    "POT_GGA_PAW_PBE_54",
+    "POT_PAW_PBE_52",
+    "POT_PAW_PBE_54",
+)
 # Words of a VASP command that only start the program.
 LAUNCHERS = ("mpirun", "mpiexec", "srun")
 

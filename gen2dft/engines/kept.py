@@ -1,7 +1,8 @@
 """Outcomes of calculations are kept on disk until the database has them.
 
-A worker may lose the database just when hours of computing have ended. So the outcome is written to the folder of the
-run first, under the identity of its job; the same job, run again there or after a lost run, takes it from there.
+A worker may lose the database just when hours of computing have ended. So the outcome is written to
+the folder of the run first, under the identity of its job; the same job, run again there or after a
+lost run, takes it from there.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ R = TypeVar("R")
 
 
 def computed_once(compute: Callable[P, R]) -> Callable[P, R]:
-    """Let a function that computes in a firework's folder give what it has computed before, if that is still there."""
+    """Let a function that computes in a firework's folder give what it has computed before, if that
+    is still there.
+    """
 
     @functools.wraps(compute)
     def with_memory(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,12 +56,17 @@ def write_outcome(path: Path, job: str, outcome: CalculationDoc | CalculationFai
 
 
 def read_outcome(path: Path, job: str) -> CalculationDoc | CalculationFailure | None:
-    """The outcome that a file holds, if it is of this job; None without a file, as in a folder of another machine."""
+    """The outcome that a file holds, if it is of this job.
+
+    None without a file, as in a folder of another machine.
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError:
         return None
-    return KINDS[content["kind"]].model_validate(content["outcome"]) if content["job"] == job else None
+    return (
+        KINDS[content["kind"]].model_validate(content["outcome"]) if content["job"] == job else None
+    )
 
 
 def plain(outcome: CalculationDoc | CalculationFailure) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""Engine `mlip`: the universal potential CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023)).
+"""Engine `mlip`: the universal potential CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell.
 
-A surrogate: fast, trained on Materials Project energies with their MP2020 corrections, and never called DFT.
-Far from its training data it may predict anything, so every step is guarded and a result out of bounds is a
-failure, never a very stable crystal.
+5, 1031 (2023)).
+
+A surrogate: fast, trained on Materials Project energies with their MP2020 corrections, and never
+called DFT. Far from its training data it may predict anything, so every step is guarded and a
+result out of bounds is a failure, never a very stable crystal.
 """
 
 from __future__ import annotations
@@ -76,16 +78,27 @@ class MLIPPreset:
     @property
     def description(self) -> str:
         """What it is for, in one sentence."""
-        return f"surrogate CHGNet {self.model}: relaxed to {self.fmax:g} eV/Angstrom, {self.max_steps} steps at most"
+        return (
+            f"surrogate CHGNet {self.model}: relaxed to {self.fmax:g} eV/Angstrom, "
+            f"{self.max_steps} steps at most"
+        )
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
-        return {"description": self.description, "settings_hash": self.settings_hash, **asdict(self)}
+        return {
+            "description": self.description,
+            "settings_hash": self.settings_hash,
+            **asdict(self),
+        }
 
     @property
     def settings_hash(self) -> str:
         """Hash of the settings and of chgnet's version; 12 hexadecimal digits."""
-        content = {**asdict(self), "optimizer": "LBFGS/FrechetCellFilter", "chgnet": versions()["chgnet"]}
+        content = {
+            **asdict(self),
+            "optimizer": "LBFGS/FrechetCellFilter",
+            "chgnet": versions()["chgnet"],
+        }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -112,7 +125,9 @@ def versions() -> dict[str, str]:
     try:
         return {package: version(package) for package in ("chgnet", "torch", "ase")}
     except PackageNotFoundError as err:
-        raise SettingsError(f"engine 'mlip' needs the package {err.name}: pip install 'gen2dft[mlip]'") from err
+        raise SettingsError(
+            f"engine 'mlip' needs the package {err.name}: pip install 'gen2dft[mlip]'"
+        ) from err
 
 
 def relax(structure: Structure, preset: str | MLIPPreset = "chgnet-v1") -> Relaxed:
@@ -121,8 +136,9 @@ def relax(structure: Structure, preset: str | MLIPPreset = "chgnet-v1") -> Relax
     Raises
     ------
     CalculationFailed
-        `atoms_too_close`, `atoms_too_close_after_relaxation`, `volume_out_of_range`, `energy_out_of_range`,
-        `force_too_large`, `not_finite`, `isolated_atoms`, `element_not_supported` or `out_of_time`.
+        `atoms_too_close`, `atoms_too_close_after_relaxation`, `volume_out_of_range`,
+        `energy_out_of_range`, `force_too_large`, `not_finite`, `isolated_atoms`,
+        `element_not_supported` or `out_of_time`.
     """
     from ase.optimize import LBFGS
 
@@ -143,7 +159,10 @@ def relax(structure: Structure, preset: str | MLIPPreset = "chgnet-v1") -> Relax
 
 
 def static(structure: Structure, preset: str | MLIPPreset = "chgnet-v1") -> Relaxed:
-    """Energy, forces, stress and magnetic moments of a structure as it is; fails as `relax` does."""
+    """Energy, forces, stress and magnetic moments of a structure as it is.
+
+    Fails as `relax` does.
+    """
     settings, start = get_preset(preset), time.perf_counter()
     atoms = _guarded_atoms(structure, settings)
     max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
@@ -154,7 +173,10 @@ def static(structure: Structure, preset: str | MLIPPreset = "chgnet-v1") -> Rela
 def relax_many(
     structures: Iterable[Structure], preset: str | MLIPPreset = "chgnet-screen-v1"
 ) -> list[Relaxed | CalculationFailed]:
-    """Relax one structure after another with one loaded model; a failure takes the place of its result."""
+    """Relax one structure after another with one loaded model.
+
+    A failure takes the place of its result.
+    """
     outcomes: list[Relaxed | CalculationFailed] = []
     for structure in structures:
         try:
@@ -169,8 +191,12 @@ def _guarded_atoms(structure: Structure, settings: MLIPPreset) -> Atoms:
     versions()
     if not structure.is_ordered:
         raise CalculationFailed("disordered", f"{structure.formula} has partially occupied sites")
-    if not (np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()):
-        raise CalculationFailed("not_finite", f"{structure.formula} has NaN or infinite coordinates")
+    if not (
+        np.isfinite(structure.lattice.matrix).all() and np.isfinite(structure.frac_coords).all()
+    ):
+        raise CalculationFailed(
+            "not_finite", f"{structure.formula} has NaN or infinite coordinates"
+        )
     _check_volume(structure.volume / len(structure), settings.guards)
     _refuse_close_atoms(structure, settings.guards, "atoms_too_close")
 
@@ -191,11 +217,15 @@ def _check_step(atoms: Atoms, guards: Guards, seconds: float) -> None:
     energy = atoms.get_potential_energy() / len(atoms)
     forces = atoms.get_forces()
     if not (np.isfinite(energy) and np.isfinite(forces).all()):
-        raise CalculationFailed("not_finite", "the potential gave a NaN or infinite energy or force")
+        raise CalculationFailed(
+            "not_finite", "the potential gave a NaN or infinite energy or force"
+        )
     _check_volume(atoms.get_volume() / len(atoms), guards)
     strongest = np.linalg.norm(forces, axis=1).max()
     if strongest > guards.max_force:
-        raise CalculationFailed("force_too_large", f"{strongest:.0f} eV/Angstrom, the bound is {guards.max_force:g}")
+        raise CalculationFailed(
+            "force_too_large", f"{strongest:.0f} eV/Angstrom, the bound is {guards.max_force:g}"
+        )
     symbols = {str(symbol): int(count) for symbol, count in atoms.symbols.formula.count().items()}
     if has_references(symbols):
         low, high = guards.formation_energy
@@ -219,7 +249,10 @@ def _refuse_close_atoms(structure: Structure, guards: Guards, reason: str) -> No
     contacts = closest_contacts(CrystalTable.from_structures([structure]))
     distance, ratio = float(contacts.distance[0]), float(contacts.ratio[0])
     if distance < guards.min_distance or ratio < guards.min_distance_ratio:
-        detail = f"{structure.formula}: {distance:.2f} Angstrom, {ratio:.2f} of the covalent radii's sum at the closest"
+        detail = (
+            f"{structure.formula}: {distance:.2f} Angstrom, {ratio:.2f} of the covalent "
+            "radii's sum at the closest"
+        )
         raise CalculationFailed(reason, detail)
 
 
@@ -228,7 +261,12 @@ def _to_structure(atoms: Atoms) -> Structure:
 
 
 def _result(
-    atoms: Atoms, structure: Structure, max_force: float, settings: MLIPPreset, steps: int, seconds: float
+    atoms: Atoms,
+    structure: Structure,
+    max_force: float,
+    settings: MLIPPreset,
+    steps: int,
+    seconds: float,
 ) -> Relaxed:
     converged = max_force < settings.fmax or steps == 0
     return Relaxed(
@@ -241,14 +279,19 @@ def _result(
         max_force=max_force,
         steps=steps,
         seconds=seconds,
-        warnings=() if converged else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
+        warnings=()
+        if converged
+        else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
     )
 
 
 def _makers(preset: str) -> Makers:
     from gen2dft.engines.mlip_makers import MLIPRelaxMaker, MLIPStaticMaker
 
-    return Makers(MLIPRelaxMaker(preset=get_preset(preset).name), MLIPStaticMaker(preset=get_preset(preset).name))
+    return Makers(
+        MLIPRelaxMaker(preset=get_preset(preset).name),
+        MLIPStaticMaker(preset=get_preset(preset).name),
+    )
 
 
 def _formation_energy(composition: Any, energy_per_atom: float) -> float:

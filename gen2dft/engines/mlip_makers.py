@@ -1,4 +1,6 @@
-"""Engine `mlip` as jobflow jobs: relax and static, each yielding a CalculationDoc or a CalculationFailure."""
+"""Engine `mlip` as jobflow jobs: relax and static, each yielding a CalculationDoc or a
+CalculationFailure.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ class MLIPRelaxMaker(Maker):
 
     @job
     def make(
-        self, structure: Structure | None = None, prev: CalculationDoc | CalculationFailure | None = None
+        self,
+        structure: Structure | None = None,
+        prev: CalculationDoc | CalculationFailure | None = None,
     ) -> CalculationDoc | CalculationFailure:
         """Relax `structure`, or what `prev` ended with."""
         return run_task("relax", ENGINE, self.preset, structure, prev, versions())
@@ -51,7 +55,9 @@ class MLIPStaticMaker(Maker):
 
     @job
     def make(
-        self, structure: Structure | None = None, prev: CalculationDoc | CalculationFailure | None = None
+        self,
+        structure: Structure | None = None,
+        prev: CalculationDoc | CalculationFailure | None = None,
     ) -> CalculationDoc | CalculationFailure:
         """Compute `structure`, or what `prev` ended with."""
         return run_task("static", ENGINE, self.preset, structure, prev, versions())

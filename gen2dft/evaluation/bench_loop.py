@@ -1,4 +1,6 @@
-"""Runs of simulated loops over seeds, written down call by call, and the table that compares the plans."""
+"""Runs of simulated loops over seeds, written down call by call, and the table that compares the
+plans.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +39,8 @@ def run_plans(
 ) -> Iterator[list[Call]]:
     """Simulate each plan with each seed; all calls so far after each run.
 
-    A run that the journal in `folder` holds is not made again; one that was interrupted is, but relaxations and
-    trainings that are kept with the generators are not.
+    A run that the journal in `folder` holds is not made again; one that was interrupted is, but
+    relaxations and trainings that are kept with the generators are not.
 
     Raises
     ------
@@ -106,9 +108,15 @@ class RunJournal:
         make_folder(self.path.parent)
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write("\n" + json.dumps({"run": key, "calls": [asdict(call) for call in calls]}) + "\n")
+                file.write(
+                    "\n"
+                    + json.dumps({"run": key, "calls": [asdict(call) for call in calls]})
+                    + "\n"
+                )
         except OSError as err:
-            raise OutputError(f"cannot write {self.path}: {err.strerror or err}; free some space there") from err
+            raise OutputError(
+                f"cannot write {self.path}: {err.strerror or err}; free some space there"
+            ) from err
 
 
 def by_plan(calls: Sequence[Call]) -> dict[str, list[Call]]:
@@ -127,15 +135,20 @@ def loop_table(setting: Setting, calls: Sequence[Call], budget: LoopBudget) -> T
     seeds = len({call.seed for call in calls})
     notes = (
         f"Oracle: {surrogate.engine} ({surrogate.preset}), a surrogate. A hit: relaxed to "
-        f"{surrogate.min_e_above_hull:g} to {surrogate.max_e_above_hull:g} eV/atom from the hull of all "
-        f"{len(setting.known):,} crystals of the source, unlike any of these and any earlier hit, and "
-        + "; ".join(f"{target.property} {target_text(target)}" for target in wanted) + ".",
-        f"{seeds} seeds of sampling and retraining; one trained generator per variant. Calls of all seeds together: "
+        f"{surrogate.min_e_above_hull:g} to {surrogate.max_e_above_hull:g} eV/atom from the hull "
+        "of all "
+        f"{len(setting.known):,} crystals of the source, unlike any of these and any earlier hit, "
+        "and " + "; ".join(f"{target.property} {target_text(target)}" for target in wanted) + ".",
+        f"{seeds} seeds of sampling and retraining; one trained generator per variant. Calls of "
+        "all seeds together: "
         "Wilson's interval of the share, Katz's of the ratio, both as if calls were independent.",
-        f"Plans with one round spend {budget.calls} calls at once; loops in {budget.rounds} rounds with "
-        f"{budget.epochs_warm} epochs of retraining between them. {budget.points:,} latent points at a time around the "
-        f"{budget.num_seeds} best known crystals, drawn again until enough crystals pass the gates.",
-    )  # fmt: skip
+        f"Plans with one round spend {budget.calls} calls at once; loops in {budget.rounds} rounds "
+        "with "
+        f"{budget.epochs_warm} epochs of retraining between them. {budget.points:,} latent points "
+        "at a time around the "
+        f"{budget.num_seeds} best known crystals, drawn again until enough crystals pass "
+        "the gates.",
+    )
     return Table("bench-loop", "Hits per oracle call", COLUMNS, rows, notes)
 
 
@@ -144,8 +157,12 @@ def plan_figures(made: Sequence[Call], baseline: Sequence[Call] | None) -> dict[
     hits = sum(call.hit for call in made)
     rate = share(hits, len(made))
     figures: dict[str, float | None] = {
-        "calls": len(made), "hits": hits, "rate": rate.value, "rate_low": rate.low, "rate_high": rate.high,
-    }  # fmt: skip
+        "calls": len(made),
+        "hits": hits,
+        "rate": rate.value,
+        "rate_low": rate.low,
+        "rate_high": rate.high,
+    }
     if baseline and made[0].plan != BASELINE:
         over = ratio((hits, sum(call.hit for call in baseline)), (len(made), len(baseline)))
         if over is not None:
@@ -153,7 +170,9 @@ def plan_figures(made: Sequence[Call], baseline: Sequence[Call] | None) -> dict[
     return figures
 
 
-def as_document(setting: Setting, table: Table, calls: Sequence[Call], budget: LoopBudget) -> Mapping[str, Any]:
+def as_document(
+    setting: Setting, table: Table, calls: Sequence[Call], budget: LoopBudget
+) -> Mapping[str, Any]:
     """The table, what decided it and hits per seed, as plain values."""
     per_seed: dict[str, dict[str, list[int]]] = {}
     for call in calls:

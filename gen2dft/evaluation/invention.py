@@ -29,7 +29,10 @@ from gen2dft.screening.validity import geometry_gate
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-WANTED, NUM_SEEDS = -0.5, 100  # eV/atom, and how many training crystals nearest it are the seeds; as in the paper
+WANTED, NUM_SEEDS = (
+    -0.5,
+    100,
+)  # eV/atom, and how many training crystals nearest it are the seeds; as in the paper
 PER = 1000
 COLUMNS = (
     Column("decoded", "decoded", ".0f"),
@@ -64,14 +67,22 @@ def invention_table(setting: Setting) -> Table:
                 setting.rng(5, place),
                 functools.partial(setting.progress, f"relax, {way.name}"),
             )
-            rows.append(Row(f"{variant}, {way.name}", invention_figures(setting.budget.samples, sieve, outcome)))
+            rows.append(
+                Row(
+                    f"{variant}, {way.name}",
+                    invention_figures(setting.budget.samples, sieve, outcome),
+                )
+            )
     notes = (
-        f"Per {PER:,} of {setting.budget.samples:,} samples. Seeds: the {len(seeds)} training crystals nearest "
+        f"Per {PER:,} of {setting.budget.samples:,} samples. Seeds: the {len(seeds)} training "
+        "crystals nearest "
         f"{WANTED} eV/atom. Stable: relaxed by {surrogate.engine} ({surrogate.preset}) to at most "
-        f"{surrogate.max_e_above_hull:g} eV/atom above the hull of all {len(setting.known):,} crystals of the source, "
+        f"{surrogate.max_e_above_hull:g} eV/atom above the hull of all {len(setting.known):,} "
+        "crystals of the source, "
         f"and not below {surrogate.min_e_above_hull:g}. "
         "S.U.N.: stable, and as relaxed unique and novel. Where not every new crystal was relaxed, "
-        "stable and S.U.N. are estimates from a random part, \u00b1 the standard error of that choice.",
+        "stable and S.U.N. are estimates from a random part, \u00b1 the standard error of that "
+        "choice.",
     )
     return Table("invention", "Invention", COLUMNS, rows, notes)
 
@@ -85,25 +96,38 @@ def surrogate_journal(setting: Setting) -> Journal:
         setting.hull.hull_hash,
     ]
     path = setting.snapshot_dir / "relaxations.jsonl" if setting.snapshot_dir else None
-    return Journal(path, functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull), json.dumps(settings))
+    return Journal(
+        path,
+        functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull),
+        json.dumps(settings),
+    )
 
 
 def seed_rows(train: Dataset, wanted: float = WANTED, number: int = NUM_SEEDS) -> NDArray[np.int64]:
-    """Rows of the crystals whose formation energy is nearest a wanted one, eV/atom; DatasetError without labels."""
+    """Rows of the crystals whose formation energy is nearest a wanted one, eV/atom.
+
+    DatasetError without labels.
+    """
     distance = np.abs(train.label("formation_energy") - wanted)
     order = np.argsort(distance, kind="stable")  # NaN comes last
     rows = order[: min(number, int(np.isfinite(distance).sum()))]
     if not len(rows):
         raise DatasetError(
-            "table invention starts from crystals near a formation energy, and no training crystal is labelled with "
-            "one; name the column with --set dataset.columns={formation_energy: NAME} or leave the table out"
+            "table invention starts from crystals near a formation energy, and no training crystal "
+            "is labelled with "
+            "one; name the column with --set dataset.columns={formation_energy: NAME} or leave the "
+            "table out"
         )
     return rows
 
 
-def _sample(setting: Setting, generator: Generator, way: Way, seeds: NDArray[np.int64], place: int) -> CrystalTable:
+def _sample(
+    setting: Setting, generator: Generator, way: Way, seeds: NDArray[np.int64], place: int
+) -> CrystalTable:
     latents = generator.encode(setting.train.crystals)
-    return generator.decode(way.draw(latents, seeds, setting.budget.samples, setting.rng(4, place))).crystals
+    return generator.decode(
+        way.draw(latents, seeds, setting.budget.samples, setting.rng(4, place))
+    ).crystals
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +156,22 @@ class Sieve:
 
 
 def sift(crystals: CrystalTable, spec: ScreeningSpec, known: StructureIndex) -> Sieve:
-    """Validity by the geometry gate of the campaign; uniqueness and novelty by pymatgen's StructureMatcher."""
+    """Validity by the geometry gate of the campaign.
+
+    Uniqueness and novelty by pymatgen's StructureMatcher.
+    """
     valid = np.flatnonzero([reason is None for reason in geometry_gate(crystals, spec)])
     table = crystals.select(valid)
     first = [reason is None for reason in duplicate_gate(table, [])]
-    unlike = [not known.matches_row(table, row, formula) for row, formula in enumerate(table.formulas())]
-    return Sieve(len(crystals), valid, valid[np.array(first, dtype=bool)], valid[np.array(unlike, dtype=bool)])
+    unlike = [
+        not known.matches_row(table, row, formula) for row, formula in enumerate(table.formulas())
+    ]
+    return Sieve(
+        len(crystals),
+        valid,
+        valid[np.array(first, dtype=bool)],
+        valid[np.array(unlike, dtype=bool)],
+    )
 
 
 @dataclass(frozen=True)
@@ -210,13 +244,17 @@ def invention_figures(num_samples: int, sieve: Sieve, outcome: Outcome) -> dict[
         "relaxed": outcome.num_relaxed,
         "stable": outcome.num_stable / outcome.num_relaxed if outcome.num_relaxed else None,
         "sun": per * len(sieve.new) * share if outcome.num_relaxed or not len(sieve.new) else None,
-        "sun_error": per * len(sieve.new) * standard_error(share, outcome.num_relaxed, len(sieve.new)),
+        "sun_error": per
+        * len(sieve.new)
+        * standard_error(share, outcome.num_relaxed, len(sieve.new)),
         "rmsd": mean(outcome.rmsds),
     }
 
 
 def standard_error(share: float, drawn: int, total: int) -> float:
-    """Standard error of a share that was measured on `drawn` of `total` things; 0 if on all of them.
+    """Standard error of a share that was measured on `drawn` of `total` things.
+
+    0 if on all of them.
 
     sqrt(p (1 - p) / (n - 1) * (1 - n / N)), simple random sampling without replacement.
     """

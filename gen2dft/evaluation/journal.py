@@ -1,4 +1,6 @@
-"""Verdicts of relaxations in a file, so that an evaluation that is run again computes none twice."""
+"""Verdicts of relaxations in a file, so that an evaluation that is run again computes none
+twice.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +59,16 @@ class Journal:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write("\n" + json.dumps(record) + "\n")  # a line that was cut off ends here
         except OSError as err:
-            raise OutputError(f"cannot write {self.path}: {err.strerror or err}; free some space there") from err
+            raise OutputError(
+                f"cannot write {self.path}: {err.strerror or err}; free some space there"
+            ) from err
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Records by key. A line that was cut off, because its writer was killed, is left out and so computed again."""
+    """Records by key.
+
+    A line that was cut off, because its writer was killed, is left out and so computed again.
+    """
     records = {}
     for line in path.read_text(encoding="utf-8").split("\n"):
         try:
@@ -76,4 +83,6 @@ def _verdict(record: dict[str, Any]) -> SurrogateVerdict:
     from pymatgen.core import Structure
 
     structure = record["structure"]
-    return SurrogateVerdict(**{**record, "structure": None if structure is None else Structure.from_dict(structure)})
+    return SurrogateVerdict(
+        **{**record, "structure": None if structure is None else Structure.from_dict(structure)}
+    )

@@ -1,4 +1,6 @@
-"""The closed loop simulated: an ML potential as oracle, rounds of sampling, choosing, asking and retraining."""
+"""The closed loop simulated: an ML potential as oracle, rounds of sampling, choosing, asking and
+retraining.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
 ENERGY, DISTANCE = "formation_energy", "e_above_hull"  # what the oracle tells
 MAX_DRAWS = 10  # of a round, until enough crystals pass the gates
-IMPORTANCE = 20.0  # of an oracle's answer among training crystals: it is about decoded crystals, as are the questions
+# of an oracle's answer among training crystals: it is about decoded crystals, as are the questions
+IMPORTANCE = 20.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,8 @@ class Call:
     values
         Property to value, eV/atom; empty if the calculation failed.
     hit
-        Stable, meets the targets, and as relaxed unlike any known crystal and any earlier hit of the run.
+        Stable, meets the targets, and as relaxed unlike any known crystal and any earlier hit of
+        the run.
     """
 
     plan: str
@@ -134,7 +138,8 @@ class Run:
     taught
         Relaxed crystals with the oracle's values, from which the generator learns.
     asked, answers
-        Decoded crystals asked for and their formation energies (NaN: failed), from which the ensemble learns.
+        Decoded crystals asked for and their formation energies (NaN: failed), from which the
+        ensemble learns.
     """
 
     name: str
@@ -149,7 +154,10 @@ class Run:
     answers: list[float] = field(default_factory=list)
 
     def rng(self, round_index: int, step: int) -> np.random.Generator:
-        """Randomness of a step; plans with the same seed and step draw the same, so that they can be compared."""
+        """Randomness of a step.
+
+        Plans with the same seed and step draw the same, so that they can be compared.
+        """
         return np.random.default_rng([self.seed, 77, round_index, step])
 
     @property
@@ -163,7 +171,8 @@ def check_targets(wanted: Sequence[Target]) -> None:
     for target in wanted:
         if target.property not in (ENERGY, DISTANCE):
             raise DatasetError(
-                f"the oracle of bench-loop tells {ENERGY} and {DISTANCE}, not {target.property}: take a campaign "
+                f"the oracle of bench-loop tells {ENERGY} and {DISTANCE}, not {target.property}: "
+                "take a campaign "
                 "with targets on these"
             )
 
@@ -187,7 +196,8 @@ def simulate(run: Run) -> list[Call]:
             ask(run, index, candidates.structure(row))
     if not run.calls:
         raise DatasetError(
-            f"plan {run.name}, seed {run.seed}: none of {run.budget.points} latent points per round passed the gates; "
+            f"plan {run.name}, seed {run.seed}: none of {run.budget.points} latent points per "
+            "round passed the gates; "
             "give more --points, or loosen the screening"
         )
     return run.calls
@@ -196,16 +206,27 @@ def simulate(run: Run) -> list[Call]:
 def known_now(run: Run) -> Dataset:
     """Training crystals, then what the oracle has taught, in the order of the calls."""
     train, ids = run.setting.train, [f"oracle-{i}" for i in range(len(run.taught))]
-    base = Dataset(train.crystals, train.ids, {name: train.label(name) for name in (*run.setting.properties, DISTANCE)})
+    base = Dataset(
+        train.crystals,
+        train.ids,
+        {name: train.label(name) for name in (*run.setting.properties, DISTANCE)},
+    )
     if not ids:
         return base
     names = [*run.setting.properties, DISTANCE]
-    values = {name: np.array([taught.get(name, np.nan) for _, taught, _ in run.taught]) for name in names}
-    return base.extend(Dataset(CrystalTable.from_structures(s for s, _, _ in run.taught), tuple(ids), values))
+    values = {
+        name: np.array([taught.get(name, np.nan) for _, taught, _ in run.taught]) for name in names
+    }
+    return base.extend(
+        Dataset(CrystalTable.from_structures(s for s, _, _ in run.taught), tuple(ids), values)
+    )
 
 
 def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
-    """The generator after some epochs more on all that is known; kept, and found again by a later call."""
+    """The generator after some epochs more on all that is known.
+
+    Kept, and found again by a later call.
+    """
     setting, given = run.setting, run.setting.specs[run.plan.variant].generator
     spec = given.model_copy(update={"epochs_warm": run.budget.epochs_warm})
     content = to_bytes(parent) + training_key(spec, known, setting.properties, run.seed).encode()
@@ -221,7 +242,9 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
         seed=run.seed,
         warm_start=parent,
         may_hold_out=np.zeros(len(known), dtype=bool),
-        on_epoch=lambda epoch, _: setting.progress(f"{run.name}, seed {run.seed}: retrain", epoch, spec.epochs_warm),
+        on_epoch=lambda epoch, _: setting.progress(
+            f"{run.name}, seed {run.seed}: retrain", epoch, spec.epochs_warm
+        ),
     )
     if file is not None:
         write_file(file, to_bytes(generator))
@@ -229,9 +252,11 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
 
 
 def propose(run: Run, index: int, generator: Generator, known: Dataset, size: int) -> CrystalTable:
-    """Crystals decoded around the best known ones, hits of earlier rounds first, that pass the cheap gates.
+    """Crystals decoded around the best known ones, hits of earlier rounds first, that pass the
+    cheap gates.
 
-    Points are drawn again until there are as many as may be asked for: the gates cost no oracle call.
+    Points are drawn again until there are as many as may be asked for: the gates cost no oracle
+    call.
     """
     latents = generator.encode(known.crystals)
     is_hit = np.zeros(len(known), dtype=bool)
@@ -242,9 +267,13 @@ def propose(run: Run, index: int, generator: Generator, known: Dataset, size: in
     seeds = np.argsort(-rank, kind="stable")[: run.budget.num_seeds]
     found = CrystalTable.from_structures([])
     for draw in range(MAX_DRAWS):
-        crystals = generator.decode(draw_points(run, latents, seeds, run.rng(index, 100 + draw))).crystals
+        crystals = generator.decode(
+            draw_points(run, latents, seeds, run.rng(index, 100 + draw))
+        ).crystals
         earlier = CrystalTable.concatenate([CrystalTable.from_structures(run.asked), found])
-        kept, _, _ = run_gates(crystals, screening_gates(run.setting.any_spec.screening, source(run.setting), earlier))
+        kept, _, _ = run_gates(
+            crystals, screening_gates(run.setting.any_spec.screening, source(run.setting), earlier)
+        )
         found = CrystalTable.concatenate([found, crystals.select(kept)])
         if len(found) >= size:
             break
@@ -264,14 +293,18 @@ def draw_points(
 
 
 def source(setting: Setting) -> Dataset:
-    """All crystals of the source with as many elements as the training crystals have: what a new one is not."""
+    """All crystals of the source with as many elements as the training crystals have: what a new
+    one is not.
+    """
     counts = element_counts(setting.known)
     rows = np.flatnonzero(np.isin(counts, np.unique(element_counts(setting.train.crystals))))
     return Dataset(setting.known.select(rows), tuple(f"known-{row}" for row in rows), {})
 
 
 def spreads(run: Run) -> dict[str, float]:
-    """The unit in which each target counts: the spread of the training labels' energies, for both of them."""
+    """The unit in which each target counts: the spread of the training labels' energies, for both
+    of them.
+    """
     spread = float(np.nanstd(run.setting.train.label(ENERGY))) or 1.0
     return {ENERGY: spread, DISTANCE: spread}
 
@@ -279,24 +312,35 @@ def spreads(run: Run) -> dict[str, float]:
 def choose(
     run: Run, index: int, generator: Generator, known: Dataset, candidates: CrystalTable, size: int
 ) -> tuple[int, ...]:
-    """Rows of the candidates to ask for; the screen's potential is the oracle here, so heads alone foretell."""
+    """Rows of the candidates to ask for.
+
+    The screen's potential is the oracle here, so heads alone foretell.
+    """
     if not len(candidates):
         return ()
-    spec = run.setting.any_spec.learning.model_copy(update={"acquisition": run.plan.acquisition, "audit": 0.0})
+    spec = run.setting.any_spec.learning.model_copy(
+        update={"acquisition": run.plan.acquisition, "audit": 0.0}
+    )
     latents = generator.encode(candidates)
     members = ensemble(run, index, generator, known).predict(latents)[ENERGY]
     beneath = run.setting.hull.energies_beneath(candidates)
     values = {ENERGY: members.mean(axis=0), DISTANCE: members.mean(axis=0) - beneath}
     wanted = (*run.wanted, targets.of_the_screen(run.setting.any_spec.screening.surrogate))
-    beliefs = Beliefs.of(wanted, values, {ENERGY: members, DISTANCE: members - beneath}, spreads(run))
+    beliefs = Beliefs.of(
+        wanted, values, {ENERGY: members, DISTANCE: members - beneath}, spreads(run)
+    )
     value = load_acquisition(run.plan.acquisition)(beliefs, spec, run.rng(index, 1))
     return learning.choose_batch(value, latents, spec, size, run.rng(index, 2)).rows
 
 
 def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> HeadEnsemble:
-    """Heads for the formation energy: of training crystals, and of decoded ones as the oracle relaxed them."""
+    """Heads for the formation energy: of training crystals, and of decoded ones as the oracle
+    relaxed them.
+    """
     train = np.arange(len(run.setting.train))
-    crystals = CrystalTable.concatenate([known.crystals.select(train), CrystalTable.from_structures(run.asked)])
+    crystals = CrystalTable.concatenate(
+        [known.crystals.select(train), CrystalTable.from_structures(run.asked)]
+    )
     labels = np.concatenate([known.label(ENERGY)[train], np.array(run.answers, dtype=np.float64)])
     importance = np.where(np.arange(len(labels)) < len(train), 1.0, IMPORTANCE)
     members = run.setting.any_spec.learning.ensemble
@@ -316,7 +360,9 @@ def ask(run: Run, index: int, structure: Structure) -> None:
     values = oracle_values(verdict)
     meets = verdict.reason is None and targets.missed_target(run.wanted, values) is None
     hit = meets and verdict.structure is not None and is_new(run, verdict.structure)
-    run.calls.append(Call(run.name, run.seed, index, structure.reduced_formula, verdict.reason, values, hit))
+    run.calls.append(
+        Call(run.name, run.seed, index, structure.reduced_formula, verdict.reason, values, hit)
+    )
     run.asked.append(structure)
     run.answers.append(values.get(ENERGY, np.nan))
     if verdict.structure is not None and verdict.converged and DISTANCE in values:
@@ -332,7 +378,9 @@ def oracle_values(verdict: SurrogateVerdict) -> dict[str, float]:
 def is_new(run: Run, relaxed: Structure) -> bool:
     """Whether a relaxed crystal is unlike the known ones and the hits so far."""
     hits = CrystalTable.from_structures(structure for structure, _, hit in run.taught if hit)
-    return not known_structures(run.setting).contains(relaxed) and not StructureIndex.from_table(hits).contains(relaxed)
+    return not known_structures(run.setting).contains(relaxed) and not StructureIndex.from_table(
+        hits
+    ).contains(relaxed)
 
 
 @functools.lru_cache(maxsize=1)

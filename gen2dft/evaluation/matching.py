@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 
 def matched_rmsd(first: Structure, second: Structure) -> float | None:
-    """Root mean square distance of the atoms of two structures that pymatgen matches, Angstrom; None if it does not.
+    """Root mean square distance of the atoms of two structures that pymatgen matches, Angstrom.
 
-    Default tolerances of StructureMatcher: ltol 0.2, stol 0.3, angle_tol 5, scaled to equal volume. Its measure is in
-    units of the mean free length (V/N)^(1/3), taken here at the geometric mean of both volumes, as the matcher does.
+    None if it does not.
+
+    Default tolerances of StructureMatcher: ltol 0.2, stol 0.3, angle_tol 5, scaled to equal volume.
+    Its measure is in units of the mean free length (V/N)^(1/3), taken here at the geometric mean of
+    both volumes, as the matcher does.
     """
     if first.composition.reduced_formula != second.composition.reduced_formula:
         return None
@@ -32,8 +35,8 @@ def matched_rmsd(first: Structure, second: Structure) -> float | None:
 def displacement_rmsd(before: Structure, after: Structure) -> float:
     """Root mean square displacement of the atoms of one crystal, Angstrom.
 
-    Fractional displacements, the short way round and without their mean, in the later cell: neither strain nor a shift
-    of the whole crystal counts.
+    Fractional displacements, the short way round and without their mean, in the later cell: neither
+    strain nor a shift of the whole crystal counts.
 
     Raises
     ------
@@ -41,7 +44,9 @@ def displacement_rmsd(before: Structure, after: Structure) -> float:
         If the sites of the two are not the same atoms in the same order.
     """
     if before.species != after.species:
-        raise ValueError(f"{before.formula} and {after.formula} are not the same atoms in the same order")
+        raise ValueError(
+            f"{before.formula} and {after.formula} are not the same atoms in the same order"
+        )
     moved = after.frac_coords - before.frac_coords
     moved -= np.round(moved)
     moved -= moved.mean(axis=0)

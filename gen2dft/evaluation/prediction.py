@@ -12,7 +12,9 @@ from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.generators.base import Generator
 from gen2dft.properties import PROPERTIES
 
-COLUMNS = tuple(Column(name, f"{PROPERTIES[name].title}, MAE {PROPERTIES[name].unit}", ".3f") for name in LEARNT)
+COLUMNS = tuple(
+    Column(name, f"{PROPERTIES[name].title}, MAE {PROPERTIES[name].unit}", ".3f") for name in LEARNT
+)
 MEDIAN = "training median"  # what a prediction is worth that knows no crystal
 READS = ("real", "reciprocal", "both")
 
@@ -20,7 +22,10 @@ READS = ("real", "reciprocal", "both")
 def prediction_table(setting: Setting) -> Table:
     """The table of all variants."""
     rows = [
-        Row(f"{variant}, reads {reads}", prediction_errors(setting.generator(variant, reads), setting.test))
+        Row(
+            f"{variant}, reads {reads}",
+            prediction_errors(setting.generator(variant, reads), setting.test),
+        )
         for variant in setting.specs
         for reads in READS
     ]
@@ -30,7 +35,9 @@ def prediction_table(setting: Setting) -> Table:
 
 
 def prediction_errors(generator: Generator, test: Dataset) -> dict[str, float | None]:
-    """Mean absolute error of each property, in its unit, at the latent means of labelled crystals."""
+    """Mean absolute error of each property, in its unit, at the latent means of labelled
+    crystals.
+    """
     predicted = generator.predict(generator.encode(test.crystals))
     return {
         name: mean_absolute_error(test.label(name), predicted[:, column])
@@ -38,10 +45,14 @@ def prediction_errors(generator: Generator, test: Dataset) -> dict[str, float | 
     }
 
 
-def median_errors(train: Dataset, test: Dataset, properties: Sequence[str]) -> dict[str, float | None]:
+def median_errors(
+    train: Dataset, test: Dataset, properties: Sequence[str]
+) -> dict[str, float | None]:
     """Errors of a prediction that knows the training labels only, and no crystal."""
     return {
-        name: mean_absolute_error(test.label(name), np.full(len(test), np.nanmedian(train.label(name))))
+        name: mean_absolute_error(
+            test.label(name), np.full(len(test), np.nanmedian(train.label(name)))
+        )
         for name in properties
     }
 

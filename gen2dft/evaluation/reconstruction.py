@@ -1,4 +1,6 @@
-"""Table 1: how well test crystals come back from their latent vectors: Table 3 of the paper, and what it leaves out."""
+"""Table 1: how well test crystals come back from their latent vectors: Table 3 of the paper, and
+what it leaves out.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,17 @@ def reconstruction_table(setting: Setting) -> Table:
     rows = []
     for variant in setting.specs:
         for reads in READS:
-            errors, rmsds = reconstruct(setting.generator(variant, reads), setting.test.crystals, setting.progress)
-            rows.append(Row(f"{variant}, reads {reads}", {**errors.figures(), **match_figures(rmsds)}))
+            errors, rmsds = reconstruct(
+                setting.generator(variant, reads), setting.test.crystals, setting.progress
+            )
+            rows.append(
+                Row(f"{variant}, reads {reads}", {**errors.figures(), **match_figures(rmsds)})
+            )
     notes = (
-        f"{len(setting.test)} test crystals; their latent means are decoded. Lengths, angles and coordinates are "
-        "compared in the cell that the networks see, structures with the crystal as it is in the dataset.",
+        f"{len(setting.test)} test crystals; their latent means are decoded. Lengths, angles and "
+        "coordinates are "
+        "compared in the cell that the networks see, structures with the crystal as it is in the "
+        "dataset.",
     )
     return Table("reconstruction", "Reconstruction", COLUMNS, rows, notes)
 
@@ -70,7 +78,9 @@ def reconstruct(
     return MatrixErrors.concatenate(errors), rmsds
 
 
-def _decoded_again(generator: Generator, crystals: CrystalTable) -> tuple[MatrixErrors, DecodeResult]:
+def _decoded_again(
+    generator: Generator, crystals: CrystalTable
+) -> tuple[MatrixErrors, DecodeResult]:
     from gen2dft.generators.ftcp import FTCPGenerator
     from gen2dft.generators.networks import load_variant
 
@@ -86,7 +96,10 @@ def _decoded_again(generator: Generator, crystals: CrystalTable) -> tuple[Matrix
 
 
 def match_rows(crystals: CrystalTable, decoded: DecodeResult) -> list[float | None]:
-    """RMSD of each crystal to its decoded self, Angstrom; None where they do not match or nothing was decoded."""
+    """RMSD of each crystal to its decoded self, Angstrom.
+
+    None where they do not match or nothing was decoded.
+    """
     rmsds: list[float | None] = [None] * len(crystals)
     for place, row in enumerate(decoded.kept):
         rmsds[row] = matched_rmsd(crystals.structure(int(row)), decoded.crystals.structure(place))
@@ -101,7 +114,9 @@ def match_figures(rmsds: Sequence[float | None]) -> dict[str, float | None]:
 
 def _no_errors() -> MatrixErrors:
     flags, values = np.zeros(0, dtype=bool), np.zeros(0)
-    return MatrixErrors(flags, flags, flags, flags, values, values, values, values, np.zeros(0, dtype=np.int64))
+    return MatrixErrors(
+        flags, flags, flags, flags, values, values, values, values, np.zeros(0, dtype=np.int64)
+    )
 
 
 NO_ERRORS = _no_errors()

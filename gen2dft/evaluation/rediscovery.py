@@ -1,4 +1,6 @@
-"""Table 3: which test formulas sampling comes upon, and how close the crystals are (Table 1 of the paper)."""
+"""Table 3: which test formulas sampling comes upon, and how close the crystals are (Table 1 of the
+paper).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,12 @@ import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
-from gen2dft.evaluation.reconstruction import MATCH_COLUMNS, MATRIX_COLUMNS, NO_ERRORS, match_figures
+from gen2dft.evaluation.reconstruction import (
+    MATCH_COLUMNS,
+    MATRIX_COLUMNS,
+    NO_ERRORS,
+    match_figures,
+)
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.evaluation.ways import all_ways
@@ -19,13 +26,19 @@ from gen2dft.generators.base import Generator
 COLUMNS = (
     Column("rediscovered", "test formulas rediscovered", ".2%"),
     Column("rediscovered_new", "of those not in training", ".2%"),
-    *(c for c in MATRIX_COLUMNS if c.key in {"sites_right", "length_pmae", "angle_pmae", "coordinate_mae"}),
+    *(
+        c
+        for c in MATRIX_COLUMNS
+        if c.key in {"sites_right", "length_pmae", "angle_pmae", "coordinate_mae"}
+    ),
     *MATCH_COLUMNS,
 )
 
 
 def rediscovery_table(setting: Setting) -> Table:
-    """The table of all variants and ways of sampling, each with the same number of latent points."""
+    """The table of all variants and ways of sampling, each with the same number of latent
+    points.
+    """
     rows = []
     number = setting.budget.draws * len(setting.train)
     for variant in setting.specs:
@@ -42,7 +55,8 @@ def rediscovery_table(setting: Setting) -> Table:
             setting.progress(f"rediscover, {way.name}", 1, 1)
     notes = (
         f"{number:,} latent points for each way, {setting.budget.draws} for each training crystal. "
-        "A test formula counts once, whatever its polymorphs. Errors: of the closest sample of a test crystal's "
+        "A test formula counts once, whatever its polymorphs. Errors: of the closest sample of a "
+        "test crystal's "
         "formula, mean over the test crystals that have one.",
     )
     return Table("rediscovery", "Rediscovery", COLUMNS, rows, notes)
@@ -84,33 +98,49 @@ def rediscover(samples: CrystalTable, test: CrystalTable, train: CrystalTable) -
     wanted = test.formulas()
     new = set(wanted) - set(train.formulas())
     pairs = {row: sampled[formula] for row, formula in enumerate(wanted) if formula in sampled}
-    return Rediscovery(len(set(wanted)), len(set(wanted) & set(sampled)), len(new), len(new & set(sampled)), pairs)
+    return Rediscovery(
+        len(set(wanted)), len(set(wanted) & set(sampled)), len(new), len(new & set(sampled)), pairs
+    )
 
 
 def closest_errors(
-    generator: Generator, samples: CrystalTable, test: CrystalTable, pairs: Mapping[int, Sequence[int]]
+    generator: Generator,
+    samples: CrystalTable,
+    test: CrystalTable,
+    pairs: Mapping[int, Sequence[int]],
 ) -> tuple[MatrixErrors, list[float | None]]:
-    """Errors of the closest sample of each test crystal: right species first, then the least sum of relative errors.
+    """Errors of the closest sample of each test crystal: right species first, then the least sum of
+    relative errors.
 
     Returns
     -------
     errors
         One row per test crystal of `pairs`; empty for generators without FTCP matrices.
     rmsds
-        Of the same samples (of the first sample where there are no matrices), Angstrom; None without a match.
+        Of the same samples (of the first sample where there are no matrices), Angstrom; None
+        without a match.
     """
     from gen2dft.generators.ftcp import FTCPGenerator
 
     closest = {row: found[0] for row, found in pairs.items()}
     errors = NO_ERRORS
     if isinstance(generator, FTCPGenerator) and pairs:
-        owners, rows = zip(*((row, sample) for row, found in pairs.items() for sample in found), strict=True)
+        owners, rows = zip(
+            *((row, sample) for row, found in pairs.items() for sample in found), strict=True
+        )
         every = _compare(generator, test, samples, np.array(owners), np.array(rows))
-        distance = every.length / 100 + every.angle / 100 + every.coordinate - 10.0 * every.sites_right
-        best = [min(np.flatnonzero(np.array(owners) == row), key=distance.__getitem__) for row in pairs]
+        distance = (
+            every.length / 100 + every.angle / 100 + every.coordinate - 10.0 * every.sites_right
+        )
+        best = [
+            min(np.flatnonzero(np.array(owners) == row), key=distance.__getitem__) for row in pairs
+        ]
         errors = every.select(np.array(best))
         closest = {row: rows[place] for row, place in zip(pairs, best, strict=True)}
-    rmsds = [matched_rmsd(test.structure(row), samples.structure(sample)) for row, sample in closest.items()]
+    rmsds = [
+        matched_rmsd(test.structure(row), samples.structure(sample))
+        for row, sample in closest.items()
+    ]
     return errors, rmsds
 
 
@@ -134,6 +164,9 @@ def _compare(
     for start in range(0, len(owners), chunk):
         which = slice(start, start + chunk)
         tables = (test.select(owners[which]), samples.select(rows[which]))
-        truth, found = (trained.representation.encode(prepare(trained.representation, table)) for table in tables)
+        truth, found = (
+            trained.representation.encode(prepare(trained.representation, table))
+            for table in tables
+        )
         parts.append(matrix_errors(trained.representation, truth, found))
     return MatrixErrors.concatenate(parts)

@@ -11,7 +11,9 @@ from typing import Any
 from gen2dft.errors import DatasetError, not_one_of
 from gen2dft.evaluation.tables import Row, Table
 
-FORM = '{"name": ..., "source": ..., "tables": {TABLE: [{"row": ..., "figures": {COLUMN: NUMBER}}]}}'
+FORM = (
+    '{"name": ..., "source": ..., "tables": {TABLE: [{"row": ..., "figures": {COLUMN: NUMBER}}]}}'
+)
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,24 @@ class Reference:
     def beside(self, table: Table) -> Table:
         """The table with these rows at its end."""
         return Table(
-            table.name, table.title, table.columns, [*table.rows, *self.tables.get(table.name, ())], table.notes
+            table.name,
+            table.title,
+            table.columns,
+            [*table.rows, *self.tables.get(table.name, ())],
+            table.notes,
         )
 
 
 def _reference(name: str, source: str, figures: Mapping[str, Mapping[str, float]]) -> Reference:
-    return Reference(name, source, {table: [Row(name, row, source)] for table, row in figures.items()})
+    return Reference(
+        name, source, {table: [Row(name, row, source)] for table, row in figures.items()}
+    )
 
 
 PAPER = _reference(
     "Ren et al., paper",
-    "Ren et al., Matter 5, 314 (2022), arXiv:2005.07609; 24,785 ternary crystals, 80/20, full training",
+    "Ren et al., Matter 5, 314 (2022), arXiv:2005.07609; 24,785 ternary crystals, 80/20, full "
+    "training",
     {
         "reconstruction": {
             "elements_right": 0.991,
@@ -56,7 +65,8 @@ PAPER = _reference(
 )
 MATTERGEN = _reference(
     "FTCP as measured by Zeni et al.",
-    "Zeni et al., Nature 639, 624 (2025), arXiv:2312.03687: relaxed by DFT, against the hull of Alex-MP-ICSD",
+    "Zeni et al., Nature 639, 624 (2025), arXiv:2312.03687: relaxed by DFT, against the hull of "
+    "Alex-MP-ICSD",
     {"invention": {"sun": 0.0, "rmsd": 1.49}},
 )
 PUBLISHED = (PAPER, MATTERGEN)
@@ -79,19 +89,29 @@ def read_reference(path: Path | str, columns: Mapping[str, Sequence[str]]) -> Re
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         name, source = str(content["name"]), str(content.get("source", path.name))
-        tables = {table: [_row(name, source, row) for row in rows] for table, rows in dict(content["tables"]).items()}
+        tables = {
+            table: [_row(name, source, row) for row in rows]
+            for table, rows in dict(content["tables"]).items()
+        }
     except OSError as err:
         raise DatasetError(f"reference file {path} cannot be read: {err.strerror}") from err
     except (ValueError, TypeError, KeyError, AttributeError) as err:
-        raise DatasetError(f"reference file {path} is not of the form {FORM}: {type(err).__name__} {err}") from err
+        raise DatasetError(
+            f"reference file {path} is not of the form {FORM}: {type(err).__name__} {err}"
+        ) from err
     for table, rows in tables.items():
         if table not in columns:
             raise DatasetError(f"reference file {path}: {not_one_of('table', table, columns)}")
         for key in [key for row in rows for key in row.figures if key not in columns[table]]:
-            raise DatasetError(f"reference file {path}: {not_one_of(f'column of table {table}', key, columns[table])}")
+            raise DatasetError(
+                f"reference file {path}: "
+                f"{not_one_of(f'column of table {table}', key, columns[table])}"
+            )
     return Reference(name, source, tables)
 
 
 def _row(name: str, source: str, row: Mapping[str, Any]) -> Row:
     title = f"{name}, {row['row']}" if row.get("row") else name
-    return Row(title, {str(key): float(value) for key, value in dict(row["figures"]).items()}, source)
+    return Row(
+        title, {str(key): float(value) for key, value in dict(row["figures"]).items()}, source
+    )

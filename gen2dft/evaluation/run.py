@@ -133,7 +133,11 @@ def engine_settings(spec: CampaignSpec) -> dict[str, str]:
     """Engine, preset and settings hash of the surrogate; fails if it is not installed."""
     surrogate = spec.screening.surrogate
     preset = load_engine(surrogate.engine).preset(surrogate.preset)
-    return {"engine": surrogate.engine, "preset": surrogate.preset, "settings_hash": preset.settings_hash}
+    return {
+        "engine": surrogate.engine,
+        "preset": surrogate.preset,
+        "settings_hash": preset.settings_hash,
+    }
 
 
 def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:
@@ -149,21 +153,29 @@ def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:
             "known": len(setting.known),
             "hull": setting.hull.hull_hash,
         },
-        "split": {"origin": setting.split.origin, "train": len(setting.split.train), "test": len(setting.split.test)},
+        "split": {
+            "origin": setting.split.origin,
+            "train": len(setting.split.train),
+            "test": len(setting.split.test),
+        },
         "budget": {
             "samples": setting.budget.samples,
             "draws": setting.budget.draws,
             "scales": list(setting.budget.scales),
             "relaxations": setting.budget.relaxations,
         },
-        "generators": {name: spec.generator.model_dump(mode="json") for name, spec in setting.specs.items()},
+        "generators": {
+            name: spec.generator.model_dump(mode="json") for name, spec in setting.specs.items()
+        },
         "tables": {table.name: table.as_dict() for table in tables},
     }
 
 
 def as_markdown(setting: Setting, tables: Sequence[Table]) -> str:
     """Tables as a page of Markdown."""
-    return "\n".join([f"# Evaluation\n\n{summary(setting)}\n", *(table.markdown() for table in tables)])
+    return "\n".join(
+        [f"# Evaluation\n\n{summary(setting)}\n", *(table.markdown() for table in tables)]
+    )
 
 
 def summary(setting: Setting) -> str:
@@ -171,8 +183,10 @@ def summary(setting: Setting) -> str:
     parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
     epochs = [f"{name} {spec.generator.epochs} epochs" for name, spec in setting.specs.items()]
     return (
-        f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): {', '.join(parts)} "
-        f"({setting.split.origin}). {', '.join(epochs)}; seed {setting.seed}; gen2dft {__version__}."
+        f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): "
+        f"{', '.join(parts)} "
+        f"({setting.split.origin}). {', '.join(epochs)}; seed {setting.seed}; gen2dft "
+        f"{__version__}."
     )
 
 

@@ -1,4 +1,6 @@
-"""Table 5: what unlabelled crystals add to the prediction of a property that few crystals are labelled with."""
+"""Table 5: what unlabelled crystals add to the prediction of a property that few crystals are
+labelled with.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,8 @@ def semi_supervised_table(setting: Setting) -> Table:
     median = np.full(len(truth), np.nanmedian(setting.train.label(PROPERTY)))
     rows.append(Row(MEDIAN, {"mae": mean_absolute_error(truth, median)}))
     notes = (
-        f"{int(np.isfinite(truth).sum())} labelled test crystals. Both trainings have {PROPERTIES[PROPERTY].title} as "
+        f"{int(np.isfinite(truth).sum())} labelled test crystals. Both trainings have "
+        f"{PROPERTIES[PROPERTY].title} as "
         "their only property and the same number of epochs; the second sees more crystals in each.",
     )
     return Table("semi-supervised", "Semi-supervised power factor", COLUMNS, rows, notes)
@@ -48,12 +51,16 @@ def check_labels(train: Dataset, test: Dataset) -> None:
     counts = [int(np.isfinite(part.label(PROPERTY)).sum()) for part in (train, test)]
     if min(counts) < MIN_LABELS:
         raise DatasetError(
-            f"table semi-supervised needs at least {MIN_LABELS} crystals labelled with {PROPERTY} to train on and to "
-            f"test on; there are {counts[0]} and {counts[1]}: add --set dataset.labels=[ricci2017] or leave it out"
+            f"table semi-supervised needs at least {MIN_LABELS} crystals labelled with {PROPERTY} "
+            "to train on and to "
+            f"test on; there are {counts[0]} and {counts[1]}: add --set dataset.labels=[ricci2017] "
+            "or leave it out"
         )
 
 
-def label_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> dict[str, float | None]:
+def label_figures(
+    truth: NDArray[np.float64], predicted: NDArray[np.float64]
+) -> dict[str, float | None]:
     """Mean absolute error and rank correlation over the labelled rows."""
     known = np.isfinite(truth)
     return {
@@ -63,7 +70,10 @@ def label_figures(truth: NDArray[np.float64], predicted: NDArray[np.float64]) ->
 
 
 def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation, equal values sharing their mean rank; None where one side is constant."""
+    """Spearman's rank correlation, equal values sharing their mean rank.
+
+    None where one side is constant.
+    """
     from scipy.stats import rankdata
 
     ranks = [rankdata(values) for values in (first, second)]

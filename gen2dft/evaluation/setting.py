@@ -108,12 +108,16 @@ class Setting:
 
     @cached_property
     def properties(self) -> tuple[str, ...]:
-        """Of `LEARNT`, what training and test crystals are labelled with; DatasetError if nothing."""
+        """Of `LEARNT`, what training and test crystals are labelled with.
+
+        DatasetError if nothing.
+        """
         counts = [self.train.num_labels(), self.test.num_labels()]
         names = tuple(name for name in LEARNT if all(part.get(name) for part in counts))
         if not names:
             raise DatasetError(
-                f"neither {' nor '.join(LEARNT)} is labelled in training and test part; name the columns of the file "
+                f"neither {' nor '.join(LEARNT)} is labelled in training and test part; name the "
+                "columns of the file "
                 "with --set dataset.columns={formation_energy: NAME}"
             )
         return names
@@ -123,12 +127,19 @@ class Setting:
         return np.random.default_rng([self.seed, *steps])
 
     def generator(self, variant: str, reads: str = "both") -> Generator:
-        """The generator of a variant, trained on the training part; `reads` as in `GeneratorSpec`."""
+        """The generator of a variant, trained on the training part.
+
+        `reads` as in `GeneratorSpec`.
+        """
         spec = self.specs[variant].generator.model_copy(update={"reads": reads})
         return self.trained(spec, self.train, self.properties)
 
-    def trained(self, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]) -> Generator:
-        """A generator trained on all crystals of a dataset, or a kept one of the very same training."""
+    def trained(
+        self, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
+    ) -> Generator:
+        """A generator trained on all crystals of a dataset, or a kept one of the very same
+        training.
+        """
         key = training_key(spec, dataset, properties, self.seed)
         if key not in self._generators:
             self._generators[key] = self._find(key) or self._train(key, spec, dataset, properties)
@@ -136,17 +147,27 @@ class Setting:
 
     def _find(self, key: str) -> Generator | None:
         file = self.snapshot_dir / f"{key}.snapshot" if self.snapshot_dir else None
-        return from_bytes(file.read_bytes(), f"snapshot {file}") if file is not None and file.is_file() else None
+        return (
+            from_bytes(file.read_bytes(), f"snapshot {file}")
+            if file is not None and file.is_file()
+            else None
+        )
 
-    def _train(self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]) -> Generator:
-        what = f"train {spec.variant}" + (f" on its {spec.reads} part" if spec.reads != "both" else "")
+    def _train(
+        self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
+    ) -> Generator:
+        what = f"train {spec.variant}" + (
+            f" on its {spec.reads} part" if spec.reads != "both" else ""
+        )
         generator = _untrained(spec, self.dataset.crystals)
         generator.fit(
             dataset,
             spec,
             properties,
             seed=self.seed,
-            may_hold_out=np.zeros(len(dataset), dtype=bool),  # the split has already said what is held out
+            may_hold_out=np.zeros(
+                len(dataset), dtype=bool
+            ),  # the split has already said what is held out
             checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
             on_epoch=lambda epoch, _: self.progress(what, epoch, spec.epochs),
         )
@@ -155,15 +176,25 @@ class Setting:
         return generator
 
 
-def training_key(spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str], seed: int) -> str:
+def training_key(
+    spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str], seed: int
+) -> str:
     """Name of a training, made of all that decides its result."""
-    content = [TRAINING_VERSION, dataset.content_hash, spec.training_settings(), list(properties), seed]
+    content = [
+        TRAINING_VERSION,
+        dataset.content_hash,
+        spec.training_settings(),
+        list(properties),
+        seed,
+    ]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
     return f"{spec.variant}-{spec.reads}-{digest}"
 
 
 def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
-    """A fresh generator with room for all crystals, and at least for those of the paper's ternaries."""
+    """A fresh generator with room for all crystals, and at least for those of the paper's
+    ternaries.
+    """
     if spec.name != "ftcp":
         return load_generator_class(spec.name)()
     from gen2dft.generators.ftcp import FTCPGenerator

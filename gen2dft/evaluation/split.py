@@ -40,16 +40,26 @@ class Split:
 
     def __post_init__(self) -> None:
         if not len(self.test):
-            raise DatasetError(f"no crystal to test on ({self.origin}): take a larger dataset or another split")
+            raise DatasetError(
+                f"no crystal to test on ({self.origin}): take a larger dataset or another split"
+            )
         if len(self.train) < MIN_TRAIN:
-            raise DatasetError(f"{len(self.train)} crystals to train on ({self.origin}): take a larger dataset")
+            raise DatasetError(
+                f"{len(self.train)} crystals to train on ({self.origin}): take a larger dataset"
+            )
 
     def part(self, size: int, rng: np.random.Generator) -> Split:
-        """A random part of about `size` rows in all, with the same share of test rows; the split itself if smaller."""
+        """A random part of about `size` rows in all, with the same share of test rows.
+
+        The split itself if smaller.
+        """
         share = size / (len(self.train) + len(self.test))
         if share >= 1:
             return self
-        rows = [np.sort(rng.choice(r, max(1, round(share * len(r))), replace=False)) for r in (self.train, self.test)]
+        rows = [
+            np.sort(rng.choice(r, max(1, round(share * len(r))), replace=False))
+            for r in (self.train, self.test)
+        ]
         return Split(rows[0], rows[1], f"{self.origin}, a random part of {size}")
 
 
@@ -64,11 +74,17 @@ def split_by_hash(ids: Sequence[str], share: float = TEST_SHARE) -> Split:
         Expected share of test rows.
     """
     is_test = held_out(ids, share)
-    return Split(np.flatnonzero(~is_test), np.flatnonzero(is_test), f"hash of the id, {share:.0%} for testing")
+    return Split(
+        np.flatnonzero(~is_test),
+        np.flatnonzero(is_test),
+        f"hash of the id, {share:.0%} for testing",
+    )
 
 
 def read_split(path: Path | str, ids: Sequence[str]) -> Split:
-    """Read a JSON file with two lists of ids, `train` and `test`; other crystals of the dataset are left out.
+    """Read a JSON file with two lists of ids, `train` and `test`.
+
+    Other crystals of the dataset are left out.
 
     Raises
     ------
@@ -79,15 +95,22 @@ def read_split(path: Path | str, ids: Sequence[str]) -> Split:
     lists = _id_lists(path)
     twice = set(lists["train"]) & set(lists["test"])
     if twice:
-        raise DatasetError(f"split file {path}: {len(twice)} ids are in train and in test, e.g. {min(twice)}")
+        raise DatasetError(
+            f"split file {path}: {len(twice)} ids are in train and in test, e.g. {min(twice)}"
+        )
     place = {name: row for row, name in enumerate(ids)}
     unknown = [name for part in lists.values() for name in part if name not in place]
     if unknown:
         raise DatasetError(
-            f"split file {path}: {len(unknown)} ids are not in the dataset, e.g. {', '.join(unknown[:3])}; use the "
-            "dataset that the split was made of, with the same filters (--set dataset.num_elements=[3] and others)"
+            f"split file {path}: {len(unknown)} ids are not in the dataset, e.g. "
+            f"{', '.join(unknown[:3])}; use the "
+            "dataset that the split was made of, with the same filters (--set "
+            "dataset.num_elements=[3] and others)"
         )
-    train, test = (np.sort(np.array([place[name] for name in lists[p]], dtype=np.int64)) for p in ("train", "test"))
+    train, test = (
+        np.sort(np.array([place[name] for name in lists[p]], dtype=np.int64))
+        for p in ("train", "test")
+    )
     return Split(train, test, f"split file {path.name}")
 
 
@@ -98,10 +121,15 @@ def _id_lists(path: Path) -> dict[str, list[str]]:
         raise DatasetError(f"split file {path} cannot be read: {err.strerror}") from err
     except ValueError as err:
         raise DatasetError(f"split file {path} is not JSON: {err}") from err
-    parts = {part: content.get(part) if isinstance(content, dict) else None for part in ("train", "test")}
+    parts = {
+        part: content.get(part) if isinstance(content, dict) else None for part in ("train", "test")
+    }
     for part, names in parts.items():
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DatasetError(f'split file {path}: {part!r} must be a list of ids: {{"train": [...], "test": [...]}}')
+            raise DatasetError(
+                f'split file {path}: {part!r} must be a list of ids: {{"train": [...], "test": '
+                "[...]}"
+            )
         if len(set(names)) < len(names):
             raise DatasetError(f"split file {path}: {part!r} names an id twice")
     return {part: list(names) for part, names in parts.items() if names is not None}

@@ -20,7 +20,8 @@ class Column:
     title
         Heading, with the unit.
     form
-        How a value is printed, as Python's `format` takes it; `.1%` prints a share between 0 and 1 as percent.
+        How a value is printed, as Python's `format` takes it; `.1%` prints a share between 0 and 1
+        as percent.
     """
 
     key: str
@@ -73,13 +74,24 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The rows as text, the name first."""
-        return [[row.name, *(c.text(row.figures.get(c.key)) for c in self.columns)] for row in self.rows]
+        return [
+            [row.name, *(c.text(row.figures.get(c.key)) for c in self.columns)] for row in self.rows
+        ]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        rows = [{"name": row.name, "source": row.source, "figures": dict(row.figures)} for row in self.rows]
+        rows = [
+            {"name": row.name, "source": row.source, "figures": dict(row.figures)}
+            for row in self.rows
+        ]
         columns = [{"key": column.key, "title": column.title} for column in self.columns]
-        return {"name": self.name, "title": self.title, "columns": columns, "rows": rows, "notes": list(self.notes)}
+        return {
+            "name": self.name,
+            "title": self.title,
+            "columns": columns,
+            "rows": rows,
+            "notes": list(self.notes),
+        }
 
     def markdown(self) -> str:
         """The table as Markdown, its notes below it."""

@@ -22,7 +22,8 @@ class Way:
     name
         For people.
     draw
-        From (n, d) training latents, (k,) rows of the seeds, a number m of points and randomness to (m, d) points.
+        From (n, d) training latents, (k,) rows of the seeds, a number m of points and randomness to
+        (m, d) points.
     """
 
     name: str
@@ -36,20 +37,28 @@ def all_ways(scales: Sequence[float]) -> list[Way]:
 
 
 def _local(scale: float) -> Way:
-    def draw(latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+    def draw(
+        latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator
+    ) -> Vectors:
         spread = (scale * latents.std(axis=0)).astype(np.float32)
         return sampling.local(latents[seeds], num_points, spread, rng).points
 
     return Way(f"local, scale {scale:g}", draw)
 
 
-def _slerp(latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+def _slerp(
+    latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator
+) -> Vectors:
     return sampling.slerp(latents[seeds], num_points, rng).points
 
 
-def _random(latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+def _random(
+    latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator
+) -> Vectors:
     return sampling.random(latents.mean(axis=0), latents.std(axis=0), num_points, rng).points
 
 
-def _mixture(latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> Vectors:
+def _mixture(
+    latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator
+) -> Vectors:
     return sampling.mixture(latents, np.arange(len(latents)), num_points, 1.0, rng).points

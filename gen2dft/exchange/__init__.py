@@ -1,1 +1,3 @@
-"""Campaigns on their way from one database to another: one archive, written, checked and read back."""
+"""Campaigns on their way from one database to another: one archive, written, checked and read
+back.
+"""

@@ -1,7 +1,9 @@
-"""The archive of a campaign: a zip file whose manifest names every other file in it with size and hash.
+"""The archive of a campaign: a zip file whose manifest names every other file in it with size and
+hash.
 
-Nothing in it depends on a clock: the same campaign exported twice gives the same bytes, so the hash of the manifest
-(the archive's digest) stands for all of it. Documents are JSON Lines in MongoDB's relaxed Extended JSON.
+Nothing in it depends on a clock: the same campaign exported twice gives the same bytes, so the hash
+of the manifest (the archive's digest) stands for all of it. Documents are JSON Lines in MongoDB's
+relaxed Extended JSON.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from gen2dft.store.documents import SCHEMA_VERSION
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 README, CITATION, LICENCE, TABLE = "README.md", "CITATION.cff", "LICENCE.txt", "hits.csv"
-# Every name that may stand in an archive. Whatever else there is (a path upwards, an absolute one) is refused.
+# Every name that may stand in an archive. Whatever else there is (a path upwards, an absolute one)
+# is refused.
 NAME = re.compile(
     r"manifest\.json|README\.md|CITATION\.cff|LICENCE\.txt|hits\.csv"
     r"|documents/[a-z]+\.jsonl|cif/[A-Za-z0-9.]+_[A-Za-z0-9]+\.cif|blobs/[0-9a-f]{32}"
@@ -36,7 +39,15 @@ NAME = re.compile(
 MAX_MANIFEST = 64_000_000  # bytes; 20,000 hits take 4 million
 MAX_GROWTH = 250  # unpacked over packed; documents of real campaigns grow tenfold
 CHUNK = 1 << 20
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error, NotImplementedError, RuntimeError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+)
 REMEDY = "fetch it again from where it came"
 
 
@@ -60,7 +71,9 @@ class Manifest(BaseModel):
     code_version: str = Field(__version__, description="gen2dft that wrote it")
     schema_version: int = Field(SCHEMA_VERSION, description="of the documents")
     licence: str = Field(description="SPDX identifier")
-    left_out: tuple[str, ...] = Field((), description="what the database holds and the archive does not")
+    left_out: tuple[str, ...] = Field(
+        (), description="what the database holds and the archive does not"
+    )
     documents: dict[str, int] = Field(description="collection to number of documents")
     files: dict[str, FileEntry]
 
@@ -87,7 +100,11 @@ class ArchiveWriter:
 
     def finish(self, **fields: Any) -> str:
         """Write the manifest with these further fields; the archive's digest."""
-        text = Manifest(files=dict(sorted(self.files.items())), **fields).model_dump_json(indent=1).encode()
+        text = (
+            Manifest(files=dict(sorted(self.files.items())), **fields)
+            .model_dump_json(indent=1)
+            .encode()
+        )
         self.add(MANIFEST, [text])
         return hashlib.sha256(text).hexdigest()
 
@@ -113,7 +130,9 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
         draft.chmod(0o644)
         draft.replace(path)
     except OSError as err:
-        raise OutputError(f"cannot write {path}: {err.strerror or err}; choose another place with -o") from err
+        raise OutputError(
+            f"cannot write {path}: {err.strerror or err}; choose another place with -o"
+        ) from err
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
@@ -135,7 +154,8 @@ class Archive:
         Raises
         ------
         ArchiveError
-            It is none, is damaged or was changed, holds names that an archive never holds, or is of a newer format.
+            It is none, is damaged or was changed, holds names that an archive never holds, or is of
+            a newer format.
         """
         try:
             with zipfile.ZipFile(path) as archive:
@@ -144,7 +164,9 @@ class Archive:
         except FileNotFoundError as err:
             raise ArchiveError(f"there is no file {path}") from err
         except DAMAGED as err:
-            raise ArchiveError(f"{path} is not an archive of gen2dft or is damaged ({err}); {REMEDY}") from err
+            raise ArchiveError(
+                f"{path} is not an archive of gen2dft or is damaged ({err}); {REMEDY}"
+            ) from err
 
     def has(self, name: str) -> bool:
         """Whether there is a file of this name."""
@@ -155,7 +177,10 @@ class Archive:
         return self._archive.read(name)
 
     def documents(self, collection: str) -> Iterator[dict[str, Any]]:
-        """Documents of one collection, as they stand in the database; none if there is no such file."""
+        """Documents of one collection, as they stand in the database.
+
+        None if there is no such file.
+        """
         name = documents_name(collection)
         if not self.has(name):
             return
@@ -172,22 +197,33 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if strange := sorted({name for name in names if not NAME.fullmatch(name)}):
-        raise ArchiveError(f"{path} holds {strange[0]!r}, which no archive of gen2dft does; refused")
-    if twice := sorted({name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()):
+        raise ArchiveError(
+            f"{path} holds {strange[0]!r}, which no archive of gen2dft does; refused"
+        )
+    if twice := sorted(
+        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
+    ):
         raise ArchiveError(f"{path} holds {twice[0]!r} twice; refused")
     if MANIFEST not in names:
         raise ArchiveError(f"{path} has no {MANIFEST}: it is no archive of gen2dft")
     packed, unpacked = sum(i.compress_size for i in infos), sum(i.file_size for i in infos)
     if archive.getinfo(MANIFEST).file_size > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
-        raise ArchiveError(f"{path} would grow from {packed:,} to {unpacked:,} bytes, as no archive of gen2dft does")
+        raise ArchiveError(
+            f"{path} would grow from {packed:,} to {unpacked:,} bytes, as no archive of gen2dft "
+            "does"
+        )
     text = archive.read(MANIFEST)
     manifest = _manifest(text, path)
     if set(names) - {MANIFEST} != set(manifest.files):
         differ = sorted(set(names) - {MANIFEST} ^ set(manifest.files))
-        raise ArchiveError(f"{path} was changed: files and manifest disagree on {differ[0]!r}; {REMEDY}")
+        raise ArchiveError(
+            f"{path} was changed: files and manifest disagree on {differ[0]!r}; {REMEDY}"
+        )
     for name, entry in manifest.files.items():
         if _entry_of(archive, name) != entry:
-            raise ArchiveError(f"{path} was changed: {name} is not what the manifest says; {REMEDY}")
+            raise ArchiveError(
+                f"{path} was changed: {name} is not what the manifest says; {REMEDY}"
+            )
     return manifest, hashlib.sha256(text).hexdigest()
 
 
@@ -197,16 +233,22 @@ def _manifest(text: bytes, path: Path) -> Manifest:
     except ValidationError as err:
         first = err.errors()[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
-        raise ArchiveError(f"{path}: the manifest is not valid ({place}: {first['msg']}); {REMEDY}") from err
+        raise ArchiveError(
+            f"{path}: the manifest is not valid ({place}: {first['msg']}); {REMEDY}"
+        ) from err
     if manifest.version > FORMAT_VERSION or manifest.schema_version > SCHEMA_VERSION:
         raise ArchiveError(
-            f"{path} was written by gen2dft {manifest.code_version} in a newer format; this is {__version__}: update it"
+            f"{path} was written by gen2dft {manifest.code_version} in a newer format; this is "
+            f"{__version__}: update it"
         )
     return manifest
 
 
 def _entry_of(archive: zipfile.ZipFile, name: str) -> FileEntry:
-    """Size and hash of a file as it is; zipfile itself never reads more than the size that it announces."""
+    """Size and hash of a file as it is.
+
+    Zipfile itself never reads more than the size that it announces.
+    """
     digest, size = hashlib.sha256(), 0
     with archive.open(name) as file:
         while part := file.read(CHUNK):
@@ -229,7 +271,10 @@ def to_line(document: Mapping[str, Any]) -> bytes:
     """A document as one line of relaxed Extended JSON; equal documents give equal lines."""
     from bson import json_util
 
-    return (json_util.dumps(document, json_options=_options(), sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (
+        json_util.dumps(document, json_options=_options(), sort_keys=True, ensure_ascii=False)
+        + "\n"
+    ).encode()
 
 
 def from_line(line: bytes) -> dict[str, Any]:
@@ -241,7 +286,10 @@ def from_line(line: bytes) -> dict[str, Any]:
 
 
 def _special(found: dict[str, Any]) -> Any:
-    """Moments, NaN and infinity are written as objects; no other special kind of Extended JSON belongs here."""
+    """Moments, NaN and infinity are written as objects.
+
+    No other special kind of Extended JSON belongs here.
+    """
     from bson import json_util
 
     special = [key for key in found if key.startswith("$")]

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc
 
 LICENCES = {  # SPDX identifier to name and text
-    "CC-BY-4.0": ("Creative Commons Attribution 4.0 International", "https://creativecommons.org/licenses/by/4.0/"),
+    "CC-BY-4.0": (
+        "Creative Commons Attribution 4.0 International",
+        "https://creativecommons.org/licenses/by/4.0/",
+    ),
     "CC-BY-SA-4.0": (
         "Creative Commons Attribution Share Alike 4.0 International",
         "https://creativecommons.org/licenses/by-sa/4.0/",
@@ -24,7 +27,10 @@ LICENCES = {  # SPDX identifier to name and text
         "Creative Commons Attribution Non Commercial 4.0 International",
         "https://creativecommons.org/licenses/by-nc/4.0/",
     ),
-    "CC0-1.0": ("Creative Commons Zero v1.0 Universal", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    "CC0-1.0": (
+        "Creative Commons Zero v1.0 Universal",
+        "https://creativecommons.org/publicdomain/zero/1.0/",
+    ),
 }
 DEFAULT_LICENCE = "CC-BY-4.0"
 
@@ -52,7 +58,8 @@ class Paper:
 PAPERS = {
     "ftcp": Paper(
         "Ren, Z.",
-        "An invertible crystallographic representation for general inverse design of inorganic crystals with targeted "
+        "An invertible crystallographic representation for general inverse design of inorganic "
+        "crystals with targeted "
         "properties",
         "Matter", 2022, 5, "314", "10.1016/j.matt.2021.11.032",
     ),
@@ -62,12 +69,14 @@ PAPERS = {
     ),
     "chgnet": Paper(
         "Deng, B.",
-        "CHGNet as a pretrained universal neural network potential for charge-informed atomistic modelling",
+        "CHGNet as a pretrained universal neural network potential for charge-informed atomistic "
+        "modelling",
         "Nature Machine Intelligence", 2023, 5, "1031", "10.1038/s42256-023-00716-3",
     ),
     "vasp": Paper(
         "Kresse, G.",
-        "Efficient iterative schemes for ab initio total-energy calculations using a plane-wave basis set",
+        "Efficient iterative schemes for ab initio total-energy calculations using a plane-wave "
+        "basis set",
         "Physical Review B", 1996, 54, "11169", "10.1103/PhysRevB.54.11169",
     ),
     "gpaw": Paper(
@@ -76,7 +85,8 @@ PAPERS = {
     ),
     "materials-project": Paper(
         "Jain, A.",
-        "Commentary: The Materials Project: A materials genome approach to accelerating materials innovation",
+        "Commentary: The Materials Project: A materials genome approach to accelerating materials "
+        "innovation",
         "APL Materials", 2013, 1, "011002", "10.1063/1.4812323",
     ),
     "aflow-prototypes": Paper(
@@ -151,7 +161,11 @@ def citation_file(campaign: CampaignDoc, credits_: Credits) -> str:
 
 def _author(name: str) -> dict[str, str]:
     family, comma, given = name.partition(",")
-    return {"family-names": family.strip(), "given-names": given.strip()} if comma else {"name": name.strip()}
+    return (
+        {"family-names": family.strip(), "given-names": given.strip()}
+        if comma
+        else {"name": name.strip()}
+    )
 
 
 def licence_file(campaign: CampaignDoc, credits_: Credits) -> str:
@@ -164,31 +178,41 @@ def licence_file(campaign: CampaignDoc, credits_: Credits) -> str:
         "materials-project": "is the Materials Project's (CC BY 4.0, https://materialsproject.org)",
     }.get(source, f"is from {source}, whose terms hold for it")
     return (
-        f"The data of campaign {campaign.id} by {whose} are licensed under\n\n{title} ({credits_.licence})\n{link}\n\n"
-        f"What was not made in the campaign keeps its own terms: its training set, with the reference energies taken\n"
+        f"The data of campaign {campaign.id} by {whose} are licensed under\n\n{title} "
+        f"({credits_.licence})\n{link}\n\n"
+        "What was not made in the campaign keeps its own terms: its training set, with the "
+        "reference energies taken\n"
         f"from it, {terms}.\n"
     )
 
 
-def readme_file(campaign: CampaignDoc, counts: Mapping[str, int], left_out: Sequence[str], credits_: Credits) -> str:
+def readme_file(
+    campaign: CampaignDoc, counts: Mapping[str, int], left_out: Sequence[str], credits_: Credits
+) -> str:
     """What is in the archive and how to read it."""
     lines = [
         f"# Campaign {campaign.id}",
         "",
         *([campaign.spec["description"], ""] if campaign.spec.get("description") else []),
-        f"Written by gen2dft; licence {credits_.licence}, see LICENCE.txt; what to cite is in CITATION.cff.",
+        f"Written by gen2dft; licence {credits_.licence}, see LICENCE.txt; what to cite is in "
+        "CITATION.cff.",
         "",
         "| file | what it is |",
         "|---|---|",
         "| `hits.csv` | the hits, best first; values with units and where each is from |",
         "| `cif/` | one CIF per hit, as the engine relaxed it |",
-        *(f"| `documents/{name}.jsonl` | {count:,} {name}, one JSON object a line |" for name, count in counts.items()),
-        "| `blobs/` | hulls (JSON), latent points (NumPy's npz) and what else was chosen, named by their hash |",
+        *(
+            f"| `documents/{name}.jsonl` | {count:,} {name}, one JSON object a line |"
+            for name, count in counts.items()
+        ),
+        "| `blobs/` | hulls (JSON), latent points (NumPy's npz) and what else was chosen, named by "
+        "their hash |",
         "| `manifest.json` | size and SHA-256 of every file |",
         "",
         f"Not in it: {', '.join(left_out) or 'nothing was left out'}.",
         "",
-        "Energies are in eV/atom, gaps in eV, lengths in Angstrom. Each label names its engine and whether that is DFT",
+        "Energies are in eV/atom, gaps in eV, lengths in Angstrom. Each label names its engine and "
+        "whether that is DFT",
         "(`is_dft`). `gen2dft import FILE` puts all of it back into a database.",
     ]
     return "\n".join(lines) + "\n"

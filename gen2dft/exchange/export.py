@@ -1,4 +1,6 @@
-"""Write a campaign as one archive: documents, hits as a table and as CIF, blobs, licence and citation."""
+"""Write a campaign as one archive: documents, hits as a table and as CIF, blobs, licence and
+citation.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,10 @@ class Choice:
         """What is not chosen, in words."""
         return tuple(
             words
-            for words, chosen in (("snapshots", self.snapshots), ("training data", self.training_data))
+            for words, chosen in (
+                ("snapshots", self.snapshots),
+                ("training data", self.training_data),
+            )
             if not chosen
         )
 
@@ -70,7 +75,8 @@ def export_campaign(
     OutputError
         The file is there already or cannot be written.
     """
-    # In this order, so that of a campaign at work no hit comes without its label and no label without its candidate.
+    # In this order, so that of a campaign at work no hit comes without its label and no label
+    # without its candidate.
     hits, labels = store.hits(campaign_id), store.labels(campaign_id)
     campaign, rounds = _at_rest(store.campaign(campaign_id)), store.rounds(campaign_id)
     shared = _shared(store, campaign, rounds, labels)
@@ -96,16 +102,23 @@ def export_campaign(
         ):
             writer.add(name, [text.encode()])
         digest = writer.finish(
-            campaign_id=campaign_id, licence=credits_.licence, left_out=choice.left_out(), documents=counts
+            campaign_id=campaign_id,
+            licence=credits_.licence,
+            left_out=choice.left_out(),
+            documents=counts,
         )
     return digest, counts
 
 
 def _at_rest(campaign: CampaignDoc) -> CampaignDoc:
-    """The campaign as others get it: nobody advances it, and where it was still running it ends here."""
+    """The campaign as others get it: nobody advances it, and where it was still running it ends
+    here.
+    """
     if campaign.state == "finished":
         return campaign.model_copy(update={"lease": {}})
-    return campaign.model_copy(update={"lease": {}, "state": "finished", "stop_reason": STILL_RUNNING})
+    return campaign.model_copy(
+        update={"lease": {}, "state": "finished", "stop_reason": STILL_RUNNING}
+    )
 
 
 def _shared(
@@ -118,12 +131,17 @@ def _shared(
     return {
         "snapshots": [store.get(SnapshotDoc, key) for key in sorted(filter(None, snapshots))],
         "hulls": [store.get(HullDoc, key) for key in sorted(filter(None, hulls))],
-        "calibrations": [store.get(CalibrationDoc, key) for key in sorted(set(campaign.calibration_ids.values()))],
+        "calibrations": [
+            store.get(CalibrationDoc, key) for key in sorted(set(campaign.calibration_ids.values()))
+        ],
     }
 
 
 def _blobs(
-    campaign: CampaignDoc, rounds: Sequence[RoundDoc], shared: dict[str, list[Document]], choice: Choice
+    campaign: CampaignDoc,
+    rounds: Sequence[RoundDoc],
+    shared: dict[str, list[Document]],
+    choice: Choice,
 ) -> list[str]:
     """Ids of the blobs that go with the documents."""
     found = {blob for r in rounds for blob in (r.latents_id, r.batch_id) if blob}
@@ -151,9 +169,14 @@ def _add_documents(writer: ArchiveWriter, collection: str, documents: Iterable[D
     return count
 
 
-def _add_hits(writer: ArchiveWriter, campaign: CampaignDoc, hits: Sequence[HitDoc], labels: Sequence[LabelDoc]) -> None:
+def _add_hits(
+    writer: ArchiveWriter, campaign: CampaignDoc, hits: Sequence[HitDoc], labels: Sequence[LabelDoc]
+) -> None:
     """The hits as a table, best first, and one CIF file each."""
-    targets, surrogates = CampaignSpec.model_validate(campaign.spec).targets, surrogate_engines(labels)
+    targets, surrogates = (
+        CampaignSpec.model_validate(campaign.spec).targets,
+        surrogate_engines(labels),
+    )
     ordered, _ = ranked(hits, targets)
     writer.add(names.TABLE, [hits_csv(ordered, [t.property for t in targets], surrogates).encode()])
     for hit in ordered:

@@ -1,4 +1,7 @@
-"""Read an archive into a database: everything is checked first, then written under the ids it had; nothing doubles."""
+"""Read an archive into a database: everything is checked first, then written under the ids it had.
+
+Nothing doubles.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
 
 # In the order in which they are written: whoever sees the campaign finds all that it names.
 ITS_OWN = ("candidates", "labels", "hits", "rounds", "campaigns")
-# Their ids are hashes of their content: what is there under the same id is the same, whoever wrote it and when.
+# Their ids are hashes of their content: what is there under the same id is the same, whoever wrote
+# it and when.
 SHARED = ("snapshots", "hulls", "calibrations")
 AT_ONCE = 500
 
@@ -56,8 +60,12 @@ class Imported:
     known: dict[str, int]
 
 
-def import_archive(store: Store, path: Path, expected: str | None = None, dry_run: bool = False) -> Imported:
-    """Restore a campaign from an archive; doing it again, or going on after a kill, adds only what is missing.
+def import_archive(
+    store: Store, path: Path, expected: str | None = None, dry_run: bool = False
+) -> Imported:
+    """Restore a campaign from an archive.
+
+    Doing it again, or going on after a kill, adds only what is missing.
 
     Parameters
     ----------
@@ -69,19 +77,26 @@ def import_archive(store: Store, path: Path, expected: str | None = None, dry_ru
     Raises
     ------
     ArchiveError
-        The archive is damaged, was changed, does not hang together or is not the expected one; or the database holds
-        the campaign already with another history. Nothing was written then.
+        The archive is damaged, was changed, does not hang together or is not the expected one; or
+        the database holds the campaign already with another history. Nothing was written then.
     """
     with Archive.open(path) as archive:
         if expected is not None and expected.lower() != archive.digest:
-            raise ArchiveError(f"{path} has digest {archive.digest}, not {expected}: it is another archive; {REMEDY}")
+            raise ArchiveError(
+                f"{path} has digest {archive.digest}, not {expected}: it is another archive; "
+                f"{REMEDY}"
+            )
         _check(archive)
         known = {name: _count_known(store, archive, name) for name in (*SHARED, *ITS_OWN)}
         if not dry_run:
             store.ensure_indices()
             _write(store, archive)
-        new = {name: archive.manifest.documents.get(name, 0) - count for name, count in known.items()}
-        return Imported(archive.manifest.campaign_id, archive.digest, archive.manifest.left_out, new, known)
+        new = {
+            name: archive.manifest.documents.get(name, 0) - count for name, count in known.items()
+        }
+        return Imported(
+            archive.manifest.campaign_id, archive.digest, archive.manifest.left_out, new, known
+        )
 
 
 def _documents(archive: Archive, collection: str) -> Iterator[Document]:
@@ -94,16 +109,20 @@ def _documents(archive: Archive, collection: str) -> Iterator[Document]:
             first = err.errors()[0]
             place = ".".join(map(str, first["loc"]))
             raise ArchiveError(
-                f"{documents_name(collection)}: document {data['_id']!r} is not valid ({place}: {first['msg']}); the "
+                f"{documents_name(collection)}: document {data['_id']!r} is not valid ({place}: "
+                f"{first['msg']}); the "
                 f"archive was written by gen2dft {archive.manifest.code_version}"
             ) from err
 
 
-# Checks -------------------------------------------------------------------------------------------------------------
+# Checks
+# ------------------------------------------------------------------------------------------------
 
 
 def _check(archive: Archive) -> None:
-    """That the documents belong to one campaign and name only what is there, and that ids are the hashes they claim."""
+    """That the documents belong to one campaign and name only what is there, and that ids are the
+    hashes they claim.
+    """
     campaign_id = archive.manifest.campaign_id
     unknown = {name for name in archive.manifest.files if name.startswith("documents/")} - {
         documents_name(name) for name in (*SHARED, *ITS_OWN)
@@ -120,15 +139,20 @@ def _check(archive: Archive) -> None:
             _check_place(document, campaign_id, ids)
             _check_content(archive, document)
         if len(ids[name]) != archive.manifest.documents.get(name, 0):
-            raise ArchiveError(f"{documents_name(name)}: {len(ids[name])} documents are not what the manifest says")
+            raise ArchiveError(
+                f"{documents_name(name)}: {len(ids[name])} documents are not what the manifest says"
+            )
     if ids["campaigns"] != {campaign_id}:
         raise ArchiveError(
-            f"the archive must hold campaign {campaign_id!r} and no other, not {sorted(ids['campaigns'])}"
+            f"the archive must hold campaign {campaign_id!r} and no other, not "
+            f"{sorted(ids['campaigns'])}"
         )
 
 
 def _check_place(document: Document, campaign_id: str, ids: dict[str, set[str]]) -> None:
-    """That a document belongs to the campaign, under the id that says so, and that what it names came before it."""
+    """That a document belongs to the campaign, under the id that says so, and that what it names
+    came before it.
+    """
     wanted, named = document.id, []
     if isinstance(document, RoundDoc):
         wanted = round_key(campaign_id, document.index)
@@ -139,34 +163,53 @@ def _check_place(document: Document, campaign_id: str, ids: dict[str, set[str]])
         wanted = candidate_key(campaign_id, document.candidate_id)
         named = [("candidates", document.id), ("labels", document.label_id)]
     elif isinstance(document, LabelDoc):
-        named = [("candidates", candidate_key(campaign_id, document.candidate_id)), ("hulls", document.hull_id)]
+        named = [
+            ("candidates", candidate_key(campaign_id, document.candidate_id)),
+            ("hulls", document.hull_id),
+        ]
     elif isinstance(document, CampaignDoc):
         named = [("hulls", document.hull_id), ("hulls", document.screen_hull_id)]
         named += [("calibrations", key) for key in document.calibration_ids.values()]
     if document.id != wanted or getattr(document, "campaign_id", campaign_id) != campaign_id:
-        raise ArchiveError(f"document {document.id!r} does not belong to campaign {campaign_id!r}; refused")
+        raise ArchiveError(
+            f"document {document.id!r} does not belong to campaign {campaign_id!r}; refused"
+        )
     for collection, key in named:
         if key is not None and key not in ids[collection]:
-            raise ArchiveError(f"document {document.id!r} names {key!r}, which is not among the archive's {collection}")
+            raise ArchiveError(
+                f"document {document.id!r} names {key!r}, which is not among the archive's "
+                f"{collection}"
+            )
 
 
 def _check_content(archive: Archive, document: Document) -> None:
-    """That the blobs of a document are there, unless they were left out, and have the hashes that ids say."""
+    """That the blobs of a document are there, unless they were left out, and have the hashes that
+    ids say.
+    """
     if isinstance(document, HullDoc):
         data = _blob(archive, document, document.blob_id)
-        _must_be(document, document.id, ReferenceHull.from_bytes(data, f"hull {document.id}").hull_hash)
+        _must_be(
+            document, document.id, ReferenceHull.from_bytes(data, f"hull {document.id}").hull_hash
+        )
     elif isinstance(document, RoundDoc) and document.latents_id:
         _blob(archive, document, document.latents_id)
     elif isinstance(document, SnapshotDoc) and "snapshots" not in archive.manifest.left_out:
         _must_be(document, document.id, snapshot_id(_blob(archive, document, document.blob_id)))
     elif isinstance(document, CampaignDoc) and "training data" not in archive.manifest.left_out:
         data = _blob(archive, document, document.dataset_id)
-        _must_be(document, document.dataset_hash, Dataset.from_bytes(data, "the training data").content_hash)
+        _must_be(
+            document,
+            document.dataset_hash,
+            Dataset.from_bytes(data, "the training data").content_hash,
+        )
 
 
 def _blob(archive: Archive, document: Document, blob_id: str) -> bytes:
     if not archive.has(blob_name(blob_id)):
-        raise ArchiveError(f"document {document.id!r} needs blob {blob_id}, which the archive does not hold; {REMEDY}")
+        raise ArchiveError(
+            f"document {document.id!r} needs blob {blob_id}, which the archive does not hold; "
+            f"{REMEDY}"
+        )
     data = archive.read(blob_name(blob_id))
     _must_be(document, blob_id, hashlib.sha256(data).hexdigest()[:32])
     return data
@@ -174,14 +217,20 @@ def _blob(archive: Archive, document: Document, blob_id: str) -> bytes:
 
 def _must_be(document: Document, claimed: str, found: str) -> None:
     if claimed != found:
-        raise ArchiveError(f"document {document.id!r}: its content has hash {found}, not {claimed}; {REMEDY}")
+        raise ArchiveError(
+            f"document {document.id!r}: its content has hash {found}, not {claimed}; {REMEDY}"
+        )
 
 
-# What is there already ----------------------------------------------------------------------------------------------
+# What is there already
+# ----------------------------------------------------------------------------------------------
 
 
 def _count_known(store: Store, archive: Archive, collection: str) -> int:
-    """How many documents the database has already; ArchiveError if it has another one under the same id."""
+    """How many documents the database has already.
+
+    ArchiveError if it has another one under the same id.
+    """
     known = 0
     documents = _documents(archive, collection)
     while chunk := list(itertools.islice(documents, AT_ONCE)):
@@ -196,19 +245,25 @@ def _count_known(store: Store, archive: Archive, collection: str) -> int:
 def _same(archived: Document, stored: Document) -> bool:
     """Whether two documents say the same; how a campaign stands at the moment does not count."""
     passing = ("lease", "state", "stop_reason") if isinstance(archived, CampaignDoc) else ()
-    plain = [{k: v for k, v in document.to_mongo().items() if k not in passing} for document in (archived, stored)]
+    plain = [
+        {k: v for k, v in document.to_mongo().items() if k not in passing}
+        for document in (archived, stored)
+    ]
     return to_line(plain[0]) == to_line(plain[1])
 
 
 def _other_history(archive: Archive, collection: str, document: Document) -> Gen2DFTError:
     return ArchiveError(
-        f"the database holds campaign {archive.manifest.campaign_id!r} already with another history (in {collection}, "
-        f"{document.id!r} differs): it has gone on since, or is another run. Nothing was changed; import into a "
+        f"the database holds campaign {archive.manifest.campaign_id!r} already with another "
+        f"history (in {collection}, "
+        f"{document.id!r} differs): it has gone on since, or is another run. Nothing was changed; "
+        "import into a "
         "database of its own, e.g. with GEN2DFT_DATABASE_NAME"
     )
 
 
-# Writing ------------------------------------------------------------------------------------------------------------
+# Writing
+# ------------------------------------------------------------------------------------------------
 
 
 def _write(store: Store, archive: Archive) -> None:

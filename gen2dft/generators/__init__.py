@@ -27,7 +27,8 @@ def _imatgen() -> type[Generator]:
     return ImatgenGenerator
 
 
-# Other packages add generators by entry points of the group `gen2dft.generators`, each naming a class.
+# Other packages add generators by entry points of the group `gen2dft.generators`, each naming a
+# class.
 GENERATORS: dict[str, Callable[[], type[Generator]]] = registered(
     {"ftcp": _ftcp, "imatgen": _imatgen}, "gen2dft.generators"
 )

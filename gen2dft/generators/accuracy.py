@@ -20,15 +20,16 @@ class MatrixErrors:
     Parameters
     ----------
     elements_right, sites_right, num_sites_right
-        (n,) whether every element column, also every site's species, and the number of sites are right.
+        (n,) whether every element column, also every site's species, and the number of sites are
+        right.
     elements_named
-        (n,) whether the heaviest element of every column that is not empty is right: how the published code counts,
-        which never says that a column is empty.
+        (n,) whether the heaviest element of every column that is not empty is right: how the
+        published code counts, which never says that a column is empty.
     length, angle
         (n,) mean absolute error of the three cell lengths and angles, percent of the true ones.
     coordinate, coordinate_periodic
-        (n,) mean absolute error of the fractional coordinates of the true crystal's sites: as numbers, which is how
-        the paper counts, and the short way round the cell.
+        (n,) mean absolute error of the fractional coordinates of the true crystal's sites: as
+        numbers, which is how the paper counts, and the short way round the cell.
     num_sites
         (n,) sites of the true crystal.
     """
@@ -49,7 +50,12 @@ class MatrixErrors:
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Errors of several chunks as one."""
-        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+        return cls(
+            **{
+                f.name: np.concatenate([getattr(part, f.name) for part in parts])
+                for f in fields(cls)
+            }
+        )
 
     def select(self, rows: NDArray[np.int64]) -> MatrixErrors:
         """Errors of some crystals."""
@@ -67,11 +73,15 @@ class MatrixErrors:
             "length_pmae": float(self.length.mean()),
             "angle_pmae": float(self.angle.mean()),
             "coordinate_mae": float(np.average(self.coordinate, weights=self.num_sites)),
-            "coordinate_mae_periodic": float(np.average(self.coordinate_periodic, weights=self.num_sites)),
+            "coordinate_mae_periodic": float(
+                np.average(self.coordinate_periodic, weights=self.num_sites)
+            ),
         }
 
 
-def matrix_errors(representation: FTCP, truth: NDArray[np.float32], decoded: NDArray[np.float32]) -> MatrixErrors:
+def matrix_errors(
+    representation: FTCP, truth: NDArray[np.float32], decoded: NDArray[np.float32]
+) -> MatrixErrors:
     """Compare (n, rows, columns) matrices in physical units; the reciprocal part is not read."""
     columns = slice(0, representation.max_elements)
     both = (truth, decoded)
@@ -114,6 +124,10 @@ def reconstruction_figures(
     )
 
 
-def _mean_over_sites(errors: NDArray[np.float64], is_site: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _mean_over_sites(
+    errors: NDArray[np.float64], is_site: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """(n,) mean of (n, sites, 3) errors over the sites that are there."""
-    return np.asarray((errors.mean(axis=2) * is_site).sum(axis=1) / np.maximum(is_site.sum(axis=1), 1))
+    return np.asarray(
+        (errors.mean(axis=2) * is_site).sum(axis=1) / np.maximum(is_site.sum(axis=1), 1)
+    )

@@ -20,7 +20,9 @@ OnEpoch = Callable[[int, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class Parity:
-    """Labels of held-out crystals and what the generator predicts for them, in the property's unit."""
+    """Labels of held-out crystals and what the generator predicts for them, in the property's
+    unit.
+    """
 
     truth: list[float]
     predicted: list[float]
@@ -66,8 +68,9 @@ class TrainingResult:
     Parameters
     ----------
     history
-        Of the networks that share the latent space. One row per epoch: `epoch`, `loss`, and its terms
-        `reconstruction`, `kl`, `property` before their weights; `val_` in front of those measured on held-out crystals.
+        Of the networks that share the latent space. One row per epoch: `epoch`, `loss`, and its
+        terms `reconstruction`, `kl`, `property` before their weights; `val_` in front of those
+        measured on held-out crystals.
     heldout
         Property to held-out truth and prediction.
     reconstruction
@@ -103,7 +106,9 @@ class TrainingResult:
 
 
 class Generator(Protocol):
-    """A model that encodes crystals to latent vectors, decodes them back and predicts properties."""
+    """A model that encodes crystals to latent vectors, decodes them back and predicts
+    properties.
+    """
 
     name: ClassVar[str]
 
@@ -147,7 +152,8 @@ class Generator(Protocol):
         seed
             The same seed, data and machine give the same generator, bit for bit.
         warm_start
-            Start from this generator's weights and keep its scalers; trains `spec.epochs_warm` epochs.
+            Start from this generator's weights and keep its scalers; trains `spec.epochs_warm`
+            epochs.
         may_hold_out
             (n,) which crystals may be kept from training; all unless given.
         checkpoint_dir
@@ -158,7 +164,8 @@ class Generator(Protocol):
         Raises
         ------
         DatasetError
-            Crystals that do not fit the representation; a property without any label in the training part.
+            Crystals that do not fit the representation; a property without any label in the
+            training part.
         """
         ...
 
@@ -180,5 +187,8 @@ class Generator(Protocol):
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Inverse of `state`; KeyError, TypeError or ValueError if something is missing or does not fit."""
+        """Inverse of `state`.
+
+        KeyError, TypeError or ValueError if something is missing or does not fit.
+        """
         ...

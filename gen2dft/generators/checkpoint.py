@@ -1,4 +1,6 @@
-"""Checkpoints of a training: written atomically, taken up only by the very same training, never fatal."""
+"""Checkpoints of a training: written atomically, taken up only by the very same training, never
+fatal.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,16 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 History = list[dict[str, float]]
 # What reading a damaged .npz file may raise.
-DAMAGED = (KeyError, ValueError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    KeyError,
+    ValueError,
+    TypeError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +65,17 @@ class CheckpointFile:
     folder
         Where it lies; None keeps no checkpoints.
     fingerprint
-        Hash of everything that decides the training's result; a file of another fingerprint is not read.
+        Hash of everything that decides the training's result; a file of another fingerprint is not
+        read.
     """
 
     def __init__(self, folder: Path | None, fingerprint: str) -> None:
         self.path = None if folder is None else folder / f"training-{fingerprint}.npz"
 
     def load(self) -> Checkpoint | None:
-        """The stored checkpoint, or None if there is none or it is damaged (which is logged as a warning)."""
+        """The stored checkpoint, or None if there is none or it is damaged (which is logged as a
+        warning).
+        """
         if self.path is None or not self.path.is_file():
             return None
         try:
@@ -69,7 +83,11 @@ class CheckpointFile:
                 arrays = {name: stored[name] for name in stored.files}
             return Checkpoint(json.loads(str(arrays.pop("history"))), arrays)
         except DAMAGED as err:
-            LOGGER.warning("checkpoint %s is damaged (%s); the training starts from the beginning", self.path, err)
+            LOGGER.warning(
+                "checkpoint %s is damaged (%s); the training starts from the beginning",
+                self.path,
+                err,
+            )
             return None
 
     def save(self, checkpoint: Checkpoint) -> None:
@@ -80,12 +98,20 @@ class CheckpointFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, history=json.dumps(checkpoint.history), **checkpoint.arrays)
+                np.savez(
+                    stream,
+                    allow_pickle=False,
+                    history=json.dumps(checkpoint.history),
+                    **checkpoint.arrays,
+                )
             partial.replace(self.path)
         except OSError as err:
             if partial.parent.is_dir():
                 partial.unlink(missing_ok=True)
-            message = f"cannot write checkpoint {self.path}: {err.strerror}; choose a writable folder with free space"
+            message = (
+                f"cannot write checkpoint {self.path}: {err.strerror}; choose a writable "
+                "folder with free space"
+            )
             raise OutputError(message) from err
 
     def remove(self) -> None:
@@ -108,7 +134,8 @@ def training_fingerprint(
     Parameters
     ----------
     content
-        What the arguments of `Generator.fit` do not say: version of the training, shape of the representation.
+        What the arguments of `Generator.fit` do not say: version of the training, shape of the
+        representation.
     dataset, spec, properties, seed, may_hold_out
         As in `Generator.fit`.
     warm_start

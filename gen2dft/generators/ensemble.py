@@ -1,9 +1,9 @@
 """An ensemble of small property heads on frozen latent vectors: how sure a prediction is.
 
-Each member is a ridge regression on the latent vector and random tanh features of it (Rahimi and Recht, NIPS 2008),
-fitted in closed form to a bootstrap sample of the labelled crystals (Lakshminarayanan et al., NIPS 2017, compare
-ensembles). The members' spread is scaled so that, on crystals outside each bootstrap sample, it is as large as their
-errors are.
+Each member is a ridge regression on the latent vector and random tanh features of it (Rahimi and
+Recht, NIPS 2008), fitted in closed form to a bootstrap sample of the labelled crystals
+(Lakshminarayanan et al., NIPS 2017, compare ensembles). The members' spread is scaled so that, on
+crystals outside each bootstrap sample, it is as large as their errors are.
 """
 
 from __future__ import annotations
@@ -83,8 +83,14 @@ class HeadEnsemble:
         x = (z - centre) / scale
         features = [_features(x, directions[k], offsets[k]) for k in range(members)]
         drawn = np.ones(len(z)) if importance is None else np.asarray(importance, dtype=np.float64)
-        fitted = [_fit_one(features, _forward(labels[:, i], name), drawn, rng) for i, name in enumerate(properties)]
-        weights, factors = np.array([w for w, _ in fitted]), np.array([factor for _, factor in fitted])
+        fitted = [
+            _fit_one(features, _forward(labels[:, i], name), drawn, rng)
+            for i, name in enumerate(properties)
+        ]
+        weights, factors = (
+            np.array([w for w, _ in fitted]),
+            np.array([factor for _, factor in fitted]),
+        )
         return cls(tuple(properties), centre, scale, directions, offsets, weights, factors)
 
     def predict(self, latents: NDArray[np.floating]) -> dict[str, Array]:
@@ -106,14 +112,21 @@ class HeadEnsemble:
 
     @classmethod
     def from_bytes(cls, data: bytes, origin: str) -> Self:
-        """Inverse of `to_bytes`; SnapshotError if it is damaged or of another format, `origin` is named."""
+        """Inverse of `to_bytes`.
+
+        SnapshotError if it is damaged or of another format, `origin` is named.
+        """
         try:
             header, arrays = read_archive(data)
             if header["format"] != FORMAT:
-                raise SnapshotError(f"{origin} is of format {header['format']!r}, not {FORMAT!r}: train again")
+                raise SnapshotError(
+                    f"{origin} is of format {header['format']!r}, not {FORMAT!r}: train again"
+                )
             return cls(tuple(header["properties"]), **arrays)
         except DAMAGED as err:
-            raise SnapshotError(f"{origin} is damaged ({type(err).__name__}: {err}): restore it from a backup") from err
+            raise SnapshotError(
+                f"{origin} is damaged ({type(err).__name__}: {err}): restore it from a backup"
+            ) from err
 
 
 def _features(x: Array, directions: Array, offsets: Array) -> Array:
@@ -141,16 +154,27 @@ def _fit_one(
         fits.append(_ridge(part[drawn], labels[drawn]))  # (r, f), one row per ridge
         outside.append(np.setdiff1d(rows, drawn))
     errors = [
-        np.concatenate([part[out] @ w[i] - labels[out] for part, w, out in zip(features, fits, outside, strict=True)])
+        np.concatenate(
+            [
+                part[out] @ w[i] - labels[out]
+                for part, w, out in zip(features, fits, outside, strict=True)
+            ]
+        )
         for i in range(len(RIDGES))
     ]
-    best = int(np.argmin([np.mean(e**2) if len(e) else 0.0 for e in errors])) if len(errors[0]) else len(RIDGES) - 1
+    best = (
+        int(np.argmin([np.mean(e**2) if len(e) else 0.0 for e in errors]))
+        if len(errors[0])
+        else len(RIDGES) - 1
+    )
     weights = np.array([w[best] for w in fits])
     return weights, _factor(features, weights, labels, outside)
 
 
 def _ridge(features: Array, labels: Array) -> Array:
-    """(r, f) weights w of min |features w - labels|^2 + n ridge |w without the constant|^2, for each ridge."""
+    """(r, f) weights w of min |features w - labels|^2 + n ridge |w without the constant|^2, for
+    each ridge.
+    """
     centre, mean = features[:, 1:].mean(axis=0), labels.mean()
     x, n = features[:, 1:] - centre, len(labels)
     values, vectors = np.linalg.eigh(x.T @ x / n)
@@ -159,8 +183,12 @@ def _ridge(features: Array, labels: Array) -> Array:
     return np.concatenate([(mean - slopes @ centre)[:, None], slopes], axis=1)
 
 
-def _factor(features: Sequence[Array], weights: Array, labels: Array, outside: Sequence[NDArray[np.int64]]) -> float:
-    """How much the members' spread must be stretched to be as large as their error on crystals they did not see."""
+def _factor(
+    features: Sequence[Array], weights: Array, labels: Array, outside: Sequence[NDArray[np.int64]]
+) -> float:
+    """How much the members' spread must be stretched to be as large as their error on crystals they
+    did not see.
+    """
     predicted = np.array([part @ w for part, w in zip(features, weights, strict=True)])
     unseen = np.zeros(predicted.shape, dtype=bool)
     for k, rows in enumerate(outside):

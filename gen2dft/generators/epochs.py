@@ -40,11 +40,12 @@ class LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
 
     def prepare(self, optimizer: Any) -> None:
         """Compile with an optimiser, whose variables exist from then on."""
-        # JAX knows no other way to compile a step; TensorFlow's graph does without XLA, which may round differently.
+        # JAX knows no other way to compile a step; TensorFlow's graph does without XLA, which may
+        # round differently.
         self.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
         self.optimizer.build(self.trainable_variables)
 
-    def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG002  # Keras' signature
+    def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG002
         """The weighted sum of the terms; called by Keras."""
         for place, tracker in enumerate(self.term_means):
             tracker.update_state(y_pred[:, place])
@@ -60,7 +61,8 @@ class Rows:
     count
         How many there are.
     take
-        Inputs of the model for some of them; whatever is random comes from the generator, and is its mean without one.
+        Inputs of the model for some of them; whatever is random comes from the generator, and is
+        its mean without one.
     """
 
     count: int
@@ -92,10 +94,15 @@ class EpochLoop:
     epochs: int
     seed: tuple[int, ...]
 
-    def run(self, checkpoints: CheckpointFile, on_epoch: OnEpoch | None, *, keep_end: bool = False) -> History:
-        """Train all epochs that are still to do; one row of losses per epoch, `val_` for held-out rows.
+    def run(
+        self, checkpoints: CheckpointFile, on_epoch: OnEpoch | None, *, keep_end: bool = False
+    ) -> History:
+        """Train all epochs that are still to do.
 
-        With `keep_end` the state after the last epoch is stored too, for a training that goes on with other networks.
+        One row of losses per epoch, `val_` for held-out rows.
+
+        With `keep_end` the state after the last epoch is stored too, for a training that goes on
+        with other networks.
         """
         history: History = []
         stored = checkpoints.load()
@@ -118,7 +125,9 @@ class EpochLoop:
         order = rng.permutation(self.train.count)
         learn = self.model.train_on_batch
         parts = batches(len(order), self.batch_size)
-        return self._mean([learn(self.train.take(order[part], rng), return_dict=True) for part in parts])
+        return self._mean(
+            [learn(self.train.take(order[part], rng), return_dict=True) for part in parts]
+        )
 
     def _evaluate(self) -> dict[str, float]:
         """Losses without noise."""
@@ -126,14 +135,21 @@ class EpochLoop:
             return {}
         rows, test = np.arange(self.held_out.count), self.model.test_on_batch
         parts = batches(len(rows), self.batch_size)
-        means = self._mean([test(self.held_out.take(rows[part], None), return_dict=True) for part in parts])
+        means = self._mean(
+            [test(self.held_out.take(rows[part], None), return_dict=True) for part in parts]
+        )
         return {f"val_{name}": value for name, value in means.items()}
 
     def _mean(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """The terms of the loss, and the loss made of them: means over batches, which Keras forgets one by one."""
+        """The terms of the loss, and the loss made of them: means over batches, which Keras forgets
+        one by one.
+        """
         names = self.model.term_names
         terms = [float(np.mean([float(log[name]) for log in logs])) for name in names]
-        return {"loss": float(np.dot(self.model.term_weights, terms)), **dict(zip(names, terms, strict=True))}
+        return {
+            "loss": float(np.dot(self.model.term_weights, terms)),
+            **dict(zip(names, terms, strict=True)),
+        }
 
     def _variables(self) -> list[Any]:
         """Weights, batch statistics, the state of dropout's randomness, and the optimiser's."""
@@ -144,7 +160,9 @@ class EpochLoop:
 
     def _restore(self, checkpoint: Checkpoint) -> bool:
         """Set all variables; False, and nothing changed, if the checkpoint is of another shape."""
-        if {k: v.shape for k, v in self._state().items()} != {k: v.shape for k, v in checkpoint.arrays.items()}:
+        if {k: v.shape for k, v in self._state().items()} != {
+            k: v.shape for k, v in checkpoint.arrays.items()
+        }:
             return False
         for place, variable in enumerate(self._variables()):
             variable.assign(checkpoint.arrays[f"{place:04d}"])
@@ -154,7 +172,8 @@ class EpochLoop:
 def batches(total: int, size: int) -> list[slice]:
     """Batches of one size, at most `size`, because every other shape costs a compilation.
 
-    The few rows that are left over, fewer than there are batches, are others in every shuffled epoch.
+    The few rows that are left over, fewer than there are batches, are others in every shuffled
+    epoch.
     """
     count = -(-total // size)
     return [slice(i * (total // count), (i + 1) * (total // count)) for i in range(count)]

@@ -31,7 +31,8 @@ from gen2dft.representations.ftcp import FTCP
 if TYPE_CHECKING:
     from gen2dft.generators.training import Samples
 
-# Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
+# Raised when the same spec, data and seed would train to another result: older checkpoints are then
+# not taken up.
 TRAINING_VERSION = 3
 WARM_RATE = 0.3  # of the learning rate, when the weights are good already
 MIN_TRAINING_CRYSTALS = 2  # batch statistics need them
@@ -61,8 +62,12 @@ class FTCPTraining:
         self._check_warm_start()
         self.representation.check(self.dataset.crystals)
         if (count := int((~self.is_held_out).sum())) < MIN_TRAINING_CRYSTALS:
-            raise DatasetError(f"{count} crystals to train on; give more or lower generator.holdout")
-        require_labels(self.dataset.label_matrix(self.properties)[~self.is_held_out], self.properties)
+            raise DatasetError(
+                f"{count} crystals to train on; give more or lower generator.holdout"
+            )
+        require_labels(
+            self.dataset.label_matrix(self.properties)[~self.is_held_out], self.properties
+        )
 
     def _check_warm_start(self) -> None:
         old = self.warm_start
@@ -70,14 +75,20 @@ class FTCPTraining:
             return
         if old.spec.variant != self.spec.variant:
             raise SnapshotError(
-                f"cannot start from a generator of variant {old.spec.variant!r}: {self.spec.variant!r} is asked for; "
+                f"cannot start from a generator of variant {old.spec.variant!r}: "
+                f"{self.spec.variant!r} is asked for; "
                 "train without a warm start"
             )
-        if (old.property_scaler.properties, old.spec.latent_dim) == (self.properties, self.spec.latent_dim):
+        if (old.property_scaler.properties, old.spec.latent_dim) == (
+            self.properties,
+            self.spec.latent_dim,
+        ):
             return
         raise SnapshotError(
-            f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that predicts "
-            f"{list(old.property_scaler.properties)}: {self.spec.latent_dim} and {list(self.properties)} are asked "
+            f"cannot start from a generator of {old.spec.latent_dim} latent dimensions that "
+            "predicts "
+            f"{list(old.property_scaler.properties)}: {self.spec.latent_dim} and "
+            f"{list(self.properties)} are asked "
             "for; train without a warm start"
         )
 
@@ -87,10 +98,18 @@ class FTCPTraining:
         content = [TRAINING_VERSION, rep.elements, rep.max_elements, rep.max_sites]
         warm_start = self.warm_start.content_hash() if self.warm_start else None
         return training_fingerprint(
-            content, self.dataset, self.spec, self.properties, self.seed, warm_start, self.may_hold_out
+            content,
+            self.dataset,
+            self.spec,
+            self.properties,
+            self.seed,
+            warm_start,
+            self.may_hold_out,
         )
 
-    def run(self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None) -> tuple[TrainedFTCP, TrainingResult]:
+    def run(
+        self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None
+    ) -> tuple[TrainedFTCP, TrainingResult]:
         """Train, or go on where the checkpoint ends."""
         start = time.monotonic()
         self.check()
@@ -100,10 +119,19 @@ class FTCPTraining:
         variant = load_variant(self.spec.variant)
         crystals = variant.prepare(self.representation, self.dataset.crystals)
         model = self._untrained(crystals.select(~self.is_held_out))
-        train, kept = (self._samples(model, crystals, rows) for rows in (~self.is_held_out, self.is_held_out))
-        schedule = (self.spec.epochs_warm, WARM_RATE) if self.warm_start else (self.spec.epochs, 1.0)
+        train, kept = (
+            self._samples(model, crystals, rows) for rows in (~self.is_held_out, self.is_held_out)
+        )
+        schedule = (
+            (self.spec.epochs_warm, WARM_RATE) if self.warm_start else (self.spec.epochs, 1.0)
+        )
         trainer = Trainer(
-            model.networks, self.spec, load_variant(self.spec.variant).optimizer, train, self.seed, *schedule
+            model.networks,
+            self.spec,
+            load_variant(self.spec.variant).optimizer,
+            train,
+            self.seed,
+            *schedule,
         )
         checkpoints = CheckpointFile(checkpoint_dir, self.fingerprint())
         history = trainer.run(kept, checkpoints, on_epoch)
@@ -113,14 +141,21 @@ class FTCPTraining:
         checkpoints.remove()
         return model, result
 
-    def _samples(self, model: TrainedFTCP, crystals: CrystalTable, rows: NDArray[np.bool_]) -> Samples:
+    def _samples(
+        self, model: TrainedFTCP, crystals: CrystalTable, rows: NDArray[np.bool_]
+    ) -> Samples:
         from gen2dft.generators.training import Samples
 
         labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties)[rows])
         return Samples(crystals.select(rows), labels, self.representation, model.matrix_scaler)
 
-    def _result(self, model: TrainedFTCP, history: History, kept: CrystalTable, seconds: float) -> TrainingResult:
-        """What the training did; `kept` are the held-out crystals in the cells that the networks see."""
+    def _result(
+        self, model: TrainedFTCP, history: History, kept: CrystalTable, seconds: float
+    ) -> TrainingResult:
+        """What the training did.
+
+        `kept` are the held-out crystals in the cells that the networks see.
+        """
         latents = model.encode_cells(kept)
         labels = self.dataset.label_matrix(self.properties)[~self.is_held_out]
         measured = np.arange(min(len(kept), MAX_MEASURED))
@@ -132,13 +167,18 @@ class FTCPTraining:
             reconstruction=reconstruction_figures(self.representation, truth, decoded),
             num_train=len(labels),
             num_heldout=len(kept),
-            num_labels=dict(zip(self.properties, np.isfinite(labels).sum(axis=0).tolist(), strict=True)),
+            num_labels=dict(
+                zip(self.properties, np.isfinite(labels).sum(axis=0).tolist(), strict=True)
+            ),
             warm=self.warm_start is not None,
             seconds=seconds,
         )
 
     def _untrained(self, crystals: CrystalTable) -> TrainedFTCP:
-        """Scalers of the training part, given as the networks see it, and fresh networks; or the warm start's."""
+        """Scalers of the training part, given as the networks see it, and fresh networks.
+
+        Or the warm start's.
+        """
         variant = load_variant(self.spec.variant)
         if self.warm_start is not None:
             scalers = (self.warm_start.matrix_scaler, self.warm_start.property_scaler)
@@ -151,7 +191,8 @@ class FTCPTraining:
                 PropertyScaler.fit(labels, self.properties),
             )
         keras = load_keras()
-        # Layers are numbered by process, and TensorFlow orders the graph by their names: with it the last bit of sums.
+        # Layers are numbered by process, and TensorFlow orders the graph by their names: with it
+        # the last bit of sums.
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(self.seed % 2**32)
         networks = variant.build(self.representation, self.spec, len(self.properties), scalers[0])

@@ -1,4 +1,6 @@
-"""The FTCP generator: a variational autoencoder of FTCP matrices with a property head, Ren et al., arXiv:2005.07609."""
+"""The FTCP generator: a variational autoencoder of FTCP matrices with a property head, Ren et al.,
+arXiv:2005.07609.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ class FTCPGenerator(TrainedOnce[TrainedFTCP]):
             spec=spec,
             properties=tuple(properties),
             seed=seed,
-            representation=parent.representation if parent else replace(self._representation, fourier=spec.fourier),
+            representation=parent.representation
+            if parent
+            else replace(self._representation, fourier=spec.fourier),
             warm_start=parent,
             may_hold_out=may_hold_out,
         )

@@ -1,4 +1,6 @@
-"""Terms of the loss that all variants share, arXiv:2005.07609, eqs. (3) and (4), one value per crystal and term.
+"""Terms of the loss that all variants share, arXiv:2005.07609, eqs.
+
+(3) and (4), one value per crystal and term.
 
 Each is a sum over one crystal, so that the mean over a batch does not depend on its size.
 """
@@ -25,8 +27,8 @@ def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     predicted, labels, mask
         (n, p); labels may hold anything where the mask is 0.
     weight
-        (p,) crystals over labelled crystals in the training part, so that the mean over all crystals is the mean
-        over the labelled ones, however few of them a batch holds.
+        (p,) crystals over labelled crystals in the training part, so that the mean over all
+        crystals is the mean over the labelled ones, however few of them a batch holds.
     """
     return ops.sum(ops.multiply(ops.square(_masked(predicted, labels, mask)), weight), axis=1)
 
@@ -34,7 +36,9 @@ def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
 def huber_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     """(n,) absolute errors, rounded off below `HUBER_KNEE`; else as `squared_error`."""
     error = ops.abs(_masked(predicted, labels, mask))
-    rounded = ops.where(error < HUBER_KNEE, ops.square(error) / (2 * HUBER_KNEE), error - HUBER_KNEE / 2)
+    rounded = ops.where(
+        error < HUBER_KNEE, ops.square(error) / (2 * HUBER_KNEE), error - HUBER_KNEE / 2
+    )
     return ops.sum(ops.multiply(rounded, weight), axis=1)
 
 

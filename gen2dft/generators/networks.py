@@ -1,4 +1,6 @@
-"""What the networks of every variant of the generator offer to training and to the trained generator."""
+"""What the networks of every variant of the generator offer to training and to the trained
+generator.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Networks(ABC):
 
     @abstractmethod
     def reconstruction(self, matrix: Any, latent: Any) -> Any:
-        """(n,) loss of the decoder for scaled matrices (n, rows, columns) at latent vectors (n, d); Keras tensors."""
+        """(n,) loss of the decoder for scaled matrices (n, rows, columns) at latent vectors (n, d);
+        Keras tensors.
+        """
 
     @abstractmethod
     def property_error(self, predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
@@ -44,7 +48,9 @@ class Networks(ABC):
 
     @abstractmethod
     def make(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d) latent vectors."""
+        """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d)
+        latent vectors.
+        """
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """All weights by network and place, batch statistics included."""
@@ -57,7 +63,9 @@ class Networks(ABC):
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Inverse of `weights`; KeyError or ValueError if one is missing or has another shape."""
         for name, network in self._parts().items():
-            network.set_weights([weights[f"{name}.{place:02d}"] for place in range(len(network.weights))])
+            network.set_weights(
+                [weights[f"{name}.{place:02d}"] for place in range(len(network.weights))]
+            )
 
     def _parts(self) -> dict[str, Any]:
         return {"encoder": self.encoder, "decoder": self.decoder, "head": self.head}
@@ -74,8 +82,8 @@ class Variant:
     scaler
         Class of the scaler between physical matrices and what the encoder reads.
     build
-        Fresh networks of a representation, a spec, a number of properties and a scaler; their weights depend on Keras'
-        seed.
+        Fresh networks of a representation, a spec, a number of properties and a scaler; their
+        weights depend on Keras' seed.
     optimizer
         Optimiser of a spec, a factor on its learning rate and a number of steps.
     """

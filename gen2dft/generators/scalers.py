@@ -1,4 +1,7 @@
-"""Scalers between physical values and what networks read and write; fitted on the training part only."""
+"""Scalers between physical values and what networks read and write.
+
+Fitted on the training part only.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from gen2dft.properties import PROPERTIES
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float64]
-# Labels between their 0.5 % and 99.5 % quantiles are laid over [0.1, 0.9] of the sigmoid, where it has slope; single
-# outliers do not squeeze the rest, and values somewhat beyond the known ones can be predicted.
+# Labels between their 0.5 % and 99.5 % quantiles are laid over [0.1, 0.9] of the sigmoid, where it
+# has slope; single outliers do not squeeze the rest, and values somewhat beyond the known ones can
+# be predicted.
 QUANTILES = (0.005, 0.995)
 MARGIN = 0.1
 LARGEST, SMALLEST = 0.99, 0.01
@@ -41,7 +45,9 @@ class PropertyScaler:
         """Fit to (n, p) labels, NaN where missing; every column needs one label."""
         low, high = np.zeros(len(properties)), np.ones(len(properties))
         for column, transformed in enumerate(_transformed(values, properties).T):
-            low[column], high[column] = np.quantile(transformed[np.isfinite(transformed)], QUANTILES)
+            low[column], high[column] = np.quantile(
+                transformed[np.isfinite(transformed)], QUANTILES
+            )
             if high[column] - low[column] < 1e-6:
                 low[column], high[column] = low[column] - 0.5, high[column] + 0.5
         return cls(tuple(properties), low, high)
@@ -102,12 +108,19 @@ class StoredFields:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """See `MatrixScaler.from_arrays`."""
-        return cls(**{field.name: np.asarray(arrays[field.name], dtype=np.float64) for field in fields(cls)})
+        return cls(
+            **{
+                field.name: np.asarray(arrays[field.name], dtype=np.float64)
+                for field in fields(cls)
+            }
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class ReciprocalScaler(StoredFields):
-    """Leaves the real-space part as it is and gives the reciprocal part unit spread; a `MatrixScaler`.
+    """Leaves the real-space part as it is and gives the reciprocal part unit spread.
+
+    A `MatrixScaler`.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Snapshots: a trained generator as bytes, addressed by their hash.
 
-A snapshot is a zip archive of `snapshot.json` (format, generator, configuration) and one .npy file per array. There
-is no time stamp and no pickle in it: the same generator gives the same bytes.
+A snapshot is a zip archive of `snapshot.json` (format, generator, configuration) and one .npy file
+per array. There is no time stamp and no pickle in it: the same generator gives the same bytes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ DAMAGED = (
 def to_bytes(generator: Generator) -> bytes:
     """A trained generator as bytes; equal generators give equal bytes."""
     config, arrays = generator.state()
-    return write_archive({"format": FORMAT_VERSION, "generator": generator.name, "config": config}, arrays)
+    return write_archive(
+        {"format": FORMAT_VERSION, "generator": generator.name, "config": config}, arrays
+    )
 
 
 def write_archive(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -46,13 +48,17 @@ def write_archive(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
         _add(archive, HEADER, json.dumps(dict(header), sort_keys=True).encode())
         for name in sorted(arrays):
             content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False)
+            np.lib.format.write_array(
+                content, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False
+            )
             _add(archive, f"{name}.npy", content.getvalue())
     return buffer.getvalue()
 
 
 def from_bytes(data: bytes, origin: str = "snapshot") -> Generator:
-    """Inverse of `to_bytes`; gives the same latents, predictions and crystals, bit for bit, on one machine.
+    """Inverse of `to_bytes`.
+
+    Gives the same latents, predictions and crystals, bit for bit, on one machine.
 
     Raises
     ------
@@ -63,13 +69,15 @@ def from_bytes(data: bytes, origin: str = "snapshot") -> Generator:
         header, arrays = read_archive(data)
         if header["format"] != FORMAT_VERSION:
             raise SnapshotError(
-                f"{origin} has format {header['format']}, this version of gen2dft reads {FORMAT_VERSION}; use the "
+                f"{origin} has format {header['format']}, this version of gen2dft reads "
+                f"{FORMAT_VERSION}; use the "
                 "version that wrote it, or train again"
             )
         return load_generator_class(header["generator"]).from_state(header["config"], arrays)
     except DAMAGED as err:
         raise SnapshotError(
-            f"{origin} is damaged or not a snapshot ({type(err).__name__}: {err}); restore it from a backup of the "
+            f"{origin} is damaged or not a snapshot ({type(err).__name__}: {err}); restore it from "
+            "a backup of the "
             "store, or rerun the round's training"
         ) from err
 
@@ -80,7 +88,9 @@ def snapshot_id(data: bytes) -> str:
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    archive.writestr(zipfile.ZipInfo(name), content)  # a ZipInfo without date means 1980-01-01, always
+    archive.writestr(
+        zipfile.ZipInfo(name), content
+    )  # a ZipInfo without date means 1980-01-01, always
 
 
 def read_archive(data: bytes) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
@@ -88,7 +98,9 @@ def read_archive(data: bytes) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         header = json.loads(archive.read(HEADER))
         arrays = {
-            name.removesuffix(".npy"): np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
+            name.removesuffix(".npy"): np.lib.format.read_array(
+                io.BytesIO(archive.read(name)), allow_pickle=False
+            )
             for name in archive.namelist()
             if name.endswith(".npy")
         }

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def held_out(ids: Sequence[str], share: float, may_hold_out: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+def held_out(
+    ids: Sequence[str], share: float, may_hold_out: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """(n,) whether each crystal is held out, decided by a hash of its id alone.
 
     Adding crystals, or changing their order, moves none from one part to the other.

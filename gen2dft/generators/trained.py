@@ -18,7 +18,8 @@ from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
 
-# Networks always see this many rows, the last chunk being filled up: a row's result does not depend on its company.
+# Networks always see this many rows, the last chunk being filled up: a row's result does not depend
+# on its company.
 CHUNK = 256
 
 
@@ -56,7 +57,9 @@ class TrainedFTCP:
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
         """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
         self.representation.check(table)
-        return self.encode_cells(load_variant(self.spec.variant).prepare(self.representation, table))
+        return self.encode_cells(
+            load_variant(self.spec.variant).prepare(self.representation, table)
+        )
 
     def encode_cells(self, table: CrystalTable) -> NDArray[np.float32]:
         """(n, d) latent means of crystals that are in the cells the networks see."""
@@ -70,7 +73,9 @@ class TrainedFTCP:
         return np.concatenate(parts)
 
     def decode_matrices(self, latents: NDArray[np.floating]) -> NDArray[np.float32]:
-        """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d) latent vectors."""
+        """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d)
+        latent vectors.
+        """
         latents = np.asarray(latents, dtype=np.float32)
         return in_chunks(self.networks.make, latents, *self.representation.shape)
 
@@ -78,7 +83,10 @@ class TrainedFTCP:
         """Crystals of (n, d) latent vectors, a few thousand matrices in memory at a time."""
         starts = range(0, len(latents), 16 * CHUNK)
         return DecodeResult.concatenate(
-            [self.representation.decode(self.decode_matrices(latents[i : i + 16 * CHUNK])) for i in starts]
+            [
+                self.representation.decode(self.decode_matrices(latents[i : i + 16 * CHUNK]))
+                for i in starts
+            ]
         )
 
     def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -116,7 +124,10 @@ class TrainedFTCP:
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Inverse of `config` and `arrays`; KeyError, TypeError or ValueError if something is missing or misfits."""
+        """Inverse of `config` and `arrays`.
+
+        KeyError, TypeError or ValueError if something is missing or misfits.
+        """
         variant = load_variant(config["spec"]["variant"])
         representation = FTCP(
             tuple(config["elements"]),
@@ -135,7 +146,9 @@ class TrainedFTCP:
             spec=spec,
             seed=config["seed"],
             matrix_scaler=scaler,
-            property_scaler=PropertyScaler(properties, arrays["property_low"], arrays["property_high"]),
+            property_scaler=PropertyScaler(
+                properties, arrays["property_low"], arrays["property_high"]
+            ),
             networks=networks,
             latent_mean=arrays["latent_mean"],
             latent_std=arrays["latent_std"],
@@ -149,9 +162,14 @@ class TrainedFTCP:
 
 
 def in_chunks(
-    network: Callable[[NDArray[np.float32]], Any], rows: NDArray[np.float32], *row_shape: int, chunk: int = CHUNK
+    network: Callable[[NDArray[np.float32]], Any],
+    rows: NDArray[np.float32],
+    *row_shape: int,
+    chunk: int = CHUNK,
 ) -> NDArray[np.float32]:
-    """(n, *row_shape) results of a network, `chunk` rows at a time, the last chunk filled up with zeros."""
+    """(n, *row_shape) results of a network, `chunk` rows at a time, the last chunk filled up with
+    zeros.
+    """
     out = np.empty((len(rows), *row_shape), dtype=np.float32)
     for start in range(0, len(rows), chunk):
         part = rows[start : start + chunk]

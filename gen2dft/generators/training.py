@@ -23,7 +23,9 @@ from gen2dft.representations.ftcp import FTCP
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Training data. Matrices are written when they are needed, so memory does not grow with their number.
+    """Training data.
+
+    Matrices are written when they are needed, so memory does not grow with their number.
 
     Parameters
     ----------
@@ -45,15 +47,30 @@ class Samples:
 
     def matrices(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """(m, rows, columns) scaled matrices of some crystals."""
-        return self.scaler.scale(self.representation, self.representation.encode(self.crystals.select(rows)))
+        return self.scaler.scale(
+            self.representation, self.representation.encode(self.crystals.select(rows))
+        )
 
-    def take(self, rows: NDArray[np.int64], rng: np.random.Generator | None, latent_dim: int) -> Inputs:
-        """Inputs of the trainer for some rows: matrix, labels, mask, and noise, which is 0 without randomness."""
+    def take(
+        self, rows: NDArray[np.int64], rng: np.random.Generator | None, latent_dim: int
+    ) -> Inputs:
+        """Inputs of the trainer for some rows: matrix, labels, mask, and noise, which is 0 without
+        randomness.
+        """
         labels = self.labels[rows]
         mask = np.isfinite(labels)
         shape = (len(rows), latent_dim)
-        noise = np.zeros(shape, dtype=np.float32) if rng is None else rng.standard_normal(shape, dtype=np.float32)
-        return [self.matrices(rows), np.where(mask, labels, 0).astype(np.float32), mask.astype(np.float32), noise]
+        noise = (
+            np.zeros(shape, dtype=np.float32)
+            if rng is None
+            else rng.standard_normal(shape, dtype=np.float32)
+        )
+        return [
+            self.matrices(rows),
+            np.where(mask, labels, 0).astype(np.float32),
+            mask.astype(np.float32),
+            noise,
+        ]
 
     def rows(self, latent_dim: int) -> Rows:
         """All of them, for the loop over epochs."""
@@ -96,11 +113,18 @@ class Trainer:
         weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
         labelled = np.isfinite(samples.labels).sum(axis=0)
         label_weight = (len(samples) / np.maximum(labelled, 1)).astype(np.float32)
-        self.model = _loss_model(networks, samples.representation, spec.latent_dim, label_weight, weights)
+        self.model = _loss_model(
+            networks, samples.representation, spec.latent_dim, label_weight, weights
+        )
         self.model.prepare(make_optimizer(spec, rate, steps))
 
-    def run(self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None) -> History:
-        """Train all epochs that are still to do; one row of losses per epoch, `val_` for held-out crystals."""
+    def run(
+        self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None
+    ) -> History:
+        """Train all epochs that are still to do.
+
+        One row of losses per epoch, `val_` for held-out crystals.
+        """
         train, kept = (part.rows(self.spec.latent_dim) for part in (self.samples, held_out))
         loop = EpochLoop(self.model, train, kept, self.spec.batch_size, self.epochs, (self.seed,))
         return loop.run(checkpoints, on_epoch)
@@ -113,7 +137,10 @@ def _loss_model(
     label_weight: NDArray[np.float32],
     weights: NDArray[np.float32],
 ) -> LossModel:
-    """Model of (matrix, labels, mask, noise) that any backend of Keras can train; see `losses` for the terms."""
+    """Model of (matrix, labels, mask, noise) that any backend of Keras can train.
+
+    See `losses` for the terms.
+    """
     matrix = layers.Input(representation.shape)
     labels, mask = (layers.Input((len(label_weight),)) for _ in range(2))
     noise = layers.Input((latent_dim,))

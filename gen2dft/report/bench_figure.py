@@ -1,4 +1,6 @@
-"""The figure of `gen2dft bench-loop`: hits per oracle call with intervals, and hits as calls are spent."""
+"""The figure of `gen2dft bench-loop`: hits per oracle call with intervals, and hits as calls are
+spent.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ if TYPE_CHECKING:
 
 
 @styled
-def loop_figure(rates: Mapping[str, Interval], hits: Mapping[str, Sequence[Sequence[bool]]]) -> bytes:
+def loop_figure(
+    rates: Mapping[str, Interval], hits: Mapping[str, Sequence[Sequence[bool]]]
+) -> bytes:
     """Draw the comparison as PNG.
 
     Parameters

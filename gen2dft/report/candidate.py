@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ValueRow:
-    """One property: what was expected before validation and on what basis, what was computed, what is wanted.
+    """One property: what was expected before validation and on what basis, what was computed, what
+    is wanted.
 
     Parameters
     ----------
@@ -51,12 +52,18 @@ def engine_text(label: LabelDoc) -> str:
     return f"{label.engine} {label.preset} ({'DFT' if label.is_dft else 'surrogate, not DFT'})"
 
 
-def structures_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> list[tuple[dict[str, Any], str]]:
-    """Structures there are of a candidate (pymatgen dictionaries) and what they are, the best first."""
+def structures_of(
+    candidate: CandidateDoc, labels: Sequence[LabelDoc]
+) -> list[tuple[dict[str, Any], str]]:
+    """Structures there are of a candidate (pymatgen dictionaries) and what they are, the best
+    first.
+    """
     found = [(label.structure, f"relaxed by {engine_text(label)}") for label in labels]
     surrogate = candidate.surrogate or {}
     if surrogate.get("structure"):
-        found.append((surrogate["structure"], f"relaxed by the screen ({surrogate.get('engine')}, not DFT)"))
+        found.append(
+            (surrogate["structure"], f"relaxed by the screen ({surrogate.get('engine')}, not DFT)")
+        )
     if candidate.structure is not None:
         found.append((candidate.structure, "as decoded, not relaxed"))
     return found
@@ -72,18 +79,28 @@ def crystal_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> tuple[dic
     """
     for found in structures_of(candidate, labels):
         return found
-    raise StoreError(f"candidate {candidate.candidate_id} has no structure: its state is {candidate.state}")
+    raise StoreError(
+        f"candidate {candidate.candidate_id} has no structure: its state is {candidate.state}"
+    )
 
 
-def value_rows(spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> list[ValueRow]:
+def value_rows(
+    spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[LabelDoc]
+) -> list[ValueRow]:
     """Every property that was expected, computed or is wanted."""
     targets = {target.property: target for target in spec.targets}
     rows = []
     for name, prop in PROPERTIES.items():
         computed = [label.values.get(name) for label in labels]
-        if name not in candidate.predicted and name not in targets and not any(v is not None for v in computed):
+        if (
+            name not in candidate.predicted
+            and name not in targets
+            and not any(v is not None for v in computed)
+        ):
             continue
-        verdict, by_prediction = _verdict(targets.get(name), computed, candidate.predicted.get(name))
+        verdict, by_prediction = _verdict(
+            targets.get(name), computed, candidate.predicted.get(name)
+        )
         rows.append(
             ValueRow(
                 f"{prop.title} ({pretty(prop.unit)})",
@@ -97,7 +114,9 @@ def value_rows(spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[Lab
     return rows
 
 
-def _verdict(target: Target | None, computed: Sequence[float | None], predicted: float | None) -> tuple[str, bool]:
+def _verdict(
+    target: Target | None, computed: Sequence[float | None], predicted: float | None
+) -> tuple[str, bool]:
     """Whether a target is met, and whether that goes by prediction alone."""
     label = next((value for value in computed if value is not None), None)
     value = predicted if label is None else label
@@ -118,11 +137,15 @@ def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
 
 
 def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
-    """What a reader of the labels should know: warnings, and what custodian changed while they were computed."""
+    """What a reader of the labels should know: warnings, and what custodian changed while they were
+    computed.
+    """
     for label in labels:
         yield from label.warnings
         for made in label.custodian:
             where = f"custodian, {made['preset']} {made['task']}"
             yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
         if label.settings_changed:
-            yield "the energy belongs to the settings that custodian changed, not to the preset's own"
+            yield (
+                "the energy belongs to the settings that custodian changed, not to the preset's own"
+            )

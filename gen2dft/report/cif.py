@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def hit_cif(hit: HitDoc, surrogates: Iterable[str]) -> str:
-    """A hit's structure, exactly as stored (P1), under comments with its values, their units and their basis."""
+    """A hit's structure, exactly as stored (P1), under comments with its values, their units and
+    their basis.
+    """
     values = (
         f"{name} = {value_text(name, hit.values[name])} {PROPERTIES[name].unit}, "
         f"{basis_text(hit.basis[name], surrogates)}"
@@ -32,7 +34,9 @@ def hit_cif(hit: HitDoc, surrogates: Iterable[str]) -> str:
 
 
 def structure_cif(structure: dict[str, Any], comments: Iterable[str]) -> str:
-    """A structure (pymatgen dictionary) as CIF text, exactly as stored, under one comment line each."""
+    """A structure (pymatgen dictionary) as CIF text, exactly as stored, under one comment line
+    each.
+    """
     from pymatgen.core import Structure
 
     one_line = (re.sub(r"\s+", " ", text).encode("ascii", "replace").decode() for text in comments)
@@ -49,4 +53,7 @@ def cif_name(formula: str | None, candidate_id: str) -> str:
 def write_hit_cifs(hits: Iterable[HitDoc], surrogates: Iterable[str], folder: Path) -> list[Path]:
     """One CIF file per hit in `folder`; OutputError if it cannot be written."""
     known = set(surrogates)
-    return [write_file(folder / cif_name(hit.formula, hit.candidate_id), hit_cif(hit, known).encode()) for hit in hits]
+    return [
+        write_file(folder / cif_name(hit.formula, hit.candidate_id), hit_cif(hit, known).encode())
+        for hit in hits
+    ]

@@ -1,4 +1,6 @@
-"""What a campaign may claim: what learning gained and what the screen lost, and no more than intervals allow."""
+"""What a campaign may claim: what learning gained and what the screen lost, and no more than
+intervals allow.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,31 @@ class Count(NamedTuple):
 
 
 def claims(data: ReportData) -> list[str]:
-    """Sentences on the control arm, the audit of the acquisition, and the audit of the screen; those that there are."""
-    later = [point for point in data.points if point.round_index > 0 and point.selected_by != GATE_AUDIT]
+    """Sentences on the control arm, the audit of the acquisition, and the audit of the screen.
+
+    Those that there are.
+    """
+    later = [
+        point for point in data.points if point.round_index > 0 and point.selected_by != GATE_AUDIT
+    ]
     control = Count.of(point for point in later if point.arm == CONTROL)
     learning = Count.of(point for point in later if point.arm != CONTROL)
-    chosen = {by: Count.of(p for p in data.points if p.selected_by == by) for by in ("acquisition", "audit")}
+    chosen = {
+        by: Count.of(p for p in data.points if p.selected_by == by)
+        for by in ("acquisition", "audit")
+    }
     return [
-        *gain("Learning", learning, "the control arm, which stays with the first round's generator", control),
         *gain(
-            "The acquisition", chosen["acquisition"], "a random choice among what passed the screen", chosen["audit"]
+            "Learning",
+            learning,
+            "the control arm, which stays with the first round's generator",
+            control,
+        ),
+        *gain(
+            "The acquisition",
+            chosen["acquisition"],
+            "a random choice among what passed the screen",
+            chosen["audit"],
         ),
         *lost(data),
     ]
@@ -48,7 +66,8 @@ def gain(what: str, first: Count, against: str, second: Count) -> list[str]:
         return []
     found = difference((first.hits, second.hits), (first.calls, second.calls))
     numbers = (
-        f"{what}: {counted(first.hits, 'hit')} in {first.calls:,} oracle calls; {against}: {second.hits:,} in "
+        f"{what}: {counted(first.hits, 'hit')} in {first.calls:,} oracle calls; {against}: "
+        f"{second.hits:,} in "
         f"{second.calls:,}. Difference {_percent(found)} hits per call"
     )
     if not found.excludes(0):
@@ -57,16 +76,25 @@ def gain(what: str, first: Count, against: str, second: Count) -> list[str]:
 
 
 def lost(data: ReportData) -> list[str]:
-    """How often the ML potential rejects what the engine makes a hit; nothing without an audit of it."""
-    audited = Count.of(p for p in data.points if p.selected_by == GATE_AUDIT and p.state in FINISHED)
+    """How often the ML potential rejects what the engine makes a hit.
+
+    Nothing without an audit of it.
+    """
+    audited = Count.of(
+        p for p in data.points if p.selected_by == GATE_AUDIT and p.state in FINISHED
+    )
     if not audited.calls:
         return []
     found = share(audited.hits, audited.calls)
-    counts = [stage.reasons for r in data.rounds for stage in r.funnel if stage.stage == "surrogate"]
+    counts = [
+        stage.reasons for r in data.rounds for stage in r.funnel if stage.stage == "surrogate"
+    ]
     rejects = sum(reasons.get(reason, 0) for reasons in counts for reason in OVERRULABLE)
     return [
-        f"False negatives of the screen: {counted(audited.hits, 'hit')} among {audited.calls:,} of its rejects that "
-        f"were validated all the same, {_percent(found)}; of the {rejects:,} others that it rejected, it lost "
+        f"False negatives of the screen: {counted(audited.hits, 'hit')} among {audited.calls:,} of "
+        "its rejects that "
+        f"were validated all the same, {_percent(found)}; of the {rejects:,} others that it "
+        "rejected, it lost "
         f"{found.low * rejects:.0f} to {found.high * rejects:.0f} hits."
     ]
 

@@ -16,7 +16,15 @@ from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import CampaignDoc, HitDoc, HullDoc, LabelDoc, PowerFactorDoc, RoundDoc, SnapshotDoc
+    from gen2dft.store.documents import (
+        CampaignDoc,
+        HitDoc,
+        HullDoc,
+        LabelDoc,
+        PowerFactorDoc,
+        RoundDoc,
+        SnapshotDoc,
+    )
     from gen2dft.store.store import Store
     from gen2dft.transport.document import TransportDoc
 
@@ -28,7 +36,8 @@ class CandidatePoint:
     Parameters
     ----------
     state
-        `sampled`, `rejected`, `queued`, `running`, `labelled`, `hit` or `given_up`, without the reason.
+        `sampled`, `rejected`, `queued`, `running`, `labelled`, `hit` or `given_up`, without the
+        reason.
     predicted
         Property to the generator's prediction, property's unit.
     surrogate_hull
@@ -161,7 +170,10 @@ def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
 
 
 def load_latents(store: Store, blob_id: str) -> LatentArrays:
-    """Arrays of the blob that a round's `latents_id` names; StoreError if it is missing or damaged."""
+    """Arrays of the blob that a round's `latents_id` names.
+
+    StoreError if it is missing or damaged.
+    """
     try:
         with np.load(io.BytesIO(store.get_blob(blob_id)), allow_pickle=False) as arrays:
             values = {
@@ -171,4 +183,6 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
             }
             return LatentArrays(arrays["latents"], arrays["train_latents"], values)
     except (ValueError, KeyError, zipfile.BadZipFile) as err:
-        raise StoreError(f"blob {blob_id} does not hold latent points: {err}; restore it from a backup") from err
+        raise StoreError(
+            f"blob {blob_id} does not hold latent points: {err}; restore it from a backup"
+        ) from err

@@ -39,7 +39,10 @@ class FigureKind:
 
 @dataclass(frozen=True)
 class TransportFigureKind:
-    """One kind of figure of one crystal's transport; as `FigureKind`, but `draw` takes a TransportDoc."""
+    """One kind of figure of one crystal's transport.
+
+    As `FigureKind`, but `draw` takes a TransportDoc.
+    """
 
     title: str
     caption: str
@@ -49,21 +52,26 @@ class TransportFigureKind:
 TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
     "bands": TransportFigureKind(
         "Bands",
-        "The bands near the gap (grey) between points of high symmetry, interpolated from the mesh.",
+        "The bands near the gap (grey) between points of high symmetry, interpolated "
+        "from the mesh.",
         transport_figures.bands_along_path,
     ),
     "power_factor": TransportFigureKind(
         "Power factor",
-        "Holes above, electrons below, against doping. One constant relaxation time for all electrons: such curves "
+        "Holes above, electrons below, against doping. One constant relaxation time for all "
+        "electrons: such curves "
         "rank compounds by their bands, they do not predict measurements.",
         transport_figures.against_doping,
     ),
     "power_factor_temperature": TransportFigureKind(
-        "Power factor and temperature", "The same against temperature.", transport_figures.against_temperature
+        "Power factor and temperature",
+        "The same against temperature.",
+        transport_figures.against_temperature,
     ),
     "power_factor_reference": TransportFigureKind(
         "Beside GeTe",
-        "The crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the same way; holes. "
+        "The crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the "
+        "same way; holes. "
         "As figure 5 of Ren et al., Matter 5, 314 (2022).",
         transport_figures.beside_gete,
     ),
@@ -72,53 +80,68 @@ TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
 
 def _of_the_largest(kind: TransportFigureKind) -> FigureKind:
     """The same figure of the crystal with the campaign's largest power factor."""
-    caption = f"The crystal with the largest power factor that was computed from its bands. {kind.caption}"
-    return FigureKind(kind.title, caption, lambda data: kind.draw(data.transport) if data.transport else None)
+    caption = (
+        "The crystal with the largest power factor that was computed from its bands. "
+        f"{kind.caption}"
+    )
+    return FigureKind(
+        kind.title, caption, lambda data: kind.draw(data.transport) if data.transport else None
+    )
 
 
 FIGURES: dict[str, FigureKind] = {
     "funnel": FigureKind(
         "Funnel",
-        "Left: crystals that leave each stage (logarithmic). Right: what became of those that entered it; blue passed, "
-        "tints are the reasons why the others did not. Every sampled point is counted once: what enters a stage either "
+        "Left: crystals that leave each stage (logarithmic). Right: what became of those that "
+        "entered it; blue passed, "
+        "tints are the reasons why the others did not. Every sampled point is counted once: what "
+        "enters a stage either "
         "leaves it or has one reason. Reasons too rare for a label are in the table.",
         screening_figures.funnel,
     ),
     "training": FigureKind(
         "Training",
-        "Terms of the generator's loss per epoch; solid on the training crystals, dashed on held-out ones. Later "
+        "Terms of the generator's loss per epoch; solid on the training crystals, dashed on "
+        "held-out ones. Later "
         "rounds start from the last snapshot, dotted lines separate the rounds.",
         learning_figures.training,
     ),
     "parity": FigureKind(
         "Property heads",
-        "Prediction against label for crystals that the last trained generator has not seen. MAE: mean absolute error; "
+        "Prediction against label for crystals that the last trained generator has not seen. MAE: "
+        "mean absolute error; "
         "in brackets what guessing the mean of these labels would give.",
         learning_figures.parity,
     ),
     "latent": FigureKind(
         "Latent space",
-        "The first two principal components of the training crystals' latent vectors. Left: the points sampled in the "
-        "round. Others: training crystals coloured by label (grey: no label). Circles were validated, stars became "
+        "The first two principal components of the training crystals' latent vectors. Left: the "
+        "points sampled in the "
+        "round. Others: training crystals coloured by label (grey: no label). Circles were "
+        "validated, stars became "
         "hits. Every round has its own generator and so its own map.",
         learning_figures.latent_map,
     ),
     "hull": FigureKind(
         "Distance to the hull",
-        "Candidates after relaxation by the surrogate, and after validation. Distances are measured against the "
+        "Candidates after relaxation by the surrogate, and after validation. Distances are "
+        "measured against the "
         "campaign's own frozen hull.",
         screening_figures.hull_distances,
     ),
     "calibration": FigureKind(
         "Expected and computed",
-        "What the screens expected of the candidates before validation, against what the engine then computed. "
-        "Formation energy and hull distance are expected by the surrogate, other properties by the generator.",
+        "What the screens expected of the candidates before validation, against what the engine "
+        "then computed. "
+        "Formation energy and hull distance are expected by the surrogate, other properties by the "
+        "generator.",
         learning_figures.calibration,
     ),
     **{name: _of_the_largest(kind) for name, kind in TRANSPORT_FIGURES.items()},
     "costs": FigureKind(
         "Costs",
-        "Wall time per stage and worker time of the surrogate's relaxations, core-hours of validation, and oracle "
+        "Wall time per stage and worker time of the surrogate's relaxations, core-hours of "
+        "validation, and oracle "
         "calls (candidates sent to validation) with the hits they gave.",
         screening_figures.costs,
     ),

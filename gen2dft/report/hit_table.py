@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]) -> str:
-    """One line per hit; a column of values with the unit in its header, and one that says where each is from.
+    """One line per hit.
+
+    A column of values with the unit in its header, and one that says where each is from.
 
     Parameters
     ----------
@@ -26,14 +28,23 @@ def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")]
-    writer.writerow(["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"])
+    columns = [
+        text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")
+    ]
+    writer.writerow(
+        ["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"]
+    )
     for hit in found:
         cells = [
             text
             for n in names
-            for text in ("" if hit.values[n] is None else repr(hit.values[n]), basis_text(hit.basis[n], surrogates))
+            for text in (
+                "" if hit.values[n] is None else repr(hit.values[n]),
+                basis_text(hit.basis[n], surrogates),
+            )
         ]
         place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow([*place, hit.formula, hit.spacegroup, *cells, hit.hull_id, hit.same_as or ""])
+        writer.writerow(
+            [*place, hit.formula, hit.spacegroup, *cells, hit.hull_id, hit.same_as or ""]
+        )
     return text.getvalue()

@@ -45,10 +45,15 @@ def training(data: ReportData) -> Figure | None:
     if not histories:
         return None
     epochs = [row for _, history in histories for row in history]
-    terms = sorted({k.removeprefix("val_") for row in epochs for k in row if k not in NOT_TERMS}, key=_term_order)
+    terms = sorted(
+        {k.removeprefix("val_") for row in epochs for k in row if k not in NOT_TERMS},
+        key=_term_order,
+    )
     columns = 2 if len(terms) in (2, 4) else min(len(terms), 3)
     figure = new_figure(2.5 * math.ceil(len(terms) / columns) + 0.2)
-    panels = figure.subplots(math.ceil(len(terms) / columns), columns, squeeze=False, sharex=True).ravel()
+    panels = figure.subplots(
+        math.ceil(len(terms) / columns), columns, squeeze=False, sharex=True
+    ).ravel()
     starts = np.cumsum([0, *(len(history) for _, history in histories)])
     for axes, term, colour in zip(panels, terms, SERIES * len(terms), strict=False):
         _curve(axes, epochs, starts[1:-1], term, colour)
@@ -67,15 +72,24 @@ def _term_order(term: str) -> tuple[bool, str]:
     return term != "loss", term
 
 
-def _curve(axes: Axes, epochs: Sequence[dict[str, float]], starts: NDArray[np.int64], term: str, colour: str) -> None:
+def _curve(
+    axes: Axes,
+    epochs: Sequence[dict[str, float]],
+    starts: NDArray[np.int64],
+    term: str,
+    colour: str,
+) -> None:
     at = np.arange(1, len(epochs) + 1)
     shown = []
     for key, line, name in ((term, "-", "training"), (f"val_{term}", "--", "held out")):
         values = np.array([row.get(key, math.nan) for row in epochs], dtype=float)
         if np.isfinite(values).any():
-            # NaN between two rounds: no line joins the end of one training to the begin of the next.
+            # NaN between two rounds: no line joins the end of one training to the begin of the
+            # next.
             curve = np.insert(values, starts, math.nan)
-            axes.plot(np.insert(at.astype(float), starts, math.nan), curve, line, color=colour, label=name)
+            axes.plot(
+                np.insert(at.astype(float), starts, math.nan), curve, line, color=colour, label=name
+            )
             shown.append(values[np.isfinite(values)])
     flat = np.concatenate(shown) if shown else np.ones(1)
     if (flat > 0).all() and flat.max() > 8 * flat.min():
@@ -88,12 +102,15 @@ def _curve(axes: Axes, epochs: Sequence[dict[str, float]], starts: NDArray[np.in
 
 @styled
 def parity(data: ReportData) -> Figure | None:
-    """Prediction against label on held-out crystals, one panel per property, of the last trained generator."""
+    """Prediction against label on held-out crystals, one panel per property, of the last trained
+    generator.
+    """
     trained = [r for r in data.rounds if r.training.get("heldout")]
     if not trained:
         return None
     pairs = {
-        name: _finite(found["truth"], found["predicted"]) for name, found in trained[-1].training["heldout"].items()
+        name: _finite(found["truth"], found["predicted"])
+        for name, found in trained[-1].training["heldout"].items()
     }
     return _parity_panels(pairs, ("label", "prediction"), round_title(trained[-1].index))
 
@@ -109,7 +126,9 @@ def calibration(data: ReportData) -> Figure | None:
             if point is not None and name in point.predicted and name in PROPERTIES:
                 found.setdefault(name, []).append((value, point.predicted[name]))
     pairs = {name: _finite(*zip(*rows, strict=True)) for name, rows in found.items()}
-    return _parity_panels(pairs, ("label", "expected"), ", ".join(sorted({label.engine for label in data.labels})))
+    return _parity_panels(
+        pairs, ("label", "expected"), ", ".join(sorted({label.engine for label in data.labels}))
+    )
 
 
 def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
@@ -134,10 +153,19 @@ def _parity_panels(pairs: dict[str, Pairs], sides: tuple[str, str], source: str)
     return figure
 
 
-def _parity_panel(axes: Axes, prop: Property, pair: Pairs, sides: tuple[str, str], source: str) -> None:
+def _parity_panel(
+    axes: Axes, prop: Property, pair: Pairs, sides: tuple[str, str], source: str
+) -> None:
     truth, predicted = pair
     error, guess = np.abs(predicted - truth).mean(), np.abs(truth - truth.mean()).mean()
-    axes.scatter(truth, predicted, s=16, color=SERIES[0], alpha=min(0.75, 0.15 + 40 / len(truth)), linewidths=0)
+    axes.scatter(
+        truth,
+        predicted,
+        s=16,
+        color=SERIES[0],
+        alpha=min(0.75, 0.15 + 40 / len(truth)),
+        linewidths=0,
+    )
     low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
     margin = 0.04 * (high - low) or 0.1
     limits = (low - margin, high + margin)
@@ -159,7 +187,10 @@ def _parity_panel(axes: Axes, prop: Property, pair: Pairs, sides: tuple[str, str
 def _spread_small_values(axes: Axes, low: float, high: float) -> tuple[float, float]:
     """Scale a skewed positive property: linear up to 1, logarithmic above; limits come back."""
     ticks = [t for t in (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500) if t <= 1.4 * high]
-    for set_scale, set_ticks in ((axes.set_xscale, axes.set_xticks), (axes.set_yscale, axes.set_yticks)):
+    for set_scale, set_ticks in (
+        (axes.set_xscale, axes.set_xticks),
+        (axes.set_yscale, axes.set_yticks),
+    ):
         set_scale("symlog", linthresh=1.0, linscale=0.8)
         set_ticks(ticks, [f"{t:g}" for t in ticks])
         set_ticks([], minor=True)
@@ -173,7 +204,8 @@ def _wrapped(before: str, prop: Property) -> str:
 
 
 def principal_axes(vectors: NDArray[np.floating[Any]]) -> tuple[Floats, Floats, Floats]:
-    """Mean, first two principal axes and their shares of the variance (PCA by singular value decomposition).
+    """Mean, first two principal axes and their shares of the variance (PCA by singular value
+    decomposition).
 
     Parameters
     ----------
@@ -182,7 +214,8 @@ def principal_axes(vectors: NDArray[np.floating[Any]]) -> tuple[Floats, Floats, 
 
     Returns
     -------
-    Mean (d,), axes (2, d) of unit length with their largest component positive, shares (2,) between 0 and 1.
+    Mean (d,), axes (2, d) of unit length with their largest component positive, shares (2,) between
+    0 and 1.
     """
     x = np.asarray(vectors, dtype=np.float64)
     mean = x.mean(axis=0)
@@ -195,7 +228,9 @@ def principal_axes(vectors: NDArray[np.floating[Any]]) -> tuple[Floats, Floats, 
 
 @styled
 def latent_map(data: ReportData) -> Figure | None:
-    """Maps of the latent space, a row per round: where was sampled, then one column per labelled target property."""
+    """Maps of the latent space, a row per round: where was sampled, then one column per labelled
+    target property.
+    """
     indices = sorted(i for i, arrays in data.latents.items() if len(arrays.train_latents) >= 2)
     if not indices:
         return None
@@ -203,7 +238,10 @@ def latent_map(data: ReportData) -> Figure | None:
     names = [t.property for t in data.spec.targets]
     names = [n for n in names if any(_num_labels(data.latents[i], n) for i in indices)][:3]
     columns = 1 + len(names)
-    figure = new_figure((8.6 / columns + 0.85) * len(indices) + 0.4, WIDTH if columns > 2 else 0.45 * WIDTH * columns)
+    figure = new_figure(
+        (8.6 / columns + 0.85) * len(indices) + 0.4,
+        WIDTH if columns > 2 else 0.45 * WIDTH * columns,
+    )
     panels = figure.subplots(len(indices), columns, squeeze=False)
     for index, row in zip(indices, panels, strict=True):
         _map_row(figure, row, data, index, names)
@@ -216,7 +254,9 @@ def _num_labels(arrays: LatentArrays, name: str) -> int:
     return int(np.isfinite(arrays.train_values.get(name, np.zeros(0))).sum())
 
 
-def _map_row(figure: Figure, panels: Sequence[Axes], data: ReportData, index: int, names: Sequence[str]) -> None:
+def _map_row(
+    figure: Figure, panels: Sequence[Axes], data: ReportData, index: int, names: Sequence[str]
+) -> None:
     arrays = data.latents[index]
     mean, axes_of_variance, shares = principal_axes(arrays.train_latents)
     train = (arrays.train_latents - mean) @ axes_of_variance.T
@@ -225,11 +265,28 @@ def _map_row(figure: Figure, panels: Sequence[Axes], data: ReportData, index: in
     for axes, name in zip(panels, [None, *names], strict=True):
         if name is None:
             axes.scatter(*train.T, s=7, color=UNLABELLED, linewidths=0, label="training crystals")
-            axes.scatter(*drawn.T, s=5, color=SAMPLED, alpha=0.8, linewidths=0, label="sampled points")
+            axes.scatter(
+                *drawn.T, s=5, color=SAMPLED, alpha=0.8, linewidths=0, label="sampled points"
+            )
         else:
             _colour_known(figure, axes, train, arrays.train_values.get(name), PROPERTIES[name])
-        axes.scatter(*drawn[validated].T, s=30, facecolors="white", edgecolors=INK, linewidths=1.1, label="validated")
-        axes.scatter(*drawn[hits].T, s=120, marker="*", color=HIT, edgecolors="white", linewidths=0.9, label="hits")
+        axes.scatter(
+            *drawn[validated].T,
+            s=30,
+            facecolors="white",
+            edgecolors=INK,
+            linewidths=1.1,
+            label="validated",
+        )
+        axes.scatter(
+            *drawn[hits].T,
+            s=120,
+            marker="*",
+            color=HIT,
+            edgecolors="white",
+            linewidths=0.9,
+            label="hits",
+        )
         axes.set_title(round_title(index) if name is None else "")
         axes.set_xlabel(f"PC 1 ({100 * shares[0]:.0f}% of variance)")
         axes.set_ylabel(f"PC 2 ({100 * shares[1]:.0f}%)" if name is None else "")
@@ -241,19 +298,32 @@ def _rows_of(data: ReportData, index: int) -> tuple[list[int], list[int]]:
     """Rows of the validated candidates and of the hits in the round's latent points."""
     hit_ids = {hit.candidate_id for hit in data.hits}
     points = data.points_of(index)
-    validated = [p.latent_row for p in points if p.state in ("labelled", "hit") and p.candidate_id not in hit_ids]
+    validated = [
+        p.latent_row
+        for p in points
+        if p.state in ("labelled", "hit") and p.candidate_id not in hit_ids
+    ]
     return validated, [p.latent_row for p in points if p.candidate_id in hit_ids]
 
 
-def _colour_known(figure: Figure, axes: Axes, train: Floats, values: Floats | None, prop: Property) -> None:
-    """Training crystals, grey where not labelled; the colour scale leaves out the extreme 2 % at either end."""
+def _colour_known(
+    figure: Figure, axes: Axes, train: Floats, values: Floats | None, prop: Property
+) -> None:
+    """Training crystals, grey where not labelled.
+
+    The colour scale leaves out the extreme 2 % at either end.
+    """
     known = np.isfinite(values) if values is not None else np.zeros(len(train), bool)
     axes.scatter(*train[~known].T, s=7, color=UNLABELLED, linewidths=0)
     if values is None or not known.any():
         return
     low, high = np.percentile(values[known], [2, 98])
-    dots = axes.scatter(*train[known].T, s=7, c=values[known], cmap=SCALE, vmin=low, vmax=high, linewidths=0)
-    bar = figure.colorbar(dots, ax=axes, location="top", shrink=0.95, aspect=28, pad=0.02, extend="both")
+    dots = axes.scatter(
+        *train[known].T, s=7, c=values[known], cmap=SCALE, vmin=low, vmax=high, linewidths=0
+    )
+    bar = figure.colorbar(
+        dots, ax=axes, location="top", shrink=0.95, aspect=28, pad=0.02, extend="both"
+    )
     bar.ax.tick_params(labelsize=8)
     bar.locator.set_params(nbins=4)
     bar.set_label(_wrapped("", prop), fontsize=8)

@@ -14,10 +14,16 @@ COLUMNS = (
 
 
 def rows(ledger: Ledger) -> list[list[str]]:
-    """Texts of `COLUMNS`; samplers have no share in training and proposing, which serve all candidates."""
+    """Texts of `COLUMNS`.
+
+    Samplers have no share in training and proposing, which serve all candidates.
+    """
     return [
         *(_row(round_title(index), account) for index, account in sorted(ledger.rounds.items())),
-        *(_row(name, account, only_candidates=True) for name, account in sorted(ledger.samplers.items())),
+        *(
+            _row(name, account, only_candidates=True)
+            for name, account in sorted(ledger.samplers.items())
+        ),
         _row("whole campaign", ledger.whole),
     ]
 

@@ -26,7 +26,8 @@ def write_file(path: Path, data: bytes) -> Path:
     Raises
     ------
     OutputError
-        Read-only folder, full disk; the message names the folder. What stood there before still stands there.
+        Read-only folder, full disk; the message names the folder. What stood there before still
+        stands there.
     """
     make_folder(path.parent)
     temporary = None
@@ -39,5 +40,7 @@ def write_file(path: Path, data: bytes) -> Path:
     except OSError as err:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}") from err
+        raise OutputError(
+            f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}"
+        ) from err
     return path

@@ -1,4 +1,6 @@
-"""The report of a campaign: one self-contained HTML page, its figures as PNG and its hits as CIF beside it."""
+"""The report of a campaign: one self-contained HTML page, its figures as PNG and its hits as CIF
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ def write_report(store: Store, campaign_id: str, folder: Path) -> Path:
     Parameters
     ----------
     folder
-        Gets `report.html`, `figures/*.png` and `cif/*.cif`; what stands there of an earlier report is replaced.
+        Gets `report.html`, `figures/*.png` and `cif/*.cif`; what stands there of an earlier report
+        is replaced.
 
     Returns
     -------
@@ -96,7 +99,7 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
         environment("gen2dft.report")
         .get_template("page.html")
         .render(
-            css=Markup(read_text("gen2dft.report", "page.css")),  # noqa: S704 - the project's own file
+            css=Markup(read_text("gen2dft.report", "page.css")),  # noqa: S704 - our own file
             campaign=data.campaign,
             spec=data.spec,
             spec_yaml=yaml.safe_dump(data.campaign.spec, sort_keys=False, allow_unicode=True),
@@ -132,7 +135,10 @@ def _data_uri(content: bytes, kind: str) -> str:
 
 
 def _figure(name: str, content: bytes) -> dict[str, Any]:
-    """A figure for the page; its size in pixels stands at bytes 16 to 24 of a PNG (RFC 2083, 11.2.1)."""
+    """A figure for the page.
+
+    Its size in pixels stands at bytes 16 to 24 of a PNG (RFC 2083, 11.2.1).
+    """
     width, height = struct.unpack(">II", content[16:24])
     scale = PAGE_DPI / PNG_DPI
     return {
@@ -163,7 +169,9 @@ def _hit(hit: HitDoc, names: Iterable[str], surrogates: set[str]) -> dict[str, A
     from markupsafe import Markup
     from pymatgen.core import Structure
 
-    picture = crystal_svg(Structure.from_dict(hit.structure), f"c{re.sub('[^0-9a-zA-Z]', '', hit.candidate_id)}")
+    picture = crystal_svg(
+        Structure.from_dict(hit.structure), f"c{re.sub('[^0-9a-zA-Z]', '', hit.candidate_id)}"
+    )
     return {
         "id": hit.candidate_id,
         "formula": hit.formula,
@@ -187,7 +195,9 @@ def _cell(hit: HitDoc, name: str, surrogates: set[str]) -> tuple[str, str, str]:
 def _training_row(document: RoundDoc) -> list[tuple[str, bool]]:
     """Texts of one round, and whether each is a number."""
     training = document.training
-    labels = (f"{PROPERTIES[n].title} {count:,}" for n, count in training.get("num_labels", {}).items())
+    labels = (
+        f"{PROPERTIES[n].title} {count:,}" for n, count in training.get("num_labels", {}).items()
+    )
     return [
         (round_title(document.index), False),
         (f"{training.get('num_train', 0):,}", True),
@@ -213,7 +223,9 @@ def _error_row(document: RoundDoc, names: Iterable[str]) -> list[str]:
     cells = [round_title(document.index)]
     for name in names:
         pair = document.training.get("heldout", {}).get(name, {"truth": [], "predicted": []})
-        errors = np.abs(np.asarray(pair["truth"], dtype=float) - np.asarray(pair["predicted"], dtype=float))
+        errors = np.abs(
+            np.asarray(pair["truth"], dtype=float) - np.asarray(pair["predicted"], dtype=float)
+        )
         known = errors[np.isfinite(errors)]
         cells.append(f"{known.mean():.3g} (n = {len(known):,})" if len(known) else "no labels")
     return cells
@@ -222,8 +234,16 @@ def _error_row(document: RoundDoc, names: Iterable[str]) -> list[str]:
 def _power_factor_columns(data: ReportData) -> list[str]:
     """Headers of the table of computed power factors."""
     where = condition_text(data.spec.transport.definition)
-    factor = f"{PROPERTIES['power_factor'].title}, {where} ({pretty(PROPERTIES['power_factor'].unit)})"
-    return [factor, "change from the coarser mesh", "band gap (eV)", "k-points", "core-minutes of bands"]
+    factor = (
+        f"{PROPERTIES['power_factor'].title}, {where} ({pretty(PROPERTIES['power_factor'].unit)})"
+    )
+    return [
+        factor,
+        "change from the coarser mesh",
+        "band gap (eV)",
+        "k-points",
+        "core-minutes of bands",
+    ]
 
 
 def _power_factor(found: PowerFactorDoc) -> dict[str, Any]:
@@ -255,7 +275,10 @@ def _ledger(data: ReportData) -> list[list[str]]:
     return [
         [
             round_title(r.index),
-            *(f"{r.seconds[stage]:,.1f}" if stage in r.seconds else "\u2013" for stage in _stages(data)),
+            *(
+                f"{r.seconds[stage]:,.1f}" if stage in r.seconds else "\u2013"
+                for stage in _stages(data)
+            ),
             f"{data.surrogate_seconds(r.index):,.1f}",
             f"{data.core_hours(r.index):.3g}",
             f"{r.dispatch_size:,}",
@@ -274,18 +297,25 @@ def _provenance(data: ReportData) -> list[tuple[str, str]]:
         ("seed", str(data.spec.seed)),
         ("training data", f"{source}, hash {campaign.dataset_hash}"),
         ("hull", f"{data.hull.id}: {data.hull.num_entries:,} entries from {data.hull.source}"),
-        ("screen", f"{data.spec.screening.surrogate.engine}, {data.spec.screening.surrogate.preset} (not DFT)"),
+        (
+            "screen",
+            f"{data.spec.screening.surrogate.engine}, {data.spec.screening.surrogate.preset} (not "
+            "DFT)",
+        ),
         *(("labels", text) for text in _label_sources(data.labels)),
     ]
 
 
 def _label_sources(labels: Iterable[LabelDoc]) -> list[str]:
-    """Each combination of engine, settings, corrections and versions among the labels, with its number of labels."""
+    """Each combination of engine, settings, corrections and versions among the labels, with its
+    number of labels.
+    """
     counts: dict[str, int] = {}
     for label in labels:
         versions = label.provenance.get("versions") or {}
         parts = [
-            f"{label.engine} ({'DFT' if label.is_dft else 'not DFT'}), {label.preset}, settings {label.settings_hash}",
+            f"{label.engine} ({'DFT' if label.is_dft else 'not DFT'}), {label.preset}, settings "
+            f"{label.settings_hash}",
             *([f"corrections {', '.join(label.corrections)}"] if label.corrections else []),
             *(["settings changed by custodian"] if label.settings_changed else []),
             *(f"{name} {version}" for name, version in sorted(versions.items())),

@@ -1,7 +1,7 @@
 """The phase diagram of one chemical system: what it shows, read from the store, and its picture.
 
-Two elements: formation energy against composition, with the hull. Three: the triangle of compositions, with the tie
-lines of the hull, and the distance to the hull as colour.
+Two elements: formation energy against composition, with the hull. Three: the triangle of
+compositions, with the tie lines of the hull, and the distance to the hull as colour.
 """
 
 from __future__ import annotations
@@ -18,7 +18,19 @@ from numpy.typing import NDArray
 
 from gen2dft.errors import ThermoError
 from gen2dft.report.output import write_file
-from gen2dft.report.style import FAINT, HIT, INK, MUTED, SCALE, SURROGATE, VALIDATED, grid_on, new_figure, png, styled
+from gen2dft.report.style import (
+    FAINT,
+    HIT,
+    INK,
+    MUTED,
+    SCALE,
+    SURROGATE,
+    VALIDATED,
+    grid_on,
+    new_figure,
+    png,
+    styled,
+)
 from gen2dft.report.wording import counted
 
 if TYPE_CHECKING:
@@ -37,7 +49,9 @@ HEIGHT = float(np.sqrt(3) / 2)  # of a triangle of edge 1
 
 @dataclass(frozen=True)
 class Phase:
-    """A phase of the reference: atomic fractions in the order of the diagram's elements, energies in eV/atom."""
+    """A phase of the reference: atomic fractions in the order of the diagram's elements, energies
+    in eV/atom.
+    """
 
     formula: str
     fractions: tuple[float, ...]
@@ -48,7 +62,10 @@ class Phase:
 
 @dataclass(frozen=True)
 class Point:
-    """A candidate: `kind` is `screened` (the surrogate's figures), `labelled` or `hit`; energies in eV/atom."""
+    """A candidate: `kind` is `screened` (the surrogate's figures), `labelled` or `hit`.
+
+    Energies in eV/atom.
+    """
 
     candidate_id: str
     formula: str
@@ -105,23 +122,47 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
     """
     elements = _elements(system)
     if gap := hull.gap(elements):
-        raise ThermoError(f"{gap}: there is no diagram to draw; `gen2dft hull` lists the systems of the candidates")
+        raise ThermoError(
+            f"{gap}: there is no diagram to draw; `gen2dft hull` lists the systems of the "
+            "candidates"
+        )
     lower = hull.system(elements)
-    # Corners of the hull. What merely lies on a tie line may be a phase of which only the hull below it is known.
+    # Corners of the hull. What merely lies on a tie line may be a phase of which only the hull
+    # below it is known.
     stable = np.isin(np.arange(len(lower.energies)), lower.facets)
     above = lower.energies - lower.energy(lower.fractions)
     phases = [
-        Phase(_formula(formula), _fractions(dict(formula), elements), energy, max(float(e), 0.0), bool(is_stable))
-        for (formula, energy), e, is_stable in zip(hull.phases(elements), above, stable, strict=True)
+        Phase(
+            _formula(formula),
+            _fractions(dict(formula), elements),
+            energy,
+            max(float(e), 0.0),
+            bool(is_stable),
+        )
+        for (formula, energy), e, is_stable in zip(
+            hull.phases(elements), above, stable, strict=True
+        )
     ]
-    pairs = {tuple(sorted(map(int, pair))) for facet in lower.facets for pair in itertools.combinations(facet, 2)}
+    pairs = {
+        tuple(sorted(map(int, pair)))
+        for facet in lower.facets
+        for pair in itertools.combinations(facet, 2)
+    }
     ties = tuple((first, second) for first, second in sorted(pairs))
-    points = tuple(sorted(_points(store, campaign_id, elements), key=lambda point: (point.e_above_hull, point.formula)))
+    points = tuple(
+        sorted(
+            _points(store, campaign_id, elements),
+            key=lambda point: (point.e_above_hull, point.formula),
+        )
+    )
     return Diagram(campaign_id, hull.hull_hash, elements, tuple(phases), ties, points)
 
 
 def systems_of(store: Store, campaign_id: str) -> dict[str, int]:
-    """Chemical systems of the candidates that came to the hull, and how many there are; the fullest first."""
+    """Chemical systems of the candidates that came to the hull, and how many there are.
+
+    The fullest first.
+    """
     counts: dict[str, int] = {}
     for found in store.candidate_fields(campaign_id, ("formula",), surrogate={"$ne": None}):
         name = "-".join(sorted(_counts(found.get("formula") or "")))
@@ -139,12 +180,19 @@ def write_diagram(diagram: Diagram, folder: Path) -> tuple[Path, Path]:
 
 
 def lowest_energy(diagram: Diagram) -> float:
-    """The lowest formation energy of phases and candidates, eV/atom; the pure elements are at 0 at most."""
-    return min([p.formation_energy for p in diagram.phases] + [p.formation_energy for p in diagram.points])
+    """The lowest formation energy of phases and candidates, eV/atom.
+
+    The pure elements are at 0 at most.
+    """
+    return min(
+        [p.formation_energy for p in diagram.phases] + [p.formation_energy for p in diagram.points]
+    )
 
 
 def corners(fractions: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
-    """(n, 2) places of (n, 3) compositions in a triangle of edge 1: first element left, second right, third on top."""
+    """(n, 2) places of (n, 3) compositions in a triangle of edge 1: first element left, second
+    right, third on top.
+    """
     table = np.asarray(fractions, dtype=np.float64).reshape(-1, 3)
     return np.column_stack([table[:, 1] + 0.5 * table[:, 2], HEIGHT * table[:, 2]])
 
@@ -161,18 +209,26 @@ def _binary(diagram: Diagram) -> Figure:
     for first, second in diagram.ties:
         ends = [diagram.phases[first], diagram.phases[second]]
         axes.plot(
-            [p.fractions[1] for p in ends], [p.formation_energy for p in ends], color=INK, linewidth=1.3, zorder=2
+            [p.fractions[1] for p in ends],
+            [p.formation_energy for p in ends],
+            color=INK,
+            linewidth=1.3,
+            zorder=2,
         )
     metastable = [p for p in diagram.phases if not p.is_stable]
     stable = [p for p in diagram.phases if p.is_stable]
-    axes.scatter(*_xy(metastable), s=14, color=MUTED, marker="_", zorder=2, label="other known phases")
+    axes.scatter(
+        *_xy(metastable), s=14, color=MUTED, marker="_", zorder=2, label="other known phases"
+    )
     axes.scatter(*_xy(stable), s=30, color=INK, marker="s", zorder=4, label="known stable phases")
     for kind, (colour, marker) in KINDS.items():
         points = [p for p in diagram.points if p.kind == kind]
         if points:
             label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
             style = {"edgecolors": "white", "linewidths": 0.5, "zorder": 5 if kind == IS_HIT else 3}
-            axes.scatter(*_xy(points), s=SIZES[kind], color=colour, marker=marker, label=label, **style)
+            axes.scatter(
+                *_xy(points), s=SIZES[kind], color=colour, marker=marker, label=label, **style
+            )
     low = lowest_energy(diagram)
     top = 0.25 * abs(low) or 0.1
     axes.set_ylim(low - 0.2 * abs(low), top)
@@ -180,7 +236,9 @@ def _binary(diagram: Diagram) -> Figure:
     outside = sum(p.formation_energy > top for p in diagram.points)
     note = f"; {counted(outside, 'candidate')} above the view" if outside else ""
     axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel(f"atomic fraction of {diagram.elements[1]} in {'-'.join(diagram.elements)}{note}")
+    axes.set_xlabel(
+        f"atomic fraction of {diagram.elements[1]} in {'-'.join(diagram.elements)}{note}"
+    )
     axes.set_ylabel("formation energy (eV/atom)")
     axes.set_title(f"{diagram.campaign_id}, hull {diagram.hull_id}")
     grid_on(axes, "both")
@@ -189,15 +247,19 @@ def _binary(diagram: Diagram) -> Figure:
 
 
 def label_offsets(diagram: Diagram) -> dict[str, tuple[float, float, str]]:
-    """Formula of each stable phase to where its name stands: right and up of it in points, and its alignment.
+    """Formula of each stable phase to where its name stands: right and up of it in points, and its
+    alignment.
 
-    In a binary, elements are named above; compounds below, neighbours in turn nearer and farther; on the rising branch
-    to the right. In a ternary, away from the middle.
+    In a binary, elements are named above; compounds below, neighbours in turn nearer and farther;
+    on the rising branch to the right. In a ternary, away from the middle.
     """
     stable = [phase for phase in diagram.phases if phase.is_stable]
     if len(diagram.elements) == 3:
         places = corners([phase.fractions for phase in stable])
-        return {phase.formula: (*_outwards(place), "center") for phase, place in zip(stable, places, strict=True)}
+        return {
+            phase.formula: (*_outwards(place), "center")
+            for phase, place in zip(stable, places, strict=True)
+        }
     offsets: dict[str, tuple[float, float, str]] = {}
     last, in_a_row, climbing = Phase("", (1.0, -1.0), 0.0, 0.0, is_stable=True), 0, 0
     for phase in sorted(stable, key=lambda phase: phase.fractions[1]):
@@ -219,8 +281,16 @@ def _name_phases(axes: Axes, diagram: Diagram) -> None:
     """Write the formulas of the stable phases."""
     places = {phase.formula: _place(phase, diagram) for phase in diagram.phases}
     for formula, (right, up, alignment) in label_offsets(diagram).items():
-        axes.annotate(_pretty(formula), places[formula], (right, up), textcoords="offset points", ha=alignment,
-                      va="center", fontsize=8.5, zorder=6)  # fmt: skip
+        axes.annotate(
+            _pretty(formula),
+            places[formula],
+            (right, up),
+            textcoords="offset points",
+            ha=alignment,
+            va="center",
+            fontsize=8.5,
+            zorder=6,
+        )
 
 
 def _place(phase: Phase, diagram: Diagram) -> tuple[float, float]:
@@ -243,8 +313,15 @@ def _ternary(diagram: Diagram) -> Figure:
     metastable = [p for p in diagram.phases if not p.is_stable]
     stable = [p for p in diagram.phases if p.is_stable]
     if metastable:
-        axes.scatter(*corners([p.fractions for p in metastable]).T, s=14, color=MUTED, marker="x", linewidths=0.8,
-                     zorder=2, label="other known phases")  # fmt: skip
+        axes.scatter(
+            *corners([p.fractions for p in metastable]).T,
+            s=14,
+            color=MUTED,
+            marker="x",
+            linewidths=0.8,
+            zorder=2,
+            label="other known phases",
+        )
     axes.scatter(*corners([p.fractions for p in stable]).T, s=30, color=INK, marker="s", zorder=4,
                  label="known stable phases")  # fmt: skip
     mappable = None
@@ -253,10 +330,18 @@ def _ternary(diagram: Diagram) -> Figure:
         if points:
             label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
             mappable = axes.scatter(
-                *corners([p.fractions for p in points]).T, c=[p.e_above_hull for p in points], cmap=SCALE, vmin=0,
-                vmax=WORST_SHOWN, s=2 * SIZES[kind], marker=marker, edgecolors="white", linewidths=0.6, zorder=5,
+                *corners([p.fractions for p in points]).T,
+                c=[p.e_above_hull for p in points],
+                cmap=SCALE,
+                vmin=0,
+                vmax=WORST_SHOWN,
+                s=2 * SIZES[kind],
+                marker=marker,
+                edgecolors="white",
+                linewidths=0.6,
+                zorder=5,
                 label=label,
-            )  # fmt: skip
+            )
     _name_phases(axes, diagram)
     if mappable is not None:
         bar = figure.colorbar(mappable, ax=axes, shrink=0.6, pad=0.06, extend="both")
@@ -289,10 +374,18 @@ def _outwards(place: NDArray[np.float64]) -> tuple[float, float]:
 def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterator[Point]:
     """Candidates within the chemical system: by their label, else by the surrogate."""
     found_labels = store.label_fields(campaign_id, ("candidate_id", "values", "engine", "is_dft"))
-    labels = {label["candidate_id"]: label for label in found_labels if "e_above_hull" in label["values"]}
+    labels = {
+        label["candidate_id"]: label for label in found_labels if "e_above_hull" in label["values"]
+    }
     same_hull = store.campaign(campaign_id).screen_hull_id is None
-    fields = ("candidate_id", "formula", "state", "surrogate.formation_energy", "surrogate.e_above_hull",
-              "surrogate.engine")  # fmt: skip
+    fields = (
+        "candidate_id",
+        "formula",
+        "state",
+        "surrogate.formation_energy",
+        "surrogate.e_above_hull",
+        "surrogate.engine",
+    )
     for found in store.candidate_fields(campaign_id, fields, surrogate={"$ne": None}):
         counts = _counts(found.get("formula") or "")
         if not counts or not set(counts) <= set(elements):
@@ -302,10 +395,19 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
         if label is not None:
             kind = IS_HIT if found["state"] == "hit" else LABELLED
             energies = (label["values"]["formation_energy"], label["values"]["e_above_hull"])
-            yield Point(found["candidate_id"], *place, *energies, kind, label["engine"], label["is_dft"])
+            yield Point(
+                found["candidate_id"], *place, *energies, kind, label["engine"], label["is_dft"]
+            )
         elif same_hull and surrogate.get("e_above_hull") is not None:
             energies = (surrogate["formation_energy"], surrogate["e_above_hull"])
-            yield Point(found["candidate_id"], *place, *energies, SCREENED, str(surrogate.get("engine")), False)
+            yield Point(
+                found["candidate_id"],
+                *place,
+                *energies,
+                SCREENED,
+                str(surrogate.get("engine")),
+                False,
+            )
 
 
 def _elements(system: str) -> tuple[str, ...]:
@@ -317,7 +419,9 @@ def _elements(system: str) -> tuple[str, ...]:
         or len(set(elements)) < len(elements)
         or not all(map(Element.is_valid_symbol, elements))
     ):
-        raise ThermoError(f"--system {system!r} must name two or three different elements, e.g. V-O or Li-Fe-O")
+        raise ThermoError(
+            f"--system {system!r} must name two or three different elements, e.g. V-O or Li-Fe-O"
+        )
     return elements
 
 

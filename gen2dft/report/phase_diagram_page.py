@@ -1,4 +1,6 @@
-"""The interactive page of a phase diagram: one self-contained HTML file, an SVG and a few lines of script."""
+"""The interactive page of a phase diagram: one self-contained HTML file, an SVG and a few lines of
+script.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +31,28 @@ def render(diagram: Diagram) -> str:
     """The page; every text is escaped, and nothing is loaded from elsewhere."""
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = (resources.files("gen2dft.report") / "phase_diagram.html").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = (resources.files("gen2dft.report") / "phase_diagram.html").read_text(
+        encoding="utf-8"
+    )
     is_binary = len(diagram.elements) == 2
     place = _Binary(diagram) if is_binary else _Ternary()
     names = label_offsets(diagram)
     phases = [
-        {**vars(phase), **place.of(phase), "kind": _kind(phase), "name": _name(names.get(phase.formula))}
+        {
+            **vars(phase),
+            **place.of(phase),
+            "kind": _kind(phase),
+            "name": _name(names.get(phase.formula)),
+        }
         for phase in diagram.phases
     ]
-    points = [{**vars(point), **place.of(point), "colour": _colour(point, is_binary)} for point in diagram.points]
+    points = [
+        {**vars(point), **place.of(point), "colour": _colour(point, is_binary)}
+        for point in diagram.points
+    ]
     return environment.from_string(template).render(
         diagram=diagram,
         system="-".join(diagram.elements),
@@ -60,7 +74,11 @@ def render(diagram: Diagram) -> str:
 def _name(offset: tuple[float, float, str] | None) -> dict[str, object]:
     """Where the name of a phase stands, in pixels right and down of it."""
     right, up, alignment = offset or (0.0, 0.0, "center")
-    return {"dx": 1.2 * right, "dy": 4 - 1.2 * up, "anchor": {"center": "middle", "left": "start"}[alignment]}
+    return {
+        "dx": 1.2 * right,
+        "dy": 4 - 1.2 * up,
+        "anchor": {"center": "middle", "left": "start"}[alignment],
+    }
 
 
 def _kind(phase: Phase) -> str:
@@ -105,7 +123,9 @@ class _Binary:
         shares = np.linspace(0, 1, 6)
         lines += [(left + FIELD[0] * x, MARGIN, left + FIELD[0] * x, bottom) for x in shares]
         texts += [(left + FIELD[0] * x, bottom + 18, "middle", f"{x:.1f}") for x in shares]
-        texts.append(((left + right) / 2, bottom + 42, "middle", f"atomic fraction of {elements[1]}"))
+        texts.append(
+            ((left + right) / 2, bottom + 42, "middle", f"atomic fraction of {elements[1]}")
+        )
         texts.append((left, MARGIN - 16.0, "start", "formation energy (eV/atom)"))
         return {"lines": lines, "texts": texts}
 
@@ -126,5 +146,9 @@ class _Ternary:
         del elements
         left, right, top, bottom = MARGIN, MARGIN + self.edge, MARGIN, MARGIN + self.edge * HEIGHT
         middle = (left + right) / 2
-        edges = [(left, bottom, right, bottom), (left, bottom, middle, top), (right, bottom, middle, top)]
+        edges = [
+            (left, bottom, right, bottom),
+            (left, bottom, middle, top),
+            (right, bottom, middle, top),
+        ]
         return {"lines": edges, "texts": []}

@@ -21,10 +21,15 @@ if TYPE_CHECKING:
 
 SIZE = 220  # pixels, both ways
 LEGEND = 34  # pixels below the picture; pages show it smaller, so its letters are large
-TURN, TILT = np.radians(-24.0), np.radians(14.0)  # the camera goes round the cell and looks down on it
+TURN, TILT = (
+    np.radians(-24.0),
+    np.radians(14.0),
+)  # the camera goes round the cell and looks down on it
 BALL = 0.42  # drawn radius over covalent radius
-BOND = 1.15  # a metal and a non-metal nearer than this times the sum of their covalent radii are joined
-ON_FACE = 0.02  # fractional distance at which an atom counts as lying on a face and is repeated on the opposite one
+# a metal and a non-metal nearer than this times the sum of their covalent radii are joined
+BOND = 1.15
+# fractional distance at which an atom counts as lying on a face and is repeated on the opposite one
+ON_FACE = 0.02
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,8 @@ def crystal_svg(structure: Structure, prefix: str) -> str:
 
     Returns
     -------
-    SVG text; depth is away from the reader, c points up, sticks join unlike atoms that touch, but no two metals.
+    SVG text; depth is away from the reader, c points up, sticks join unlike atoms that touch, but
+    no two metals.
     """
     lattice = _upright(structure.lattice.matrix)
     symbols, numbers, positions = _atoms(structure, lattice)
@@ -56,14 +62,18 @@ def crystal_svg(structure: Structure, prefix: str) -> str:
     points, ends = points * scale + shift, ends * scale + shift
     shapes = [*_edges(ends), *_bonds(symbols, positions, points, radii)]
     for symbol, point, radius in zip(symbols, points, radii * scale, strict=True):
-        circle = f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="{radius:.1f}" fill="url(#{prefix}-{symbol})"'
+        circle = (
+            f'<circle cx="{point[0]:.1f}" cy="{point[1]:.1f}" r="{radius:.1f}" '
+            f'fill="url(#{prefix}-{symbol})"'
+        )
         shapes.append(_Shape(point[2], f'{circle} stroke="#3a3f45" stroke-width=".5"/>'))
     shapes.sort(key=lambda shape: -shape.depth)
     elements = sorted(set(symbols))
     formula = html.escape(structure.composition.reduced_formula)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIZE} {SIZE + LEGEND}" role="img">'
-        f"<title>Unit cell of {formula}</title><defs>{''.join(_gradient(prefix, s) for s in elements)}</defs>"
+        "<title>Unit cell of "
+        f"{formula}</title><defs>{''.join(_gradient(prefix, s) for s in elements)}</defs>"
         f"{''.join(shape.svg for shape in shapes)}{_legend(prefix, elements)}</svg>"
     )
 
@@ -73,8 +83,9 @@ def crystal_scene(structure: Structure) -> dict[str, Any]:
 
     Returns
     -------
-    `atoms`, each with `symbol`, `at` (Angstrom, about the middle of the cell; c along the third axis) and `radius`
-    as drawn; `bonds` as pairs of rows of `atoms`; `corners` of the cell; `colours` of the elements as hexadecimal.
+    `atoms`, each with `symbol`, `at` (Angstrom, about the middle of the cell; c along the third
+    axis) and `radius` as drawn; `bonds` as pairs of rows of `atoms`; `corners` of the cell;
+    `colours` of the elements as hexadecimal.
     """
     lattice = _upright(structure.lattice.matrix)
     symbols, numbers, positions = _atoms(structure, lattice)
@@ -89,7 +100,10 @@ def crystal_scene(structure: Structure) -> dict[str, Any]:
         ],
         "bonds": [[i, j] for i, j, _ in _bonded(symbols, positions, radii)],
         "corners": np.round(corners, 4).tolist(),
-        "colours": {symbol: "#{:02x}{:02x}{:02x}".format(*_colour(symbol)) for symbol in sorted(set(symbols))},
+        "colours": {
+            symbol: "#{:02x}{:02x}{:02x}".format(*_colour(symbol))
+            for symbol in sorted(set(symbols))
+        },
     }
 
 
@@ -105,7 +119,9 @@ def _upright(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 def _atoms(
     structure: Structure, lattice: NDArray[np.float64]
 ) -> tuple[list[str], NDArray[np.int64], NDArray[np.float64]]:
-    """Symbols, atomic numbers and positions (Angstrom) of the atoms in the cell and on its faces."""
+    """Symbols, atomic numbers and positions (Angstrom) of the atoms in the cell and on its
+    faces.
+    """
     symbols, numbers, places = [], [], []
     for site in structure:
         frac = site.frac_coords % 1.0
@@ -126,7 +142,9 @@ def _project(positions: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([x, -up, away * np.cos(TILT) - positions[:, 2] * np.sin(TILT)], axis=1)
 
 
-def _fit(points: NDArray[np.float64], radii: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def _fit(
+    points: NDArray[np.float64], radii: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
     """Pixels per Angstrom, and the shift that centres everything in the picture."""
     low = (points[:, :2] - radii[:, None]).min(axis=0)
     high = (points[:, :2] + radii[:, None]).max(axis=0)
@@ -136,7 +154,10 @@ def _fit(points: NDArray[np.float64], radii: NDArray[np.float64]) -> tuple[float
 
 
 def _edges(ends: NDArray[np.float64]) -> list[_Shape]:
-    """The twelve edges of the cell; two corners share one if their indices differ in one binary digit."""
+    """The twelve edges of the cell.
+
+    Two corners share one if their indices differ in one binary digit.
+    """
     shapes = []
     for i, j in itertools.combinations(range(8), 2):
         if (i ^ j).bit_count() == 1:
@@ -145,13 +166,22 @@ def _edges(ends: NDArray[np.float64]) -> list[_Shape]:
 
 
 def _bonds(
-    symbols: list[str], positions: NDArray[np.float64], points: NDArray[np.float64], radii: NDArray[np.float64]
+    symbols: list[str],
+    positions: NDArray[np.float64],
+    points: NDArray[np.float64],
+    radii: NDArray[np.float64],
 ) -> list[_Shape]:
-    """Sticks between unlike atoms that touch, from surface to surface; `radii` as drawn, in Angstrom."""
+    """Sticks between unlike atoms that touch, from surface to surface.
+
+    `radii` as drawn, in Angstrom.
+    """
     shapes = []
     for i, j, length in _bonded(symbols, positions, radii):
         along = points[j] - points[i]
-        start, end = points[i] + along * (0.9 * radii[i] / length), points[j] - along * (0.9 * radii[j] / length)
+        start, end = (
+            points[i] + along * (0.9 * radii[i] / length),
+            points[j] - along * (0.9 * radii[j] / length),
+        )
         shapes += _line(start, end, "#b4bac2", 3.0, parts=4)
     return shapes
 
@@ -159,7 +189,10 @@ def _bonds(
 def _bonded(
     symbols: list[str], positions: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> Iterator[tuple[int, int, float]]:
-    """Pairs of unlike atoms that touch, no two metals, and their distance in Angstrom; `radii` as drawn."""
+    """Pairs of unlike atoms that touch, no two metals, and their distance in Angstrom.
+
+    `radii` as drawn.
+    """
     from pymatgen.core import Element
 
     metal = [Element(symbol).is_metal for symbol in symbols]
@@ -171,14 +204,19 @@ def _bonded(
             yield i, j, length
 
 
-def _line(start: NDArray[np.float64], end: NDArray[np.float64], colour: str, width: float, parts: int) -> list[_Shape]:
-    """A line in parts, each with a depth of its own, so that atoms can stand before one end and behind the other."""
+def _line(
+    start: NDArray[np.float64], end: NDArray[np.float64], colour: str, width: float, parts: int
+) -> list[_Shape]:
+    """A line in parts, each with a depth of its own, so that atoms can stand before one end and
+    behind the other.
+    """
     at = np.linspace(0, 1, parts + 1)[:, None]
     ends = start + at * (end - start)
     return [
         _Shape(
             float(p[2] + q[2]) / 2,
-            f'<path d="M{p[0]:.1f} {p[1]:.1f}L{q[0]:.1f} {q[1]:.1f}" stroke="{colour}" stroke-width="{width:.1f}"'
+            f'<path d="M{p[0]:.1f} {p[1]:.1f}L{q[0]:.1f} {q[1]:.1f}" stroke="{colour}" '
+            f'stroke-width="{width:.1f}"'
             ' stroke-linecap="round"/>',
         )
         for p, q in itertools.pairwise(ends)
@@ -187,7 +225,10 @@ def _line(start: NDArray[np.float64], end: NDArray[np.float64], colour: str, wid
 
 @cache
 def element_colours() -> dict[str, tuple[int, int, int]]:
-    """Symbol to red, green and blue (0 to 255), as VESTA draws the elements; the table is pymatgen's."""
+    """Symbol to red, green and blue (0 to 255), as VESTA draws the elements.
+
+    The table is pymatgen's.
+    """
     table = resources.files("pymatgen.vis") / "ElementColorSchemes.yaml"
     colours = yaml.safe_load(table.read_text(encoding="utf-8"))["VESTA"]
     return {symbol: (int(r), int(g), int(b)) for symbol, (r, g, b) in colours.items()}
@@ -205,7 +246,9 @@ def _gradient(prefix: str, symbol: str) -> str:
         f'<stop offset="{at}" stop-color="rgb({c[0]:.0f},{c[1]:.0f},{c[2]:.0f})"/>'
         for at, c in ((0, light), (0.55, base), (1, dark))
     )
-    return f'<radialGradient id="{prefix}-{symbol}" cx=".38" cy=".35" r=".7">{stops}</radialGradient>'
+    return (
+        f'<radialGradient id="{prefix}-{symbol}" cx=".38" cy=".35" r=".7">{stops}</radialGradient>'
+    )
 
 
 def _legend(prefix: str, elements: list[str]) -> str:
@@ -215,6 +258,12 @@ def _legend(prefix: str, elements: list[str]) -> str:
     parts = []
     for number, symbol in enumerate(elements):
         x, y = left + step * number + 12, SIZE + LEGEND / 2
-        ball = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" fill="url(#{prefix}-{symbol})" stroke="#3a3f45"'
-        parts.append(f'{ball} stroke-width=".5"/><text x="{x + 14:.1f}" y="{y + 7:.1f}">{html.escape(symbol)}</text>')
+        ball = (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" fill="url(#{prefix}-{symbol})" '
+            'stroke="#3a3f45"'
+        )
+        parts.append(
+            f'{ball} stroke-width=".5"/><text x="{x + 14:.1f}" '
+            f'y="{y + 7:.1f}">{html.escape(symbol)}</text>'
+        )
     return f'<g font-family="sans-serif" font-size="20" fill="#1f2933">{"".join(parts)}</g>'

@@ -48,7 +48,10 @@ def funnel(data: ReportData) -> Figure | None:
     heights = [ROW * len(r.funnel) + 0.75 for r in rounds]
     figure = new_figure(sum(heights))
     panels = figure.subplots(
-        len(rounds), 2, squeeze=False, gridspec_kw={"width_ratios": [1, 2.1], "height_ratios": heights}
+        len(rounds),
+        2,
+        squeeze=False,
+        gridspec_kw={"width_ratios": [1, 2.1], "height_ratios": heights},
     )
     largest = max(stage.n_in for r in rounds for stage in r.funnel)
     for document, (left, right) in zip(rounds, panels, strict=True):
@@ -65,7 +68,8 @@ def _survivors(axes: Axes, document: RoundDoc, largest: int) -> None:
     rows = np.arange(len(stages))
     counts = np.array([stage.n_out for stage in stages])
     colours = [HIT if stage.stage in HITS_LEFT else PASSED for stage in stages]
-    # A logarithmic axis has no zero: it begins at 0.7, so that one crystal is a visible bar and none is no bar.
+    # A logarithmic axis has no zero: it begins at 0.7, so that one crystal is a visible bar and
+    # none is no bar.
     axes.barh(rows, np.where(counts > 0, counts, 0.7), color=colours, height=0.72)
     axes.set_xscale("log")
     axes.set_xlim(0.7, largest * 6)
@@ -89,8 +93,18 @@ def _reasons(axes: Axes, stages: Sequence[StageCount]) -> None:
         for number, (reason, count) in enumerate(parts):
             share = count / stage.n_in
             colour = PASSED if number == 0 else TINTS[(number - 1) % len(TINTS)]
-            axes.barh(row, 100 * share, left=100 * start, color=colour, height=0.72, edgecolor="white", linewidth=0.8)
-            _label_part(axes, row, start, share, "" if number == 0 else f"{words(reason)} ", number == 0)
+            axes.barh(
+                row,
+                100 * share,
+                left=100 * start,
+                color=colour,
+                height=0.72,
+                edgecolor="white",
+                linewidth=0.8,
+            )
+            _label_part(
+                axes, row, start, share, "" if number == 0 else f"{words(reason)} ", number == 0
+            )
             start += share
     axes.set_xlim(0, 100)
     axes.set_ylim(len(stages) - 0.45, -0.55)
@@ -101,10 +115,21 @@ def _reasons(axes: Axes, stages: Sequence[StageCount]) -> None:
 def _label_part(axes: Axes, row: int, start: float, share: float, text: str, passed: bool) -> None:
     """Write reason and per cent into a part of a bar, or as much of it as fits."""
     percent = f"{100 * share:.0f}%" if share >= 0.01 else f"{100 * share:.1f}%"
-    fitting = next((t for t in (f"{text}{percent}", text.strip()) if t and len(t) * LETTER <= share - 0.01), None)
+    fitting = next(
+        (t for t in (f"{text}{percent}", text.strip()) if t and len(t) * LETTER <= share - 0.01),
+        None,
+    )
     if fitting:
         colour = "white" if passed else INK
-        axes.text(100 * (start + share / 2), row, fitting, ha="center", va="center", fontsize=8, color=colour)
+        axes.text(
+            100 * (start + share / 2),
+            row,
+            fitting,
+            ha="center",
+            va="center",
+            fontsize=8,
+            color=colour,
+        )
 
 
 @styled
@@ -144,14 +169,22 @@ def _engines(data: ReportData, screening: bool) -> str:
         gate = data.spec.screening.surrogate
         return f"{gate.engine} {gate.preset} (surrogate, not DFT)"
     names = sorted({(label.engine, label.preset, label.is_dft) for label in data.labels})
-    return ", ".join(f"{e} {p}" + ("" if is_dft else " (surrogate, not DFT)") for e, p, is_dft in names)
+    return ", ".join(
+        f"{e} {p}" + ("" if is_dft else " (surrogate, not DFT)") for e, p, is_dft in names
+    )
 
 
 def _hull_lines(axes: Axes, data: ReportData) -> None:
     """The gate of the screen, the target's bound, and the hull itself."""
     axes.axvline(0, color=INK, linewidth=0.9)
     gate = data.spec.screening.surrogate.max_e_above_hull
-    axes.axvline(gate, color=SURROGATE, linestyle="--", linewidth=1.2, label=f"screen's limit {gate:g} eV/atom")
+    axes.axvline(
+        gate,
+        color=SURROGATE,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"screen's limit {gate:g} eV/atom",
+    )
     target = next((t for t in data.spec.targets if t.property == "e_above_hull"), None)
     if target is not None and target.max is not None:
         text = f"target: at most {target.max:g} eV/atom"
@@ -182,7 +215,10 @@ def costs(data: ReportData) -> Figure | None:
     for axes in panels:
         axes.set_ylim(len(rows) - 0.4, -0.6)
         grid_on(axes, "x")
-        axes.set_yticks(rows, [round_title(r.index) for r in data.rounds] if axes is panels[0] else [""] * len(rows))
+        axes.set_yticks(
+            rows,
+            [round_title(r.index) for r in data.rounds] if axes is panels[0] else [""] * len(rows),
+        )
         axes.tick_params(axis="y", length=0)
     return figure
 
@@ -193,15 +229,26 @@ def _times(axes: Axes, data: ReportData) -> None:
     known = [stage for stage in STAGES_IN_TIME if any(seconds.get(stage) for seconds in spent)]
     stages = known + sorted({stage for seconds in spent for stage in seconds} - set(STAGES_IN_TIME))
     largest = max(sum(seconds.values()) for seconds in spent)
-    divisor, unit = next((d, u) for d, u in ((3600, "h"), (60, "min"), (1, "s")) if largest >= 2 * d or d == 1)
+    divisor, unit = next(
+        (d, u) for d, u in ((3600, "h"), (60, "min"), (1, "s")) if largest >= 2 * d or d == 1
+    )
     start = np.zeros(len(spent))
     for stage, colour in zip(stages, SERIES * len(stages), strict=False):
         time = np.array([seconds.get(stage, 0.0) / divisor for seconds in spent])
-        bars = axes.barh(np.arange(len(start)), time, left=start, color=colour, height=0.55, edgecolor="white")
+        bars = axes.barh(
+            np.arange(len(start)), time, left=start, color=colour, height=0.55, edgecolor="white"
+        )
         bars.set_label(words(stage))
         start += time
     axes.set_xlabel(f"time ({unit})")
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=4, columnspacing=1.1, handlelength=1, borderpad=0.2)
+    axes.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 1),
+        ncols=4,
+        columnspacing=1.1,
+        handlelength=1,
+        borderpad=0.2,
+    )
 
 
 def _write_beside(axes: Axes, values: Sequence[float], texts: Sequence[str]) -> None:

@@ -41,7 +41,10 @@ def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
 
 
 def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
-    """Stage of a round, units done and units in all; validation is counted from the candidates themselves."""
+    """Stage of a round, units done and units in all.
+
+    Validation is counted from the candidates themselves.
+    """
     if document.state == "validating":
         size = document.dispatch_size
         return "validate", size - store.count_open(document.campaign_id, document.index), size
@@ -52,7 +55,9 @@ def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
 def seconds_left(store: Store, document: RoundDoc, moment: datetime) -> float | None:
     """Seconds until the stage under way ends, at its mean pace so far; None while unknown."""
     _, done, total = stage_progress(store, document)
-    begun = document.dispatched if document.state == "validating" else document.progress.get("since")
+    begun = (
+        document.dispatched if document.state == "validating" else document.progress.get("since")
+    )
     if document.state == "closed" or not isinstance(begun, datetime) or not 0 < done < total:
         return None
     return (moment - as_utc(begun)).total_seconds() / done * (total - done)
@@ -64,4 +69,6 @@ def stage_text(store: Store, document: RoundDoc) -> str:
         return "next round"
     stage, done, total = stage_progress(store, document)
     message = str(document.progress.get("message") or "") if document.state == "proposing" else ""
-    return " ".join(part for part in (words(stage), f"{done}/{total}" if total else "", message) if part)
+    return " ".join(
+        part for part in (words(stage), f"{done}/{total}" if total else "", message) if part
+    )

@@ -1,7 +1,7 @@
 """The look of the figures: one palette with fixed meanings, one typography, one size.
 
-Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart;
-values on a scale use cividis.
+Colours are those of Okabe and Ito (https://jfly.uni-koeln.de/color/), which colour-blind readers
+can tell apart; values on a scale use cividis.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 9.6  # inches; with PNG_DPI twice the pixels of the page, so that it is sharp on dense screens
+WIDTH = (
+    9.6  # inches; with PNG_DPI twice the pixels of the page, so that it is sharp on dense screens
+)
 PNG_DPI = 200
 
 INK = "#1f2933"
@@ -69,7 +71,10 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run a function under `RC`, so that its figures look alike; matplotlib's own settings come back after it."""
+    """Run a function under `RC`, so that its figures look alike.
+
+    Matplotlib's own settings come back after it.
+    """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:

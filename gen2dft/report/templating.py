@@ -18,10 +18,17 @@ def environment(*packages: str) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def load(name: str) -> str | None:
-        return next((read_text(package, name) for package in packages if _file(package, name).is_file()), None)
+        return next(
+            (read_text(package, name) for package in packages if _file(package, name).is_file()),
+            None,
+        )
 
     jinja = Environment(
-        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(load),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     jinja.filters |= {
         "by_count": lambda reasons: sorted(reasons.items(), key=lambda item: -item[1]),
@@ -54,8 +61,12 @@ def _lowered(pattern: str, text: str) -> Markup:
     """Text, escaped, with what the pattern's group finds below the line."""
     from markupsafe import Markup, escape
 
-    parts = [escape(part) for part in re.split(pattern, text)]  # in turn: between, found, between, ...
-    return Markup().join(Markup("<sub>{}</sub>").format(part) if i % 2 else part for i, part in enumerate(parts))
+    parts = [
+        escape(part) for part in re.split(pattern, text)
+    ]  # in turn: between, found, between, ...
+    return Markup().join(
+        Markup("<sub>{}</sub>").format(part) if i % 2 else part for i, part in enumerate(parts)
+    )
 
 
 def _file(package: str, name: str) -> resources.abc.Traversable:

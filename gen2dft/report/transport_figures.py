@@ -1,4 +1,6 @@
-"""Figures of transport: bands; Seebeck, conductivity, power factor against doping, temperature, beside a reference.
+"""Figures of transport: bands.
+
+Seebeck, conductivity, power factor against doping, temperature, beside a reference.
 
 All are in the constant-relaxation-time approximation, and say so.
 """
@@ -67,7 +69,9 @@ def against_doping(doc: TransportDoc) -> Figure:
     """Three quantities against doping at some temperatures; holes above, electrons below."""
     rows = _chosen(doc.temperatures, TEMPERATURES)
     names = [f"{doc.temperatures[row]:g} K" for row in rows]
-    return _both_carriers(doc, doc.dopings, lambda table: table[rows], names, "doping (cm^-3)", log_x=True)
+    return _both_carriers(
+        doc, doc.dopings, lambda table: table[rows], names, "doping (cm^-3)", log_x=True
+    )
 
 
 @styled
@@ -75,12 +79,17 @@ def against_temperature(doc: TransportDoc) -> Figure:
     """Three quantities against temperature at some dopings; holes above, electrons below."""
     columns = _chosen(doc.dopings, DOPINGS)
     names = [f"{pretty(f'1e{np.log10(doc.dopings[c]):g} cm^-3')}" for c in columns]
-    return _both_carriers(doc, doc.temperatures, lambda table: table.T[columns], names, "temperature (K)", log_x=False)
+    return _both_carriers(
+        doc, doc.temperatures, lambda table: table.T[columns], names, "temperature (K)", log_x=False
+    )
 
 
 @styled
 def beside_reference(
-    doc: TransportDoc, reference: TransportDoc, temperatures: Sequence[float] = (300.0, 600.0), carrier: Carrier = "p"
+    doc: TransportDoc,
+    reference: TransportDoc,
+    temperatures: Sequence[float] = (300.0, 600.0),
+    carrier: Carrier = "p",
 ) -> Figure:
     """A crystal (solid) and a reference material (dashed): three quantities against doping.
 
@@ -91,7 +100,8 @@ def beside_reference(
     """
     if doc.relaxation_time != reference.relaxation_time:
         raise CampaignError(
-            f"{doc.formula} and {reference.formula} were computed with relaxation times of {doc.relaxation_time:g} and "
+            f"{doc.formula} and {reference.formula} were computed with relaxation times of "
+            f"{doc.relaxation_time:g} and "
             f"{reference.relaxation_time:g} s; compute one of them anew"
         )
     figure = new_figure(3.4)
@@ -105,12 +115,16 @@ def beside_reference(
                 axes.plot(shown.dopings, table[0], style, color=colour, label=label)
     _dress(panels, "doping (cm^-3)", log_x=True)
     panels[0, 2].legend(loc="lower right")
-    figure.suptitle(_said(doc, dict(CARRIERS)[carrier]), fontsize=8.5, color=MUTED, x=0.01, ha="left")
+    figure.suptitle(
+        _said(doc, dict(CARRIERS)[carrier]), fontsize=8.5, color=MUTED, x=0.01, ha="left"
+    )
     return figure
 
 
 def beside_gete(doc: TransportDoc) -> Figure:
-    """A crystal beside GeTe, which ships with gen2dft, computed as `gen2dft power-factor` computes."""
+    """A crystal beside GeTe, which ships with gen2dft, computed as `gen2dft power-factor`
+    computes.
+    """
     from gen2dft.transport.document import TransportDoc
 
     file = resources.files("gen2dft.report") / "gete.json"
@@ -118,14 +132,21 @@ def beside_gete(doc: TransportDoc) -> Figure:
 
 
 def _both_carriers(
-    doc: TransportDoc, x: Sequence[float], curves: Curves, names: Sequence[str], x_title: str, log_x: bool
+    doc: TransportDoc,
+    x: Sequence[float],
+    curves: Curves,
+    names: Sequence[str],
+    x_title: str,
+    log_x: bool,
 ) -> Figure:
     """Holes above, electrons below; a curve for each name."""
     figure = new_figure(5.6)
     panels = figure.subplots(2, 3, squeeze=False, sharex=True)
     for row, (carrier, _) in zip(panels, CARRIERS, strict=True):
         for axes, (name, *_rest) in zip(row, QUANTITIES, strict=True):
-            for values, label, colour in zip(curves(doc.table(carrier, name)), names, SERIES, strict=False):
+            for values, label, colour in zip(
+                curves(doc.table(carrier, name)), names, SERIES, strict=False
+            ):
                 axes.plot(x, values, color=colour, label=label)
     _dress(panels, x_title, log_x)
     for row, (_, who) in zip(panels, CARRIERS, strict=True):
@@ -171,8 +192,17 @@ def _formula(formula: str) -> str:
 
 
 def _chosen(computed: Sequence[float], wanted: Sequence[float], whose: str = "") -> list[int]:
-    """Places of the wanted values among those computed; without any, of the last four. With a name: all or an error."""
-    found = [int(np.flatnonzero(hits)[0]) for value in wanted if (hits := np.isclose(computed, value)).any()]
+    """Places of the wanted values among those computed; without any, of the last four.
+
+    With a name: all or an error.
+    """
+    found = [
+        int(np.flatnonzero(hits)[0])
+        for value in wanted
+        if (hits := np.isclose(computed, value)).any()
+    ]
     if whose and len(found) < len(wanted):
-        raise CampaignError(f"{whose}: {list(wanted)} K were not computed; there are {list(computed)} K")
+        raise CampaignError(
+            f"{whose}: {list(wanted)} K were not computed; there are {list(computed)} K"
+        )
     return found or list(range(len(computed)))[-4:]

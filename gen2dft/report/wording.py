@@ -1,4 +1,7 @@
-"""How names, numbers and the basis of values are put into words; the report and the command line say it alike."""
+"""How names, numbers and the basis of values are put into words.
+
+The report and the command line say it alike.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,15 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc
 
 PREDICTED = "predicted"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+_SUPERSCRIPTS = str.maketrans(
+    "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
 
 
 def words(name: str) -> str:
-    """A reason, stage or state as text: `rejected:misses_band_gap` becomes `rejected: misses band gap`."""
+    """A reason, stage or state as text: `rejected:misses_band_gap` becomes `rejected: misses band
+    gap`.
+    """
     for prop in PROPERTIES.values():
         name = name.replace(prop.name, prop.title)
     return name.replace("_", " ").replace(":", ": ")
@@ -77,7 +84,9 @@ def target_text(target: Target) -> str:
     unit = pretty(PROPERTIES[target.property].unit)
     parts = []
     if target.near:
-        parts.append(f"near {' or '.join(f'{v:g}' for v in target.near)} (\u00b1 {target.tolerance:g})")
+        parts.append(
+            f"near {' or '.join(f'{v:g}' for v in target.near)} (\u00b1 {target.tolerance:g})"
+        )
     if target.min is not None and target.max is not None:
         parts.append(f"{target.min:g} to {target.max:g}")
     elif target.min is not None:
@@ -85,7 +94,9 @@ def target_text(target: Target) -> str:
     elif target.max is not None:
         parts.append(f"at most {target.max:g}")
     text = f"{', '.join(parts)} {unit}" if parts else ""
-    direction = {"maximise": "as large as possible", "minimise": "as small as possible"}.get(target.optimise or "", "")
+    direction = {"maximise": "as large as possible", "minimise": "as small as possible"}.get(
+        target.optimise or "", ""
+    )
     return "; ".join(part for part in (text, direction) if part)
 
 
@@ -103,15 +114,25 @@ def condition_text(definition: str) -> str:
 
 
 def power_factor_text(found: PowerFactorDoc) -> str:
-    """A power factor computed from bands, what it means and how well it is known; or why there is none."""
+    """A power factor computed from bands, what it means and how well it is known.
+
+    Or why there is none.
+    """
     if found.reason is not None:
         return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
-    error = "" if found.relative_error is None else f" (\u00b1 {100 * found.relative_error:.0f} % by the mesh)"
+    error = (
+        ""
+        if found.relative_error is None
+        else f" (\u00b1 {100 * found.relative_error:.0f} % by the mesh)"
+    )
     by = basis_text(found.engine, () if found.is_dft else (found.engine,))
     return (
-        f"{found.formula}: power factor {value_text('power_factor', found.values['power_factor'])}{error} "
-        f"{pretty(PROPERTIES['power_factor'].unit)}, holes, {condition_text(found.definition)}; gap "
-        f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}, bands in {60 * found.core_hours:.1f} core-minutes"
+        f"{found.formula}: power factor "
+        f"{value_text('power_factor', found.values['power_factor'])}{error} "
+        f"{pretty(PROPERTIES['power_factor'].unit)}, holes, {condition_text(found.definition)}; "
+        "gap "
+        f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}, bands in "
+        f"{60 * found.core_hours:.1f} core-minutes"
     )
 
 
@@ -129,19 +150,22 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
     if hits and not_dft:
         only = "only on a surrogate" if engines <= set(not_dft) else "partly on a surrogate"
         notes.append(
-            f"These hits rest {only} ({', '.join(not_dft)}), not on DFT: they are candidates worth a DFT calculation, "
+            f"These hits rest {only} ({', '.join(not_dft)}), not on DFT: they are candidates worth "
+            "a DFT calculation, "
             "not proven to be stable."
         )
     predicted = sorted(PROPERTIES[name].title for name, basis in bases if basis == PREDICTED)
     if predicted:
         notes.append(
-            f"Values marked \u201cpredicted\u201d ({'; '.join(predicted)}) are the generator's own predictions; "
+            f"Values marked \u201cpredicted\u201d ({'; '.join(predicted)}) are the generator's own "
+            "predictions; "
             "no engine has computed them."
         )
     still_open = sorted({PROPERTIES[name].title for name, basis in bases if basis == OPEN})
     if still_open:
         notes.append(
-            f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this campaign tells yet; "
+            f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this "
+            "campaign tells yet; "
             "a hit meets all other targets."
         )
     if hits and not notes:
@@ -150,17 +174,26 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
 
 
 def ranked(hits: Sequence[HitDoc], targets: Sequence[Target]) -> tuple[list[HitDoc], str]:
-    """Hits, best first, and the order in words: by the optimised property, else by closeness, else by stability."""
+    """Hits, best first, and the order in words: by the optimised property, else by closeness, else
+    by stability.
+    """
     for target in targets:
         if target.optimise and any(hit.values[target.property] is not None for hit in hits):
             sign = -1 if target.optimise == "maximise" else 1
-            order = f"{PROPERTIES[target.property].title}, {'largest' if sign < 0 else 'smallest'} first"
-            return sorted(hits, key=lambda hit: (sign * (hit.values[target.property] or 0.0), hit.id)), order
+            order = (
+                f"{PROPERTIES[target.property].title}, "
+                f"{'largest' if sign < 0 else 'smallest'} first"
+            )
+            return sorted(
+                hits, key=lambda hit: (sign * (hit.values[target.property] or 0.0), hit.id)
+            ), order
     for target in targets:
         if target.near and any(hit.values[target.property] is not None for hit in hits):
             order = f"distance of the {PROPERTIES[target.property].title} to the target"
             return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
-    return sorted(hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id)), "energy above hull"
+    return sorted(
+        hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id)
+    ), "energy above hull"
 
 
 def _distance(target: Target, hit: HitDoc) -> float:
@@ -170,7 +203,10 @@ def _distance(target: Target, hit: HitDoc) -> float:
 
 @lru_cache(maxsize=100_000)
 def chemical(formula: str) -> str:
-    """A candidate's formula, stored as `O3 Sr1 Ti1`, as chemists write it: `SrTiO3`; other texts stay as they are."""
+    """A candidate's formula, stored as `O3 Sr1 Ti1`, as chemists write it: `SrTiO3`.
+
+    Other texts stay as they are.
+    """
     if not re.fullmatch(r"[A-Z][a-z]?\d+( [A-Z][a-z]?\d+)*", formula):
         return formula
     from pymatgen.core import Composition

@@ -54,10 +54,13 @@ class DecodeResult:
     def __post_init__(self) -> None:
         accepted = np.flatnonzero([reason is None for reason in self.reasons])
         if len(self.crystals) != len(self.kept) or not np.array_equal(accepted, self.kept):
-            raise ValueError(f"{len(self.crystals)} crystals, {len(self.kept)} kept rows and {len(accepted)} rows "
+            raise ValueError(f"{len(self.crystals)} crystals, {len(self.kept)} kept rows and "
+                             f"{len(accepted)} rows "
                              "without a reason do not fit together")  # fmt: skip
         if unknown := {r for r in self.reasons if r is not None} - set(DECODE_REASONS):
-            raise ValueError(f"unknown decode reasons {sorted(unknown)}; choices: {sorted(DECODE_REASONS)}")
+            raise ValueError(
+                f"unknown decode reasons {sorted(unknown)}; choices: {sorted(DECODE_REASONS)}"
+            )
 
     @classmethod
     def concatenate(cls, parts: list[DecodeResult]) -> DecodeResult:

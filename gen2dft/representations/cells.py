@@ -7,13 +7,17 @@ from numpy.typing import NDArray
 
 from gen2dft.geometry import cell_angles
 
-# 1 - cos^2 alpha - cos^2 beta - cos^2 gamma + 2 cos alpha cos beta cos gamma of a cell flat beyond use.
+# 1 - cos^2 alpha - cos^2 beta - cos^2 gamma + 2 cos alpha cos beta cos gamma of a cell flat beyond
+# use.
 MIN_VOLUME_FACTOR_SQUARED = 1e-6
 LENGTH_RANGE = (0.5, 500.0)
 
 
-def lattice_parameters(lattices: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lengths a, b, c (Angstrom) and angles alpha, beta, gamma (degree), each (n, 3), of (n, 3, 3) row vectors.
+def lattice_parameters(
+    lattices: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lengths a, b, c (Angstrom) and angles alpha, beta, gamma (degree), each (n, 3), of (n, 3, 3)
+    row vectors.
 
     A left-handed cell gets the parameters of its mirror image, which has the same distances.
     """
@@ -23,7 +27,8 @@ def lattice_parameters(lattices: NDArray[np.float64]) -> tuple[NDArray[np.float6
 def lattices_from_parameters(
     lengths: NDArray[np.float64], angles: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Row vectors of cells, a along x and b in the xy plane, and whether the parameters form a cell.
+    """Row vectors of cells, a along x and b in the xy plane, and whether the parameters form a
+    cell.
 
     Parameters
     ----------
@@ -32,8 +37,9 @@ def lattices_from_parameters(
 
     Returns
     -------
-    (n, 3, 3) lattices, the unit matrix where there is no cell; (n,) whether there is one: all finite, lengths
-    between 0.5 and 500 Angstrom, angles between 0 and 180 degree, volume above a thousandth of a * b * c.
+    (n, 3, 3) lattices, the unit matrix where there is no cell; (n,) whether there is one: all
+    finite, lengths between 0.5 and 500 Angstrom, angles between 0 and 180 degree, volume above a
+    thousandth of a * b * c.
     """
     finite = np.isfinite(lengths).all(axis=1) & np.isfinite(angles).all(axis=1)
     low, high = LENGTH_RANGE

@@ -1,9 +1,9 @@
 """Element property vectors: nine properties of an element, each binned and one-hot.
 
-The categories and bins are those of CGCNN, Xie & Grossman, Phys. Rev. Lett. 120, 145301 (2018), supplementary
-table S1, in the 92-entry form of its published table, which FTCP reads: Ren et al., arXiv:2005.07609. The values
-come from `pymatgen.core.Element` and, for covalent radii, `gen2dft.geometry`. An unknown value (e.g. the
-electronegativity of neon) leaves its bins empty.
+The categories and bins are those of CGCNN, Xie & Grossman, Phys. Rev. Lett. 120, 145301 (2018),
+supplementary table S1, in the 92-entry form of its published table, which FTCP reads: Ren et al.,
+arXiv:2005.07609. The values come from `pymatgen.core.Element` and, for covalent radii,
+`gen2dft.geometry`. An unknown value (e.g. the electronegativity of neon) leaves its bins empty.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ def element_features(elements: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 def electronegativity_order(elements: Sequence[int]) -> list[int]:
-    """Atomic numbers by rising Pauling electronegativity, then atomic number; unknown values last."""
+    """Atomic numbers by rising Pauling electronegativity, then atomic number.
+
+    Unknown values last.
+    """
     from pymatgen.core import Element
 
     def key(number: int) -> tuple[float, int]:
@@ -89,7 +92,9 @@ def _categories(number: int) -> list[int | None]:
         min(_valence_electrons(element), WIDTHS["valence_electrons"]) - 1,
         _bin("log_ionization_energy", _log(_number(element, "ionization_energy"))),
         _bin("electron_affinity", _number(element, "electron_affinity")),
-        "spdf".index("s" if element.row == 1 else element.block),  # pymatgen files He under p, by its group
+        "spdf".index(
+            "s" if element.row == 1 else element.block
+        ),  # pymatgen files He under p, by its group
         _bin("log_molar_volume", _log(_number(element, "molar_volume"))),
     ]
 
@@ -102,7 +107,9 @@ def _bin(name: str, value: float | None) -> int | None:
 
 
 def _number(element: Element, attribute: str) -> float | None:
-    """A value of pymatgen's table, None if unknown, for which it warns, gives NaN or lacks the key."""
+    """A value of pymatgen's table, None if unknown, for which it warns, gives NaN or lacks the
+    key.
+    """
     with warnings.catch_warnings(), contextlib.suppress(KeyError):
         warnings.simplefilter("ignore", UserWarning)
         value: Any = getattr(element, attribute)
@@ -115,11 +122,17 @@ def _log(value: float | None) -> float | None:
 
 
 def _valence_electrons(element: Element) -> int:
-    """Electrons of the outer s, p and open d shells: the group number, less the filled d shell in the p block."""
+    """Electrons of the outer s, p and open d shells: the group number, less the filled d shell in
+    the p block.
+    """
     if element.is_lanthanoid or element.is_actinoid:
         shells = element.full_electronic_structure
         period = element.row
-        return sum(count for n, kind, count in shells if (n, kind) in ((period, "s"), (period, "p"), (period - 1, "d")))
+        return sum(
+            count
+            for n, kind, count in shells
+            if (n, kind) in ((period, "s"), (period, "p"), (period - 1, "d"))
+        )
     if element.symbol == "He":
         return 2
     return element.group - 10 if element.group > 12 else element.group

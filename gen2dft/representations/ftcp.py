@@ -9,14 +9,16 @@ One crystal is a matrix. With 103 elements, 3 element columns and 20 sites it is
 | 20 coordinates | fractional x, y, z in [0, 1) | 0 |
 | 20 occupancy | one-hot element column of each site | 0 |
 | 1 | 0 | abs(g) in 1/Angstrom, without 2 pi |
-| 92 properties | property vector Z of each element column | abs(F(hkl)), F = sum_i Z_i exp(-2 pi i (hx + ky + lz)) |
+| 92 properties | property vector Z of each element column | abs(F(hkl)), F = sum_i Z_i exp(-2 pi i
+(hx + ky + lz)) |
 | padding to a multiple of 4 | 0 | 0 |
 
-Three things differ from the published code, on purpose. The exponential is there; the complex F is stored as its
-modulus, which does not change when the origin moves. "Empty" is a class of its own: an element column without
-element and a site without atom are zero, and what sums to less than one half is read as empty, so that it is never
-mistaken for the first element. And the order is canonical: element columns by rising Pauling
-electronegativity, sites by element column, then x, y, z.
+Three things differ from the published code, on purpose. The exponential is there; the complex F is
+stored as its modulus, which does not change when the origin moves. "Empty" is a class of its own:
+an element column without element and a site without atom are zero, and what sums to less than one
+half is read as empty, so that it is never mistaken for the first element. And the order is
+canonical: element columns by rising Pauling electronegativity, sites by element column, then x, y,
+z.
 """
 
 from __future__ import annotations
@@ -32,12 +34,16 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.cells import lattice_parameters, lattices_from_parameters
-from gen2dft.representations.element_features import NUM_FEATURES, electronegativity_order, element_features
+from gen2dft.representations.element_features import (
+    NUM_FEATURES,
+    electronegativity_order,
+    element_features,
+)
 
 NUM_HKL = 59
 CHUNK = 512
-# Positions are compared on this grid when sites are sorted, so that rounding noise does not reorder them. The shift
-# keeps the usual fractions (1/16, 1/3, ...) away from the steps of the grid.
+# Positions are compared on this grid when sites are sorted, so that rounding noise does not reorder
+# them. The shift keeps the usual fractions (1/16, 1/3, ...) away from the steps of the grid.
 SORT_GRID = 1000
 SORT_SHIFT = 0.623
 MAX_ATOMIC_NUMBER = 118
@@ -45,9 +51,14 @@ EMPTY_BELOW = 0.5  # sum of the weights of an element column or site
 
 
 def reciprocal_points() -> NDArray[np.int64]:
-    """(59, 3) Miller indices nearest the origin, by |h|+|k|+|l|, then -h, -k, -l; the origin is left out."""
+    """(59, 3) Miller indices nearest the origin, by |h|+|k|+|l|, then -h, -k, -l.
+
+    The origin is left out.
+    """
     span = range(-3, 4)
-    points = [(h, k, m) for h in span for k in span for m in span if 0 < abs(h) + abs(k) + abs(m) <= 3]
+    points = [
+        (h, k, m) for h in span for k in span for m in span if 0 < abs(h) + abs(k) + abs(m) <= 3
+    ]
     points.sort(key=lambda p: (sum(map(abs, p)), -p[0], -p[1], -p[2]))
     return np.array(points[:NUM_HKL], dtype=np.int64)
 
@@ -65,11 +76,11 @@ class FTCP:
     max_sites
         Largest number of sites in a cell.
     fourier
-        `modulus`: abs(F(hkl)) as in the table above. `published_code`: sum_i Z_i pi (hx + ky + lz), which the published
-        code computes, without an exponential; for comparison only.
+        `modulus`: abs(F(hkl)) as in the table above. `published_code`: sum_i Z_i pi (hx + ky + lz),
+        which the published code computes, without an exponential; for comparison only.
     features
-        (len(elements), 92) property vectors; taken from `element_features` unless given (a stored generator
-        brings those it was trained with).
+        (len(elements), 92) property vectors; taken from `element_features` unless given (a stored
+        generator brings those it was trained with).
     """
 
     name: ClassVar[str] = "ftcp"
@@ -78,15 +89,19 @@ class FTCP:
     max_elements: int = 3
     max_sites: int = 20
     fourier: Literal["modulus", "published_code"] = "modulus"
-    features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[arg-type]  # set below
+    # set below
+    features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
         if self.features is None:
             object.__setattr__(self, "features", element_features(self.elements))
         if self.features.shape != (len(self.elements), NUM_FEATURES):
-            raise ValueError(f"features {self.features.shape} do not fit {len(self.elements)} elements")
+            raise ValueError(
+                f"features {self.features.shape} do not fit {len(self.elements)} elements"
+            )
 
-    # -- layout ------------------------------------------------------------------------------------------------
+    # -- layout
+    # --------------------------------------------------------------------------------------------
 
     @property
     def real_columns(self) -> int:
@@ -128,7 +143,8 @@ class FTCP:
         """Rows and columns of one crystal's matrix."""
         return -(-self.property_rows.stop // 4) * 4, self.real_columns + NUM_HKL
 
-    # -- crystals to matrices ----------------------------------------------------------------------------------
+    # -- crystals to matrices
+    # ----------------------------------------------------------------------------------
 
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
         """Matrices of crystals.
@@ -140,8 +156,8 @@ class FTCP:
         Raises
         ------
         DatasetError
-            If a crystal has too many sites or elements, an element outside the vocabulary, or a cell without
-            volume; the message names the first few by index.
+            If a crystal has too many sites or elements, an element outside the vocabulary, or a
+            cell without volume; the message names the first few by index.
         """
         self.check(table)
         out = np.zeros((len(table), *self.shape), dtype=np.float32)
@@ -156,7 +172,8 @@ class FTCP:
             if len(rows):
                 first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
                 raise DatasetError(
-                    f"{len(rows)} of {len(table)} crystals cannot be written as FTCP: {problem} (index {first}); "
+                    f"{len(rows)} of {len(table)} crystals cannot be written as FTCP: {problem} "
+                    f"(index {first}); "
                     "leave them out of the dataset or use a larger representation"
                 )
 
@@ -216,12 +233,16 @@ class FTCP:
         self._write_reciprocal(table.lattices, out)
 
     def _element_column(self, table: CrystalTable, crystal: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) element column of each site: how many elements of its crystal come before its own."""
+        """(N,) element column of each site: how many elements of its crystal come before its
+        own.
+        """
         present = self._presence(table)[:, np.argsort(self.element_rank)]
         return (np.cumsum(present, axis=1) - 1)[crystal, self.element_rank[table.numbers]]
 
     def _write_reciprocal(self, lattices: NDArray[np.float64], out: NDArray[np.float32]) -> None:
-        """Fill abs(g), the property vectors and the structure factors from the blocks already written."""
+        """Fill abs(g), the property vectors and the structure factors from the blocks already
+        written.
+        """
         hkl, back = _without_friedel_mates() if self.fourier == "modulus" else _all_points()
         real = self.real_columns
         # g = h a* + k b* + l c*, the rows of the reciprocal lattice being a*, b*, c*.
@@ -249,14 +270,16 @@ class FTCP:
         cosine, sine = (weights @ (occupancy @ wave(phase)) for wave in (np.cos, np.sin))
         return np.sqrt(cosine**2 + sine**2)
 
-    # -- matrices to crystals ----------------------------------------------------------------------------------
+    # -- matrices to crystals
+    # ----------------------------------------------------------------------------------
 
     def decode(self, tensors: NDArray[np.floating]) -> DecodeResult:
         """Crystals of matrices; the reciprocal part is not read.
 
-        Element columns and sites whose weights sum to less than one half are empty; the others take their heaviest
-        class, a site only one whose column holds an element. An element that no site uses is dropped.
-        Positions are wrapped into [0, 1), the cell is set up with a along x and b in the xy plane.
+        Element columns and sites whose weights sum to less than one half are empty; the others take
+        their heaviest class, a site only one whose column holds an element. An element that no site
+        uses is dropped. Positions are wrapped into [0, 1), the cell is set up with a along x and b
+        in the xy plane.
 
         Parameters
         ----------
@@ -265,14 +288,18 @@ class FTCP:
         """
         real = np.asarray(tensors)[:, : self.g_row, : self.real_columns].astype(np.float64)
         species = self._species(real)
-        lengths, angles = (real[:, row, :3] for row in range(self.lattice_rows.start, self.lattice_rows.stop))
+        lengths, angles = (
+            real[:, row, :3] for row in range(self.lattice_rows.start, self.lattice_rows.stop)
+        )
         lattices, is_cell = lattices_from_parameters(lengths, angles)
         faults = {
             "non_finite": ~np.all(np.isfinite(real), axis=(1, 2)),
             "bad_lattice": ~is_cell,
             "no_atoms": np.all(species == 0, axis=1),
         }
-        reasons = [next((name for name, rows in faults.items() if rows[i]), None) for i in range(len(real))]
+        reasons = [
+            next((name for name, rows in faults.items() if rows[i]), None) for i in range(len(real))
+        ]
         kept = np.flatnonzero([reason is None for reason in reasons]).astype(np.int64)
         return DecodeResult(self._table(lattices[kept], species[kept], real[kept]), kept, reasons)
 
@@ -280,7 +307,9 @@ class FTCP:
         """(n, max_sites) atomic number of each site, 0 where it is empty."""
         real = np.nan_to_num(real, nan=0.0, posinf=0.0, neginf=0.0)
         numbers = np.array([0, *self.elements])
-        held = numbers[heaviest_class(real[:, self.element_rows, : self.max_elements].transpose(0, 2, 1))]
+        held = numbers[
+            heaviest_class(real[:, self.element_rows, : self.max_elements].transpose(0, 2, 1))
+        ]
         weights = real[:, self.occupancy_rows, : self.max_elements]
         allowed = np.broadcast_to((held > 0)[:, None, :], weights.shape)
         column = heaviest_class(weights, allowed)
@@ -298,10 +327,15 @@ class FTCP:
         return CrystalTable(lattices, species[atoms].astype(np.uint8), frac, offsets)
 
 
-def heaviest_class(weights: NDArray[np.floating], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
-    """Heaviest class along the last axis, counted from 1; 0 is "empty": the weights sum to less than one half.
+def heaviest_class(
+    weights: NDArray[np.floating], allowed: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """Heaviest class along the last axis, counted from 1.
 
-    Whether there is anything comes first: a network that wavers between two elements is not in doubt that there is one.
+    0 is "empty": the weights sum to less than one half.
+
+    Whether there is anything comes first: a network that wavers between two elements is not in
+    doubt that there is one.
 
     Parameters
     ----------
@@ -313,7 +347,8 @@ def heaviest_class(weights: NDArray[np.floating], allowed: NDArray[np.bool_] | N
 
 
 def _without_friedel_mates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Points of which no two are each other's inverse, and for each of the 59 the place of its value in them.
+    """Points of which no two are each other's inverse, and for each of the 59 the place of its
+    value in them.
 
     abs(F(-h)) = abs(F(h)) for real Z, and so is abs(g): half of the work can be saved.
     """

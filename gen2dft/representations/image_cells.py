@@ -1,8 +1,8 @@
 """From cell images back to cells.
 
-The Gaussian at the centre of a cell image, on voxels n of a grid of N^3, is exp(-n G n^T / (2 w^2 N^2)) with the
-metric G of the cell: its axes give the lengths, its face diagonals the angles, and a weighted least-squares fit of G
-to the logarithm uses these and all voxels between them.
+The Gaussian at the centre of a cell image, on voxels n of a grid of N^3, is exp(-n G n^T / (2 w^2
+N^2)) with the metric G of the cell: its axes give the lengths, its face diagonals the angles, and a
+weighted least-squares fit of G to the logarithm uses these and all voxels between them.
 """
 
 from __future__ import annotations
@@ -37,11 +37,14 @@ def read_cells(
 
     Returns
     -------
-    (n, 3, 3) lattices, a along x and b in the xy plane, the unit matrix where there is no cell; (n,) whether there is.
+    (n, 3, 3) lattices, a along x and b in the xy plane, the unit matrix where there is no cell;
+    (n,) whether there is.
     """
     starts = range(0, len(images), CHUNK)
     parts = [_read(images[i : i + CHUNK], size, width, cut) for i in starts]
-    lengths, angles = (np.concatenate([part[k] for part in parts]) if parts else np.zeros((0, 3)) for k in range(2))
+    lengths, angles = (
+        np.concatenate([part[k] for part in parts]) if parts else np.zeros((0, 3)) for k in range(2)
+    )
     return lattices_from_parameters(lengths, angles)
 
 
@@ -67,7 +70,9 @@ def _read(
         return lengths, np.degrees(np.arccos(cosines))
 
 
-def _sums(values: NDArray[np.float64], rows: NDArray[np.int64], num_rows: int) -> NDArray[np.float64]:
+def _sums(
+    values: NDArray[np.float64], rows: NDArray[np.int64], num_rows: int
+) -> NDArray[np.float64]:
     """(num_rows, k) sums of (m, k) values by row, the rows in ascending order."""
     out = np.zeros((num_rows, values.shape[1]))
     present, starts = np.unique(rows, return_index=True)
@@ -79,7 +84,9 @@ def _sums(values: NDArray[np.float64], rows: NDArray[np.int64], num_rows: int) -
 @functools.cache
 def _quadratic_terms(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(size^3, 6) terms of n G n^T of every voxel, and (size^3, 36) their products."""
-    steps = np.stack(np.meshgrid(*[np.arange(size) - size // 2] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    steps = np.stack(
+        np.meshgrid(*[np.arange(size) - size // 2] * 3, indexing="ij"), axis=-1
+    ).reshape(-1, 3)
     terms: NDArray[np.float64] = TIMES * (steps[:, FIRST] * steps[:, SECOND]).astype(np.float64)
     products: NDArray[np.float64] = terms[:, :, None] * terms[:, None, :]
     return terms, products.reshape(len(terms), 36)

@@ -32,9 +32,11 @@ class Peaks:
 
 
 def find_peaks(images: NDArray[np.float32], size: int, threshold: float) -> Peaks:
-    """Voxels of (n, size^3) images that no neighbour of 26 exceeds, refined by a parabola through the logarithm.
+    """Voxels of (n, size^3) images that no neighbour of 26 exceeds, refined by a parabola through
+    the logarithm.
 
-    For a Gaussian that parabola is exact. Of equal neighbours the first one is the peak. NaN is none.
+    For a Gaussian that parabola is exact. Of equal neighbours the first one is the peak. NaN is
+    none.
     """
     flat = images.reshape(-1)
     places = np.flatnonzero(flat >= threshold)
@@ -52,13 +54,17 @@ def find_peaks(images: NDArray[np.float32], size: int, threshold: float) -> Peak
         before, after = (_log(flat[_moved(places, s, size)], heights) for s in (back, step))
         centre = np.log(heights.astype(np.float64))
         curvature = 2 * centre - before - after
-        offset = np.divide(after - before, 2 * curvature, out=np.zeros(len(places)), where=curvature > 0)
+        offset = np.divide(
+            after - before, 2 * curvature, out=np.zeros(len(places)), where=curvature > 0
+        )
         positions[:, axis] += np.clip(offset, -0.5, 0.5)
     order = np.lexsort((-heights, rows))
     return Peaks(rows[order], positions[order], heights[order])
 
 
-def _split(places: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
+def _split(
+    places: NDArray[np.int64], size: int
+) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
     """Image and the three voxel numbers of flat places."""
     rest, z = np.divmod(places, size)
     rest, y = np.divmod(rest, size)

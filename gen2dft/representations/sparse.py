@@ -31,11 +31,18 @@ class SparseRows:
 
     @classmethod
     def from_entries(
-        cls, num_rows: int, size: int, rows: NDArray[np.int64], places: NDArray[np.int64], values: NDArray[np.floating]
+        cls,
+        num_rows: int,
+        size: int,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        values: NDArray[np.floating],
     ) -> SparseRows:
         """Rows from entries in any order: (N,) row, place and value of each."""
         order = np.argsort(rows, kind="stable")
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(
+            np.int64
+        )
         return cls(size, offsets, places[order].astype(np.int32), values[order].astype(np.float32))
 
     def __len__(self) -> int:
@@ -60,7 +67,9 @@ class SparseRows:
         self.add_to(out.reshape(-1), np.arange(len(chosen)) * self.size, chosen)
         return out
 
-    def add_to(self, flat: NDArray[np.float32], starts: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+    def add_to(
+        self, flat: NDArray[np.float32], starts: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> None:
         """Add some rows to a flat array, each where it starts there."""
         counts = np.diff(self.offsets)[rows]
         source = self._entries(rows, counts)
@@ -68,5 +77,8 @@ class SparseRows:
 
     def _entries(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Entries of some rows that hold so many each."""
-        # Entry j of the chosen ones is entry j - (entries before its row here) + (entries before its row there).
-        return np.arange(counts.sum()) + np.repeat(self.offsets[rows] - (np.cumsum(counts) - counts), counts)
+        # Entry j of the chosen ones is entry j - (entries before its row here) + (entries before
+        # its row there).
+        return np.arange(counts.sum()) + np.repeat(
+            self.offsets[rows] - (np.cumsum(counts) - counts), counts
+        )

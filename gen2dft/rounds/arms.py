@@ -1,4 +1,6 @@
-"""The arms of a campaign: the one that learns, and a control that stays with what was known at the beginning."""
+"""The arms of a campaign: the one that learns, and a control that stays with what was known at the
+beginning.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ class Arm:
     name
         `learning` or `control`.
     view
-        Whose generator, known crystals and targets it works with: this round's, or those of the first.
+        Whose generator, known crystals and targets it works with: this round's, or those of the
+        first.
     share
         Of the latent points and of the batch.
     """
@@ -35,7 +38,10 @@ class Arm:
 
 
 def arms(context: RoundContext) -> list[Arm]:
-    """The arms of a round, the learning one first; in the first round nothing is learnt yet, so there is only one."""
+    """The arms of a round, the learning one first.
+
+    In the first round nothing is learnt yet, so there is only one.
+    """
     control = context.spec.learning.control
     if not control or context.index == 0:
         return [Arm(LEARNING, context, 1.0)]

@@ -1,4 +1,6 @@
-"""Begin a campaign and its rounds: freeze the training set and the hull, give ids that depend on content only."""
+"""Begin a campaign and its rounds: freeze the training set and the hull, give ids that depend on
+content only.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from collections.abc import Mapping
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets.dataset import Dataset
-from gen2dft.rounds.hulls import computes_elements, element_energies, presets, put_hull, require_calibration
+from gen2dft.rounds.hulls import (
+    computes_elements,
+    element_energies,
+    presets,
+    put_hull,
+    require_calibration,
+)
 from gen2dft.store.documents import CampaignDoc, RoundDoc
 from gen2dft.store.store import Store, round_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -22,11 +30,15 @@ def campaign_id(
     calibration_ids: Mapping[str, str] | None = None,
     elements: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """Name and hash of all that decides the results: spec, training set, hulls, calibrations, elements."""
+    """Name and hash of all that decides the results: spec, training set, hulls, calibrations,
+    elements.
+    """
     content = f"{spec.content_hash()} {dataset.content_hash} {hull.hull_hash}"
     if screen_hull is not None:
         content += f" screen {screen_hull.hull_hash}"
-    content += "".join(f" {preset} {key}" for preset, key in sorted((calibration_ids or {}).items()))
+    content += "".join(
+        f" {preset} {key}" for preset, key in sorted((calibration_ids or {}).items())
+    )
     if elements:
         content += f" elements {json.dumps(elements, sort_keys=True)}"
     return f"{spec.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
@@ -70,24 +82,38 @@ def begin_campaign(
         dataset_id=store.put_blob(dataset.to_bytes(), "dataset"),
         dataset_hash=dataset.content_hash,
         hull_id=put_hull(store, hull, f"{spec.hull.source} of {spec.dataset.source}"),
-        screen_hull_id=put_hull(store, screen_hull, spec.dataset.source) if screen_hull is not None else None,
+        screen_hull_id=put_hull(store, screen_hull, spec.dataset.source)
+        if screen_hull is not None
+        else None,
         calibration_ids=calibrations,
         elements=elements,
     )
-    begin_round(store, key, 0)  # before the campaign, so that whoever sees the campaign finds its first round
+    begin_round(
+        store, key, 0
+    )  # before the campaign, so that whoever sees the campaign finds its first round
     created = store.insert_new(document)
     return store.campaign(key), created
 
 
 def calibration_ids(store: Store, spec: CampaignSpec) -> dict[str, str]:
-    """Preset to the calibration in force now; empty for corrections that need none, ThermoError if one is missing."""
+    """Preset to the calibration in force now.
+
+    Empty for corrections that need none, ThermoError if one is missing.
+    """
     found = {preset: require_calibration(spec, preset, store) for preset in presets(spec)}
     return {preset: document.id for preset, document in found.items() if document is not None}
 
 
 def computed_elements(store: Store, spec: CampaignSpec) -> dict[str, dict[str, float]]:
-    """Preset to the elements' energies that the engine has computed by now; empty where they come from elsewhere."""
-    return {p: element_energies(spec, p, store) for p in presets(spec)} if computes_elements(spec) else {}
+    """Preset to the elements' energies that the engine has computed by now.
+
+    Empty where they come from elsewhere.
+    """
+    return (
+        {p: element_energies(spec, p, store) for p in presets(spec)}
+        if computes_elements(spec)
+        else {}
+    )
 
 
 def begin_round(store: Store, key: str, index: int) -> bool:

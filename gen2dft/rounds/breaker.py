@@ -1,8 +1,10 @@
-"""Circuit breaker: an engine that does not work at all pauses the campaign instead of using up its candidates.
+"""Circuit breaker: an engine that does not work at all pauses the campaign instead of using up its
+candidates.
 
-A wrong command or a missing licence fails for every candidate alike. When as many in a row have failed for such a
-reason as `validation.pause_after` says, or all of a smaller round, the campaign is paused: nothing new begins, no
-round closes. Once it is resumed, those candidates are queued again.
+A wrong command or a missing licence fails for every candidate alike. When as many in a row have
+failed for such a reason as `validation.pause_after` says, or all of a smaller round, the campaign
+is paused: nothing new begins, no round closes. Once it is resumed, those candidates are queued
+again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import BREAKDOWNS
 from gen2dft.rounds.context import RoundContext
 
-REMEDY = "Nothing is lost: after mending it, `gen2dft run` with the same campaign or `gen2dft advance --retry` goes on"
+REMEDY = (
+    "Nothing is lost: after mending it, `gen2dft run` with the same campaign or `gen2dft "
+    "advance --retry` goes on"
+)
 
 
 def engine_works(context: RoundContext) -> None:
@@ -37,5 +42,8 @@ def engine_failed(context: RoundContext, candidate_id: str, reason: str, detail:
         return
     count = len(document.suspects)
     if count >= min(validation.pause_after, document.dispatch_size):
-        why = f"engine {validation.engine!r} failed for {count} candidates in a row, the last with {reason}: {detail}"
+        why = (
+            f"engine {validation.engine!r} failed for {count} candidates in a row, the last "
+            f"with {reason}: {detail}"
+        )
         context.store.pause_campaign(context.campaign_id, f"{why}. {REMEDY}")

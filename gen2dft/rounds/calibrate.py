@@ -1,4 +1,6 @@
-"""Reference phases computed by a campaign's own engine: what is kept of them, and the fit of its correction."""
+"""Reference phases computed by a campaign's own engine: what is kept of them, and the fit of its
+correction.
+"""
 
 from __future__ import annotations
 
@@ -70,19 +72,32 @@ def references_of(spec: CampaignSpec, phases: Sequence[Found]) -> list[Reference
     found = []
     for preset in presets(spec):
         keys = {phase.formula: reference_key(engine, preset, phase) for phase in phases}
-        fit = Fit(correction, engine.name, preset, keys) if get_correction(correction).is_fitted else None
-        found += [Reference(keys[phase.formula], phase, engine.name, preset, fit) for phase in phases]
+        fit = (
+            Fit(correction, engine.name, preset, keys)
+            if get_correction(correction).is_fitted
+            else None
+        )
+        found += [
+            Reference(keys[phase.formula], phase, engine.name, preset, fit) for phase in phases
+        ]
     return found
 
 
 def reference_key(engine: Engine, preset: str, phase: Found) -> str:
-    """Hash of structure, engine and settings: the same calculation makes the same document; 24 hexadecimal digits."""
+    """Hash of structure, engine and settings: the same calculation makes the same document.
+
+    24 hexadecimal digits.
+    """
     settings_hash = engine.preset(preset).settings_hash
-    content = json.dumps([phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True)
+    content = json.dumps(
+        [phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True
+    )
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-def check_engine(spec: CampaignSpec, phases: Sequence[Found], *, works_here: bool) -> tuple[str, ...]:
+def check_engine(
+    spec: CampaignSpec, phases: Sequence[Found], *, works_here: bool
+) -> tuple[str, ...]:
     """Check the engine for the elements of the phases.
 
     Returns
@@ -95,8 +110,12 @@ def check_engine(spec: CampaignSpec, phases: Sequence[Found], *, works_here: boo
         The same, if the work is to be done here; and, as CampaignError, what cannot work anywhere.
     """
     engine = load_engine(spec.validation.engine)
-    symbols = {element.symbol for phase in phases for element in phase.structure.composition.elements}
-    problems = tuple(dict.fromkeys(p for preset in presets(spec) for p in engine.check(preset, symbols)))
+    symbols = {
+        element.symbol for phase in phases for element in phase.structure.composition.elements
+    }
+    problems = tuple(
+        dict.fromkeys(p for preset in presets(spec) for p in engine.check(preset, symbols))
+    )
     if problems and works_here:
         raise SettingsError(problems[0])
     return problems
@@ -121,11 +140,15 @@ def keep_reference(
     """
     if (problem := stage_problem(calculations)) is not None:
         raise ThermoError(
-            f"reference phase {phase['formula']} ({phase['name']}) failed with engine {phase['engine']!r}, preset "
-            f"{phase['preset']!r}: {problem.reason}: {problem.detail}; another structure of it can be given with "
+            f"reference phase {phase['formula']} ({phase['name']}) failed with engine "
+            f"{phase['engine']!r}, preset "
+            f"{phase['preset']!r}: {problem.reason}: {problem.detail}; another structure of it can "
+            "be given with "
             "--structures"
         )
-    final = [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)][-1]
+    final = [
+        calculation for calculation in calculations if isinstance(calculation, CalculationDoc)
+    ][-1]
     document = ReferenceDoc(
         id=key, **phase, known_stable=True, settings_hash=final.settings_hash,
         structure=final.structure.as_dict(verbosity=0), energy_per_atom=final.energy_per_atom,
@@ -139,12 +162,19 @@ def keep_reference(
 def phase_fields(reference: Reference) -> dict[str, str]:
     """What a reference's document says of its phase."""
     phase = reference.phase
-    return {"formula": phase.formula, "name": phase.name, "origin": phase.origin, "engine": reference.engine,
-            "preset": reference.preset}  # fmt: skip
+    return {
+        "formula": phase.formula,
+        "name": phase.name,
+        "origin": phase.origin,
+        "engine": reference.engine,
+        "preset": reference.preset,
+    }
 
 
 def fit_if_complete(store: Store, fit: Fit) -> CalibrationDoc | None:
-    """Fit a correction and keep the result, if all its references are computed; the same again adds nothing.
+    """Fit a correction and keep the result, if all its references are computed.
+
+    The same again adds nothing.
 
     Raises
     ------
@@ -152,7 +182,9 @@ def fit_if_complete(store: Store, fit: Fit) -> CalibrationDoc | None:
         As `fit_calibration`.
     """
     documents = {formula: store.find(ReferenceDoc, key) for formula, key in fit.keys.items()}
-    computed = {formula: document for formula, document in documents.items() if document is not None}
+    computed = {
+        formula: document for formula, document in documents.items() if document is not None
+    }
     if len(computed) < len(documents):
         return None
     calibration = fit_calibration(load_engine(fit.engine), fit.preset, fit.correction, computed)
@@ -161,8 +193,13 @@ def fit_if_complete(store: Store, fit: Fit) -> CalibrationDoc | None:
 
 
 def fits_of(store: Store, references: Sequence[Reference]) -> list[CalibrationDoc]:
-    """The fits that computed references are for, one per preset; none for a correction without a parameter."""
-    wanted = {reference.preset: reference.fit for reference in references if reference.fit is not None}
+    """The fits that computed references are for, one per preset.
+
+    None for a correction without a parameter.
+    """
+    wanted = {
+        reference.preset: reference.fit for reference in references if reference.fit is not None
+    }
     made = [fit_if_complete(store, fit) for fit in wanted.values()]
     return [calibration for calibration in made if calibration is not None]
 
@@ -185,14 +222,20 @@ def fit_calibration(
         Too few phases, or an element that DFT must compute is missing.
     """
     elements = _element_energies(engine, computed)
-    known = {phase.formula: phase.formation_energy for phase in OXIDES if phase.formation_energy is not None}
+    known = {
+        phase.formula: phase.formation_energy
+        for phase in OXIDES
+        if phase.formation_energy is not None
+    }
     energies = {}
     for formula in known.keys() & computed.keys():
         entry = reference_computed(computed[formula])
         adjust(correction, entry, Fitted(0.0, 0.0))  # refuses wrong settings before they are fitted
         per_atom = uncorrected(engine, entry.structure.composition, entry.energy_per_atom, elements)
         energies[formula] = per_atom
-    fit = fit_vanadium({formula: energies[formula] for formula in known if formula in energies}, known)
+    fit = fit_vanadium(
+        {formula: energies[formula] for formula in known if formula in energies}, known
+    )
     return _document(fit, engine, preset, correction, elements, computed)
 
 
@@ -201,7 +244,10 @@ def _element_energies(engine: Engine, computed: Mapping[str, ReferenceDoc]) -> d
     if not engine.is_dft:
         return {}
     if missing := [phase.formula for phase in ELEMENTS if phase.formula not in computed]:
-        raise ThermoError(f"the fit needs the energy of {', '.join(missing)}, computed with engine {engine.name!r}")
+        raise ThermoError(
+            f"the fit needs the energy of {', '.join(missing)}, computed with engine "
+            f"{engine.name!r}"
+        )
     found = {}
     for phase in ELEMENTS:
         ((symbol, _),) = reduced(reference_computed(computed[phase.formula]).structure.composition)
@@ -218,10 +264,13 @@ def _document(
     computed: Mapping[str, ReferenceDoc],
 ) -> CalibrationDoc:
     rows = [
-        {**vars(row), "name": computed[row.formula].name, "origin": computed[row.formula].origin} for row in fit.rows
+        {**vars(row), "name": computed[row.formula].name, "origin": computed[row.formula].origin}
+        for row in fit.rows
     ]
     settings_hash = engine.preset(preset).settings_hash
-    content = json.dumps([correction, engine.name, settings_hash, fit.de_v, elements, rows], sort_keys=True)
+    content = json.dumps(
+        [correction, engine.name, settings_hash, fit.de_v, elements, rows], sort_keys=True
+    )
     return CalibrationDoc(
         id=hashlib.sha256(content.encode()).hexdigest()[:16],
         correction=correction,

@@ -18,11 +18,13 @@ from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import OPEN_STATES, RoundDoc, now
 
-UNFINISHED = "unfinished"  # of candidates that a round did not wait for; a late label is welcome all the same
+# of candidates that a round did not wait for; a late label is welcome all the same
+UNFINISHED = "unfinished"
 
 
 def try_close(context: RoundContext) -> bool:
-    """Close the round if its quorum or deadline is reached, then begin the next or finish the campaign.
+    """Close the round if its quorum or deadline is reached, then begin the next or finish the
+    campaign.
 
     True for exactly one caller. What a killed caller left undone is done by the next one.
     """
@@ -35,11 +37,20 @@ def try_close(context: RoundContext) -> bool:
             context.store.give_up_open(
                 context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
             )
-        funnel = [*(count.model_dump() for count in document.funnel), *(c.model_dump() for c in last_stages(context))]
+        funnel = [
+            *(count.model_dump() for count in document.funnel),
+            *(c.model_dump() for c in last_stages(context)),
+        ]
         started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else now()
         seconds = {**document.seconds, "validate": (now() - started).total_seconds()}
         closed = context.store.move_round(
-            context.campaign_id, context.index, "validating", "closed", closed=now(), funnel=funnel, seconds=seconds
+            context.campaign_id,
+            context.index,
+            "validating",
+            "closed",
+            closed=now(),
+            funnel=funnel,
+            seconds=seconds,
         )
     if context.round.state == "closed":
         go_on(context)
@@ -50,7 +61,9 @@ def may_close(context: RoundContext, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
     needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
-    return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(context, document)
+    return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(
+        context, document
+    )
 
 
 def is_late(context: RoundContext, document: RoundDoc) -> bool:
@@ -64,7 +77,8 @@ def is_late(context: RoundContext, document: RoundDoc) -> bool:
 def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
     """Counters of validation, of the targets and of distinct crystals, as they stand now.
 
-    Everything is asked for once and without structures: the embedded database reads 3,000 documents a second.
+    Everything is asked for once and without structures: the embedded database reads 3,000 documents
+    a second.
     """
     place: dict[str, Any] = {"round_index": context.index}
     fields = ("candidate_id", "state", "predicted")
@@ -74,13 +88,23 @@ def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
     ended += context.store.candidate_fields(
         context.campaign_id, ("state",), **place, state={"$gte": "given_up:", "$lt": "given_up;"}
     )
-    labels = context.store.label_fields(context.campaign_id, ("candidate_id", "engine", "values"), **place)
+    labels = context.store.label_fields(
+        context.campaign_id, ("candidate_id", "engine", "values"), **place
+    )
     first = {label["candidate_id"]: label for label in reversed(labels)}
     validated = [_validation_reason(doc["state"]) for doc in ended]
     labelled = [doc for doc in ended if doc["state"] in ("labelled", "hit")]
-    missed = [None if doc["state"] == "hit" else _target_reason(context, doc, first) for doc in labelled]
-    met = [doc["candidate_id"] for doc, reason in zip(labelled, missed, strict=True) if reason is None]
-    return stage_count("validate", validated), stage_count("targets", missed), distinct_stage(context, met)
+    missed = [
+        None if doc["state"] == "hit" else _target_reason(context, doc, first) for doc in labelled
+    ]
+    met = [
+        doc["candidate_id"] for doc, reason in zip(labelled, missed, strict=True) if reason is None
+    ]
+    return (
+        stage_count("validate", validated),
+        stage_count("targets", missed),
+        distinct_stage(context, met),
+    )
 
 
 def _target_reason(
@@ -101,11 +125,18 @@ def _validation_reason(state: str) -> str | None:
 def go_on(context: RoundContext) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
     spec = context.spec.learning
-    found = Counter(hit["round_index"] for hit in context.store.hit_fields(context.campaign_id, ("round_index",)))
+    found = Counter(
+        hit["round_index"]
+        for hit in context.store.hit_fields(context.campaign_id, ("round_index",))
+    )
     per_round = [found[index] for index in range(context.index + 1)]
     calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
-    limited = spec.budget.core_hours is not None  # else nobody need add up what all candidates have cost
-    core_hours = read_ledger(context.store, context.campaign_id).whole.validation if limited else 0.0
+    limited = (
+        spec.budget.core_hours is not None
+    )  # else nobody need add up what all candidates have cost
+    core_hours = (
+        read_ledger(context.store, context.campaign_id).whole.validation if limited else 0.0
+    )
     reason = learning.stop_reason(spec, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)

@@ -1,4 +1,6 @@
-"""What every step of a round needs: the campaign's spec, its data, its generator, and a stopwatch."""
+"""What every step of a round needs: the campaign's spec, its data, its generator, and a
+stopwatch.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ class RoundContext:
     @cached_property
     def base(self) -> Dataset:
         """The campaign's base training set."""
-        return Dataset.from_bytes(self.store.get_blob(self.campaign.dataset_id), f"dataset of {self.campaign_id}")
+        return Dataset.from_bytes(
+            self.store.get_blob(self.campaign.dataset_id), f"dataset of {self.campaign_id}"
+        )
 
     @cached_property
     def known(self) -> Dataset:
@@ -72,14 +76,19 @@ class RoundContext:
 
     @cached_property
     def heads(self) -> tuple[str, ...]:
-        """Properties that this round's generator learns: those asked for that enough crystals carry."""
+        """Properties that this round's generator learns: those asked for that enough crystals
+        carry.
+        """
         counts = self.known.num_labels()
         wanted = self.spec.head_properties
         return tuple(name for name in wanted if counts.get(name, 0) >= self.spec.dataset.min_labels)
 
     @cached_property
     def targets(self) -> tuple[Target, ...]:
-        """Targets whose property the generator predicts; the others are open until an engine labels them."""
+        """Targets whose property the generator predicts.
+
+        The others are open until an engine labels them.
+        """
         return tuple(target for target in self.spec.targets if target.property in self.heads)
 
     @cached_property
@@ -91,8 +100,9 @@ class RoundContext:
     def hull(self) -> ReferenceHull:
         """The hull that this round's labels are measured against.
 
-        The campaign's frozen one. Where the campaign says so, labels of earlier rounds join it when the round begins;
-        that hull is kept under a hash of its own, and a straggler's label changes it no more.
+        The campaign's frozen one. Where the campaign says so, labels of earlier rounds join it when
+        the round begins; that hull is kept under a hash of its own, and a straggler's label changes
+        it no more.
         """
         from gen2dft.rounds.hulls import get_hull, put_hull
 
@@ -106,8 +116,14 @@ class RoundContext:
         labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
         labels = [label for label in labels if "formation_energy" in label.values]
         compositions = [Structure.from_dict(label.structure).composition for label in labels]
-        joined = frozen.joined_by(compositions, [label.values["formation_energy"] for label in labels])
-        put_hull(self.store, joined, f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign_id}")
+        joined = frozen.joined_by(
+            compositions, [label.values["formation_energy"] for label in labels]
+        )
+        put_hull(
+            self.store,
+            joined,
+            f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign_id}",
+        )
         self.store.set_round_once(self.campaign_id, self.index, "hull_id", joined.hull_hash)
         return get_hull(self.store, str(self.round.hull_id))
 
@@ -135,13 +151,17 @@ class RoundContext:
             return None
         if preset not in self.campaign.calibration_ids:
             raise ThermoError(
-                f"campaign {self.campaign_id} has no calibration of correction {correction.name!r} for preset "
+                f"campaign {self.campaign_id} has no calibration of correction {correction.name!r} "
+                "for preset "
                 f"{preset!r}: run `gen2dft calibrate` and submit the campaign again"
             )
         return fitted_of(self.store.get(CalibrationDoc, self.campaign.calibration_ids[preset]))
 
     def references(self, preset: str) -> dict[str, float]:
-        """Energies of the elements with a preset, eV/atom, frozen with the campaign; empty: the engine's own."""
+        """Energies of the elements with a preset, eV/atom, frozen with the campaign.
+
+        Empty: the engine's own.
+        """
         return self.campaign.elements.get(preset) or self.spec.validation.references_of(preset)
 
     @cached_property
@@ -149,7 +169,10 @@ class RoundContext:
         """The generator that this round trained."""
         snapshot_id = self.round.snapshot_id
         if snapshot_id is None:
-            raise StoreError(f"round {self.index} of {self.campaign_id} has no snapshot: its training has not finished")
+            raise StoreError(
+                f"round {self.index} of {self.campaign_id} has no snapshot: its training has not "
+                "finished"
+            )
         return load_generator(self.store, snapshot_id)
 
     @cached_property
@@ -158,7 +181,11 @@ class RoundContext:
         from gen2dft.generators.ensemble import HeadEnsemble
 
         blob = self.store.get(SnapshotDoc, str(self.round.snapshot_id)).ensemble_id
-        return None if blob is None else HeadEnsemble.from_bytes(self.store.get_blob(blob), f"ensemble {blob}")
+        return (
+            None
+            if blob is None
+            else HeadEnsemble.from_bytes(self.store.get_blob(blob), f"ensemble {blob}")
+        )
 
     def rng(self, step: int) -> np.random.Generator:
         """Randomness of one step: the same for the same seed, round and step."""
@@ -170,9 +197,17 @@ class RoundContext:
 
     def progress(self, stage: str, done: int, total: int, message: str = "") -> None:
         """Say how far a stage is, for those who watch."""
-        since = self.round.progress.get("since") if self.round.progress.get("stage") == stage else None
+        since = (
+            self.round.progress.get("since") if self.round.progress.get("stage") == stage else None
+        )
         self.update(
-            progress={"stage": stage, "done": done, "total": total, "message": message, "since": since or now()}
+            progress={
+                "stage": stage,
+                "done": done,
+                "total": total,
+                "message": message,
+                "since": since or now(),
+            }
         )
 
     def count(self) -> None:

@@ -1,4 +1,6 @@
-"""Which hits are new crystals: relaxations lead different candidates to one crystal, or to a known one."""
+"""Which hits are new crystals: relaxations lead different candidates to one crystal, or to a known
+one.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +21,11 @@ KNOWN_MARK = "known:"  # before the id of a crystal of the training set
 
 
 def mark_repeats(context: RoundContext) -> None:
-    """Write into each hit of the campaign what it is the same as: a crystal of its dataset, or a hit that precedes it.
+    """Write into each hit of the campaign what it is the same as: a crystal of its dataset, or a
+    hit that precedes it.
 
-    Hits are taken by round, then by id, so that the same hits get the same marks in whatever order they came; a late
-    one may change those of others.
+    Hits are taken by round, then by id, so that the same hits get the same marks in whatever order
+    they came; a late one may change those of others.
     """
     hits = context.store.hits(context.campaign_id)
     if not hits:
@@ -44,7 +47,9 @@ def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
         if formula in wanted:
             index.add(known, row, formula, f"{KNOWN_MARK}{context.base.ids[row]}")
     found: dict[str, str | None] = {}
-    for row in sorted(range(len(hits)), key=lambda row: (hits[row].round_index, hits[row].candidate_id)):
+    for row in sorted(
+        range(len(hits)), key=lambda row: (hits[row].round_index, hits[row].candidate_id)
+    ):
         found[hits[row].id] = name = index.match_row(table, row, formulas[row])
         if name is None:
             index.add(table, row, formulas[row], hits[row].candidate_id)
@@ -52,7 +57,8 @@ def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
 
 
 def distinct_stage(context: RoundContext, met: Sequence[str]) -> StageCount:
-    """The last stage of a funnel: of the candidates that meet the targets, those that are crystals of their own.
+    """The last stage of a funnel: of the candidates that meet the targets, those that are crystals
+    of their own.
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""From an engine's total energy to a formation energy that may meet the hull: references, correction, scale."""
+"""From an engine's total energy to a formation energy that may meet the hull: references,
+correction, scale.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,8 @@ def formation_energy(
     adjustment = adjust(correction, computed, fitted)
     composition, elements = computed.structure.composition, fitted.elements if fitted else {}
     return FormationEnergy(
-        uncorrected(engine, composition, computed.energy_per_atom, elements or references) + adjustment.per_atom,
+        uncorrected(engine, composition, computed.energy_per_atom, elements or references)
+        + adjustment.per_atom,
         scale_of(correction, engine.name, computed.run_type, engine.scale),
         adjustment.parts,
         adjustment.uncertainty,
@@ -78,14 +81,18 @@ def formation_energy(
 
 
 def uncorrected(
-    engine: Engine, composition: Composition, energy_per_atom: float, elements: Mapping[str, float] | None = None
+    engine: Engine,
+    composition: Composition,
+    energy_per_atom: float,
+    elements: Mapping[str, float] | None = None,
 ) -> float:
     """E/N minus the elements' energies, weighted by their fractions, eV/atom.
 
     Parameters
     ----------
     elements
-        Symbol to eV/atom, of a calibration or given by the campaign; without any the engine's own count.
+        Symbol to eV/atom, of a calibration or given by the campaign; without any the engine's own
+        count.
 
     Raises
     ------
@@ -94,7 +101,9 @@ def uncorrected(
     """
     if not elements:
         return engine.formation_energy(composition, energy_per_atom)
-    return energy_against(elements, composition, energy_per_atom, "the campaign (validation.references, calibration)")
+    return energy_against(
+        elements, composition, energy_per_atom, "the campaign (validation.references, calibration)"
+    )
 
 
 def computed_of(calculation: CalculationDoc, name: str) -> Computed:

@@ -1,4 +1,6 @@
-"""The reference hull that a campaign names: from its data, the Materials Project, its own engine, or a file."""
+"""The reference hull that a campaign names: from its data, the Materials Project, its own engine,
+or a file.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ HULLS_KEPT = 4
 _LOADED: dict[str, ReferenceHull] = {}
 
 
-def campaign_hull(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None) -> ReferenceHull:
+def campaign_hull(
+    spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None
+) -> ReferenceHull:
     """The hull that labels of a campaign are measured against.
 
     Parameters
@@ -49,7 +53,9 @@ def campaign_hull(spec: CampaignSpec, cache_dir: Path | None = None, store: Stor
 
 
 def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
-    """The hull of the campaign's data (`dataset`), or of the source, hull file or dataset that is named."""
+    """The hull of the campaign's data (`dataset`), or of the source, hull file or dataset that is
+    named.
+    """
     if source == "dataset":
         return dataset_hull(spec, cache_dir)
     if source == "materials-project":
@@ -65,7 +71,8 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
 
 
 def dataset_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
-    """Hull of all crystals of the campaign's source, those too that are filtered out of the training set.
+    """Hull of all crystals of the campaign's source, those too that are filtered out of the
+    training set.
 
     A crystal too far above the hull to learn from still is no stabler for it.
     """
@@ -75,7 +82,9 @@ def dataset_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> Reference
 
 
 def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
-    """The Materials Project's stable phases of one thermo type, up to the campaign's number of elements."""
+    """The Materials Project's stable phases of one thermo type, up to the campaign's number of
+    elements.
+    """
     from gen2dft.datasets.materials_project import read_stable_phases
 
     kind = spec.hull.thermo_type
@@ -89,7 +98,9 @@ def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) ->
 
 
 def computes_elements(spec: CampaignSpec) -> bool:
-    """Whether the campaign's own engine computes its elements too: DFT with a hull of its own and none given."""
+    """Whether the campaign's own engine computes its elements too: DFT with a hull of its own and
+    none given.
+    """
     validation = spec.validation
     is_fitted = get_correction(validation.correction).is_fitted
     is_dft = load_engine(validation.engine).is_dft
@@ -97,14 +108,17 @@ def computes_elements(spec: CampaignSpec) -> bool:
 
 
 def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> dict[str, float]:
-    """Symbol to energy of the element with a preset, eV/atom: given by the campaign, or computed for its own hull.
+    """Symbol to energy of the element with a preset, eV/atom: given by the campaign, or computed
+    for its own hull.
 
     Empty where the engine or a calibration brings them.
     """
     if not computes_elements(spec):
         return spec.validation.references_of(preset)
     engine, found = load_engine(spec.validation.engine), dict[str, float]()
-    for document in store.references(engine.name, engine.preset(preset).settings_hash) if store else []:
+    for document in (
+        store.references(engine.name, engine.preset(preset).settings_hash) if store else []
+    ):
         symbols = list(_composition(document))
         if len(symbols) == 1:
             found[symbols[0]] = min(document.energy_per_atom, found.get(symbols[0], math.inf))
@@ -112,12 +126,15 @@ def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> di
 
 
 def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
-    """Hull of the reference phases that the campaign's engine has computed (`gen2dft calibrate`)."""
+    """Hull of the reference phases that the campaign's engine has computed (`gen2dft
+    calibrate`).
+    """
     engine, preset = load_engine(spec.validation.engine), final_preset(spec)
     found = store.references(engine.name, engine.preset(preset).settings_hash) if store else []
     if not found:
         raise ThermoError(
-            f"hull.source is `engine`, and engine {engine.name!r} has computed no reference phase with preset "
+            f"hull.source is `engine`, and engine {engine.name!r} has computed no reference phase "
+            "with preset "
             f"{preset!r} yet: run `gen2dft calibrate` with the campaign first"
         )
     energies = _reference_energies(spec, store, preset, found)
@@ -131,7 +148,9 @@ def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
     )
 
 
-def _reference_energies(spec: CampaignSpec, store: Store | None, preset: str, found: list[ReferenceDoc]) -> list[Any]:
+def _reference_energies(
+    spec: CampaignSpec, store: Store | None, preset: str, found: list[ReferenceDoc]
+) -> list[Any]:
     """Corrected formation energies of reference phases; they must be of one kind."""
     name, what = spec.validation.correction, "the reference phases of the hull"
     engine = load_engine(one_engine((doc.engine for doc in found), what))
@@ -140,7 +159,9 @@ def _reference_energies(spec: CampaignSpec, store: Store | None, preset: str, fo
     calibration = require_calibration(spec, preset, store)
     fitted = fitted_of(calibration) if calibration else None
     references = element_energies(spec, preset, store)
-    return [formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found]
+    return [
+        formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found
+    ]
 
 
 def reference_computed(document: ReferenceDoc) -> Computed:
@@ -149,7 +170,12 @@ def reference_computed(document: ReferenceDoc) -> Computed:
 
     structure = Structure.from_dict(document.structure)
     return Computed(
-        structure, document.energy_per_atom, document.engine, document.run_type, document.hubbards, document.name
+        structure,
+        document.energy_per_atom,
+        document.engine,
+        document.run_type,
+        document.hubbards,
+        document.name,
     )
 
 
@@ -170,7 +196,9 @@ def presets(spec: CampaignSpec) -> tuple[str, ...]:
 
 
 def require_calibration(spec: CampaignSpec, preset: str, store: Store | None) -> Any:
-    """The calibration of the campaign's correction for one preset; None if the correction needs none.
+    """The calibration of the campaign's correction for one preset.
+
+    None if the correction needs none.
 
     Raises
     ------
@@ -180,11 +208,15 @@ def require_calibration(spec: CampaignSpec, preset: str, store: Store | None) ->
     name, engine = spec.validation.correction, load_engine(spec.validation.engine)
     if not get_correction(name).is_fitted:
         return None
-    found = store.calibration(name, engine.name, engine.preset(preset).settings_hash) if store else None
+    found = (
+        store.calibration(name, engine.name, engine.preset(preset).settings_hash) if store else None
+    )
     if found is None:
         raise ThermoError(
-            f"campaign {spec.name!r} uses correction {name!r}, which is not fitted yet for engine {engine.name!r} with "
-            f"preset {preset!r}: run `gen2dft calibrate` with the campaign first; nothing is ranked before"
+            f"campaign {spec.name!r} uses correction {name!r}, which is not fitted yet for engine "
+            f"{engine.name!r} with "
+            f"preset {preset!r}: run `gen2dft calibrate` with the campaign first; nothing is "
+            "ranked before"
         )
     return found
 
@@ -195,25 +227,39 @@ def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
     Raises
     ------
     ThermoError
-        A correction applied to energies that carry it already, another scale than the hull's, or own phases that would
-        join a hull of unknown scale.
+        A correction applied to energies that carry it already, another scale than the hull's, or
+        own phases that would join a hull of unknown scale.
     """
     name, engine = spec.validation.correction, load_engine(spec.validation.engine)
     refuse_twice(name, engine.name, engine.scale)
     if hull.scale is None and spec.hull.own_phases:
         raise MixedEnergies(
-            f"hull.own_phases: labels of engine {engine.name!r} would join a hull that does not say what its energies "
-            "are measured on: say it, hull.scale: materials-project for such energies, or set hull.own_phases: false"
+            f"hull.own_phases: labels of engine {engine.name!r} would join a hull that does not "
+            "say what its energies "
+            "are measured on: say it, hull.scale: materials-project for such energies, or set "
+            "hull.own_phases: false"
         )
     scale = get_correction(name).scale or engine.scale
     if scale is None and hull.scale is not None and hull.scale.partition(":")[0] == engine.name:
         return  # the run type is only known once something has run; ingest compares it
-    remedy = "Choose validation.correction so that labels come to the hull's scale, or hull.source: engine"
-    must_share(hull.scale, [scale or engine.name], f"labels of engine {engine.name!r} with correction {name!r}", remedy)
+    remedy = (
+        "Choose validation.correction so that labels come to the hull's scale, or "
+        "hull.source: engine"
+    )
+    must_share(
+        hull.scale,
+        [scale or engine.name],
+        f"labels of engine {engine.name!r} with correction {name!r}",
+        remedy,
+    )
 
 
-def screen_hull(spec: CampaignSpec, hull: ReferenceHull, cache_dir: Path | None = None) -> ReferenceHull | None:
-    """The hull for the surrogate where its energies are on another scale than the labels': that of the dataset."""
+def screen_hull(
+    spec: CampaignSpec, hull: ReferenceHull, cache_dir: Path | None = None
+) -> ReferenceHull | None:
+    """The hull for the surrogate where its energies are on another scale than the labels': that of
+    the dataset.
+    """
     engine = load_engine(spec.screening.surrogate.engine)
     scale = engine.scale or engine.name
     if hull.scale in (None, scale):
@@ -228,7 +274,11 @@ def put_hull(store: Store, hull: ReferenceHull, source: str) -> str:
     """Keep a hull; its id. The same hull again adds nothing."""
     blob_id = store.put_blob(hull.to_bytes(), "hull")
     document = HullDoc(
-        id=hull.hull_hash, blob_id=blob_id, source=source, num_entries=hull.num_entries, scale=hull.scale
+        id=hull.hull_hash,
+        blob_id=blob_id,
+        source=source,
+        num_entries=hull.num_entries,
+        scale=hull.scale,
     )
     store.insert_new(document)
     return hull.hull_hash
@@ -240,14 +290,24 @@ def get_hull(store: Store, hull_id: str) -> ReferenceHull:
         document = store.get(HullDoc, hull_id)
         if len(_LOADED) >= HULLS_KEPT:
             _LOADED.clear()
-        _LOADED[hull_id] = ReferenceHull.from_bytes(store.get_blob(document.blob_id), f"hull {hull_id}")
+        _LOADED[hull_id] = ReferenceHull.from_bytes(
+            store.get_blob(document.blob_id), f"hull {hull_id}"
+        )
     return _LOADED[hull_id]
 
 
 def whole_source(spec: DatasetSpec) -> DatasetSpec:
-    """The whole source. Materials Project's own distances already carry its whole hull, so it is not fetched whole."""
+    """The whole source.
+
+    Materials Project's own distances already carry its whole hull, so it is not fetched whole.
+    """
     if spec.source == "materials-project":
         return spec
     return spec.model_copy(
-        update={"num_elements": tuple(range(1, 10)), "max_sites": 10**6, "max_e_above_hull": None, "max_crystals": None}
+        update={
+            "num_elements": tuple(range(1, 10)),
+            "max_sites": 10**6,
+            "max_e_above_hull": None,
+            "max_crystals": None,
+        }
     )

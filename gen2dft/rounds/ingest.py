@@ -1,4 +1,7 @@
-"""Turn finished calculations into labels, and labels that meet the targets into hits; each exactly once."""
+"""Turn finished calculations into labels, and labels that meet the targets into hits.
+
+Each exactly once.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,11 @@ def ingest(
     Parameters
     ----------
     calculations
-        The finished calculations in order, the last one with the final energy; None for one that left nothing.
+        The finished calculations in order, the last one with the final energy; None for one that
+        left nothing.
     refined
-        Those of the second stage, which then make the label; empty if the candidate did not go on to it.
+        Those of the second stage, which then make the label; empty if the candidate did not go on
+        to it.
     transport
         Where the campaign's power factors are computed: what the bands told.
     reused_from
@@ -62,7 +67,12 @@ def ingest(
     if power_factors.are_computed(context.spec):
         label = power_factors.with_power_factor(context, label, transport)
     if reused_from is None:
-        reuse.remember(context, candidate_id, label.id, *(_finished(stage) for stage in (calculations, refined)))
+        reuse.remember(
+            context,
+            candidate_id,
+            label.id,
+            *(_finished(stage) for stage in (calculations, refined)),
+        )
     context.store.insert_new(label.model_copy(update={"reused_from": reused_from}))
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     breaker.engine_works(context)
@@ -76,12 +86,17 @@ def ingest(
 
 def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
     """Why the calculations of one stage make no label; None if they do."""
-    failure = next((_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None)
+    failure = next(
+        (_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None
+    )
     if failure is not None:
         return failure
     finished = _finished(calculations)
     if any(calculation.is_stand_in for calculation in finished) and not allows_stand_in():
-        detail = "a program that only stands in for the engine, as tests use it, computed this: it is no result"
+        detail = (
+            "a program that only stands in for the engine, as tests use it, computed this: "
+            "it is no result"
+        )
         return CalculationFailure(reason="stand_in", detail=detail)
     if finished[-1].converged and finished[0].converged:
         return None
@@ -89,13 +104,22 @@ def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFail
 
 
 def core_hours(calculations: Sequence[Calculation | None]) -> float:
-    """What the calculations of one candidate have cost; a failure is handed on through its stage and counts once."""
-    failed = next((calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0)
+    """What the calculations of one candidate have cost.
+
+    A failure is handed on through its stage and counts once.
+    """
+    failed = next(
+        (calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0
+    )
     return failed + sum(calc.core_hours for calc in _finished(calculations))
 
 
-def wants_refinement(context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]) -> bool:
-    """Whether a candidate goes on to the second stage: the first one succeeded and ended near enough to the hull."""
+def wants_refinement(
+    context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]
+) -> bool:
+    """Whether a candidate goes on to the second stage: the first one succeeded and ended near
+    enough to the hull.
+    """
     refine = context.spec.validation.refine
     if refine is None or stage_problem(calculations) is not None:
         return False
@@ -119,13 +143,18 @@ def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
 
 
 def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
-    """Mark a candidate as running; False if it is closed already or has used up its attempts, and is given up.
+    """Mark a candidate as running.
 
-    While the campaign is paused nothing begins: the candidate stays queued and is dispatched again afterwards.
+    False if it is closed already or has used up its attempts, and is given up.
+
+    While the campaign is paused nothing begins: the candidate stays queued and is dispatched again
+    afterwards.
     """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
     if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
-        context.store.tally.follow([candidate.id])  # who closed it may have been killed before it was tallied
+        context.store.tally.follow(
+            [candidate.id]
+        )  # who closed it may have been killed before it was tallied
         return False
     allowed = context.spec.validation.attempts
     if candidate.attempts >= allowed:
@@ -136,22 +165,36 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     return True
 
 
-def give_up(context: RoundContext, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0) -> str:
-    """Close a candidate without a label; what it has cost counts against the budget all the same."""
+def give_up(
+    context: RoundContext, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0
+) -> str:
+    """Close a candidate without a label.
+
+    What it has cost counts against the budget all the same.
+    """
     state = f"given_up:{reason}"
-    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours)
+    context.store.move_candidate(
+        context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours
+    )
     breaker.engine_failed(context, candidate_id, reason, detail)
     return state
 
 
 def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:
-    """Hash of candidate, engine and settings: the same calculation gives the same label; 24 hexadecimal digits."""
+    """Hash of candidate, engine and settings: the same calculation gives the same label.
+
+    24 hexadecimal digits.
+    """
     content = f"{candidate_key(campaign_id, candidate_id)} {engine} {settings_hash}"
     return hashlib.sha256(content.encode()).hexdigest()[:24]
 
 
-def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[CalculationDoc]) -> LabelDoc:
-    """The label of one candidate from its calculations; the last stage makes it, earlier ones go into its provenance.
+def make_label(
+    context: RoundContext, candidate_id: str, *stages: Sequence[CalculationDoc]
+) -> LabelDoc:
+    """The label of one candidate from its calculations.
+
+    The last stage makes it, earlier ones go into its provenance.
 
     Raises
     ------
@@ -178,7 +221,9 @@ def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[Calcu
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
-        corrections=sorted({name for calc in finished for name in calc.corrections} | ({correction} - {NONE})),
+        corrections=sorted(
+            {name for calc in finished for name in calc.corrections} | ({correction} - {NONE})
+        ),
         adjustments=dict(energy.adjustments) if energy else {},
         adjustment_uncertainty=energy.uncertainty if energy else None,
         run_type=last.run_type,
@@ -193,10 +238,11 @@ def make_label(context: RoundContext, candidate_id: str, *stages: Sequence[Calcu
 def label_values(
     context: RoundContext, candidate_id: str, calculation: CalculationDoc
 ) -> tuple[dict[str, float], FormationEnergy | None, list[str]]:
-    """Properties that a calculation tells, the energy behind them, and what is to be said where it tells less.
+    """Properties that a calculation tells, the energy behind them, and what is to be said where it
+    tells less.
 
-    A label without a formation energy keeps its total energy, so that nothing is lost if references come later. There
-    is no distance to the hull where the hull does not cover the chemical system.
+    A label without a formation energy keeps its total energy, so that nothing is lost if references
+    come later. There is no distance to the hull where the hull does not cover the chemical system.
 
     Raises
     ------
@@ -217,8 +263,13 @@ def label_values(
     return values, energy, problems
 
 
-def corrected_energy(context: RoundContext, candidate_id: str, calculation: CalculationDoc) -> FormationEnergy:
-    """Corrected formation energy of a calculation, once it is known that it may meet the hull; see `label_values`."""
+def corrected_energy(
+    context: RoundContext, candidate_id: str, calculation: CalculationDoc
+) -> FormationEnergy:
+    """Corrected formation energy of a calculation, once it is known that it may meet the hull.
+
+    See `label_values`.
+    """
     validation, preset = context.spec.validation, calculation.preset
     energy = formation_energy(
         load_engine(calculation.engine),
@@ -245,14 +296,25 @@ def _first_stage(
         return {}
     last = earlier[0][-1]
     values, _, _ = label_values(context, candidate_id, last)
-    return {"first_stage": {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}}
+    return {
+        "first_stage": {
+            "preset": last.preset,
+            "settings_hash": last.settings_hash,
+            "values": values,
+        }
+    }
 
 
 def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
     return {
         "versions": finished[-1].versions,
         "calculations": [
-            {"task": calc.task, "steps": calc.num_steps, "max_force": calc.max_force, "directory": calc.directory}
+            {
+                "task": calc.task,
+                "steps": calc.num_steps,
+                "max_force": calc.max_force,
+                "directory": calc.directory,
+            }
             for calc in finished
         ],
     }
@@ -288,7 +350,8 @@ def missed_target(
 ) -> str | None:
     """The first property whose target a labelled candidate misses, None if it meets all.
 
-    An open target is not missed, unless the engine provides the property and yet gives no number for this candidate.
+    An open target is not missed, unless the engine provides the property and yet gives no number
+    for this candidate.
 
     Parameters
     ----------
@@ -303,7 +366,8 @@ def missed_target(
 def values_and_basis(
     context: RoundContext, predicted: Mapping[str, float], engine: str, found: Mapping[str, float]
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Values of all properties of a labelled candidate, and where each is from: the engine, or `predicted`.
+    """Values of all properties of a labelled candidate, and where each is from: the engine, or
+    `predicted`.
 
     Parameters
     ----------
@@ -313,7 +377,8 @@ def values_and_basis(
         Who labelled it, and the label's values.
     """
     allowed = context.spec.validation.unlabelled_targets == "predicted"
-    # What the engine provides and yet gives no number for (a hull that lacks the system) is not predicted either.
+    # What the engine provides and yet gives no number for (a hull that lacks the system) is not
+    # predicted either.
     refused = load_engine(engine).provides - set(found)
     believed = {name: value for name, value in predicted.items() if name not in refused}
     values = {**(believed if allowed else {}), **found}

@@ -37,7 +37,8 @@ class Found:
     name
         Id of the phase in its source.
     origin
-        Where the structure is from: a file, `materials-project`, the literature, or the campaign's dataset.
+        Where the structure is from: a file, `materials-project`, the literature, or the campaign's
+        dataset.
     is_molecule
         Computed as it is, in a box.
     """
@@ -50,9 +51,13 @@ class Found:
 
 
 def wanted_phases(
-    spec: CampaignSpec, folder: Path | None = None, cache_dir: Path | None = None, client: Client | None = None
+    spec: CampaignSpec,
+    folder: Path | None = None,
+    cache_dir: Path | None = None,
+    client: Client | None = None,
 ) -> tuple[list[Found], list[ReferencePhase]]:
-    """All reference phases of a campaign: those of its correction or its elements, and those of its engine's hull.
+    """All reference phases of a campaign: those of its correction or its elements, and those of its
+    engine's hull.
 
     Parameters
     ----------
@@ -71,7 +76,9 @@ def wanted_phases(
     symbols = candidate_elements(spec, dataset)
     stable, needed = stable_phases(spec, dataset, symbols, cache_dir), needed_phases(spec, symbols)
     if computes_elements(spec):  # an element that the data hold is taken from there
-        needed = tuple(phase for phase in needed if phase.formula not in {found.formula for found in stable})
+        needed = tuple(
+            phase for phase in needed if phase.formula not in {found.formula for found in stable}
+        )
     found, missing = find_structures(needed, folder, client)
     asked = {phase.formula for phase in needed}
     return found + [phase for phase in stable if phase.formula not in asked], missing
@@ -81,11 +88,15 @@ def candidate_elements(spec: CampaignSpec, dataset: Dataset) -> frozenset[str]:
     """Symbols of the elements that candidates may have."""
     from pymatgen.core import Element
 
-    return frozenset(Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals))
+    return frozenset(
+        Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)
+    )
 
 
 def needed_phases(spec: CampaignSpec, symbols: Collection[str] = ()) -> tuple[ReferencePhase, ...]:
-    """The phases that formation energies are measured against; none if the engine or the campaign brings them.
+    """The phases that formation energies are measured against.
+
+    None if the engine or the campaign brings them.
 
     Parameters
     ----------
@@ -95,13 +106,18 @@ def needed_phases(spec: CampaignSpec, symbols: Collection[str] = ()) -> tuple[Re
     if get_correction(spec.validation.correction).is_fitted:
         # A surrogate brings references of the elements; DFT computes them.
         return (*OXIDES, *ELEMENTS) if load_engine(spec.validation.engine).is_dft else OXIDES
-    return tuple(element_phase(symbol) for symbol in sorted(symbols)) if computes_elements(spec) else ()
+    return (
+        tuple(element_phase(symbol) for symbol in sorted(symbols))
+        if computes_elements(spec)
+        else ()
+    )
 
 
 def find_structures(
     wanted: Sequence[ReferencePhase], folder: Path | None = None, client: Client | None = None
 ) -> tuple[list[Found], list[ReferencePhase]]:
-    """Structures of reference phases: of the user's files, else of the Materials Project, else of the literature.
+    """Structures of reference phases: of the user's files, else of the Materials Project, else of
+    the literature.
 
     Parameters
     ----------
@@ -122,7 +138,11 @@ def find_structures(
     from gen2dft.datasets.materials_project import has_key, read_structures
 
     files = _structures_in(folder) if folder is not None else {}
-    ids = [p.material_id for p in wanted if p.formula not in files and not p.is_molecule and p.is_online]
+    ids = [
+        p.material_id
+        for p in wanted
+        if p.formula not in files and not p.is_molecule and p.is_online
+    ]
     online = read_structures(ids, client) if ids and (client is not None or has_key()) else {}
     found, missing = [], []
     for phase in wanted:
@@ -149,11 +169,18 @@ def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     for path in sorted({path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}):
         try:
             structure = Structure.from_file(path)
-        except (ValueError, KeyError, TypeError, IndexError) as err:  # what pymatgen's readers raise
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            IndexError,
+        ) as err:  # what pymatgen's readers raise
             raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
         formula = structure.composition.reduced_formula
         if formula in files:
-            raise DatasetError(f"{path} and {files[formula][1]} both hold {formula}: leave one of them")
+            raise DatasetError(
+                f"{path} and {files[formula][1]} both hold {formula}: leave one of them"
+            )
         files[formula] = (structure, str(path))
     return files
 
@@ -164,7 +191,8 @@ def refuse_missing(missing: Sequence[ReferencePhase]) -> None:
         named = ", ".join(f"{phase.formula} ({phase.material_id})" for phase in missing)
         online = "set MP_API_KEY, or " if any(phase.is_online for phase in missing) else ""
         raise ThermoError(
-            f"no structure of {named}: {online}put CIF or POSCAR files into a folder and name it with --structures; "
+            f"no structure of {named}: {online}put CIF or POSCAR files into a folder and name it "
+            "with --structures; "
             "--partial does without them"
         )
 
@@ -172,7 +200,8 @@ def refuse_missing(missing: Sequence[ReferencePhase]) -> None:
 def stable_phases(
     spec: CampaignSpec, dataset: Dataset, symbols: Collection[str], cache_dir: Path | None = None
 ) -> list[Found]:
-    """The phases of the campaign's data that are stable there: what the engine's own hull is made of.
+    """The phases of the campaign's data that are stable there: what the engine's own hull is made
+    of.
 
     Parameters
     ----------
@@ -186,6 +215,12 @@ def stable_phases(
     found: dict[str, Found] = {}
     for row, structure in enumerate(structures):
         formula = structure.composition.reduced_formula
-        if abs(above[row]) <= ON_HULL and formula not in found and set(compositions[row]) <= set(symbols):
-            found[formula] = Found(formula, dataset.ids[row], structure, f"dataset {spec.dataset.source}")
+        if (
+            abs(above[row]) <= ON_HULL
+            and formula not in found
+            and set(compositions[row]) <= set(symbols)
+        ):
+            found[formula] = Found(
+                formula, dataset.ids[row], structure, f"dataset {spec.dataset.source}"
+            )
     return list(found.values())

@@ -1,4 +1,6 @@
-"""Power factors computed from bands: kept beside the labels, with mesh, error estimate and the whole transport."""
+"""Power factors computed from bands: kept beside the labels, with mesh, error estimate and the
+whole transport.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ Outcome = TransportDoc | CalculationFailure
 
 
 class Made(NamedTuple):
-    """For which candidate something was computed, and by what; `id` is that of a label of the same."""
+    """For which candidate something was computed, and by what.
+
+    `id` is that of a label of the same.
+    """
 
     id: str
     campaign_id: str
@@ -38,7 +43,8 @@ def are_computed(spec: CampaignSpec) -> bool:
 
 
 def with_power_factor(context: RoundContext, label: LabelDoc, outcome: Outcome | None) -> LabelDoc:
-    """The label with what the bands told of its crystal: power factor and gap, or why there is no power factor.
+    """The label with what the bands told of its crystal: power factor and gap, or why there is no
+    power factor.
 
     Parameters
     ----------
@@ -52,7 +58,9 @@ def with_power_factor(context: RoundContext, label: LabelDoc, outcome: Outcome |
         label.engine, label.is_dft, label.preset, label.settings_hash,
     )  # fmt: skip
     kept = keep(context.store, made, context.spec.transport.definition, found)
-    said = kept.warnings if kept.reason is None else [f"no power factor: {kept.reason}: {kept.detail}"]
+    said = (
+        kept.warnings if kept.reason is None else [f"no power factor: {kept.reason}: {kept.detail}"]
+    )
     return label.model_copy(
         update={
             "values": {**label.values, **kept.values},
@@ -71,7 +79,8 @@ def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFa
         Which power factor is the value; the others are kept too.
     """
     if isinstance(outcome, CalculationFailure):
-        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the coarse one showed.
+        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the
+        # coarse one showed.
         values = {"band_gap": 0.0} if outcome.reason == METAL else {}
         document = PowerFactorDoc(
             **made._asdict(),

@@ -47,7 +47,9 @@ class Prepared(NamedTuple):
     screen_hull: ReferenceHull | None
 
 
-def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None) -> Prepared:
+def prepare(
+    spec: CampaignSpec, cache_dir: Path | None = None, store: Store | None = None
+) -> Prepared:
     """Read the campaign's data.
 
     Parameters
@@ -64,14 +66,17 @@ def prepare(spec: CampaignSpec, cache_dir: Path | None = None, store: Store | No
     CampaignError
         An engine, preset or acquisition function that does not exist.
     ThermoError
-        A hull that is empty or fails its self-test, an unknown correction, energies that cannot meet.
+        A hull that is empty or fails its self-test, an unknown correction, energies that cannot
+        meet.
     """
     load_engine(spec.screening.surrogate.engine).preset(spec.screening.surrogate.preset)
     for preset in presets(spec):
         load_engine(spec.validation.engine).preset(preset)
     get_correction(spec.validation.correction)
     load_acquisition(spec.learning.acquisition)
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition)
+    dataset = load_dataset(
+        spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition
+    )
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)
     self_test(hull, spec.hull.tolerance)
@@ -86,7 +91,9 @@ def needs_store(spec: CampaignSpec) -> bool:
     return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
 
 
-def check_validation(spec: CampaignSpec, dataset: Dataset, store: Store | None = None) -> tuple[str, ...]:
+def check_validation(
+    spec: CampaignSpec, dataset: Dataset, store: Store | None = None
+) -> tuple[str, ...]:
     """Check the engine of the validation for every element that candidates may have.
 
     Parameters
@@ -101,7 +108,8 @@ def check_validation(spec: CampaignSpec, dataset: Dataset, store: Store | None =
     Raises
     ------
     CampaignError, SettingsError
-        An element, a pseudopotential, a setting or reference energies that the engine cannot do without.
+        An element, a pseudopotential, a setting or reference energies that the engine cannot do
+        without.
     """
     engine = load_engine(spec.validation.engine)
     symbols = candidate_elements(spec, dataset)
@@ -110,39 +118,58 @@ def check_validation(spec: CampaignSpec, dataset: Dataset, store: Store | None =
         _check_references(spec, symbols)
     elif computes_elements(spec):
         _check_computed_elements(spec, symbols, store)
-    elif not is_fitted and {target.property for target in spec.targets} & {"formation_energy", "e_above_hull"}:
+    elif not is_fitted and {target.property for target in spec.targets} & {
+        "formation_energy",
+        "e_above_hull",
+    }:
         _must_know_an_element(spec, symbols)
     missing = [problem for preset in presets(spec) for problem in engine.check(preset, symbols)]
     return tuple(dict.fromkeys(missing))
 
 
-def _check_computed_elements(spec: CampaignSpec, symbols: Collection[str], store: Store | None) -> None:
+def _check_computed_elements(
+    spec: CampaignSpec, symbols: Collection[str], store: Store | None
+) -> None:
     """CampaignError if the engine has not computed all elements of its own hull yet."""
     for preset in presets(spec):
         if missing := sorted(set(symbols) - set(element_energies(spec, preset, store))):
             raise CampaignError(
-                f"engine {spec.validation.engine!r} has computed no energy of {', '.join(missing)} with preset "
-                f"{preset!r}: run `gen2dft calibrate` with the campaign first, or leave the element out "
+                f"engine {spec.validation.engine!r} has computed no energy of {', '.join(missing)} "
+                "with preset "
+                f"{preset!r}: run `gen2dft calibrate` with the campaign first, or leave the "
+                "element out "
                 "(screening.allowed_elements, screening.excluded_elements)"
             )
 
 
 def _check_references(spec: CampaignSpec, symbols: Collection[str]) -> None:
-    """CampaignError if the given energies of the elements lack one, or are not what the correction is fitted to."""
+    """CampaignError if the given energies of the elements lack one, or are not what the correction
+    is fitted to.
+    """
     validation = spec.validation
     if get_correction(validation.correction).is_fitted:
         raise CampaignError(
-            f"validation.references and correction {validation.correction!r} do not go together: the calibration "
-            "computes the elements that it is fitted against (gen2dft calibrate); leave the references out"
+            f"validation.references and correction {validation.correction!r} do not go together: "
+            "the calibration "
+            "computes the elements that it is fitted against (gen2dft calibrate); leave the "
+            "references out"
         )
     for preset in presets(spec):
         if missing := sorted(set(symbols) - set(validation.references_of(preset))):
-            key = "validation.references" if preset == validation.preset else "validation.refine.references"
-            raise CampaignError(f"{key} has no energy of {', '.join(missing)}, which candidates may have")
+            key = (
+                "validation.references"
+                if preset == validation.preset
+                else "validation.refine.references"
+            )
+            raise CampaignError(
+                f"{key} has no energy of {', '.join(missing)}, which candidates may have"
+            )
 
 
 def _must_know_an_element(spec: CampaignSpec, symbols: Collection[str]) -> None:
-    """CampaignError if the engine has no reference energy at all, so that no target on the energy could be judged."""
+    """CampaignError if the engine has no reference energy at all, so that no target on the energy
+    could be judged.
+    """
     from pymatgen.core import Composition
 
     engine, problem = load_engine(spec.validation.engine), None
@@ -157,6 +184,9 @@ def _must_know_an_element(spec: CampaignSpec, symbols: Collection[str]) -> None:
 
 
 def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:
-    """Properties of targets that too few crystals carry to be learnt; labels to come may change that."""
+    """Properties of targets that too few crystals carry to be learnt.
+
+    Labels to come may change that.
+    """
     counts = dataset.num_labels()
     return [t.property for t in spec.targets if counts.get(t.property, 0) < spec.dataset.min_labels]

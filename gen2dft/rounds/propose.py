@@ -1,4 +1,6 @@
-"""Sample the latent space, decode crystals, pass them through the cheap gates, and store every candidate."""
+"""Sample the latent space, decode crystals, pass them through the cheap gates, and store every
+candidate.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,8 @@ class Proposal:
 def propose(context: RoundContext) -> list[str]:
     """Store the round's candidates; the ids of those that passed the cheap gates come back.
 
-    Every sampled point becomes a candidate document: rejected with exactly one reason, or still `sampled`.
+    Every sampled point becomes a candidate document: rejected with exactly one reason, or still
+    `sampled`.
     """
     with context.stage("propose"):
         drawn = [draw(context, arm) for arm in arms(context)]
@@ -60,7 +63,9 @@ def propose(context: RoundContext) -> list[str]:
         context.update(
             funnel=[count.model_dump() for count in counts],
             repairs=dict(repairs),
-            latents_id=context.store.put_blob(latent_map(context, points, drawn[0].latents), "latents"),
+            latents_id=context.store.put_blob(
+                latent_map(context, points, drawn[0].latents), "latents"
+            ),
         )
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]
 
@@ -83,12 +88,13 @@ def sieve(
 ) -> tuple[list[tuple[list[str | None], NDArray[np.float64]]], list[StageCount]]:
     """Pass the crystals of all arms through the cheap gates and the shortlist.
 
-    Of two equal crystals the later one is a duplicate: the arms take turns in being first, round by round.
+    Of two equal crystals the later one is a duplicate: the arms take turns in being first, round by
+    round.
 
     Returns
     -------
-    For each arm one reason per point, None for those that passed, and the predictions for its crystals, NaN for those
-    that the gates stopped; then the counters of all stages.
+    For each arm one reason per point, None for those that passed, and the predictions for its
+    crystals, NaN for those that the gates stopped; then the counters of all stages.
     """
     order = list(drawn) if context.index % 2 == 0 else list(drawn)[::-1]
     crystals = CrystalTable.concatenate([proposal.decoded.crystals for proposal in order])
@@ -111,7 +117,9 @@ def sieve(
     number = sum(len(proposal.points) for proposal in drawn)
     stages = [
         StageCount(stage="sample", n_in=number, n_out=number),
-        stage_count("invert", [reason for proposal in drawn for reason in proposal.decoded.reasons]),
+        stage_count(
+            "invert", [reason for proposal in drawn for reason in proposal.decoded.reasons]
+        ),
         *counts,
         stage_count("shortlist", late),
     ]
@@ -142,15 +150,25 @@ def known_merit(context: RoundContext, predicted: NDArray[np.float64]) -> NDArra
 
 
 def earlier_candidates(context: RoundContext) -> CrystalTable:
-    """Crystals of earlier rounds that came as far as the surrogate; they are not to be computed twice."""
+    """Crystals of earlier rounds that came as far as the surrogate.
+
+    They are not to be computed twice.
+    """
     from pymatgen.core import Structure
 
-    found = context.store.candidates(context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None})
-    return CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in found if doc.structure)
+    found = context.store.candidates(
+        context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None}
+    )
+    return CrystalTable.from_structures(
+        Structure.from_dict(doc.structure) for doc in found if doc.structure
+    )
 
 
 def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:
-    """Hash of the snapshot, which holds the decoder's settings, and the latent vector; 16 hexadecimal digits."""
+    """Hash of the snapshot, which holds the decoder's settings, and the latent vector.
+
+    16 hexadecimal digits.
+    """
     content = snapshot_id.encode() + np.ascontiguousarray(latent, dtype="<f4").tobytes()
     return hashlib.sha256(content).hexdigest()[:16]
 
@@ -162,7 +180,10 @@ def candidate_documents(
     verdicts: Sequence[str | None],
     first_row: int,
 ) -> list[CandidateDoc]:
-    """One document per point of an arm; its latent vectors lie in the round's from `first_row` on."""
+    """One document per point of an arm.
+
+    Its latent vectors lie in the round's from `first_row` on.
+    """
     view, decoded = proposal.arm.view, proposal.decoded
     snapshot_id = str(view.round.snapshot_id)
     crystal_of = {int(row): i for i, row in enumerate(decoded.kept)}
@@ -182,7 +203,9 @@ def candidate_documents(
                 latent_row=first_row + row,
                 state=f"rejected:{verdicts[row]}" if verdicts[row] else "sampled",
                 formula=formulas[i] if i is not None else None,
-                structure=decoded.crystals.structure(i).as_dict(verbosity=0) if i is not None else None,
+                structure=decoded.crystals.structure(i).as_dict(verbosity=0)
+                if i is not None
+                else None,
                 predicted={} if i is None else _named(view.generator.properties, predicted[i]),
                 arm=proposal.arm.name,
                 snapshot_id=snapshot_id if view is not context else None,
@@ -193,11 +216,19 @@ def candidate_documents(
 
 def _named(properties: Sequence[str], row: NDArray[np.float64]) -> dict[str, float]:
     """Values by name; what the cheap gates stopped has none."""
-    return {name: float(value) for name, value in zip(properties, row, strict=True) if np.isfinite(value)}
+    return {
+        name: float(value)
+        for name, value in zip(properties, row, strict=True)
+        if np.isfinite(value)
+    }
 
 
-def latent_map(context: RoundContext, points: NDArray[np.float32], latents: NDArray[np.float32]) -> bytes:
-    """The sampled points and a seeded part of the training set, with its labels, for later looks."""
+def latent_map(
+    context: RoundContext, points: NDArray[np.float32], latents: NDArray[np.float32]
+) -> bytes:
+    """The sampled points and a seeded part of the training set, with its labels, for later
+    looks.
+    """
     rows = np.sort(context.rng(1).permutation(len(latents))[:MAP_SIZE])
     labels = {f"train_{name}": context.known.label(name)[rows] for name in context.heads}
     return pack_arrays({"latents": points, "train_latents": latents[rows], **labels})

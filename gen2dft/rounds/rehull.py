@@ -1,4 +1,6 @@
-"""The verdicts of a campaign against another hull: which would change, and nothing that is overwritten."""
+"""The verdicts of a campaign against another hull: which would change, and nothing that is
+overwritten.
+"""
 
 from __future__ import annotations
 
@@ -95,13 +97,16 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
                 distances[label.id] = change.e_after
             if change.before != change.after:
                 changes.append(change)
-    return Rehull(campaign_id, campaign.hull_id, hull.hull_hash, screened, len(labels), changes, distances)
+    return Rehull(
+        campaign_id, campaign.hull_id, hull.hull_hash, screened, len(labels), changes, distances
+    )
 
 
 def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> None:
     """Keep the new hull, and the new distances beside the old ones in each label.
 
-    States, hits and the labels' own distances stay as they are: they belong to the campaign's frozen hull.
+    States, hits and the labels' own distances stay as they are: they belong to the campaign's
+    frozen hull.
     """
     put_hull(store, hull, source)
     for label_id, distance in result.distances.items():
@@ -110,7 +115,10 @@ def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> Non
 
 def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:
     correction = RoundContext(store, campaign_id, 0).spec.validation.correction
-    scales = {scale_of(correction, doc.engine, doc.run_type, load_engine(doc.engine).scale) for doc in labels}
+    scales = {
+        scale_of(correction, doc.engine, doc.run_type, load_engine(doc.engine).scale)
+        for doc in labels
+    }
     must_share(hull.scale, scales, f"labels of {campaign_id}", "Choose a hull of their kind")
 
 
@@ -139,7 +147,9 @@ def _target_change(context: RoundContext, label: LabelDoc, hull: ReferenceHull) 
 
 
 def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Change]:
-    """The verdict of the surrogate's gate on each candidate that came to its hull, before and after."""
+    """The verdict of the surrogate's gate on each candidate that came to its hull, before and
+    after.
+    """
     from pymatgen.core import Composition
 
     gate = context.spec.screening.surrogate
@@ -155,10 +165,14 @@ def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Chan
         after = _distance(hull, counts, candidate.surrogate["formation_energy"])
         verdicts = (hull_reason(before, gate) or PASSED, hull_reason(after, gate) or PASSED)
         formula = Composition(counts).reduced_formula
-        yield Change(candidate.candidate_id, formula, context.index, "screen", *verdicts, before, after)
+        yield Change(
+            candidate.candidate_id, formula, context.index, "screen", *verdicts, before, after
+        )
 
 
-def _distance(hull: ReferenceHull, counts: dict[str, float], formation_energy: float) -> float | None:
+def _distance(
+    hull: ReferenceHull, counts: dict[str, float], formation_energy: float
+) -> float | None:
     """eV/atom; None where the hull does not cover the chemical system."""
     return None if hull.gap(counts) else hull.e_above_hull(counts, formation_energy)
 
@@ -166,4 +180,7 @@ def _distance(hull: ReferenceHull, counts: dict[str, float], formation_energy: f
 def by_stage(result: Rehull) -> dict[str, list[Change]]:
     """Changes of each stage."""
     ordered = sorted(result.changes, key=lambda change: change.stage)
-    return {stage: list(group) for stage, group in itertools.groupby(ordered, key=lambda change: change.stage)}
+    return {
+        stage: list(group)
+        for stage, group in itertools.groupby(ordered, key=lambda change: change.stage)
+    }

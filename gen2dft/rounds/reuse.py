@@ -1,8 +1,9 @@
-"""Finished calculations, shared by campaigns: the same crystal with the same settings is not computed twice.
+"""Finished calculations, shared by campaigns: the same crystal with the same settings is not
+computed twice.
 
-What is kept are the calculations, not the labels: each campaign measures them with its own correction and against its
-own hull. Two crystals are the same if their primitive cells match within narrow tolerances, whatever their axes, the
-order of their sites or the size of their cells.
+What is kept are the calculations, not the labels: each campaign measures them with its own
+correction and against its own hull. Two crystals are the same if their primitive cells match within
+narrow tolerances, whatever their axes, the order of their sites or the size of their cells.
 """
 
 from __future__ import annotations
@@ -29,12 +30,18 @@ if TYPE_CHECKING:
 
 
 def start_of(candidate: CandidateDoc) -> Structure:
-    """The structure that a candidate's calculations begin with: the screened one or, without it, the decoded one."""
-    return Structure.from_dict((candidate.surrogate or {}).get("structure") or candidate.structure or {})
+    """The structure that a candidate's calculations begin with: the screened one or, without it,
+    the decoded one.
+    """
+    return Structure.from_dict(
+        (candidate.surrogate or {}).get("structure") or candidate.structure or {}
+    )
 
 
 def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
-    """Ingest a candidate whose crystal was computed before with this campaign's settings; None if it was not.
+    """Ingest a candidate whose crystal was computed before with this campaign's settings.
+
+    None if it was not.
 
     Power factors are computed afresh: bands are not kept.
     """
@@ -45,12 +52,18 @@ def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
     for known in context.store.calculations(engine, wanted[0], start.composition.reduced_formula):
         if not same_crystal(start, Structure.from_dict(known.start)):
             continue
-        calculations, refined = ([_free(data) for data in stage] for stage in (known.calculations, known.refined))
+        calculations, refined = (
+            [_free(data) for data in stage] for stage in (known.calculations, known.refined)
+        )
         refines = ingesting.wants_refinement(context, candidate_id, calculations)
         if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
             continue  # it was never refined, or with other settings
         return ingesting.ingest(
-            context, candidate_id, calculations, refined if refines else (), reused_from=known.label_id
+            context,
+            candidate_id,
+            calculations,
+            refined if refines else (),
+            reused_from=known.label_id,
         )
     return None
 
@@ -62,7 +75,10 @@ def remember(
     calculations: Sequence[CalculationDoc],
     refined: Sequence[CalculationDoc],
 ) -> None:
-    """Keep the calculations behind a label for other candidates; not those whose settings custodian had to change."""
+    """Keep the calculations behind a label for other candidates.
+
+    Not those whose settings custodian had to change.
+    """
     everything = [*calculations, *refined]
     if any(calc.settings_changed for calc in everything) or (
         any(calc.is_stand_in for calc in everything) and not allows_stand_in()
@@ -92,7 +108,9 @@ def settings_hashes(context: RoundContext) -> list[str]:
 
 
 def same_crystal(first: Structure, second: Structure) -> bool:
-    """Whether two structures are one crystal: lengths within 1 %, angles within half a degree, not scaled."""
+    """Whether two structures are one crystal: lengths within 1 %, angles within half a degree, not
+    scaled.
+    """
     cells = [reduced_primitive(structure) for structure in (first, second)]
     return len(cells[0]) == len(cells[1]) and bool(_matcher().fit(*cells))
 

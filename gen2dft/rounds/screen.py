@@ -1,4 +1,6 @@
-"""Last screen: the ML potential relaxes the survivors, chunk by chunk, and places them on the hull."""
+"""Last screen: the ML potential relaxes the survivors, chunk by chunk, and places them on the
+hull.
+"""
 
 from __future__ import annotations
 
@@ -26,33 +28,51 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
 
     A killed chunk goes on where it was: what has a result is not computed again.
     """
-    found = context.store.find_many(CandidateDoc, [candidate_key(context.campaign_id, key) for key in candidate_ids])
-    waiting = [doc for _, doc in sorted(found.items()) if doc.state == "sampled" and doc.surrogate is None]
+    found = context.store.find_many(
+        CandidateDoc, [candidate_key(context.campaign_id, key) for key in candidate_ids]
+    )
+    waiting = [
+        doc for _, doc in sorted(found.items()) if doc.state == "sampled" and doc.surrogate is None
+    ]
     known = StructureIndex.from_table(context.known.crystals) if waiting else None
     for doc in waiting:
         structure = Structure.from_dict(doc.structure or {})
-        verdict = surrogate_screen(structure, context.spec.screening.surrogate, context.screen_hull, known)
+        verdict = surrogate_screen(
+            structure, context.spec.screening.surrogate, context.screen_hull, known
+        )
         if verdict.reason is not None and not may_be_audited(context, verdict.reason):
             context.store.move_candidate(
-                context.campaign_id, doc.candidate_id, f"rejected:{verdict.reason}", surrogate=verdict.as_dict()
+                context.campaign_id,
+                doc.candidate_id,
+                f"rejected:{verdict.reason}",
+                surrogate=verdict.as_dict(),
             )
         else:
-            context.store.set_candidate(context.campaign_id, doc.candidate_id, surrogate=verdict.as_dict())
+            context.store.set_candidate(
+                context.campaign_id, doc.candidate_id, surrogate=verdict.as_dict()
+            )
         context.count()
 
 
 def may_be_audited(context: RoundContext, reason: str) -> bool:
-    """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation came to an end."""
+    """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation
+    came to an end.
+    """
     return bool(context.spec.learning.gate_audit) and reason in OVERRULABLE
 
 
 def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
-    """Let a random part of the gate's rejects through to validation, and reject the others with their reasons.
+    """Let a random part of the gate's rejects through to validation, and reject the others with
+    their reasons.
 
-    Drawn among all that the gate rejected, moved already or not: a draw that was interrupted comes out the same.
+    Drawn among all that the gate rejected, moved already or not: a draw that was interrupted comes
+    out the same.
     """
     found = context.store.candidate_fields(
-        context.campaign_id, ("candidate_id", "surrogate.reason"), round_index=context.index, surrogate={"$ne": None}
+        context.campaign_id,
+        ("candidate_id", "surrogate.reason"),
+        round_index=context.index,
+        surrogate={"$ne": None},
     )
     screened = set(candidate_ids)
     rejects = [
@@ -61,8 +81,16 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
         if doc["candidate_id"] in screened and doc["surrogate"].get("reason") in OVERRULABLE
     ]
     size = min(len(rejects), round(context.spec.learning.gate_audit * context.spec.learning.batch))
-    drawn = set(context.rng(5).choice(len(rejects), size=size, replace=False).tolist()) if size else set()
-    moves = {key: {"state": f"rejected:{reason}"} for row, (key, reason) in enumerate(rejects) if row not in drawn}
+    drawn = (
+        set(context.rng(5).choice(len(rejects), size=size, replace=False).tolist())
+        if size
+        else set()
+    )
+    moves = {
+        key: {"state": f"rejected:{reason}"}
+        for row, (key, reason) in enumerate(rejects)
+        if row not in drawn
+    }
     context.store.move_candidates(context.campaign_id, moves)
 
 
@@ -70,10 +98,15 @@ def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageC
     """Draw the audit and count the stage, once all chunks are through."""
     if context.spec.learning.gate_audit:
         draw_audit(context, candidate_ids)
-    context.store.follow_unfinished(context.campaign_id, context.index)  # chunks may have been killed on the way
+    context.store.follow_unfinished(
+        context.campaign_id, context.index
+    )  # chunks may have been killed on the way
     states = context.store.tally.states(context.campaign_id, context.index)
     found = [states[key] for key in sorted(candidate_ids)]
-    reasons = [state.removeprefix("rejected:") if state.startswith("rejected:") else None for state in found]
+    reasons = [
+        state.removeprefix("rejected:") if state.startswith("rejected:") else None
+        for state in found
+    ]
     progress = context.round.progress
     if progress.get("stage") == "screen":
         context.update(**{"seconds.screen": (now() - progress["since"]).total_seconds()})

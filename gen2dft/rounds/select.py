@@ -38,14 +38,19 @@ class Verdict:
     def change(self) -> dict[str, Any]:
         """Where it puts the candidate, and what it leaves there."""
         state = "queued" if self.by else "rejected:not_selected"
-        return {"state": state, "score": self.score, "selected_by": self.by, "predicted": self.predicted}
+        return {
+            "state": state,
+            "score": self.score,
+            "selected_by": self.by,
+            "predicted": self.predicted,
+        }
 
 
 def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
     """Queue the batch and open the round for validation; how many were queued.
 
-    The choice is written down before the first candidate moves, so that one that was interrupted is carried out as it
-    was made, whatever labels have arrived since, and the budget holds.
+    The choice is written down before the first candidate moves, so that one that was interrupted is
+    carried out as it was made, whatever labels have arrived since, and the budget holds.
 
     Parameters
     ----------
@@ -57,11 +62,20 @@ def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
         context.store.set_round_once(
             context.campaign_id, context.index, "batch_id", context.store.put_blob(content, "batch")
         )
-    verdicts = [Verdict(**found) for found in json.loads(context.store.get_blob(str(context.round.batch_id)))]
-    context.store.move_candidates(context.campaign_id, {found.candidate_id: found.change() for found in verdicts})
+    verdicts = [
+        Verdict(**found)
+        for found in json.loads(context.store.get_blob(str(context.round.batch_id)))
+    ]
+    context.store.move_candidates(
+        context.campaign_id, {found.candidate_id: found.change() for found in verdicts}
+    )
     number = sum(found.by is not None for found in verdicts)
     count = stage_count("select", [None if found.by else "not_selected" for found in verdicts])
-    funnel = [stage.model_dump() for stage in context.round.funnel if stage.stage not in ("surrogate", "select")]
+    funnel = [
+        stage.model_dump()
+        for stage in context.round.funnel
+        if stage.stage not in ("surrogate", "select")
+    ]
     context.store.move_round(
         context.campaign_id,
         context.index,
@@ -76,11 +90,17 @@ def select(context: RoundContext, surrogate_count: dict[str, object]) -> int:
 
 
 def choose(context: RoundContext) -> list[Verdict]:
-    """A verdict for each screened candidate: the batch, in the order of preference, within the budget."""
+    """A verdict for each screened candidate: the batch, in the order of preference, within the
+    budget.
+    """
     spec, waiting = context.spec.learning, screened(context)
-    size = learning.calls_left(spec, sum(r.dispatch_size for r in context.store.rounds(context.campaign_id)))
+    size = learning.calls_left(
+        spec, sum(r.dispatch_size for r in context.store.rounds(context.campaign_id))
+    )
     costs = cost_model(context)
-    rejects = [doc for doc in waiting if (doc.surrogate or {}).get("reason")]  # that the audit of the gate drew
+    rejects = [
+        doc for doc in waiting if (doc.surrogate or {}).get("reason")
+    ]  # that the audit of the gate drew
     passed = [doc for doc in waiting if not (doc.surrogate or {}).get("reason")]
     chosen: dict[str, str] = {doc.candidate_id: GATE_AUDIT for doc in rejects[:size]}
     said: dict[str, Verdict] = {}
@@ -117,7 +137,9 @@ def choose_of_arm(
     rng = context.rng(2 if arm.name == LEARNING else 10 + place)
     value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
     value = per_core_hour(value, predicted_hours(costs, waiting), spec.cost_weight)
-    batch = learning.choose_batch(value, points[[doc.latent_row for doc in waiting]], spec, size, rng)
+    batch = learning.choose_batch(
+        value, points[[doc.latent_row for doc in waiting]], spec, size, rng
+    )
     said = {
         doc.candidate_id: Verdict(
             doc.candidate_id,
@@ -127,7 +149,9 @@ def choose_of_arm(
         )
         for row, doc in enumerate(waiting)
     }
-    return said, {waiting[row].candidate_id: by for row, by in zip(batch.rows, batch.chosen_by, strict=True)}
+    return said, {
+        waiting[row].candidate_id: by for row, by in zip(batch.rows, batch.chosen_by, strict=True)
+    }
 
 
 def shares(size: int, parts: Sequence[float]) -> list[int]:
@@ -147,12 +171,17 @@ def screened(context: RoundContext) -> list[CandidateDoc]:
 def predict_relaxed(
     context: RoundContext, arm: Arm, waiting: Sequence[CandidateDoc]
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """What is believed of each relaxed candidate: property heads overruled by the surrogate; (m,) and (K, m).
+    """What is believed of each relaxed candidate: property heads overruled by the surrogate.
 
-    Members of the ensemble differ in the heads, and in what the surrogate says by the error that its values had so far.
+    (m,) and (K, m).
+
+    Members of the ensemble differ in the heads, and in what the surrogate says by the error that
+    its values had so far.
     """
     generator, ensemble = arm.view.generator, arm.view.ensemble
-    relaxed = CrystalTable.from_structures(Structure.from_dict((doc.surrogate or {})["structure"]) for doc in waiting)
+    relaxed = CrystalTable.from_structures(
+        Structure.from_dict((doc.surrogate or {})["structure"]) for doc in waiting
+    )
     latents = generator.encode(relaxed)
     predicted = generator.predict(latents)
     values = {name: predicted[:, column] for column, name in enumerate(generator.properties)}
@@ -166,15 +195,24 @@ def predict_relaxed(
 
 
 def surrogate_errors(context: RoundContext) -> Mapping[str, float]:
-    """Root mean square difference between the screen's values and the labels of earlier rounds, in their units."""
+    """Root mean square difference between the screen's values and the labels of earlier rounds, in
+    their units.
+    """
     labels = {label.candidate_id: label for label in _earlier_labels(context)}
     fields = ("candidate_id", *(f"surrogate.{name}" for name in BY_SURROGATE))
-    earlier = context.store.candidate_fields(context.campaign_id, fields, round_index={"$lt": context.index})
+    earlier = context.store.candidate_fields(
+        context.campaign_id, fields, round_index={"$lt": context.index}
+    )
     found = [doc for doc in earlier if doc["candidate_id"] in labels]
     errors = {}
     for name in BY_SURROGATE:
-        pairs = [(doc.get("surrogate", {}).get(name), labels[doc["candidate_id"]].values.get(name)) for doc in found]
-        known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(-1, 2)
+        pairs = [
+            (doc.get("surrogate", {}).get(name), labels[doc["candidate_id"]].values.get(name))
+            for doc in found
+        ]
+        known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(
+            -1, 2
+        )
         if len(known) >= MIN_ERRORS:
             errors[name] = float(np.sqrt(np.mean((known[:, 0] - known[:, 1]) ** 2)))
     return errors
@@ -183,18 +221,24 @@ def surrogate_errors(context: RoundContext) -> Mapping[str, float]:
 def cost_model(context: RoundContext) -> CostModel | None:
     """What a calculation costs by its number of sites, from the labels of earlier rounds."""
     labels = _earlier_labels(context)
-    return CostModel.fit([len(label.structure["sites"]) for label in labels], [label.core_hours for label in labels])
+    return CostModel.fit(
+        [len(label.structure["sites"]) for label in labels], [label.core_hours for label in labels]
+    )
 
 
 def _earlier_labels(context: RoundContext) -> list[LabelDoc]:
     return context.store.labels(context.campaign_id, round_index={"$lt": context.index})
 
 
-def predicted_hours(costs: CostModel | None, waiting: Sequence[CandidateDoc]) -> NDArray[np.float64] | None:
+def predicted_hours(
+    costs: CostModel | None, waiting: Sequence[CandidateDoc]
+) -> NDArray[np.float64] | None:
     """(m,) core-hours that candidates are expected to cost; None while nothing tells."""
     if costs is None:
         return None
-    sites = [len(((doc.surrogate or {}).get("structure") or {"sites": [0]})["sites"]) for doc in waiting]
+    sites = [
+        len(((doc.surrogate or {}).get("structure") or {"sites": [0]})["sites"]) for doc in waiting
+    ]
     return costs.core_hours(np.array(sites, dtype=np.int64))
 
 

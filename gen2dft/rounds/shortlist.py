@@ -1,4 +1,6 @@
-"""Which of the crystals that passed the cheap gates the surrogate relaxes: the best as predicted."""
+"""Which of the crystals that passed the cheap gates the surrogate relaxes: the best as
+predicted.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ def shortlist(
     predicted: NDArray[np.float64],
     kept: NDArray[np.int64],
 ) -> list[str | None]:
-    """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst predicted first.
+    """Reason `not_shortlisted` for survivors beyond the number that the surrogate may relax, worst
+    predicted first.
 
     Parameters
     ----------
@@ -38,7 +41,9 @@ def shortlist(
     limit = len(kept) if given is None else round(arm.share * given)
     if limit >= len(kept):
         return reasons
-    values = {name: predicted[kept, column] for column, name in enumerate(arm.view.generator.properties)}
+    values = {
+        name: predicted[kept, column] for column, name in enumerate(arm.view.generator.properties)
+    }
     worth = targets.merit(arm.view.targets, values, target_spreads(arm.view))
     worth += passing_the_screen(context, arm, crystals.select(kept))
     for row in kept[np.argsort(-worth, kind="stable")[limit:]]:
@@ -46,12 +51,16 @@ def shortlist(
     return reasons
 
 
-def passing_the_screen(context: RoundContext, arm: Arm, crystals: CrystalTable) -> NDArray[np.float64]:
-    """(k,) logarithm of the chance that a crystal's distance to the hull lies within the surrogate's limits.
+def passing_the_screen(
+    context: RoundContext, arm: Arm, crystals: CrystalTable
+) -> NDArray[np.float64]:
+    """(k,) logarithm of the chance that a crystal's distance to the hull lies within the
+    surrogate's limits.
 
-    The ensemble tells the formation energy, the hull its own energy at the composition; a system that the hull does
-    not cover, or in which it lacks phases so that all lie far below it, is refused whatever is relaxed. Without an
-    ensemble that tells energies nothing is known, and all are alike.
+    The ensemble tells the formation energy, the hull its own energy at the composition; a system
+    that the hull does not cover, or in which it lacks phases so that all lie far below it, is
+    refused whatever is relaxed. Without an ensemble that tells energies nothing is known, and all
+    are alike.
     """
     ensemble, limits = arm.view.ensemble, context.spec.screening.surrogate
     if ensemble is None or ENERGY not in ensemble.properties:
@@ -63,4 +72,6 @@ def passing_the_screen(context: RoundContext, arm: Arm, crystals: CrystalTable) 
 
 def target_spreads(context: RoundContext) -> dict[str, float]:
     """The unit in which each target's property counts."""
-    return targets.spreads(context.targets, {t.property: context.known.label(t.property) for t in context.targets})
+    return targets.spreads(
+        context.targets, {t.property: context.known.label(t.property) for t in context.targets}
+    )

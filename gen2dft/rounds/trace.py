@@ -1,4 +1,6 @@
-"""The way of one crystal backwards: hit, calculations, structure, latent vector, snapshot, training set."""
+"""The way of one crystal backwards: hit, calculations, structure, latent vector, snapshot, training
+set.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,8 @@ class Redecoded:
     Parameters
     ----------
     stored, decoded
-        Structure hashes (`CrystalTable.content_hash`) of the stored crystal and of the one decoded now; None if there
-        is none.
+        Structure hashes (`CrystalTable.content_hash`) of the stored crystal and of the one decoded
+        now; None if there is none.
     same_id
         Whether snapshot and latent vector give the candidate's id.
     problem
@@ -57,7 +59,8 @@ class TrainingSet:
     hash
         Content hash that the snapshot names.
     rebuilt
-        Content hash of base set and labels of earlier rounds as they stand now; another one if labels came late.
+        Content hash of base set and labels of earlier rounds as they stand now; another one if
+        labels came late.
     num_base, num_labels
         Crystals of the base set, and labels of earlier rounds.
     """
@@ -128,13 +131,19 @@ def latent_vector(store: Store, candidate: CandidateDoc) -> NDArray[np.float32]:
     """(d,) latent vector that a candidate was decoded from; empty if its round kept none."""
     blob = store.round(candidate.campaign_id, candidate.round_index).latents_id
     points = load_latents(store, blob).latents if blob else np.zeros((0, 0), dtype=np.float32)
-    return points[candidate.latent_row] if candidate.latent_row < len(points) else np.zeros(0, dtype=np.float32)
+    return (
+        points[candidate.latent_row]
+        if candidate.latent_row < len(points)
+        else np.zeros(0, dtype=np.float32)
+    )
 
 
 def redecode(
     store: Store, candidate: CandidateDoc, vector: NDArray[np.float32], snapshot: SnapshotDoc | None
 ) -> Redecoded:
-    """Decode a candidate's latent vector with the snapshot it came from, and compare structures by their hashes."""
+    """Decode a candidate's latent vector with the snapshot it came from, and compare structures by
+    their hashes.
+    """
     from pymatgen.core import Structure
 
     if snapshot is None or not vector.size:
@@ -144,7 +153,9 @@ def redecode(
     except (StoreError, SnapshotError) as err:
         return Redecoded(problem=f"{err} (archives hold snapshots if exported with --snapshots)")
     # The same way into a document and out of it as the stored structure has gone.
-    decoded = Structure.from_dict(crystals.structure(0).as_dict(verbosity=0)) if len(crystals) else None
+    decoded = (
+        Structure.from_dict(crystals.structure(0).as_dict(verbosity=0)) if len(crystals) else None
+    )
     stored = Structure.from_dict(candidate.structure) if candidate.structure is not None else None
     return Redecoded(
         stored=None if stored is None else structure_hash(stored),
@@ -154,7 +165,10 @@ def redecode(
 
 
 def structure_hash(structure: object) -> str:
-    """Hash of lattice, species and positions as they are, to the last bit; 16 hexadecimal digits."""
+    """Hash of lattice, species and positions as they are, to the last bit.
+
+    16 hexadecimal digits.
+    """
     return CrystalTable.from_structures([structure]).content_hash()  # type: ignore[list-item]
 
 
@@ -167,11 +181,17 @@ def _snapshots(store: Store, snapshot_id: str | None) -> list[SnapshotDoc]:
     return found
 
 
-def _training_set(store: Store, candidate: CandidateDoc, snapshot: SnapshotDoc) -> TrainingSet | None:
+def _training_set(
+    store: Store, candidate: CandidateDoc, snapshot: SnapshotDoc
+) -> TrainingSet | None:
     # The control arm stays with what the first round knew.
-    context = RoundContext(store, candidate.campaign_id, 0 if candidate.arm == CONTROL else candidate.round_index)
+    context = RoundContext(
+        store, candidate.campaign_id, 0 if candidate.arm == CONTROL else candidate.round_index
+    )
     try:
         base, known = context.base, context.known
     except StoreError:  # an archive without training data
         return None
-    return TrainingSet(snapshot.training_set_hash, known.content_hash, len(base), len(known) - len(base))
+    return TrainingSet(
+        snapshot.training_set_hash, known.content_hash, len(base), len(known) - len(base)
+    )

@@ -35,10 +35,17 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     for hull in (context.hull, context.screen_hull):  # before anything may be called stable
         self_test(hull, context.spec.hull.tolerance)
     spec, known = context.spec, context.known
-    parent_id = context.store.round(context.campaign_id, context.index - 1).snapshot_id if context.index else None
+    parent_id = (
+        context.store.round(context.campaign_id, context.index - 1).snapshot_id
+        if context.index
+        else None
+    )
     parent = load_generator(context.store, parent_id) if parent_id else None
     if parent is not None and parent.properties != context.heads:
-        parent, parent_id = None, None  # new labels made a new head possible: another network, trained from scratch
+        parent, parent_id = (
+            None,
+            None,
+        )  # new labels made a new head possible: another network, trained from scratch
     total = spec.generator.total_epochs(warm=parent is not None)
     with context.stage("train", total):
         generator = load_generator_class(spec.generator.name)()
@@ -50,7 +57,9 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
             warm_start=parent,
             may_hold_out=np.arange(len(known)) < len(context.base),
             checkpoint_dir=checkpoint_dir,
-            on_epoch=lambda epoch, values: context.progress("train", epoch, total, f"loss {values['loss']:.3f}"),
+            on_epoch=lambda epoch, values: context.progress(
+                "train", epoch, total, f"loss {values['loss']:.3f}"
+            ),
         )
         data = to_bytes(generator)
         heads = fit_ensemble(context, generator)
@@ -69,9 +78,13 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
 
 
 def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
-    """An ensemble of property heads on the generator's latent vectors of all known crystals, as bytes."""
+    """An ensemble of property heads on the generator's latent vectors of all known crystals, as
+    bytes.
+    """
     from gen2dft.generators.ensemble import HeadEnsemble
 
     known, members = context.known, context.spec.learning.ensemble
     latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
-    return HeadEnsemble.fit(latents, labels, context.heads, context.rng(3), members=members).to_bytes()
+    return HeadEnsemble.fit(
+        latents, labels, context.heads, context.rng(3), members=members
+    ).to_bytes()

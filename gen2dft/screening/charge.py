@@ -13,16 +13,18 @@ from gen2dft.datasets.chemistry import is_plausible
 
 NOT_BALANCED = "not_charge_balanced"
 
-# With metals alone these form intermetallics (silicides, borides, half-Heuslers such as NbFeSb), which need no ions.
+# With metals alone these form intermetallics (silicides, borides, half-Heuslers such as NbFeSb),
+# which need no ions.
 _LIKE_METALS = frozenset({"B", "Si", "Ge", "Sb"})
 
 
 def charge_gate(table: CrystalTable, strict: bool = False) -> list[str | None]:
-    """`not_charge_balanced` for each crystal whose formula cannot be neutral, see `is_charge_balanced`.
+    """`not_charge_balanced` for each crystal whose formula cannot be neutral, see
+    `is_charge_balanced`.
 
-    Strict, for those who want semiconductors, it asks for `chemistry.is_plausible`. Of 7,140 binaries and ternaries of
-    the Materials Project 28 % have a gap above 0.1 eV; of the 93 % that pass 29 %, of the 33 % that pass strictly
-    68 %, at the loss of one such crystal in five.
+    Strict, for those who want semiconductors, it asks for `chemistry.is_plausible`. Of 7,140
+    binaries and ternaries of the Materials Project 28 % have a gap above 0.1 eV; of the 93 % that
+    pass 29 %, of the 33 % that pass strictly 68 %, at the loss of one such crystal in five.
     """
     passes = is_semiconducting_formula if strict else is_charge_balanced
     reasons: list[str | None] = []
@@ -36,11 +38,14 @@ def charge_gate(table: CrystalTable, strict: bool = False) -> list[str | None]:
 
 @functools.lru_cache(maxsize=100_000)
 def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
-    """Whether oxidation states met in solids make a formula neutral; intermetallics and elements pass.
+    """Whether oxidation states met in solids make a formula neutral.
 
-    All atoms of an anion have one state; those of a cation may differ, as in Fe3O4. No cation is more
-    electronegative than an anion (Davies et al., Chem 1, 617 (2016), the tests of SMACT), but a metal is always less
-    so than a non-metal: Pauling's values have it the other way round in PbTe and WC.
+    Intermetallics and elements pass.
+
+    All atoms of an anion have one state; those of a cation may differ, as in Fe3O4. No cation is
+    more electronegative than an anion (Davies et al., Chem 1, 617 (2016), the tests of SMACT), but
+    a metal is always less so than a non-metal: Pauling's values have it the other way round in PbTe
+    and WC.
 
     Parameters
     ----------
@@ -53,7 +58,11 @@ def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
     for signs in itertools.product((1, -1), repeat=len(numbers)):
         cations = [pair for pair, sign in zip(options, signs, strict=True) if sign > 0]
         anions = [pair for pair, sign in zip(options, signs, strict=True) if sign < 0]
-        if not cations or not anions or max(_greed(z) for z, _ in cations) > min(_greed(z) for z, _ in anions):
+        if (
+            not cations
+            or not anions
+            or max(_greed(z) for z, _ in cations) > min(_greed(z) for z, _ in anions)
+        ):
             continue
         positive = _totals([_cation_charges(z, n) for z, n in cations])
         negative = _totals([frozenset(n * -q for q in _states(z) if q < 0) for z, n in anions])
@@ -64,7 +73,9 @@ def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
 
 @functools.lru_cache(maxsize=100_000)
 def is_semiconducting_formula(numbers: Sequence[int], counts: Sequence[int]) -> bool:
-    """Whether one common oxidation state per element makes a formula neutral, or its valence shell is closed."""
+    """Whether one common oxidation state per element makes a formula neutral, or its valence shell
+    is closed.
+    """
     from pymatgen.core import Element
 
     pairs = zip(numbers, counts, strict=True)
@@ -81,7 +92,9 @@ def _totals(choices: Sequence[frozenset[int]]) -> frozenset[int]:
 
 @functools.lru_cache(maxsize=10_000)
 def _cation_charges(number: int, count: int) -> frozenset[int]:
-    """Total charges that `count` atoms of an element can have as cations, of one or of several states."""
+    """Total charges that `count` atoms of an element can have as cations, of one or of several
+    states.
+    """
     return _totals([frozenset(q for q in _states(number) if q > 0)] * count)
 
 
@@ -96,7 +109,9 @@ def _states(number: int) -> frozenset[int]:
 
 @functools.cache
 def _greed(number: int) -> tuple[bool, float]:
-    """Order in which elements take electrons: metals last, then by Pauling's electronegativity (0 if there is none)."""
+    """Order in which elements take electrons: metals last, then by Pauling's electronegativity (0
+    if there is none).
+    """
     from pymatgen.core import Element
 
     element = Element.from_Z(number)

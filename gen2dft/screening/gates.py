@@ -27,14 +27,16 @@ Gate = Callable[[CrystalTable], Sequence[str | None]]
 """From crystals to one reason each; None lets a crystal pass."""
 
 
-def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None) -> list[tuple[str, Gate]]:
+def screening_gates(
+    spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
+) -> list[tuple[str, Gate]]:
     """Names and gates that a campaign asks for, the cheapest first.
 
     Parameters
     ----------
     known
-        Training set: its elements are allowed unless the spec names others, candidates have as many different ones as
-        its crystals, and must differ from it.
+        Training set: its elements are allowed unless the spec names others, candidates have as many
+        different ones as its crystals, and must differ from it.
     earlier
         Candidates of earlier rounds, which are not to be computed again.
 
@@ -45,13 +47,17 @@ def screening_gates(spec: ScreeningSpec, known: Dataset, earlier: CrystalTable |
     """
     elements = allowed_elements(spec, known.crystals)
     how_many = frozenset(element_counts(known.crystals).tolist())
-    indices = [(DUPLICATE_IN_STORE, StructureIndex.from_table(earlier))] if earlier is not None else []
+    indices = (
+        [(DUPLICATE_IN_STORE, StructureIndex.from_table(earlier))] if earlier is not None else []
+    )
     gates: list[tuple[str, Gate]] = [
         ("geometry", functools.partial(geometry_gate, spec=spec)),
         ("elements", functools.partial(element_gate, allowed=elements, how_many=how_many)),
     ]
     if spec.charge_balance:
-        gates.append(("charge", functools.partial(charge_gate, strict=spec.charge_balance == "strict")))
+        gates.append(
+            ("charge", functools.partial(charge_gate, strict=spec.charge_balance == "strict"))
+        )
     if spec.novelty == "formula":
         formulas = frozenset(known.crystals.formulas())
         gates.append(("formula", functools.partial(formula_gate, known_formulas=formulas)))
@@ -91,4 +97,6 @@ def stage_count(stage: str, reasons: Sequence[str | None]) -> StageCount:
     """Counters of a stage from one reason per crystal, None for those that passed."""
     stopped = Counter(reason for reason in reasons if reason is not None)
     n_out = len(reasons) - stopped.total()
-    return StageCount(stage=stage, n_in=len(reasons), n_out=n_out, reasons=dict(sorted(stopped.items())))
+    return StageCount(
+        stage=stage, n_in=len(reasons), n_out=n_out, reasons=dict(sorted(stopped.items()))
+    )

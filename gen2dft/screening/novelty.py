@@ -1,4 +1,6 @@
-"""Novelty gates: whether formula and structure are new, among known, earlier and other candidates."""
+"""Novelty gates: whether formula and structure are new, among known, earlier and other
+candidates.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ DUPLICATE_IN_BATCH = "duplicate_in_batch"
 class StructureIndex:
     """Structures that others are compared with, found by their reduced formula.
 
-    pymatgen's StructureMatcher decides (its defaults: scaled to equal volume, ltol 0.2, stol 0.3, angle_tol 5).
-    Two crystals are compared only if formula and number of sites of their primitive cells agree; the matcher itself
-    reduces both to primitive cells first, so nothing that it would match is kept apart. Cells are reduced when they
-    are first compared, and only then.
+    pymatgen's StructureMatcher decides (its defaults: scaled to equal volume, ltol 0.2, stol 0.3,
+    angle_tol 5). Two crystals are compared only if formula and number of sites of their primitive
+    cells agree; the matcher itself reduces both to primitive cells first, so nothing that it would
+    match is kept apart. Cells are reduced when they are first compared, and only then.
     """
 
     _groups: dict[str, list[_Reduced]] = field(default_factory=dict)
@@ -39,8 +41,12 @@ class StructureIndex:
         return index
 
     def add(self, table: CrystalTable, row: int, formula: str, name: str = "") -> None:
-        """Take in crystal `row` of a table, whose reduced formula is given as `CrystalTable.formulas` writes it."""
-        self._groups.setdefault(formula, []).append(_Reduced(functools.partial(table.structure, row), name))
+        """Take in crystal `row` of a table, whose reduced formula is given as
+        `CrystalTable.formulas` writes it.
+        """
+        self._groups.setdefault(formula, []).append(
+            _Reduced(functools.partial(table.structure, row), name)
+        )
 
     def contains(self, structure: Structure) -> bool:
         """Whether a structure matches one of the index."""
@@ -52,12 +58,17 @@ class StructureIndex:
         return self.match_row(table, row, formula) is not None
 
     def match_row(self, table: CrystalTable, row: int, formula: str) -> str | None:
-        """The name of the first of the index that crystal `row` of a table matches; None if there is none."""
+        """The name of the first of the index that crystal `row` of a table matches.
+
+        None if there is none.
+        """
         return self._match(_Reduced(functools.partial(table.structure, row)), formula)
 
     def _match(self, candidate: _Reduced, formula: str) -> str | None:
         others = self._groups.get(formula, ())
-        return next((other.name for other in others if _same(candidate.primitive, other.primitive)), None)
+        return next(
+            (other.name for other in others if _same(candidate.primitive, other.primitive)), None
+        )
 
 
 @dataclass
@@ -82,15 +93,19 @@ def reduced_primitive(structure: Structure) -> Structure:
 
 
 def formula_gate(table: CrystalTable, known_formulas: frozenset[str]) -> list[str | None]:
-    """`known_formula` for each crystal whose reduced formula is known, the novelty of the FTCP paper.
+    """`known_formula` for each crystal whose reduced formula is known, the novelty of the FTCP
+    paper.
 
     Ren et al., Matter 5, 314 (2022).
     """
     return [KNOWN_FORMULA if formula in known_formulas else None for formula in table.formulas()]
 
 
-def duplicate_gate(table: CrystalTable, indices: Sequence[tuple[str, StructureIndex]]) -> list[str | None]:
-    """Refuse crystals that match one of an index (with that index's reason) or an earlier one of this table.
+def duplicate_gate(
+    table: CrystalTable, indices: Sequence[tuple[str, StructureIndex]]
+) -> list[str | None]:
+    """Refuse crystals that match one of an index (with that index's reason) or an earlier one of
+    this table.
 
     Parameters
     ----------
@@ -101,7 +116,9 @@ def duplicate_gate(table: CrystalTable, indices: Sequence[tuple[str, StructureIn
     batch = StructureIndex()
     for row, formula in enumerate(table.formulas()):
         asked: Iterable[tuple[str, StructureIndex]] = (*indices, (DUPLICATE_IN_BATCH, batch))
-        reason = next((reason for reason, index in asked if index.matches_row(table, row, formula)), None)
+        reason = next(
+            (reason for reason, index in asked if index.matches_row(table, row, formula)), None
+        )
         if reason is None:
             batch.add(table, row, formula)
         reasons.append(reason)

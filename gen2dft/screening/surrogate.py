@@ -29,8 +29,8 @@ OVERRULABLE = (
     UNCONVERGED,
 )  # verdicts that DFT may overrule: the relaxation came to an end
 
-# eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few meV/atom, less than the
-# potential's error, and the distance to the hull can only shrink.
+# eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few
+# meV/atom, less than the potential's error, and the distance to the hull can only shrink.
 TOLERABLE_FORCE = 0.3
 
 
@@ -41,14 +41,16 @@ class SurrogateVerdict:
     Parameters
     ----------
     reason
-        Why it is refused, None if it passes: `relaxation_<reason of the engine>`, `relaxation_unconverged`,
-        `no_reference_energy`, `hull_does_not_cover`, `above_hull`, `hull_incomplete` or `relaxed_to_known`.
+        Why it is refused, None if it passes: `relaxation_<reason of the engine>`,
+        `relaxation_unconverged`, `no_reference_energy`, `hull_does_not_cover`, `above_hull`,
+        `hull_incomplete` or `relaxed_to_known`.
     engine, preset
         What relaxed it.
     structure
         Relaxed structure; None if the relaxation failed.
     energy_per_atom, formation_energy, e_above_hull
-        eV/atom, on the engine's scale and against the screen's hull; no distance where it does not cover the system.
+        eV/atom, on the engine's scale and against the screen's hull; no distance where it does not
+        cover the system.
     converged, max_force, steps, seconds
         How the relaxation went; see `gen2dft.engines.base.Relaxed`.
     detail
@@ -71,11 +73,17 @@ class SurrogateVerdict:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for the store; the structure as pymatgen's dictionary."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {**plain, "structure": None if self.structure is None else self.structure.as_dict(verbosity=0)}
+        return {
+            **plain,
+            "structure": None if self.structure is None else self.structure.as_dict(verbosity=0),
+        }
 
 
 def surrogate_screen(
-    structure: Structure, spec: SurrogateSpec, hull: ReferenceHull, known: StructureIndex | None = None
+    structure: Structure,
+    spec: SurrogateSpec,
+    hull: ReferenceHull,
+    known: StructureIndex | None = None,
 ) -> SurrogateVerdict:
     """Relax one crystal and measure its distance to the hull.
 
@@ -98,13 +106,17 @@ def surrogate_screen(
     try:
         relaxed = engine.relax(structure, spec.preset)
     except CalculationFailed as failure:
-        reason = failure.reason if "relaxation" in failure.reason else f"relaxation_{failure.reason}"
+        reason = (
+            failure.reason if "relaxation" in failure.reason else f"relaxation_{failure.reason}"
+        )
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
     composition = relaxed.structure.composition
     try:
         formation_energy = engine.formation_energy(composition, relaxed.energy)
     except DatasetError as err:
-        return SurrogateVerdict(NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err))
+        return SurrogateVerdict(
+            NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err)
+        )
     gap = hull.gap(element.symbol for element in composition.elements)
     e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
     return SurrogateVerdict(
@@ -124,7 +136,10 @@ def surrogate_screen(
 
 
 def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
-    """Why a distance to the hull (eV/atom; None: the hull does not cover the system) is refused, None if it passes."""
+    """Why a distance to the hull (eV/atom.
+
+    None: the hull does not cover the system) is refused, None if it passes.
+    """
     if e_above_hull is None:
         return NOT_COVERED
     if e_above_hull > spec.max_e_above_hull:

@@ -20,10 +20,11 @@ BAD_NUMBER = "number_of_elements"
 
 
 def geometry_gate(table: CrystalTable, spec: ScreeningSpec) -> list[str | None]:
-    """First of `volume_out_of_range`, `angle_out_of_range`, `atoms_too_close` that applies to each crystal.
+    """First of `volume_out_of_range`, `angle_out_of_range`, `atoms_too_close` that applies to each
+    crystal.
 
-    Volumes and angles come first because they are cheap; distances are computed only for sane cells. A crystal
-    without sites, or with NaN, has no volume per atom in range.
+    Volumes and angles come first because they are cheap; distances are computed only for sane
+    cells. A crystal without sites, or with NaN, has no volume per atom in range.
     """
     reasons = np.full(len(table), None, dtype=object)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -39,7 +40,9 @@ def geometry_gate(table: CrystalTable, spec: ScreeningSpec) -> list[str | None]:
     return list(reasons)
 
 
-def element_gate(table: CrystalTable, allowed: Collection[int], how_many: Collection[int]) -> list[str | None]:
+def element_gate(
+    table: CrystalTable, allowed: Collection[int], how_many: Collection[int]
+) -> list[str | None]:
     """`element_not_allowed` or `number_of_elements` for each crystal of which one is true.
 
     Parameters
@@ -65,7 +68,8 @@ def element_counts(table: CrystalTable) -> NDArray[np.int64]:
 
 
 def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]:
-    """Atomic numbers that candidates may have: those named in the spec, or else those of the known crystals.
+    """Atomic numbers that candidates may have: those named in the spec, or else those of the known
+    crystals.
 
     Raises
     ------
@@ -76,7 +80,9 @@ def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]
     chosen = named or frozenset(int(z) for z in np.unique(known.numbers))
     remaining = chosen - _atomic_numbers(spec.excluded_elements, "screening.excluded_elements")
     if not remaining:
-        raise CampaignError("screening.excluded_elements leaves no element that candidates may have")
+        raise CampaignError(
+            "screening.excluded_elements leaves no element that candidates may have"
+        )
     return remaining
 
 

@@ -1,4 +1,7 @@
-"""The web application: addresses to pages. Every page only reads, and every text from the database is escaped."""
+"""The web application: addresses to pages.
+
+Every page only reads, and every text from the database is escaped.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +61,8 @@ def build_app(
     token
         What every reader must know; None: whoever reaches the server may read.
     any_host
-        Whether it may be addressed by other names than those of this machine; without a token it may not, so that a
-        page from elsewhere cannot reach it under a name of its own.
+        Whether it may be addressed by other names than those of this machine; without a token it
+        may not, so that a page from elsewhere cannot reach it under a name of its own.
     optimade
         An application to serve under `/optimade`.
     """
@@ -126,7 +129,9 @@ class Pages:
         self._jinja.filters |= {"part": functools.partial(quote, safe=""), "without": _without}
         self._jinja.globals |= {"version": __version__, "lag": FRESH + MIRROR_FRESH}
 
-    def _page(self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]) -> Response:
+    def _page(
+        self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]
+    ) -> Response:
         """A page whose data are at most `FRESH` seconds old."""
         from starlette.responses import HTMLResponse
 
@@ -149,12 +154,16 @@ class Pages:
     def candidates(self, request: Request) -> Response:
         """Its candidates by state."""
         given = dict(request.query_params)
-        return self._page(request, "candidates.html", lambda: candidates_page(self.store, _id(request), given))
+        return self._page(
+            request, "candidates.html", lambda: candidates_page(self.store, _id(request), given)
+        )
 
     def candidate(self, request: Request) -> Response:
         """One crystal."""
         key = request.path_params["candidate_id"]
-        return self._page(request, "candidate.html", lambda: candidate_page(self.store, _id(request), key))
+        return self._page(
+            request, "candidate.html", lambda: candidate_page(self.store, _id(request), key)
+        )
 
     def cif(self, request: Request) -> Response:
         """Its structure as a file."""
@@ -200,7 +209,9 @@ class Pages:
         def make() -> str:
             campaign = self.store.campaign(_id(request))
             hull = get_hull(self.store, campaign.hull_id)
-            return render(load_diagram(self.store, campaign.id, request.path_params["system"], hull))
+            return render(
+                load_diagram(self.store, campaign.id, request.path_params["system"], hull)
+            )
 
         page = self._fresh.get(request.url.path, make)
         return HTMLResponse(page, headers={"Content-Security-Policy": _policy_of(page)})
@@ -210,7 +221,9 @@ class Pages:
         name, campaign_id = request.path_params["name"], _id(request)
         if name not in FIGURES:
             raise ServeError(not_one_of("figure", name, FIGURES))
-        data = self._figures.get(("data", campaign_id), lambda: load_report_data(self.store, campaign_id))
+        data = self._figures.get(
+            ("data", campaign_id), lambda: load_report_data(self.store, campaign_id)
+        )
         return self._drawn((name, campaign_id), lambda: FIGURES[name].draw(data))
 
     def transport_figure(self, request: Request) -> Response:
@@ -231,12 +244,16 @@ class Pages:
         return Response(content, media_type="image/png") if content else Response(status_code=204)
 
     def failed(self, _: Request, error: Exception) -> Response:
-        """A page that says what is wrong: 404 for what is not there, 400 for what is not understood."""
+        """A page that says what is wrong: 404 for what is not there, 400 for what is not
+        understood.
+        """
         return self._error(str(error), 404 if isinstance(error, StoreError) else 400)
 
     def unavailable(self, _: Request, error: Exception) -> Response:
         """A page that says that the database does not answer."""
-        return self._error(f"the database failed ({type(error).__name__}); `gen2dft doctor` tests it", 503)
+        return self._error(
+            f"the database failed ({type(error).__name__}); `gen2dft doctor` tests it", 503
+        )
 
     def not_found(self, request: Request, _: Exception) -> Response:
         """A page for an address that there is not."""
@@ -262,6 +279,8 @@ def _policy_of(page: str) -> str:
     parts = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
     for tag in ("script", "style"):
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in found]
+        hashes = [
+            base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in found
+        ]
         parts.append(f"{tag}-src " + " ".join(f"'sha256-{digest}'" for digest in hashes))
     return "; ".join(parts)

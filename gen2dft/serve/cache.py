@@ -22,14 +22,19 @@ class Cache:
         How many values are kept; the one unused for longest goes first.
     """
 
-    def __init__(self, seconds: float, size: int = 64, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, seconds: float, size: int = 64, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds, self._size, self._clock = seconds, size, clock
         self._values: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made if there is none or it is too old; errors of `make` are passed on, not kept."""
+        """The value of a key, made if there is none or it is too old.
+
+        Errors of `make` are passed on, not kept.
+        """
         with self._lock:
             if (found := self._fresh(key)) is not None:
                 return found[1]

@@ -33,7 +33,9 @@ def _row(store: Store, document: CampaignDoc) -> dict[str, Any]:
     return {
         **facts,
         "validated": facts["candidates"].get("labelled", 0) + facts["hits"],
-        "at_work_on": "" if document.state == "finished" or not rounds else stage_text(store, rounds[-1]),
+        "at_work_on": ""
+        if document.state == "finished" or not rounds
+        else stage_text(store, rounds[-1]),
         "left": duration(left) if left is not None else "",
         "core_hours": sum(store.core_hours(document.id).values()),
         "begun": when(document.created),
@@ -42,14 +44,22 @@ def _row(store: Store, document: CampaignDoc) -> dict[str, Any]:
 
 def _left(store: Store, document: CampaignDoc, rounds: list[RoundDoc]) -> float | None:
     """Seconds until the stage under way ends."""
-    return None if document.state == "finished" or not rounds else seconds_left(store, rounds[-1], now())
+    return (
+        None
+        if document.state == "finished" or not rounds
+        else seconds_left(store, rounds[-1], now())
+    )
 
 
 def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
     """What the page of one campaign shows."""
     document = store.campaign(campaign_id)
     spec = CampaignSpec.model_validate(document.spec)
-    row, rounds, hours = _row(store, document), store.rounds(campaign_id), store.core_hours(campaign_id)
+    row, rounds, hours = (
+        _row(store, document),
+        store.rounds(campaign_id),
+        store.core_hours(campaign_id),
+    )
     counts = store.state_counts(campaign_id)
     hits = [hit["round_index"] for hit in store.hit_fields(campaign_id, ("round_index",))]
     sampled = sum(stage.n_in for r in rounds for stage in r.funnel if stage.stage == "sample")
@@ -70,7 +80,14 @@ def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
         "states": sorted(stems(counts).items(), key=lambda item: -item[1]),
         "failures": _failures(store, campaign_id, counts),
         "ledger": [
-            (r.index, r.state, sum(r.seconds.values()), hours.get(r.index, 0.0), r.dispatch_size, hits.count(r.index))
+            (
+                r.index,
+                r.state,
+                sum(r.seconds.values()),
+                hours.get(r.index, 0.0),
+                r.dispatch_size,
+                hits.count(r.index),
+            )
             for r in rounds
         ],
         "figures": [(name, kind.title, kind.caption) for name, kind in FIGURES.items()],
@@ -79,7 +96,9 @@ def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
 
 
 def _failures(store: Store, campaign_id: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Why candidates were given up: each cause with its number and some of them, the most frequent first."""
+    """Why candidates were given up: each cause with its number and some of them, the most frequent
+    first.
+    """
     causes = sorted(((n, s) for s, n in counts.items() if s.startswith("given_up:")), reverse=True)
     fields = ("candidate_id", "formula", "failure")
     return [
@@ -105,8 +124,18 @@ def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) ->
     state, page = given.get("state", ""), queries.whole(given, "page", 1)
     if state and state not in counts and state not in REACHED_FROM:
         raise ServeError(not_one_of("state", state, {*counts, *stems(counts)}))
-    fitting = {s: n for s, n in counts.items() if not state or s == state or s.partition(":")[0] == state}
-    fields = ("candidate_id", "formula", "state", "round_index", "sampler", "surrogate.e_above_hull", "failure")
+    fitting = {
+        s: n for s, n in counts.items() if not state or s == state or s.partition(":")[0] == state
+    }
+    fields = (
+        "candidate_id",
+        "formula",
+        "state",
+        "round_index",
+        "sampler",
+        "surrogate.e_above_hull",
+        "failure",
+    )
     query = {"state": {"$in": sorted(fitting)}} if state else {}
     found = store.candidate_fields(campaign_id, fields, skip=(page - 1) * ROWS, limit=ROWS, **query)
     return {

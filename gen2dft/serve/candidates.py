@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import ServeError, not_one_of
-from gen2dft.report.candidate import crystal_of, engine_text, labels_of, remarks, structures_of, value_rows
+from gen2dft.report.candidate import (
+    crystal_of,
+    engine_text,
+    labels_of,
+    remarks,
+    structures_of,
+    value_rows,
+)
 from gen2dft.report.cif import cif_name, structure_cif
 from gen2dft.report.data import transport_of
 from gen2dft.report.figures import TRANSPORT_FIGURES
@@ -26,7 +33,10 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
     """What the page of one candidate shows; StoreError if there is none."""
     document, candidate = store.campaign(campaign_id), store.candidate(campaign_id, candidate_id)
     labels = labels_of(store, candidate)
-    shown = [_shown(data, what, i) for i, (data, what) in enumerate(_first_and_last(structures_of(candidate, labels)))]
+    shown = [
+        _shown(data, what, i)
+        for i, (data, what) in enumerate(_first_and_last(structures_of(candidate, labels)))
+    ]
     return {
         "campaign": document,
         "candidate": candidate,
@@ -36,10 +46,16 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
         "values": value_rows(CampaignSpec.model_validate(document.spec), candidate, labels),
         "remarks": list(remarks(labels)),
         "structures": shown,
-        "facts": [(title, [s["facts"][title] for s in shown]) for title in (shown[0]["facts"] if shown else ())],
+        "facts": [
+            (title, [s["facts"][title] for s in shown])
+            for title in (shown[0]["facts"] if shown else ())
+        ],
         "trace": _trace(store, candidate),
         **_transport(store, candidate),
-        "costs": [(engine_text(label), label.core_hours, label.settings_hash, label.hull_id) for label in labels],
+        "costs": [
+            (engine_text(label), label.core_hours, label.settings_hash, label.hull_id)
+            for label in labels
+        ],
         "system": _system(candidate.formula),
         "history": [(step["state"], when(step["at"])) for step in candidate.history],
     }
@@ -73,10 +89,14 @@ def candidate_cif(store: Store, campaign_id: str, candidate_id: str) -> tuple[st
     candidate = store.candidate(campaign_id, candidate_id)
     structure, origin = crystal_of(candidate, labels_of(store, candidate))
     comments = (f"campaign {campaign_id}, candidate {candidate_id}, {origin}",)
-    return cif_name(chemical(candidate.formula or ""), candidate_id), structure_cif(structure, comments)
+    return cif_name(chemical(candidate.formula or ""), candidate_id), structure_cif(
+        structure, comments
+    )
 
 
-def _first_and_last(structures: list[tuple[dict[str, Any], str]]) -> list[tuple[dict[str, Any], str]]:
+def _first_and_last(
+    structures: list[tuple[dict[str, Any], str]],
+) -> list[tuple[dict[str, Any], str]]:
     """The best structure and the decoded one, to be compared."""
     return structures if len(structures) < 2 else [structures[0], structures[-1]]
 
@@ -90,11 +110,13 @@ def _shown(data: dict[str, Any], what: str, number: int) -> dict[str, Any]:
     lattice = structure.lattice
     return {
         "what": what,
-        "picture": Markup(crystal_svg(structure, f"s{number}")),  # noqa: S704 - numbers, symbols and escaped text
+        "picture": Markup(crystal_svg(structure, f"s{number}")),  # noqa: S704 - escaped text
         "scene": crystal_scene(structure),
         "facts": {
             "a, b, c (\u00c5)": ", ".join(f"{length:.3f}" for length in lattice.abc),
-            "\u03b1, \u03b2, \u03b3 (\u00b0)": ", ".join(f"{angle:.1f}" for angle in lattice.angles),
+            "\u03b1, \u03b2, \u03b3 (\u00b0)": ", ".join(
+                f"{angle:.1f}" for angle in lattice.angles
+            ),
             "atoms in the cell": str(len(structure)),
             "volume (\u00c5\u00b3/atom)": f"{lattice.volume / len(structure):.2f}",
             "density (g/cm\u00b3)": f"{float(structure.density):.2f}",

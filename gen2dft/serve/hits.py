@@ -24,9 +24,9 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     Parameters
     ----------
     given
-        From the address: `formula` (part of it), `elements` (all of them in the crystal), `basis` (`any` or `dft`),
-        `PROPERTY_min` and `PROPERTY_max` in the property's unit, `sort` (best, formula, spacegroup, round or a
-        property), `order` (up, down), `page`.
+        From the address: `formula` (part of it), `elements` (all of them in the crystal), `basis`
+        (`any` or `dft`), `PROPERTY_min` and `PROPERTY_max` in the property's unit, `sort` (best,
+        formula, spacegroup, round or a property), `order` (up, down), `page`.
 
     Raises
     ------
@@ -41,7 +41,9 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     hits, best = ranked(store.hits(campaign_id), spec.targets)
     theirs = {hit.label_id for hit in hits}
     labels = store.label_fields(campaign_id, ("engine", "is_dft"))
-    surrogates = {label["engine"] for label in labels if label["_id"] in theirs and not label["is_dft"]}
+    surrogates = {
+        label["engine"] for label in labels if label["_id"] in theirs and not label["is_dft"]
+    }
     found = _ordered(_fitting(hits, names, given), sort, down)
     pages = max(1, -(-len(found) // ROWS))
     page = min(queries.whole(given, "page", 1), pages)
@@ -61,11 +63,15 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     }
 
 
-def _fitting(hits: Sequence[HitDoc], names: Sequence[str], given: Mapping[str, str]) -> list[HitDoc]:
+def _fitting(
+    hits: Sequence[HitDoc], names: Sequence[str], given: Mapping[str, str]
+) -> list[HitDoc]:
     """Hits that pass every filter; a value that is open passes no bound."""
     wanted, part = queries.elements(given, "elements"), given.get("formula", "").strip().lower()
     only_dft = queries.choice(given, "basis", ("any", "dft")) == "dft"
-    bounds = [(n, queries.number(given, f"{n}_min"), queries.number(given, f"{n}_max")) for n in names]
+    bounds = [
+        (n, queries.number(given, f"{n}_min"), queries.number(given, f"{n}_max")) for n in names
+    ]
     return [
         hit
         for hit in hits
@@ -113,7 +119,11 @@ def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str]) -> dict[str, A
         "hit": hit,
         "picture": Markup(picture),  # noqa: S704 - numbers, element symbols and escaped text
         "cells": [
-            (value_text(n, hit.values[n]), basis_text(hit.basis[n], surrogates), _kind(hit.basis[n], surrogates))
+            (
+                value_text(n, hit.values[n]),
+                basis_text(hit.basis[n], surrogates),
+                _kind(hit.basis[n], surrogates),
+            )
             for n in names
         ],
     }

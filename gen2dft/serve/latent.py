@@ -1,4 +1,6 @@
-"""The map of a round's latent space: places on its first two principal axes, and what lies there."""
+"""The map of a round's latent space: places on its first two principal axes, and what lies
+there.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
 
     Returns
     -------
-    `training`: `x`, `y` and values per property (null where not labelled). `candidates`: `id`, `formula`, `kind`
-    (hit, validated, other), `state`, `x`, `y`. `shares` of the variance on the two axes. `properties`: name to title.
+    `training`: `x`, `y` and values per property (null where not labelled). `candidates`: `id`,
+    `formula`, `kind` (hit, validated, other), `state`, `x`, `y`. `shares` of the variance on the
+    two axes. `properties`: name to title.
 
     Raises
     ------
@@ -38,10 +41,14 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
     """
     document = store.round(campaign_id, round_index)
     if not document.latents_id:
-        raise ServeError(f"round {round_index + 1} has no latent points yet; look again once it has sampled")
+        raise ServeError(
+            f"round {round_index + 1} has no latent points yet; look again once it has sampled"
+        )
     arrays = load_latents(store, document.latents_id)
     if len(arrays.train_latents) < 2:
-        raise ServeError(f"round {round_index + 1} has fewer than two training crystals to make a map of")
+        raise ServeError(
+            f"round {round_index + 1} has fewer than two training crystals to make a map of"
+        )
     mean, axes, shares = principal_axes(arrays.train_latents)
     drawn = (arrays.latents - mean) @ axes.T
     rows = _thinned(np.arange(len(arrays.train_latents)), MOST_TRAINING)
@@ -50,19 +57,29 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
         "shares": [float(share) for share in shares],
         "training": {
             **_columns(training),
-            "values": {name: _nullable(values[rows]) for name, values in arrays.train_values.items()},
+            "values": {
+                name: _nullable(values[rows]) for name, values in arrays.train_values.items()
+            },
         },
-        "properties": {name: pretty(PROPERTIES[name].axis) for name in arrays.train_values if name in PROPERTIES},
+        "properties": {
+            name: pretty(PROPERTIES[name].axis)
+            for name in arrays.train_values
+            if name in PROPERTIES
+        },
         "candidates": _candidates(store, campaign_id, round_index, drawn),
     }
 
 
-def _candidates(store: Store, campaign_id: str, round_index: int, drawn: NDArray[np.float64]) -> list[dict[str, Any]]:
+def _candidates(
+    store: Store, campaign_id: str, round_index: int, drawn: NDArray[np.float64]
+) -> list[dict[str, Any]]:
     fields = ("candidate_id", "formula", "state", "latent_row")
     found = store.candidate_fields(campaign_id, fields, round_index=round_index)
     kinds = [KINDS.get(doc["state"], "other") for doc in found]
     others = _thinned(np.flatnonzero([kind == "other" for kind in kinds]), MOST_REJECTED)
-    shown = sorted({*others.tolist(), *np.flatnonzero([kind != "other" for kind in kinds]).tolist()})
+    shown = sorted(
+        {*others.tolist(), *np.flatnonzero([kind != "other" for kind in kinds]).tolist()}
+    )
     return [
         {
             "id": found[i]["candidate_id"],

@@ -1,8 +1,10 @@
-"""A store for readers: the light parts of candidates and labels, kept in memory and brought up to date by what changed.
+"""A store for readers: the light parts of candidates and labels, kept in memory and brought up to
+date by what changed.
 
-The embedded database reads some 3,000 documents a second, so that to read 20,000 candidates anew for every page would
-keep readers waiting and workers from writing. What a page asks of all candidates of a campaign is answered from memory;
-one crystal, hits, rounds and how many candidates stand where (the tally) are read from the database each time.
+The embedded database reads some 3,000 documents a second, so that to read 20,000 candidates anew
+for every page would keep readers waiting and workers from writing. What a page asks of all
+candidates of a campaign is answered from memory; one crystal, hits, rounds and how many candidates
+stand where (the tally) are read from the database each time.
 """
 
 from __future__ import annotations
@@ -25,11 +27,24 @@ if TYPE_CHECKING:
 FRESH = 2.0  # seconds after which it is asked what changed
 PATIENCE = 0.15  # seconds that a page waits for the answer before it shows what was known
 OVERLAP = timedelta(seconds=30)  # clocks of workers may differ by this
-ALL_AGAIN = 1800.0  # seconds after which everything is read again: an import, or a clock that is far off
+ALL_AGAIN = (
+    1800.0  # seconds after which everything is read again: an import, or a clock that is far off
+)
 CANDIDATE_FIELDS = (
-    "candidate_id", "round_index", "latent_row", "state", "formula", "sampler", "predicted", "selected_by", "failure",
-    "surrogate.e_above_hull", "surrogate.formation_energy", "surrogate.engine", "surrogate.seconds",
-)  # fmt: skip
+    "candidate_id",
+    "round_index",
+    "latent_row",
+    "state",
+    "formula",
+    "sampler",
+    "predicted",
+    "selected_by",
+    "failure",
+    "surrogate.e_above_hull",
+    "surrogate.formation_energy",
+    "surrogate.engine",
+    "surrogate.seconds",
+)
 LABEL_FIELDS = ("candidate_id", "round_index", "engine", "is_dft", "values", "core_hours")
 BLOBS = 8  # latent points and hulls of that many rounds are kept
 
@@ -48,22 +63,38 @@ class MirrorStore(Store):
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Begin to read all campaigns, the newest first, so that the first reader need not wait for it."""
+        """Begin to read all campaigns, the newest first, so that the first reader need not wait for
+        it.
+        """
         for campaign in self.campaigns():
             self._candidates(campaign.id).refresh()
             self._labels(campaign.id).refresh()
 
     def candidate_fields(
-        self, campaign_id: str, fields: Sequence[str], *, skip: int = 0, limit: int = 0, **query: Any
+        self,
+        campaign_id: str,
+        fields: Sequence[str],
+        *,
+        skip: int = 0,
+        limit: int = 0,
+        **query: Any,
     ) -> list[Row]:
-        """Fields of a campaign's candidates in the order of their ids; more than those asked for may be among them."""
-        if not {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS} or not all(map(_is_plain, query.values())):
+        """Fields of a campaign's candidates in the order of their ids.
+
+        More than those asked for may be among them.
+        """
+        if not {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS} or not all(
+            map(_is_plain, query.values())
+        ):
             return super().candidate_fields(campaign_id, fields, skip=skip, limit=limit, **query)
         rows = [row for row in self._candidates(campaign_id).rows() if _fits(row, query)]
         return rows[skip : skip + limit if limit else None]
 
     def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[Row]:
-        """Fields of a campaign's labels in the order of their ids; more than those asked for may be among them."""
+        """Fields of a campaign's labels in the order of their ids.
+
+        More than those asked for may be among them.
+        """
         if query or not set(fields) <= set(LABEL_FIELDS):
             return super().label_fields(campaign_id, fields, **query)
         return list(self._labels(campaign_id).rows())
@@ -87,7 +118,9 @@ class MirrorStore(Store):
     def _labels(self, campaign_id: str) -> Mirror:
         return self._mirror("labels", "created", LABEL_FIELDS, campaign_id)
 
-    def _mirror(self, collection: str, moment: str, fields: Sequence[str], campaign_id: str) -> Mirror:
+    def _mirror(
+        self, collection: str, moment: str, fields: Sequence[str], campaign_id: str
+    ) -> Mirror:
         with self._lock:
             key = (collection, campaign_id)
             if key not in self._mirrors:
@@ -96,7 +129,12 @@ class MirrorStore(Store):
             return self._mirrors[key]
 
     def _read(
-        self, collection: str, moment: str, fields: Sequence[str], campaign_id: str, since: datetime | None
+        self,
+        collection: str,
+        moment: str,
+        fields: Sequence[str],
+        campaign_id: str,
+        since: datetime | None,
     ) -> list[Row]:
         """Documents whose moment is not before `since`; all without one."""
         query: dict[str, Any] = {"campaign_id": campaign_id}
@@ -114,7 +152,9 @@ class Mirror:
         Gives the documents that changed since a moment, or all.
     """
 
-    def __init__(self, read: Read, pool: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, read: Read, pool: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._read, self._pool, self._clock = read, pool, clock
         self._by_id: dict[str, Row] = {}
         self._rows: tuple[Row, ...] | None = None
@@ -139,7 +179,10 @@ class Mirror:
         return self._rows or ()
 
     def refresh(self) -> Future[None] | None:
-        """Begin to ask what changed unless that is known; the reading under way, if there is one."""
+        """Begin to ask what changed unless that is known.
+
+        The reading under way, if there is one.
+        """
         with self._lock:
             if self._reading is not None and not self._reading.done():
                 return self._reading
@@ -171,7 +214,9 @@ def _fits(row: Row, query: Mapping[str, Any]) -> bool:
         if not isinstance(wanted, Mapping):
             fits = value == wanted
         else:
-            fits = value in wanted.get("$in", (value,)) and ("$ne" not in wanted or value != wanted["$ne"])
+            fits = value in wanted.get("$in", (value,)) and (
+                "$ne" not in wanted or value != wanted["$ne"]
+            )
         if not fits:
             return False
     return True

@@ -1,7 +1,8 @@
-"""Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by optimade-python-tools.
+"""Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by
+optimade-python-tools.
 
-The server answers from a copy in memory, in OPTIMADE's own form, to which it adds what has come since; the campaigns'
-database is only read. Fields of ours carry the prefix `_gen2dft_`.
+The server answers from a copy in memory, in OPTIMADE's own form, to which it adds what has come
+since; the campaigns' database is only read. Fields of ours carry the prefix `_gen2dft_`.
 """
 
 from __future__ import annotations
@@ -28,17 +29,26 @@ LOOK_EVERY = 5.0  # seconds between looks for new crystals
 AT_ONCE = 200
 Shared = Literal["hits", "validated"]
 
-# Name, type in OPTIMADE's words, description; values of PROPERTIES come in addition, with their units.
+# Name, type in OPTIMADE's words, description; values of PROPERTIES come in addition, with their
+# units.
 FIELDS: tuple[tuple[str, str, str], ...] = (
     ("campaign", "string", "Id of the campaign that found the crystal."),
     ("round", "integer", "Round of the campaign, from 1."),
-    ("candidate_id", "string", "Hash of generator and latent vector that the crystal was decoded from."),
+    (
+        "candidate_id",
+        "string",
+        "Hash of generator and latent vector that the crystal was decoded from.",
+    ),
     ("snapshot", "string", "Hash of the trained generator."),
     ("sampler", "string", "How the latent vector was drawn."),
     ("parents", "list", "Ids of the training crystals that it was drawn from."),
     ("is_hit", "boolean", "Whether the crystal meets all targets of its campaign."),
     ("targets", "dictionary", "What the campaign asks for: property to text."),
-    ("predicted", "dictionary", "Predictions of the generator that no engine has computed: property to value."),
+    (
+        "predicted",
+        "dictionary",
+        "Predictions of the generator that no engine has computed: property to value.",
+    ),
     ("engine", "string", "Program that relaxed the crystal and computed its values."),
     ("is_dft", "boolean", "Whether that engine is DFT; a surrogate is not."),
     ("preset", "string", "Named settings of the engine."),
@@ -71,14 +81,16 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     config = ServerConfig(
         insert_test_data=False,
         database_backend="mongomock",
-        mongo_database=f"{PREFIX}-{uuid.uuid4().hex}",  # the library shares one database in memory among applications
+        # the library shares one database in memory among applications
+        mongo_database=f"{PREFIX}-{uuid.uuid4().hex}",
         base_url=base_url,
         page_limit=50,
         implementation={"name": "gen2dft", "version": __version__},
         provider={
             "prefix": PREFIX,
             "name": "gen2dft",
-            "description": "Crystals found by generative design and validated by an engine that each of them names",
+            "description": "Crystals found by generative design and validated by an engine that "
+            "each of them names",
         },
         provider_fields={"structures": field_descriptions()},
     )
@@ -90,7 +102,12 @@ def field_descriptions() -> list[dict[str, Any]]:
     """Our fields as `/info/structures` describes them."""
     described = [{"name": name, "type": kind, "description": text} for name, kind, text in FIELDS]
     values = [
-        {"name": p.name, "type": "float", "unit": p.unit, "description": f"{p.title}, as the engine computed it."}
+        {
+            "name": p.name,
+            "type": "float",
+            "unit": p.unit,
+            "description": f"{p.title}, as the engine computed it.",
+        }
         for p in PROPERTIES.values()
     ]
     return described + values
@@ -120,14 +137,23 @@ class _Copy:
         entries.create_index("id")
 
     def refresh(self) -> None:
-        """Add what is new, if the last look is old enough. States only move forward, so nothing is ever removed."""
+        """Add what is new, if the last look is old enough.
+
+        States only move forward, so nothing is ever removed.
+        """
         with self._lock:
             if time.monotonic() - self._looked < LOOK_EVERY:
                 return
             hits = self._store.hit_labels()
-            wanted = dict.fromkeys(self._store.ids(LabelDoc), False) if self._shared == "validated" else {}
+            wanted = (
+                dict.fromkeys(self._store.ids(LabelDoc), False)
+                if self._shared == "validated"
+                else {}
+            )
             wanted |= dict.fromkeys(hits, True)
-            new = [label for label, is_hit in wanted.items() if self._known.get(label) is not is_hit]
+            new = [
+                label for label, is_hit in wanted.items() if self._known.get(label) is not is_hit
+            ]
             for i in range(0, len(new), AT_ONCE):
                 for entry in entries_of(self._store, new[i : i + AT_ONCE], hits):
                     self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
@@ -140,8 +166,12 @@ def entries_of(store: Store, label_ids: Iterable[str], hits: set[str]) -> list[d
     labels = store.find_many(LabelDoc, list(label_ids))
     keys = {candidate_key(label.campaign_id, label.candidate_id) for label in labels.values()}
     candidates = store.find_many(CandidateDoc, sorted(keys))
-    campaigns = store.find_many(CampaignDoc, sorted({label.campaign_id for label in labels.values()}))
-    rounds = store.find_many(RoundDoc, sorted({round_key(c.campaign_id, c.round_index) for c in candidates.values()}))
+    campaigns = store.find_many(
+        CampaignDoc, sorted({label.campaign_id for label in labels.values()})
+    )
+    rounds = store.find_many(
+        RoundDoc, sorted({round_key(c.campaign_id, c.round_index) for c in candidates.values()})
+    )
     return [
         _entry(
             label,
@@ -171,7 +201,9 @@ def _entry(
         "parents": candidate.parents,
         "is_hit": is_hit,
         "targets": {target.property: target_text(target) for target in targets},
-        "predicted": {name: value for name, value in candidate.predicted.items() if name not in label.values},
+        "predicted": {
+            name: value for name, value in candidate.predicted.items() if name not in label.values
+        },
         "engine": label.engine,
         "is_dft": label.is_dft,
         "preset": label.preset,
@@ -189,5 +221,7 @@ def structure_fields(structure: dict[str, Any]) -> dict[str, Any]:
     from pymatgen.core import Structure
 
     fields = from_pymatgen(Structure.from_dict(structure)).model_dump(mode="json")
-    fields["species"].sort(key=lambda species: species["name"])  # the library leaves their order to chance
+    fields["species"].sort(
+        key=lambda species: species["name"]
+    )  # the library leaves their order to chance
     return {name: value for name, value in fields.items() if value is not None}

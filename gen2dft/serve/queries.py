@@ -1,4 +1,7 @@
-"""What a reader asks for in the address: filters, order, page; ServeError names a field that is not understood."""
+"""What a reader asks for in the address: filters, order, page.
+
+ServeError names a field that is not understood.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who may read, and what a page may load: loopback by default, a token elsewhere, nothing from outside."""
+"""Who may read, and what a page may load: loopback by default, a token elsewhere, nothing from
+outside.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 
 COOKIE = "gen2dft-token"
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
@@ -47,7 +50,9 @@ async def guard(request: Request, go_on: Handler, token: str | None) -> Response
     from starlette.responses import PlainTextResponse, RedirectResponse
 
     if request.method not in READING:
-        return _sealed(PlainTextResponse("this page only reads\n", 405, {"Allow": ", ".join(READING)}))
+        return _sealed(
+            PlainTextResponse("this page only reads\n", 405, {"Allow": ", ".join(READING)})
+        )
     if token is not None:
         asked = request.query_params.get("token")
         if asked is not None and _same(asked, token):
@@ -55,10 +60,19 @@ async def guard(request: Request, go_on: Handler, token: str | None) -> Response
             rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
             target = request.url.path + (f"?{urlencode(rest)}" if rest else "")
             moved = RedirectResponse(f"/{target.lstrip('/')}", 303)
-            moved.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=request.url.scheme == "https")
+            moved.set_cookie(
+                COOKIE,
+                token,
+                httponly=True,
+                samesite="strict",
+                secure=request.url.scheme == "https",
+            )
             return _sealed(moved)
         if not _knows(request, token):
-            text = "a token is needed: open the address that `gen2dft serve` printed, with ?token=...\n"
+            text = (
+                "a token is needed: open the address that `gen2dft serve` printed, with "
+                "?token=...\n"
+            )
             return _sealed(PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"}))
     return _sealed(await go_on(request))
 
@@ -66,7 +80,9 @@ async def guard(request: Request, go_on: Handler, token: str | None) -> Response
 def _knows(request: Request, token: str) -> bool:
     """Whether the request carries the token, as a cookie or as `Authorization: Bearer`."""
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    return _same(request.cookies.get(COOKIE, ""), token) or (kind.lower() == "bearer" and _same(given, token))
+    return _same(request.cookies.get(COOKIE, ""), token) or (
+        kind.lower() == "bearer" and _same(given, token)
+    )
 
 
 def _same(given: str, token: str) -> bool:

@@ -19,13 +19,19 @@ def require_packages() -> None:
     """ServeError that names the remedy if the web server's packages are not installed."""
     import importlib.util
 
-    missing = [name for name in ("starlette", "uvicorn", "optimade") if importlib.util.find_spec(name) is None]
+    missing = [
+        name
+        for name in ("starlette", "uvicorn", "optimade")
+        if importlib.util.find_spec(name) is None
+    ]
     if missing:
         raise ServeError(f"{', '.join(missing)} not installed here: `pip install 'gen2dft[web]'`")
 
 
 def reader_token(host: str, given: str | None) -> str | None:
-    """The token that readers need: the given one; a fresh one where other machines can reach it; else none.
+    """The token that readers need: the given one; a fresh one where other machines can reach it.
+
+    Else none.
 
     Raises
     ------
@@ -75,4 +81,6 @@ def server_config(app: Starlette) -> Config:
     """How uvicorn serves: requests are not logged, because an address may hold a token."""
     from uvicorn import Config
 
-    return Config(app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none")
+    return Config(
+        app, log_level="warning", access_log=False, server_header=False, lifespan="off", ws="none"
+    )

@@ -38,7 +38,8 @@ def connect(settings: Settings) -> Database[dict[str, Any]]:
     SettingsError
         The URI is not valid.
     StoreError
-        The server cannot be reached or refuses the user. Messages name the host, never user or password.
+        The server cannot be reached or refuses the user. Messages name the host, never user or
+        password.
     """
     uri = database_uri(settings).get_secret_value()
     return checked_client(uri, os.getpid())[settings.database_name]
@@ -59,7 +60,10 @@ def _ensure_indices(uri: str, name: str, pid: int) -> None:
 
 @functools.cache
 def checked_client(uri: str, pid: int) -> MongoClient[dict[str, Any]]:
-    """A client that has reached its server; one per URI and process, since a client does not survive a fork."""
+    """A client that has reached its server.
+
+    One per URI and process, since a client does not survive a fork.
+    """
     del pid
     from pymongo.errors import OperationFailure, PyMongoError
 
@@ -71,13 +75,16 @@ def checked_client(uri: str, pid: int) -> MongoClient[dict[str, Any]]:
         client.close()
         cause = (err.details or {}).get("codeName", f"code {err.code}")
         raise StoreError(
-            f"the database at {host} refuses the user or password in `database` ({cause}); check them and `authSource`"
+            f"the database at {host} refuses the user or password in `database` ({cause}); check "
+            "them and `authSource`"
         ) from None
     except PyMongoError as err:
         client.close()
         raise DatabaseAway(
-            f"cannot reach the database at {host} ({type(err).__name__} after {SELECTION_MS / 1000:.0f} s); check that "
-            "the server runs and that this machine may reach it, or set `database: embedded` to use one of your own"
+            f"cannot reach the database at {host} ({type(err).__name__} after "
+            f"{SELECTION_MS / 1000:.0f} s); check that "
+            "the server runs and that this machine may reach it, or set `database: embedded` to "
+            "use one of your own"
         ) from None
     return client
 
@@ -94,7 +101,8 @@ def _client(uri: str) -> MongoClient[dict[str, Any]]:
         # pymongo's own message may quote parts of the URI, so it is not repeated.
         raise SettingsError(
             "`database` is not a valid MongoDB URI; it must be `embedded` or look like "
-            "mongodb://user:password@host:27017/?authSource=admin, with special characters of user and password "
+            "mongodb://user:password@host:27017/?authSource=admin, with special characters of user "
+            "and password "
             "percent-encoded (@ is %40, / is %2F, : is %3A)"
         ) from None
 

@@ -1,7 +1,7 @@
 """The documents of the database: one pydantic model per collection.
 
-Big arrays (weights, training sets, latent vectors) live in the blob store; documents carry their blob ids.
-Every document names the schema version and the code version that wrote it.
+Big arrays (weights, training sets, latent vectors) live in the blob store; documents carry their
+blob ids. Every document names the schema version and the code version that wrote it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ SCHEMA_VERSION = 1
 CampaignState = Literal["running", "paused", "finished"]
 RoundState = Literal["proposing", "validating", "closed"]
 
-# A candidate's state moves forward only: state -> the states it may be reached from. `rejected` and `given_up`
-# carry a reason behind a colon. A straggler's label is welcome even after it was given up.
+# A candidate's state moves forward only: state -> the states it may be reached from. `rejected` and
+# `given_up` carry a reason behind a colon. A straggler's label is welcome even after it was given
+# up.
 REACHED_FROM: dict[str, tuple[str, ...]] = {
     "sampled": (),
     "rejected": ("sampled",),
@@ -59,7 +60,9 @@ class Document(BaseModel):
     @classmethod
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of `to_mongo`."""
-        return cls.model_validate({"id": data["_id"], **{k: v for k, v in data.items() if k != "_id"}})
+        return cls.model_validate(
+            {"id": data["_id"], **{k: v for k, v in data.items() if k != "_id"}}
+        )
 
 
 class CampaignDoc(Document):
@@ -70,16 +73,28 @@ class CampaignDoc(Document):
     spec_hash: str
     dataset_id: str = Field(description="blob id of the base training set")
     dataset_hash: str
-    hull_id: str = Field(description="hull that every e_above_hull of this campaign is measured against")
-    screen_hull_id: str | None = Field(None, description="the screen's hull, if the surrogate is on another scale")
-    calibration_ids: dict[str, str] = Field({}, description="preset to the calibration of its correction")
+    hull_id: str = Field(
+        description="hull that every e_above_hull of this campaign is measured against"
+    )
+    screen_hull_id: str | None = Field(
+        None, description="the screen's hull, if the surrogate is on another scale"
+    )
+    calibration_ids: dict[str, str] = Field(
+        {}, description="preset to the calibration of its correction"
+    )
     elements: dict[str, dict[str, float]] = Field(
-        {}, description="preset to energies of the elements, eV/atom, that the engine computed for its own hull"
+        {},
+        description="preset to energies of the elements, eV/atom, that the engine computed for its "
+        "own hull",
     )
     state: CampaignState = "running"
     stop_reason: str | None = Field(None, description="why it is finished or paused")
-    recovered: datetime | None = Field(None, description="when a worker last looked for lost runs of others")
-    lease: dict[str, Any] = Field({}, description="who is advancing the campaign just now, and until when")
+    recovered: datetime | None = Field(
+        None, description="when a worker last looked for lost runs of others"
+    )
+    lease: dict[str, Any] = Field(
+        {}, description="who is advancing the campaign just now, and until when"
+    )
 
 
 class RoundDoc(Document):
@@ -88,22 +103,40 @@ class RoundDoc(Document):
     campaign_id: str
     index: int = Field(description="0, 1, 2, ...")
     state: RoundState = "proposing"
-    funnel: list[StageCount] = Field([], description="gates from sampling to selection, and validation once closed")
-    repairs: dict[str, int] = Field({}, description="what was put right in decoded crystals, and how often")
+    funnel: list[StageCount] = Field(
+        [], description="gates from sampling to selection, and validation once closed"
+    )
+    repairs: dict[str, int] = Field(
+        {}, description="what was put right in decoded crystals, and how often"
+    )
     snapshot_id: str | None = None
-    hull_id: str | None = Field(None, description="the round's own hull, where labels of earlier rounds have joined")
-    training: dict[str, Any] = Field({}, description="history, held-out figures and counts of the training")
-    latents_id: str | None = Field(None, description="blob id of the round's latent points and training map")
-    batch_id: str | None = Field(None, description="blob id of the selection: who was chosen, by what, and why")
+    hull_id: str | None = Field(
+        None, description="the round's own hull, where labels of earlier rounds have joined"
+    )
+    training: dict[str, Any] = Field(
+        {}, description="history, held-out figures and counts of the training"
+    )
+    latents_id: str | None = Field(
+        None, description="blob id of the round's latent points and training map"
+    )
+    batch_id: str | None = Field(
+        None, description="blob id of the selection: who was chosen, by what, and why"
+    )
     dispatched: datetime | None = None
     closed: datetime | None = None
     seconds: dict[str, float] = Field({}, description="wall seconds per stage")
-    progress: dict[str, Any] = Field({}, description="stage under way: stage, done, total, since, message")
+    progress: dict[str, Any] = Field(
+        {}, description="stage under way: stage, done, total, since, message"
+    )
     dispatch_size: int = Field(0, description="candidates sent to validation")
-    dispatched_to: str = Field("", description="candidates up to this id have had their turn to get a firework")
+    dispatched_to: str = Field(
+        "", description="candidates up to this id have had their turn to get a firework"
+    )
     dispatch_complete: bool = Field(False, description="whether each of them has its firework")
     suspects: list[str] = Field(
-        [], description="the last candidates in a row that the engine itself failed for, see gen2dft.rounds.breaker"
+        [],
+        description="the last candidates in a row that the engine itself failed for, see "
+        "gen2dft.rounds.breaker",
     )
 
 
@@ -112,27 +145,40 @@ class CandidateDoc(Document):
 
     campaign_id: str
     round_index: int
-    candidate_id: str = Field(description="content hash of snapshot, latent vector and decoder settings")
+    candidate_id: str = Field(
+        description="content hash of snapshot, latent vector and decoder settings"
+    )
     sampler: str
     parents: list[str] = Field(description="ids of the training crystals it was drawn from")
     latent_row: int = Field(description="row in the round's latent points")
     state: str = "sampled"
     formula: str | None = None
-    structure: dict[str, Any] | None = Field(None, description="decoded structure, pymatgen dictionary")
+    structure: dict[str, Any] | None = Field(
+        None, description="decoded structure, pymatgen dictionary"
+    )
     predicted: dict[str, float] = Field({}, description="property heads, in the properties' units")
     surrogate: dict[str, Any] | None = Field(
         None,
-        description="last screen: relaxed structure, formation_energy, e_above_hull (eV/atom), engine, preset, seconds",
+        description="last screen: relaxed structure, formation_energy, e_above_hull (eV/atom), "
+        "engine, preset, seconds",
     )
     score: float | None = Field(None, description="acquisition value; larger is better")
-    selected_by: str | None = Field(None, description="`acquisition`, `audit`, or `gate-audit`: a reject of the screen")
-    arm: str = Field("learning", description="`learning`, or `control`: from the first round's generator")
-    snapshot_id: str | None = Field(None, description="what decoded it, where that is not the round's snapshot")
+    selected_by: str | None = Field(
+        None, description="`acquisition`, `audit`, or `gate-audit`: a reject of the screen"
+    )
+    arm: str = Field(
+        "learning", description="`learning`, or `control`: from the first round's generator"
+    )
+    snapshot_id: str | None = Field(
+        None, description="what decoded it, where that is not the round's snapshot"
+    )
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
     history: list[dict[str, Any]] = []
-    changed: datetime | None = Field(default_factory=now, description="when a field of it was last set")
+    changed: datetime | None = Field(
+        default_factory=now, description="when a field of it was last set"
+    )
 
     @classmethod
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
@@ -141,16 +187,24 @@ class CandidateDoc(Document):
 
 
 class TallyDoc(Document):
-    """The states of a part of a round's candidates, see gen2dft.store.tally; candidates themselves hold."""
+    """The states of a part of a round's candidates, see gen2dft.store.tally.
+
+    Candidates themselves hold.
+    """
 
     campaign_id: str
     round_index: int
     states: dict[str, str] = Field({}, description="candidate id to state")
-    given_up: dict[str, datetime | None] = Field({}, description="candidate id to when it was given up")
+    given_up: dict[str, datetime | None] = Field(
+        {}, description="candidate id to when it was given up"
+    )
 
 
 class LabelDoc(Document):
-    """What one engine computed for one candidate; `id` is a hash of candidate, engine and settings."""
+    """What one engine computed for one candidate.
+
+    `id` is a hash of candidate, engine and settings.
+    """
 
     candidate_id: str
     campaign_id: str
@@ -164,38 +218,56 @@ class LabelDoc(Document):
     energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
     hull_id: str
     corrections: list[str] = Field([], description="named energy corrections, already applied")
-    adjustments: dict[str, float] = Field({}, description="part of a correction to what it adds, eV/atom")
-    adjustment_uncertainty: float | None = Field(None, description="of the corrections, eV/atom; None: not known")
+    adjustments: dict[str, float] = Field(
+        {}, description="part of a correction to what it adds, eV/atom"
+    )
+    adjustment_uncertainty: float | None = Field(
+        None, description="of the corrections, eV/atom; None: not known"
+    )
     run_type: str | None = Field(None, description="functional and U; None for a surrogate")
-    other_hulls: dict[str, float] = Field({}, description="hull to the distance to it, eV/atom (`gen2dft rehull`)")
+    other_hulls: dict[str, float] = Field(
+        {}, description="hull to the distance to it, eV/atom (`gen2dft rehull`)"
+    )
     custodian: list[dict[str, Any]] = Field(
-        [], description="corrections custodian made while it ran: preset, task, handler, errors, actions"
+        [],
+        description="corrections custodian made while it ran: preset, task, handler, errors, "
+        "actions",
     )
     settings_changed: bool = Field(
-        False, description="custodian changed settings that the energy depends on: it belongs to the changed ones"
+        False,
+        description="custodian changed settings that the energy depends on: it belongs to the "
+        "changed ones",
     )
     warnings: list[str] = []
     core_hours: float = 0.0
     reused_from: str | None = Field(
-        None, description="label of the same crystal whose calculations were taken over; None: it was computed"
+        None,
+        description="label of the same crystal whose calculations were taken over; None: it was "
+        "computed",
     )
     provenance: dict[str, Any] = {}
 
 
 class CalculationsDoc(Document):
-    """The calculations behind one label, for candidates of any campaign that are the same crystal."""
+    """The calculations behind one label, for candidates of any campaign that are the same
+    crystal.
+    """
 
     engine: str
     settings_hash: str = Field(description="of the first stage")
     formula: str = Field(description="reduced formula")
     start: dict[str, Any] = Field(description="structure they began with, pymatgen dictionary")
     calculations: list[dict[str, Any]] = Field(description="CalculationDocs of the first stage")
-    refined: list[dict[str, Any]] = Field([], description="those of the second stage, if the candidate went on to it")
+    refined: list[dict[str, Any]] = Field(
+        [], description="those of the second stage, if the candidate went on to it"
+    )
     label_id: str
 
 
 class PowerFactorDoc(Document):
-    """A power factor computed from bands; `id` as that of a label with the same candidate, engine and settings.
+    """A power factor computed from bands.
+
+    `id` as that of a label with the same candidate, engine and settings.
 
     Constant-relaxation-time approximation.
     """
@@ -207,17 +279,31 @@ class PowerFactorDoc(Document):
     is_dft: bool
     preset: str
     settings_hash: str
-    definition: str = Field(description="which power factor `values` holds: temperature, doping and average")
-    values: dict[str, float] = Field({}, description="band_gap (on the mesh) and power_factor, in their units")
-    power_factors: dict[str, float] = Field({}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s")
+    definition: str = Field(
+        description="which power factor `values` holds: temperature, doping and average"
+    )
+    values: dict[str, float] = Field(
+        {}, description="band_gap (on the mesh) and power_factor, in their units"
+    )
+    power_factors: dict[str, float] = Field(
+        {}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s"
+    )
     relaxation_time: float | None = Field(None, description="s")
-    mesh: tuple[int, int, int] | None = Field(None, description="k-points along each reciprocal axis")
+    mesh: tuple[int, int, int] | None = Field(
+        None, description="k-points along each reciprocal axis"
+    )
     spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
-    relative_error: float | None = Field(None, description="change from the mesh before; None: there was one mesh")
-    converged: bool | None = Field(None, description="whether that change is below the campaign's tolerance")
+    relative_error: float | None = Field(
+        None, description="change from the mesh before; None: there was one mesh"
+    )
+    converged: bool | None = Field(
+        None, description="whether that change is below the campaign's tolerance"
+    )
     core_hours: float = Field(0.0, description="of the bands")
     warnings: list[str] = []
-    reason: str | None = Field(None, description="why there is no power factor: `metal`, or what failed")
+    reason: str | None = Field(
+        None, description="why there is no power factor: `metal`, or what failed"
+    )
     detail: str | None = Field(None, description="the same for people")
     transport_id: str | None = Field(None, description="blob id of the TransportDoc, as JSON")
 
@@ -230,15 +316,20 @@ class HitDoc(Document):
     candidate_id: str
     formula: str
     spacegroup: str
-    values: dict[str, float | None] = Field(description="value of every target, in the property's unit; None if open")
-    basis: dict[str, str] = Field(description="where each value is from: an engine's name, `predicted`, or `open`")
+    values: dict[str, float | None] = Field(
+        description="value of every target, in the property's unit; None if open"
+    )
+    basis: dict[str, str] = Field(
+        description="where each value is from: an engine's name, `predicted`, or `open`"
+    )
     is_dft: bool = Field(description="whether a DFT engine, not a surrogate, computed the labels")
     label_id: str
     hull_id: str
     structure: dict[str, Any]
     same_as: str | None = Field(
         None,
-        description="once the round is closed: the earlier hit whose crystal this one has relaxed to as well, or "
+        description="once the round is closed: the earlier hit whose crystal this one has relaxed "
+        "to as well, or "
         "`known:` and the id of a crystal of the dataset; None for a crystal of its own",
     )
 
@@ -251,7 +342,9 @@ class SnapshotDoc(Document):
     properties: list[str]
     training_set_hash: str
     parent_id: str | None = None
-    ensemble_id: str | None = Field(None, description="blob id of the ensemble of property heads on its latent vectors")
+    ensemble_id: str | None = Field(
+        None, description="blob id of the ensemble of property heads on its latent vectors"
+    )
 
 
 class HullDoc(Document):
@@ -260,7 +353,9 @@ class HullDoc(Document):
     blob_id: str
     source: str
     num_entries: int
-    scale: str | None = Field(None, description="what its energies are measured on; None if the source does not say")
+    scale: str | None = Field(
+        None, description="what its energies are measured on; None if the source does not say"
+    )
 
 
 class ReferenceDoc(Document):
@@ -281,7 +376,10 @@ class ReferenceDoc(Document):
 
 
 class CalibrationDoc(Document):
-    """The fit of a correction to reference phases computed by an engine; `id` is a hash of its content."""
+    """The fit of a correction to reference phases computed by an engine.
+
+    `id` is a hash of its content.
+    """
 
     correction: str
     engine: str
@@ -292,6 +390,10 @@ class CalibrationDoc(Document):
     standard_error: float = Field(description="of de_v, eV per V atom")
     confidence: float = Field(description="half width of the 95 % interval of de_v, eV per V atom")
     rms: float = Field(description="what the fit leaves, eV/atom")
-    elements: dict[str, float] = Field({}, description="computed energies, eV/atom; empty: the engine's own references")
-    rows: list[dict[str, Any]] = Field(description="per reference: formula, r_v, energies in eV/atom, origin")
+    elements: dict[str, float] = Field(
+        {}, description="computed energies, eV/atom; empty: the engine's own references"
+    )
+    rows: list[dict[str, Any]] = Field(
+        description="per reference: formula, r_v, energies in eV/atom, origin"
+    )
     complete: bool = Field(description="whether all references of the correction are among them")

@@ -1,8 +1,10 @@
-"""The embedded database: a server of one's own in `data_dir/db`, reached only from this machine and by its owner.
+"""The embedded database: a server of one's own in `data_dir/db`, reached only from this machine and
+by its owner.
 
-A `mongod` on PATH is used if there is one, else SecantusDB, always as a separate process. It listens on 127.0.0.1,
-asks for a password that only this folder knows (so no other user's and no other folder's server is ever mistaken for
-it), confirms a write only once it is on disk, and ends by itself some seconds after its last client.
+A `mongod` on PATH is used if there is one, else SecantusDB, always as a separate process. It
+listens on 127.0.0.1, asks for a password that only this folder knows (so no other user's and no
+other folder's server is ever mistaken for it), confirms a write only once it is on disk, and ends
+by itself some seconds after its last client.
 """
 
 from __future__ import annotations
@@ -35,11 +37,14 @@ MAX_LOG_BYTES = 5_000_000
 
 _client_locks: dict[Path, IO[str]] = {}  # one per folder, held until the process ends
 _uris: dict[Path, str] = {}  # where the server was found last
-_started: list[subprocess.Popen[bytes]] = []  # keepers that this process began, which may outlive it
+_started: list[
+    subprocess.Popen[bytes]
+] = []  # keepers that this process began, which may outlive it
 
 
 def embedded_uri(data_dir: Path) -> str:
-    """URI of the embedded server, which is started if it is not running and stays up while this process lives.
+    """URI of the embedded server, which is started if it is not running and stays up while this
+    process lives.
 
     Raises
     ------
@@ -63,7 +68,8 @@ def embedded_uri(data_dir: Path) -> str:
 
 
 def server_command(folder: Path) -> list[str]:
-    """Command line of the server, with `{port}` for the port and the storage folder as a word of its own.
+    """Command line of the server, with `{port}` for the port and the storage folder as a word of
+    its own.
 
     A folder keeps to the kind of server that made its data.
     """
@@ -73,9 +79,14 @@ def server_command(folder: Path) -> list[str]:
         if command := commands[kind](str(folder / kind)):
             (folder / kind).mkdir(exist_ok=True)
             return command
-    need = f"what made the database in {folder}, {kinds[0]}, is" if len(kinds) == 1 else "mongod and SecantusDB are"
+    need = (
+        f"what made the database in {folder}, {kinds[0]}, is"
+        if len(kinds) == 1
+        else "mongod and SecantusDB are"
+    )
     raise StoreError(
-        f"{need} not installed here: `pip install 'gen2dft[serve]'` for SecantusDB, or install mongod, or set "
+        f"{need} not installed here: `pip install 'gen2dft[serve]'` for SecantusDB, or install "
+        "mongod, or set "
         "`database` to a MongoDB URI (GEN2DFT_DATABASE, or `gen2dft init --database URI`)"
     )
 
@@ -104,7 +115,8 @@ def _writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as err:
         raise OutputError(
-            f"cannot keep the database in {folder}: {err.strerror or err}; free some space or rights there, or choose "
+            f"cannot keep the database in {folder}: {err.strerror or err}; free some space or "
+            "rights there, or choose "
             "another folder by `data_dir` (GEN2DFT_DATA_DIR)"
         ) from err
 
@@ -114,9 +126,19 @@ def _mongod(storage: str) -> list[str] | None:
     if program is None:
         return None
     return [
-        program, "--dbpath", storage, "--port", "{port}", "--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet",
-        "--wiredTigerCacheSizeGB", str(CACHE_MB / 1000), "--auth",
-    ]  # fmt: skip
+        program,
+        "--dbpath",
+        storage,
+        "--port",
+        "{port}",
+        "--bind_ip",
+        "127.0.0.1",
+        "--nounixsocket",
+        "--quiet",
+        "--wiredTigerCacheSizeGB",
+        str(CACHE_MB / 1000),
+        "--auth",
+    ]
 
 
 def _secantus(storage: str) -> list[str] | None:
@@ -128,10 +150,24 @@ def _secantus(storage: str) -> list[str] | None:
     config = Path(storage).parent / "secantusd.toml"
     config.touch()
     return [
-        program, "--storage-path", storage, "--port", "{port}", "--host", "127.0.0.1", "--standalone",
-        "--config", str(config), "--cache-size", f"{CACHE_MB}M", "--log-level", "WARNING",
-        "--oplog-max-entries", "1000", "--auth",
-    ]  # fmt: skip
+        program,
+        "--storage-path",
+        storage,
+        "--port",
+        "{port}",
+        "--host",
+        "127.0.0.1",
+        "--standalone",
+        "--config",
+        str(config),
+        "--cache-size",
+        f"{CACHE_MB}M",
+        "--log-level",
+        "WARNING",
+        "--oplog-max-entries",
+        "1000",
+        "--auth",
+    ]
 
 
 def _storage(command: list[str]) -> str:
@@ -186,7 +222,9 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
     while time.monotonic() < deadline:
         alive = _keeper_lives(folder)
         if process is None and not alive:
-            process = _spawn(folder, [sys.executable, keeper.__file__, str(folder), _storage(command), *command])
+            process = _spawn(
+                folder, [sys.executable, keeper.__file__, str(folder), _storage(command), *command]
+            )
             _started.append(process)
         elif not alive and process and process.poll() is not None:
             break
@@ -203,7 +241,12 @@ def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
     with path.open("wb" if too_long else "ab") as log:
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,
         )
 
 
@@ -211,13 +254,17 @@ def _not_started(folder: Path) -> StoreError:
     """The error of a server that did not come up, with the end of its log."""
     lines = (folder / "server.log").read_text(errors="replace").splitlines()[-8:]
     tail = "\n".join(f"  {line}" for line in lines)
-    return StoreError(f"the embedded database in {folder} does not start; its log ends with:\n{tail}")
+    return StoreError(
+        f"the embedded database in {folder} does not start; its log ends with:\n{tail}"
+    )
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
     from pymongo import MongoClient
 
-    return MongoClient(uri, serverSelectionTimeoutMS=500, connectTimeoutMS=2000, socketTimeoutMS=5000)
+    return MongoClient(
+        uri, serverSelectionTimeoutMS=500, connectTimeoutMS=2000, socketTimeoutMS=5000
+    )
 
 
 def _answers(uri: str, port: int) -> bool:
@@ -236,7 +283,10 @@ def _answers(uri: str, port: int) -> bool:
 
 
 def _password(folder: Path, command: list[str]) -> str:
-    """The server's password; on first use it is drawn and made known to a server that does not yet ask for one."""
+    """The server's password.
+
+    On first use it is drawn and made known to a server that does not yet ask for one.
+    """
     path = folder / "password"
     with contextlib.suppress(FileNotFoundError):
         if password := path.read_text().strip():

@@ -23,4 +23,6 @@ def write_private(path: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         reason = err.strerror or err
-        raise OutputError(f"cannot write {path}: {reason}; free some space or rights in {path.parent}") from err
+        raise OutputError(
+            f"cannot write {path}: {reason}; free some space or rights in {path.parent}"
+        ) from err

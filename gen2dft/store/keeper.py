@@ -1,10 +1,10 @@
 """The keeper: a small process that runs the embedded database server as long as somebody uses it.
 
-`gen2dft.store.embedded` starts it as a script: `python keeper.py FOLDER STORAGE COMMAND...`, where `{port}` in the
-command stands for the port. It holds `keeper.lock` while it lives, writes the port to `server.json`, starts a server
-that died again on the same port, and stops the server once no process has held `clients.lock` for a while. The
-kernel gives up a dead process's locks, so neither a killed client nor a killed keeper leaves anything behind that
-the next one cannot put right.
+`gen2dft.store.embedded` starts it as a script: `python keeper.py FOLDER STORAGE COMMAND...`, where
+`{port}` in the command stands for the port. It holds `keeper.lock` while it lives, writes the port
+to `server.json`, starts a server that died again on the same port, and stops the server once no
+process has held `clients.lock` for a while. The kernel gives up a dead process's locks, so neither
+a killed client nor a killed keeper leaves anything behind that the next one cannot put right.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ def flock(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[b
     """Hold a lock on a file; yields whether it was got (always, with `wait`)."""
     with path.open("a") as file:
         try:
-            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(
+                file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+            )
         except BlockingIOError:
             yield False
         else:
@@ -96,13 +98,18 @@ class Keeper:
             now = time.monotonic()
             starts = [moment for moment in starts if now - moment < WITHIN_SECONDS] + [now]
             if len(starts) > MAX_STARTS:
-                sys.stderr.write(f"keeper: the server ended {MAX_STARTS} times in {WITHIN_SECONDS:.0f} s; giving up\n")
+                sys.stderr.write(
+                    f"keeper: the server ended {MAX_STARTS} times in {WITHIN_SECONDS:.0f} s; "
+                    "giving up\n"
+                )
                 return 1
             stop_strays(self.storage)
             server = self._start()
             if self._watch(server):
                 return 0
-            sys.stderr.write(f"keeper: the server ended with code {server.returncode}; starting it again\n")
+            sys.stderr.write(
+                f"keeper: the server ended with code {server.returncode}; starting it again\n"
+            )
 
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         del signum, frame
@@ -114,7 +121,9 @@ class Keeper:
         record = self.folder / "server.json.new"
         record.write_text(json.dumps({"port": port, "keeper": os.getpid()}))
         record.replace(self.folder / "server.json")
-        return subprocess.Popen([word.replace("{port}", str(port)) for word in self.command], cwd=self.folder)
+        return subprocess.Popen(
+            [word.replace("{port}", str(port)) for word in self.command], cwd=self.folder
+        )
 
     def _watch(self, server: subprocess.Popen[bytes]) -> bool:
         """Wait; True if the server was stopped because it is no longer wanted, False if it died."""
@@ -126,8 +135,12 @@ class Keeper:
             with flock(self.folder / "clients.lock") as unused:
                 idle_since = (idle_since or time.monotonic()) if unused else None
             if idle_since and time.monotonic() - idle_since > LINGER_SECONDS:
-                # Whoever comes now waits at start.lock and then finds no keeper, so it starts a new one.
-                with flock(self.folder / "start.lock") as got, flock(self.folder / "clients.lock") as unused:
+                # Whoever comes now waits at start.lock and then finds no keeper, so it starts a new
+                # one.
+                with (
+                    flock(self.folder / "start.lock") as got,
+                    flock(self.folder / "clients.lock") as unused,
+                ):
                     if got and unused:
                         return stop(server)
         return False

@@ -1,4 +1,6 @@
-"""Which process is meant: a process id with a stamp that tells it from a later process of the same id."""
+"""Which process is meant: a process id with a stamp that tells it from a later process of the same
+id.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,12 @@ from pathlib import Path
 
 
 def process_stamp(pid: int) -> str | None:
-    """A text that only this run of process `pid` has on this machine; None if there is no such process.
+    """A text that only this run of process `pid` has on this machine.
 
-    On Linux it is made of the machine's boot and the ticks since then, which no change of the clock moves.
-    A zombie, dead but not yet collected by its parent, counts as gone.
+    None if there is no such process.
+
+    On Linux it is made of the machine's boot and the ticks since then, which no change of the clock
+    moves. A zombie, dead but not yet collected by its parent, counts as gone.
     """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -1,6 +1,7 @@
 """Store: every read and write of gen2dft's collections, and the blob store.
 
-Writes are idempotent: running a step twice, or two workers at once, leaves what running it once leaves.
+Writes are idempotent: running a step twice, or two workers at once, leaves what running it once
+leaves.
 """
 
 from __future__ import annotations
@@ -58,20 +59,25 @@ class Store:
             for fields in keys:
                 self.database[name].create_index([(field, 1) for field in fields])
 
-    # Documents ------------------------------------------------------------------------------------------------
+    # Documents
+    # --------------------------------------------------------------------------------------------
 
     def insert_new(self, document: Document) -> bool:
         """Insert unless a document with this id exists; True if this call inserted it."""
         collection = self._collection_of(document)
         data = document.to_mongo()
-        result = collection.update_one({"_id": data.pop("_id")}, {"$setOnInsert": data}, upsert=True)
+        result = collection.update_one(
+            {"_id": data.pop("_id")}, {"$setOnInsert": data}, upsert=True
+        )
         if isinstance(document, CandidateDoc):
             self.tally.follow([document.id], begin=True)
         return result.upserted_id is not None
 
     def insert_many_new(self, documents: Sequence[Document]) -> int:
         """Insert those whose id is not there yet; how many were inserted."""
-        return sum(self._insert_part(documents[i : i + AT_ONCE]) for i in range(0, len(documents), AT_ONCE))
+        return sum(
+            self._insert_part(documents[i : i + AT_ONCE]) for i in range(0, len(documents), AT_ONCE)
+        )
 
     def _insert_part(self, documents: Sequence[Document]) -> int:
         collection = self._collection_of(documents[0])
@@ -82,7 +88,9 @@ class Store:
             collection.insert_many([doc.to_mongo() for doc in fresh], ordered=False)
         if isinstance(documents[0], CandidateDoc):
             self.tally.begin([doc for doc in fresh if isinstance(doc, CandidateDoc)])
-            self.tally.follow(known, begin=True)  # whoever inserted these may have been killed before
+            self.tally.follow(
+                known, begin=True
+            )  # whoever inserted these may have been killed before
         return len(fresh)
 
     def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:
@@ -117,7 +125,10 @@ class Store:
         return [CampaignDoc.from_mongo(data) for data in found]
 
     def find_campaign(self, name_or_id: str | None = None) -> CampaignDoc:
-        """The campaign of this id, or the newest of this name, or the newest of all; StoreError if none."""
+        """The campaign of this id, or the newest of this name, or the newest of all.
+
+        StoreError if none.
+        """
         found = self.campaigns()
         fitting = [c for c in found if name_or_id is None or c.id == name_or_id] or [
             c for c in found if name_or_id in (c.name, c.id)
@@ -125,8 +136,12 @@ class Store:
         if fitting:
             return fitting[0]
         if not found:
-            raise StoreError("there is no campaign yet; start one with `gen2dft run --campaign thermoelectric`")
-        raise StoreError(not_one_of("campaign", name_or_id, {c.name for c in found} | {c.id for c in found}))
+            raise StoreError(
+                "there is no campaign yet; start one with `gen2dft run --campaign thermoelectric`"
+            )
+        raise StoreError(
+            not_one_of("campaign", name_or_id, {c.name for c in found} | {c.id for c in found})
+        )
 
     def rounds(self, campaign_id: str) -> list[RoundDoc]:
         """Rounds of a campaign in order."""
@@ -139,18 +154,33 @@ class Store:
         return (CandidateDoc.from_mongo(data) for data in found)
 
     def candidate_fields(
-        self, campaign_id: str, fields: Sequence[str], *, skip: int = 0, limit: int = 0, **query: Any
+        self,
+        campaign_id: str,
+        fields: Sequence[str],
+        *,
+        skip: int = 0,
+        limit: int = 0,
+        **query: Any,
     ) -> list[dict[str, Any]]:
-        """Some (dotted) fields of a campaign's candidates in the order of their ids, without the structures' weight.
+        """Some (dotted) fields of a campaign's candidates in the order of their ids, without the
+        structures' weight.
 
         `limit` 0 means all that come after the first `skip`.
         """
-        found = self.database.candidates.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
+        found = self.database.candidates.find(
+            {"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1)
+        )
         return list(found.sort("_id", 1).skip(skip).limit(limit))
 
     def hit_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
-        """Some (dotted) fields of a campaign's hits in the order of their ids, without the structures' weight."""
-        return list(self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1)).sort("_id", 1))
+        """Some (dotted) fields of a campaign's hits in the order of their ids, without the
+        structures' weight.
+        """
+        return list(
+            self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1)).sort(
+                "_id", 1
+            )
+        )
 
     def hit_labels(self) -> set[str]:
         """Ids of the labels of all hits of all campaigns."""
@@ -158,7 +188,10 @@ class Store:
 
     def ids(self, model: type[Document]) -> list[str]:
         """Ids of all documents of a kind."""
-        return [data["_id"] for data in self.database[collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)]
+        return [
+            data["_id"]
+            for data in self.database[collection_name(model)].find({}, {"_id": 1}).sort("_id", 1)
+        ]
 
     def core_hours(self, campaign_id: str) -> dict[int, float]:
         """Round to the core-hours of its labels."""
@@ -167,26 +200,41 @@ class Store:
             hours[label["round_index"]] = hours.get(label["round_index"], 0.0) + label["core_hours"]
         return hours
 
-    def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[dict[str, Any]]:
-        """Some (dotted) fields of a campaign's labels in the order of their ids, without the structures' weight."""
-        found = self.database.labels.find({"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1))
+    def label_fields(
+        self, campaign_id: str, fields: Sequence[str], **query: Any
+    ) -> list[dict[str, Any]]:
+        """Some (dotted) fields of a campaign's labels in the order of their ids, without the
+        structures' weight.
+        """
+        found = self.database.labels.find(
+            {"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1)
+        )
         return sorted(found, key=_by_id)
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
-        # Sorted here: asked to sort, the embedded server walks through all labels instead of using the query's index.
+        # Sorted here: asked to sort, the embedded server walks through all labels instead of using
+        # the query's index.
         found = sorted(self.database.labels.find({"campaign_id": campaign_id, **query}), key=_by_id)
         return [LabelDoc.from_mongo(data) for data in found]
 
     def calculations(self, engine: str, settings_hash: str, formula: str) -> list[CalculationsDoc]:
-        """Calculations of all campaigns with given settings for one reduced formula, in the order of their ids."""
+        """Calculations of all campaigns with given settings for one reduced formula, in the order
+        of their ids.
+        """
         query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
-        return [CalculationsDoc.from_mongo(data) for data in self.database.calculations.find(query).sort("_id", 1)]
+        return [
+            CalculationsDoc.from_mongo(data)
+            for data in self.database.calculations.find(query).sort("_id", 1)
+        ]
 
     def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
         """Power factors that were computed for a campaign's candidates, the largest first."""
         found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
-        return [PowerFactorDoc.from_mongo(data) for data in found.sort([("values.power_factor", -1), ("_id", 1)])]
+        return [
+            PowerFactorDoc.from_mongo(data)
+            for data in found.sort([("values.power_factor", -1), ("_id", 1)])
+        ]
 
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""
@@ -194,12 +242,21 @@ class Store:
         return [HitDoc.from_mongo(data) for data in self.database.hits.find(query).sort("_id", 1)]
 
     def references(self, engine: str, settings_hash: str) -> list[ReferenceDoc]:
-        """Reference phases that an engine has computed with given settings, in the order of their ids."""
-        found = self.database.references.find({"engine": engine, "settings_hash": settings_hash}).sort("_id", 1)
+        """Reference phases that an engine has computed with given settings, in the order of their
+        ids.
+        """
+        found = self.database.references.find(
+            {"engine": engine, "settings_hash": settings_hash}
+        ).sort("_id", 1)
         return [ReferenceDoc.from_mongo(data) for data in found]
 
-    def calibration(self, correction: str, engine: str, settings_hash: str) -> CalibrationDoc | None:
-        """The newest calibration of a correction for an engine and its settings; None if there is none."""
+    def calibration(
+        self, correction: str, engine: str, settings_hash: str
+    ) -> CalibrationDoc | None:
+        """The newest calibration of a correction for an engine and its settings.
+
+        None if there is none.
+        """
         query = {"correction": correction, "engine": engine, "settings_hash": settings_hash}
         found = list(self.database.calibrations.find(query).sort("created", -1).limit(1))
         return CalibrationDoc.from_mongo(found[0]) if found else None
@@ -225,14 +282,22 @@ class Store:
 
     def last_given_up(self, campaign_id: str, number: int) -> list[CandidateDoc]:
         """Candidates that were given up last, the newest first."""
-        keys = [candidate_key(campaign_id, found) for found in self.tally.last_given_up(campaign_id, number)]
+        keys = [
+            candidate_key(campaign_id, found)
+            for found in self.tally.last_given_up(campaign_id, number)
+        ]
         found = self.find_many(CandidateDoc, keys)
         return [found[key] for key in keys]
 
-    # Changes of state -----------------------------------------------------------------------------------------
+    # Changes of state
+    # -----------------------------------------------------------------------------------------
 
-    def move_candidate(self, campaign_id: str, candidate_id: str, state: str, **fields: Any) -> bool:
-        """Move a candidate forward and set fields; False if it already stood at this state or further.
+    def move_candidate(
+        self, campaign_id: str, candidate_id: str, state: str, **fields: Any
+    ) -> bool:
+        """Move a candidate forward and set fields.
+
+        False if it already stood at this state or further.
 
         Raises
         ------
@@ -253,7 +318,10 @@ class Store:
 
         moved, ids = 0, list(moves)
         for start in range(0, len(ids), AT_ONCE):
-            part = {candidate_key(campaign_id, found): moves[found] for found in ids[start : start + AT_ONCE]}
+            part = {
+                candidate_key(campaign_id, found): moves[found]
+                for found in ids[start : start + AT_ONCE]
+            }
             updates = [
                 UpdateOne({"_id": key, "state": _earlier_than(fields["state"])}, _change(**fields))
                 for key, fields in part.items()
@@ -263,15 +331,21 @@ class Store:
         return moved
 
     def reopen_candidate(self, campaign_id: str, candidate_id: str) -> bool:
-        """Queue a candidate again that was given up; the one way back, for those that a broken engine failed for."""
+        """Queue a candidate again that was given up.
+
+        The one way back, for those that a broken engine failed for.
+        """
         key = candidate_key(campaign_id, candidate_id)
         result = self.database.candidates.update_one(
-            {"_id": key, "state": {"$regex": "^given_up:"}}, _change(state="queued", failure=None, attempts=0)
+            {"_id": key, "state": {"$regex": "^given_up:"}},
+            _change(state="queued", failure=None, attempts=0),
         )
         self.tally.follow([key])
         return bool(result.modified_count)
 
-    def give_up_open(self, campaign_id: str, reason: str, detail: str, round_index: int | None = None) -> int:
+    def give_up_open(
+        self, campaign_id: str, reason: str, detail: str, round_index: int | None = None
+    ) -> int:
         """Give up all candidates (of one round) that are queued or running; how many there were."""
         query: dict[str, Any] = {"campaign_id": campaign_id, "state": {"$in": list(OPEN_STATES)}}
         if round_index is not None:
@@ -285,13 +359,18 @@ class Store:
         """Bring the tally up to the candidates that it does not know to have come to an end."""
         states = self.tally.states(campaign_id, round_index)
         self.tally.follow(
-            [candidate_key(campaign_id, key) for key, state in states.items() if state in ("sampled", *OPEN_STATES)]
+            [
+                candidate_key(campaign_id, key)
+                for key, state in states.items()
+                if state in ("sampled", *OPEN_STATES)
+            ]
         )
 
     def set_candidate(self, campaign_id: str, candidate_id: str, **fields: Any) -> None:
         """Set fields of a candidate, whatever its state."""
         self.database.candidates.update_one(
-            {"_id": candidate_key(campaign_id, candidate_id)}, {"$set": {"changed": now(), **fields}}
+            {"_id": candidate_key(campaign_id, candidate_id)},
+            {"$set": {"changed": now(), **fields}},
         )
 
     def set_hit(self, hit_id: str, **fields: Any) -> None:
@@ -318,16 +397,23 @@ class Store:
 
     def add_to_round(self, campaign_id: str, index: int, field: str, value: str) -> None:
         """Put a value at the end of a list of a round, unless it holds it."""
-        self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$addToSet": {field: value}})
+        self.database.rounds.update_one(
+            {"_id": round_key(campaign_id, index)}, {"$addToSet": {field: value}}
+        )
 
     def increment_round(self, campaign_id: str, index: int, field: str) -> None:
         """Add one to a counter of a round."""
-        self.database.rounds.update_one({"_id": round_key(campaign_id, index)}, {"$inc": {field: 1}})
+        self.database.rounds.update_one(
+            {"_id": round_key(campaign_id, index)}, {"$inc": {field: 1}}
+        )
 
-    def move_round(self, campaign_id: str, index: int, before: str, after: str, **fields: Any) -> bool:
+    def move_round(
+        self, campaign_id: str, index: int, before: str, after: str, **fields: Any
+    ) -> bool:
         """Change a round's state; True for exactly one caller, however many try."""
         result = self.database.rounds.update_one(
-            {"_id": round_key(campaign_id, index), "state": before}, {"$set": {"state": after, **fields}}
+            {"_id": round_key(campaign_id, index), "state": before},
+            {"$set": {"state": after, **fields}},
         )
         return bool(result.modified_count)
 
@@ -349,16 +435,22 @@ class Store:
         )
         return bool(result.modified_count)
 
-    # Blobs ----------------------------------------------------------------------------------------------------
+    # Blobs
+    # --------------------------------------------------------------------------------------------
 
     def put_blob(self, data: bytes, kind: str) -> str:
-        """Keep bytes in GridFS under their content hash; storing the same content again does nothing."""
+        """Keep bytes in GridFS under their content hash.
+
+        Storing the same content again does nothing.
+        """
         import gridfs
 
         blob_id = hashlib.sha256(data).hexdigest()[:32]
         blobs = gridfs.GridFS(self.database, collection="blobs")
         if not blobs.exists(blob_id):
-            with contextlib.suppress(gridfs.errors.FileExists):  # another worker stored the same content meanwhile
+            with contextlib.suppress(
+                gridfs.errors.FileExists
+            ):  # another worker stored the same content meanwhile
                 blobs.put(data, _id=blob_id, kind=kind)
         return blob_id
 
@@ -369,9 +461,13 @@ class Store:
         try:
             data: bytes = gridfs.GridFS(self.database, collection="blobs").get(blob_id).read()
         except (gridfs.errors.NoFile, gridfs.errors.CorruptGridFile) as err:
-            raise StoreError(f"blob {blob_id} is missing or damaged in the database: {err}") from err
+            raise StoreError(
+                f"blob {blob_id} is missing or damaged in the database: {err}"
+            ) from err
         if hashlib.sha256(data).hexdigest()[:32] != blob_id:
-            raise StoreError(f"blob {blob_id} is damaged: its content has another hash; restore it from a backup")
+            raise StoreError(
+                f"blob {blob_id} is damaged: its content has another hash; restore it from a backup"
+            )
         return data
 
 
@@ -404,5 +500,7 @@ def _earlier_than(state: str) -> dict[str, str]:
     if stem not in REACHED_FROM:
         raise StoreError(not_one_of("candidate state", stem, REACHED_FROM))
     if (stem in ("rejected", "given_up")) != bool(reason):
-        raise StoreError(f"candidate state {state!r}: `rejected` and `given_up`, and only these, carry a reason")
+        raise StoreError(
+            f"candidate state {state!r}: `rejected` and `given_up`, and only these, carry a reason"
+        )
     return {"$regex": f"^({'|'.join(REACHED_FROM[stem])})(:|$)"}

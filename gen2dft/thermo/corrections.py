@@ -1,7 +1,7 @@
 """Energy corrections by name and version: what they add, where they hold, and what they refuse.
 
-A correction turns uncorrected total energies of one engine into energies on the scale that it names. Its content never
-changes under its name. The table of all is in docs/corrections.md.
+A correction turns uncorrected total energies of one engine into energies on the scale that it
+names. Its content never changes under its name. The table of all is in docs/corrections.md.
 """
 
 from __future__ import annotations
@@ -51,14 +51,21 @@ class Computed:
     name: str = "entry"
 
     def entry(self, **data: Any) -> ComputedStructureEntry:
-        """The energy as pymatgen has it; `data` are further fields, such as emmet's `material_id`."""
+        """The energy as pymatgen has it.
+
+        `data` are further fields, such as emmet's `material_id`.
+        """
         from pymatgen.core.entries import ComputedStructureEntry
 
         run_type = RUN_TYPES.get(self.run_type or "surrogate", self.run_type or "surrogate")
         return ComputedStructureEntry(
             self.structure,
             self.energy_per_atom * len(self.structure),
-            parameters={"run_type": run_type, "hubbards": dict(self.hubbards), "software": self.engine},
+            parameters={
+                "run_type": run_type,
+                "hubbards": dict(self.hubbards),
+                "software": self.engine,
+            },
             data={"run_type": run_type, **data},
             entry_id=self.name,
         )
@@ -144,7 +151,10 @@ def _noh2019(fitted: Fitted | None) -> Compatibility:
     from gen2dft.thermo.noh2019 import VanadiumOxideCompatibility
 
     if fitted is None:
-        raise ThermoError("correction 'noh2019-v1' is not fitted yet: run `gen2dft calibrate` with the campaign first")
+        raise ThermoError(
+            "correction 'noh2019-v1' is not fitted yet: run `gen2dft calibrate` with the campaign "
+            "first"
+        )
     return VanadiumOxideCompatibility(fitted.de_v, fitted.standard_error)
 
 
@@ -164,11 +174,14 @@ CORRECTIONS: dict[str, Correction] = {
         Correction(
             "mp2020-v1",
             "Wang et al., Sci. Rep. 11, 15496 (2021); pymatgen's MaterialsProject2020Compatibility",
-            "-0.687 eV per O (peroxide -0.465, superoxide -0.161), other anions alike; -1.7 eV per V in oxides and "
+            "-0.687 eV per O (peroxide -0.465, superoxide -0.161), other anions alike; -1.7 eV per "
+            "V in oxides and "
             "fluorides, other metals with U alike",
-            "VASP with the Materials Project's PBE POTCARs and U; cut-off and k-points are not looked at, and oxygen "
+            "VASP with the Materials Project's PBE POTCARs and U; cut-off and k-points are not "
+            "looked at, and oxygen "
             "counts as peroxide where two O are close",
-            "other run types than GGA and GGA+U; a wrong or missing U (PBE oxides of V, Cr, Mn, Fe, Co, Ni, Mo, W); "
+            "other run types than GGA and GGA+U; a wrong or missing U (PBE oxides of V, Cr, Mn, "
+            "Fe, Co, Ni, Mo, W); "
             "surrogates that are corrected already",
             MATERIALS_PROJECT,
             is_fitted=False,
@@ -177,7 +190,8 @@ CORRECTIONS: dict[str, Correction] = {
         Correction(
             "noh2019-v1",
             "Noh et al., Matter 1, 1370 (2019), supporting information, equations S1 to S3",
-            "-0.7023 eV per O (O2 correction, -1.4046 eV per O2) and dE_V per V, fitted to five oxides",
+            "-0.7023 eV per O (O2 correction, -1.4046 eV per O2) and dE_V per V, fitted to five "
+            "oxides",
             "V-O compounds in GGA+U (U(V) = 3.25 eV), V metal and O2 in GGA",
             "other elements; another U on V; a campaign that has not been calibrated",
             MATERIALS_PROJECT,
@@ -227,8 +241,10 @@ def adjust(name: str, computed: Computed, fitted: Fitted | None = None) -> Adjus
         except CompatibilityError as err:
             why = str(err).partition(" for {")[0]  # pymatgen's messages end with the whole entry
             raise CorrectionRefused(
-                f"correction {name!r} does not hold for {computed.name} ({entry.reduced_formula}): {why}. Compute it "
-                f"with a preset that fits ({get_correction(name).holds_for}), or choose another validation.correction"
+                f"correction {name!r} does not hold for {computed.name} ({entry.reduced_formula}): "
+                f"{why}. Compute it "
+                f"with a preset that fits ({get_correction(name).holds_for}), or choose another "
+                "validation.correction"
             ) from err
     uncertainty = entry.correction_uncertainty_per_atom
     return Adjustment(
@@ -247,7 +263,11 @@ def scale_of(name: str, engine: str, run_type: str | None, included: str | None 
     included
         Scale that the engine's energies are on by themselves, such as CHGNet's.
     """
-    return get_correction(name).scale or included or engine_scale(engine, RUN_TYPES.get(run_type or "", run_type))
+    return (
+        get_correction(name).scale
+        or included
+        or engine_scale(engine, RUN_TYPES.get(run_type or "", run_type))
+    )
 
 
 def refuse_twice(name: str, engine: str, included: str | None) -> None:
@@ -255,7 +275,8 @@ def refuse_twice(name: str, engine: str, included: str | None) -> None:
     correction = get_correction(name)
     if included is not None and correction.scale == included and not correction.is_fitted:
         raise ThermoError(
-            f"correction {name!r} and engine {engine!r}: its energies are on scale {included!r} already, so the "
+            f"correction {name!r} and engine {engine!r}: its energies are on scale {included!r} "
+            "already, so the "
             "correction would count twice; set validation.correction: none"
         )
 
@@ -264,6 +285,13 @@ def table() -> str:
     """The corrections as a Markdown table, for docs/corrections.md."""
     lines = ["| name | adds | holds for | refuses | scale | source |", "|---|---|---|---|---|---|"]
     for c in CORRECTIONS.values():
-        cells = (f"`{c.name}`", c.adds, c.holds_for, c.refuses, c.scale or "the engine's own, by run type", c.source)
+        cells = (
+            f"`{c.name}`",
+            c.adds,
+            c.holds_for,
+            c.refuses,
+            c.scale or "the engine's own, by run type",
+            c.source,
+        )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

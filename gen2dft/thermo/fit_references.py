@@ -1,8 +1,8 @@
 """Fit the elemental reference energies of an ML potential to known formation energies.
 
-A potential trained on Materials Project energies reproduces compounds better than elements (oxygen, fluorine and
-nitrogen molecules are far from its training data), so the references are those that make its formation energies
-right on average: with x_ki the fraction of element i in crystal k,
+A potential trained on Materials Project energies reproduces compounds better than elements (oxygen,
+fluorine and nitrogen molecules are far from its training data), so the references are those that
+make its formation energies right on average: with x_ki the fraction of element i in crystal k,
 
     minimise  sum_k (E_k - Ef_k - sum_i x_ki mu_i)^2  +  ridge * sum_i (mu_i - prior_i)^2 .
 
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
 
-OUTLIER = 0.3  # eV/atom; beyond it the label and the potential speak of different phases or magnetic states
+# eV/atom; beyond it the label and the potential speak of different phases or magnetic states
+OUTLIER = 0.3
 RIDGE = 0.05  # the prior weighs as much as a twentieth of one elemental crystal
 MAX_ATOMIC_NUMBER = 118
 
@@ -34,7 +35,8 @@ class ReferenceFit:
     references
         Symbol to eV/atom.
     mae
-        Mean absolute error of the formation energies on the crystals fitted, outliers included, eV/atom.
+        Mean absolute error of the formation energies on the crystals fitted, outliers included,
+        eV/atom.
     mae_cv
         The same on crystals left out, by 5-fold cross-validation, eV/atom.
     num_crystals
@@ -87,7 +89,9 @@ def fit_references(
 
     known = np.flatnonzero(np.isfinite(energies) & np.isfinite(formation_energies))
     if len(known) < 10:
-        raise DatasetError(f"{len(known)} crystals with energy and formation energy are too few to fit references")
+        raise DatasetError(
+            f"{len(known)} crystals with energy and formation energy are too few to fit references"
+        )
     fractions = element_fractions(crystals)[known]
     sums = energies[known] - formation_energies[known]
     symbols = {Element.from_Z(z).symbol: z for z in range(1, MAX_ATOMIC_NUMBER + 1)}
@@ -98,7 +102,11 @@ def fit_references(
     errors = np.abs(sums - fractions @ fitted)
     occurring = fractions.max(axis=0) > 0
     return ReferenceFit(
-        {symbol: round(float(fitted[z]), 6) for symbol, z in symbols.items() if occurring[z] or symbol in prior},
+        {
+            symbol: round(float(fitted[z]), 6)
+            for symbol, z in symbols.items()
+            if occurring[z] or symbol in prior
+        },
         float(errors.mean()),
         _cross_validate(fractions, sums, guess, ridge, rng),
         len(known),
@@ -116,16 +124,24 @@ def element_fractions(crystals: CrystalTable) -> NDArray[np.float64]:
 
 
 def _robust_fit(
-    fractions: NDArray[np.float64], sums: NDArray[np.float64], prior: NDArray[np.float64], ridge: float
+    fractions: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    ridge: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """References by atomic number, and which rows were used: outliers are dropped once and the rest fitted again."""
+    """References by atomic number, and which rows were used: outliers are dropped once and the rest
+    fitted again.
+    """
     first = _ridge(fractions, sums, prior, ridge)
     used = np.abs(sums - fractions @ first) <= OUTLIER
     return _ridge(fractions[used], sums[used], prior, ridge), used
 
 
 def _ridge(
-    fractions: NDArray[np.float64], sums: NDArray[np.float64], prior: NDArray[np.float64], ridge: float
+    fractions: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    ridge: float,
 ) -> NDArray[np.float64]:
     # (X^T X + ridge) (mu - prior) = X^T (y - X prior)
     normal = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])

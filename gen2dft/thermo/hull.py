@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 READABLE = (1, 2)
-ON_HULL = 1e-6  # eV/atom; a labelled distance below it says that the source calls the crystal stable
+ON_HULL = (
+    1e-6  # eV/atom; a labelled distance below it says that the source calls the crystal stable
+)
 SYSTEMS_KEPT = 5000  # chemical systems whose hulls stay in memory
 
 Formula = tuple[tuple[str, int], ...]
@@ -33,7 +35,9 @@ Coverage = Literal["elements", "compounds"]
 
 @dataclass(frozen=True)
 class HullEntry:
-    """One phase: its composition, elements in alphabetical order, and its formation energy, eV/atom."""
+    """One phase: its composition, elements in alphabetical order, and its formation energy,
+    eV/atom.
+    """
 
     composition: Formula
     formation_energy: float
@@ -48,12 +52,15 @@ class ReferenceHull:
     entries
         The lowest phase of each reduced composition, sorted; use `build`, which sees to that.
     scale
-        What the energies are measured on, see `gen2dft.thermo.scales`; None if the source does not say.
+        What the energies are measured on, see `gen2dft.thermo.scales`; None if the source does not
+        say.
     coverage
-        When a chemical system counts as covered: `elements`, if each of its elements occurs in some phase;
-        `compounds`, if moreover at least one compound of its elements alone is known. Beyond that no distance is given.
+        When a chemical system counts as covered: `elements`, if each of its elements occurs in some
+        phase; `compounds`, if moreover at least one compound of its elements alone is known. Beyond
+        that no distance is given.
     known_stable
-        Compositions that the source itself calls stable, for the self-test (`gen2dft.thermo.hull_check`).
+        Compositions that the source itself calls stable, for the self-test
+        (`gen2dft.thermo.hull_check`).
     """
 
     entries: tuple[HullEntry, ...]
@@ -64,9 +71,14 @@ class ReferenceHull:
 
     @classmethod
     def build(
-        cls, compositions: Iterable[Mapping[Any, float]], formation_energies: Iterable[float], **fields: Any
+        cls,
+        compositions: Iterable[Mapping[Any, float]],
+        formation_energies: Iterable[float],
+        **fields: Any,
     ) -> ReferenceHull:
-        """Hull of phases given by composition (symbol or element to number of atoms) and eV/atom; NaN is left out.
+        """Hull of phases given by composition (symbol or element to number of atoms) and eV/atom.
+
+        NaN is left out.
 
         Parameters
         ----------
@@ -79,16 +91,19 @@ class ReferenceHull:
                 continue
             key = reduced(composition)
             lowest[key] = min(float(energy), lowest.get(key, math.inf))
-        fields["known_stable"] = tuple(sorted({reduced(composition) for composition in fields.pop("known_stable", ())}))
+        fields["known_stable"] = tuple(
+            sorted({reduced(composition) for composition in fields.pop("known_stable", ())})
+        )
         return cls(tuple(HullEntry(key, lowest[key]) for key in sorted(lowest)), **fields)
 
     @classmethod
     def from_dataset(cls, dataset: Dataset, **fields: Any) -> ReferenceHull:
         """Hull of all crystals of a dataset that carry a formation energy.
 
-        Where a crystal is labelled with its distance to its source's hull, that hull lies at Ef - e_above_hull at
-        this composition. These points count too: they bring in competing phases that the dataset itself leaves out.
-        A crystal whose labelled distance is 0 is one that the source calls stable.
+        Where a crystal is labelled with its distance to its source's hull, that hull lies at Ef -
+        e_above_hull at this composition. These points count too: they bring in competing phases
+        that the dataset itself leaves out. A crystal whose labelled distance is 0 is one that the
+        source calls stable.
         """
         from pymatgen.core import Element
 
@@ -97,10 +112,15 @@ class ReferenceHull:
         compositions = []
         for i in range(len(crystals)):
             numbers, counts = np.unique(crystals.numbers[crystals.sites(i)], return_counts=True)
-            compositions.append({symbols[int(z)]: int(n) for z, n in zip(numbers, counts, strict=True)})
+            compositions.append(
+                {symbols[int(z)]: int(n) for z, n in zip(numbers, counts, strict=True)}
+            )
         labelled = dataset.label("e_above_hull")
         energies = dataset.label("formation_energy")
-        stable = [compositions[i] for i in np.flatnonzero((np.abs(labelled) <= ON_HULL) & np.isfinite(energies))]
+        stable = [
+            compositions[i]
+            for i in np.flatnonzero((np.abs(labelled) <= ON_HULL) & np.isfinite(energies))
+        ]
         above = np.fmax(labelled, 0.0)  # NaN (not labelled) becomes 0
         return cls.build(compositions, energies - above, known_stable=stable, **fields)
 
@@ -110,7 +130,9 @@ class ReferenceHull:
         """The hull with further phases, on the same scale."""
         more = ReferenceHull.build(compositions, formation_energies).entries
         phases = [*self.entries, *more]
-        joined = ReferenceHull.build((dict(e.composition) for e in phases), (e.formation_energy for e in phases))
+        joined = ReferenceHull.build(
+            (dict(e.composition) for e in phases), (e.formation_energy for e in phases)
+        )
         # What the source calls stable need not be so any more, once other phases have joined.
         return replace(self, entries=joined.entries, known_stable=() if more else self.known_stable)
 
@@ -121,13 +143,19 @@ class ReferenceHull:
 
     @functools.cached_property
     def hull_hash(self) -> str:
-        """Hash of the content, whatever the order in which the phases were given; 16 hexadecimal digits."""
+        """Hash of the content, whatever the order in which the phases were given.
+
+        16 hexadecimal digits.
+        """
         return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
 
-    # Distances ------------------------------------------------------------------------------------------------
+    # Distances
+    # --------------------------------------------------------------------------------------------
 
     def e_above_hull(self, composition: Mapping[Any, float], formation_energy: float) -> float:
-        """Distance to the hull, eV/atom; negative for a phase below it, 0 for the known stable ones.
+        """Distance to the hull, eV/atom.
+
+        Negative for a phase below it, 0 for the known stable ones.
 
         Parameters
         ----------
@@ -144,15 +172,23 @@ class ReferenceHull:
         return float(formation_energy - self.hull_energy(composition))
 
     def e_above_hull_many(
-        self, compositions: Sequence[Mapping[Any, float]], formation_energies: Sequence[float] | NDArray[np.float64]
+        self,
+        compositions: Sequence[Mapping[Any, float]],
+        formation_energies: Sequence[float] | NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """(n,) distances to the hull, eV/atom; NaN where the hull does not cover the chemical system.
+        """(n,) distances to the hull, eV/atom.
 
-        One hull is made per chemical system and kept; all compositions of a system are measured at once.
+        NaN where the hull does not cover the chemical system.
+
+        One hull is made per chemical system and kept; all compositions of a system are measured at
+        once.
         """
         energies = np.asarray(formation_energies, dtype=np.float64)
         if len(compositions) != len(energies):
-            raise ThermoError(f"{len(compositions)} compositions and {len(energies)} formation energies do not fit")
+            raise ThermoError(
+                f"{len(compositions)} compositions and {len(energies)} formation energies do not "
+                "fit"
+            )
         formulas = [reduced(composition) for composition in compositions]
         rows_of: dict[tuple[str, ...], list[int]] = {}
         for row, formula in enumerate(formulas):
@@ -166,16 +202,25 @@ class ReferenceHull:
         return distances
 
     def energies_beneath(self, crystals: CrystalTable) -> NDArray[np.float64]:
-        """(n,) energies of the hull at crystals' compositions, eV/atom; NaN where it does not cover the system."""
+        """(n,) energies of the hull at crystals' compositions, eV/atom.
+
+        NaN where it does not cover the system.
+        """
         amounts = [structure.composition.get_el_amt_dict() for structure in crystals.structures()]
         return -self.e_above_hull_many(amounts, np.zeros(len(crystals)))
 
     def hull_energy(self, composition: Mapping[Any, float]) -> float:
-        """Energy of the hull at a composition, eV/atom; ThermoError if the hull does not cover its system."""
+        """Energy of the hull at a composition, eV/atom.
+
+        ThermoError if the hull does not cover its system.
+        """
         formula = reduced(composition)
         system = tuple(symbol for symbol, _ in formula)
         if (gap := self.gap(system)) is not None:
-            raise ThermoError(f"{gap}; no distance to the hull can be given. Choose a reference that knows it (`hull`)")
+            raise ThermoError(
+                f"{gap}; no distance to the hull can be given. Choose a reference that knows it "
+                "(`hull`)"
+            )
         counts = np.array([[n for _, n in formula]], dtype=np.float64)
         return float(self.system(system).energy(counts / counts.sum())[0])
 
@@ -185,9 +230,19 @@ class ReferenceHull:
         name = "-".join(symbols)
         missing = [symbol for symbol in symbols if symbol not in self.elements]
         if missing:
-            return f"chemical system {name} is not covered: no phase of the reference holds {', '.join(missing)}"
-        if self.coverage == "compounds" and len(symbols) > 1 and not any(len(f) > 1 for f, _ in self.phases(symbols)):
-            return f"chemical system {name} is not covered: the reference has no compound of these elements"
+            return (
+                f"chemical system {name} is not covered: no phase of the reference holds "
+                f"{', '.join(missing)}"
+            )
+        if (
+            self.coverage == "compounds"
+            and len(symbols) > 1
+            and not any(len(f) > 1 for f, _ in self.phases(symbols))
+        ):
+            return (
+                f"chemical system {name} is not covered: the reference has no compound of "
+                "these elements"
+            )
         return None
 
     @functools.cached_property
@@ -195,10 +250,14 @@ class ReferenceHull:
         """Elements that occur in some phase."""
         return frozenset(symbol for system in self._by_system for symbol in system)
 
-    # Chemical systems -----------------------------------------------------------------------------------------
+    # Chemical systems
+    # -----------------------------------------------------------------------------------------
 
     def system(self, symbols: Iterable[str]) -> LowerHull:
-        """Lower hull of a chemical system, made when first asked for; elements in alphabetical order."""
+        """Lower hull of a chemical system, made when first asked for.
+
+        Elements in alphabetical order.
+        """
         key = tuple(sorted(set(symbols)))
         if key not in self._systems:
             if len(self._systems) >= SYSTEMS_KEPT:
@@ -209,11 +268,15 @@ class ReferenceHull:
                 for symbol, count in formula:
                     fractions[row, key.index(symbol)] = count
             fractions /= fractions.sum(axis=1, keepdims=True)
-            self._systems[key] = LowerHull.of_phases(fractions, np.array([energy for _, energy in phases]))
+            self._systems[key] = LowerHull.of_phases(
+                fractions, np.array([energy for _, energy in phases])
+            )
         return self._systems[key]
 
     def phases(self, symbols: Iterable[str]) -> list[tuple[Formula, float]]:
-        """Phases of a chemical system and its subsystems, the elements at no more than 0 among them; sorted."""
+        """Phases of a chemical system and its subsystems, the elements at no more than 0 among
+        them; sorted.
+        """
         key = sorted(set(symbols))
         found: dict[Formula, float] = {((symbol, 1),): 0.0 for symbol in key}
         for size in range(1, len(key) + 1):
@@ -231,7 +294,8 @@ class ReferenceHull:
             systems.setdefault(system, {})[entry.composition] = entry.formation_energy
         return systems
 
-    # Bytes ----------------------------------------------------------------------------------------------------
+    # Bytes
+    # --------------------------------------------------------------------------------------------
 
     def to_bytes(self) -> bytes:
         """The hull as JSON; equal content gives equal bytes."""
@@ -251,8 +315,12 @@ class ReferenceHull:
         try:
             content = json.loads(data)
             if content["format"] not in READABLE:
-                raise StoreError(f"{origin} has format {content['format']}, this version reads {FORMAT_VERSION}")
-            formulas, energies = zip(*content["entries"], strict=True) if content["entries"] else ((), ())
+                raise StoreError(
+                    f"{origin} has format {content['format']}, this version reads {FORMAT_VERSION}"
+                )
+            formulas, energies = (
+                zip(*content["entries"], strict=True) if content["entries"] else ((), ())
+            )
             return cls.build(
                 map(_parse, formulas),
                 map(float, energies),
@@ -265,10 +333,22 @@ class ReferenceHull:
 
 
 def reduced(composition: Mapping[Any, float]) -> Formula:
-    """Symbols in alphabetical order with the smallest whole numbers of atoms; DatasetError if there are none."""
-    counts = {str(getattr(element, "symbol", element)): round(count) for element, count in composition.items()}
-    if not counts or min(counts.values()) < 1 or any(abs(n - round(n)) > 1e-6 for n in composition.values()):
-        raise DatasetError(f"composition {dict(composition)} must name elements with whole numbers of atoms")
+    """Symbols in alphabetical order with the smallest whole numbers of atoms.
+
+    DatasetError if there are none.
+    """
+    counts = {
+        str(getattr(element, "symbol", element)): round(count)
+        for element, count in composition.items()
+    }
+    if (
+        not counts
+        or min(counts.values()) < 1
+        or any(abs(n - round(n)) > 1e-6 for n in composition.values())
+    ):
+        raise DatasetError(
+            f"composition {dict(composition)} must name elements with whole numbers of atoms"
+        )
     divisor = math.gcd(*counts.values())
     return tuple((symbol, counts[symbol] // divisor) for symbol in sorted(counts))
 

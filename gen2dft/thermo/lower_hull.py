@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from gen2dft.errors import ThermoError
 
-# A facet of the lower hull looks down; what is steeper than this stands on the edge of the composition space.
+# A facet of the lower hull looks down; what is steeper than this stands on the edge of the
+# composition space.
 UPRIGHT = 1e-10
 # eV/atom by which a plane may lie above a phase that it should carry: rounding.
 ROUNDING = 1e-9
@@ -26,7 +27,8 @@ class LowerHull:
     energies
         (p,) formation energies, eV/atom.
     potentials
-        (f, k) one row per facet: the chemical potentials of the elements on it, eV/atom against the elements.
+        (f, k) one row per facet: the chemical potentials of the elements on it, eV/atom against the
+        elements.
     facets
         (f, k) which phases each facet joins.
     """
@@ -43,11 +45,14 @@ class LowerHull:
         Raises
         ------
         ThermoError
-            If an energy is not finite, or the phases span no hull because a pure element is missing.
+            If an energy is not finite, or the phases span no hull because a pure element is
+            missing.
         """
         num_elements = fractions.shape[1]
         if not np.isfinite(energies).all():
-            raise ThermoError("a phase of the hull has an energy that is NaN or infinite; leave such phases out")
+            raise ThermoError(
+                "a phase of the hull has an energy that is NaN or infinite; leave such phases out"
+            )
         if num_elements == 1:
             lowest = int(energies.argmin())
             return cls(fractions, energies, energies[[lowest], None], np.array([[lowest]]))
@@ -78,12 +83,16 @@ def _lower_facets(
     try:
         hull = ConvexHull(points)
     except (QhullError, ValueError) as err:
-        raise ThermoError(f"the {len(energies)} phases span no hull: are all pure elements there? {err}") from err
+        raise ThermoError(
+            f"the {len(energies)} phases span no hull: are all pure elements there? {err}"
+        ) from err
     down = hull.equations[:, -2] < -UPRIGHT
     normals, offsets = hull.equations[down, :-1], hull.equations[down, -1]
-    # On a facet n_x . x + n_E E + c = 0, so at the corner of element i, where x_i = 1: mu_i = -(n_i + c) / n_E.
+    # On a facet n_x . x + n_E E + c = 0, so at the corner of element i, where x_i = 1: mu_i = -(n_i
+    # + c) / n_E.
     at_corners = np.column_stack([np.zeros(len(normals)), normals[:, :-1]]) + offsets[:, None]
     potentials = -at_corners / normals[:, -1:]
-    # Slivers of rounding at the edge of the composition space can have any slope; a true facet carries all phases.
+    # Slivers of rounding at the edge of the composition space can have any slope; a true facet
+    # carries all phases.
     carries = (potentials @ fractions.T - energies).max(axis=1, initial=-np.inf) <= ROUNDING
     return potentials[carries], hull.simplices[down][carries]

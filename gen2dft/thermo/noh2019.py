@@ -1,13 +1,15 @@
 """The correction of Noh et al., Matter 1, 1370 (2019), for GGA+U energies of vanadium oxides.
 
-Supporting information, equations S1 to S3, per atom of V_x O_y, with r_V = x / (x + y) and r_O = 1 - r_V:
+Supporting information, equations S1 to S3, per atom of V_x O_y, with r_V = x / (x + y) and r_O = 1
+- r_V:
 
-    E_f^calc = E(V_x O_y) / (x + y) - r_V E(V) - r_O E(O2) / 2 + r_O dE_O      dE_O = -0.7023 eV per O atom
-    E_f^ref - E_f^calc = r_V dE_V                                              fitted through the origin
-    E_f = E_f^calc + r_V dE_V
+    E_f^calc = E(V_x O_y) / (x + y) - r_V E(V) - r_O E(O2) / 2 + r_O dE_O      dE_O = -0.7023 eV per
+    O atom E_f^ref - E_f^calc = r_V dE_V                                              fitted through
+    the origin E_f = E_f^calc + r_V dE_V
 
-The paper gives the O2 correction as -1.4046 eV, which is per O2 molecule (the Materials Project's of 2012), so per atom
-it is half of that. A fit with an intercept would hide a wrong dE_O, because r_O = 1 - r_V; this one has none.
+The paper gives the O2 correction as -1.4046 eV, which is per O2 molecule (the Materials Project's
+of 2012), so per atom it is half of that. A fit with an intercept would hide a wrong dE_O, because
+r_O = 1 - r_V; this one has none.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ ELEMENTS = frozenset({"V", "O"})
 
 @dataclass(frozen=True)
 class FitRow:
-    """One reference of a fit: energies in eV/atom, `calculated` with the O2 correction, `corrected` with both."""
+    """One reference of a fit: energies in eV/atom, `calculated` with the O2 correction, `corrected`
+    with both.
+    """
 
     formula: str
     r_v: float
@@ -61,7 +65,8 @@ class VanadiumFit:
     standard_error
         One standard deviation of `de_v`, from the scatter of the references; eV per V atom.
     confidence
-        Half width of the interval that holds the true value in 95 of 100 cases (Student's t); eV per V atom.
+        Half width of the interval that holds the true value in 95 of 100 cases (Student's t); eV
+        per V atom.
     rms
         Root mean square of what the fit leaves, eV/atom.
     rows
@@ -79,11 +84,15 @@ def vanadium_fraction(formula: str) -> float:
     """r_V of a vanadium oxide; ThermoError if it is none."""
     composition = Composition(formula)
     if {element.symbol for element in composition} != ELEMENTS:
-        raise ThermoError(f"{formula} is no vanadium oxide: dE_V is fitted to compounds of V and O alone")
+        raise ThermoError(
+            f"{formula} is no vanadium oxide: dE_V is fitted to compounds of V and O alone"
+        )
     return float(composition.get_atomic_fraction("V"))
 
 
-def fit_vanadium(uncorrected: Mapping[str, float], reference: Mapping[str, float], oxygen: float = DE_O) -> VanadiumFit:
+def fit_vanadium(
+    uncorrected: Mapping[str, float], reference: Mapping[str, float], oxygen: float = DE_O
+) -> VanadiumFit:
     """Least squares through the origin of E_f^ref - E_f^calc against r_V.
 
     Parameters
@@ -103,17 +112,21 @@ def fit_vanadium(uncorrected: Mapping[str, float], reference: Mapping[str, float
     formulas = list(uncorrected)
     if len(formulas) < FEWEST:
         raise ThermoError(
-            f"{len(formulas)} references ({', '.join(formulas) or 'none'}) cannot fit dE_V: {FEWEST} or more"
+            f"{len(formulas)} references ({', '.join(formulas) or 'none'}) cannot fit dE_V: "
+            f"{FEWEST} or more"
         )
     if unknown := [formula for formula in formulas if formula not in reference]:
         raise ThermoError(
-            f"no known formation energy of {', '.join(unknown)}; there are those of {', '.join(reference)}"
+            f"no known formation energy of {', '.join(unknown)}; there are those of "
+            f"{', '.join(reference)}"
         )
     r_v = np.array([vanadium_fraction(formula) for formula in formulas])
     known = np.array([reference[formula] for formula in formulas])
     calculated = np.array([uncorrected[formula] for formula in formulas]) + (1 - r_v) * oxygen
     if not np.isfinite(known - calculated).all():
-        raise ThermoError(f"a formation energy of the references {', '.join(formulas)} is NaN or infinite")
+        raise ThermoError(
+            f"a formation energy of the references {', '.join(formulas)} is NaN or infinite"
+        )
     de_v, error, confidence = slope_through_origin(r_v, known - calculated)
     corrected = calculated + r_v * de_v
     rows = zip(formulas, r_v, known, calculated, corrected, strict=True)
@@ -127,7 +140,9 @@ def fit_vanadium(uncorrected: Mapping[str, float], reference: Mapping[str, float
 
 
 def slope_through_origin(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Slope a of y = a x, its standard error, and the half width of its 95 % confidence interval."""
+    """Slope a of y = a x, its standard error, and the half width of its 95 % confidence
+    interval.
+    """
     from scipy.special import stdtrit
 
     slope = float(x @ y / (x @ x))
@@ -138,17 +153,20 @@ def slope_through_origin(x: np.ndarray, y: np.ndarray) -> tuple[float, float, fl
 
 
 class VanadiumOxideCompatibility(Compatibility):  # type: ignore[misc]
-    """The correction as a pymatgen Compatibility: for PhaseDiagram, emmet's ThermoDoc and whatever takes entries.
+    """The correction as a pymatgen Compatibility: for PhaseDiagram, emmet's ThermoDoc and whatever
+    takes entries.
 
-    Elements are left as they are (V metal and O2 are computed without U); compounds of V and O get both adjustments.
+    Elements are left as they are (V metal and O2 are computed without U); compounds of V and O get
+    both adjustments.
 
     Parameters
     ----------
     de_v
         eV per V atom, from `fit_vanadium`.
     de_v_uncertainty
-        Its standard error, eV per V atom; None if it is not known. (None and not NaN: pymatgen compares the parameters
-        of a correction to find out whether it is applied already, and NaN equals nothing.)
+        Its standard error, eV per V atom; None if it is not known. (None and not NaN: pymatgen
+        compares the parameters of a correction to find out whether it is applied already, and NaN
+        equals nothing.)
     de_o
         eV per O atom.
     u_v
@@ -156,12 +174,19 @@ class VanadiumOxideCompatibility(Compatibility):  # type: ignore[misc]
     """
 
     def __init__(
-        self, de_v: float, de_v_uncertainty: float | None = None, de_o: float = DE_O, u_v: float = U_V
+        self,
+        de_v: float,
+        de_v_uncertainty: float | None = None,
+        de_o: float = DE_O,
+        u_v: float = U_V,
     ) -> None:
         self.de_v, self.de_v_uncertainty, self.de_o, self.u_v = de_v, de_v_uncertainty, de_o, u_v
 
     def get_adjustments(self, entry: ComputedEntry) -> list[CompositionEnergyAdjustment]:
-        """The adjustments of one entry; CompatibilityError if the correction does not hold for it."""
+        """The adjustments of one entry.
+
+        CompatibilityError if the correction does not hold for it.
+        """
         composition = entry.composition
         self._check(entry)
         if composition.is_element:
@@ -170,7 +195,11 @@ class VanadiumOxideCompatibility(Compatibility):  # type: ignore[misc]
         spread = float("nan") if self.de_v_uncertainty is None else self.de_v_uncertainty
         return [
             CompositionEnergyAdjustment(
-                self.de_o, composition["O"], name="noh2019 O2 correction", cls=origin, description="O2, per O atom"
+                self.de_o,
+                composition["O"],
+                name="noh2019 O2 correction",
+                cls=origin,
+                description="O2, per O atom",
             ),
             CompositionEnergyAdjustment(
                 self.de_v,
@@ -185,20 +214,30 @@ class VanadiumOxideCompatibility(Compatibility):  # type: ignore[misc]
     def _check(self, entry: ComputedEntry) -> None:
         formula, parameters = entry.composition.reduced_formula, entry.parameters
         if others := sorted({element.symbol for element in entry.composition} - ELEMENTS):
-            raise CompatibilityError(f"{formula} holds {', '.join(others)}, and the correction knows V and O alone")
+            raise CompatibilityError(
+                f"{formula} holds {', '.join(others)}, and the correction knows V and O alone"
+            )
         run_type = parameters.get("run_type")
         if run_type == SURROGATE:
             return
         if run_type not in ("GGA", "GGA+U"):
-            raise CompatibilityError(f"{formula} was computed with run type {run_type}, not GGA or GGA+U")
+            raise CompatibilityError(
+                f"{formula} was computed with run type {run_type}, not GGA or GGA+U"
+            )
         expected = 0.0 if entry.composition.is_element else self.u_v
         u = float((parameters.get("hubbards") or {}).get("V", 0.0))
         if entry.composition["V"] and abs(u - expected) > 1e-6:
-            raise CompatibilityError(f"{formula} was computed with U(V) = {u:g} eV, expected {expected:g} eV")
+            raise CompatibilityError(
+                f"{formula} was computed with U(V) = {u:g} eV, expected {expected:g} eV"
+            )
 
     def __eq__(self, other: object) -> bool:
-        # Read from a file, the parameters kept in an adjustment come back as this class instead of the dictionary.
-        return bool(self.as_dict() == (other.as_dict() if isinstance(other, VanadiumOxideCompatibility) else other))
+        # Read from a file, the parameters kept in an adjustment come back as this class instead of
+        # the dictionary.
+        return bool(
+            self.as_dict()
+            == (other.as_dict() if isinstance(other, VanadiumOxideCompatibility) else other)
+        )
 
     def __hash__(self) -> int:
         return hash((self.de_v, self.de_v_uncertainty, self.de_o, self.u_v))

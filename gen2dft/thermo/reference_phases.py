@@ -1,7 +1,8 @@
-"""Reference phases: crystals that a campaign's own engine computes to have something to measure against.
+"""Reference phases: crystals that a campaign's own engine computes to have something to measure
+against.
 
-Elements are given as they are found: crystals by ASE's table of experimental lattice constants, the gases H2, N2, O2
-and F2 as a molecule in a box.
+Elements are given as they are found: crystals by ASE's table of experimental lattice constants, the
+gases H2, N2, O2 and F2 as a molecule in a box.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 BOX = (12.0, 13.0, 14.0)  # Angstrom; unequal edges let a molecule be an open shell
-# Bond length of O2 in PBE, Angstrom; its energy is stationary there, so that no relaxation in a box is needed.
+# Bond length of O2 in PBE, Angstrom; its energy is stationary there, so that no relaxation in a box
+# is needed.
 O2_BOND = 1.22
 
 
@@ -53,7 +55,10 @@ class ReferencePhase:
 
 
 def element_phase(symbol: str) -> ReferencePhase:
-    """The reference phase of an element; without a structure where ASE's table does not tell one."""
+    """The reference phase of an element.
+
+    Without a structure where ASE's table does not tell one.
+    """
     from ase.data import atomic_numbers, reference_states
 
     state, name = reference_states[atomic_numbers[symbol]] or {}, f"element-{symbol}"
@@ -63,7 +68,12 @@ def element_phase(symbol: str) -> ReferencePhase:
     build = functools.partial(_crystal, symbol)
     try:
         build()
-    except (ValueError, KeyError, RuntimeError, NotImplementedError):  # what ASE raises for what it cannot build
+    except (
+        ValueError,
+        KeyError,
+        RuntimeError,
+        NotImplementedError,
+    ):  # what ASE raises for what it cannot build
         return ReferencePhase(symbol, name, None)
     return ReferencePhase(symbol, name, None, build, f"ASE's table: {state['symmetry']}")
 

@@ -1,7 +1,8 @@
 """Elemental reference energies of CHGNet, and formation energies measured against them.
 
-The references are fitted to formation energies of the Materials Project (`gen2dft.thermo.fit_references`): lowest
-energies of the elements searched with the potential itself fall for spurious phases and would ruin every hull.
+The references are fitted to formation energies of the Materials Project
+(`gen2dft.thermo.fit_references`): lowest energies of the elements searched with the potential
+itself fall for spurious phases and would ruin every hull.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ def has_references(composition: Mapping[Any, float], engine: str = "mlip") -> bo
     return all(str(element) in references for element in composition)
 
 
-def formation_energy(composition: Mapping[Any, float], energy_per_atom: float, engine: str = "mlip") -> float:
+def formation_energy(
+    composition: Mapping[Any, float], energy_per_atom: float, engine: str = "mlip"
+) -> float:
     """Formation energy, eV/atom: E/N minus the elements' references, weighted by their fractions.
 
     Raises
@@ -45,11 +48,16 @@ def formation_energy(composition: Mapping[Any, float], energy_per_atom: float, e
     DatasetError
         If an element has no reference energy.
     """
-    return energy_against(reference_document(engine)["references"], composition, energy_per_atom, f"engine {engine!r}")
+    return energy_against(
+        reference_document(engine)["references"], composition, energy_per_atom, f"engine {engine!r}"
+    )
 
 
 def energy_against(
-    references: Mapping[str, float], composition: Mapping[Any, float], energy_per_atom: float, whose: str
+    references: Mapping[str, float],
+    composition: Mapping[Any, float],
+    energy_per_atom: float,
+    whose: str,
 ) -> float:
     """Formation energy, eV/atom, against given elemental references.
 
@@ -70,5 +78,7 @@ def energy_against(
         raise DatasetError(f"no elemental reference energy of {whose} for {', '.join(missing)}")
     atoms = sum(composition.values())
     # E_f = E/N - sum_i x_i mu_i
-    mixture = sum(count / atoms * references[str(element)] for element, count in composition.items())
+    mixture = sum(
+        count / atoms * references[str(element)] for element, count in composition.items()
+    )
     return float(energy_per_atom - mixture)

@@ -1,7 +1,8 @@
 """Which energies may meet on one hull.
 
-A scale is a name for energies that are comparable: formation energies as the Materials Project gives them, or those
-of one engine in one run type (functional, with or without U). Two scales with different names never share a hull.
+A scale is a name for energies that are comparable: formation energies as the Materials Project
+gives them, or those of one engine in one run type (functional, with or without U). Two scales with
+different names never share a hull.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Collection, Iterable
 from gen2dft.errors import MixedEnergies, ThermoError
 
 MATERIALS_PROJECT = "materials-project"
-"""Formation energies on the Materials Project's scale: GGA and GGA+U mixed and corrected (MP2020)."""
+"""Formation energies on the Materials Project's scale: GGA and GGA+U mixed and corrected
+(MP2020).
+"""
 
 
 def one_run_type(run_types: Iterable[str | None], what: str) -> str | None:
@@ -27,8 +30,10 @@ def one_run_type(run_types: Iterable[str | None], what: str) -> str | None:
     found = sorted({run_type or "none" for run_type in run_types})
     if len(found) > 1:
         raise MixedEnergies(
-            f"{what} mix run types {' and '.join(found)}: such energies never share a hull uncorrected. Compute all of "
-            "them alike, or choose a correction that reconciles them (validation.correction: mp2020-v1 or noh2019-v1)"
+            f"{what} mix run types {' and '.join(found)}: such energies never share a hull "
+            "uncorrected. Compute all of "
+            "them alike, or choose a correction that reconciles them (validation.correction: "
+            "mp2020-v1 or noh2019-v1)"
         )
     return None if not found or found == ["none"] else found[0]
 
@@ -39,17 +44,23 @@ def one_engine(engines: Iterable[str], what: str) -> str:
     if not found:
         raise ThermoError(f"{what}: there is no energy at all")
     if len(found) > 1:
-        raise MixedEnergies(f"{what} mix engines {' and '.join(found)}: such energies never share a hull")
+        raise MixedEnergies(
+            f"{what} mix engines {' and '.join(found)}: such energies never share a hull"
+        )
     return found[0]
 
 
 def engine_scale(engine: str, run_type: str | None) -> str:
-    """Scale of an engine's uncorrected energies: `gpaw:PBE`, `vasp:GGA+U`, or the engine's name alone."""
+    """Scale of an engine's uncorrected energies: `gpaw:PBE`, `vasp:GGA+U`, or the engine's name
+    alone.
+    """
     return engine if run_type is None else f"{engine}:{run_type}"
 
 
 def must_share(hull_scale: str | None, scales: Collection[str], what: str, remedy: str) -> None:
-    """Refuse energies on another scale than the hull's; a hull whose source names no scale takes what it is given.
+    """Refuse energies on another scale than the hull's.
+
+    A hull whose source names no scale takes what it is given.
 
     Raises
     ------
@@ -59,6 +70,7 @@ def must_share(hull_scale: str | None, scales: Collection[str], what: str, remed
     others = sorted(set(scales) - {hull_scale})
     if hull_scale is not None and others:
         raise MixedEnergies(
-            f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never share a "
+            f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never "
+            "share a "
             f"hull. {remedy}"
         )

@@ -12,7 +12,8 @@ from gen2dft.errors import CalculationFailed
 from gen2dft.transport.symmetry import Mesh, find_mesh, point_group
 
 FloatArray = NDArray[np.float64]
-# Energies at k-points that symmetry calls equal may differ by this much, eV: the accuracy of a band calculation.
+# Energies at k-points that symmetry calls equal may differ by this much, eV: the accuracy of a band
+# calculation.
 EQUIVALENT_WITHIN = 0.01
 # A gap below is none, eV: band calculations are no more accurate.
 TOUCHING = 0.001
@@ -42,7 +43,9 @@ class BandEdges:
 
 @dataclass(frozen=True, eq=False)
 class UniformBands:
-    """Band energies at the irreducible k-points of a uniform mesh; made by `uniform_bands`, which checks them.
+    """Band energies at the irreducible k-points of a uniform mesh.
+
+    Made by `uniform_bands`, which checks them.
 
     Parameters
     ----------
@@ -75,14 +78,16 @@ class UniformBands:
 
     @property
     def spacing(self) -> float:
-        """Largest distance of neighbouring mesh points along a reciprocal axis, 1/Angstrom, with 2 pi."""
+        """Largest distance of neighbouring mesh points along a reciprocal axis, 1/Angstrom, with 2
+        pi.
+        """
         return float(max(np.array(self.structure.lattice.reciprocal_lattice.abc) / self.mesh.size))
 
     def edges(self) -> BandEdges:
         """Band edges on the mesh; no Fermi level is needed.
 
-        Electrons fill whole bands; with two spins there are several ways to share them out, and the one with the
-        widest gap is that of the insulator.
+        Electrons fill whole bands; with two spins there are several ways to share them out, and the
+        one with the widest gap is that of the insulator.
 
         Raises
         ------
@@ -96,11 +101,13 @@ class UniformBands:
             raise metal(
                 self.source,
                 self.structure,
-                f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not whole ones",
+                f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not "
+                "whole ones",
             )
         if whole >= n_spins * n_bands:
             detail = (
-                f"{self.source}: all {n_spins * n_bands} bands are occupied by {self.electrons:g} electrons; "
+                f"{self.source}: all {n_spins * n_bands} bands are occupied by {self.electrons:g} "
+                "electrons; "
                 "compute empty bands too (NBANDS in VASP, nbands in GPAW)"
             )
             raise CalculationFailed("too_few_bands", detail)
@@ -115,13 +122,22 @@ class UniformBands:
     def _edges_of(self, occupied: tuple[int, ...]) -> BandEdges:
         """Edges if so many bands of each spin were occupied."""
         per_spin = list(zip(self.energies, occupied, strict=True))
-        valence = max((float(bands[n - 1].max()) for bands, n in per_spin if n > 0), default=-np.inf)
-        conduction = min((float(bands[n].min()) for bands, n in per_spin if n < len(bands)), default=np.inf)
+        valence = max(
+            (float(bands[n - 1].max()) for bands, n in per_spin if n > 0), default=-np.inf
+        )
+        conduction = min(
+            (float(bands[n].min()) for bands, n in per_spin if n < len(bands)), default=np.inf
+        )
         return BandEdges(valence, conduction, occupied)
 
 
 def uniform_bands(
-    structure: Structure, kpoints: ArrayLike, energies: ArrayLike, electrons: float, degeneracy: int, source: str
+    structure: Structure,
+    kpoints: ArrayLike,
+    energies: ArrayLike,
+    electrons: float,
+    degeneracy: int,
+    source: str,
 ) -> UniformBands:
     """Check bands and reduce them to the irreducible k-points; parameters as for `UniformBands`.
 
@@ -131,8 +147,8 @@ def uniform_bands(
     ------
     CalculationFailed
         `no_eigenvalues`: energies are missing, not finite or do not fit the k-points.
-        `mesh_not_uniform`: the k-points do not make up a uniform mesh with the symmetry of the crystal.
-        `symmetry_broken`: the bands have less symmetry than the crystal.
+        `mesh_not_uniform`: the k-points do not make up a uniform mesh with the symmetry of the
+        crystal. `symmetry_broken`: the bands have less symmetry than the crystal.
     """
     k, e = np.asarray(kpoints, dtype=np.float64), np.asarray(energies, dtype=np.float64)
     _check_eigenvalues(k, e, source)
@@ -142,12 +158,21 @@ def uniform_bands(
     differences = np.abs(e - e[:, :, mesh.first[mesh.set_of]]).max()
     if differences > EQUIVALENT_WITHIN:
         detail = (
-            f"{source}: energies at k-points that are equal by symmetry differ by {differences:.3f} eV; "
-            "give the magnetic moments as site property `magmom`, or relax the crystal with its symmetry kept"
+            f"{source}: energies at k-points that are equal by symmetry differ by "
+            f"{differences:.3f} eV; "
+            "give the magnetic moments as site property `magmom`, or relax the crystal with its "
+            "symmetry kept"
         )
         raise CalculationFailed("symmetry_broken", detail)
     return UniformBands(
-        structure, k[mesh.first], e[:, :, mesh.first], float(electrons), degeneracy, source, rotations, mesh
+        structure,
+        k[mesh.first],
+        e[:, :, mesh.first],
+        float(electrons),
+        degeneracy,
+        source,
+        rotations,
+        mesh,
     )
 
 
@@ -155,7 +180,10 @@ def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -
     if kpoints.ndim != 2 or kpoints.shape[1:] != (3,) or len(kpoints) == 0:
         raise CalculationFailed("no_eigenvalues", f"{source} has no list of k-points")
     if energies.ndim != 3 or energies.shape[2] != len(kpoints) or energies.size == 0:
-        detail = f"{source} has no band energies for its {len(kpoints)} k-points (found an array {energies.shape})"
+        detail = (
+            f"{source} has no band energies for its {len(kpoints)} k-points (found an array "
+            f"{energies.shape})"
+        )
         raise CalculationFailed("no_eigenvalues", detail)
     missing = int((~np.isfinite(energies)).sum())
     if missing:
@@ -166,8 +194,10 @@ def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -
 def metal(source: str, structure: Structure, why: str) -> CalculationFailed:
     """The failure `metal`, and why that matters."""
     detail = (
-        f"{source}: {structure.composition.reduced_formula} is a metal here ({why}). A curve over doping "
-        "has no meaning for a metal: its carriers are not the dopants'. Where the functional closes a real gap, "
+        f"{source}: {structure.composition.reduced_formula} is a metal here ({why}). A curve over "
+        "doping "
+        "has no meaning for a metal: its carriers are not the dopants'. Where the functional "
+        "closes a real gap, "
         "compute bands with one that opens it"
     )
     return CalculationFailed("metal", detail)

@@ -1,4 +1,6 @@
-"""Many files in one go, in processes of their own: one that fails, or is killed, does not stop the rest."""
+"""Many files in one go, in processes of their own: one that fails, or is killed, does not stop the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def transport_of_files(
 
     Yields
     ------
-    The file, and its document or a CalculationFailed with the reason; `killed` if its process was killed, see
-    `in_processes`.
+    The file, and its document or a CalculationFailed with the reason; `killed` if its process was
+    killed, see `in_processes`.
     """
     yield from in_processes(partial(transport_of_file, settings=settings), paths, workers)

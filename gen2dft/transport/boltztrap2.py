@@ -1,4 +1,5 @@
-"""The same calculation by BoltzTraP2 itself, if it is installed: what tests and benchmark compare this package with.
+"""The same calculation by BoltzTraP2 itself, if it is installed: what tests and benchmark compare
+this package with.
 
 Nothing else needs BoltzTraP2. Energies are converted to its Hartree and bohr and back here only.
 """
@@ -35,20 +36,30 @@ class _Data:
         return self.lattice
 
 
-def distribution(bands: UniformBands, selection: Selection, settings: TransportSettings, bins: Bins) -> Distribution:
-    """Interpolate and sum up with BoltzTraP2: sphere, fitde3D, getBTPbands, BTPDOS, on its own grid."""
+def distribution(
+    bands: UniformBands, selection: Selection, settings: TransportSettings, bins: Bins
+) -> Distribution:
+    """Interpolate and sum up with BoltzTraP2: sphere, fitde3D, getBTPbands, BTPDOS, on its own
+    grid.
+    """
     with contextlib.redirect_stdout(io.StringIO()):
         from BoltzTraP2 import bandlib, fite, sphere, units
 
     structure = bands.structure
-    equivalences = sphere.get_equivalences(_atoms(structure), None, settings.stars_per_kpoint * len(bands.kpoints))
+    equivalences = sphere.get_equivalences(
+        _atoms(structure), None, settings.stars_per_kpoint * len(bands.kpoints)
+    )
     lattice = structure.lattice.matrix.T * units.Angstrom
     data = _Data(bands.kpoints, selection.energies * units.eV, lattice)
     with np.errstate(all="ignore"):  # its matrix products raise spurious floating-point flags
         series = fite.fitde3D(data, equivalences)
-    energies, vv, curvatures = fite.getBTPbands(equivalences, series, lattice, curvature=settings.hall)
+    energies, vv, curvatures = fite.getBTPbands(
+        equivalences, series, lattice, curvature=settings.hall
+    )
     erange = (bins.low * units.eV, bins.high * units.eV)
-    eps, dos, vvdos, cdos = bandlib.BTPDOS(energies, vv, cband=curvatures, erange=erange, npts=bins.count)
+    eps, dos, vvdos, cdos = bandlib.BTPDOS(
+        energies, vv, cband=curvatures, erange=erange, npts=bins.count
+    )
     per_vv = units.eV * units.Angstrom**2  # eV^2 Angstrom^2 / eV
     per_curvature = units.eV**2 * units.Angstrom**4
     return Distribution(
@@ -62,8 +73,12 @@ def distribution(bands: UniformBands, selection: Selection, settings: TransportS
     )
 
 
-def coefficients_at(found: Distribution, potentials: FloatArray, temperature: float) -> Coefficients:
-    """Fermi integrals and coefficients by BoltzTraP2 at chemical potentials (n,), eV, and one temperature, K."""
+def coefficients_at(
+    found: Distribution, potentials: FloatArray, temperature: float
+) -> Coefficients:
+    """Fermi integrals and coefficients by BoltzTraP2 at chemical potentials (n,), eV, and one
+    temperature, K.
+    """
     from BoltzTraP2 import bandlib, units
 
     per_curvature = units.eV**2 * units.Angstrom**4
@@ -71,9 +86,13 @@ def coefficients_at(found: Distribution, potentials: FloatArray, temperature: fl
     mu, t = potentials * units.eV, np.array([temperature])
     eps, dos = found.energies * units.eV, found.states / units.eV
     vvdos = found.velocities * units.eV * units.Angstrom**2
-    integrals = bandlib.fermiintegrals(eps, dos, vvdos, mur=mu, Tr=t, dosweight=found.degeneracy, cdos=curvatures)
+    integrals = bandlib.fermiintegrals(
+        eps, dos, vvdos, mur=mu, Tr=t, dosweight=found.degeneracy, cdos=curvatures
+    )
     volume = found.volume * units.Angstrom**3
-    sigma, seebeck, kappa, hall = bandlib.calc_Onsager_coefficients(*integrals[1:4], mu, t, volume, Lm11=integrals[4])
+    sigma, seebeck, kappa, hall = bandlib.calc_Onsager_coefficients(
+        *integrals[1:4], mu, t, volume, Lm11=integrals[4]
+    )
     mean = np.full(len(potentials), np.nan)
     if hall is not None:
         # In its units of the charge, metre and tesla; cf. pymatgen.electronic_structure.boltztrap2.

@@ -1,7 +1,9 @@
-"""Transport coefficients of a distribution: chemical potential, Onsager coefficients, Hall effect, masses.
+"""Transport coefficients of a distribution: chemical potential, Onsager coefficients, Hall effect,
+masses.
 
-Constant-relaxation-time approximation: tau is a number that comes out of every integral, so conductivities are given
-over tau, and Seebeck coefficient and Hall concentration do not depend on it.
+Constant-relaxation-time approximation: tau is a number that comes out of every integral, so
+conductivities are given over tau, and Seebeck coefficient and Hall concentration do not depend on
+it.
 
 Source: Madsen, Carrete and Verstraete, Comput. Phys. Commun. 231, 140 (2018), eqs. 9 to 16.
 """
@@ -14,12 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.transport.constants import ANGSTROM, BOLTZMANN, CM3_PER_A3, E_CHARGE, ELECTRON_MASS, HBAR
+from gen2dft.transport.constants import (
+    ANGSTROM,
+    BOLTZMANN,
+    CM3_PER_A3,
+    E_CHARGE,
+    ELECTRON_MASS,
+    HBAR,
+)
 from gen2dft.transport.distribution import Distribution
 
 FloatArray = NDArray[np.float64]
-# BoltzTraP2 takes an occupation below 1e-8 as none, and the derivative there as zero; so do we, to give its numbers.
-# At 1e16 carriers per cm^3 this costs up to 5e-4 of the conductivity, from 1e18 on less than 1e-5.
+# BoltzTraP2 takes an occupation below 1e-8 as none, and the derivative there as zero; so do we, to
+# give its numbers. At 1e16 carriers per cm^3 this costs up to 5e-4 of the conductivity, from 1e18
+# on less than 1e-5.
 WINDOW = float(np.log(1e8 - 1.0))  # kT on either side of the chemical potential
 
 # sigma/tau = e^2/hbar^2 L0/V with L0 in eV^2 Angstrom^2 / eV and V in Angstrom^3, to S m^-1 s^-1.
@@ -51,10 +61,14 @@ class Coefficients:
 
 
 def electrons_at(distribution: Distribution, potential: float, temperature: float) -> float:
-    """Electrons per cell at a chemical potential (eV) and temperature (K): the sum of occupied states."""
+    """Electrons per cell at a chemical potential (eV) and temperature (K): the sum of occupied
+    states.
+    """
     low, high = _window(distribution, potential, temperature)
     x = (distribution.energies[low:high] - potential) / (BOLTZMANN * temperature)
-    occupied = distribution.states[:low].sum() + (distribution.states[low:high] / (np.exp(x) + 1.0)).sum()
+    occupied = (
+        distribution.states[:low].sum() + (distribution.states[low:high] / (np.exp(x) + 1.0)).sum()
+    )
     return float(occupied) * distribution.degeneracy * distribution.width
 
 
@@ -74,7 +88,9 @@ def chemical_potential(distribution: Distribution, electrons: float, temperature
         return electrons_at(distribution, potential, temperature) - electrons
 
     if excess(bottom) > 0 or excess(top) < 0:
-        detail = f"{electrons:.6g} electrons do not fit into the bands from {bottom:.2f} to {top:.2f} eV"
+        detail = (
+            f"{electrons:.6g} electrons do not fit into the bands from {bottom:.2f} to {top:.2f} eV"
+        )
         raise CalculationFailed("too_few_bands", detail)
     return float(brentq(excess, bottom, top, xtol=1e-13, rtol=8.9e-16))
 
@@ -86,7 +102,9 @@ def _window(distribution: Distribution, potential: float, temperature: float) ->
     return int(low), int(high)
 
 
-def coefficients_at(distribution: Distribution, potentials: FloatArray, temperature: float) -> Coefficients:
+def coefficients_at(
+    distribution: Distribution, potentials: FloatArray, temperature: float
+) -> Coefficients:
     """Transport coefficients at chemical potentials (n,), eV, and one temperature, K."""
     count = len(potentials)
     moments = np.empty((3, count, 3, 3))
@@ -96,7 +114,9 @@ def coefficients_at(distribution: Distribution, potentials: FloatArray, temperat
         relative = distribution.energies[low:high] - potential
         slope = minus_slope(relative, temperature) * (distribution.degeneracy * distribution.width)
         for power in range(3):
-            moments[power, index] = distribution.velocities[:, :, low:high] @ (slope * relative**power)
+            moments[power, index] = distribution.velocities[:, :, low:high] @ (
+                slope * relative**power
+            )
         if distribution.curvatures is not None:
             magnetic[index] = distribution.curvatures[..., low:high] @ slope
     return onsager(moments / distribution.volume, magnetic / distribution.volume, temperature)
@@ -140,7 +160,9 @@ def power_factor(seebeck: FloatArray, conductivity: FloatArray) -> FloatArray:
 
 
 def effective_mass(conductivity: FloatArray, concentration: float) -> FloatArray:
-    """Conductivity mass n e^2 (sigma/tau)^-1 in electron masses, (..., 3, 3), for n carriers per cm^3."""
+    """Conductivity mass n e^2 (sigma/tau)^-1 in electron masses, (..., 3, 3), for n carriers per
+    cm^3.
+    """
     mobile = concentration * 1e6 * E_CHARGE**2
     resistivity = np.asarray(np.linalg.pinv(conductivity, hermitian=True), dtype=np.float64)
     return mobile / ELECTRON_MASS * resistivity

@@ -21,7 +21,8 @@ SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
 
 
 def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
-    """The smallest Gamma-centred mesh of even sizes at least as fine, with the symmetry of the crystal.
+    """The smallest Gamma-centred mesh of even sizes at least as fine, with the symmetry of the
+    crystal.
 
     Even sizes hold the points halfway along the axes, where band edges often are.
 
@@ -43,14 +44,21 @@ def irreducible_kpoints(structure: Structure, spacing: float) -> float:
 def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
     """What bands on a mesh cost, in arbitrary units, to put crystals in order.
 
-    Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with the electrons.
+    Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with
+    the electrons.
     """
-    return irreducible_kpoints(structure, spacing) * float(structure.volume * sum(structure.atomic_numbers))
+    return irreducible_kpoints(structure, spacing) * float(
+        structure.volume * sum(structure.atomic_numbers)
+    )
 
 
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
     """Meshes from coarse to fine, none twice."""
-    return list(dict.fromkeys(mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)))
+    return list(
+        dict.fromkeys(
+            mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)
+        )
+    )
 
 
 def converge(
@@ -60,7 +68,8 @@ def converge(
     tolerance: float = 0.05,
     settings: TransportSettings = DEFAULT,
 ) -> TransportDoc:
-    """Compute transport on finer and finer meshes until the power factor changes by less than the tolerance.
+    """Compute transport on finer and finer meshes until the power factor changes by less than the
+    tolerance.
 
     Parameters
     ----------
@@ -76,12 +85,14 @@ def converge(
     Returns
     -------
     TransportDoc
-        Of the last mesh, with the series, the relative change as error estimate, and whether it converged.
+        Of the last mesh, with the series, the relative change as error estimate, and whether it
+        converged.
 
     Raises
     ------
     CalculationFailed
-        `no_mesh` without meshes; what `bands_of` and `compute_transport` raise on the finest mesh reached.
+        `no_mesh` without meshes; what `bands_of` and `compute_transport` raise on the finest mesh
+        reached.
     """
     steps: list[ConvergenceStep] = []
     doc: TransportDoc | None = None
@@ -116,7 +127,10 @@ def summary_of(steps: Sequence[ConvergenceStep], definition: str, tolerance: flo
 
 
 def relative_change(steps: Sequence[ConvergenceStep]) -> float | None:
-    """Change of the power factor from the step before the last to the last, relative to the last; None for one step."""
+    """Change of the power factor from the step before the last to the last, relative to the last.
+
+    None for one step.
+    """
     if len(steps) < 2:
         return None
     before, last = steps[-2].power_factor, steps[-1].power_factor

@@ -1,4 +1,6 @@
-"""Transport distributions: density of states, and velocities and curvatures summed over states of equal energy."""
+"""Transport distributions: density of states, and velocities and curvatures summed over states of
+equal energy.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ class Distribution:
     velocities
         (3, 3, n) density of v_a v_b, eV^2 Angstrom^2 / eV, v being hbar times the velocity.
     curvatures
-        (3, 3, 3, n) density of v_a (v x M_b)_c with M_b row b of d2E/dk2, eV^3 Angstrom^4 / eV; None if not computed.
+        (3, 3, 3, n) density of v_a (v x M_b)_c with M_b row b of d2E/dk2, eV^3 Angstrom^4 / eV;
+        None if not computed.
     degeneracy
         Electrons per state.
     electrons
@@ -75,14 +78,20 @@ class Bins:
 
 
 def accumulate(
-    bands: Iterable[GridBand], weights: FloatArray, bins: Bins, degeneracy: int, electrons: float, volume: float
+    bands: Iterable[GridBand],
+    weights: FloatArray,
+    bins: Bins,
+    degeneracy: int,
+    electrons: float,
+    volume: float,
 ) -> Distribution:
     """Sum bands into a distribution, one at a time, so that memory does not grow with their number.
 
     Parameters
     ----------
     weights
-        (n,) number of k-points that each point of a band stands for, from `interpolation.grid_weights`.
+        (n,) number of k-points that each point of a band stands for, from
+        `interpolation.grid_weights`.
     bins
         Bins that hold all energies.
     """
@@ -103,10 +112,14 @@ def accumulate(
     norm = weights.sum() * bins.width
     full = np.stack([velocities[PLACE[a, b]] for a in range(3) for b in range(3)]).reshape(3, 3, -1)
     hall = None if curvatures is None else curvatures / norm
-    return Distribution(bins.middles, states / norm, full / norm, hall, degeneracy, electrons, volume)
+    return Distribution(
+        bins.middles, states / norm, full / norm, hall, degeneracy, electrons, volume
+    )
 
 
-def _add_curvatures(total: FloatArray, vv: list[FloatArray], m: FloatArray, place: NDArray[np.int64]) -> None:
+def _add_curvatures(
+    total: FloatArray, vv: list[FloatArray], m: FloatArray, place: NDArray[np.int64]
+) -> None:
     """Add v_a (v x M_b)_c, the cross product written out."""
     for a in range(3):
         for b in range(3):

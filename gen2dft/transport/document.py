@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from gen2dft.transport.compute import TransportSettings
 
 SCHEMA = 1
-METHOD = "Fourier interpolation and Boltzmann integrals of Madsen et al., Comput. Phys. Commun. 231, 140 (2018)"
+METHOD = (
+    "Fourier interpolation and Boltzmann integrals of Madsen et al., Comput. Phys. Commun. "
+    "231, 140 (2018)"
+)
 Carrier = Literal["p", "n"]
 
 Row = tuple[float, float, float]
@@ -37,51 +40,78 @@ class Frozen(BaseModel):
 class CarrierTransport(Frozen):
     """Transport with carriers of one kind, by temperature and doping; tensors in Cartesian axes.
 
-    Every `_mean` is the mean of the tensor's three eigenvalues. Constant-relaxation-time approximation (CRTA).
+    Every `_mean` is the mean of the tensor's three eigenvalues. Constant-relaxation-time
+    approximation (CRTA).
     """
 
     chemical_potential: Scalars = Field(description="eV above the highest valence band")
-    seebeck: Tensors = Field(description="uV/K; CRTA, in which it does not depend on the relaxation time")
+    seebeck: Tensors = Field(
+        description="uV/K; CRTA, in which it does not depend on the relaxation time"
+    )
     seebeck_mean: Scalars = Field(description="uV/K; CRTA")
-    conductivity_per_tau: Tensors = Field(description="S m^-1 s^-1: electrical conductivity over relaxation time; CRTA")
+    conductivity_per_tau: Tensors = Field(
+        description="S m^-1 s^-1: electrical conductivity over relaxation time; CRTA"
+    )
     conductivity_per_tau_mean: Scalars = Field(description="S m^-1 s^-1; CRTA")
-    power_factor_per_tau: Tensors = Field(description="W m^-1 K^-2 s^-1: S^2 sigma over relaxation time; CRTA")
+    power_factor_per_tau: Tensors = Field(
+        description="W m^-1 K^-2 s^-1: S^2 sigma over relaxation time; CRTA"
+    )
     power_factor_per_tau_mean: Scalars = Field(description="W m^-1 K^-2 s^-1; CRTA")
-    power_factor: Tensors = Field(description="uW cm^-1 K^-2 at the document's relaxation_time; CRTA")
-    power_factor_mean: Scalars = Field(description="uW cm^-1 K^-2 at the document's relaxation_time; CRTA")
+    power_factor: Tensors = Field(
+        description="uW cm^-1 K^-2 at the document's relaxation_time; CRTA"
+    )
+    power_factor_mean: Scalars = Field(
+        description="uW cm^-1 K^-2 at the document's relaxation_time; CRTA"
+    )
     thermal_conductivity_per_tau: Tensors = Field(
-        description="W m^-1 K^-1 s^-1: thermal conductivity of the electrons at zero current over relaxation time; CRTA"
+        description="W m^-1 K^-1 s^-1: thermal conductivity of the electrons at zero current over "
+        "relaxation time; CRTA"
     )
     thermal_conductivity_per_tau_mean: Scalars = Field(description="W m^-1 K^-1 s^-1; CRTA")
     effective_mass: Tensors = Field(
-        description="electron masses: conductivity mass n e^2 (sigma/tau)^-1, n the doping, so that it means something "
+        description="electron masses: conductivity mass n e^2 (sigma/tau)^-1, n the doping, so "
+        "that it means something "
         "only where all carriers are the dopants'; CRTA"
     )
     effective_mass_mean: Scalars = Field(description="electron masses; CRTA")
     hall_concentration: Scalars = Field(
-        description="cm^-3: 1/(e R_H) of the mean Hall coefficient, negative for electrons; NaN if not computed; CRTA"
+        description="cm^-3: 1/(e R_H) of the mean Hall coefficient, negative for electrons; NaN if "
+        "not computed; CRTA"
     )
 
 
 class Interpolated(Frozen):
     """How the bands were interpolated, and how well."""
 
-    bands: int = Field(description="bands that matter at these dopings and temperatures, both spins counted")
+    bands: int = Field(
+        description="bands that matter at these dopings and temperatures, both spins counted"
+    )
     stars: int = Field(description="terms of the Fourier series of one band")
     grid: tuple[int, int, int] = Field(description="k-points on which the series was summed up")
     bin_width: float = Field(description="eV, width of the bins of energy")
-    rms_deviation: float = Field(description="eV, root mean square deviation of the series from the bands given")
+    rms_deviation: float = Field(
+        description="eV, root mean square deviation of the series from the bands given"
+    )
     rms_left_out: float | None = Field(
-        description="eV, the same at every tenth k-point for a series fitted without these; None below 6 k-points"
+        description="eV, the same at every tenth k-point for a series fitted without these; None "
+        "below 6 k-points"
     )
 
 
 class BandPath(Frozen):
-    """The interpolated bands that carry current, along straight lines between points of high symmetry."""
+    """The interpolated bands that carry current, along straight lines between points of high
+    symmetry.
+    """
 
-    distances: tuple[float, ...] = Field(description="1/Angstrom, with 2 pi: way along the path, one per k-point")
-    energies: Scalars = Field(description="eV above the highest valence band, band by band, both spins")
-    points: tuple[tuple[float, str], ...] = Field(description="way and name of the points of high symmetry, G is Gamma")
+    distances: tuple[float, ...] = Field(
+        description="1/Angstrom, with 2 pi: way along the path, one per k-point"
+    )
+    energies: Scalars = Field(
+        description="eV above the highest valence band, band by band, both spins"
+    )
+    points: tuple[tuple[float, str], ...] = Field(
+        description="way and name of the points of high symmetry, G is Gamma"
+    )
 
 
 class ConvergenceStep(Frozen):
@@ -89,19 +119,28 @@ class ConvergenceStep(Frozen):
 
     mesh: tuple[int, int, int] = Field(description="k-points along each reciprocal axis")
     spacing: float = Field(description="1/Angstrom, with 2 pi")
-    power_factor: float = Field(description="uW cm^-1 K^-2 at tau = 1e-14 s, by the named definition; CRTA")
+    power_factor: float = Field(
+        description="uW cm^-1 K^-2 at tau = 1e-14 s, by the named definition; CRTA"
+    )
 
 
 class Convergence(Frozen):
     """What refining the mesh did to the power factor; the label's error estimate."""
 
-    definition: str = Field(description="name of the label definition whose power factor was followed")
-    tolerance: float = Field(description="relative change of the power factor at which refining ends")
+    definition: str = Field(
+        description="name of the label definition whose power factor was followed"
+    )
+    tolerance: float = Field(
+        description="relative change of the power factor at which refining ends"
+    )
     steps: tuple[ConvergenceStep, ...] = Field(description="coarsest mesh first")
     relative_error: float | None = Field(
-        description="relative change of the power factor from the mesh before to the last; None with one mesh only"
+        description="relative change of the power factor from the mesh before to the last; None "
+        "with one mesh only"
     )
-    converged: bool = Field(description="whether the change came below the tolerance before the budget ended")
+    converged: bool = Field(
+        description="whether the change came below the tolerance before the budget ended"
+    )
 
 
 class TransportDoc(Frozen):
@@ -111,12 +150,18 @@ class TransportDoc(Frozen):
     code_version: str = gen2dft.__version__
     method: str = METHOD
     approximation: Literal["constant relaxation time"] = "constant relaxation time"
-    relaxation_time: float = Field(description="s, the constant relaxation time of all numbers that need one")
+    relaxation_time: float = Field(
+        description="s, the constant relaxation time of all numbers that need one"
+    )
     formula: str
     structure: dict[str, Any] = Field(description="pymatgen dictionary")
     source: str = Field(description="what the bands were read from")
-    mesh: tuple[int, int, int] = Field(description="k-points of the bands along each reciprocal axis")
-    spacing: float = Field(description="1/Angstrom, with 2 pi: largest distance of neighbouring mesh points")
+    mesh: tuple[int, int, int] = Field(
+        description="k-points of the bands along each reciprocal axis"
+    )
+    spacing: float = Field(
+        description="1/Angstrom, with 2 pi: largest distance of neighbouring mesh points"
+    )
     irreducible_kpoints: int
     spin_polarised: bool
     electrons: float = Field(description="valence electrons per cell")
@@ -126,10 +171,16 @@ class TransportDoc(Frozen):
     p: CarrierTransport = Field(description="holes")
     n: CarrierTransport = Field(description="electrons")
     interpolation: Interpolated
-    path: BandPath | None = Field(None, description="bands to look at; None in documents of older versions")
-    convergence: Convergence | None = Field(None, description="if the mesh was refined; the error estimate")
+    path: BandPath | None = Field(
+        None, description="bands to look at; None in documents of older versions"
+    )
+    convergence: Convergence | None = Field(
+        None, description="if the mesh was refined; the error estimate"
+    )
     warnings: tuple[str, ...] = ()
-    core_hours: float = Field(0.0, description="of the calculations of bands behind it, where an engine made them")
+    core_hours: float = Field(
+        0.0, description="of the calculations of bands behind it, where an engine made them"
+    )
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @field_validator("structure", mode="before")
@@ -169,10 +220,14 @@ class TransportDoc(Frozen):
         )
 
     def table(self, carrier: Carrier, name: str) -> NDArray[np.float64]:
-        """One quantity as an array (n_temperatures, n_dopings) or (n_temperatures, n_dopings, 3, 3)."""
+        """One quantity as an array (n_temperatures, n_dopings) or (n_temperatures, n_dopings, 3,
+        3).
+        """
         return np.array(getattr(self.p if carrier == "p" else self.n, name))
 
-    def at(self, carrier: Carrier, name: str, temperature: float, doping: float) -> NDArray[np.float64]:
+    def at(
+        self, carrier: Carrier, name: str, temperature: float, doping: float
+    ) -> NDArray[np.float64]:
         """One quantity at one temperature (K) and doping (cm^-3) of those computed; () or (3, 3).
 
         Raises
@@ -184,8 +239,10 @@ class TransportDoc(Frozen):
         columns = np.flatnonzero(np.isclose(self.dopings, doping))
         if not len(rows) or not len(columns):
             raise CampaignError(
-                f"{self.formula}: transport at {temperature:g} K and {doping:.3g} cm^-3 was not computed; there are "
-                f"{_listed(self.temperatures)} K and {_listed(self.dopings)} cm^-3: add it to the settings"
+                f"{self.formula}: transport at {temperature:g} K and {doping:.3g} cm^-3 was not "
+                "computed; there are "
+                f"{_listed(self.temperatures)} K and {_listed(self.dopings)} cm^-3: add it to the "
+                "settings"
             )
         return self.table(carrier, name)[rows[0], columns[0]]
 

@@ -1,9 +1,11 @@
-"""Fourier interpolation of bands by symmetrised plane waves: Shankland, Koelling and Wood, as in BoltzTraP2.
+"""Fourier interpolation of bands by symmetrised plane waves: Shankland, Koelling and Wood, as in
+BoltzTraP2.
 
-Source: G. K. H. Madsen, J. Carrete and M. J. Verstraete, Comput. Phys. Commun. 231, 140 (2018), section 2.1, after
-R. D. Shankland, Int. J. Quantum Chem. Symp. 5, 497 (1971) and D. D. Koelling and J. H. Wood, J. Comput. Phys. 67, 253
-(1986). The mathematics is theirs; what differs is the order of the work: phases are products of one-dimensional
-tables, all algebra is real because each star holds -R with R, and bands pass one at a time through a real FFT.
+Source: G. K. H. Madsen, J. Carrete and M. J. Verstraete, Comput. Phys. Commun. 231, 140 (2018),
+section 2.1, after R. D. Shankland, Int. J. Quantum Chem. Symp. 5, 497 (1971) and D. D. Koelling and
+J. H. Wood, J. Comput. Phys. 67, 253 (1986). The mathematics is theirs; what differs is the order of
+the work: phases are products of one-dimensional tables, all algebra is real because each star holds
+-R with R, and bands pass one at a time through a real FFT.
 """
 
 from __future__ import annotations
@@ -17,15 +19,24 @@ from numpy.typing import NDArray
 from gen2dft.transport.stars import Stars
 
 FloatArray = NDArray[np.float64]
-# Weights of the roughness function that Madsen et al. take from Pickett, Krakauer and Allen, Phys. Rev. B 38, 2721.
+# Weights of the roughness function that Madsen et al. take from Pickett, Krakauer and Allen, Phys.
+# Rev. B 38, 2721.
 ROUGHNESS = (0.75, 0.75)
 CHUNK = 4_000_000  # phases held at a time: k-points times lattice vectors
-PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # of Cartesian axes, order of symmetric tensors
+PAIRS = (
+    (0, 0),
+    (0, 1),
+    (0, 2),
+    (1, 1),
+    (1, 2),
+    (2, 2),
+)  # of Cartesian axes, order of symmetric tensors
 
 
 @dataclass(frozen=True, eq=False)
 class Interpolation:
-    """Bands as Fourier series: e(k) = sum over stars of coefficient times the mean of exp(2 pi i k.R) over the star.
+    """Bands as Fourier series: e(k) = sum over stars of coefficient times the mean of exp(2 pi i
+    k.R) over the star.
 
     Parameters
     ----------
@@ -52,7 +63,9 @@ class Interpolation:
 
 @dataclass(frozen=True, eq=False)
 class GridBand:
-    """One band on a grid of k-points; one of k and -k, which are alike, is left out and counted by its weight.
+    """One band on a grid of k-points.
+
+    one of k and -k, which are alike, is left out and counted by its weight.
 
     Parameters
     ----------
@@ -69,7 +82,9 @@ class GridBand:
     curvatures: FloatArray | None
 
 
-def fit(lattice: FloatArray, stars: Stars, functions: FloatArray, energies: FloatArray) -> Interpolation:
+def fit(
+    lattice: FloatArray, stars: Stars, functions: FloatArray, energies: FloatArray
+) -> Interpolation:
     """The smoothest series of these stars that passes through all energies.
 
     Parameters
@@ -83,8 +98,9 @@ def fit(lattice: FloatArray, stars: Stars, functions: FloatArray, energies: Floa
 
     Notes
     -----
-    Minimise the sum of rho_L |c_L|^2 under e(k) = sum c_L S_L(k): with differences to the last k-point,
-    H l = de, H_kk' = sum_L dS_L(k) dS_L(k') / rho_L, c_L = sum_k l_k dS_L(k) / rho_L (Madsen et al., eqs. 5 to 8).
+    Minimise the sum of rho_L |c_L|^2 under e(k) = sum c_L S_L(k): with differences to the last
+    k-point, H l = de, H_kk' = sum_L dS_L(k) dS_L(k') / rho_L, c_L = sum_k l_k dS_L(k) / rho_L
+    (Madsen et al., eqs. 5 to 8).
     """
     s = functions
     ds, de = s[:-1, 1:] - s[-1, 1:], (energies[:, :-1] - energies[:, -1:]).T
@@ -96,7 +112,10 @@ def fit(lattice: FloatArray, stars: Stars, functions: FloatArray, energies: Floa
 
 
 def roughness(lengths: FloatArray) -> FloatArray:
-    """Roughness (1 - c1 x^2)^2 + c2 x^6 with x = |R| / |R_shortest|; lengths of the stars without the origin."""
+    """Roughness (1 - c1 x^2)^2 + c2 x^6 with x = |R| / |R_shortest|.
+
+    lengths of the stars without the origin.
+    """
     x2 = (lengths / lengths[0]) ** 2
     return (1.0 - ROUGHNESS[0] * x2) ** 2 + ROUGHNESS[1] * x2**3
 
@@ -106,7 +125,8 @@ def star_functions(kpoints: FloatArray, stars: Stars) -> FloatArray:
     bounds = stars.reach
     # exp(2 pi i k.R) is a product of three factors, each from a small table.
     tables = [
-        np.exp(2j * np.pi * np.outer(kpoints[:, axis], np.arange(-bounds[axis], bounds[axis] + 1))) for axis in range(3)
+        np.exp(2j * np.pi * np.outer(kpoints[:, axis], np.arange(-bounds[axis], bounds[axis] + 1)))
+        for axis in range(3)
     ]
     out = np.empty((len(kpoints), len(stars.sizes)))
     starts = np.append(stars.starts, len(stars.vectors))
@@ -146,8 +166,11 @@ def grid_weights(grid: NDArray[np.int64]) -> FloatArray:
     return np.tile(along, grid[0] * grid[1])
 
 
-def bands_on_grid(series: Interpolation, grid: NDArray[np.int64], curvature: bool) -> Iterator[GridBand]:
-    """Energies, velocities and, if asked for, curvatures of each band in turn, on a grid of k-points from Gamma.
+def bands_on_grid(
+    series: Interpolation, grid: NDArray[np.int64], curvature: bool
+) -> Iterator[GridBand]:
+    """Energies, velocities and, if asked for, curvatures of each band in turn, on a grid of
+    k-points from Gamma.
 
     Parameters
     ----------
@@ -158,7 +181,9 @@ def bands_on_grid(series: Interpolation, grid: NDArray[np.int64], curvature: boo
     kept = stars.vectors[:, 2] >= 0
     vectors, star = stars.vectors[kept], stars.star_of[kept]
     shape = (int(grid[0]), int(grid[1]), int(grid[2]) // 2 + 1)
-    places = np.ravel_multi_index((vectors[:, 0] % grid[0], vectors[:, 1] % grid[1], vectors[:, 2]), shape)
+    places = np.ravel_multi_index(
+        (vectors[:, 0] % grid[0], vectors[:, 1] % grid[1], vectors[:, 2]), shape
+    )
     cartesian = (vectors @ series.lattice).T
     for coefficients in series.coefficients:
         amplitudes = (coefficients / stars.sizes)[star]
@@ -173,9 +198,13 @@ def bands_on_grid(series: Interpolation, grid: NDArray[np.int64], curvature: boo
 
 
 def _to_grid(
-    amplitudes: NDArray[np.complex128] | FloatArray, places: NDArray[np.int64], grid: NDArray[np.int64]
+    amplitudes: NDArray[np.complex128] | FloatArray,
+    places: NDArray[np.int64],
+    grid: NDArray[np.int64],
 ) -> FloatArray:
-    """Sum of amplitude times exp(2 pi i k.R) at the points of the grid that are not minus another one."""
+    """Sum of amplitude times exp(2 pi i k.R) at the points of the grid that are not minus another
+    one.
+    """
     from scipy import fft
 
     half = int(grid[2]) // 2 + 1

@@ -1,4 +1,7 @@
-"""Where bands come from: vasprun.xml, GPAW's .gpw, pymatgen's BandStructure. Each gives UniformBands."""
+"""Where bands come from: vasprun.xml, GPAW's .gpw, pymatgen's BandStructure.
+
+Each gives UniformBands.
+"""
 
 from __future__ import annotations
 
@@ -36,37 +39,55 @@ def load_bands(path: Path | str) -> UniformBands:
 
 
 def from_vasprun(path: Path | str) -> UniformBands:
-    """Bands of VASP; both spins, and spin-orbit calculations, in which a band holds one electron."""
+    """Bands of VASP.
+
+    Both spins, and spin-orbit calculations, in which a band holds one electron.
+    """
     from pymatgen.io.vasp import Vasprun
 
     try:
-        run = Vasprun(str(path), parse_dos=False, parse_potcar_file=False, exception_on_bad_xml=True)
+        run = Vasprun(
+            str(path), parse_dos=False, parse_potcar_file=False, exception_on_bad_xml=True
+        )
     except (SyntaxError, ValueError, KeyError, IndexError, OSError, EOFError) as err:
-        detail = f"{path} is not a whole vasprun.xml ({type(err).__name__}: {err}); was the run cut short?"
+        detail = (
+            f"{path} is not a whole vasprun.xml ({type(err).__name__}: {err}); was the run "
+            "cut short?"
+        )
         raise CalculationFailed("unreadable", detail) from err
     if not run.eigenvalues or run.actual_kpoints is None:
-        raise CalculationFailed("no_eigenvalues", f"{path} holds no eigenvalues; was the run cut short?")
+        raise CalculationFailed(
+            "no_eigenvalues", f"{path} holds no eigenvalues; was the run cut short?"
+        )
     energies = np.stack([np.asarray(values)[:, :, 0].T for _, values in _by_spin(run.eigenvalues)])
     spinor = bool(run.parameters.get("LSORBIT") or run.parameters.get("LNONCOLLINEAR"))
-    structure = _with_moments(run.final_structure, run.parameters.get("MAGMOM"), spins=len(energies))
+    structure = _with_moments(
+        run.final_structure, run.parameters.get("MAGMOM"), spins=len(energies)
+    )
     degeneracy = 2 if len(energies) == 1 and not spinor else 1
-    return uniform_bands(structure, run.actual_kpoints, energies, run.parameters["NELECT"], degeneracy, str(path))
+    return uniform_bands(
+        structure, run.actual_kpoints, energies, run.parameters["NELECT"], degeneracy, str(path)
+    )
 
 
-def from_band_structure(bands: BandStructure, electrons: float | None = None, spinor: bool = False) -> UniformBands:
+def from_band_structure(
+    bands: BandStructure, electrons: float | None = None, spinor: bool = False
+) -> UniformBands:
     """Bands of pymatgen, which must carry their structure.
 
     Parameters
     ----------
     electrons
-        Valence electrons per cell; by default counted from the Fermi level, which must then lie in the gap.
+        Valence electrons per cell; by default counted from the Fermi level, which must then lie in
+        the gap.
     spinor
         Whether spin-orbit coupling leaves one electron per band.
 
     Raises
     ------
     CalculationFailed
-        `unreadable` without a structure; `metal` if electrons have to be counted and a band crosses the Fermi level.
+        `unreadable` without a structure; `metal` if electrons have to be counted and a band crosses
+        the Fermi level.
     """
     if bands.structure is None:
         detail = "the BandStructure carries no structure; build it with structure=..."
@@ -79,7 +100,9 @@ def from_band_structure(bands: BandStructure, electrons: float | None = None, sp
     if electrons is None:
         electrons = degeneracy * _below(np.concatenate(energies), bands.efermi, source)
     kpoints = [point.frac_coords for point in bands.kpoints]
-    return uniform_bands(bands.structure, kpoints, np.stack(energies), electrons, degeneracy, source)
+    return uniform_bands(
+        bands.structure, kpoints, np.stack(energies), electrons, degeneracy, source
+    )
 
 
 def from_gpw(path: Path | str) -> UniformBands:
@@ -90,7 +113,8 @@ def from_gpw(path: Path | str) -> UniformBands:
     try:
         with ulm.open(str(path)) as reader:
             waves, atoms = reader.wave_functions, read_atoms(reader.atoms)
-            # (spin, k, band); calculations with spinors have no spin index, and one electron per band.
+            # (spin, k, band); calculations with spinors have no spin index, and one electron per
+            # band.
             energies, filled = np.asarray(waves.eigenvalues), np.asarray(waves.occupations)
             kpoints, weights = np.asarray(waves.kpts.ibzkpts), np.asarray(waves.kpts.weights)
             converged = _converged_bands(reader, energies.shape[-1])
@@ -102,15 +126,26 @@ def from_gpw(path: Path | str) -> UniformBands:
         energies, filled = energies[None], filled[None]
     degeneracy = 2 if len(energies) == 1 and not spinor else 1
     electrons = degeneracy * float(np.einsum("skn,k->", filled, weights))
-    structure = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
+    structure = Structure(
+        atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions()
+    )
     structure = _with_moments(structure, atoms.get_initial_magnetic_moments(), spins=len(energies))
     energies = energies[:, :, :converged]
-    return uniform_bands(structure, kpoints, energies.transpose(0, 2, 1), round(electrons, 4), degeneracy, str(path))
+    return uniform_bands(
+        structure, kpoints, energies.transpose(0, 2, 1), round(electrons, 4), degeneracy, str(path)
+    )
 
 
 def _converged_bands(reader: Any, count: int) -> int:
-    """How many of the bands GPAW was asked to converge; the highest are often left rough and off by electronvolts."""
-    wanted = (reader.parameters.asdict() if "parameters" in reader else {}).get("convergence", {}).get("bands", count)
+    """How many of the bands GPAW was asked to converge.
+
+    The highest are often left rough and off by electronvolts.
+    """
+    wanted = (
+        (reader.parameters.asdict() if "parameters" in reader else {})
+        .get("convergence", {})
+        .get("bands", count)
+    )
     if not isinstance(wanted, int):
         return count
     return min(count, wanted if wanted > 0 else count + wanted)
@@ -138,7 +173,8 @@ def _below(energies: np.ndarray, level: float, source: str) -> int:
     if not (below | above).all():
         crossing = int((~below & ~above).sum())
         detail = (
-            f"{source}: {crossing} bands cross the Fermi level {level:.3f} eV. A curve over doping has no meaning for "
+            f"{source}: {crossing} bands cross the Fermi level {level:.3f} eV. A curve over doping "
+            "has no meaning for "
             "a metal; if it is an insulator whose Fermi level is off, give the number of electrons"
         )
         raise CalculationFailed("metal", detail)

@@ -20,8 +20,8 @@ def band_path(series: Interpolation, valence: float) -> BandPath:
 
     Notes
     -----
-    Path and names of Setyawan and Curtarolo, Comput. Mater. Sci. 49, 299 (2010), in the basis of the cell as it is, by
-    ASE. A cell that is not primitive has folded bands.
+    Path and names of Setyawan and Curtarolo, Comput. Mater. Sci. 49, 299 (2010), in the basis of
+    the cell as it is, by ASE. A cell that is not primitive has folded bands.
     """
     from ase.cell import Cell
 
@@ -33,5 +33,7 @@ def band_path(series: Interpolation, valence: float) -> BandPath:
     return BandPath(
         distances=tuple(np.round(distances, 5).tolist()),
         energies=tuple(map(tuple, np.round(energies, 4).tolist())),
-        points=tuple((round(float(x), 5), str(name)) for x, name in zip(places, names, strict=True)),
+        points=tuple(
+            (round(float(x), 5), str(name)) for x, name in zip(places, names, strict=True)
+        ),
     )

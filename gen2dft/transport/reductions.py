@@ -1,4 +1,6 @@
-"""Label definitions as functions of a TransportDoc, so that a computed label and a published one mean the same."""
+"""Label definitions as functions of a TransportDoc, so that a computed label and a published one
+mean the same.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,13 @@ def get_reduction(name: str) -> Reduction:
     return REDUCTIONS[name]
 
 
-def _mean_at(unit: str, scale: float, carrier: Carrier, quantity: str, temperature: float, doping: float) -> Column:
-    """Column of a mean eigenvalue at one temperature (K) and doping (cm^-3); `scale`: the table's unit in ours."""
+def _mean_at(
+    unit: str, scale: float, carrier: Carrier, quantity: str, temperature: float, doping: float
+) -> Column:
+    """Column of a mean eigenvalue at one temperature (K) and doping (cm^-3).
+
+    `scale`: the table's unit in ours.
+    """
 
     def value(doc: TransportDoc) -> float:
         return float(doc.at(carrier, f"{quantity}_mean", temperature, doping)) / scale
@@ -85,7 +92,9 @@ def _ftcp_power_factor(doc: TransportDoc) -> float:
 
 
 def _ftcp_mass(doc: TransportDoc) -> float:
-    """Conductivity mass n e^2 tau over the mean conductivity at 300 K and 1e18 cm^-3, electron masses."""
+    """Conductivity mass n e^2 tau over the mean conductivity at 300 K and 1e18 cm^-3, electron
+    masses.
+    """
     conductivity = float(mean(doc.at("p", "conductivity_per_tau", 300.0, 1e18)))
     return 1e18 * 1e6 * E_CHARGE**2 / conductivity / ELECTRON_MASS
 
@@ -101,7 +110,9 @@ REDUCTIONS: dict[str, Reduction] = {
         _ftcp_power_factor,
         {
             "Seebeck": _mean_at("uV/K", 1.0, "p", "seebeck", 600.0, 1e19),
-            "Powerfactor": Column("1e8 W m^-1 K^-2 s^-1", lambda doc: _ftcp_power_factor(doc) / 1e8),
+            "Powerfactor": Column(
+                "1e8 W m^-1 K^-2 s^-1", lambda doc: _ftcp_power_factor(doc) / 1e8
+            ),
             "mi-eff": Column("electron masses", _ftcp_mass),
         },
     ),

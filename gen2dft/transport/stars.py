@@ -1,4 +1,6 @@
-"""Stars: lattice vectors in sets that the point group maps onto themselves, the basis of the interpolation."""
+"""Stars: lattice vectors in sets that the point group maps onto themselves, the basis of the
+interpolation.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ CHUNK = 100_000  # vectors times rotations at a time, to bound memory
 
 @dataclass(frozen=True, eq=False)
 class Stars:
-    """Lattice vectors within a sphere, star by star, shortest first; the first star is the origin alone.
+    """Lattice vectors within a sphere, star by star, shortest first.
+
+    The first star is the origin alone.
 
     Parameters
     ----------
@@ -45,7 +49,8 @@ class Stars:
 
 
 def find_stars(lattice: NDArray[np.float64], rotations: NDArray[np.int64], count: int) -> Stars:
-    """About `count` stars: all lattice vectors in a sphere of `count` times the number of rotations cells.
+    """About `count` stars: all lattice vectors in a sphere of `count` times the number of rotations
+    cells.
 
     Parameters
     ----------
@@ -58,7 +63,8 @@ def find_stars(lattice: NDArray[np.float64], rotations: NDArray[np.int64], count
     radius = (3.0 / (4.0 * np.pi) * cells * abs(np.linalg.det(lattice))) ** (1.0 / 3.0)
     vectors, squares = _inside(lattice, radius)
     keys = _smallest_key(vectors, rotations)
-    # Vectors of one star are equally long, so sorting by the star's shortest length keeps a star together.
+    # Vectors of one star are equally long, so sorting by the star's shortest length keeps a star
+    # together.
     _, first, star = np.unique(keys, return_index=True, return_inverse=True)
     by_length = np.lexsort((keys[first], np.round(squares[first], 6)))
     rank = np.empty_like(by_length)
@@ -68,7 +74,9 @@ def find_stars(lattice: NDArray[np.float64], rotations: NDArray[np.int64], count
     return Stars(vectors[order], np.bincount(star), np.sqrt(squares[first][by_length]))
 
 
-def _inside(lattice: NDArray[np.float64], radius: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _inside(
+    lattice: NDArray[np.float64], radius: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Lattice vectors shorter than the radius, and their squared lengths."""
     # The plane of vectors with coordinate i = N lies N / |b_i| from the origin, b_i without 2 pi.
     bounds = np.ceil(radius * np.linalg.norm(np.linalg.inv(lattice), axis=0)).astype(int)
@@ -80,7 +88,9 @@ def _inside(lattice: NDArray[np.float64], radius: float) -> tuple[NDArray[np.int
 
 
 def _smallest_key(vectors: NDArray[np.int64], rotations: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) for each vector the smallest number among those that stand for its images: the same for a whole star."""
+    """(n,) for each vector the smallest number among those that stand for its images: the same for
+    a whole star.
+    """
     half = int(np.abs(vectors).max()) + 1
     base = np.array([(2 * half) ** 2, 2 * half, 1])
     step = max(1, CHUNK // len(rotations))

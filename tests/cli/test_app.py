@@ -40,8 +40,13 @@ def test_help_lists_every_verb_without_importing_one():
     code = "import sys, gen2dft.cli.app as a; from typer.testing import CliRunner; "
     code += "print(CliRunner().invoke(a.app, ['--help']).output); "
     code += "print(sorted(m for m in sys.modules if m.startswith('gen2dft.')))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert all(name in run.stdout and verb.help.partition(":")[0] in run.stdout for name, verb in cli.VERBS.items())
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert all(
+        name in run.stdout and verb.help.partition(":")[0] in run.stdout
+        for name, verb in cli.VERBS.items()
+    )
     assert run.stdout.rstrip().endswith("['gen2dft.cli', 'gen2dft.cli.app', 'gen2dft.errors']")
 
 
@@ -71,7 +76,9 @@ def test_an_expected_error_is_one_message_and_exit_code_1(failing):
     assert result.stderr == "error: the [store] is away\n"
 
 
-@pytest.mark.parametrize(("arguments", "environment"), [(["--debug"], {}), ([], {"GEN2DFT_DEBUG": "1"})])
+@pytest.mark.parametrize(
+    ("arguments", "environment"), [(["--debug"], {}), ([], {"GEN2DFT_DEBUG": "1"})]
+)
 def test_debug_shows_where_it_arose(failing, arguments: list[str], environment: dict[str, str]):
     failing(Gen2DFTError("wrong"))
     assert isinstance(invoke(*arguments, "status", **environment).exception, Gen2DFTError)
@@ -94,7 +101,9 @@ def test_a_database_that_fails_midway_is_named(failing):
     from pymongo.errors import AutoReconnect
 
     failing(AutoReconnect("connection closed"))
-    assert "error: the database failed: connection closed; `gen2dft doctor`" in invoke("status").stderr
+    assert (
+        "error: the database failed: connection closed; `gen2dft doctor`" in invoke("status").stderr
+    )
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(failing):
@@ -130,9 +139,14 @@ def campaign(state: str) -> CampaignDoc:
 
 @pytest.mark.parametrize(
     ("state", "title", "command"),
-    [("running", "Not finished yet: toy-1", "gen2dft status"), ("finished", "toy-1 is fini", "gen2dft hits -c toy")],
+    [
+        ("running", "Not finished yet: toy-1", "gen2dft status"),
+        ("finished", "toy-1 is fini", "gen2dft hits -c toy"),
+    ],
 )
-def test_with_a_campaign_it_says_how_to_go_on(settings: Settings, state: str, title: str, command: str):
+def test_with_a_campaign_it_says_how_to_go_on(
+    settings: Settings, state: str, title: str, command: str
+):
     open_store(settings).insert_new(campaign(state))
     said, commands = next_steps(settings)
     assert title in said

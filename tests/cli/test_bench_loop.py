@@ -1,4 +1,6 @@
-"""The simulated loop with the quick generator and engine: counted, repeatable, resumed, compared."""
+"""The simulated loop with the quick generator and engine: counted, repeatable, resumed,
+compared.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,40 @@ from gen2dft.learning import seed_rank
 from tests.toys import ANIONS, CATIONS, formation_energy, rock_salt
 
 TOY = (
-    *("--set", "generator.name=toy", "--set", "generator.epochs=2", "--set", "screening.charge_balance=false"),
-    *("--set", "screening.surrogate={engine: toy, preset: toy-v1, max_e_above_hull: 0.5, min_e_above_hull: -9}"),
-    *("--set", "targets=[{property: formation_energy, near: -0.9, tolerance: 0.4}]", "--dataset", "toy.npz"),
+    *(
+        "--set",
+        "generator.name=toy",
+        "--set",
+        "generator.epochs=2",
+        "--set",
+        "screening.charge_balance=false",
+    ),
+    *(
+        "--set",
+        "screening.surrogate={engine: toy, preset: toy-v1, max_e_above_hull: 0.5, "
+        "min_e_above_hull: -9}",
+    ),
+    *(
+        "--set",
+        "targets=[{property: formation_energy, near: -0.9, tolerance: 0.4}]",
+        "--dataset",
+        "toy.npz",
+    ),
 )
-SMALL = ("--calls", "6", "--rounds", "3", "--points", "120", "--epochs-warm", "1", "--seeds", "2", "--out", "out")
+SMALL = (
+    "--calls",
+    "6",
+    "--rounds",
+    "3",
+    "--points",
+    "120",
+    "--epochs-warm",
+    "1",
+    "--seeds",
+    "2",
+    "--out",
+    "out",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +64,16 @@ def folder(toy_plugins, tmp_path, monkeypatch):
     structures = [rock_salt(*pair, 5.5) for i, pair in enumerate(pairs) if i % 5 < 2]
     energies = np.array([formation_energy(s.composition) for s in structures])
     ids = tuple(f"t-{i}" for i in range(len(structures)))
-    Dataset(CrystalTable.from_structures(structures), ids, {"formation_energy": energies}).save("toy.npz")
+    Dataset(CrystalTable.from_structures(structures), ids, {"formation_energy": energies}).save(
+        "toy.npz"
+    )
     return tmp_path
 
 
 def call(*arguments):
-    return CliRunner(env={"COLUMNS": "250"}).invoke(app, ["bench-loop", *arguments], catch_exceptions=False)
+    return CliRunner(env={"COLUMNS": "250"}).invoke(
+        app, ["bench-loop", *arguments], catch_exceptions=False
+    )
 
 
 def journal(folder):
@@ -86,7 +121,9 @@ def test_a_second_call_adds_nothing_and_an_interrupted_one_goes_on(folder, monke
     relaxed = (folder / "out" / "kept" / "relaxations.jsonl").read_text()
     call(*TOY, *SMALL, "--plan", "loop-greedy")
     assert journal_of_whole_lines(folder) == before
-    assert (folder / "out" / "kept" / "relaxations.jsonl").read_text() == relaxed  # nothing was relaxed again
+    assert (
+        folder / "out" / "kept" / "relaxations.jsonl"
+    ).read_text() == relaxed  # nothing was relaxed again
     monkeypatch.setattr(bench_loop, "simulate", lambda run: pytest.fail("simulated again"))
     call(*TOY, *SMALL, "--plan", "loop-greedy")
 
@@ -117,16 +154,29 @@ def test_figures_of_a_plan_without_hits():
     made = [loop.Call("published", 0, 0, "NaCl", "above_hull", {}, hit=False)] * 4
     other = [loop.Call("loop-ucb", 0, 0, "NaCl", None, {}, hit=i < 2) for i in range(4)]
     assert bench_loop.plan_figures(made, made)["rate"] == 0
-    assert bench_loop.plan_figures(other, made)["ratio_low"] < 1 < bench_loop.plan_figures(other, made)["ratio"]
+    assert (
+        bench_loop.plan_figures(other, made)["ratio_low"]
+        < 1
+        < bench_loop.plan_figures(other, made)["ratio"]
+    )
     assert "ratio" not in bench_loop.plan_figures([c for c in other if not c.hit], made)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--plan", "loop-gready"), r"plan 'loop-gready' is not one of .*Did you mean 'loop-greedy'\?"),
-        (("--set", "targets=[{property: band_gap, min: 1}]"), r"the oracle of bench-loop tells formation_energy and"),
-        (("--set", "screening.min_distance=50"), r"plan published, seed 0: none of 120 latent points .* more --points"),
+        (
+            ("--plan", "loop-gready"),
+            r"plan 'loop-gready' is not one of .*Did you mean 'loop-greedy'\?",
+        ),
+        (
+            ("--set", "targets=[{property: band_gap, min: 1}]"),
+            r"the oracle of bench-loop tells formation_energy and",
+        ),
+        (
+            ("--set", "screening.min_distance=50"),
+            r"plan published, seed 0: none of 120 latent points .* more --points",
+        ),
         (("--set", "screening.surrogate.engine=toys"), r"engine 'toys' is not one of"),
     ],
 )

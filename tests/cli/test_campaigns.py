@@ -32,8 +32,12 @@ def call(monkeypatch, tmp_path):
 
     def run(verb, *options, **validation):
         file = tmp_path / "oxides.yaml"
-        file.write_text(json.dumps({**CAMPAIGN, "validation": {**CAMPAIGN["validation"], **validation}}))
-        return CliRunner().invoke(app, [verb, "-f", str(file), "--dataset", str(folder / "toy.npz"), *options])
+        file.write_text(
+            json.dumps({**CAMPAIGN, "validation": {**CAMPAIGN["validation"], **validation}})
+        )
+        return CliRunner().invoke(
+            app, [verb, "-f", str(file), "--dataset", str(folder / "toy.npz"), *options]
+        )
 
     return run
 
@@ -48,7 +52,10 @@ def test_a_dry_run_checks_the_engine_and_writes_nothing(call):
     ("validation", "message"),
     [
         ({"preset": "ggau"}, "preset of engine 'vasp' 'ggau' is not one of"),
-        ({"references": {}}, "the targets ask for energies, but engine 'vasp' has no elemental reference energies"),
+        (
+            {"references": {}},
+            "the targets ask for energies, but engine 'vasp' has no elemental reference energies",
+        ),
         ({"references": {"V": -1.8}}, "validation.references has no energy of O"),
     ],
 )
@@ -63,7 +70,11 @@ def test_elements_that_a_preset_is_not_for_are_refused(call):
     assert result.exit_code == 1
     assert "validation.references has no energy of" in result.stderr
     result = call(
-        "submit", "--dry-run", "--set", "screening.allowed_elements=[V, O, Cs]", references={**REFERENCES, "Cs": 0}
+        "submit",
+        "--dry-run",
+        "--set",
+        "screening.allowed_elements=[V, O, Cs]",
+        references={**REFERENCES, "Cs": 0},
     )
     assert "preset ggau-v1 of engine 'vasp' has no pseudopotential and U for Cs" in result.stderr
 

@@ -29,7 +29,9 @@ def call(*arguments, answer=None):
 def table(folder):
     cif = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
     path = folder / "mine.csv"
-    pd.DataFrame({"material_id": ["mp-1"], "cif": [cif], "gap_pbe": [5.0]}).to_csv(path, index=False)
+    pd.DataFrame({"material_id": ["mp-1"], "cif": [cif], "gap_pbe": [5.0]}).to_csv(
+        path, index=False
+    )
     return str(path)
 
 
@@ -42,7 +44,9 @@ def test_list_shows_builtin_and_imported_datasets(folder):
 
 
 def test_import_under_a_name_and_show_it(folder):
-    result = call("import", table(folder), "--out", "salts", "--column", "band_gap=gap_pbe", "--ricci")
+    result = call(
+        "import", table(folder), "--out", "salts", "--column", "band_gap=gap_pbe", "--ricci"
+    )
     assert "1 crystals, 1 formulas (1 of 2 elements)" in result.stdout
     kept = Dataset.load(folder / "home" / "datasets" / "salts.npz")
     assert kept.label("band_gap").tolist() == [5.0]
@@ -94,12 +98,17 @@ def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkey
 
     def label(tasks, settings, out, workers, cpu_limit, progress):
         calls.append(([task.id for task in tasks], str(out), workers, cpu_limit))
-        return labels(record(dataset, 0, band_gap=0.0, reason="metal"), record(dataset, 1, band_gap=1.0))
+        return labels(
+            record(dataset, 0, band_gap=0.0, reason="metal"), record(dataset, 1, band_gap=1.0)
+        )
 
     monkeypatch.setattr(label_build, "tasks", lambda *_: chosen)
     monkeypatch.setattr(label_build, "label_settings", lambda *_: SETTINGS)
     monkeypatch.setattr(label_build, "label_crystals", label)
-    assert "2 crystals, from toy-NaCl to toy-KBr" in call("label", "toy.npz", "--size", "2", "--dry-run").stdout
+    assert (
+        "2 crystals, from toy-NaCl to toy-KBr"
+        in call("label", "toy.npz", "--size", "2", "--dry-run").stdout
+    )
     assert not calls
     result = call("label", "toy.npz", "--size", "2", "--out", "mine.jsonl", "--cpu-limit", "60")
     assert calls == [(["toy-NaCl", "toy-KBr"], "mine.jsonl", 1, 60.0)]
@@ -108,12 +117,27 @@ def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkey
 
 def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
     calls = []
-    monkeypatch.setattr("gen2dft.datasets.starter_build.ordered_formulas", lambda known, plan: list(known))
-    monkeypatch.setattr("gen2dft.datasets.starter_build.build_checkpoint", lambda *args: calls.append(args) or [])
-    monkeypatch.setattr("gen2dft.datasets.starter_finish.finish", lambda records, plan, command: toy_dataset())
-    assert "1 formulas; 7 crystals wanted" in call("build", "starter", "--size", "7", "--dry-run").stdout
+    monkeypatch.setattr(
+        "gen2dft.datasets.starter_build.ordered_formulas", lambda known, plan: list(known)
+    )
+    monkeypatch.setattr(
+        "gen2dft.datasets.starter_build.build_checkpoint", lambda *args: calls.append(args) or []
+    )
+    monkeypatch.setattr(
+        "gen2dft.datasets.starter_finish.finish", lambda records, plan, command: toy_dataset()
+    )
+    assert (
+        "1 formulas; 7 crystals wanted"
+        in call("build", "starter", "--size", "7", "--dry-run").stdout
+    )
     assert not calls
     call("build", "starter", "--size", "7", "--seed", "3", "--out", "new.npz")
     ((formulas, plan, size, journal, workers, _),) = calls
-    assert (formulas, plan.seed, size, str(journal), workers) == (["NaCl"], 3, 7, "new.checkpoint.jsonl", 1)
+    assert (formulas, plan.seed, size, str(journal), workers) == (
+        ["NaCl"],
+        3,
+        7,
+        "new.checkpoint.jsonl",
+        1,
+    )
     assert len(Dataset.load(folder / "new.npz")) == len(toy_dataset())

@@ -22,7 +22,16 @@ def run(settings: Settings | None = None, **environment: str):
 
 def test_a_sound_installation_passes(settings: Settings):
     result, checks = run(settings)
-    needed = ["python", "settings", "data folder", "database", "launchpad", "lost runs", "job store", "queue"]
+    needed = [
+        "python",
+        "settings",
+        "data folder",
+        "database",
+        "launchpad",
+        "lost runs",
+        "job store",
+        "queue",
+    ]
     assert {name: checks[name]["state"] for name in needed} == dict.fromkeys(needed, "ok")
     assert (result.exit_code == 1) == any(check["state"] == "fail" for check in checks.values())
 
@@ -30,7 +39,9 @@ def test_a_sound_installation_passes(settings: Settings):
 def test_one_line_per_check(settings: Settings):
     result = CliRunner().invoke(app, ["doctor"], env=settings.as_environment())
     _, checks = run(settings)
-    assert [row.split()[0] for row in result.stdout.splitlines()] == [check["state"] for check in checks.values()]
+    assert [row.split()[0] for row in result.stdout.splitlines()] == [
+        check["state"] for check in checks.values()
+    ]
 
 
 def test_what_is_not_ok_has_a_remedy(settings: Settings):
@@ -62,20 +73,28 @@ def test_a_data_folder_that_cannot_be_written(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("free", "state"), [(1e8, "fail"), (1e9, "warn"), (1e11, "ok")])
-def test_the_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, state: str):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free}))
+def test_the_room_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, state: str
+):
+    monkeypatch.setattr(
+        doctor.shutil, "disk_usage", lambda folder: type("Usage", (), {"free": free})
+    )
     assert doctor.check_disk(Settings(data_dir=tmp_path)).state == state
     assert list(tmp_path.iterdir()) == []
 
 
 def test_lost_runs_are_told_and_left(settings: Settings, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("gen2dft.launchpad.lost.lost_runs", lambda lpad: [{"fw_id": 1}, {"fw_id": 2}])
+    monkeypatch.setattr(
+        "gen2dft.launchpad.lost.lost_runs", lambda lpad: [{"fw_id": 1}, {"fw_id": 2}]
+    )
     check = doctor.check_lost_runs(settings)
     assert (check.state, check.detail) == ("warn", "2 fireworks whose worker is gone")
     assert "gen2dft advance" in check.remedy
 
 
-def test_a_job_store_without_room_for_arrays(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_job_store_without_room_for_arrays(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     from jobflow import SETTINGS, JobStore
     from maggma.stores import MemoryStore
 
@@ -94,17 +113,23 @@ def test_the_probe_of_the_job_store_leaves_nothing(settings: Settings):
     assert connect(settings)["outputs_data.files"].count_documents({}) == 0
 
 
-def test_a_queue_without_its_commands(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_queue_without_its_commands(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("GEN2DFT_CONFIG_FILE", str(tmp_path / "config.yaml"))
     (tmp_path / "fireworks").mkdir()
-    (tmp_path / "fireworks/my_qadapter.yaml").write_text("_fw_name: CommonAdapter\n_fw_q_type: SLURM\n")
+    (tmp_path / "fireworks/my_qadapter.yaml").write_text(
+        "_fw_name: CommonAdapter\n_fw_q_type: SLURM\n"
+    )
     monkeypatch.setattr(doctor.shutil, "which", lambda command: None)
     check = doctor.check_queue(settings)
     assert (check.state, check.detail) == ("warn", "not found: sbatch, squeue")
 
 
 @pytest.mark.parametrize(("sets", "state"), [([], "warn"), (["POT_GGA_PAW_PBE"], "ok")])
-def test_the_folder_of_potcars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sets: list[str], state: str):
+def test_the_folder_of_potcars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sets: list[str], state: str
+):
     monkeypatch.setenv("PMG_VASP_PSP_DIR", str(tmp_path))
     for name in sets:
         (tmp_path / name).mkdir()
@@ -113,7 +138,13 @@ def test_the_folder_of_potcars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("command", "found"),
-    [("vasp_nowhere", False), ("sh", True), ("srun -n 4 vasp_nowhere", False), ("$NOTHING", False), ("", False)],
+    [
+        ("vasp_nowhere", False),
+        ("sh", True),
+        ("srun -n 4 vasp_nowhere", False),
+        ("$NOTHING", False),
+        ("", False),
+    ],
 )
 def test_the_command_of_vasp(monkeypatch: pytest.MonkeyPatch, command: str, found: bool):
     import atomate2
@@ -123,8 +154,12 @@ def test_the_command_of_vasp(monkeypatch: pytest.MonkeyPatch, command: str, foun
 
 
 @pytest.mark.parametrize(("key", "state"), [("", "warn"), ("abc", "ok")])
-def test_the_key_of_the_materials_project_is_not_shown(monkeypatch: pytest.MonkeyPatch, key: str, state: str):
-    monkeypatch.setattr(installed, "pymatgen_setting", lambda name: key if name == "MP_API_KEY" else None)
+def test_the_key_of_the_materials_project_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str, state: str
+):
+    monkeypatch.setattr(
+        installed, "pymatgen_setting", lambda name: key if name == "MP_API_KEY" else None
+    )
     check = doctor.check_key()
     assert check.state == state
     assert "abc" not in check.detail
@@ -142,5 +177,7 @@ def test_brackets_are_no_markup():
 
 def test_versions_of_packages():
     assert installed.package_version("no_such_module") is None
-    assert installed.package_version("typer", "no-such-distribution", "typer") == installed.package_version("typer")
+    assert installed.package_version(
+        "typer", "no-such-distribution", "typer"
+    ) == installed.package_version("typer")
     assert installed.package_version("typer", "no-such-distribution") == "of unknown version"

@@ -1,4 +1,6 @@
-"""Every table once with the quick generator and engine, and the FTCP generator on a handful of crystals."""
+"""Every table once with the quick generator and engine, and the FTCP generator on a handful of
+crystals.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,23 @@ from gen2dft.generators.snapshot import from_bytes
 from tests.toys import ANIONS, CATIONS, formation_energy, rock_salt
 
 TOY = (
-    *("--set", "generator.name=toy", "--epochs", "2", "--samples", "50", "--scale", "1.0", "--draws", "2"),
-    *("--set", "screening.surrogate={engine: toy, preset: toy-v1, max_e_above_hull: 0.5, min_e_above_hull: -9}"),
+    *(
+        "--set",
+        "generator.name=toy",
+        "--epochs",
+        "2",
+        "--samples",
+        "50",
+        "--scale",
+        "1.0",
+        "--draws",
+        "2",
+    ),
+    *(
+        "--set",
+        "screening.surrogate={engine: toy, preset: toy-v1, max_e_above_hull: 0.5, "
+        "min_e_above_hull: -9}",
+    ),
 )
 
 
@@ -32,7 +49,9 @@ def folder(tmp_path, monkeypatch):
     energies = np.array([formation_energy(s.composition) for s in structures])
     factor = np.where(np.arange(40) % 4 == 0, np.nan, np.arange(40.0))
     labels = {"formation_energy": energies, "power_factor": factor}
-    Dataset(CrystalTable.from_structures(structures), tuple(f"t-{i}" for i in range(40)), labels).save("toy.npz")
+    Dataset(
+        CrystalTable.from_structures(structures), tuple(f"t-{i}" for i in range(40)), labels
+    ).save("toy.npz")
     example_dataset().save("example.npz")
     return tmp_path
 
@@ -43,23 +62,34 @@ def call(*arguments):
 
 def split_file(folder, train, test):
     path = folder / "split.json"
-    path.write_text(json.dumps({"train": [f"t-{i}" for i in train], "test": [f"t-{i}" for i in test]}))
+    path.write_text(
+        json.dumps({"train": [f"t-{i}" for i in train], "test": [f"t-{i}" for i in test]})
+    )
     return path
 
 
 def test_all_tables_are_made_saved_and_printed(toy_plugins, folder):
     split = split_file(folder, range(30), range(30, 40))
-    result = call("--dataset", "toy.npz", "--split", split, *TOY, "--relaxations", 3, "--out", "out")
+    result = call(
+        "--dataset", "toy.npz", "--split", split, *TOY, "--relaxations", 3, "--out", "out"
+    )
     assert result.exit_code == 0, result.output
     document = json.loads((folder / "out" / "evaluation.json").read_text())
     assert set(document["tables"]) == set(TABLES)
     assert document["split"] == {"origin": "split file split.json", "train": 30, "test": 10}
-    rows = {name: {r["name"]: r["figures"] for r in t["rows"]} for name, t in document["tables"].items()}
+    rows = {
+        name: {r["name"]: r["figures"] for r in t["rows"]} for name, t in document["tables"].items()
+    }
     assert rows["reconstruction"]["gen2dft, reads both"]["matched"] == 1.0
-    assert rows["prediction"]["gen2dft, reads both"]["formation_energy"] == pytest.approx(0.0, abs=1e-6)
+    assert rows["prediction"]["gen2dft, reads both"]["formation_energy"] == pytest.approx(
+        0.0, abs=1e-6
+    )
     assert rows["rediscovery"]["gen2dft, random"]["rediscovered"] >= 0.0
     inventions = rows["invention"]["gen2dft, local, scale 1"]
-    assert 0 < inventions["relaxed"] <= 3 and inventions["new"] <= inventions["unique"] <= inventions["valid"] <= 1000
+    assert (
+        0 < inventions["relaxed"] <= 3
+        and inventions["new"] <= inventions["unique"] <= inventions["valid"] <= 1000
+    )
     assert rows["semi-supervised"]["gen2dft, labelled crystals alone"]["num_train"] == 22
     assert rows["prediction"]["Ren et al., paper"]["band_gap"] == 0.231
     page = (folder / "out" / "evaluation.md").read_text()
@@ -70,7 +100,9 @@ def test_all_tables_are_made_saved_and_printed(toy_plugins, folder):
 def test_json_and_references(toy_plugins, folder):
     theirs = {"name": "port", "tables": {"prediction": [{"figures": {"formation_energy": 0.152}}]}}
     (folder / "port.json").write_text(json.dumps(theirs))
-    result = call("--dataset", "toy.npz", *TOY, "--table", "prediction", "--json", "--reference", "port.json")
+    result = call(
+        "--dataset", "toy.npz", *TOY, "--table", "prediction", "--json", "--reference", "port.json"
+    )
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert document["tables"]["prediction"]["rows"][-1]["figures"] == {"formation_energy": 0.152}
@@ -78,31 +110,71 @@ def test_json_and_references(toy_plugins, folder):
 
 
 def test_the_ftcp_generator_is_trained_kept_and_measured(folder):
-    small = ("--set", "generator.latent_dim=4", "--epochs", 1, "--max-crystals", 40, "--snapshot-dir", "kept")
-    arguments = ("--dataset", "example.npz", "--variant", "published", *small, "--table", "reconstruction")
+    small = (
+        "--set",
+        "generator.latent_dim=4",
+        "--epochs",
+        1,
+        "--max-crystals",
+        40,
+        "--snapshot-dir",
+        "kept",
+    )
+    arguments = (
+        "--dataset",
+        "example.npz",
+        "--variant",
+        "published",
+        *small,
+        "--table",
+        "reconstruction",
+    )
     result = call(*arguments, "--json")
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)["tables"]["reconstruction"]["rows"]
-    assert [row["name"] for row in rows] == ["published, reads both", "published, reads real", "Ren et al., paper"]
+    assert [row["name"] for row in rows] == [
+        "published, reads both",
+        "published, reads real",
+        "Ren et al., paper",
+    ]
     assert all(np.isfinite(row["figures"]["length_pmae"]) for row in rows)
     kept = sorted((folder / "kept").glob("*.snapshot"))
     assert len(kept) == 2
-    generator, test = from_bytes(kept[0].read_bytes()), example_dataset().crystals.select([0, 60, 120])
-    errors, rmsds = closest_errors(generator, example_dataset().crystals, test, {0: [0], 1: [61, 60], 2: [120]})
-    assert errors.sites_right.all() and errors.length.max() < 1e-4 and errors.coordinate.max() < 1e-6
+    generator, test = (
+        from_bytes(kept[0].read_bytes()),
+        example_dataset().crystals.select([0, 60, 120]),
+    )
+    errors, rmsds = closest_errors(
+        generator, example_dataset().crystals, test, {0: [0], 1: [61, 60], 2: [120]}
+    )
+    assert (
+        errors.sites_right.all() and errors.length.max() < 1e-4 and errors.coordinate.max() < 1e-6
+    )
     assert rmsds == pytest.approx([0, 0, 0], abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--table", "inventions"), r"table 'inventions' is not one of .*Did you mean 'invention'\?"),
+        (
+            ("--table", "inventions"),
+            r"table 'inventions' is not one of .*Did you mean 'invention'\?",
+        ),
         (("--dataset", "none.csv"), r"none.csv does not exist"),
         (("--split", "none.json"), r"split file none.json cannot be read"),
         (("--variant", "publishd"), r"generator.variant"),
-        (("--campaign", "photovoltaic", "-f", "mine.yaml"), r"give --campaign or -f FILE.yaml, not both"),
-        (("--set", "screening.surrogate.engine=toys", "--table", "invention"), r"engine 'toys' is not one of"),
-        (("--table", "semi-supervised", "--dataset", "example.npz"), r"needs at least 3 crystals labelled"),
+        (
+            ("--campaign", "photovoltaic", "-f", "mine.yaml"),
+            r"give --campaign or -f FILE.yaml, not both",
+        ),
+        (
+            ("--set", "screening.surrogate.engine=toys", "--table", "invention"),
+            r"engine 'toys' is not one of",
+        ),
+        (
+            ("--table", "semi-supervised", "--dataset", "example.npz"),
+            r"needs at least 3 crystals labelled",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_message(arguments, message):

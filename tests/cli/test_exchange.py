@@ -17,18 +17,33 @@ def whole(example: Store) -> Store:
     """The example with a real hull in place of the one that it only names."""
     hull = ReferenceHull.build([{"Sr": 1, "O": 1}, {"Ti": 1, "O": 2}], [-3.0, -3.2])
     example.database.hulls.delete_many({})
-    example.database.hulls.insert_one({
-        "_id": hull.hull_hash, "blob_id": example.put_blob(hull.to_bytes(), "hull"), "source": "a test",
-        "num_entries": 2,
-    })  # fmt: skip
+    example.database.hulls.insert_one(
+        {
+            "_id": hull.hull_hash,
+            "blob_id": example.put_blob(hull.to_bytes(), "hull"),
+            "source": "a test",
+            "num_entries": 2,
+        }
+    )
     for name in ("campaigns", "labels", "hits"):
         example.database[name].update_many({}, {"$set": {"hull_id": hull.hull_hash}})
     return example
 
 
-def test_export_and_import(whole: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_and_import(
+    whole: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "shared" / "mine.zip"
-    written = invoke("export", "-o", str(file), "--campaign", "thermoelectric", "--author", "Curie, Marie", "--json")
+    written = invoke(
+        "export",
+        "-o",
+        str(file),
+        "--campaign",
+        "thermoelectric",
+        "--author",
+        "Curie, Marie",
+        "--json",
+    )
     told = json.loads(written.output)
     assert (told["campaign"], told["documents"]["hits"]) == (CAMPAIGN_ID, len(HITS))
     hits = [hit.to_mongo() for hit in whole.hits()]
@@ -42,7 +57,9 @@ def test_export_and_import(whole: Store, invoke, tmp_path: Path, monkeypatch: py
     assert json.loads(invoke("import", str(file), "--json").output)["new"]["hits"] == 0
 
 
-def test_export_says_what_it_left_out_and_under_which_licence(whole: Store, invoke, tmp_path: Path) -> None:
+def test_export_says_what_it_left_out_and_under_which_licence(
+    whole: Store, invoke, tmp_path: Path
+) -> None:
     output = invoke("export", "-o", str(tmp_path / "a.zip"), "--licence", "CC0-1.0").output
     assert "licence CC0-1.0" in output and "left out: snapshots, training data" in output
 
@@ -52,11 +69,16 @@ def test_export_says_what_it_left_out_and_under_which_licence(whole: Store, invo
     [
         (("export", "-o", "x.zip", "-c", "termoelectric"), "Did you mean"),
         (("export", "-o", "x.zip", "--licence", "MIT"), "--licence 'MIT' is not one of"),
-        (("export", "-o", "x.zip", "--snapshots"), "blob 00000000000000000000000000000000 is missing"),
+        (
+            ("export", "-o", "x.zip", "--snapshots"),
+            "blob 00000000000000000000000000000000 is missing",
+        ),
         (("import", "nowhere.zip"), "there is no file nowhere.zip"),
     ],
 )
-def test_bad_input(whole: Store, invoke, tmp_path: Path, monkeypatch, arguments: tuple[str, ...], message: str) -> None:
+def test_bad_input(
+    whole: Store, invoke, tmp_path: Path, monkeypatch, arguments: tuple[str, ...], message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     result = invoke(*arguments)
     assert result.exit_code == 1

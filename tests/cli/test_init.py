@@ -56,7 +56,11 @@ def test_a_dry_run_writes_nothing(file: Path):
 
 def test_again_it_changes_nothing(file: Path):
     init("--database", URI, "--scheduler", "pbs")
-    before = {path: path.stat().st_mtime_ns for path in file.parent.rglob("*.yaml") if path.name != "jobflow.yaml"}
+    before = {
+        path: path.stat().st_mtime_ns
+        for path in file.parent.rglob("*.yaml")
+        if path.name != "jobflow.yaml"
+    }
     result = init("--scheduler", "pbs")
     assert result.output.count("unchanged") == len(before) + 1  # and the queue's script
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -67,8 +71,14 @@ def test_each_category_has_files_of_its_own(file: Path):
     result = init("--scheduler", "sge", "--category", "cpu", "--pack", "4")
     assert "qlaunch rapidfire" in result.output
     folders = [file.parent / f"fireworks-{category}" for category in ("gpu", "cpu")]
-    assert [yaml.safe_load((f / "my_fworker.yaml").read_text())["category"] for f in folders] == ["gpu", "cpu"]
-    assert [yaml.safe_load((f / "my_qadapter.yaml").read_text())["ntasks"] for f in folders] == [1, 4]
+    assert [yaml.safe_load((f / "my_fworker.yaml").read_text())["category"] for f in folders] == [
+        "gpu",
+        "cpu",
+    ]
+    assert [yaml.safe_load((f / "my_qadapter.yaml").read_text())["ntasks"] for f in folders] == [
+        1,
+        4,
+    ]
 
 
 def test_a_category_that_is_no_name(file: Path):
@@ -83,7 +93,9 @@ def test_what_is_not_asked_for_is_kept(file: Path):
     assert yaml.safe_load(file.read_text()) == {"database": URI, "database_name": "other"}
 
 
-@pytest.mark.parametrize(("answer", "name"), [("n\n", "gen2dft"), ("\n", "gen2dft"), ("y\n", "other")])
+@pytest.mark.parametrize(
+    ("answer", "name"), [("n\n", "gen2dft"), ("\n", "gen2dft"), ("y\n", "other")]
+)
 def test_it_asks_before_it_overwrites(file: Path, answer: str, name: str):
     init()
     result = init("--name", "other", answer=answer)
@@ -108,10 +120,17 @@ def test_a_file_that_is_no_yaml_can_be_replaced(file: Path):
 def test_the_files_of_a_queue(file: Path, scheduler: str):
     result = init("--scheduler", scheduler, "--database", URI)
     folder = file.parent / "fireworks"
-    assert {"my_launchpad.yaml", "my_fworker.yaml", "my_qadapter.yaml", "FW_config.yaml", "logs"} <= {
-        path.name for path in folder.iterdir()
-    }
-    assert f"JOBFLOW_CONFIG_FILE={file.parent / 'jobflow.yaml'}" in (folder / "my_qadapter.yaml").read_text()
+    assert {
+        "my_launchpad.yaml",
+        "my_fworker.yaml",
+        "my_qadapter.yaml",
+        "FW_config.yaml",
+        "logs",
+    } <= {path.name for path in folder.iterdir()}
+    assert (
+        f"JOBFLOW_CONFIG_FILE={file.parent / 'jobflow.yaml'}"
+        in (folder / "my_qadapter.yaml").read_text()
+    )
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.glob("*.yaml"))
     assert f"export GEN2DFT_CONFIG_FILE={file}" in result.output.replace("\n", "")
     assert "hush" not in result.output

@@ -39,12 +39,19 @@ def untrained() -> bytes:
     """A snapshot with fresh networks."""
     load_keras()
     from gen2dft.generators.imatgen.generator import ImatgenGenerator
-    from gen2dft.generators.imatgen.trained import Classes, TrainedImatgen, build_networks, representation_of
+    from gen2dft.generators.imatgen.trained import (
+        Classes,
+        TrainedImatgen,
+        build_networks,
+        representation_of,
+    )
 
     classes = Classes(("formation_energy",), np.array([-1.5]), np.array([[-2.0, -1.0]]))
     zeros = np.zeros(SPEC.latent_dim, np.float32)
     fields = {"networks": build_networks(SPEC, 1), "latent_mean": zeros, "latent_std": zeros}
-    trained = TrainedImatgen(representation_of(SPEC), SPEC, 0, classes, training_set_hash="-", **fields)
+    trained = TrainedImatgen(
+        representation_of(SPEC), SPEC, 0, classes, training_set_hash="-", **fields
+    )
     return to_bytes(ImatgenGenerator.from_state(trained.config(), trained.arrays()))
 
 
@@ -52,20 +59,44 @@ def test_all_tables_of_the_paper_and_three_figures(store: Store, invoke, tmp_pat
     key = begin(store, generator=SPEC.model_dump(mode="json"))
     data = untrained()
     blob = store.put_blob(data, "snapshot")
-    store.insert_new(SnapshotDoc(id=snapshot_id(data), blob_id=blob, generator="imatgen",
-                                 properties=["formation_energy"], training_set_hash="-"))  # fmt: skip
+    store.insert_new(
+        SnapshotDoc(
+            id=snapshot_id(data),
+            blob_id=blob,
+            generator="imatgen",
+            properties=["formation_energy"],
+            training_set_hash="-",
+        )
+    )
     figures = {"accuracy_formation_energy": 0.75, "larger_class_formation_energy": 0.5}
     store.update_round(
-        key, 0, snapshot_id=snapshot_id(data), training={"figures": figures}, repairs={"merged_O": 7, "dropped_O": 0}
+        key,
+        0,
+        snapshot_id=snapshot_id(data),
+        training={"figures": figures},
+        repairs={"merged_O": 7, "dropped_O": 0},
     )
     for row, formula in enumerate(("O5 V2", "O2 V1", "O1 V1")):
-        place = {"campaign_id": key, "round_index": 0, "sampler": "slerp", "parents": [], "latent_row": row}
-        store.insert_new(CandidateDoc(id=candidate_key(key, str(row)), candidate_id=str(row), formula=formula, **place))
+        place = {
+            "campaign_id": key,
+            "round_index": 0,
+            "sampler": "slerp",
+            "parents": [],
+            "latent_row": row,
+        }
+        store.insert_new(
+            CandidateDoc(
+                id=candidate_key(key, str(row)), candidate_id=str(row), formula=formula, **place
+            )
+        )
     output = invoke("oxides", "--crystals", "3").output
     for text in ("figure S11", "figure S2", "figure S3", "S8 to S10", "75.0%", "merged O 7"):
         assert text in output
     assert len(list(tmp_path.rglob("*.png"))) == 3
-    found = {table["name"]: table for table in json.loads(invoke("oxides", "--crystals", "3", "--json").output)}
+    found = {
+        table["name"]: table
+        for table in json.loads(invoke("oxides", "--crystals", "3", "--json").output)
+    }
     decoded = {row["name"]: row["figures"]["decoded"] for row in found["sections"]["rows"]}
     assert decoded == {
         "slerp: composition in the reference, in the set": 1,  # VO2

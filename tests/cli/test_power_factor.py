@@ -43,7 +43,10 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     assert result.exit_code == 0, result.output
     assert len(computed) == 2
     assert ": a metal, which has no power factor\n" in result.output
-    assert "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1" in result.output
+    assert (
+        "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1"
+        in result.output
+    )
     kept = example.power_factors(CAMPAIGN_ID)
     assert [found.reason for found in kept] == [None, "metal"]
     again = invoke("power-factor", "--max-sites", "5")
@@ -51,9 +54,13 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     assert len(computed) == 2  # nothing is computed twice
 
 
-def test_what_makes_a_power_factor_doubtful_is_said(example: Store, computed: list, invoke, monkeypatch):
+def test_what_makes_a_power_factor_doubtful_is_said(
+    example: Store, computed: list, invoke, monkeypatch
+):
     example.database.power_factors.delete_many({})
-    doubtful = transport().model_copy(update={"warnings": ("no finer mesh: too_expensive: stand-in",)})
+    doubtful = transport().model_copy(
+        update={"warnings": ("no finer mesh: too_expensive: stand-in",)}
+    )
     monkeypatch.setattr(power_factor, "_in_its_own_process", lambda *_, **__: doubtful)
     result = invoke("power-factor", "--max-sites", "5")
     assert "\n  no finer mesh: too_expensive: stand-in\n" in result.output
@@ -64,7 +71,9 @@ def test_what_makes_a_power_factor_doubtful_is_said(example: Store, computed: li
 def test_the_cheapest_may_come_first(example: Store, computed: list, invoke):
     example.database.power_factors.delete_many({})
     assert invoke("power-factor", "--max-sites", "5", "--cheapest", "--top", "5").exit_code == 0
-    costs = [(starting_moments(crystal) is not None, relative_cost(crystal)) for crystal in computed]
+    costs = [
+        (starting_moments(crystal) is not None, relative_cost(crystal)) for crystal in computed
+    ]
     assert len(costs) > 2
     assert costs == sorted(costs)
     assert costs[0] < costs[-1]
@@ -99,7 +108,11 @@ def test_the_cheapest_are_not_relaxed_if_they_are_metals(
 
     def compute(_: Structure, **how: object) -> TransportDoc | CalculationFailure:
         refused.append(how["refuse_metals"])
-        return CalculationFailure(reason="metal_as_given", detail="a metal") if len(refused) == 1 else transport()
+        return (
+            CalculationFailure(reason="metal_as_given", detail="a metal")
+            if len(refused) == 1
+            else transport()
+        )
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
     result = invoke("power-factor", "--max-sites", "5", "--cheapest")
@@ -115,7 +128,8 @@ def test_cells_that_are_too_large_are_left_out(example: Store, computed: list, i
     result = invoke("power-factor", "--max-sites", "1")
     assert isinstance(result.exception, SystemExit)
     assert (
-        "no hit of thermoelectric-3f9a1c0b77de with at most 1 atoms gave a power factor; --max-sites" in result.output
+        "no hit of thermoelectric-3f9a1c0b77de with at most 1 atoms gave a power factor; "
+        "--max-sites" in result.output
     )
     assert not computed
 

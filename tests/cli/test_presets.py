@@ -51,5 +51,7 @@ def test_show_knows_the_other_engines_too():
 
 
 def test_an_unknown_preset_is_refused_with_the_choices():
-    with pytest.raises(CampaignError, match=r"preset 'ggau-v9' is not one of .* Did you mean 'ggau-v1'"):
+    with pytest.raises(
+        CampaignError, match=r"preset 'ggau-v9' is not one of .* Did you mean 'ggau-v1'"
+    ):
         call("show", "ggau-v9")

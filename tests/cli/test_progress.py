@@ -43,7 +43,13 @@ def store() -> Store:
 
 
 def train(store: Store, done: int, stage: str = "train", total: int = 60) -> None:
-    fields = {"stage": stage, "done": done, "total": total, "message": f"loss 0.{done}", "since": START}
+    fields = {
+        "stage": stage,
+        "done": done,
+        "total": total,
+        "message": f"loss 0.{done}",
+        "since": START,
+    }
     store.update_round(CAMPAIGN_ID, 2, progress=fields)
 
 
@@ -62,7 +68,9 @@ def test_standing_reads_the_round_at_work(store: Store) -> None:
     assert standing(empty_store(), "none") is None
 
 
-def test_lines_come_seldom_within_a_stage_and_at_once_with_a_new_one(store: Store, clock: Clock) -> None:
+def test_lines_come_seldom_within_a_stage_and_at_once_with_a_new_one(
+    store: Store, clock: Clock
+) -> None:
     console = plain()
     with CampaignProgress(store, CAMPAIGN_ID, console, clock) as progress:
         for epoch in range(1, 11):
@@ -141,7 +149,13 @@ def test_summary_holds_funnel_hits_and_the_way_on(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(-1, "0 s"), (59.4, "59 s"), (185, "3 min 05 s"), (3599.6, "1 h 00 min"), (7800, "2 h 10 min")],
+    [
+        (-1, "0 s"),
+        (59.4, "59 s"),
+        (185, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (7800, "2 h 10 min"),
+    ],
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -26,7 +26,11 @@ def test_hits_shows_every_hit_with_units_and_basis(example: Store, invoke) -> No
 def test_hits_and_show_tell_of_power_factors_from_bands(example: Store, invoke) -> None:
     output = " ".join(invoke("hits").output.split())
     for found in example.power_factors(CAMPAIGN_ID):
-        text = "no power factor: metal: bands overlap" if found.reason else "by gpaw (DFT), gpaw-quick-v1"
+        text = (
+            "no power factor: metal: bands overlap"
+            if found.reason
+            else "by gpaw (DFT), gpaw-quick-v1"
+        )
         assert f"from bands, {found.candidate_id}: {found.formula}: " in output
         assert text in " ".join(invoke("show", found.candidate_id).output.split())
 
@@ -78,16 +82,22 @@ def test_hits_that_are_one_crystal_say_so(example: Store, invoke) -> None:
     assert "same as" in output
     assert f"{len(HITS) - 1} distinct and new: --distinct" in output
     distinct = json.loads(invoke("hits", "--distinct", "--json").output)
-    assert {hit["candidate_id"] for hit in distinct} == {hit.candidate_id for hit in example.hits()} - {
-        second.candidate_id
-    }
+    assert {hit["candidate_id"] for hit in distinct} == {
+        hit.candidate_id for hit in example.hits()
+    } - {second.candidate_id}
     rows = list(csv.DictReader(io.StringIO(invoke("hits", "--csv").output)))
     assert {row["id"]: row["same as"] for row in rows}[second.candidate_id] == first.candidate_id
 
 
 def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
-    wanted = {h.candidate_id for h in example.hits() if h.values["e_above_hull"] < 0 and h.values["power_factor"] > 1}
-    found = json.loads(invoke("hits", "--json", "--where", "e_above_hull < 0 and power_factor > 1").output)
+    wanted = {
+        h.candidate_id
+        for h in example.hits()
+        if h.values["e_above_hull"] < 0 and h.values["power_factor"] > 1
+    }
+    found = json.loads(
+        invoke("hits", "--json", "--where", "e_above_hull < 0 and power_factor > 1").output
+    )
     assert 0 < len(wanted) < len(HITS)
     assert {hit["candidate_id"] for hit in found} == wanted
     both = invoke("hits", "--json", "-w", "e_above_hull < 0", "-q", '{"formula": "none"}')
@@ -115,7 +125,9 @@ def test_bad_queries_are_explained(example: Store, invoke, query: str, message: 
 
 def test_hits_writes_cif_files_and_keeps_json_clean(example: Store, invoke, tmp_path: Path) -> None:
     result = invoke("hits", "--json", "--cif", str(tmp_path / "cif"))
-    assert len(json.loads(result.stdout)) == len(list((tmp_path / "cif").glob("*.cif"))) == len(HITS)
+    assert (
+        len(json.loads(result.stdout)) == len(list((tmp_path / "cif").glob("*.cif"))) == len(HITS)
+    )
     assert "4 CIF files" in result.stderr
 
 
@@ -142,7 +154,9 @@ def test_unknown_campaign_names_the_nearest(example: Store, invoke) -> None:
 
 
 @pytest.mark.parametrize("verb", ["hits", "report"])
-def test_without_a_campaign_the_first_step_is_named(invoke, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_campaign_the_first_step_is_named(
+    invoke, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: empty_store())
     result = invoke(verb)
     assert result.exit_code == 1
@@ -151,7 +165,15 @@ def test_without_a_campaign_the_first_step_is_named(invoke, verb: str, monkeypat
 
 def test_show_tells_everything_of_a_hit(example: Store, invoke) -> None:
     output = invoke("show", candidate_id(1, 1)[:8]).output
-    for wanted in ("KVSb", "hit", CAMPAIGN_ID, "round 2", "local", "starter-0001", "met by prediction: 0.3 to 1.5 eV"):
+    for wanted in (
+        "KVSb",
+        "hit",
+        CAMPAIGN_ID,
+        "round 2",
+        "local",
+        "starter-0001",
+        "met by prediction: 0.3 to 1.5 eV",
+    ):
         assert wanted in output
     assert "mlip chgnet-v1 (surrogate, not DFT)" in output
     assert "12 atoms" in output
@@ -167,7 +189,10 @@ def test_show_tells_what_custodian_changed(example: Store, invoke) -> None:
         "errors": ["LargeSigma"],
         "actions": ["INCAR: SIGMA = 0.02"],
     }
-    query, fields = {"candidate_id": candidate_id(1, 1)}, {"custodian": [made], "settings_changed": True}
+    query, fields = (
+        {"candidate_id": candidate_id(1, 1)},
+        {"custodian": [made], "settings_changed": True},
+    )
     example.database.labels.update_many(query, {"$set": fields})
     output = invoke("show", candidate_id(1, 1)).output
     assert "custodian, ggau-v1 relax, LargeSigma: INCAR: SIGMA = 0.02" in output
@@ -182,7 +207,13 @@ def test_show_tells_why_a_candidate_was_given_up(example: Store, invoke) -> None
 
 
 def test_show_a_point_that_was_not_decoded(example: Store, invoke) -> None:
-    fields = {"structure": None, "formula": None, "surrogate": None, "predicted": {}, "state": "rejected:no_cell"}
+    fields = {
+        "structure": None,
+        "formula": None,
+        "surrogate": None,
+        "predicted": {},
+        "state": "rejected:no_cell",
+    }
     example.set_candidate(CAMPAIGN_ID, candidate_id(0, 25), **fields)
     assert "not decoded  rejected:no_cell" in invoke("show", candidate_id(0, 25)).output
     result = invoke("show", candidate_id(0, 25), "--cif")
@@ -192,7 +223,9 @@ def test_show_a_point_that_was_not_decoded(example: Store, invoke) -> None:
 
 def test_show_as_json_holds_candidate_labels_and_hit(example: Store, invoke) -> None:
     found = json.loads(invoke("show", candidate_id(1, 1), "--json").output)
-    assert found["candidate_id"] == found["hit"]["candidate_id"] == found["labels"][0]["candidate_id"]
+    assert (
+        found["candidate_id"] == found["hit"]["candidate_id"] == found["labels"][0]["candidate_id"]
+    )
     assert found["units"]["band_gap"] == "eV"
 
 
@@ -216,7 +249,9 @@ def test_show_takes_the_id_of_a_hit_and_of_a_campaign(example: Store, invoke) ->
         ("thermoelctric", "Did you mean 'thermoelectric'?"),
     ],
 )
-def test_show_names_what_comes_nearest(example: Store, invoke, identifier: str, message: str) -> None:
+def test_show_names_what_comes_nearest(
+    example: Store, invoke, identifier: str, message: str
+) -> None:
     result = invoke("show", identifier)
     assert result.exit_code == 1
     assert message in result.stderr
@@ -224,17 +259,25 @@ def test_show_names_what_comes_nearest(example: Store, invoke, identifier: str, 
 
 def test_show_lists_the_candidates_of_an_ambiguous_id(example: Store, invoke) -> None:
     document = example.candidate(CAMPAIGN_ID, candidate_id(1, 1))
-    example.insert_new(document.model_copy(update={"id": f"other:{document.candidate_id}", "campaign_id": "other"}))
+    example.insert_new(
+        document.model_copy(update={"id": f"other:{document.candidate_id}", "campaign_id": "other"})
+    )
     result = invoke("show", document.candidate_id)
     assert result.exit_code == 1
     assert "fits 2 crystals" in result.stderr
     assert "KVSb" in invoke("show", document.id).output
 
 
-def test_report_says_where_it_is(example: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gen2dft.report.page.draw_all", lambda _: {})  # figures are drawn in tests/report
+def test_report_says_where_it_is(
+    example: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "gen2dft.report.page.draw_all", lambda _: {}
+    )  # figures are drawn in tests/report
     output = invoke("report", "--out", str(tmp_path / "out")).output
     assert str(tmp_path / "out" / "report.html") in output
     assert (tmp_path / "out" / "report.html").is_file()
     monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "data"))
-    assert str(tmp_path / "data" / "reports" / CAMPAIGN_ID / "report.html") in invoke("report").output
+    assert (
+        str(tmp_path / "data" / "reports" / CAMPAIGN_ID / "report.html") in invoke("report").output
+    )

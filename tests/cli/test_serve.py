@@ -28,9 +28,14 @@ def test_serve_prints_where_the_page_is(example: Store, invoke, served: list[obj
     assert len(served) == 1
 
 
-def test_beyond_this_machine_a_token_is_needed(example: Store, invoke, served: list[object]) -> None:
+def test_beyond_this_machine_a_token_is_needed(
+    example: Store, invoke, served: list[object]
+) -> None:
     assert "?token=" in invoke("serve", "--host", "0.0.0.0", "--port", "0").output
-    assert "?token=my-own-token-of-16" in invoke("serve", "--port", "0", "--token", "my-own-token-of-16").output
+    assert (
+        "?token=my-own-token-of-16"
+        in invoke("serve", "--port", "0", "--token", "my-own-token-of-16").output
+    )
 
 
 def test_bad_input(example: Store, invoke, served: list[object]) -> None:

@@ -36,9 +36,15 @@ def test_a_stage_at_work_is_shown(example: Store, invoke) -> None:
 
 def test_validation_is_counted_from_the_candidates(example: Store, invoke) -> None:
     add_round(example, state="validating", dispatch_size=10, progress=progress("validate", 0, 10))
-    labelled = [doc["_id"] for doc in example.candidate_fields(CAMPAIGN_ID, ["state"], state="labelled")]
-    example.database.candidates.update_many({"_id": {"$in": labelled[:10]}}, {"$set": {"round_index": 2}})
-    example.database.candidates.update_many({"_id": {"$in": labelled[:7]}}, {"$set": {"state": "queued"}})
+    labelled = [
+        doc["_id"] for doc in example.candidate_fields(CAMPAIGN_ID, ["state"], state="labelled")
+    ]
+    example.database.candidates.update_many(
+        {"_id": {"$in": labelled[:10]}}, {"$set": {"round_index": 2}}
+    )
+    example.database.candidates.update_many(
+        {"_id": {"$in": labelled[:7]}}, {"$set": {"state": "queued"}}
+    )
     example.database.tallies.delete_many({})  # what was just written by hand is not in it
     assert "round 3: validate 3/10" in invoke("status", "thermoelectric").output
 
@@ -49,7 +55,8 @@ def test_one_campaign_shows_funnel_states_and_failures(example: Store, invoke) -
     for document in example.rounds(CAMPAIGN_ID):
         for stage in document.funnel:
             assert any(
-                line.split()[:3] == [stage.stage, str(stage.n_in), str(stage.n_out)] for line in output.splitlines()
+                line.split()[:3] == [stage.stage, str(stage.n_in), str(stage.n_out)]
+                for line in output.splitlines()
             )
     assert "above hull 20, not selected 20" in output
     assert "given_up:not_converged: the relaxation did not converge" in output
@@ -68,7 +75,9 @@ def test_numbers_agree_with_the_store_in_json(example: Store, invoke) -> None:
 
 def test_candidates_in_a_state_with_or_without_reason(example: Store, invoke) -> None:
     rough = json.loads(invoke("status", "thermoelectric", "-s", "given_up", "--json").output)
-    exact = json.loads(invoke("status", "thermoelectric", "-s", "given_up:not_converged", "--json").output)
+    exact = json.loads(
+        invoke("status", "thermoelectric", "-s", "given_up:not_converged", "--json").output
+    )
     assert (len(rough), len(exact)) == (3, 1)
     assert exact[0]["failure"] == "the relaxation did not converge"
     assert exact[0]["candidate_id"] in invoke("status", "thermoelectric", "-s", "given_up").output
@@ -82,12 +91,17 @@ def test_campaigns_in_a_state(example: Store, invoke) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("-s", "finnished"), "Did you mean 'finished'? To list candidates: gen2dft status CAMPAIGN -s finnished"),
+        (
+            ("-s", "finnished"),
+            "Did you mean 'finished'? To list candidates: gen2dft status CAMPAIGN -s finnished",
+        ),
         (("thermoelectric", "-s", "labeled"), "Did you mean 'labelled'?"),
         (("thermo",), "campaign 'thermo' is not one of"),
     ],
 )
-def test_unknown_names_are_explained(example: Store, invoke, arguments: tuple[str, ...], message: str) -> None:
+def test_unknown_names_are_explained(
+    example: Store, invoke, arguments: tuple[str, ...], message: str
+) -> None:
     result = invoke("status", *arguments)
     assert result.exit_code == 1
     assert message in result.stderr

@@ -34,7 +34,10 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: found)
     monkeypatch.setattr(thermo, "console", Console(width=220))
     # Workers are processes of their own; tests/launchpad tests them.
-    monkeypatch.setattr("gen2dft.launchpad.references.compute_here", lambda store, _, refs, *rest: compute(store, refs))
+    monkeypatch.setattr(
+        "gen2dft.launchpad.references.compute_here",
+        lambda store, _, refs, *rest: compute(store, refs),
+    )
     monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "data"))
     return found
 
@@ -57,7 +60,10 @@ def finished(store: Store) -> str:
     """A validated round with the hull of the toys; the campaign's id."""
     dataset = toys.toy_dataset()
     document, _ = begin_campaign(
-        store, CampaignSpec.model_validate(toys.TOY_CAMPAIGN), dataset, ReferenceHull.from_dataset(dataset)
+        store,
+        CampaignSpec.model_validate(toys.TOY_CAMPAIGN),
+        dataset,
+        ReferenceHull.from_dataset(dataset),
     )
     context = RoundContext(store, document.id, 0)
     up_to_dispatch(context)
@@ -65,7 +71,9 @@ def finished(store: Store) -> str:
     return document.id
 
 
-def test_calibrate_prints_the_table_of_the_paper_and_stores_the_fit(store: Store, campaign: Path, invoke) -> None:
+def test_calibrate_prints_the_table_of_the_paper_and_stores_the_fit(
+    store: Store, campaign: Path, invoke
+) -> None:
     arguments = ("calibrate", "-f", str(campaign), "--structures", str(campaign.parent / "phases"))
     output = invoke(*arguments).output
     for value in (
@@ -85,7 +93,9 @@ def test_calibrate_prints_the_table_of_the_paper_and_stores_the_fit(store: Store
     assert store.database.calibrations.count_documents({}) == 1
 
 
-def test_calibrate_without_structures_names_what_is_missing(store: Store, campaign: Path, invoke, monkeypatch) -> None:
+def test_calibrate_without_structures_names_what_is_missing(
+    store: Store, campaign: Path, invoke, monkeypatch
+) -> None:
     monkeypatch.setattr("gen2dft.datasets.materials_project.has_key", lambda: False)
     result = invoke("calibrate", "-f", str(campaign))
     assert result.exit_code == 1
@@ -98,7 +108,10 @@ def test_calibrate_without_structures_names_what_is_missing(store: Store, campai
 
 def test_calibrate_says_when_there_is_nothing_to_do(store: Store, tmp_path: Path, invoke) -> None:
     (tmp_path / "toy.yaml").write_text(yaml.safe_dump(toys.TOY_CAMPAIGN))
-    assert "needs no calibration: correction 'none'" in invoke("calibrate", "-f", str(tmp_path / "toy.yaml")).output
+    assert (
+        "needs no calibration: correction 'none'"
+        in invoke("calibrate", "-f", str(tmp_path / "toy.yaml")).output
+    )
 
 
 def test_a_campaign_without_its_fit_is_not_submitted(store: Store, campaign: Path, invoke) -> None:
@@ -114,9 +127,13 @@ def test_unknown_corrections_name_the_nearest(store: Store, campaign: Path, invo
     assert "Did you mean 'noh2019-v1'?" in result.stderr
 
 
-def test_rehull_shows_changes_and_applies_only_when_asked(store: Store, finished: str, invoke, tmp_path: Path) -> None:
+def test_rehull_shows_changes_and_applies_only_when_asked(
+    store: Store, finished: str, invoke, tmp_path: Path
+) -> None:
     (hit, *_) = store.hits(finished)
-    deeper = ReferenceHull.from_dataset(toys.toy_dataset()).joined_by([Composition(hit.formula)], [-6.0])
+    deeper = ReferenceHull.from_dataset(toys.toy_dataset()).joined_by(
+        [Composition(hit.formula)], [-6.0]
+    )
     (tmp_path / "deeper.json").write_bytes(deeper.to_bytes())
     output = invoke("rehull", "--hull", str(tmp_path / "deeper.json")).output
     assert hit.candidate_id in output
@@ -124,13 +141,17 @@ def test_rehull_shows_changes_and_applies_only_when_asked(store: Store, finished
     assert "above hull" in output
     assert "nothing was written" in output
     assert all(not label.other_hulls for label in store.labels(finished))
-    found = json.loads(invoke("rehull", "--hull", str(tmp_path / "deeper.json"), "--apply", "--json").output)
+    found = json.loads(
+        invoke("rehull", "--hull", str(tmp_path / "deeper.json"), "--apply", "--json").output
+    )
     assert found["applied"]
     assert hit.candidate_id in {change["candidate_id"] for change in found["changes"]}
     assert all(label.other_hulls for label in store.labels(finished))
 
 
-def test_hull_lists_systems_saves_and_draws(store: Store, finished: str, invoke, tmp_path: Path) -> None:
+def test_hull_lists_systems_saves_and_draws(
+    store: Store, finished: str, invoke, tmp_path: Path
+) -> None:
     listed = json.loads(invoke("hull", "--json").output)
     system = next(iter(listed["systems"]))
     assert system in invoke("hull").output

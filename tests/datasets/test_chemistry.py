@@ -1,6 +1,12 @@
 import pytest
 
-from gen2dft.datasets.chemistry import EXCLUDED_ELEMENTS, anion, has_closed_shell, is_charge_balanced, is_plausible
+from gen2dft.datasets.chemistry import (
+    EXCLUDED_ELEMENTS,
+    anion,
+    has_closed_shell,
+    is_charge_balanced,
+    is_plausible,
+)
 
 BALANCED = [
     {"Na": 1, "Cl": 1},
@@ -9,7 +15,12 @@ BALANCED = [
     {"Bi": 2, "Te": 3},
     {"Mg": 2, "Si": 1},
 ]
-UNBALANCED = [{"Na": 1, "Cl": 2}, {"Fe": 1, "Al": 1}, {"Sr": 1, "Ti": 1, "O": 4}, {"Cu": 3, "Au": 1}]
+UNBALANCED = [
+    {"Na": 1, "Cl": 2},
+    {"Fe": 1, "Al": 1},
+    {"Sr": 1, "Ti": 1, "O": 4},
+    {"Cu": 3, "Au": 1},
+]
 
 
 @pytest.mark.parametrize("counts", BALANCED)

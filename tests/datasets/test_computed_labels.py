@@ -34,7 +34,9 @@ SETTINGS = LabelSettings(
 
 
 def record(dataset, index, **values):
-    return LabelRecord(id=dataset.ids[index], crystal=crystal_hash(dataset, index), formula="AB", **values)
+    return LabelRecord(
+        id=dataset.ids[index], crystal=crystal_hash(dataset, index), formula="AB", **values
+    )
 
 
 def labels(*records):
@@ -56,7 +58,11 @@ def test_labels_join_by_id_and_keep_what_is_there():
     assert joined.label("power_factor")[2] == 9.0
     assert joined.label("band_gap")[[0, 2]].tolist() == [0.0, 1.5]
     assert joined.num_labels() == {"formation_energy": 8, "band_gap": 2, "power_factor": 1}
-    assert joined.provenance["computed_labels"]["counts"] == {"labelled": 1, "metal": 1, "scf_not_converged": 1}
+    assert joined.provenance["computed_labels"]["counts"] == {
+        "labelled": 1,
+        "metal": 1,
+        "scf_not_converged": 1,
+    }
     again = join_labels(joined, labels(record(dataset, 2, band_gap=7.0)), "ftcp")
     assert again.label("band_gap")[2] == 1.5
     assert np.array_equal(again.label("formation_energy"), dataset.label("formation_energy"))
@@ -64,7 +70,9 @@ def test_labels_join_by_id_and_keep_what_is_there():
 
 def test_a_file_is_read_as_it_was_written_up_to_a_line_cut_off(tmp_path):
     dataset = toy_dataset()
-    records = [record(dataset, i, band_gap=float(i), mesh=(8, 8, 8), spacing=0.15) for i in range(3)]
+    records = [
+        record(dataset, i, band_gap=float(i), mesh=(8, 8, 8), spacing=0.15) for i in range(3)
+    ]
     path = tmp_path / "labels.jsonl"
     path.write_bytes(file_of(*records)[:-9])
     assert read_labels(path) == labels(*records[:2])
@@ -73,12 +81,16 @@ def test_a_file_is_read_as_it_was_written_up_to_a_line_cut_off(tmp_path):
 def test_what_does_not_fit_is_refused():
     dataset = toy_dataset()
     other = record(dataset, 1, band_gap=1.0).model_copy(update={"id": dataset.ids[0]})
-    with pytest.raises(DatasetError, match=r"toy-NaCl was computed for another crystal.*label it again"):
+    with pytest.raises(
+        DatasetError, match=r"toy-NaCl was computed for another crystal.*label it again"
+    ):
         join_labels(dataset, labels(other), "ftcp")
     stranger = other.model_copy(update={"id": "elsewhere"})
     with pytest.raises(DatasetError, match="none of the 1 computed labels of 'toys'"):
         join_labels(dataset, labels(stranger), "ftcp")
-    with pytest.raises(DatasetError, match="no power factors by definition 'mine', only by ricci2017, ftcp"):
+    with pytest.raises(
+        DatasetError, match="no power factors by definition 'mine', only by ricci2017, ftcp"
+    ):
         join_labels(dataset, labels(stranger), "mine")
 
 
@@ -88,7 +100,9 @@ def test_broken_files_name_the_line(tmp_path):
     with pytest.raises(DatasetError, match="x is empty"):
         parse_labels(b"", "x")
     wrong = file_of() + (json.dumps({"id": "a", "formula": "AB"}) + "\n").encode()
-    with pytest.raises(DatasetError, match="x, line 2, is not one of computed labels: crystal: Field required"):
+    with pytest.raises(
+        DatasetError, match="x, line 2, is not one of computed labels: crystal: Field required"
+    ):
         parse_labels(wrong, "x")
     with pytest.raises(DatasetError, match="x, line 1, "):
         parse_labels(b"not json\n", "x")

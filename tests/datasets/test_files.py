@@ -36,7 +36,9 @@ def write(tmp_path, table, name="set.csv"):
     return path
 
 
-@pytest.mark.parametrize("name", ["set.csv", "set.csv.gz", "set.json", "set.json.gz", "set.parquet"])
+@pytest.mark.parametrize(
+    "name", ["set.csv", "set.csv.gz", "set.json", "set.json.gz", "set.parquet"]
+)
 def test_every_kind_of_table_gives_the_same_dataset(tmp_path, name):
     dataset = read_dataset(write(tmp_path, frame(), name))
     assert dataset.ids == ("mp-0", "mp-1", "mp-2")
@@ -62,7 +64,9 @@ def test_named_columns_win_over_usual_names(tmp_path):
 def test_missing_column_names_the_nearest(tmp_path):
     with pytest.raises(DatasetError, match=r"no column 'bandgab'.*did you mean 'band_gap'"):
         read_dataset(write(tmp_path, frame(band_gap=[1, 2, 3])), {"band_gap": "bandgab"})
-    with pytest.raises(DatasetError, match=r"no structure column such as structure or cif; it has material_id"):
+    with pytest.raises(
+        DatasetError, match=r"no structure column such as structure or cif; it has material_id"
+    ):
         read_dataset(write(tmp_path, frame().drop(columns="cif")))
 
 
@@ -74,7 +78,9 @@ def test_unknown_property_in_columns_is_refused(tmp_path):
 def test_unusable_crystals_are_skipped_counted_and_named(tmp_path):
     table = frame(4)
     table.loc[1, "cif"] = "rubbish"
-    table.loc[2, "cif"] = Structure(Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]]).to_json()
+    table.loc[2, "cif"] = Structure(
+        Lattice.cubic(4), [{"Na": 0.5, "K": 0.5}], [[0, 0, 0]]
+    ).to_json()
     with pytest.warns(DatasetWarning, match=r"2 crystals left out: mp-1: unreadable"):
         dataset = read_dataset(write(tmp_path, table))
     assert dataset.ids == ("mp-0", "mp-3")
@@ -83,7 +89,10 @@ def test_unusable_crystals_are_skipped_counted_and_named(tmp_path):
 
 
 def test_labels_missing_infinite_or_text(tmp_path):
-    assert read_dataset(write(tmp_path, frame(band_gap=[1.0, np.nan, 2.0]))).num_labels()["band_gap"] == 2
+    assert (
+        read_dataset(write(tmp_path, frame(band_gap=[1.0, np.nan, 2.0]))).num_labels()["band_gap"]
+        == 2
+    )
     with pytest.raises(DatasetError, match=r"band_gap is infinite for 1 rows: mp-1"):
         read_dataset(write(tmp_path, frame(band_gap=[1.0, np.inf, 2.0])))
     with pytest.raises(DatasetError, match=r"'band_gap' is not a number for mp-2 \('wide'\)"):
@@ -96,7 +105,11 @@ def test_duplicate_ids_are_refused(tmp_path):
 
 
 def test_rows_without_an_id_are_numbered(tmp_path):
-    assert read_dataset(write(tmp_path, frame().drop(columns="material_id"))).ids == ("set-0", "set-1", "set-2")
+    assert read_dataset(write(tmp_path, frame().drop(columns="material_id"))).ids == (
+        "set-0",
+        "set-1",
+        "set-2",
+    )
 
 
 def test_files_that_cannot_be_a_dataset(tmp_path):
@@ -108,7 +121,9 @@ def test_files_that_cannot_be_a_dataset(tmp_path):
     (tmp_path / "set.json").write_text('{"not": "records"}')
     with pytest.raises(DatasetError, match=r"cannot read dataset .*expected a list of records"):
         read_dataset(tmp_path / "set.json")
-    with pytest.raises(DatasetError, match=r"no usable crystal among 2; the first problem: unreadable"):
+    with pytest.raises(
+        DatasetError, match=r"no usable crystal among 2; the first problem: unreadable"
+    ):
         read_dataset(write(tmp_path, frame(2, cif=["a", "b"])))
 
 
@@ -121,7 +136,9 @@ def folder(tmp_path):
 def test_folder_of_cifs_with_labels(tmp_path):
     folder(tmp_path)
     (tmp_path / "broken.cif").write_bytes(b"\xff\xfe\x00")
-    pd.DataFrame({"file": ["b.cif", "gone"], "band_gap": [1.0, 2.0]}).to_csv(tmp_path / "labels.csv", index=False)
+    pd.DataFrame({"file": ["b.cif", "gone"], "band_gap": [1.0, 2.0]}).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
     with pytest.warns(DatasetWarning) as warned:
         dataset = read_dataset(tmp_path)
     assert dataset.ids == ("a", "b")
@@ -140,7 +157,9 @@ def test_folder_without_labels_or_without_cifs(tmp_path):
 
 def test_twice_the_same_row_of_labels_is_refused(tmp_path):
     folder(tmp_path)
-    pd.DataFrame({"id": ["a", "a.cif"], "band_gap": [1, 2]}).to_csv(tmp_path / "labels.csv", index=False)
+    pd.DataFrame({"id": ["a", "a.cif"], "band_gap": [1, 2]}).to_csv(
+        tmp_path / "labels.csv", index=False
+    )
     with pytest.raises(DatasetError, match=r"labels.csv: 1 ids occur more than once: a"):
         read_dataset(tmp_path)
 

@@ -30,7 +30,21 @@ def put_bands(folder: Path, name: str, **which) -> None:
 def test_every_sixth_is_likely_a_metal_while_both_last():
     many, few = [task(f"i{i}") for i in range(12)], [task(f"m{i}") for i in range(3)]
     order = [t.id for t in label_build._every(6, many, few)]
-    assert order[:13] == ["i0", "i1", "i2", "i3", "i4", "m0", "i5", "i6", "i7", "i8", "i9", "m1", "i10"]
+    assert order[:13] == [
+        "i0",
+        "i1",
+        "i2",
+        "i3",
+        "i4",
+        "m0",
+        "i5",
+        "i6",
+        "i7",
+        "i8",
+        "i9",
+        "m1",
+        "i10",
+    ]
     assert sorted(order) == sorted(t.id for t in many + few)
 
 
@@ -74,8 +88,12 @@ def test_a_run_goes_on_from_its_file_and_a_failure_does_not_stop_it(tmp_path):
 def test_other_settings_need_another_file(tmp_path):
     path = tmp_path / "labels.jsonl"
     label_crystals([], SETTINGS, path)
-    with pytest.raises(DatasetError, match="holds labels with other preset, settings_hash: name another file"):
-        label_crystals([], SETTINGS.model_copy(update={"preset": "gpaw-v1", "settings_hash": "1"}), path)
+    with pytest.raises(
+        DatasetError, match="holds labels with other preset, settings_hash: name another file"
+    ):
+        label_crystals(
+            [], SETTINGS.model_copy(update={"preset": "gpaw-v1", "settings_hash": "1"}), path
+        )
 
 
 def test_whatever_the_engine_raises_becomes_a_reason(tmp_path, monkeypatch):
@@ -91,7 +109,10 @@ def test_whatever_the_engine_raises_becomes_a_reason(tmp_path, monkeypatch):
     assert (record.reason, record.detail) == ("crashed", "RuntimeError: a strange crystal")
     monkeypatch.setattr(label_build, "compute_label", spin)
     record = label_crystal(task("a"), "gpaw-quick-v1", tmp_path, 0.05)
-    assert (record.reason, record.detail) == ("too_expensive", "not finished after 0.05 CPU seconds")
+    assert (record.reason, record.detail) == (
+        "too_expensive",
+        "not finished after 0.05 CPU seconds",
+    )
 
 
 def test_bands_are_there_whole_or_not_at_all(tmp_path, monkeypatch):

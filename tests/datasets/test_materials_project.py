@@ -5,7 +5,12 @@ from mp_api.client.core import MPRestError
 from pymatgen.core import SETTINGS, Lattice, Structure
 
 from gen2dft.datasets import materials_project as mp
-from gen2dft.datasets.materials_project import Query, read_materials_project, read_stable_phases, read_structures
+from gen2dft.datasets.materials_project import (
+    Query,
+    read_materials_project,
+    read_stable_phases,
+    read_structures,
+)
 from gen2dft.errors import DatasetError, SettingsError
 
 ROCK_SALT = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3])
@@ -41,7 +46,10 @@ def test_labels_join_on_the_id_and_leftovers_are_counted():
     assert dataset.ids == ("mp-2", "mp-10")
     assert dataset.label("formation_energy").tolist() == [-0.2, -1.0]
     assert dataset.num_labels() == {"formation_energy": 2, "e_above_hull": 2, "band_gap": 1}
-    assert dataset.provenance["skipped_reasons"] == {"no_GGA_GGA+U_energy": 1, "partially_occupied": 1}
+    assert dataset.provenance["skipped_reasons"] == {
+        "no_GGA_GGA+U_energy": 1,
+        "partially_occupied": 1,
+    }
     assert dataset.provenance["n_read"] == 4
 
 
@@ -69,7 +77,9 @@ def test_cache_goes_by_query_and_database_version(tmp_path):
 def test_without_a_key_the_way_to_one_is_told(monkeypatch):
     monkeypatch.delenv("MP_API_KEY", raising=False)
     monkeypatch.setitem(SETTINGS, "PMG_MAPI_KEY", "")
-    with pytest.raises(SettingsError, match=r"MP_API_KEY is not set: get a key.*next-gen.materialsproject.org"):
+    with pytest.raises(
+        SettingsError, match=r"MP_API_KEY is not set: get a key.*next-gen.materialsproject.org"
+    ):
         read_materials_project(Query())
 
 
@@ -98,7 +108,9 @@ def test_nothing_found_is_an_error():
 
 
 def stable_client(documents, version="2026_11_01"):
-    return SimpleNamespace(db_version=version, materials=SimpleNamespace(thermo=FakeEndpoint(documents)))
+    return SimpleNamespace(
+        db_version=version, materials=SimpleNamespace(thermo=FakeEndpoint(documents))
+    )
 
 
 def test_stable_phases_are_pinned_to_one_thermo_type_and_cached(tmp_path):
@@ -110,11 +122,17 @@ def test_stable_phases_are_pinned_to_one_thermo_type_and_cached(tmp_path):
     phases = read_stable_phases("GGA_GGA+U", 3, tmp_path, client)
     assert phases == [({"Na": 1.0, "Cl": 1.0}, -2.1), ({"Na": 1.0}, 0.0)]
     (query,) = client.materials.thermo.queries
-    assert (query["thermo_types"], query["is_stable"], query["num_elements"]) == (["GGA_GGA+U"], True, (1, 3))
+    assert (query["thermo_types"], query["is_stable"], query["num_elements"]) == (
+        ["GGA_GGA+U"],
+        True,
+        (1, 3),
+    )
     again = stable_client([])
     assert read_stable_phases("GGA_GGA+U", 3, tmp_path, again) == phases
     assert not again.materials.thermo.queries
-    with pytest.raises(DatasetError, match=r"no stable phase of thermo type 'R2SCAN': hull\.thermo_type"):
+    with pytest.raises(
+        DatasetError, match=r"no stable phase of thermo type 'R2SCAN': hull\.thermo_type"
+    ):
         read_stable_phases("R2SCAN", 3, tmp_path, again)
 
 

@@ -13,12 +13,22 @@ def entry(label, *structure, spacegroup):
     return {"snl": SimpleNamespace(structure=crystal), "tags": {"aflow": label}}
 
 
-ROCK_SALT = entry("AB_cF8", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3], spacegroup="Fm-3m")
+ROCK_SALT = entry(
+    "AB_cF8", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3], spacegroup="Fm-3m"
+)
 HALF_HEUSLER = entry(
-    "ABC_cF12", Lattice.cubic(6), ["Ti", "Ni", "Sn"], [[0, 0, 0], [0.25] * 3, [0.5] * 3], spacegroup="F-43m"
+    "ABC_cF12",
+    Lattice.cubic(6),
+    ["Ti", "Ni", "Sn"],
+    [[0, 0, 0], [0.25] * 3, [0.5] * 3],
+    spacegroup="F-43m",
 )
 BISMUTH_FLUORIDE = entry(
-    "AB3_cF16", Lattice.cubic(6), ["Bi", "F", "F"], [[0, 0, 0], [0.25] * 3, [0.5] * 3], spacegroup="Fm-3m"
+    "AB3_cF16",
+    Lattice.cubic(6),
+    ["Bi", "F", "F"],
+    [[0, 0, 0], [0.25] * 3, [0.5] * 3],
+    spacegroup="Fm-3m",
 )
 
 

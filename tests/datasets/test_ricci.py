@@ -14,7 +14,9 @@ TABLE = pd.DataFrame({"mp_id": ["mp-1", "mp-2", "mp-9"], "PF_p": [10.0, 0.5, 3.0
 
 
 def dataset(ids=("mp-1", "mp-2", "mp-3"), **labels):
-    crystals = CrystalTable.from_structures(Structure(Lattice.cubic(3), ["Po"], [[0, 0, 0]]) for _ in ids)
+    crystals = CrystalTable.from_structures(
+        Structure(Lattice.cubic(3), ["Po"], [[0, 0, 0]]) for _ in ids
+    )
     return Dataset(crystals, ids, {name: np.array(values) for name, values in labels.items()})
 
 
@@ -42,7 +44,9 @@ def test_without_matminer_the_remedy_is_named(monkeypatch):
         ricci.join_ricci(dataset())
 
 
-@pytest.mark.skipif(importlib.util.find_spec("matminer") is None, reason="the table comes with matminer")
+@pytest.mark.skipif(
+    importlib.util.find_spec("matminer") is None, reason="the table comes with matminer"
+)
 def test_the_real_table_holds_silicon():
     table = ricci.transport_table()
     assert len(table) == 47737

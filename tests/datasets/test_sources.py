@@ -18,14 +18,18 @@ def file(tmp_path):
 def test_files_of_computed_labels_join_by_the_campaigns_definition(file, tmp_path):
     dataset = toy_dataset()
     path = tmp_path / "labels.jsonl"
-    path.write_bytes(file_of(record(dataset, 3, band_gap=1.0, power_factor={"ricci2017": 2.0, "ftcp": 9.0})))
+    path.write_bytes(
+        file_of(record(dataset, 3, band_gap=1.0, power_factor={"ricci2017": 2.0, "ftcp": 9.0}))
+    )
     spec = DatasetSpec(source=file, labels=(str(path),))
     assert load_dataset(spec, seed=0).label("power_factor")[3] == 2.0
     assert load_dataset(spec, seed=0, definition="ftcp").label("power_factor")[3] == 9.0
 
 
 def test_tables_of_labels_that_do_not_exist_are_refused():
-    with pytest.raises(ValueError, match=r"'ricci' is not one of .*A file of labels ends in .jsonl"):
+    with pytest.raises(
+        ValueError, match=r"'ricci' is not one of .*A file of labels ends in .jsonl"
+    ):
         DatasetSpec(labels=("ricci",))
 
 
@@ -57,11 +61,16 @@ def test_materials_project_is_asked_for_what_the_campaign_takes(monkeypatch):
         lambda query, cache: asked.append(query) or toy_dataset(),
     )
     load_dataset(
-        DatasetSpec(source="materials-project", num_elements=(4, 2), max_sites=12, max_e_above_hull=None), seed=0
+        DatasetSpec(
+            source="materials-project", num_elements=(4, 2), max_sites=12, max_e_above_hull=None
+        ),
+        seed=0,
     )
     assert (asked[0].num_elements, asked[0].max_sites) == ((2, 4), 12)
 
 
 def test_missing_file_names_the_choices():
-    with pytest.raises(DatasetError, match=r"gone.csv does not exist; give `starter`, `materials-project`"):
+    with pytest.raises(
+        DatasetError, match=r"gone.csv does not exist; give `starter`, `materials-project`"
+    ):
         load_dataset(DatasetSpec(source="gone.csv"), seed=0)

@@ -17,12 +17,19 @@ from gen2dft.thermo.vanadium_oxides import known_hull
 # What `min_labels` of the campaigns that ship asks for.
 MIN_LABELS = 50
 # uW cm^-1 K^-2 at tau = 1e-14 s
-PUBLISHED = {"starter-BeS-1": 1.593, "starter-CdSe-1": 1.253, "starter-RbI-2": 1.136, "starter-BP-1": 2.269}
+PUBLISHED = {
+    "starter-BeS-1": 1.593,
+    "starter-CdSe-1": 1.253,
+    "starter-RbI-2": 1.136,
+    "starter-BP-1": 2.269,
+}
 
 
 def num_elements(dataset):
     crystals = dataset.crystals
-    return np.array([len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))])
+    return np.array(
+        [len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))]
+    )
 
 
 def test_size_and_composition():
@@ -53,7 +60,9 @@ def test_distances_are_those_to_the_own_hull():
 
 def test_provenance_tells_how_it_was_made_and_what_was_left_out():
     dataset = load_starter()
-    relaxation, selection = (StageCount.model_validate(count) for count in dataset.provenance["counts"])
+    relaxation, selection = (
+        StageCount.model_validate(count) for count in dataset.provenance["counts"]
+    )
     assert relaxation.n_out == selection.n_in
     assert selection.n_out == len(dataset)
     assert dataset.provenance["command"].startswith("gen2dft data build starter --seed 0 --size ")
@@ -74,7 +83,9 @@ def test_band_gaps_and_power_factors_are_computed_ones():
     assert dataset.num_labels()["band_gap"] == counts["labelled"] + counts["metal"]
     assert "gpaw" in dataset.provenance["labels"]["power_factor"]
     for record in labels.records:
-        assert (record.reason is None) == (set(record.power_factor) == set(labels.settings.definitions))
+        assert (record.reason is None) == (
+            set(record.power_factor) == set(labels.settings.definitions)
+        )
         assert (record.reason == "metal") == (record.band_gap == 0)
         if record.reason is None:
             assert 0 < record.band_gap < 15
@@ -96,10 +107,14 @@ def test_known_semiconductors_are_as_published():
     """Ricci et al.'s table, p-type, 300 K, 1e18 cm^-3; the cells here are CHGNet's."""
     dataset = load_starter()
     for name, published in PUBLISHED.items():
-        assert dataset.label("power_factor")[dataset.ids.index(name)] == pytest.approx(published, rel=0.25)
+        assert dataset.label("power_factor")[dataset.ids.index(name)] == pytest.approx(
+            published, rel=0.25
+        )
 
 
-@pytest.mark.parametrize(("name", "remedy"), [("FILE", "gen2dft data build"), ("LABELS", "gen2dft data label")])
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("FILE", "gen2dft data build"), ("LABELS", "gen2dft data label")]
+)
 def test_missing_files_name_the_remedy(monkeypatch, name, remedy):
     monkeypatch.setattr(starter, name, "gone")
     with pytest.raises(DatasetError, match=f"{remedy} starter"):
@@ -109,7 +124,9 @@ def test_missing_files_name_the_remedy(monkeypatch, name, remedy):
 def test_the_vanadium_oxides_that_ship_fit_their_generator():
     dataset = load_vanadium_oxides()
     assert len(dataset) == dataset.provenance["counts"][-1]["n_out"] > 100
-    assert np.isfinite(dataset.label_matrix(["formation_energy", "e_above_hull", "vanadium_state"])).all()
+    assert np.isfinite(
+        dataset.label_matrix(["formation_energy", "e_above_hull", "vanadium_state"])
+    ).all()
     misfits = CrystalImages().misfits(dataset.crystals)
     assert sum(reason is None for reason in misfits) >= 0.95 * len(dataset)
     again = known_hull()

@@ -8,7 +8,13 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from gen2dft.datasets import starter_build
 from gen2dft.datasets.prototypes import decorations
-from gen2dft.datasets.starter_build import BuildPlan, build_checkpoint, ordered_formulas, rank, work_on
+from gen2dft.datasets.starter_build import (
+    BuildPlan,
+    build_checkpoint,
+    ordered_formulas,
+    rank,
+    work_on,
+)
 from gen2dft.engines.base import Relaxed
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 
@@ -19,9 +25,13 @@ FORMULAS = ["NaCl", "MgO", "KBr", "CaS"]
 def library():
     types = {"rs": ("Fm-3m", [0.5] * 3), "zb": ("F-43m", [0.25] * 3)}
     for label, (group, place) in types.items():
-        crystal = Structure.from_spacegroup(group, Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], place])
+        crystal = Structure.from_spacegroup(
+            group, Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], place]
+        )
         yield {"snl": SimpleNamespace(structure=crystal), "tags": {"aflow": label}}
-    chloride = Structure.from_spacegroup("Pm-3m", Lattice.cubic(4), ["Cs", "Cl"], [[0, 0, 0], [0.5] * 3])
+    chloride = Structure.from_spacegroup(
+        "Pm-3m", Lattice.cubic(4), ["Cs", "Cl"], [[0, 0, 0], [0.5] * 3]
+    )
     yield {"snl": SimpleNamespace(structure=chloride), "tags": {"aflow": "cscl"}}
 
 
@@ -57,7 +67,12 @@ def test_ranking_is_by_energy_at_estimated_zero_pressure():
 
 
 def test_volume_grows_under_pressure():
-    result = fake(Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]), None)
+    result = fake(
+        Structure.from_spacegroup(
+            "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]
+        ),
+        None,
+    )
     assert starter_build._at_zero_pressure(result)[1] == pytest.approx(1 + 10 / 140)
 
 

@@ -9,7 +9,9 @@ from gen2dft.thermo.references import elemental_references
 
 
 def relaxed(group, place, formation_energy, *, lattice=5.6, converged=True, species=("Na", "Cl")):
-    structure = Structure.from_spacegroup(group, Lattice.cubic(lattice), list(species), [[0, 0, 0], place])
+    structure = Structure.from_spacegroup(
+        group, Lattice.cubic(lattice), list(species), [[0, 0, 0], place]
+    )
     structure = structure.get_primitive_structure()
     references = elemental_references()
     return {
@@ -35,7 +37,12 @@ def records():
         relaxed(*zb, -2.9, species=("Mg", "O"), converged=False),
     ]
     return [
-        {"formula": "NaCl", "relaxed": sodium, "failed": {"atoms_too_close": 2}, "not_among_the_best": 3},
+        {
+            "formula": "NaCl",
+            "relaxed": sodium,
+            "failed": {"atoms_too_close": 2},
+            "not_among_the_best": 3,
+        },
         {"formula": "MgO", "relaxed": oxide, "failed": {}, "not_among_the_best": 0},
     ]
 
@@ -49,11 +56,18 @@ def test_labels_are_formation_energy_and_distance_to_the_own_hull(dataset):
     assert dataset.ids == ("starter-NaCl-1", "starter-NaCl-3", "starter-MgO-1")
     assert dataset.label("formation_energy").tolist() == pytest.approx([-2.0, -1.9, -3.0], abs=1e-5)
     assert dataset.label("e_above_hull").tolist() == pytest.approx([0, 0.1, 0], abs=1e-5)
-    assert dataset.num_labels() == {"formation_energy": 3, "e_above_hull": 3, "band_gap": 0, "power_factor": 0}
+    assert dataset.num_labels() == {
+        "formation_energy": 3,
+        "e_above_hull": 3,
+        "band_gap": 0,
+        "power_factor": 0,
+    }
 
 
 def test_every_stage_adds_up_and_names_its_reasons(dataset):
-    relaxation, selection = (StageCount.model_validate(count) for count in dataset.provenance["counts"])
+    relaxation, selection = (
+        StageCount.model_validate(count) for count in dataset.provenance["counts"]
+    )
     assert relaxation.reasons == {"atoms_too_close": 2, "not_among_the_best": 3, "not_converged": 1}
     assert (relaxation.n_in, relaxation.n_out) == (11, 5)
     assert selection.reasons == {"duplicate": 1, "above_hull": 1}

@@ -8,16 +8,24 @@ from pymatgen.io.cif import CifWriter
 from gen2dft.datasets import structure_text
 from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
 
-ZINC_SULPHIDE = Structure.from_spacegroup("F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25] * 3])
+ZINC_SULPHIDE = Structure.from_spacegroup(
+    "F-43m", Lattice.cubic(5.41), ["Zn", "S"], [[0, 0, 0], [0.25] * 3]
+)
 TRICLINIC = Structure(
-    Lattice.from_parameters(3, 4, 5, 80, 95, 110), ["Ca", "O", "O"], [[0, 0, 0], [0.3, 0.4, 0.5], [0.7, 0.6, 0.1]]
+    Lattice.from_parameters(3, 4, 5, 80, 95, 110),
+    ["Ca", "O", "O"],
+    [[0, 0, 0], [0.3, 0.4, 0.5], [0.7, 0.6, 0.1]],
 )
 
 
 def same(one: Structure, other: Structure) -> bool:
     shift = one.frac_coords - other.frac_coords
     cells = np.allclose(one.lattice.parameters, other.lattice.parameters, atol=1e-6)
-    return cells and one.species == other.species and bool(np.allclose(shift, np.round(shift), atol=1e-6))
+    return (
+        cells
+        and one.species == other.species
+        and bool(np.allclose(shift, np.round(shift), atol=1e-6))
+    )
 
 
 @pytest.mark.parametrize("structure", [ZINC_SULPHIDE, TRICLINIC])
@@ -48,7 +56,16 @@ def test_partial_occupancy_is_told_apart():
 
 
 @pytest.mark.parametrize(
-    "content", ["", None, float("nan"), "data_x\n_cell_length_a 3\n", "{broken", json.dumps({"a": 1}), "hello"]
+    "content",
+    [
+        "",
+        None,
+        float("nan"),
+        "data_x\n_cell_length_a 3\n",
+        "{broken",
+        json.dumps({"a": 1}),
+        "hello",
+    ],
 )
 def test_damaged_content_is_unreadable(content):
     with pytest.raises(UnreadableStructure):

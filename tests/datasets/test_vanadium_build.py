@@ -18,24 +18,36 @@ from gen2dft.datasets.vanadium_build import (
 from gen2dft.errors import DatasetError
 from gen2dft.geometry import distances_in_cell
 
-SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+SALT = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
 RUTILE = Structure.from_spacegroup(
     "P4_2/mnm", Lattice.tetragonal(4.6, 2.96), ["Ti", "O"], [[0, 0, 0], [0.305, 0.305, 0]]
 )
-TERNARY = Structure(Lattice.cubic(4), ["Sr", "Ti", "O"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]])
+TERNARY = Structure(
+    Lattice.cubic(4), ["Sr", "Ti", "O"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]]
+)
 
 
 def source(*structures: Structure) -> Dataset:
-    return Dataset(CrystalTable.from_structures(structures), tuple(f"s{i}" for i in range(len(structures))), {})
+    return Dataset(
+        CrystalTable.from_structures(structures), tuple(f"s{i}" for i in range(len(structures))), {}
+    )
 
 
 def test_every_binary_becomes_two_oxides_and_duplicates_go():
     stretched = SALT.copy()
     stretched.scale_lattice(SALT.volume * 1.3)
-    oxides, counts = unlabelled_oxides(source(SALT.get_primitive_structure(), RUTILE, stretched, TERNARY), OxidePlan())
+    oxides, counts = unlabelled_oxides(
+        source(SALT.get_primitive_structure(), RUTILE, stretched, TERNARY), OxidePlan()
+    )
     # A rock salt is the same both ways, and the same when stretched; rutile gives VO2 and V2O.
     assert sorted(oxides.crystals.formulas()) == ["O1 V1", "O1 V2", "O2 V1"]
-    assert [(c.stage, c.n_in, c.n_out) for c in counts] == [("binaries", 4, 3), ("images", 6, 6), ("distinct", 6, 3)]
+    assert [(c.stage, c.n_in, c.n_out) for c in counts] == [
+        ("binaries", 4, 3),
+        ("images", 6, 6),
+        ("distinct", 6, 3),
+    ]
     assert counts[0].reasons == {"not_binary": 1}
     assert counts[2].reasons == {"duplicate": 3}
 
@@ -48,7 +60,9 @@ def test_cells_are_scaled_to_the_bonds_of_vanadium_oxides():
         apart = distances_in_cell(lattice, crystals.frac[crystals.sites(i)])
         assert apart[numbers == 23][:, numbers == 8].min() >= 1.9 - 1e-9
         assert 8 <= crystals.volumes[i] / len(numbers) <= 16
-    dimers = scale_to_bonds(6 * np.eye(3), np.array([[0, 0, 0], [1 / 6, 0, 0], [0.5, 0.5, 0.5]]), np.array([8, 8, 23]))
+    dimers = scale_to_bonds(
+        6 * np.eye(3), np.array([[0, 0, 0], [1 / 6, 0, 0], [0.5, 0.5, 0.5]]), np.array([8, 8, 23])
+    )
     assert 216 * dimers**3 / 3 == pytest.approx(16)  # no looser than the largest volume
 
 
@@ -63,7 +77,9 @@ def test_labels_are_written_down_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(vanadium_build, "load_engine", lambda name: engine(calls))
     journal = tmp_path / "oxides.jsonl"
     whole, count = labelled(oxides, OxidePlan(), journal)
-    assert len(calls) == 2 * 2 + 1  # each as it is and at the volume without pressure; one fails at once
+    assert (
+        len(calls) == 2 * 2 + 1
+    )  # each as it is and at the volume without pressure; one fails at once
     assert (count.n_in, count.n_out) == (3, 2) and count.reasons == {"atoms_too_close": 1}
     assert whole.label("formation_energy") == pytest.approx([-1.1, -1.1])
     assert sorted(whole.label("vanadium_state")) == [2, 4]
@@ -73,7 +89,12 @@ def test_labels_are_written_down_at_once(tmp_path, monkeypatch):
     assert again.content_hash == whole.content_hash
     assert len(calls) <= 2 * 2 + 1 + 2
     built = build_oxides(oxides, counts, OxidePlan(), source(SALT), journal)
-    assert [c["stage"] for c in built.provenance["counts"]] == ["binaries", "images", "distinct", "label"]
+    assert [c["stage"] for c in built.provenance["counts"]] == [
+        "binaries",
+        "images",
+        "distinct",
+        "label",
+    ]
 
 
 def stand_in():
@@ -90,5 +111,7 @@ def stand_in():
         return Relaxed(structure, energy, None, np.eye(3) * 3.0, None, True, 0.0, 0, 0.0)
 
     return lambda calls: dataclasses.replace(
-        ENGINE, static=lambda s, p: static(calls, s, p), formation_energy=lambda composition, energy: energy
+        ENGINE,
+        static=lambda s, p: static(calls, s, p),
+        formation_energy=lambda composition, energy: energy,
     )

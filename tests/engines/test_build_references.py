@@ -16,14 +16,18 @@ pytest.importorskip("chgnet")
 def dataset() -> Dataset:
     structures = [
         Structure(Lattice.cubic(3.0 + 0.05 * i), [cation, anion], [[0, 0, 0], [0.5, 0.5, 0.5]])
-        for i, (cation, anion) in enumerate((c, a) for c in ("Li", "Na", "K", "Rb") for a in ("Cl", "Br", "I"))
+        for i, (cation, anion) in enumerate(
+            (c, a) for c in ("Li", "Na", "K", "Rb") for a in ("Cl", "Br", "I")
+        )
     ]
     labels = {"formation_energy": np.linspace(-2, -1, len(structures))}
     ids = tuple(f"x-{i}" for i in range(len(structures)))
     return Dataset(CrystalTable.from_structures(structures), ids, labels, {"source": "x"})
 
 
-def test_references_are_written_with_their_provenance(dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_references_are_written_with_their_provenance(
+    dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     from gen2dft.engines import build_references
 
     computed = []

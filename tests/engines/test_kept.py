@@ -1,4 +1,6 @@
-"""What a job has computed is not computed again: not by the same run, and not by one after a lost run."""
+"""What a job has computed is not computed again: not by the same run, and not by one after a lost
+run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,13 @@ from types import SimpleNamespace
 import pytest
 from jobflow import CURRENT_JOB
 
-from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure, run_task, starting_structure
+from gen2dft.engines.base import (
+    LOST_RUN_TAG,
+    CalculationDoc,
+    CalculationFailure,
+    run_task,
+    starting_structure,
+)
 from gen2dft.engines.kept import FILE, computed_once, read_outcome, write_outcome
 from tests import toys
 

@@ -10,7 +10,9 @@ from gen2dft.errors import CalculationFailed, CampaignError
 
 pytest.importorskip("chgnet")
 SCREEN = mlip.PRESETS["chgnet-screen-v1"]
-NACL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.69), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+NACL = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.69), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
 NACL = NACL.get_primitive_structure()
 
 
@@ -24,7 +26,9 @@ def test_static_agrees_with_chgnet_itself():
     from gen2dft.engines.chgnet_calculator import calculator
 
     crystal = Structure(
-        Lattice.from_parameters(4, 5, 6, 80, 95, 105), ["Fe", "O", "Ti"], [[0, 0, 0], [0.4, 0.5, 0.1], [0.5, 0.1, 0.55]]
+        Lattice.from_parameters(4, 5, 6, 80, 95, 105),
+        ["Fe", "O", "Ti"],
+        [[0, 0, 0], [0.4, 0.5, 0.1], [0.5, 0.1, 0.55]],
     )
     expected = calculator("0.3.0").model.predict_structure(crystal)
     result = mlip.static(crystal)
@@ -101,7 +105,9 @@ def test_structures_that_cannot_be_computed_fail_with_a_reason(structure: Struct
 def test_an_atom_without_neighbours_fails():
     guards = replace(SCREEN.guards, volume_per_atom=(4.0, 400.0))
     with pytest.raises(CalculationFailed, match="isolated_atoms"):
-        mlip.static(Structure(Lattice.cubic(7), ["Na"], [[0, 0, 0]]), replace(SCREEN, guards=guards))
+        mlip.static(
+            Structure(Lattice.cubic(7), ["Na"], [[0, 0, 0]]), replace(SCREEN, guards=guards)
+        )
 
 
 def test_a_failure_among_many_takes_the_place_of_its_result():

@@ -19,7 +19,10 @@ def outcomes(structure: Structure) -> list[object]:
     done = run_locally(Flow([relax, static]), store=store, log=False, raise_immediately=True)
     assert set(done) == {relax.uuid, static.uuid}
     store.connect()
-    return [MontyDecoder().process_decoded(store.get_output(job.uuid, load=True)) for job in (relax, static)]
+    return [
+        MontyDecoder().process_decoded(store.get_output(job.uuid, load=True))
+        for job in (relax, static)
+    ]
 
 
 def test_relax_and_static_pass_their_documents_on():

@@ -4,7 +4,14 @@ import pytest
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
-from gen2dft.evaluation.invention import Sieve, invention_figures, relax_some, seed_rows, sift, standard_error
+from gen2dft.evaluation.invention import (
+    Sieve,
+    invention_figures,
+    relax_some,
+    seed_rows,
+    sift,
+    standard_error,
+)
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import SurrogateVerdict
 from tests.toys import rock_salt, toy_dataset
@@ -33,9 +40,15 @@ def test_valid_unique_and_novel_are_counted_apart():
 def test_relaxed_crystals_must_be_stable_and_again_unique_and_novel():
     table = SAMPLES.select([1, 2, 4])
     outcome = relax_some(table, verdict, KNOWN, None, np.random.default_rng(0))
-    assert (outcome.num_relaxed, outcome.num_stable, outcome.num_sun) == (3, 3, 2)  # the second magnesia again
+    assert (outcome.num_relaxed, outcome.num_stable, outcome.num_sun) == (
+        3,
+        3,
+        2,
+    )  # the second magnesia again
     assert outcome.rmsds == pytest.approx([0, 0, 0], abs=1e-9)
-    nothing = relax_some(table, lambda s: verdict(s, "above_hull"), KNOWN, None, np.random.default_rng(0))
+    nothing = relax_some(
+        table, lambda s: verdict(s, "above_hull"), KNOWN, None, np.random.default_rng(0)
+    )
     assert (nothing.num_stable, nothing.num_sun, len(nothing.rmsds)) == (0, 0, 3)
 
 
@@ -47,7 +60,9 @@ def test_what_relaxes_to_a_known_crystal_is_not_new():
 
 def test_failed_relaxations_count_as_relaxed_and_not_as_stable():
     failed = SurrogateVerdict("relaxation_out_of_time", "toy", "toy-v1")
-    outcome = relax_some(SAMPLES.select([1]), lambda _: failed, KNOWN, None, np.random.default_rng(0))
+    outcome = relax_some(
+        SAMPLES.select([1]), lambda _: failed, KNOWN, None, np.random.default_rng(0)
+    )
     assert (outcome.num_relaxed, outcome.num_stable, list(outcome.rmsds)) == (1, 0, [])
 
 
@@ -55,7 +70,11 @@ def test_a_limit_takes_a_seeded_random_part():
     seen = [[], []]
     for place in (0, 1):
         relax_some(
-            SAMPLES, lambda s, p=place: seen[p].append(s.formula) or verdict(s), KNOWN, 2, np.random.default_rng(3)
+            SAMPLES,
+            lambda s, p=place: seen[p].append(s.formula) or verdict(s),
+            KNOWN,
+            2,
+            np.random.default_rng(3),
         )
     assert len(seen[0]) == 2 and seen[0] == seen[1]
 
@@ -65,13 +84,21 @@ def test_figures_are_per_thousand_and_estimated_from_the_part_that_was_relaxed()
     table = SAMPLES.select([1, 4])
     outcome = relax_some(table, verdict, KNOWN, None, np.random.default_rng(0))
     figures = invention_figures(100, sieve, outcome)
-    assert [figures[key] for key in ("decoded", "valid", "unique", "novel", "new")] == [900, 800, 600, 600, 400]
+    assert [figures[key] for key in ("decoded", "valid", "unique", "novel", "new")] == [
+        900,
+        800,
+        600,
+        600,
+        400,
+    ]
     assert (figures["stable"], figures["sun"], figures["sun_error"]) == (1.0, 400, 0.0)
 
 
 def test_without_new_crystals_there_is_no_new_stable_one():
     sieve = Sieve(5, np.arange(5), np.arange(5), np.arange(0))
-    nothing = relax_some(SAMPLES.select(np.arange(0)), verdict, KNOWN, None, np.random.default_rng(0))
+    nothing = relax_some(
+        SAMPLES.select(np.arange(0)), verdict, KNOWN, None, np.random.default_rng(0)
+    )
     figures = invention_figures(10, sieve, nothing)
     assert figures["sun"] == 0.0 and figures["stable"] is None and figures["rmsd"] is None
 
@@ -88,5 +115,7 @@ def test_seeds_are_the_labelled_crystals_nearest_the_wanted_energy():
     rows = seed_rows(data, number=3)
     assert sorted(distance[rows]) == sorted(distance)[:3]
     bare = type(data)(data.crystals, data.ids, {})
-    with pytest.raises(DatasetError, match=r"no training crystal is labelled with one; name the column"):
+    with pytest.raises(
+        DatasetError, match=r"no training crystal is labelled with one; name the column"
+    ):
         seed_rows(bare)

@@ -19,7 +19,9 @@ def relax(asked):
         asked.append(structure.formula)
         if structure == MAGNESIA:
             return SurrogateVerdict("relaxation_out_of_time", "toy", "toy-v1", detail="too slow")
-        return SurrogateVerdict(None, "toy", "toy-v1", structure, -1.0, -0.5, 0.01, True, 0.02, 3, 0.1)
+        return SurrogateVerdict(
+            None, "toy", "toy-v1", structure, -1.0, -0.5, 0.01, True, 0.02, 3, 0.1
+        )
 
     return relax
 

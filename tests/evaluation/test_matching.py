@@ -7,7 +7,9 @@ from tests.toys import rock_salt
 
 def test_a_crystal_matches_itself_in_any_cell():
     salt = rock_salt("Na", "Cl", 5.6)
-    assert matched_rmsd(salt, salt.copy().make_supercell([2, 1, 1], in_place=False)) == pytest.approx(0.0, abs=1e-6)
+    assert matched_rmsd(
+        salt, salt.copy().make_supercell([2, 1, 1], in_place=False)
+    ) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_the_rmsd_of_a_match_is_in_angstrom():

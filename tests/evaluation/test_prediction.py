@@ -12,7 +12,9 @@ def test_unlabelled_rows_do_not_count():
 
 
 def test_an_exact_generator_has_no_error():
-    assert prediction_errors(ToyGenerator(), toy_dataset()) == {"formation_energy": pytest.approx(0.0)}
+    assert prediction_errors(ToyGenerator(), toy_dataset()) == {
+        "formation_energy": pytest.approx(0.0)
+    }
 
 
 def test_the_median_is_the_training_sets():

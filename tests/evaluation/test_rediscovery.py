@@ -16,7 +16,10 @@ TEST = table(("Na", "Cl", 5.7), ("Li", "F", 4.0), ("Mg", "O", 4.2), ("Mg", "O", 
 def test_formulas_count_once_and_new_ones_apart():
     samples = table(("Mg", "O", 4.3), ("Na", "Cl", 5.0), ("Mg", "O", 4.0), ("K", "Br", 6.0))
     found = rediscover(samples, TEST, TRAIN)
-    assert found.figures() == {"rediscovered": pytest.approx(2 / 3), "rediscovered_new": pytest.approx(1 / 2)}
+    assert found.figures() == {
+        "rediscovered": pytest.approx(2 / 3),
+        "rediscovered_new": pytest.approx(1 / 2),
+    }
     assert found.pairs == {0: [1], 2: [0, 2], 3: [0, 2]}
 
 

@@ -19,8 +19,13 @@ def write(folder, content):
 def test_figures_come_beside_those_measured(tmp_path):
     rows = [{"row": "60 epochs", "figures": {"band_gap": 0.489}}, {"figures": {"band_gap": 0.428}}]
     path = write(tmp_path, {"name": "port", "source": "a port", "tables": {"prediction": rows}})
-    table = read_reference(path, COLUMNS).beside(Table("prediction", "", TABLES["prediction"].columns, []))
-    assert [(row.name, row.source) for row in table.rows] == [("port, 60 epochs", "a port"), ("port", "a port")]
+    table = read_reference(path, COLUMNS).beside(
+        Table("prediction", "", TABLES["prediction"].columns, [])
+    )
+    assert [(row.name, row.source) for row in table.rows] == [
+        ("port, 60 epochs", "a port"),
+        ("port", "a port"),
+    ]
     assert table.cells()[1] == ["port", MISSING, "0.428"]
 
 
@@ -29,9 +34,15 @@ def test_figures_come_beside_those_measured(tmp_path):
     [
         ("{", r"theirs.json is not of the form"),
         ({"tables": {}}, r"is not of the form .*KeyError 'name'"),
-        ({"name": "x", "tables": {"prediction": [{"figures": {"band_gap": "low"}}]}}, r"is not of the form"),
+        (
+            {"name": "x", "tables": {"prediction": [{"figures": {"band_gap": "low"}}]}},
+            r"is not of the form",
+        ),
         ({"name": "x", "tables": {"predictions": []}}, r"Did you mean 'prediction'"),
-        ({"name": "x", "tables": {"prediction": [{"figures": {"bandgap": 1}}]}}, r"Did you mean 'band_gap'"),
+        (
+            {"name": "x", "tables": {"prediction": [{"figures": {"bandgap": 1}}]}},
+            r"Did you mean 'band_gap'",
+        ),
     ],
 )
 def test_a_broken_file_is_refused(tmp_path, content, message):

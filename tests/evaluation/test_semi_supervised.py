@@ -15,7 +15,9 @@ def test_ranks_alone_count():
 
 def test_equal_values_share_their_rank():
     # scipy.stats.spearmanr([1, 2, 2, 4], [1, 3, 2, 4]) = 0.9487
-    assert rank_correlation(np.array([1.0, 2, 2, 4]), np.array([1.0, 3, 2, 4])) == pytest.approx(0.94868, abs=1e-5)
+    assert rank_correlation(np.array([1.0, 2, 2, 4]), np.array([1.0, 3, 2, 4])) == pytest.approx(
+        0.94868, abs=1e-5
+    )
 
 
 def test_a_constant_prediction_has_no_rank():
@@ -31,5 +33,7 @@ def test_too_few_labels_are_refused_before_training():
     data = toy_dataset()
     factor = np.array([1.0, 2, 3, 4, np.nan, np.nan, 5, 6])
     data = Dataset(data.crystals, data.ids, {"power_factor": factor})
-    with pytest.raises(DatasetError, match=r"there are 4 and 2: add --set dataset.labels=\[ricci2017\]"):
+    with pytest.raises(
+        DatasetError, match=r"there are 4 and 2: add --set dataset.labels=\[ricci2017\]"
+    ):
         check_labels(data.select(np.arange(5)), data.select([6, 7]))

@@ -30,7 +30,9 @@ def fits(monkeypatch, toy_plugins) -> list[int]:
     sizes: list[int] = []
     fit = ToyGenerator.fit
     monkeypatch.setattr(
-        ToyGenerator, "fit", lambda self, data, *a, **k: sizes.append(len(data)) or fit(self, data, *a, **k)
+        ToyGenerator,
+        "fit",
+        lambda self, data, *a, **k: sizes.append(len(data)) or fit(self, data, *a, **k),
     )
     return sizes
 

@@ -48,7 +48,10 @@ def test_a_part_keeps_the_share_and_depends_on_the_seed_alone():
         ({"train": ["x-1", "x-2"], "test": [3]}, r"'test' must be a list of ids"),
         ({"train": ["x-1", "x-1"], "test": ["x-3"]}, r"'train' names an id twice"),
         ({"train": ["x-1", "x-2"], "test": ["x-2"]}, r"1 ids are in train and in test, e.g. x-2"),
-        ({"train": ["x-1", "y"], "test": ["z"]}, r"2 ids are not in the dataset, e.g. y, z; use the dataset"),
+        (
+            {"train": ["x-1", "y"], "test": ["z"]},
+            r"2 ids are not in the dataset, e.g. y, z; use the dataset",
+        ),
         ({"train": ["x-1", "x-2"], "test": []}, r"no crystal to test on \(split file split.json\)"),
         ({"train": ["x-1"], "test": ["x-2"]}, r"1 crystals to train on"),
     ],

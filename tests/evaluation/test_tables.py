@@ -16,14 +16,20 @@ def test_values_are_printed_as_the_column_says_and_unknown_ones_as_a_dash():
 def test_markdown_holds_figures_notes_and_sources():
     text = TABLE.markdown()
     assert (
-        "## A table" in text and f"| mine | 50.0% | {MISSING} |" in text and f"| theirs | {MISSING} | 0.063 |" in text
+        "## A table" in text
+        and f"| mine | 50.0% | {MISSING} |" in text
+        and f"| theirs | {MISSING} | 0.063 |" in text
     )
     assert "Mind this." in text and "theirs: Somebody, 2022" in text
 
 
 def test_plain_values_keep_all_digits():
     plain = TABLE.as_dict()
-    assert plain["rows"][1] == {"name": "theirs", "source": "Somebody, 2022", "figures": {"mae": 0.0631}}
+    assert plain["rows"][1] == {
+        "name": "theirs",
+        "source": "Somebody, 2022",
+        "figures": {"mae": 0.0631},
+    }
     assert plain["columns"][0] == {"key": "right", "title": "right"}
 
 

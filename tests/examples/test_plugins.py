@@ -1,4 +1,6 @@
-"""The example plugins install, are found by every list, keep the contracts, and are as short as they say."""
+"""The example plugins install, are found by every list, keep the contracts, and are as short as
+they say.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,23 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the examples are installed into, each as any package is."""
     folder = tmp_path_factory.mktemp("plugins")
     sources = [shutil.copytree(PLUGINS / name, folder / "source" / name) for name in NAMES]
-    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder / "site")]
-    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", *options, *map(str, sources)]
+    options = [
+        "--quiet",
+        "--no-index",
+        "--no-deps",
+        "--no-build-isolation",
+        "--target",
+        str(folder / "site"),
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        *options,
+        *map(str, sources),
+    ]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return folder / "site"
@@ -51,7 +68,9 @@ def load(name: str) -> Any:
 
 
 def test_there_are_no_others() -> None:
-    assert {p.name for p in PLUGINS.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))} == set(NAMES)
+    assert {
+        p.name for p in PLUGINS.iterdir() if p.is_dir() and not p.name.startswith((".", "__"))
+    } == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,7 +83,11 @@ def test_they_are_short(name: str) -> None:
 def test_the_doctor_names_them() -> None:
     check = check_plugins()
     assert check.state == "ok"
-    for text in ("engine emt (gen2dft-emt 0.1.0)", "generator pca (gen2dft-pca", "acquisition vote (gen2dft-vote"):
+    for text in (
+        "engine emt (gen2dft-emt 0.1.0)",
+        "generator pca (gen2dft-pca",
+        "acquisition vote (gen2dft-vote",
+    ):
         assert text in check.detail
 
 
@@ -93,7 +116,10 @@ def test_the_engine_keeps_its_contract() -> None:
     engine = load("emt")
     validate_engine(engine, "emt-v1", CU_AU)
     ordered = engine.relax(CU_AU, "emt-v1")
-    assert ordered.converged and engine.formation_energy(ordered.structure.composition, ordered.energy) < 0
+    assert (
+        ordered.converged
+        and engine.formation_energy(ordered.structure.composition, ordered.energy) < 0
+    )
     document = engine.makers("emt-v1").relax.make.original(engine.makers("emt-v1").relax, CU_AU)
     assert isinstance(document, CalculationDoc) and document.engine == "emt" and not document.is_dft
 
@@ -111,7 +137,8 @@ def test_the_generator_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("plugged")
 @pytest.mark.skipif(
-    importlib.util.find_spec("gen2dft.acquisition") is None, reason="this version has no registry of acquisitions"
+    importlib.util.find_spec("gen2dft.acquisition") is None,
+    reason="this version has no registry of acquisitions",
 )
 def test_the_acquisition_prefers_what_most_members_think_best() -> None:
     from gen2dft.acquisition import Beliefs
@@ -122,7 +149,9 @@ def test_the_acquisition_prefers_what_most_members_think_best() -> None:
     values = load("vote")(beliefs, LearningSpec(), np.random.default_rng(0))
     assert values.shape == (1, 20) and values[0].argmax() == 1
     assert load("vote")(
-        Beliefs(np.zeros(0), np.zeros((1, 0)), np.zeros(0)), LearningSpec(), np.random.default_rng(0)
+        Beliefs(np.zeros(0), np.zeros((1, 0)), np.zeros(0)),
+        LearningSpec(),
+        np.random.default_rng(0),
     ).shape == (
         1,
         0,

@@ -25,7 +25,9 @@ def finished() -> Store:
     """A store with one finished campaign."""
     with toys.toys_registered():
         store, dataset = empty_store(), toys.toy_dataset()
-        spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6}})
+        spec = CampaignSpec.model_validate(
+            {**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6}}
+        )
         campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
         context = RoundContext(store, campaign.id, 0)
         up_to_dispatch(context)
@@ -44,7 +46,9 @@ def archive(finished: Store, campaign_id: str, tmp_path_factory: pytest.TempPath
     """The archive with all there is."""
     path = tmp_path_factory.mktemp("archive") / "toy.zip"
     with toys.toys_registered():
-        export_campaign(finished, campaign_id, path, Credits(authors=("Curie, Marie",)), Choice(True, True))
+        export_campaign(
+            finished, campaign_id, path, Credits(authors=("Curie, Marie",)), Choice(True, True)
+        )
     return path
 
 
@@ -54,7 +58,15 @@ def _toys(toy_plugins: None) -> None:
 
 
 def everything(store: Store) -> dict[str, list[bytes]]:
-    """All documents of a store that an archive may hold, in any order: no calculations (docs/sharing.md), no tally."""
+    """All documents of a store that an archive may hold, in any order: no calculations
+    (docs/sharing.md), no tally.
+    """
     left_out = ("calculations", "tallies")
-    names = [name for name in sorted(store.database.list_collection_names()) if name not in left_out]
-    return {name: sorted(map(to_line, store.database[name].find())) for name in names if "blobs" not in name}
+    names = [
+        name for name in sorted(store.database.list_collection_names()) if name not in left_out
+    ]
+    return {
+        name: sorted(map(to_line, store.database[name].find()))
+        for name in names
+        if "blobs" not in name
+    }

@@ -62,11 +62,17 @@ def refuse(path: Path, message: str) -> None:
     assert not any(everything(store).values())
 
 
-def test_an_empty_store_then_holds_the_same(archive: Path, finished: Store, campaign_id: str) -> None:
+def test_an_empty_store_then_holds_the_same(
+    archive: Path, finished: Store, campaign_id: str
+) -> None:
     store = empty_store()
     done = import_archive(store, archive)
     assert everything(store) == everything(finished)
-    assert [hit.to_mongo() for hit in store.hits()] == [hit.to_mongo() for hit in finished.hits()] != []
+    assert (
+        [hit.to_mongo() for hit in store.hits()]
+        == [hit.to_mongo() for hit in finished.hits()]
+        != []
+    )
     assert store.state_counts(campaign_id) == finished.state_counts(campaign_id)
     assert done.new["candidates"] == finished.database.candidates.count_documents({})
     restored, original = (RoundContext(s, campaign_id, 0) for s in (store, finished))
@@ -89,16 +95,26 @@ def test_import_into_the_store_it_came_from_changes_nothing(archive: Path, finis
     assert everything(finished) == before
 
 
-def test_what_is_exported_again_is_the_same_archive(archive: Path, campaign_id: str, tmp_path: Path) -> None:
+def test_what_is_exported_again_is_the_same_archive(
+    archive: Path, campaign_id: str, tmp_path: Path
+) -> None:
     from gen2dft.exchange.export import Choice
 
     store = empty_store()
     import_archive(store, archive)
-    export_campaign(store, campaign_id, tmp_path / "b.zip", Credits(authors=("Curie, Marie",)), Choice(True, True))
+    export_campaign(
+        store,
+        campaign_id,
+        tmp_path / "b.zip",
+        Credits(authors=("Curie, Marie",)),
+        Choice(True, True),
+    )
     assert (tmp_path / "b.zip").read_bytes() == archive.read_bytes()
 
 
-def test_a_killed_import_is_completed_by_the_next(archive: Path, finished: Store, monkeypatch) -> None:
+def test_a_killed_import_is_completed_by_the_next(
+    archive: Path, finished: Store, monkeypatch
+) -> None:
     store = empty_store()
     inserting = Store.insert_many_new
 
@@ -132,9 +148,13 @@ def test_a_later_archive_with_snapshots_adds_them(
 def test_another_history_of_the_campaign_is_refused(archive: Path) -> None:
     store = empty_store()
     import_archive(store, archive)
-    store.database.candidates.update_one({"state": "hit"}, {"$push": {"history": {"state": "hit", "at": now()}}})
+    store.database.candidates.update_one(
+        {"state": "hit"}, {"$push": {"history": {"state": "hit", "at": now()}}}
+    )
     before = everything(store)
-    with pytest.raises(ArchiveError, match=r"already with another history .in candidates.*Nothing was changed"):
+    with pytest.raises(
+        ArchiveError, match=r"already with another history .in candidates.*Nothing was changed"
+    ):
         import_archive(store, archive)
     assert everything(store) == before
 
@@ -167,18 +187,28 @@ def test_the_digest_of_another_archive(archive: Path) -> None:
 def test_a_changed_file(archive: Path, tmp_path: Path, name: str) -> None:
     files = unpacked(archive)
     files[name] = files[name].replace(b"e", b"f", 1)
-    refuse(packed(files, tmp_path / "bad.zip"), f"was changed: {name} is not what the manifest says")
+    refuse(
+        packed(files, tmp_path / "bad.zip"), f"was changed: {name} is not what the manifest says"
+    )
 
 
 def test_a_missing_file(archive: Path, tmp_path: Path) -> None:
     files = unpacked(archive)
     del files["documents/labels.jsonl"]
-    refuse(packed(files, tmp_path / "bad.zip"), "files and manifest disagree on 'documents/labels.jsonl'")
+    refuse(
+        packed(files, tmp_path / "bad.zip"),
+        "files and manifest disagree on 'documents/labels.jsonl'",
+    )
 
 
-@pytest.mark.parametrize("name", ["../evil.txt", "/etc/passwd", "cif/../../x.cif", "documents\\x", "blobs/x", "a.py"])
+@pytest.mark.parametrize(
+    "name", ["../evil.txt", "/etc/passwd", "cif/../../x.cif", "documents\\x", "blobs/x", "a.py"]
+)
 def test_strange_names(archive: Path, tmp_path: Path, name: str) -> None:
-    refuse(sealed(unpacked(archive) | {name: b"x"}, tmp_path / "bad.zip"), "which no archive of gen2dft does; refused")
+    refuse(
+        sealed(unpacked(archive) | {name: b"x"}, tmp_path / "bad.zip"),
+        "which no archive of gen2dft does; refused",
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
@@ -192,7 +222,9 @@ def test_a_name_that_stands_there_twice(archive: Path, tmp_path: Path) -> None:
 
 def test_a_flipped_bit_and_a_missing_end(archive: Path, tmp_path: Path) -> None:
     data = bytearray(archive.read_bytes())
-    with zipfile.ZipFile(archive) as file:  # in the content of a file, not in a header's field that nobody reads
+    with zipfile.ZipFile(
+        archive
+    ) as file:  # in the content of a file, not in a header's field that nobody reads
         largest = max(file.infolist(), key=lambda info: info.compress_size)
     start = largest.header_offset + 30 + len(largest.filename)
     data[start + largest.compress_size // 2] ^= 1
@@ -207,7 +239,10 @@ def test_files_that_are_no_archive(tmp_path: Path) -> None:
     refuse(tmp_path / "text.zip", "is not an archive of gen2dft")
     refuse(tmp_path / "none.zip", "there is no file")
     refuse(packed({"hits.csv": b"id"}, tmp_path / "other.zip"), "has no manifest.json")
-    refuse(packed({"manifest.json": b'{"format": "x"}'}, tmp_path / "m.zip"), "the manifest is not valid .format")
+    refuse(
+        packed({"manifest.json": b'{"format": "x"}'}, tmp_path / "m.zip"),
+        "the manifest is not valid .format",
+    )
 
 
 def test_a_bomb(archive: Path, tmp_path: Path) -> None:
@@ -216,10 +251,15 @@ def test_a_bomb(archive: Path, tmp_path: Path) -> None:
 
 
 def test_a_newer_format(archive: Path, tmp_path: Path) -> None:
-    refuse(sealed(unpacked(archive), tmp_path / "new.zip", version=99), "in a newer format; .*update it")
+    refuse(
+        sealed(unpacked(archive), tmp_path / "new.zip", version=99),
+        "in a newer format; .*update it",
+    )
 
 
-def forged(archive: Path, tmp_path: Path, collection: str, change: Callable[[dict], object]) -> Path:
+def forged(
+    archive: Path, tmp_path: Path, collection: str, change: Callable[[dict], object]
+) -> Path:
     files = unpacked(archive)
     change_documents(files, collection, change)
     return sealed(files, tmp_path / "forged.zip")
@@ -231,7 +271,9 @@ def test_documents_of_another_campaign(archive: Path, tmp_path: Path) -> None:
 
 
 def test_a_candidate_under_another_id(archive: Path, tmp_path: Path) -> None:
-    path = forged(archive, tmp_path, "candidates", lambda doc: doc.update(_id=f"other:{doc['candidate_id']}"))
+    path = forged(
+        archive, tmp_path, "candidates", lambda doc: doc.update(_id=f"other:{doc['candidate_id']}")
+    )
     refuse(path, "does not belong to campaign")
 
 
@@ -250,7 +292,9 @@ def test_a_hull_that_is_not_its_hash(archive: Path, tmp_path: Path) -> None:
     hull["blob_id"] = hashlib.sha256(data).hexdigest()[:32]
     files[f"blobs/{hull['blob_id']}"] = data
     files["documents/hulls.jsonl"] = to_line(hull)
-    refuse(sealed(files, tmp_path / "forged.zip"), f"document '{hull['_id']}': its content has hash")
+    refuse(
+        sealed(files, tmp_path / "forged.zip"), f"document '{hull['_id']}': its content has hash"
+    )
 
 
 def test_a_blob_that_is_not_its_hash(archive: Path, tmp_path: Path) -> None:
@@ -275,7 +319,14 @@ def test_broken_documents(archive: Path, tmp_path: Path, line: bytes, message: s
 
 
 def test_numbers_and_moments_survive_a_line() -> None:
-    document = {"_id": "a", "x": 0.1 + 0.2, "n": 3, "f": 2.0, "at": now().replace(microsecond=5000), "t": "Sr₂<b>\n"}
+    document = {
+        "_id": "a",
+        "x": 0.1 + 0.2,
+        "n": 3,
+        "f": 2.0,
+        "at": now().replace(microsecond=5000),
+        "t": "Sr₂<b>\n",
+    }
     found = from_line(to_line(document | {"nan": float("nan")}))
     assert str(found.pop("nan")) == "nan"
     assert found == document and isinstance(found["f"], float) and isinstance(found["n"], int)

@@ -34,10 +34,18 @@ def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
     structure = toys.rock_salt("Na", "Cl", 5.8).as_dict()
     store.insert_new(
         CandidateDoc(
-            id=candidate_key(campaign.id, KEY), campaign_id=campaign.id, round_index=0, candidate_id=KEY,
-            sampler="local", parents=[], latent_row=0, state="queued", formula="Na1 Cl1", structure=structure,
+            id=candidate_key(campaign.id, KEY),
+            campaign_id=campaign.id,
+            round_index=0,
+            candidate_id=KEY,
+            sampler="local",
+            parents=[],
+            latent_row=0,
+            state="queued",
+            formula="Na1 Cl1",
+            structure=structure,
         )
-    )  # fmt: skip
+    )
     context = RoundContext(store, campaign.id, 0)
     monkeypatch.setattr(jobs, "open_round", lambda *_: context)
     return context
@@ -45,7 +53,11 @@ def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
 
 def validation(limit: float | None) -> dict:
     """CHGNet with a second stage up to a limit (eV/atom), or without one."""
-    refine = None if limit is None else {"preset": "chgnet-v1", "max_e_above_hull": {"local": limit, "random": -9.0}}
+    refine = (
+        None
+        if limit is None
+        else {"preset": "chgnet-v1", "max_e_above_hull": {"local": limit, "random": -9.0}}
+    )
     return {"engine": "mlip", "preset": "chgnet-screen-v1", "refine": refine}
 
 
@@ -54,7 +66,9 @@ def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float
     pytest.importorskip("chgnet")
     context = waiting(monkeypatch, validation=validation(limit))
     flow = CandidateMaker.of_campaign(context).make(context, KEY)
-    run_locally(flow, store=JobStore(MemoryStore(), additional_stores={"data": MemoryStore()}), log=False)
+    run_locally(
+        flow, store=JobStore(MemoryStore(), additional_stores={"data": MemoryStore()}), log=False
+    )
     (label,) = context.store.labels(context.campaign_id)
     assert label.preset == preset
     assert ("first_stage" in label.provenance) == (preset == "chgnet-v1")
@@ -65,7 +79,11 @@ def test_without_a_second_stage_the_flow_is_as_short_as_ever(monkeypatch):
     pytest.importorskip("chgnet")
     context = waiting(monkeypatch, validation=validation(None))
     maker = CandidateMaker.of_campaign(context)
-    assert [job.name for job in maker.make(context, KEY).jobs] == ["mlip relax", "mlip static", "ingest"]
+    assert [job.name for job in maker.make(context, KEY).jobs] == [
+        "mlip relax",
+        "mlip static",
+        "ingest",
+    ]
     with pytest.raises(CampaignError, match=r"no second stage: validation\.refine is not set"):
         maker.second_stage(context, KEY, None)
 
@@ -96,7 +114,9 @@ def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, ban
     maker.power_factor.transport.max_spacing = 0.4
     monkeypatch.setattr(CandidateMaker, "of_campaign", lambda _: maker)
     flow = maker.make(context, KEY)
-    run_locally(flow, store=JobStore(MemoryStore()), log=False, create_folders=True, raise_immediately=True)
+    run_locally(
+        flow, store=JobStore(MemoryStore()), log=False, create_folders=True, raise_immediately=True
+    )
     (label,) = context.store.labels(context.campaign_id)
     assert label.preset == ("toy-fine-v1" if refined else "toy-v1")
     assert label.values["power_factor"] > 0

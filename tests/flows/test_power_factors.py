@@ -19,10 +19,16 @@ from gen2dft.transport.document import TransportDoc
 
 
 def outcome(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, finest: float = 0.0, **settings: object
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    gap: float | None,
+    finest: float = 0.0,
+    **settings: object,
 ) -> object:
     monkeypatch.chdir(folder)
-    transport = TransportMaker(ExampleBandsMaker(gap=gap, finest=finest), max_spacing=0.4, **settings)
+    transport = TransportMaker(
+        ExampleBandsMaker(gap=gap, finest=finest), max_spacing=0.4, **settings
+    )
     flow = PowerFactorMaker(ExampleMaker(), transport).make(tetragonal())
     store = JobStore(MemoryStore())
     run_locally(flow, store=store, log=False, raise_immediately=True, create_folders=True)
@@ -30,7 +36,9 @@ def outcome(
     return MontyDecoder().process_decoded(store.get_output(flow.output.uuid, load=True))
 
 
-def test_meshes_are_refined_until_the_power_factor_stands_still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_meshes_are_refined_until_the_power_factor_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1.0)
     assert isinstance(doc, TransportDoc)
     assert doc.band_gap == pytest.approx(1.0)
@@ -47,66 +55,98 @@ def test_refining_ends_with_the_budget(tmp_path: Path, monkeypatch: pytest.Monke
     assert not doc.convergence.converged
 
 
-def test_one_mesh_is_the_presets_and_has_no_error_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_one_mesh_is_the_presets_and_has_no_error_estimate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     doc = outcome(tmp_path, monkeypatch, 1.0, meshes=1)
     assert doc.mesh == (10, 10, 10)
     assert doc.convergence.relative_error is None
 
 
 @pytest.mark.parametrize(("gap", "reason"), [(-0.3, "metal"), (None, "scf_not_converged")])
-def test_failures_are_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, reason: str):
+def test_failures_are_outcomes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float | None, reason: str
+):
     failed = outcome(tmp_path, monkeypatch, gap)
     assert isinstance(failed, CalculationFailure)
     assert failed.reason == reason
 
 
-def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     doc = outcome(tmp_path, monkeypatch, 1.0, finest=0.9, tolerance=1e-12)
     assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
     assert doc.warnings[-1] == "no finer mesh: scf_not_converged: stand-in"
     assert doc.core_hours == pytest.approx(0.5)
 
 
-def test_a_structure_can_be_computed_without_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_structure_can_be_computed_without_a_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
     maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
+    doc = compute_here(
+        tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600
+    )
     assert isinstance(doc, TransportDoc)
     assert len(list((tmp_path / "new").rglob("uniform.gpw"))) == len(doc.convergence.steps)
 
 
-def test_a_structure_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_structure_that_takes_too_long_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4)
     maker = PowerFactorMaker(OvertimeMaker(), transport, ExampleMaker())
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    given_up = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
-    assert (given_up.reason, given_up.detail) == ("too_expensive", "not finished after 600 CPU seconds")
+    given_up = compute_here(
+        tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600
+    )
+    assert (given_up.reason, given_up.detail) == (
+        "too_expensive",
+        "not finished after 600 CPU seconds",
+    )
 
 
-def test_what_takes_too_long_on_a_finer_mesh_keeps_the_finest_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    transport = TransportMaker(ExampleBandsMaker(finest=0.9, overtime=True), max_spacing=0.4, tolerance=1e-12)
+def test_what_takes_too_long_on_a_finer_mesh_keeps_the_finest_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    transport = TransportMaker(
+        ExampleBandsMaker(finest=0.9, overtime=True), max_spacing=0.4, tolerance=1e-12
+    )
     maker = PowerFactorMaker(ExampleMaker(), transport, ExampleMaker())
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    doc = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600)
+    doc = compute_here(
+        tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600
+    )
     assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
     assert doc.warnings[-1] == "no finer mesh: too_expensive: not finished after 600 CPU seconds"
 
 
 @pytest.mark.parametrize(("gap", "relax"), [(0.0, OvertimeMaker()), (0.4, ExampleMaker())])
-def test_metals_need_not_be_relaxed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, relax: Maker):
+def test_metals_need_not_be_relaxed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, relax: Maker
+):
     transport = TransportMaker(ExampleBandsMaker(), max_spacing=0.4, meshes=1)
     maker = PowerFactorMaker(ExampleMaker(gap=gap), transport, relax)
     monkeypatch.setattr(PowerFactorMaker, "of_engine", lambda *_, **__: maker)
-    found = compute_here(tetragonal(), TransportSpec(), "example", "example-v1", tmp_path, 600, refuse_metals=True)
+    found = compute_here(
+        tetragonal(), TransportSpec(), "example", "example-v1", tmp_path, 600, refuse_metals=True
+    )
     if gap:
         assert isinstance(found, TransportDoc)
     else:
-        assert (found.reason, found.detail) == ("metal_as_given", "Po is a metal as it is, before its relaxation")
+        assert (found.reason, found.detail) == (
+            "metal_as_given",
+            "Po is a metal as it is, before its relaxation",
+        )
 
 
 def test_bands_that_are_not_there(tmp_path: Path):
-    with pytest.raises(CalculationFailed, match=r"no_bands: none of uniform.gpw, vasprun.xml, vasprun.xml.gz"):
+    with pytest.raises(
+        CalculationFailed, match=r"no_bands: none of uniform.gpw, vasprun.xml, vasprun.xml.gz"
+    ):
         band_file(document("uniform_bands", tmp_path))
     (tmp_path / "vasprun.xml").touch()
     assert band_file(document("uniform_bands", tmp_path)) == tmp_path / "vasprun.xml"
@@ -117,7 +157,9 @@ def test_bands_that_are_not_there(tmp_path: Path):
 def test_engines_without_bands_are_refused():
     with pytest.raises(CampaignError, match="engine 'mlip' computes no bands, so no power factors"):
         PowerFactorMaker.of_engine("mlip", "chgnet-v1")
-    maker = PowerFactorMaker.of_engine("gpaw", "gpaw-quick-v1", TransportSpec(definition="ftcp", tolerance=0.1))
+    maker = PowerFactorMaker.of_engine(
+        "gpaw", "gpaw-quick-v1", TransportSpec(definition="ftcp", tolerance=0.1)
+    )
     assert maker.transport.uniform_bands.preset == "gpaw-quick-v1"
     assert (maker.transport.definition, maker.transport.tolerance) == ("ftcp", 0.1)
     assert maker.relax is None

@@ -29,7 +29,9 @@ def store(monkeypatch):
 
 def run(phase, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    flow = ReferenceMaker.of_engine("toy", "toy-v1").make(Reference("key", phase, "toy", "toy-v1"), StageResources())
+    flow = ReferenceMaker.of_engine("toy", "toy-v1").make(
+        Reference("key", phase, "toy", "toy-v1"), StageResources()
+    )
     run_locally(flow, store=JobStore(MemoryStore()), log=False)
     return flow
 
@@ -39,14 +41,20 @@ def test_a_crystal_is_relaxed_and_kept(store, tmp_path, monkeypatch):
     assert [job.name for job in flow.jobs] == ["toy", "toy static", "keep_reference"]
     document = store.get(ReferenceDoc, "key")
     assert (document.formula, document.name, document.engine) == ("NaCl", "mp-22862", "toy")
-    assert document.energy_per_atom == pytest.approx(toys.formation_energy(SALT.structure.composition))
+    assert document.energy_per_atom == pytest.approx(
+        toys.formation_energy(SALT.structure.composition)
+    )
     assert document.settings_hash == "toyhash"
     belongs = {"campaign_id": "references-toy", "reference_id": "key", "stage": "validate"}
     assert all(job.metadata["gen2dft"] == belongs for job in flow.jobs)
 
 
 def test_a_molecule_is_computed_as_it_is(store, tmp_path, monkeypatch):
-    flow = run(Found("N2", "element-N", molecule("N", 1.1), "a test", is_molecule=True), tmp_path, monkeypatch)
+    flow = run(
+        Found("N2", "element-N", molecule("N", 1.1), "a test", is_molecule=True),
+        tmp_path,
+        monkeypatch,
+    )
     assert [job.name for job in flow.jobs] == ["toy static", "keep_reference"]
 
 

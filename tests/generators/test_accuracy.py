@@ -13,7 +13,9 @@ TRUTH = REP.encode(example_table().select([40, 100]))
 def test_true_matrices_have_no_error():
     figures = matrix_errors(REP, TRUTH, TRUTH).figures()
     assert figures["elements_right"] == figures["sites_right"] == figures["num_sites_right"] == 1.0
-    assert not any(value for key, value in figures.items() if key.endswith(("mae", "pmae", "periodic")))
+    assert not any(
+        value for key, value in figures.items() if key.endswith(("mae", "pmae", "periodic"))
+    )
 
 
 def test_each_error_is_counted_where_it_is():
@@ -22,8 +24,12 @@ def test_each_error_is_counted_where_it_is():
     found[1, REP.lattice_rows.start + 1, :3] *= 0.98
     found[1, REP.coordinate_rows.start : REP.coordinate_rows.start + 5, :3] += 0.9
     errors = matrix_errors(REP, TRUTH, found)
-    assert errors.length == pytest.approx([10, 0], abs=1e-4) and errors.angle == pytest.approx([0, 2], abs=1e-4)
-    assert errors.coordinate == pytest.approx([0, 0.9]) and errors.coordinate_periodic == pytest.approx([0, 0.1])
+    assert errors.length == pytest.approx([10, 0], abs=1e-4) and errors.angle == pytest.approx(
+        [0, 2], abs=1e-4
+    )
+    assert errors.coordinate == pytest.approx(
+        [0, 0.9]
+    ) and errors.coordinate_periodic == pytest.approx([0, 0.1])
     # Over all eight sites, five of which are off.
     assert errors.figures()["coordinate_mae"] == pytest.approx(0.9 * 5 / 8)
 

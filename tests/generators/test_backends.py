@@ -1,4 +1,6 @@
-"""The generator on every backend of Keras that is installed, each in a process of its own: a backend is chosen once."""
+"""The generator on every backend of Keras that is installed, each in a process of its own: a
+backend is chosen once.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ assert result.history[-1]["loss"] < result.history[0]["loss"]
 copy = from_bytes(to_bytes(generator))
 latents = copy.encode(dataset.crystals)
 assert np.array_equal(latents, generator.encode(dataset.crystals))
-assert len(copy.decode(latents).reasons) == len(dataset) and np.isfinite(copy.predict(latents)).all()
+assert len(copy.decode(latents).reasons) == len(dataset)
+assert np.isfinite(copy.predict(latents)).all()
 print("done")
 """
 
@@ -40,8 +43,16 @@ print("done")
 def test_another_backend_trains_stores_and_decodes(variant: str, backend: str):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    env = {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/support'}"}
+    env = {
+        **os.environ,
+        "KERAS_BACKEND": backend,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/support'}",
+    }
     run = subprocess.run(
-        [sys.executable, "-c", CODE, variant, backend], env=env, capture_output=True, text=True, check=False
+        [sys.executable, "-c", CODE, variant, backend],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.stdout.strip().endswith("done"), run.stderr[-3000:]

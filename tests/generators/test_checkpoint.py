@@ -27,7 +27,9 @@ def test_another_training_does_not_take_it_up(tmp_path: Path):
 
 
 @pytest.mark.parametrize("kept", [0, 10, 200])
-def test_a_half_written_file_is_ignored_with_a_warning(tmp_path: Path, kept: int, caplog: pytest.LogCaptureFixture):
+def test_a_half_written_file_is_ignored_with_a_warning(
+    tmp_path: Path, kept: int, caplog: pytest.LogCaptureFixture
+):
     file = CheckpointFile(tmp_path, "abc")
     file.save(STORED)
     file.path.write_bytes(file.path.read_bytes()[:kept])
@@ -53,5 +55,7 @@ def test_no_folder_means_no_checkpoints():
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot write checkpoint .*file.*choose a writable folder"):
+    with pytest.raises(
+        OutputError, match=r"cannot write checkpoint .*file.*choose a writable folder"
+    ):
         CheckpointFile(tmp_path / "file" / "folder", "abc").save(STORED)

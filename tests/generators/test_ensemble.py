@@ -43,14 +43,19 @@ def test_its_spread_is_as_large_as_its_errors_and_grows_away_from_the_data(ensem
     error = np.sqrt(np.mean((found.mean(axis=0) - truth(z)[:, 0]) ** 2))
     spread = np.sqrt(np.mean(found.var(axis=0, ddof=1)))
     assert 0.5 < spread / error < 2
-    assert ensemble.predict(4 * z)["formation_energy"].std(axis=0).mean() > 2 * found.std(axis=0).mean()
+    assert (
+        ensemble.predict(4 * z)["formation_energy"].std(axis=0).mean()
+        > 2 * found.std(axis=0).mean()
+    )
 
 
 def test_the_same_seed_gives_the_same_bytes_and_they_come_back(data, ensemble):
     again = HeadEnsemble.fit(*data, NAMES, np.random.default_rng(1))
     assert again.to_bytes() == ensemble.to_bytes()
     loaded = HeadEnsemble.from_bytes(ensemble.to_bytes(), "it")
-    assert np.array_equal(loaded.predict(data[0])["power_factor"], ensemble.predict(data[0])["power_factor"])
+    assert np.array_equal(
+        loaded.predict(data[0])["power_factor"], ensemble.predict(data[0])["power_factor"]
+    )
     other = HeadEnsemble.fit(*data, NAMES, np.random.default_rng(2))
     assert other.to_bytes() != ensemble.to_bytes()
 
@@ -61,14 +66,20 @@ def test_important_crystals_count_for_more(data):
     moved[:30, 0] += 2.0
     weight = np.where(np.arange(600) < 30, 50.0, 1.0)
     plain, weighted = (
-        HeadEnsemble.fit(latents, moved, NAMES, np.random.default_rng(1), importance=w) for w in (None, weight)
+        HeadEnsemble.fit(latents, moved, NAMES, np.random.default_rng(1), importance=w)
+        for w in (None, weight)
     )
-    errors = [np.abs(e.predict(latents[:30])[NAMES[0]].mean(axis=0) - moved[:30, 0]).mean() for e in (plain, weighted)]
+    errors = [
+        np.abs(e.predict(latents[:30])[NAMES[0]].mean(axis=0) - moved[:30, 0]).mean()
+        for e in (plain, weighted)
+    ]
     assert errors[1] < 0.7 * errors[0]
 
 
 def test_a_handful_of_crystals_is_enough(data):
-    few = HeadEnsemble.fit(data[0][:3], data[1][:3, :1], NAMES[:1], np.random.default_rng(0), members=3)
+    few = HeadEnsemble.fit(
+        data[0][:3], data[1][:3, :1], NAMES[:1], np.random.default_rng(0), members=3
+    )
     assert np.isfinite(few.predict(data[0])["formation_energy"]).all()
 
 

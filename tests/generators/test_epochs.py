@@ -21,7 +21,8 @@ def test_losses_are_means_over_all_rows_and_not_those_of_the_last_batch():
     history = loop.run(CheckpointFile(None, "x"), None)
     mean = np.mean(np.arange(8) ** 2)
     assert history[0] == pytest.approx(
-        {"epoch": 1, "loss": 2 * mean, "term": mean, "val_loss": 2 * mean, "val_term": mean}, rel=1e-5
+        {"epoch": 1, "loss": 2 * mean, "term": mean, "val_loss": 2 * mean, "val_term": mean},
+        rel=1e-5,
     )
 
 

@@ -86,14 +86,24 @@ def test_scalers_see_the_training_part_only(dataset: Dataset):
     energy = dataset.label("formation_energy").copy()
     rows = held_out(dataset.ids, SPEC.holdout)
     energy[rows] = 1e3
-    seen = [training(labelled(dataset, formation_energy=e)) for e in (energy, dataset.label("formation_energy"))]
+    seen = [
+        training(labelled(dataset, formation_energy=e))
+        for e in (energy, dataset.label("formation_energy"))
+    ]
     first, second = (t._untrained(dataset.crystals.select(~rows)).property_scaler for t in seen)
     assert first.low == second.low and first.high == second.high
 
 
-def training(dataset: Dataset, properties: tuple[str, ...] = PROPERTIES[:1], **changes: object) -> FTCPTraining:
+def training(
+    dataset: Dataset, properties: tuple[str, ...] = PROPERTIES[:1], **changes: object
+) -> FTCPTraining:
     load_keras()
-    fields = {"spec": SPEC, "properties": properties, "seed": 3, "representation": FTCP(max_sites=5)} | changes
+    fields = {
+        "spec": SPEC,
+        "properties": properties,
+        "seed": 3,
+        "representation": FTCP(max_sites=5),
+    } | changes
     return FTCPTraining(dataset, **fields)
 
 
@@ -108,8 +118,12 @@ def training(dataset: Dataset, properties: tuple[str, ...] = PROPERTIES[:1], **c
         {"dataset": example_dataset().select(range(143))},
     ],
 )
-def test_a_checkpoint_of_another_training_is_not_taken_up(dataset: Dataset, change: dict[str, object]):
-    assert training(**{"dataset": dataset} | change).fingerprint() != training(dataset).fingerprint()
+def test_a_checkpoint_of_another_training_is_not_taken_up(
+    dataset: Dataset, change: dict[str, object]
+):
+    assert (
+        training(**{"dataset": dataset} | change).fingerprint() != training(dataset).fingerprint()
+    )
     assert training(dataset).fingerprint() == training(example_dataset()).fingerprint()
 
 
@@ -123,11 +137,18 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
             raise Killed
 
     with pytest.raises(Killed):
-        small_generator().fit(dataset, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=kill)
+        small_generator().fit(
+            dataset, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=kill
+        )
     seen: list[int] = []
     generator = small_generator()
     result = generator.fit(
-        dataset, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=lambda epoch, _: seen.append(epoch)
+        dataset,
+        SPEC,
+        PROPERTIES,
+        seed=3,
+        checkpoint_dir=tmp_path,
+        on_epoch=lambda epoch, _: seen.append(epoch),
     )
     assert seen == list(range(12, SPEC.epochs + 1))
     assert to_bytes(generator) == to_bytes(trained[0])
@@ -135,7 +156,9 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(trained: Trained, dataset: Dataset):
+def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(
+    trained: Trained, dataset: Dataset
+):
     cold = trained[1].history
     energy = dataset.label("formation_energy")
     more = labelled(dataset, formation_energy=energy * 3, band_gap=dataset.label("band_gap"))
@@ -144,13 +167,17 @@ def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(trained: Traine
     assert result.warm and len(result.history) == SPEC.epochs_warm
     assert result.history[0]["reconstruction"] < cold[1]["reconstruction"]
     old, new = trained[0].state()[1], generator.state()[1]
-    assert all((old[k] == new[k]).all() for k in ("property_low", "property_high", "g_std", "factor_std"))
+    assert all(
+        (old[k] == new[k]).all() for k in ("property_low", "property_high", "g_std", "factor_std")
+    )
     assert (old["encoder.00"] != new["encoder.00"]).any()
 
 
 def test_a_warm_start_of_another_variant_is_refused(trained: Trained, dataset: Dataset):
     spec = GeneratorSpec(**SPEC.model_dump() | {"variant": "published"})
-    with pytest.raises(SnapshotError, match=r"variant 'gen2dft': 'published' is asked for; train without a warm"):
+    with pytest.raises(
+        SnapshotError, match=r"variant 'gen2dft': 'published' is asked for; train without a warm"
+    ):
         FTCPGenerator().fit(dataset, spec, PROPERTIES, seed=3, warm_start=trained[0])
 
 
@@ -162,10 +189,16 @@ def test_the_published_variant_keeps_the_contract(dataset: Dataset):
     assert changed_weights(generator, spec, dataset) == {True}
 
 
-@pytest.mark.parametrize("change", [{"properties": ("band_gap",)}, {"spec": SPEC.model_copy(update={"latent_dim": 9})}])
-def test_a_warm_start_of_another_shape_is_refused(trained: Trained, dataset: Dataset, change: dict[str, object]):
+@pytest.mark.parametrize(
+    "change", [{"properties": ("band_gap",)}, {"spec": SPEC.model_copy(update={"latent_dim": 9})}]
+)
+def test_a_warm_start_of_another_shape_is_refused(
+    trained: Trained, dataset: Dataset, change: dict[str, object]
+):
     arguments = {"spec": SPEC, "properties": PROPERTIES} | change
-    with pytest.raises(SnapshotError, match=r"cannot start from a generator of 8 latent dimensions.*without a warm"):
+    with pytest.raises(
+        SnapshotError, match=r"cannot start from a generator of 8 latent dimensions.*without a warm"
+    ):
         FTCPGenerator().fit(dataset, seed=3, warm_start=trained[0], **arguments)
 
 
@@ -173,7 +206,9 @@ def test_batches_with_no_or_one_label_work(dataset: Dataset):
     gap = np.where(np.arange(len(dataset)) < 1, 1.5, np.nan)
     spec = SPEC.model_copy(update={"epochs": 2, "variant": "published"})
     nothing = np.zeros(len(dataset), bool)
-    result = small_generator().fit(labelled(dataset, band_gap=gap), spec, ("band_gap",), seed=0, may_hold_out=nothing)
+    result = small_generator().fit(
+        labelled(dataset, band_gap=gap), spec, ("band_gap",), seed=0, may_hold_out=nothing
+    )
     assert result.num_labels == {"band_gap": 1}
     assert result.num_heldout == 0 and result.reconstruction.elements_right is None
     assert all(np.isfinite(list(row.values())).all() for row in result.history)
@@ -181,7 +216,9 @@ def test_batches_with_no_or_one_label_work(dataset: Dataset):
 
 
 def test_a_property_without_labels_is_refused(dataset: Dataset):
-    with pytest.raises(DatasetError, match=r"no crystal of the training part has a label for power_factor: add"):
+    with pytest.raises(
+        DatasetError, match=r"no crystal of the training part has a label for power_factor: add"
+    ):
         small_generator().fit(dataset, SPEC, ("formation_energy", "power_factor"), seed=0)
 
 
@@ -192,7 +229,9 @@ def test_no_property_is_refused(dataset: Dataset):
 
 def test_too_few_crystals_are_refused(dataset: Dataset):
     with pytest.raises(DatasetError, match=r"1 crystals to train on"):
-        small_generator().fit(dataset.select([0]), GeneratorSpec(holdout=0.01), ("formation_energy",), seed=0)
+        small_generator().fit(
+            dataset.select([0]), GeneratorSpec(holdout=0.01), ("formation_energy",), seed=0
+        )
 
 
 def test_crystals_that_do_not_fit_are_refused(dataset: Dataset):
@@ -200,8 +239,12 @@ def test_crystals_that_do_not_fit_are_refused(dataset: Dataset):
         FTCPGenerator(FTCP(max_sites=4)).fit(dataset, SPEC, PROPERTIES, seed=0)
 
 
-def test_crystals_that_do_not_fit_are_named_by_their_index_when_encoded(trained: Trained, dataset: Dataset):
-    large = CrystalTable.from_arrays([9 * np.eye(3)], [[3] * 6], [np.random.default_rng(0).random((6, 3))])
+def test_crystals_that_do_not_fit_are_named_by_their_index_when_encoded(
+    trained: Trained, dataset: Dataset
+):
+    large = CrystalTable.from_arrays(
+        [9 * np.eye(3)], [[3] * 6], [np.random.default_rng(0).random((6, 3))]
+    )
     table = CrystalTable.concatenate([dataset.crystals] * 3 + [large])
     with pytest.raises(DatasetError, match=r"1 of 433 crystals.*index 432"):
         trained[0].encode(table)

@@ -33,7 +33,9 @@ def test_unlabelled_properties_have_no_error(term: Callable[..., Any]):
 def test_the_huber_loss_is_smooth_at_its_knee():
     knee = losses.HUBER_KNEE
     error = np.array([[knee - 1e-6], [knee + 1e-6]], np.float32)
-    below, above = np.asarray(losses.huber_error(error, np.zeros((2, 1)), np.ones((2, 1)), np.ones(1, np.float32)))
+    below, above = np.asarray(
+        losses.huber_error(error, np.zeros((2, 1)), np.ones((2, 1)), np.ones(1, np.float32))
+    )
     assert above - below == pytest.approx(2e-6, rel=0.1)
 
 

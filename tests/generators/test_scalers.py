@@ -52,7 +52,9 @@ def test_predictions_beyond_the_labels_are_possible_but_never_negative_power():
 @pytest.mark.parametrize("value", [0.0, -2.5])
 def test_a_constant_property_comes_back(value: float):
     scaler = PropertyScaler.fit(np.full((4, 1), value), ("formation_energy",))
-    np.testing.assert_allclose(scaler.unscale(scaler.scale(np.full((4, 1), value))), value, atol=1e-6)
+    np.testing.assert_allclose(
+        scaler.unscale(scaler.scale(np.full((4, 1), value))), value, atol=1e-6
+    )
 
 
 def test_the_reciprocal_part_gets_unit_spread_and_the_rest_stays():

@@ -30,7 +30,9 @@ def repacked(data: bytes, **changes: object) -> bytes:
     return buffer.getvalue()
 
 
-def test_equal_generators_give_equal_bytes(trained: tuple[FTCPGenerator, TrainingResult], data: bytes):
+def test_equal_generators_give_equal_bytes(
+    trained: tuple[FTCPGenerator, TrainingResult], data: bytes
+):
     assert to_bytes(trained[0]) == data
     assert len(snapshot_id(data)) == 16
 
@@ -46,7 +48,9 @@ def test_the_snapshot_says_what_it_was_made_from(data: bytes, dataset):
 @pytest.mark.parametrize("kept", [0, 100, 0.5, 0.999])
 def test_a_snapshot_cut_short_is_refused(data: bytes, kept: float):
     part = data[: int(kept * len(data)) if kept < 1 else int(kept)]
-    with pytest.raises(SnapshotError, match=r"snapshot 12ab is damaged.*rerun the round's training"):
+    with pytest.raises(
+        SnapshotError, match=r"snapshot 12ab is damaged.*rerun the round's training"
+    ):
         from_bytes(part, "snapshot 12ab")
 
 
@@ -58,7 +62,9 @@ def test_a_flipped_bit_is_refused(data: bytes):
 
 
 def test_another_format_is_refused(data: bytes):
-    with pytest.raises(SnapshotError, match=r"has format 99, this version of gen2dft reads 1; use the version"):
+    with pytest.raises(
+        SnapshotError, match=r"has format 99, this version of gen2dft reads 1; use the version"
+    ):
         from_bytes(repacked(data, format=99))
 
 
@@ -78,7 +84,9 @@ def test_a_missing_array_is_refused(data: bytes):
         from_bytes(buffer.getvalue())
 
 
-def test_weights_that_do_not_fit_are_refused(trained: tuple[FTCPGenerator, TrainingResult], data: bytes):
+def test_weights_that_do_not_fit_are_refused(
+    trained: tuple[FTCPGenerator, TrainingResult], data: bytes
+):
     config, _ = trained[0].state()
     with pytest.raises(SnapshotError, match=r"is damaged or not a snapshot"):
         from_bytes(repacked(data, config=config | {"max_sites": 6}))

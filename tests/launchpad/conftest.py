@@ -18,7 +18,10 @@ from gen2dft.store.store import Store
 def bench(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> tuple[Store, LaunchPad, Callable[..., None]]:
-    """Store, LaunchPad and a function that works off what is ready; workers find the same settings."""
+    """Store, LaunchPad and a function that works off what is ready.
+
+    Workers find the same settings.
+    """
     from fireworks import FWorker
     from fireworks.core.rocket_launcher import rapidfire
 

@@ -1,4 +1,7 @@
-"""A toy campaign as fireworks on the embedded database: submit, advance, repair; nothing lost, nothing doubled."""
+"""A toy campaign as fireworks on the embedded database: submit, advance, repair.
+
+Nothing lost, nothing doubled.
+"""
 
 from collections import Counter
 
@@ -22,14 +25,20 @@ def submit_toys(store, lpad, **changes):
 
 
 def check_books(store, campaign_id):
-    """Every point is counted at every stage, every dispatched candidate has one label or one reason."""
+    """Every point is counted at every stage, every dispatched candidate has one label or one
+    reason.
+    """
     for document in store.rounds(campaign_id):
         funnel = document.funnel
         assert [s.n_out for s in funnel[:-1]] == [s.n_in for s in funnel[1:]]
-        labels = [label.candidate_id for label in store.labels(campaign_id, round_index=document.index)]
+        labels = [
+            label.candidate_id for label in store.labels(campaign_id, round_index=document.index)
+        ]
         assert len(labels) == len(set(labels))
         counts = store.state_counts(campaign_id, document.index)
-        assert counts == Counter(doc.state for doc in store.candidates(campaign_id, round_index=document.index))
+        assert counts == Counter(
+            doc.state for doc in store.candidates(campaign_id, round_index=document.index)
+        )
         given_up = sum(n for state, n in counts.items() if state.startswith("given_up:"))
         assert len(labels) == counts.get("labelled", 0) + counts.get("hit", 0)
         assert not {"sampled", *OPEN_STATES} & set(counts)
@@ -90,9 +99,13 @@ def test_a_crashed_step_of_a_round_is_named_and_tried_again_on_request(bench, mo
     with monkeypatch.context() as broken:
         broken.setattr(toys.ToyGenerator, "decode", lambda self, latents: 1 / 0)
         work()
-    assert crashed_steps(lpad, submitted.campaign_id) == [("propose", "ZeroDivisionError: division by zero")]
+    assert crashed_steps(lpad, submitted.campaign_id) == [
+        ("propose", "ZeroDivisionError: division by zero")
+    ]
     assert repair(store, lpad, submitted.campaign_id) == []
-    assert repair(store, lpad, submitted.campaign_id, retry=True) == ["trying propose of round 0 again"]
+    assert repair(store, lpad, submitted.campaign_id, retry=True) == [
+        "trying propose of round 0 again"
+    ]
 
 
 def test_advance_again_and_again_changes_nothing(bench):
@@ -123,7 +136,12 @@ def test_a_dead_advancers_lease_runs_out(bench, monkeypatch):
 def test_an_empty_batch_closes_the_round(bench):
     store, lpad, work = bench
     screening = {
-        "surrogate": {"engine": "toy", "preset": "toy-v1", "max_e_above_hull": -9.0, "min_e_above_hull": -99.0}
+        "surrogate": {
+            "engine": "toy",
+            "preset": "toy-v1",
+            "max_e_above_hull": -9.0,
+            "min_e_above_hull": -99.0,
+        }
     }
     submitted = submit_toys(store, lpad, screening=screening)
     work()

@@ -27,10 +27,14 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def write(folder: Path, scheduler: str, category: str = "", pack: int = 1, **environment: str) -> Path:
+def write(
+    folder: Path, scheduler: str, category: str = "", pack: int = 1, **environment: str
+) -> Path:
     settings = Settings(database=URI, database_name="crystals", data_dir=folder)
     workers = {"category": category, "pack": pack}
-    files = fireworks_files(settings, scheduler, folder, folder / "config.yaml", environment, **workers)
+    files = fireworks_files(
+        settings, scheduler, folder, folder / "config.yaml", environment, **workers
+    )
     for path, text in files.items():
         path.write_text(text)
     return folder
@@ -65,7 +69,9 @@ def test_several_fireworks_share_a_queue_job(folder: Path, scheduler: str):
     lines = script(folder, **own)
     (line,) = (line for line in lines if "rlaunch" in line)
     assert line.endswith(" multi 4 --nlaunches infinite --max_loops 5 --sleep 60 --timeout 72000")
-    assert {"slurm": "#SBATCH --ntasks=4", "pbs": "#PBS -l nodes=1:ppn=4", "sge": "#$ -pe smp 4"}[scheduler] in lines
+    assert {"slurm": "#SBATCH --ntasks=4", "pbs": "#PBS -l nodes=1:ppn=4", "sge": "#$ -pe smp 4"}[
+        scheduler
+    ] in lines
 
 
 def test_rlaunch_takes_the_arguments_of_fireworks(monkeypatch: pytest.MonkeyPatch):
@@ -81,9 +87,14 @@ def test_rlaunch_takes_the_arguments_of_fireworks(monkeypatch: pytest.MonkeyPatc
 
 def test_fireworks_finds_its_files_through_its_configuration(folder: Path):
     write(folder, "slurm")
-    code = "from fireworks import fw_config as c; print(c.LAUNCHPAD_LOC, c.QUEUEADAPTER_LOC, c.PING_TIME_SECS, sep='|')"
+    code = (
+        "from fireworks import fw_config as c; print(c.LAUNCHPAD_LOC, c.QUEUEADAPTER_LOC, "
+        "c.PING_TIME_SECS, sep='|')"
+    )
     environment = {"FW_CONFIG_FILE": str(folder / "FW_config.yaml"), "HOME": str(folder)}
-    run = subprocess.run([sys.executable, "-c", code], env=environment, cwd=folder, capture_output=True, text=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=folder, capture_output=True, text=True
+    )
     assert run.stdout.strip() == f"{folder}/my_launchpad.yaml|{folder}/my_qadapter.yaml|60"
 
 
@@ -94,7 +105,10 @@ def test_the_script_of_a_queue_job(folder: Path, scheduler: str):
     rlaunch = f"{sys.executable} -m gen2dft.launchpad.rlaunch"
     assert f"{rlaunch} -c {shlex.quote(str(folder))} singleshot" in lines
     assert f"export GEN2DFT_CONFIG_FILE={shlex.quote(str(folder / 'config.yaml'))}" in lines
-    assert f"export ATOMATE2_VASP_CMD={shlex.quote(chr(39).join(['srun vasp_std > ', 'x', '']))}" in lines
+    assert (
+        f"export ATOMATE2_VASP_CMD={shlex.quote(chr(39).join(['srun vasp_std > ', 'x', '']))}"
+        in lines
+    )
     assert not any("secret" in line or "p%40ss" in line or "$$" in line for line in lines)
 
 
@@ -114,7 +128,9 @@ def test_a_stage_gets_the_resources_it_asks_for(folder: Path, scheduler: str, as
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_what_is_not_filled_in_is_left_out(folder: Path, scheduler: str):
     lines = script(write(folder, scheduler))
-    assert not any(word in line for line in lines for word in ("account", "-A", "None", "null", "mem"))
+    assert not any(
+        word in line for line in lines for word in ("account", "-A", "None", "null", "mem")
+    )
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
@@ -124,15 +140,21 @@ def test_the_script_is_sound_bash(folder: Path, scheduler: str):
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
-def test_the_script_tells_when_the_job_ends(folder: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch):
+def test_the_script_tells_when_the_job_ends(
+    folder: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch
+):
     lines = script(write(folder, scheduler), walltime="3:00:30")
     (line,) = (line for line in lines if line.startswith("export JOB_END_TIME="))
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 10830))
-    told = subprocess.run(["bash", "-c", f"{line}; echo $JOB_END_TIME"], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        ["bash", "-c", f"{line}; echo $JOB_END_TIME"], capture_output=True, text=True, check=True
+    )
     assert float(told.stdout) == pytest.approx(time.time() + 10830, abs=60)
 
 
-@pytest.mark.parametrize(("scheduler", "commands"), [("slurm", ["sbatch", "squeue"]), ("pbs", ["qsub", "qstat"])])
+@pytest.mark.parametrize(
+    ("scheduler", "commands"), [("slurm", ["sbatch", "squeue"]), ("pbs", ["qsub", "qstat"])]
+)
 def test_the_commands_of_a_scheduler(folder: Path, scheduler: str, commands: list[str]):
     assert scheduler_commands(folder) == []
     assert scheduler_commands(write(folder, scheduler)) == commands
@@ -151,7 +173,9 @@ def test_an_unknown_scheduler(folder: Path):
 
 
 def test_queue_jobs_cannot_use_the_embedded_database(folder: Path):
-    with pytest.raises(SettingsError, match="queue jobs cannot reach it: name a MongoDB server with --database"):
+    with pytest.raises(
+        SettingsError, match="queue jobs cannot reach it: name a MongoDB server with --database"
+    ):
         fireworks_files(Settings(data_dir=folder), "slurm", folder, folder / "config.yaml", {})
 
 

@@ -24,7 +24,9 @@ def test_the_launchpad_is_initialised_once(settings: Settings):
 
 def test_every_query_of_a_worker_has_an_index(settings: Settings):
     lpad = connect_launchpad(settings)
-    indexed = {key for index in lpad.fireworks.index_information().values() for key, _ in index["key"]}
+    indexed = {
+        key for index in lpad.fireworks.index_information().values() for key, _ in index["key"]
+    }
     assert {"state", "spec.gen2dft.campaign_id", "spec.gen2dft.candidate_id"} <= indexed
     assert "locked_1" in lpad.workflows.index_information()
     assert "uuid_1_index_1" in lpad.db["outputs"].index_information()
@@ -37,27 +39,38 @@ def test_an_unreachable_launchpad_names_the_host_only():
     assert "hush" not in str(caught.value)
 
 
-def test_jobflow_is_configured_by_a_private_file(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+def test_jobflow_is_configured_by_a_private_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
     path = configure_jobflow(settings)
     assert os.environ["JOBFLOW_CONFIG_FILE"] == str(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert yaml.safe_load(path.read_text())["JOB_STORE"] == job_store_spec(settings)
 
 
-def test_a_configuration_of_the_user_wins(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_configuration_of_the_user_wins(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     own = tmp_path / "jobflow.yaml"
     monkeypatch.setenv("JOBFLOW_CONFIG_FILE", str(own))
     assert configure_jobflow(settings) == own
     assert not own.exists()
 
 
-def test_the_home_configuration_serves_a_database_that_is_not_embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_home_configuration_serves_a_database_that_is_not_embedded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".jobflow.yaml").write_text("{}")
-    assert configure_jobflow(Settings(database="mongodb://h/", data_dir=tmp_path)) == tmp_path / ".jobflow.yaml"
+    assert (
+        configure_jobflow(Settings(database="mongodb://h/", data_dir=tmp_path))
+        == tmp_path / ".jobflow.yaml"
+    )
 
 
-def test_a_job_runs_and_its_workflow_holds_no_uri(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_job_runs_and_its_workflow_holds_no_uri(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     configure_jobflow(settings)
     from fireworks.core.rocket_launcher import launch_rocket
     from jobflow import SETTINGS, job
@@ -69,7 +82,11 @@ def test_a_job_runs_and_its_workflow_holds_no_uri(settings: Settings, tmp_path: 
     lpad.add_wf(flow_to_workflow(task, store=None))
     launch_rocket(lpad, strm_lvl="ERROR")
     assert SETTINGS.JOB_STORE.get_output(task.uuid) == 3
-    stored = [str(document) for name in ("fireworks", "launches", "workflows") for document in lpad.db[name].find()]
+    stored = [
+        str(document)
+        for name in ("fireworks", "launches", "workflows")
+        for document in lpad.db[name].find()
+    ]
     assert not any("mongodb://" in text for text in stored)
 
 

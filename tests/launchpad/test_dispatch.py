@@ -1,4 +1,7 @@
-"""Candidates go into the queue in portions; each gets one firework, whoever is killed on the way."""
+"""Candidates go into the queue in portions.
+
+Each gets one firework, whoever is killed on the way.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ def _small_queue(monkeypatch):
 def light_fireworks(lpad) -> Counter:
     """Candidate to the number of light fireworks that it ever had."""
     return Counter(
-        doc["spec"]["gen2dft"]["candidate_id"] for doc in lpad.fireworks.find({"name": {"$regex": "^candidate"}})
+        doc["spec"]["gen2dft"]["candidate_id"]
+        for doc in lpad.fireworks.find({"name": {"$regex": "^candidate"}})
     )
 
 
@@ -62,7 +66,9 @@ def test_who_is_killed_after_the_insertion_inserts_nothing_twice(bench, monkeypa
 
 def test_a_quorum_waits_for_those_that_have_no_firework_and_a_deadline_does_not(bench):
     store, lpad, work = bench
-    context = queue_toys(store, SOUND, learning={"rounds": 1, "batch": SOUND, "quorum": 0.1, "deadline_hours": 1})
+    context = queue_toys(
+        store, SOUND, learning={"rounds": 1, "batch": SOUND, "quorum": 0.1, "deadline_hours": 1}
+    )
     advance(store, lpad, context.campaign_id)
     work(4)  # the first candidate, from its light firework to its label
     assert store.round(context.campaign_id, 0).state == "validating"

@@ -1,4 +1,6 @@
-"""What must not happen twice, and what does not fit: two advances at once, one result fifty times, huge documents."""
+"""What must not happen twice, and what does not fit: two advances at once, one result fifty times,
+huge documents.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,12 @@ def test_one_result_ingested_fifty_times_at_once_counts_once(bench):
     key = "candidate000"
     begin_attempt(context, key)
     found = calculations(context, key)
-    for name in ("spec", "hull", "known", "heads"):  # threads share one context, as processes do not
+    for name in (
+        "spec",
+        "hull",
+        "known",
+        "heads",
+    ):  # threads share one context, as processes do not
         getattr(context, name)
     with ThreadPoolExecutor(50) as pool:
         states = set(pool.map(lambda _: ingest(context, key, found), range(50)))
@@ -71,7 +78,9 @@ def test_one_result_ingested_fifty_times_at_once_counts_once(bench):
     assert store.candidate(context.campaign_id, key).state in states
     assert len(store.labels(context.campaign_id)) == 1
     assert store.database.calculations.count_documents({}) == 1
-    assert [step["state"] for step in store.candidate(context.campaign_id, key).history].count("labelled") == 1
+    assert [step["state"] for step in store.candidate(context.campaign_id, key).history].count(
+        "labelled"
+    ) == 1
 
 
 def test_a_result_that_says_too_much_is_cut_to_what_fits(bench, monkeypatch):

@@ -1,6 +1,8 @@
-"""One small compound through the whole chain with real DFT: references, dispatch, FireWorks, GPAW, label.
+"""One small compound through the whole chain with real DFT: references, dispatch, FireWorks, GPAW,
+label.
 
-The campaign brings no energies of the elements: GPAW computes them, as `gen2dft calibrate` does, for a hull of its own.
+The campaign brings no energies of the elements: GPAW computes them, as `gen2dft calibrate` does,
+for a hull of its own.
 """
 
 import importlib.util
@@ -24,7 +26,9 @@ from tests.launchpad.queued import queue_candidates
 
 pytestmark = [
     pytest.mark.usefixtures("toy_plugins"),
-    pytest.mark.skipif(importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)"
+    ),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
 
@@ -69,7 +73,12 @@ def test_one_compound_from_its_elements_to_its_label(bench, monkeypatch, tmp_pat
 
     assert store.campaign(campaign.id).state == "finished"
     (label,) = store.labels(campaign.id)
-    assert (label.engine, label.preset, label.is_dft, label.run_type) == ("gpaw", "gpaw-quick-v1", True, "PBE")
+    assert (label.engine, label.preset, label.is_dft, label.run_type) == (
+        "gpaw",
+        "gpaw-quick-v1",
+        True,
+        "PBE",
+    )
     assert label.values["formation_energy"] == pytest.approx(
         label.energy_per_atom - (elements["Si"] + elements["Ge"]) / 2, abs=1e-9
     )

@@ -24,11 +24,16 @@ def add(lpad, **spec) -> int:
 
 
 def test_a_query_keeps_its_meaning(lpad):
-    fireworks = [add(lpad, **spec) for spec in ({}, {"_fworker": None}, {"_fworker": "w"}, {"_fworker": "other"})]
+    fireworks = [
+        add(lpad, **spec)
+        for spec in ({}, {"_fworker": None}, {"_fworker": "w"}, {"_fworker": "other"})
+    ]
     asked = {**FWorker("w").query, "state": "READY"}
     assert "$or" not in indexable(asked)
     for query in (asked, indexable(asked)):
-        assert [doc["fw_id"] for doc in lpad.fireworks.collection.find(query).sort("fw_id", 1)] == fireworks[:3]
+        assert [
+            doc["fw_id"] for doc in lpad.fireworks.collection.find(query).sort("fw_id", 1)
+        ] == fireworks[:3]
     others = {"$or": [{"fw_id": fireworks[3]}, {"name": "nothing"}]}
     assert indexable(others) == others
     assert lpad.get_fw_ids(others) == fireworks[3:]
@@ -59,6 +64,8 @@ def test_each_firework_is_taken_once_by_many_at_once(lpad):
 def test_replacing_gives_what_was_there(lpad):
     things = lpad.launches
     assert things.find_one_and_replace({"launch_id": 7}, {"launch_id": 7, "n": 1}) is None
-    assert things.find_one_and_replace({"launch_id": 7}, {"launch_id": 7, "n": 1}, upsert=True) is None
+    assert (
+        things.find_one_and_replace({"launch_id": 7}, {"launch_id": 7, "n": 1}, upsert=True) is None
+    )
     assert things.find_one_and_replace({"launch_id": 7}, {"launch_id": 7, "n": 2})["n"] == 1
     assert [doc["n"] for doc in things.find({"launch_id": 7})] == [2]

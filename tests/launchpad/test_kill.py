@@ -1,6 +1,8 @@
-"""`gen2dft run`, its workers and the database killed with SIGKILL in the middle of each stage, and between two writes.
+"""`gen2dft run`, its workers and the database killed with SIGKILL in the middle of each stage, and
+between two writes.
 
-After each the campaign comes to what it comes to undisturbed: the same hits, nothing lost, nothing doubled.
+After each the campaign comes to what it comes to undisturbed: the same hits, nothing lost, nothing
+doubled.
 """
 
 import os
@@ -36,9 +38,20 @@ def folder(tmp_path):
 
 def start(folder):
     environment = toy_environment(folder, GEN2DFT_DATA_DIR=str(folder / "data"), TOY_SECONDS="0.3")
-    command = [sys.executable, "-m", "gen2dft.cli.app", "run", "-w", "2", "-f", str(folder / "toy.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "gen2dft.cli.app",
+        "run",
+        "-w",
+        "2",
+        "-f",
+        str(folder / "toy.yaml"),
+    ]
     with (folder / "out.log").open("ab") as log:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def wait_for(folder, stage, process):
@@ -118,7 +131,9 @@ def test_workers_killed_between_any_two_writes_of_a_round(bench, settings, tmp_p
     place = {"cwd": tmp_path, "env": toy_environment(tmp_path, **settings.as_environment())}
     for point in POINTS:
         command = [sys.executable, "-m", "tests.support.killed_worker", point, campaign_id]
-        worker = subprocess.run(command, **place, capture_output=True, text=True, timeout=120, check=False)
+        worker = subprocess.run(
+            command, **place, capture_output=True, text=True, timeout=120, check=False
+        )
         assert worker.returncode == -signal.SIGKILL, f"{point}: {worker.stderr[-2000:]}"
         assert recover_lost_runs(lpad), point
     work()

@@ -116,11 +116,15 @@ def test_a_reservation_without_a_launch_is_released(lpad):
 
 def test_a_fresh_reservation_is_left(lpad):
     fw_id = add_firework(lpad)
-    lpad.fireworks.update_one({"fw_id": fw_id}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}})
+    lpad.fireworks.update_one(
+        {"fw_id": fw_id}, {"$set": {"state": "RESERVED", "updated_on": datetime.now(UTC)}}
+    )
     assert recover_lost_runs(lpad) == []
 
 
-def test_those_who_work_look_after_the_others_once_a_minute(lpad, settings, dead_worker: str, monkeypatch):
+def test_those_who_work_look_after_the_others_once_a_minute(
+    lpad, settings, dead_worker: str, monkeypatch
+):
     store = open_store(settings)
     store.database.campaigns.insert_one({"_id": "c", "state": "running"})
     first = add_firework(lpad)
@@ -133,7 +137,9 @@ def test_those_who_work_look_after_the_others_once_a_minute(lpad, settings, dead
 
 
 def complete_but_die(lpad, monkeypatch: pytest.MonkeyPatch, where: str, dead_worker: str) -> int:
-    """Run a firework that adds a detour by a worker that dies at `where` while it writes the result."""
+    """Run a firework that adds a detour by a worker that dies at `where` while it writes the
+    result.
+    """
     fw_id = add_firework(lpad)
     _, launch_id = lpad.checkout_fw(FWorker(dead_worker), ".")
 
@@ -141,7 +147,10 @@ def complete_but_die(lpad, monkeypatch: pytest.MonkeyPatch, where: str, dead_wor
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        places = {"refresh": (lpad, "_refresh_wf"), "workflow": (lpad.workflows, "find_one_and_replace")}
+        places = {
+            "refresh": (lpad, "_refresh_wf"),
+            "workflow": (lpad.workflows, "find_one_and_replace"),
+        }
         patch.setattr(*places[where], die)
         # The lock stays: a killed process does not leave the `with` block.
         patch.setattr("fireworks.core.launchpad.WFLock.__exit__", lambda *args: None)
@@ -151,7 +160,9 @@ def complete_but_die(lpad, monkeypatch: pytest.MonkeyPatch, where: str, dead_wor
 
 
 @pytest.mark.parametrize("where", ["refresh", "workflow"])
-def test_a_result_that_was_half_written_is_completed(lpad, monkeypatch, where: str, dead_worker: str):
+def test_a_result_that_was_half_written_is_completed(
+    lpad, monkeypatch, where: str, dead_worker: str
+):
     fw_id = complete_but_die(lpad, monkeypatch, where, dead_worker)
     recover_lost_runs(lpad)
     assert state(lpad, fw_id) == "COMPLETED"
@@ -168,7 +179,9 @@ def test_the_lock_of_a_living_worker_is_left(lpad, monkeypatch: pytest.MonkeyPat
 
     def somebody_unlocks(seconds: float) -> None:
         pauses.append(seconds)
-        lpad.workflows.update_one({"nodes": fw_id}, {"$set": {"locked": True, "updated_on": f"moment {len(pauses)}"}})
+        lpad.workflows.update_one(
+            {"nodes": fw_id}, {"$set": {"locked": True, "updated_on": f"moment {len(pauses)}"}}
+        )
 
     monkeypatch.setattr(lost.time, "sleep", somebody_unlocks)
     recover_lost_runs(lpad)

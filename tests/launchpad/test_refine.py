@@ -1,4 +1,6 @@
-"""The two-stage protocol on FireWorks: candidates near the hull go on to finer settings, and nothing gets lost."""
+"""The two-stage protocol on FireWorks: candidates near the hull go on to finer settings, and
+nothing gets lost.
+"""
 
 import pytest
 from gen2dft.launchpad.repair import repair
@@ -40,4 +42,6 @@ def test_the_second_stage_and_a_crash_in_it(bench, monkeypatch):
     stages = {label.preset: label for label in labels}
     assert stages["toy-fine-v1"].provenance["first_stage"]["values"]["e_above_hull"] <= LIMIT
     assert all(label.values["e_above_hull"] > LIMIT for label in labels if label.preset == "toy-v1")
-    assert store.round(submitted.campaign_id, 0).funnel[-3].reasons["refine_calculation_crashed"] == 1
+    assert (
+        store.round(submitted.campaign_id, 0).funnel[-3].reasons["refine_calculation_crashed"] == 1
+    )

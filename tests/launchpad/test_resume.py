@@ -39,7 +39,9 @@ def test_a_broken_engine_pauses_the_campaign_and_a_mended_one_goes_on(bench, mon
 @pytest.mark.filterwarnings(*stand_in_environment.WARNINGS)
 def test_a_wrong_vasp_command(bench, monkeypatch, tmp_path):
     store, lpad, work = bench
-    context = queue_oxides(store, monkeypatch, tmp_path, [(1, 1), (1, 3), (3, 1), (2, 3)], {}, pause_after=2)
+    context = queue_oxides(
+        store, monkeypatch, tmp_path, [(1, 1), (1, 3), (3, 1), (2, 3)], {}, pause_after=2
+    )
     import atomate2
 
     with monkeypatch.context() as broken:
@@ -48,7 +50,10 @@ def test_a_wrong_vasp_command(bench, monkeypatch, tmp_path):
         work()
     campaign = store.campaign(context.campaign_id)
     assert campaign.state == "paused"
-    assert "failed for 2 candidates in a row, the last with vasp_command_not_found" in campaign.stop_reason
+    assert (
+        "failed for 2 candidates in a row, the last with vasp_command_not_found"
+        in campaign.stop_reason
+    )
     assert "set ATOMATE2_VASP_CMD" in campaign.stop_reason
     assert store.state_counts(campaign.id)["queued"] == 2
 

@@ -1,4 +1,6 @@
-"""A campaign through a real SLURM: gen2dft init, submit, and qlaunch with the files that init wrote."""
+"""A campaign through a real SLURM: gen2dft init, submit, and qlaunch with the files that init
+wrote.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def _no_jobs_left(slurm: Slurm) -> Iterator[None]:
 class Site:
     """A user's folder on a cluster: campaign file, settings, and FireWorks' files by category."""
 
-    def __init__(self, folder: Path, settings: Settings, slurm: Slurm, campaign: dict, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, slurm: Slurm, campaign: dict, **variables: str
+    ) -> None:
         self.folder = folder
         self.file = make_toy_folder(folder, campaign, toys.wide_dataset())
         self.settings = settings
@@ -66,21 +70,50 @@ class Site:
     def gen2dft(self, *words: str) -> str:
         command = [sys.executable, "-m", "gen2dft.cli.app", *words]
         run = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=120
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
 
     def init(self, category: str, pack: int, walltime: str = "0:20:00") -> Path:
-        """Write a category's files by `gen2dft init`, and shorten FireWorks' pauses; the folder of the files."""
+        """Write a category's files by `gen2dft init`, and shorten FireWorks' pauses.
+
+        The folder of the files.
+        """
         uri = database_uri(self.settings).get_secret_value()
-        place = ["--database", uri, "--name", self.settings.database_name, "--data-dir", str(self.folder / "data")]
-        self.gen2dft("init", "-y", "--scheduler", "slurm", "--category", category, "--pack", str(pack), *place)
+        place = [
+            "--database",
+            uri,
+            "--name",
+            self.settings.database_name,
+            "--data-dir",
+            str(self.folder / "data"),
+        ]
+        self.gen2dft(
+            "init",
+            "-y",
+            "--scheduler",
+            "slurm",
+            "--category",
+            category,
+            "--pack",
+            str(pack),
+            *place,
+        )
         files = self.folder / (f"fireworks-{category}" if category else "fireworks")
         with (files / "FW_config.yaml").open("a") as file:
             file.write("QUEUE_UPDATE_INTERVAL: 1\nRAPIDFIRE_SLEEP_SECS: 1\n")
         adapter = files / "my_qadapter.yaml"
-        text = adapter.read_text().replace("--sleep 60", "--sleep 1").replace("--max_loops 5", "--max_loops 200")
+        text = (
+            adapter.read_text()
+            .replace("--sleep 60", "--sleep 1")
+            .replace("--max_loops 5", "--max_loops 200")
+        )
         adapter.write_text(text.replace("24:00:00", walltime))
         return files
 
@@ -94,15 +127,23 @@ class Site:
 
     def logs(self) -> str:
         """What went on, for the message of a failure."""
-        files = [*self.folder.rglob("qlaunch.log"), *self.folder.rglob("*.error"), *self.folder.rglob("*.out")]
-        return "\n".join(f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in files[:12])
+        files = [
+            *self.folder.rglob("qlaunch.log"),
+            *self.folder.rglob("*.error"),
+            *self.folder.rglob("*.out"),
+        ]
+        return "\n".join(
+            f"--- {path}\n{path.read_text(errors='replace')[-1500:]}" for path in files[:12]
+        )
 
 
 def wait_until_finished(site: Site, campaign_id: str) -> None:
     store = open_store(site.settings)
     deadline = time.monotonic() + SECONDS
     while store.campaign(campaign_id).state != "finished":
-        assert time.monotonic() < deadline, f"{store.state_counts(campaign_id)}\n{site.logs()}\n{site.slurm.log()}"
+        assert time.monotonic() < deadline, (
+            f"{store.state_counts(campaign_id)}\n{site.logs()}\n{site.slurm.log()}"
+        )
         time.sleep(0.5)
 
 
@@ -114,7 +155,11 @@ def stop(processes: list[subprocess.Popen[bytes]]) -> None:
 
 
 def test_two_rounds_of_20_candidates_by_workers_of_two_categories(slurm, settings, tmp_path):
-    resources = {"train": {"category": "gpu"}, "screen": {"category": "cpu"}, "validate": {"category": "cpu"}}
+    resources = {
+        "train": {"category": "gpu"},
+        "screen": {"category": "cpu"},
+        "validate": {"category": "cpu"},
+    }
     site = Site(tmp_path, settings, slurm, {**toys.WIDE_CAMPAIGN, "resources": resources})
     gpu, cpu = site.init("gpu", 1), site.init("cpu", 2)
     site.gen2dft("submit", "-f", str(site.file))
@@ -165,7 +210,8 @@ def test_time_limits_failures_and_silence(slurm, settings, tmp_path):
     again = recover_lost_runs(connect_launchpad(settings), expiration_secs=1)
     silent = {key for key, number in fates.items() if number == 2}
     assert {
-        store.database.fireworks.find_one({"fw_id": key})["spec"]["gen2dft"]["candidate_id"] for key in again
+        store.database.fireworks.find_one({"fw_id": key})["spec"]["gen2dft"]["candidate_id"]
+        for key in again
     } == silent
     store.update_round(document.id, 0, dispatched=now() - timedelta(hours=2))
     assert "closed round 0" in site.gen2dft("advance")
@@ -175,7 +221,9 @@ def test_time_limits_failures_and_silence(slurm, settings, tmp_path):
     assert reasons["unfinished"] == len(silent) > 1
     calm_id, calm = undisturbed(site.file)
     assert calm_id == document.id
-    assert hits_of(store, document.id) == {key: values for key, values in calm.items() if fates[key] > 2}
+    assert hits_of(store, document.id) == {
+        key: values for key, values in calm.items() if fates[key] > 2
+    }
 
 
 def fate(doc: CandidateDoc) -> int:
@@ -191,8 +239,14 @@ def wait_until_silent(site: Site, campaign_id: str) -> None:
     store = open_store(site.settings)
     deadline = time.monotonic() + SECONDS
     while True:
-        is_open = [doc for doc in dispatched(store, campaign_id) if doc.state in ("sampled", "queued", "running")]
+        is_open = [
+            doc
+            for doc in dispatched(store, campaign_id)
+            if doc.state in ("sampled", "queued", "running")
+        ]
         if is_open and all(doc.state == "running" and fate(doc) == 2 for doc in is_open):
             return
-        assert time.monotonic() < deadline, f"{store.state_counts(campaign_id)}\n{site.logs()}\n{site.slurm.log()}"
+        assert time.monotonic() < deadline, (
+            f"{store.state_counts(campaign_id)}\n{site.logs()}\n{site.slurm.log()}"
+        )
         time.sleep(0.5)

@@ -1,4 +1,7 @@
-"""The campaign vanadium-oxide with VASP: GGA+U, corrections, second stage, as its file says; the stand-in computes."""
+"""The campaign vanadium-oxide with VASP: GGA+U, corrections, second stage, as its file says.
+
+The stand-in computes.
+"""
 
 import pytest
 import stand_in_environment
@@ -22,7 +25,8 @@ PAPER = {
     "validation.engine": "vasp",
     "validation.preset": PRESETS[0],
     "validation.correction": "noh2019-v1",
-    # The stand-in's energies are made up, and so are the limits: the slerp candidate goes on, the random one does not.
+    # The stand-in's energies are made up, and so are the limits: the slerp candidate goes on, the
+    # random one does not.
     "validation.refine": {"preset": PRESETS[1], "max_e_above_hull": LIMITS},
 }
 DE_V = -1.7
@@ -32,10 +36,20 @@ def calibration(preset: str) -> CalibrationDoc:
     """A fit as `gen2dft calibrate` leaves it."""
     settings = load_engine("vasp").preset(preset).settings_hash
     return CalibrationDoc(
-        id=f"fit-{preset}", correction="noh2019-v1", engine="vasp", is_dft=True, preset=preset, settings_hash=settings,
-        de_v=DE_V, standard_error=0.02, confidence=0.05, rms=0.01, elements={"V": -1.8, "O": -0.1}, rows=[],
+        id=f"fit-{preset}",
+        correction="noh2019-v1",
+        engine="vasp",
+        is_dft=True,
+        preset=preset,
+        settings_hash=settings,
+        de_v=DE_V,
+        standard_error=0.02,
+        confidence=0.05,
+        rms=0.01,
+        elements={"V": -1.8, "O": -0.1},
+        rows=[],
         complete=True,
-    )  # fmt: skip
+    )
 
 
 def test_two_candidates_through_both_stages(bench, monkeypatch, tmp_path):
@@ -48,23 +62,40 @@ def test_two_candidates_through_both_stages(bench, monkeypatch, tmp_path):
     dataset, hull, screen_hull = prepare(spec, store=store)
     assert check_validation(spec, dataset) == ()
     campaign, _ = begin_campaign(store, spec, dataset, hull, screen_hull)
-    for row, (sampler, crystal) in enumerate(zip(("slerp", "random"), example_oxides(2).structures(), strict=True)):
-        place = {"campaign_id": campaign.id, "round_index": 0, "sampler": sampler, "parents": [], "latent_row": row}
+    for row, (sampler, crystal) in enumerate(
+        zip(("slerp", "random"), example_oxides(2).structures(), strict=True)
+    ):
+        place = {
+            "campaign_id": campaign.id,
+            "round_index": 0,
+            "sampler": sampler,
+            "parents": [],
+            "latent_row": row,
+        }
         key = candidate_key(campaign.id, sampler)
-        document = CandidateDoc(id=key, candidate_id=sampler, state="queued", structure=crystal.as_dict(), **place)
+        document = CandidateDoc(
+            id=key, candidate_id=sampler, state="queued", structure=crystal.as_dict(), **place
+        )
         store.insert_new(document)
     funnel = [StageCount(stage="select", n_in=2, n_out=2).model_dump()]
-    store.move_round(campaign.id, 0, "proposing", "validating", dispatched=now(), dispatch_size=2, funnel=funnel)
+    store.move_round(
+        campaign.id, 0, "proposing", "validating", dispatched=now(), dispatch_size=2, funnel=funnel
+    )
     advance(store, lpad, campaign.id)
     work()
 
     assert store.campaign(campaign.id).state == "finished"
     labels = {label.candidate_id: label for label in store.labels(campaign.id)}
-    assert {name: label.preset for name, label in labels.items()} == {"slerp": PRESETS[1], "random": PRESETS[0]}
+    assert {name: label.preset for name, label in labels.items()} == {
+        "slerp": PRESETS[1],
+        "random": PRESETS[0],
+    }
     assert "first_stage" in labels["slerp"].provenance
     for label in labels.values():
         assert label.run_type == "GGA+U"
         assert label.corrections == ["noh2019-v1"]
         r_v = {"slerp": 1 / 2, "random": 1 / 3}[label.candidate_id]
-        assert sum(label.adjustments.values()) == pytest.approx(r_v * DE_V + (1 - r_v) * DE_O, abs=1e-6)
+        assert sum(label.adjustments.values()) == pytest.approx(
+            r_v * DE_V + (1 - r_v) * DE_O, abs=1e-6
+        )
         assert {"formation_energy", "e_above_hull"} <= set(label.values)

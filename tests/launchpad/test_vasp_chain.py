@@ -1,6 +1,8 @@
-"""Vanadium oxides through the whole chain: dispatch, FireWorks, atomate2, custodian, the stand-in for VASP, labels.
+"""Vanadium oxides through the whole chain: dispatch, FireWorks, atomate2, custodian, the stand-in
+for VASP, labels.
 
-Two candidates each meet one of five faults; nothing may be lost, and every correction must be in the label.
+Two candidates each meet one of five faults; nothing may be lost, and every correction must be in
+the label.
 """
 
 import pytest
@@ -49,13 +51,20 @@ def oxide(vanadium, oxygen):
 
 
 def formula(structure):
-    """Symbols in alphabetical order with the smallest whole numbers, as the stand-in's plan names crystals."""
+    """Symbols in alphabetical order with the smallest whole numbers, as the stand-in's plan names
+    crystals.
+    """
     reduced = structure.composition.reduced_composition
-    return "".join(f"{s}{int(reduced[s]) if reduced[s] > 1 else ''}" for s in sorted(map(str, reduced)))
+    return "".join(
+        f"{s}{int(reduced[s]) if reduced[s] > 1 else ''}" for s in sorted(map(str, reduced))
+    )
 
 
 def queue_oxides(store, monkeypatch, folder, oxides, plan, **validation):
-    """A round that has just queued oxides, with the stand-in for VASP; `plan` as `stand_in_environment.install`."""
+    """A round that has just queued oxides, with the stand-in for VASP.
+
+    `plan` as `stand_in_environment.install`.
+    """
     crystals = [oxide(*counts) for counts in oxides]
     names = [formula(crystal) for crystal in crystals]
     stand_in_environment.install(monkeypatch, folder, plan)
@@ -64,7 +73,9 @@ def queue_oxides(store, monkeypatch, folder, oxides, plan, **validation):
     fields = {**CAMPAIGN, "validation": {**CAMPAIGN["validation"], **validation}}
     dataset, spec = toys.toy_dataset(), CampaignSpec.model_validate(fields)
     assert check_validation(spec, dataset) == ()
-    hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U")
+    hull = ReferenceHull.build(
+        [{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U"
+    )
     campaign, _ = begin_campaign(store, spec, dataset, hull)
     context = RoundContext(store, campaign.id, 0)
     queue_candidates(context, dict(zip(names, crystals, strict=True)))
@@ -97,9 +108,16 @@ def test_twenty_vanadium_oxides_with_two_faults_of_each_kind(bench, monkeypatch,
 
 def check_label(label, fault):
     """A label is whole, and says what custodian mended."""
-    assert (label.engine, label.preset, label.is_dft, label.settings_changed) == ("vasp", "ggau-v1", True, False)
+    assert (label.engine, label.preset, label.is_dft, label.settings_changed) == (
+        "vasp",
+        "ggau-v1",
+        True,
+        False,
+    )
     assert set(label.values) == {"formation_energy", "e_above_hull", "band_gap"}
-    assert label.values["formation_energy"] == pytest.approx(label.energy_per_atom + mixture(label), abs=1e-9)
+    assert label.values["formation_energy"] == pytest.approx(
+        label.energy_per_atom + mixture(label), abs=1e-9
+    )
     assert label.core_hours > 0
     handlers = {
         "zbrent": "VaspErrorHandler",

@@ -32,7 +32,9 @@ def lpad(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
 
 def add_firework(lpad, task, campaign_id: str = "c") -> int:
-    (fw_id,) = lpad.add_wf(Firework([task], spec={"gen2dft": {"campaign_id": campaign_id}})).values()
+    (fw_id,) = lpad.add_wf(
+        Firework([task], spec={"gen2dft": {"campaign_id": campaign_id}})
+    ).values()
     return fw_id
 
 
@@ -66,20 +68,31 @@ def test_a_worker_ends_with_its_campaign(settings: Settings, lpad):
     assert states(lpad) == ["READY"]
 
 
-def test_a_worker_that_dies_is_replaced_and_its_firework_runs_again(settings: Settings, lpad, tmp_path: Path):
+def test_a_worker_that_dies_is_replaced_and_its_firework_runs_again(
+    settings: Settings, lpad, tmp_path: Path
+):
     add_firework(lpad, DieOnce(file=str(tmp_path / "died")))
     run_workers(settings, "c", 1, until(lpad, "COMPLETED"))
-    assert [launch["state"] for launch in lpad.launches.find().sort("launch_id", 1)] == ["FIZZLED", "COMPLETED"]
+    assert [launch["state"] for launch in lpad.launches.find().sort("launch_id", 1)] == [
+        "FIZZLED",
+        "COMPLETED",
+    ]
 
 
-def test_a_firework_that_kills_every_worker_ends_the_run(settings, lpad, tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_firework_that_kills_every_worker_ends_the_run(
+    settings, lpad, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(supervise, "MAX_DEATHS", 1)
     add_firework(lpad, DieOnce(file=str(tmp_path / "died"), always=True))
-    with pytest.raises(WorkerError, match=r"workers died 2 times, the last by signal 9; .* fewer --workers"):
+    with pytest.raises(
+        WorkerError, match=r"workers died 2 times, the last by signal 9; .* fewer --workers"
+    ):
         run_workers(settings, "c", 1, lambda: True)
 
 
-def test_what_runs_at_the_end_is_made_ready_again(settings, lpad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_what_runs_at_the_end_is_made_ready_again(
+    settings, lpad, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(supervise, "GRACE_SECONDS", 0.1)
     add_firework(lpad, WaitFor(file=str(tmp_path / "never")))
     run_workers(settings, "c", 1, until(lpad, "RUNNING"))
@@ -96,7 +109,9 @@ def test_after_ctrl_c_the_running_firework_is_finished(settings: Settings, lpad,
         return True
 
     with pytest.raises(KeyboardInterrupt):
-        run_workers(settings, "c", 1, tick, say=lambda text: (tmp_path / "go").write_text(text) and None)
+        run_workers(
+            settings, "c", 1, tick, say=lambda text: (tmp_path / "go").write_text(text) and None
+        )
     assert states(lpad) == ["COMPLETED", "READY"]
     assert "Ctrl-C again" in (tmp_path / "go").read_text()
 
@@ -104,7 +119,9 @@ def test_after_ctrl_c_the_running_firework_is_finished(settings: Settings, lpad,
 def test_workers_die_with_a_killed_supervisor(settings: Settings, lpad, tmp_path: Path):
     add_firework(lpad, WaitFor(file=str(tmp_path / "never")))
     configure_jobflow(settings)
-    script = "from gen2dft.launchpad.supervise import *; from gen2dft.settings import load_settings; "
+    script = (
+        "from gen2dft.launchpad.supervise import *; from gen2dft.settings import load_settings; "
+    )
     script += "run_workers(load_settings(), 'c', 1, lambda: True)"
     run = subprocess.Popen([sys.executable, "-c", script], env=worker_environment(settings))
     wait_for((tmp_path / "never.begun").exists)
@@ -129,7 +146,9 @@ def test_a_database_that_does_not_come_back(settings, lpad, monkeypatch: pytest.
 def test_a_log_that_cannot_be_written(settings: Settings, tmp_path: Path):
     (tmp_path / "file").write_text("")
     broken = settings.model_copy(update={"data_dir": tmp_path / "file"})
-    with pytest.raises(OutputError, match=r"cannot start a worker that writes to .*file/logs/worker-0\.log"):
+    with pytest.raises(
+        OutputError, match=r"cannot start a worker that writes to .*file/logs/worker-0\.log"
+    ):
         WorkerPool(broken, "c", 1)
 
 
@@ -147,7 +166,11 @@ def test_a_sigterm_does_not_interrupt_a_firework(settings: Settings):
 
 
 def test_launch_folders_with_results_stay(tmp_path: Path):
-    for name, files in {"launcher_1": ["FW.json"], "launcher_2": ["FW.json", "OUTCAR"], "other": []}.items():
+    for name, files in {
+        "launcher_1": ["FW.json"],
+        "launcher_2": ["FW.json", "OUTCAR"],
+        "other": [],
+    }.items():
         (tmp_path / name).mkdir()
         for file in files:
             (tmp_path / name / file).write_text("")

@@ -33,5 +33,8 @@ def data(loaded: ReportData) -> ReportData:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the example campaign with all that lies beside it, drawn once; to be read only."""
+    """The page of the example campaign with all that lies beside it, drawn once.
+
+    To be read only.
+    """
     return write_report(example_store(), CAMPAIGN_ID, tmp_path_factory.mktemp("report") / "out")

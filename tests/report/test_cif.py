@@ -37,7 +37,11 @@ def test_comments_cannot_leave_their_line() -> None:
 
 @pytest.mark.parametrize(
     ("formula", "key", "name"),
-    [("SrTiO3", "ab12", "SrTiO3_ab12.cif"), ("../x y", "a/b", "..xy_ab.cif"), (None, "ab", "crystal_ab.cif")],
+    [
+        ("SrTiO3", "ab12", "SrTiO3_ab12.cif"),
+        ("../x y", "a/b", "..xy_ab.cif"),
+        (None, "ab", "crystal_ab.cif"),
+    ],
 )
 def test_names_hold_nothing_dangerous(formula: str | None, key: str, name: str) -> None:
     assert cif_name(formula, key) == name

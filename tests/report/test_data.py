@@ -11,7 +11,9 @@ from gen2dft.report.data import ReportData, load_report_data
 from gen2dft.store.store import Store
 
 
-def test_every_candidate_is_a_point_with_the_stem_of_its_state(store: Store, data: ReportData) -> None:
+def test_every_candidate_is_a_point_with_the_stem_of_its_state(
+    store: Store, data: ReportData
+) -> None:
     counts = store.state_counts(CAMPAIGN_ID)
     assert len(data.points) == sum(counts.values()) == 60
     assert {p.state for p in data.points} == {"rejected", "labelled", "hit", "given_up"}
@@ -26,7 +28,9 @@ def test_surrogate_values_come_with_engine_and_time(store: Store, data: ReportDa
     document = store.candidate(CAMPAIGN_ID, candidate_id(0, 3)).surrogate or {}
     point = next(p for p in data.points if p.candidate_id == candidate_id(0, 3))
     assert (point.surrogate_hull, point.surrogate_engine) == (document["e_above_hull"], "mlip")
-    assert data.surrogate_seconds(0) == pytest.approx(sum(p.surrogate_seconds for p in data.points_of(0)))
+    assert data.surrogate_seconds(0) == pytest.approx(
+        sum(p.surrogate_seconds for p in data.points_of(0))
+    )
 
 
 def test_latent_arrays_keep_missing_labels_missing(data: ReportData) -> None:

@@ -1,4 +1,6 @@
-"""Every figure draws the example campaign, says its units, and is left out when there is nothing to show."""
+"""Every figure draws the example campaign, says its units, and is left out when there is nothing to
+show.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def test_every_figure_draws_and_labels_its_last_panel(name: str, data: ReportDat
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_campaign_that_has_just_begun_has_no_figures(name: str, data: ReportData) -> None:
-    bare = dataclasses.replace(data, rounds=[], points=[], labels=[], hits=[], latents={}, transport=None)
+    bare = dataclasses.replace(
+        data, rounds=[], points=[], labels=[], hits=[], latents={}, transport=None
+    )
     assert FIGURES[name].draw(bare) is None
 
 
@@ -95,7 +99,8 @@ def test_parity_says_error_count_and_unit(data: ReportData) -> None:
     assert f"MAE {error:.2g}" in shown
     assert f"eV, n = {len(heldout['truth'])}" in shown
     assert all(
-        pretty(PROPERTIES[name].unit) in shown.replace("\n", " ") for name in data.rounds[-1].training["heldout"]
+        pretty(PROPERTIES[name].unit) in shown.replace("\n", " ")
+        for name in data.rounds[-1].training["heldout"]
     )
 
 
@@ -109,14 +114,19 @@ def test_hull_figure_counts_everyone_and_never_calls_the_surrogate_dft(data: Rep
     legend = "\n".join(text.get_text() for text in figure.axes[0].get_legend().get_texts())
     assert "screen: mlip chgnet-screen-v1 (surrogate, not DFT), n = 60" in legend
     assert f"validation: mlip chgnet-v1 (surrogate, not DFT), n = {len(data.labels)}" in legend
-    bars = sum(patch.get_height() for patch in figure.axes[0].patches if hasattr(patch, "get_height"))
+    bars = sum(
+        patch.get_height() for patch in figure.axes[0].patches if hasattr(patch, "get_height")
+    )
     assert bars == 60 + len(data.labels)
     assert "eV/atom" in figure.axes[0].get_xlabel()
     assert data.campaign.hull_id in figure.axes[0].get_xlabel()
 
 
 def test_hull_figure_names_dft_where_dft_was(data: ReportData) -> None:
-    labels = [label.model_copy(update={"engine": "vasp", "preset": "mp-v1", "is_dft": True}) for label in data.labels]
+    labels = [
+        label.model_copy(update={"engine": "vasp", "preset": "mp-v1", "is_dft": True})
+        for label in data.labels
+    ]
     legend = texts(draw("hull", dataclasses.replace(data, labels=labels)))
     assert "validation: vasp mp-v1, n = " in legend
 
@@ -125,7 +135,10 @@ def test_calibration_compares_label_with_what_was_expected(data: ReportData) -> 
     axes = draw("calibration", data).axes[0]
     shown = {(round(x, 6), round(y, 6)) for x, y in axes.collections[0].get_offsets()}
     expected_of = {p.candidate_id: p.predicted["e_above_hull"] for p in data.points}
-    wanted = {(round(lab.values["e_above_hull"], 6), round(expected_of[lab.candidate_id], 6)) for lab in data.labels}
+    wanted = {
+        (round(lab.values["e_above_hull"], 6), round(expected_of[lab.candidate_id], 6))
+        for lab in data.labels
+    }
     assert shown == wanted
 
 
@@ -158,7 +171,9 @@ def test_costs_show_calls_hits_and_every_stage(data: ReportData) -> None:
     shown = texts(draw("costs", data))
     assert "10, 1 hit" in shown
     assert "10, 3 hits" in shown
-    assert all(stage in shown for stage in ("train", "propose", "surrogate (all workers)", "validate"))
+    assert all(
+        stage in shown for stage in ("train", "propose", "surrogate (all workers)", "validate")
+    )
 
 
 def test_empty_stage_is_drawn_as_such(data: ReportData) -> None:

@@ -24,14 +24,18 @@ def test_folder_below_a_file_is_refused(tmp_path: Path) -> None:
         write_file(tmp_path / "file" / "sub" / "x", b"")
 
 
-def test_full_disk_leaves_the_old_file_and_no_rubbish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file_and_no_rubbish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_file(tmp_path / "x", b"old")
 
     def full(self: Path, target: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OutputError, match=f"cannot write x in {tmp_path}: No space left on device; choose a folder"):
+    with pytest.raises(
+        OutputError, match=f"cannot write x in {tmp_path}: No space left on device; choose a folder"
+    ):
         write_file(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["x"]

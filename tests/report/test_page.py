@@ -54,7 +54,11 @@ def test_report_holds_page_figures_and_crystals(report: Path, data: ReportData) 
     assert {f.stem for f in (report.parent / "figures").iterdir()} == set(FIGURES)
     assert len(list((report.parent / "cif").iterdir())) == len(data.hits)
     reader = Reader(report.read_text(encoding="utf-8"))
-    pictures = [base64.b64decode(link.partition(",")[2]) for link in reader.links if link.startswith("data:image/png")]
+    pictures = [
+        base64.b64decode(link.partition(",")[2])
+        for link in reader.links
+        if link.startswith("data:image/png")
+    ]
     assert set(pictures) == {f.read_bytes() for f in (report.parent / "figures").iterdir()}
     assert reader.open == []
 
@@ -70,11 +74,16 @@ def test_nothing_is_fetched_and_nothing_is_executed(report: Path) -> None:
 def test_every_hit_has_picture_values_basis_and_cif(data: ReportData, page: str) -> None:
     reader = Reader(page)
     crystals = [link for link in reader.links if link.startswith("data:chemical/x-cif")]
-    formulas = {Structure.from_str(_decoded(link), fmt="cif").composition.reduced_formula for link in crystals}
+    formulas = {
+        Structure.from_str(_decoded(link), fmt="cif").composition.reduced_formula
+        for link in crystals
+    }
     assert formulas == {hit.formula for hit in data.hits}
     assert reader.tags.count("svg") == len(data.hits)
     assert reader.text.count("mlip (surrogate)") == len(data.hits)
-    assert all(hit.candidate_id in reader.text and hit.spacegroup in reader.text for hit in data.hits)
+    assert all(
+        hit.candidate_id in reader.text and hit.spacegroup in reader.text for hit in data.hits
+    )
 
 
 def _decoded(link: str) -> str:
@@ -117,7 +126,8 @@ def test_provenance_is_complete(data: ReportData, page: str) -> None:
 def test_funnel_tables_add_up(report: Path, data: ReportData) -> None:
     text = report.read_text(encoding="utf-8")
     rows = re.findall(
-        r'<tr><td>([^<]+)</td><td class="n">([\d,]+)</td>\s*<td class="n">([\d,]+)</td><td class="reasons">(.*?)</td>',
+        r'<tr><td>([^<]+)</td><td class="n">([\d,]+)</td>\s*<td '
+        r'class="n">([\d,]+)</td><td class="reasons">(.*?)</td>',
         text,
     )
     assert len(rows) == sum(len(r.funnel) for r in data.rounds)
@@ -126,11 +136,15 @@ def test_funnel_tables_add_up(report: Path, data: ReportData) -> None:
         assert int(n_in.replace(",", "")) == int(n_out.replace(",", "")) + stopped
 
 
-@pytest.mark.parametrize("evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"])
+@pytest.mark.parametrize(
+    "evil", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"]
+)
 def test_texts_of_the_database_are_escaped(evil: str) -> None:
     resolved = {**spec().model_dump(mode="json", by_alias=True), "description": evil}
     store = example_store(spec=resolved, stop_reason=evil)
-    store.database.hits.update_many({}, {"$set": {"formula": evil, "spacegroup": evil, "hull_id": evil}})
+    store.database.hits.update_many(
+        {}, {"$set": {"formula": evil, "spacegroup": evil, "hull_id": evil}}
+    )
     page = render(load_report_data(store, CAMPAIGN_ID), {})
     reader = Reader(page)
     assert "script" not in reader.tags
@@ -158,7 +172,9 @@ def test_folder_that_cannot_be_written_is_named(store: Store, tmp_path: Path) ->
 
 def test_a_round_at_work_is_reported_as_far_as_it_is(store: Store, tmp_path: Path) -> None:
     store.database.hits.delete_many({})
-    store.update_round(CAMPAIGN_ID, 1, state="proposing", funnel=[], training={}, latents_id=None, snapshot_id=None)
+    store.update_round(
+        CAMPAIGN_ID, 1, state="proposing", funnel=[], training={}, latents_id=None, snapshot_id=None
+    )
     store.update_round(CAMPAIGN_ID, 1, seconds={}, dispatch_size=0)
     text = Reader(render(load_report_data(store, CAMPAIGN_ID), {})).text
     assert "No candidate has met all targets" in text

@@ -21,7 +21,9 @@ def atoms(svg: str, symbol: str) -> list[ET.Element]:
 
 
 def test_perovskite_shows_the_images_on_faces_edges_and_corners() -> None:
-    svg = crystal_svg(structure(0), "p")  # NaTiO3: Na on the corners, Ti in the middle, O on the faces
+    svg = crystal_svg(
+        structure(0), "p"
+    )  # NaTiO3: Na on the corners, Ti in the middle, O on the faces
     assert [len(atoms(svg, symbol)) for symbol in ("Na", "Ti", "O")] == [8, 1, 6]
 
 

@@ -9,12 +9,21 @@ from matplotlib.text import Text
 
 from gen2dft.errors import CampaignError
 from gen2dft.report.style import png
-from gen2dft.report.transport_figures import against_doping, against_temperature, bands_along_path, beside_reference
+from gen2dft.report.transport_figures import (
+    against_doping,
+    against_temperature,
+    bands_along_path,
+    beside_reference,
+)
 from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.document import TransportDoc
 
 SETTINGS = TransportSettings(
-    temperatures=(300.0, 500.0, 600.0), dopings=(1e17, 1e18, 1e19), grid_spacing=0.06, max_spacing=0.3, hall=False
+    temperatures=(300.0, 500.0, 600.0),
+    dopings=(1e17, 1e18, 1e19),
+    grid_spacing=0.06,
+    max_spacing=0.3,
+    hall=False,
 )
 
 
@@ -66,15 +75,24 @@ def test_a_document_without_bands_has_no_figure_of_them(doc: TransportDoc):
 def test_curves_against_temperature_are_those_of_the_document(doc: TransportDoc):
     figure = against_temperature(doc)
     lines = figure.axes[0].lines
-    assert [line.get_label() for line in lines] == ["10\u00b9\u2078 cm\u207b\u00b3", "10\u00b9\u2079 cm\u207b\u00b3"]
+    assert [line.get_label() for line in lines] == [
+        "10\u00b9\u2078 cm\u207b\u00b3",
+        "10\u00b9\u2079 cm\u207b\u00b3",
+    ]
     assert np.allclose(lines[0].get_ydata(), doc.table("p", "seebeck_mean")[:, 1])
     assert figure.axes[-1].get_xlabel() == "temperature (K)"
 
 
-@pytest.mark.parametrize("draw", [against_doping, against_temperature, lambda doc: beside_reference(doc, doc)])
+@pytest.mark.parametrize(
+    "draw", [against_doping, against_temperature, lambda doc: beside_reference(doc, doc)]
+)
 def test_units_and_assumption_are_said(doc: TransportDoc, draw):
     shown = texts(draw(doc))
-    for unit in ("\u00b5V K\u207b\u00b9", "S m\u207b\u00b9 s\u207b\u00b9", "\u00b5W cm\u207b\u00b9 K\u207b\u00b2"):
+    for unit in (
+        "\u00b5V K\u207b\u00b9",
+        "S m\u207b\u00b9 s\u207b\u00b9",
+        "\u00b5W cm\u207b\u00b9 K\u207b\u00b2",
+    ):
         assert unit in shown
     assert "constant relaxation time, 10\u207b\u00b9\u2074 s" in shown
 
@@ -86,8 +104,12 @@ def test_a_hit_beside_its_reference(doc: TransportDoc, reference: TransportDoc):
     assert np.allclose(lines[1].get_ydata(), reference.table("p", "power_factor_mean")[0])
 
 
-def test_a_reference_at_other_temperatures_or_times_is_refused(doc: TransportDoc, reference: TransportDoc):
-    with pytest.raises(CampaignError, match=r"\[900.0\] K were not computed; there are \[300.0, 500.0, 600.0\] K"):
+def test_a_reference_at_other_temperatures_or_times_is_refused(
+    doc: TransportDoc, reference: TransportDoc
+):
+    with pytest.raises(
+        CampaignError, match=r"\[900.0\] K were not computed; there are \[300.0, 500.0, 600.0\] K"
+    ):
         beside_reference(doc, reference, temperatures=(900.0,))
     slow = reference.model_copy(update={"relaxation_time": 1e-13})
     with pytest.raises(CampaignError, match="relaxation times of 1e-14 and 1e-13 s"):

@@ -22,7 +22,10 @@ from gen2dft.report.wording import (
     ("unit", "printed"),
     [
         ("eV/atom", "eV/atom"),
-        ("uW cm^-1 K^-2 at tau = 1e-14 s", "\u00b5W cm\u207b\u00b9 K\u207b\u00b2 at \u03c4 = 10\u207b\u00b9\u2074 s"),
+        (
+            "uW cm^-1 K^-2 at tau = 1e-14 s",
+            "\u00b5W cm\u207b\u00b9 K\u207b\u00b2 at \u03c4 = 10\u207b\u00b9\u2074 s",
+        ),
         ("uV/K", "\u00b5V/K"),
         ("cm^-3", "cm\u207b\u00b3"),
     ],
@@ -45,7 +48,10 @@ def test_reasons_name_properties_by_their_titles() -> None:
             Target(property="formation_energy", near=(-0.5, -0.3), tolerance=0.1),
             "near -0.5 or -0.3 (\u00b1 0.1) eV/atom",
         ),
-        (Target(property="band_gap", min=1, optimise="minimise"), "at least 1 eV; as small as possible"),
+        (
+            Target(property="band_gap", min=1, optimise="minimise"),
+            "at least 1 eV; as small as possible",
+        ),
         (Target(property="band_gap", optimise="maximise"), "as large as possible"),
     ],
 )
@@ -72,7 +78,10 @@ def test_notes_of_surrogate_hits_say_so_and_name_predictions(data: ReportData) -
 
 
 def test_notes_of_dft_hits(data: ReportData) -> None:
-    hits = [hit.model_copy(update={"basis": dict.fromkeys(hit.values, "vasp"), "is_dft": True}) for hit in data.hits]
+    hits = [
+        hit.model_copy(update={"basis": dict.fromkeys(hit.values, "vasp"), "is_dft": True})
+        for hit in data.hits
+    ]
     assert honest_notes(hits, set()) == ["All values of the hits were computed by DFT (vasp)."]
     assert honest_notes([], set()) == []
 
@@ -86,7 +95,10 @@ def test_hits_are_ranked_by_the_optimised_property(data: ReportData) -> None:
 
 def test_hits_are_ranked_by_closeness_else_by_stability(data: ReportData) -> None:
     near = Target(property="band_gap", near=(0.8,), tolerance=0.5)
-    hits = [hit.model_copy(update={"values": {**hit.values, "band_gap": i / 4}}) for i, hit in enumerate(data.hits)]
+    hits = [
+        hit.model_copy(update={"values": {**hit.values, "band_gap": i / 4}})
+        for i, hit in enumerate(data.hits)
+    ]
     assert ranked(hits, [near])[0][0].values["band_gap"] == 0.75
     stable = ranked(hits, [Target(property="e_above_hull", max=0.1)])[0]
     assert stable[0].values["e_above_hull"] == min(hit.values["e_above_hull"] for hit in hits)

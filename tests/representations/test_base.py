@@ -13,7 +13,9 @@ def result(reasons: list[str | None]) -> DecodeResult:
 
 
 def test_chunks_are_joined_with_their_rows():
-    joined = DecodeResult.concatenate([result([None, "no_atoms"]), result(["bad_lattice", None, None])])
+    joined = DecodeResult.concatenate(
+        [result([None, "no_atoms"]), result(["bad_lattice", None, None])]
+    )
     assert joined.kept.tolist() == [0, 3, 4]
     assert joined.reasons == [None, "no_atoms", "bad_lattice", None, None]
     assert len(joined.crystals) == 3

@@ -15,22 +15,37 @@ CRYSTALS = {
         "Pm-3m", Lattice.cubic(3.9), ["Sr", "Ti", "O"], [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0]]
     ),
     "half-Heusler": Structure.from_spacegroup(
-        "F-43m", Lattice.cubic(5.9), ["Ti", "Ni", "Sn"], [[0, 0, 0], [0.25, 0.25, 0.25], [0.5, 0.5, 0.5]]
+        "F-43m",
+        Lattice.cubic(5.9),
+        ["Ti", "Ni", "Sn"],
+        [[0, 0, 0], [0.25, 0.25, 0.25], [0.5, 0.5, 0.5]],
     ),
     "rutile": Structure.from_spacegroup(
         "P4_2/mnm", Lattice.tetragonal(4.6, 2.96), ["Ti", "O"], [[0, 0, 0], [0.305, 0.305, 0]]
     ),
     "ThCr2Si2": Structure.from_spacegroup(
-        "I4/mmm", Lattice.tetragonal(4.0, 10.6), ["Ca", "Ni", "P"], [[0, 0, 0], [0, 0.5, 0.25], [0, 0, 0.37]]
+        "I4/mmm",
+        Lattice.tetragonal(4.0, 10.6),
+        ["Ca", "Ni", "P"],
+        [[0, 0, 0], [0, 0.5, 0.25], [0, 0, 0.37]],
     ),
     "chalcopyrite": Structure.from_spacegroup(
-        "I-42d", Lattice.tetragonal(5.78, 11.6), ["Cu", "In", "Se"], [[0, 0, 0], [0, 0, 0.5], [0.23, 0.25, 0.125]]
+        "I-42d",
+        Lattice.tetragonal(5.78, 11.6),
+        ["Cu", "In", "Se"],
+        [[0, 0, 0], [0, 0, 0.5], [0.23, 0.25, 0.125]],
     ),
     "triclinic": Structure(
-        Lattice.from_parameters(4, 5, 6, 80, 95, 103), ["K", "Cl", "O"], [[0, 0, 0], [0.3, 0.4, 0.6], [0.7, 0.1, 0.2]]
+        Lattice.from_parameters(4, 5, 6, 80, 95, 103),
+        ["K", "Cl", "O"],
+        [[0, 0, 0], [0.3, 0.4, 0.6], [0.7, 0.1, 0.2]],
     ),
 }
-SHEARS = [[[1, 1, 0], [0, 1, 0], [0, 1, 1]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]], [[1, 0, 0], [-1, 1, 0], [0, -2, 1]]]
+SHEARS = [
+    [[1, 1, 0], [0, 1, 0], [0, 1, 1]],
+    [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+    [[1, 0, 0], [-1, 1, 0], [0, -2, 1]],
+]
 
 
 def canonical(*structures: Structure) -> CrystalTable:
@@ -81,7 +96,9 @@ def test_the_canonical_cell_is_canonical():
 
 
 def test_one_process_or_many_give_the_same():
-    table = CrystalTable.from_structures(list(CRYSTALS.values()) * (CHUNK * MIN_PARTS // len(CRYSTALS) + 1))
+    table = CrystalTable.from_structures(
+        list(CRYSTALS.values()) * (CHUNK * MIN_PARTS // len(CRYSTALS) + 1)
+    )
     many = canonical_cells(table, RANK)
     few = canonical_cells(table.select(np.arange(len(CRYSTALS))), RANK)
     assert many.select(np.arange(len(CRYSTALS))).content_hash() == few.content_hash()

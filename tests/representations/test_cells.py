@@ -18,7 +18,9 @@ def test_cells_have_the_parameters_they_are_made_from():
     lengths, angles = lattice_parameters(np.random.default_rng(1).normal(0, 3, (20, 3, 3)))
     lattices, is_cell = lattices_from_parameters(lengths, angles)
     assert is_cell.all() and (np.linalg.det(lattices) > 0).all()
-    np.testing.assert_allclose(np.hstack(lattice_parameters(lattices)), np.hstack([lengths, angles]), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.hstack(lattice_parameters(lattices)), np.hstack([lengths, angles]), rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,7 +34,9 @@ def test_cells_have_the_parameters_they_are_made_from():
     ],
 )
 def test_what_is_no_cell_gives_the_unit_matrix(parameters: tuple[float, ...]):
-    lattices, is_cell = lattices_from_parameters(np.array([parameters[:3]]), np.array([parameters[3:]]))
+    lattices, is_cell = lattices_from_parameters(
+        np.array([parameters[:3]]), np.array([parameters[3:]])
+    )
     assert not is_cell[0] and (lattices[0] == np.eye(3)).all()
 
 

@@ -36,7 +36,8 @@ class KeepsOrder(FTCP):
 
 @pytest.mark.parametrize(
     ("broken", "problem"),
-    [(Moves, "crystal 0 comes back with other positions"), (TakesHydrogenForEmpty, "comes back with species"),
+    [(Moves, "crystal 0 comes back with other positions"), (TakesHydrogenForEmpty, "comes back "
+                                                                                   "with species"),
      (KeepsOrder, "not float32")],
 )  # fmt: skip
 def test_a_broken_promise_is_named(broken: type[FTCP], problem: str):

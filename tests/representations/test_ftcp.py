@@ -67,7 +67,9 @@ def test_reciprocal_points_are_nearest_first_and_unique():
 
 def test_reciprocal_part_does_not_change_when_the_origin_moves():
     table = random_table()
-    moved = CrystalTable(table.lattices, table.numbers, table.frac + np.array([0.21, 0.37, 0.55]), table.offsets)
+    moved = CrystalTable(
+        table.lattices, table.numbers, table.frac + np.array([0.21, 0.37, 0.55]), table.offsets
+    )
     a, b = (REP.encode(t)[:, REP.g_row :, 3:] for t in (table, moved))
     np.testing.assert_allclose(a, b, atol=1e-3)
 
@@ -80,7 +82,9 @@ def test_tensor_does_not_change_when_the_crystal_turns():
 
 
 def test_element_columns_are_ordered_by_electronegativity():
-    tensor = REP.encode(one_crystal([8, 8, 8, 22, 38], np.random.default_rng(0).random((5, 3)).tolist()))[0]
+    tensor = REP.encode(
+        one_crystal([8, 8, 8, 22, 38], np.random.default_rng(0).random((5, 3)).tolist())
+    )[0]
     assert (tensor[REP.element_rows, :3].argmax(axis=0) + 1).tolist() == [38, 22, 8]
     assert tensor[REP.occupancy_rows, :3].sum(axis=0).tolist() == [1, 1, 3]
 
@@ -105,7 +109,10 @@ def test_hydrogen_is_not_empty():
         (one_crystal([8] * 21, [[0, 0, i / 21] for i in range(21)]), "more than 20 sites"),
         (one_crystal([3, 8, 9, 11], [[0, 0, i / 4] for i in range(4)]), "more than 3 elements"),
         (one_crystal([3, 110], [[0, 0, 0], [0, 0, 0.5]]), "an element outside the vocabulary"),
-        (CrystalTable.from_arrays([np.zeros((3, 3))], [[3]], [[[0, 0, 0]]]), "a cell without volume"),
+        (
+            CrystalTable.from_arrays([np.zeros((3, 3))], [[3]], [[[0, 0, 0]]]),
+            "a cell without volume",
+        ),
         (one_crystal([3], [[0, np.nan, 0]]), "a position that is not a number"),
         (one_crystal([], []), "no sites"),
     ],

@@ -28,7 +28,9 @@ def gaussians(apart: np.ndarray) -> np.ndarray:
 
 
 def grid(size: int) -> np.ndarray:
-    return np.stack(np.meshgrid(*[np.arange(size) / size] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    return np.stack(np.meshgrid(*[np.arange(size) / size] * 3, indexing="ij"), axis=-1).reshape(
+        -1, 3
+    )
 
 
 def direct_images(table: CrystalTable, index: int) -> np.ndarray:
@@ -67,7 +69,9 @@ def test_a_thin_skewed_cell_has_the_nearest_images():
     image = CrystalImages().cell_images(table).dense()[0]
     assert np.abs(image - direct_images(table, 0)[: CELL_VOXELS**3]).max() < 1e-6
     decoded = CrystalImages().decode(CrystalImages().encode(table)).crystals
-    assert np.linalg.norm(decoded.lattices[0], axis=1) == pytest.approx(np.linalg.norm(lattice, axis=1), rel=1e-5)
+    assert np.linalg.norm(decoded.lattices[0], axis=1) == pytest.approx(
+        np.linalg.norm(lattice, axis=1), rel=1e-5
+    )
     assert cell_angles(decoded.lattices) == pytest.approx(cell_angles(lattice[None]), abs=1e-3)
 
 
@@ -92,16 +96,26 @@ def crystal(lattice=4.0, numbers=(V, O), frac=((0, 0, 0), (0.5, 0.5, 0.5))) -> C
     [
         (crystal(numbers=(V, 26)), "foreign_element", "it holds other elements"),
         (crystal(numbers=(V, V)), "missing_element", "does not hold all"),
-        (crystal(numbers=(V,) * 20 + (O,), frac=np.linspace(0, 0.9, 63).reshape(21, 3)), "too_many_sites", "20 sites"),
+        (
+            crystal(numbers=(V,) * 20 + (O,), frac=np.linspace(0, 0.9, 63).reshape(21, 3)),
+            "too_many_sites",
+            "20 sites",
+        ),
         (crystal(lattice=(1.4, 9, 9)), "flat_cell", "closer than 1.45 Angstrom"),
         (crystal(lattice=(24, 4, 4)), "long_cell", "longer than 23.3 Angstrom"),
-        (crystal(lattice=(16, 4, 4), frac=((0, 0, 0), (0.99, 0.5, 0.5))), "larger_than_box", "the box of 15 Angstrom"),
+        (
+            crystal(lattice=(16, 4, 4), frac=((0, 0, 0), (0.99, 0.5, 0.5))),
+            "larger_than_box",
+            "the box of 15 Angstrom",
+        ),
     ],
 )
 def test_crystals_without_images_are_counted_and_named(table: CrystalTable, bad, reason, message):
     mixed = CrystalTable.concatenate([table, bad])
     assert CrystalImages().misfits(mixed) == [None] * 4 + [reason]
-    with pytest.raises(DatasetError, match=rf"1 of 5 crystals.*{message}.*index 4|{message}.*1 of 5.*index 4"):
+    with pytest.raises(
+        DatasetError, match=rf"1 of 5 crystals.*{message}.*index 4|{message}.*1 of 5.*index 4"
+    ):
         CrystalImages().encode(mixed)
 
 

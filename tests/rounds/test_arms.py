@@ -20,16 +20,21 @@ from tests.rounds.test_steps import calculations, check_funnel, queued, up_to_di
 
 
 def begun(store, spec, lowest=-9.0, relaxations=12, **learning):
-    """A campaign of toys; with `lowest` of -0.9 the screen takes a good part for signs of an incomplete hull.
+    """A campaign of toys.
 
-    So few relaxations that the second round finds something new among the 48 rock salts that the toy generator knows.
+    With `lowest` of -0.9 the screen takes a good part for signs of an incomplete hull.
+
+    So few relaxations that the second round finds something new among the 48 rock salts that the
+    toy generator knows.
     """
     surrogate = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "min_e_above_hull": lowest}
     surrogate |= {"max_relaxations": relaxations}
     changed = {**toys.TOY_CAMPAIGN, "learning": {**toys.TOY_CAMPAIGN["learning"], **learning}}
     changed |= {"screening": {"surrogate": surrogate}}
     dataset = toys.toy_dataset()
-    campaign, _ = begin_campaign(store, spec.model_validate(changed), dataset, ReferenceHull.from_dataset(dataset))
+    campaign, _ = begin_campaign(
+        store, spec.model_validate(changed), dataset, ReferenceHull.from_dataset(dataset)
+    )
     return campaign.id
 
 
@@ -74,9 +79,13 @@ def test_the_audit_lets_random_rejects_of_the_screen_through(store, spec):
     audited = list(store.candidates(key, selected_by="gate-audit"))
     assert len(audited) == 3
     assert {doc.surrogate["reason"] for doc in audited} == {"hull_incomplete"}
-    assert all(doc.state in ("labelled", "hit") or doc.state.startswith("given_up") for doc in audited)
+    assert all(
+        doc.state in ("labelled", "hit") or doc.state.startswith("given_up") for doc in audited
+    )
     rejected = list(store.candidates(key, state={"$regex": "^rejected:hull_incomplete"}))
-    assert rejected and all(doc.surrogate["reason"] == doc.state.partition(":")[2] for doc in rejected)
+    assert rejected and all(
+        doc.surrogate["reason"] == doc.state.partition(":")[2] for doc in rejected
+    )
     assert store.round(key, 0).dispatch_size == 6
 
 
@@ -124,11 +133,22 @@ def test_a_late_label_does_not_change_a_selection_that_was_made(store, spec):
 
 @pytest.mark.parametrize("acquisition", ["greedy", "ucb", "thompson", "diverse", "random"])
 def test_no_acquisition_overdraws_the_oracle_calls(store, spec, acquisition):
-    key = begun(store, spec, acquisition=acquisition, batch=4, rounds=9, budget={"oracle_calls": 5}, control=0.3)
+    key = begun(
+        store,
+        spec,
+        acquisition=acquisition,
+        batch=4,
+        rounds=9,
+        budget={"oracle_calls": 5},
+        control=0.3,
+    )
     finish(store, key)
     assert [r.dispatch_size for r in store.rounds(key)] == [4, 1]
     campaign = store.campaign(key)
-    assert (campaign.state, campaign.stop_reason) == ("finished", "the budget of 5 oracle calls is spent")
+    assert (campaign.state, campaign.stop_reason) == (
+        "finished",
+        "the budget of 5 oracle calls is spent",
+    )
 
 
 def test_no_batch_begins_once_the_core_hours_are_spent(store, spec):
@@ -139,7 +159,9 @@ def test_no_batch_begins_once_the_core_hours_are_spent(store, spec):
 
 
 def test_the_report_claims_what_the_intervals_allow(store, spec):
-    key = begun(store, spec, lowest=-0.9, relaxations=16, control=0.5, gate_audit=0.5, audit=0.4, batch=8)
+    key = begun(
+        store, spec, lowest=-0.9, relaxations=16, control=0.5, gate_audit=0.5, audit=0.4, batch=8
+    )
     finish(store, key)
     said = claims(load_report_data(store, key))
     assert any(text.startswith("Learning: ") and "the control arm" in text for text in said)

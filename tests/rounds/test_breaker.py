@@ -16,11 +16,24 @@ from tests import toys
 def validating(store, candidates=8, **validation):
     """A round that has queued candidates `0`, `1`, ..."""
     fields = {"engine": "toy", "preset": "toy-v1", "pause_after": 3, **validation}
-    spec, dataset = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": fields}), toys.toy_dataset()
+    spec, dataset = (
+        CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": fields}),
+        toys.toy_dataset(),
+    )
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    place = {"campaign_id": campaign.id, "round_index": 0, "sampler": "random", "parents": [], "latent_row": 0}
+    place = {
+        "campaign_id": campaign.id,
+        "round_index": 0,
+        "sampler": "random",
+        "parents": [],
+        "latent_row": 0,
+    }
     for name in map(str, range(candidates)):
-        store.insert_new(CandidateDoc(id=candidate_key(campaign.id, name), candidate_id=name, state="queued", **place))
+        store.insert_new(
+            CandidateDoc(
+                id=candidate_key(campaign.id, name), candidate_id=name, state="queued", **place
+            )
+        )
     store.move_round(campaign.id, 0, "proposing", "validating", dispatch_size=candidates)
     return RoundContext(store, campaign.id, 0)
 
@@ -36,7 +49,9 @@ def test_failures_of_the_engine_in_a_row_pause_the_campaign_and_say_what_to_do(s
     assert fail(context, "01") == "running"
     assert fail(context, "2") == "paused"
     reason = store.campaign(context.campaign_id).stop_reason
-    assert reason.startswith("engine 'toy' failed for 3 candidates in a row, the last with calculation_crashed: no li")
+    assert reason.startswith(
+        "engine 'toy' failed for 3 candidates in a row, the last with calculation_crashed: no li"
+    )
     assert "gen2dft advance --retry" in reason
     assert context.round.suspects == ["0", "1", "2"]
 

@@ -10,7 +10,14 @@ from pymatgen.core import Lattice, Structure
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import Engine, Relaxed, run_task, without_references
-from gen2dft.errors import CalculationFailed, CampaignError, CorrectionRefused, DatasetError, SettingsError, ThermoError
+from gen2dft.errors import (
+    CalculationFailed,
+    CampaignError,
+    CorrectionRefused,
+    DatasetError,
+    SettingsError,
+    ThermoError,
+)
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.calibrate import (
     check_engine,
@@ -47,14 +54,23 @@ def made_energy(structure: Structure, noise: float = 0.0) -> float:
     mixture = r_v * E_V + r_o * E_O
     if composition.is_element:
         return mixture
-    return KNOWN[composition.reduced_formula] - r_v * TRUE_DE_V - r_o * DE_O + mixture + noise * (r_v - 0.35)
+    return (
+        KNOWN[composition.reduced_formula]
+        - r_v * TRUE_DE_V
+        - r_o * DE_O
+        + mixture
+        + noise * (r_v - 0.35)
+    )
 
 
 def made_engine(noise: float = 0.0, u: float = 3.25) -> Engine:
     def compute(structure: Structure, preset: str) -> Relaxed:
         is_oxide = not structure.composition.is_element
         energy = made_energy(structure, noise)
-        kind = {"run_type": "GGA+U" if is_oxide else "GGA", "hubbards": {"V": u} if is_oxide else {}}
+        kind = {
+            "run_type": "GGA+U" if is_oxide else "GGA",
+            "hubbards": {"V": u} if is_oxide else {},
+        }
         return Relaxed(structure, energy, None, None, None, True, 0.01, 3, 0.1, **kind)
 
     fields = {"name": "made", "is_dft": True, "relax": compute, "static": compute, "scale": None}
@@ -92,7 +108,9 @@ def crystal(formula: str) -> Structure:
     counts = {"V3O7": (3, 7), "V3O5": (3, 5)}[formula]
     n = sum(counts)
     return Structure(
-        Lattice.orthorhombic(3, 3, 3 * n), ["V"] * counts[0] + ["O"] * counts[1], [[0, 0, i / n] for i in range(n)]
+        Lattice.orthorhombic(3, 3, 3 * n),
+        ["V"] * counts[0] + ["O"] * counts[1],
+        [[0, 0, i / n] for i in range(n)],
     )
 
 
@@ -132,7 +150,9 @@ def test_what_has_no_structure_is_named_with_the_ways_to_one(monkeypatch):
     monkeypatch.setattr("gen2dft.datasets.materials_project.has_key", lambda: False)
     found, missing = find_structures(OXIDES)
     assert [phase.formula for phase in found] == ["V2O5", "VO2", "V2O3"]
-    with pytest.raises(ThermoError, match=r"no structure of V3O7 \(mp-622640\), V3O5 \(mp-622497\): set MP_API_KEY"):
+    with pytest.raises(
+        ThermoError, match=r"no structure of V3O7 \(mp-622640\), V3O5 \(mp-622497\): set MP_API_KEY"
+    ):
         refuse_missing(missing)
 
 
@@ -173,8 +193,13 @@ def test_each_preset_of_a_campaign_is_fitted(made, store, folder):
 
 def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     spec, dataset = vanadium_spec(), toys.toy_dataset()
-    hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.305, -2.488], scale="materials-project")
-    with pytest.raises(ThermoError, match=r"uses correction 'noh2019-v1', which is not fitted yet.*nothing is ranked"):
+    hull = ReferenceHull.build(
+        [{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.305, -2.488], scale="materials-project"
+    )
+    with pytest.raises(
+        ThermoError,
+        match=r"uses correction 'noh2019-v1', which is not fitted yet.*nothing is ranked",
+    ):
         begin_campaign(store, spec, dataset, hull)
     found, _ = find_structures(needed_phases(spec), folder)
     (fit,) = calibrate(store, spec, found)
@@ -185,10 +210,13 @@ def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     energy = corrected_energy(context, "some", calculation)
     assert energy.value == pytest.approx(KNOWN["VO2"])
     assert energy.adjustments == {
-        "noh2019 O2 correction": pytest.approx(DE_O * 2 / 3), "noh2019 dE_V": pytest.approx(TRUE_DE_V / 3),
-    }  # fmt: skip
+        "noh2019 O2 correction": pytest.approx(DE_O * 2 / 3),
+        "noh2019 dE_V": pytest.approx(TRUE_DE_V / 3),
+    }
     store.database.campaigns.update_one({}, {"$set": {"calibration_ids": {}}})
-    with pytest.raises(ThermoError, match="has no calibration of correction 'noh2019-v1' for preset 'toy-v1'"):
+    with pytest.raises(
+        ThermoError, match="has no calibration of correction 'noh2019-v1' for preset 'toy-v1'"
+    ):
         RoundContext(store, document.id, 0).fitted("toy-v1")
 
 
@@ -196,7 +224,9 @@ def test_settings_that_the_correction_does_not_hold_for_are_not_fitted(monkeypat
     monkeypatch.setitem(engines.ENGINES, "made", lambda: made_engine(u=0.0))
     spec = vanadium_spec()
     found, _ = find_structures(needed_phases(spec), folder)
-    with pytest.raises(CorrectionRefused, match=r"does not hold for mp-.*U\(V\) = 0 eV, expected 3.25 eV"):
+    with pytest.raises(
+        CorrectionRefused, match=r"does not hold for mp-.*U\(V\) = 0 eV, expected 3.25 eV"
+    ):
         calibrate(store, spec, found)
 
 
@@ -207,7 +237,9 @@ def test_a_failed_reference_is_named(monkeypatch, store):
     engine = replace(made_engine(), relax=fails)
     monkeypatch.setitem(engines.ENGINES, "made", lambda: engine)
     found, _ = find_structures(OXIDES[:1])
-    with pytest.raises(ThermoError, match=r"reference phase V2O5 \(mp-25620\) failed with engine 'made'.*exploded"):
+    with pytest.raises(
+        ThermoError, match=r"reference phase V2O5 \(mp-25620\) failed with engine 'made'.*exploded"
+    ):
         calibrate(store, vanadium_spec(), found)
 
 
@@ -224,7 +256,9 @@ def test_what_a_stand_in_computed_is_no_reference(monkeypatch, store):
 
 
 def test_what_the_engine_lacks_is_said_before_anything_is_computed(monkeypatch, store):
-    lacking = replace(made_engine(), check=lambda preset, symbols: (f"no licence for {sorted(symbols)}",))
+    lacking = replace(
+        made_engine(), check=lambda preset, symbols: (f"no licence for {sorted(symbols)}",)
+    )
     monkeypatch.setitem(engines.ENGINES, "made", lambda: lacking)
     found, _ = find_structures(OXIDES[:1])
     with pytest.raises(SettingsError, match=r"no licence for \['O', 'V'\]"):
@@ -233,7 +267,9 @@ def test_what_the_engine_lacks_is_said_before_anything_is_computed(monkeypatch, 
 
 
 def test_dft_without_elements_is_not_fitted(made):
-    with pytest.raises(ThermoError, match="the fit needs the energy of V, O2, computed with engine 'made'"):
+    with pytest.raises(
+        ThermoError, match="the fit needs the energy of V, O2, computed with engine 'made'"
+    ):
         fit_calibration(made_engine(), "toy-v1", "noh2019-v1", {})
 
 
@@ -253,7 +289,10 @@ def test_a_surrogates_own_elements_are_used(store, monkeypatch, folder):
 def own_hull(tmp_path):
     """Fields of a campaign whose engine computes its hull."""
     toys.toy_dataset().save(tmp_path / "toys.npz")
-    return {"dataset": {"source": str(tmp_path / "toys.npz"), "min_labels": 5}, "hull": {"source": "engine"}}
+    return {
+        "dataset": {"source": str(tmp_path / "toys.npz"), "min_labels": 5},
+        "hull": {"source": "engine"},
+    }
 
 
 def test_the_engines_own_hull_is_made_of_the_stable_phases_of_the_data(store, own_hull):
@@ -281,7 +320,9 @@ def own_spec(own_hull, *symbols):
 
 @pytest.fixture
 def plain(monkeypatch):
-    """A DFT engine without references: -3 eV for each atom, and the toys' formation energy for compounds."""
+    """A DFT engine without references: -3 eV for each atom, and the toys' formation energy for
+    compounds.
+    """
 
     def compute_energy(structure, preset):
         composition = structure.composition
@@ -289,23 +330,32 @@ def plain(monkeypatch):
         return Relaxed(structure, energy, None, None, None, True, 0.01, 3, 0.1, run_type="PBE")
 
     changes = {"is_dft": True, "scale": None, "formation_energy": without_references("plain")}
-    engine = replace(toys.TOY_ENGINE, name="plain", relax=compute_energy, static=compute_energy, **changes)
+    engine = replace(
+        toys.TOY_ENGINE, name="plain", relax=compute_energy, static=compute_energy, **changes
+    )
     monkeypatch.setitem(engines.ENGINES, "plain", lambda: engine)
     return engine
 
 
-def test_a_dft_engine_computes_its_elements_and_phases_of_these_elements_alone(store, own_hull, plain):
+def test_a_dft_engine_computes_its_elements_and_phases_of_these_elements_alone(
+    store, own_hull, plain
+):
     spec = own_spec(own_hull, "Na", "K", "Cl", "Br")
     found, missing = wanted_phases(spec)
     assert {phase.formula for phase in found} == {"Na", "K", "NaCl", "KBr"}
     assert [phase.formula for phase in missing] == ["Br", "Cl"]
-    with pytest.raises(ThermoError, match=r"no structure of Br \(element-Br\), Cl \(element-Cl\): put CIF"):
+    with pytest.raises(
+        ThermoError, match=r"no structure of Br \(element-Br\), Cl \(element-Cl\): put CIF"
+    ):
         refuse_missing(missing)
 
 
 def test_own_elements_are_frozen_with_the_campaign_and_measure_its_labels(store, own_hull, plain):
     spec, dataset = own_spec(own_hull, "Mg", "Sr", "O"), toys.toy_dataset()
-    with pytest.raises(CampaignError, match="engine 'plain' has computed no energy of Mg, O, Sr with preset 'toy-v1'"):
+    with pytest.raises(
+        CampaignError,
+        match="engine 'plain' has computed no energy of Mg, O, Sr with preset 'toy-v1'",
+    ):
         check_validation(spec, dataset, store)
     found, _ = wanted_phases(spec)
     assert {phase.formula: phase.is_molecule for phase in found} == {
@@ -319,7 +369,9 @@ def test_own_elements_are_frozen_with_the_campaign_and_measure_its_labels(store,
     assert document.elements == {"toy-v1": {"Mg": -3.0, "O": -3.0, "Sr": -3.0}}
     crystal = toys.rock_salt("Sr", "O", 5.1)
     context = RoundContext(store, document.id, 0)
-    values, energy, _ = label_values(context, "some", run_task("static", plain, "toy-v1", crystal, None, {}))
+    values, energy, _ = label_values(
+        context, "some", run_task("static", plain, "toy-v1", crystal, None, {})
+    )
     assert values["formation_energy"] == pytest.approx(toys.formation_energy(crystal.composition))
     assert energy.scale == hull.scale
     assert {"e_above_hull"} <= set(values)

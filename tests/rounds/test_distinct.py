@@ -1,4 +1,7 @@
-"""Hits that relaxed to one crystal, or to a known one, are counted once; in whatever order they came."""
+"""Hits that relaxed to one crystal, or to a known one, are counted once.
+
+In whatever order they came.
+"""
 
 import itertools
 
@@ -13,11 +16,19 @@ from tests.toys import rock_salt
 
 def hit(context, key: str, round_index: int, structure: Structure) -> HitDoc:
     return HitDoc(
-        id=candidate_key(context.campaign_id, key), campaign_id=context.campaign_id, round_index=round_index,
-        candidate_id=key, formula=structure.composition.reduced_formula, spacegroup="Fm-3m",
-        values={"formation_energy": -1.0}, basis={"formation_energy": "toy"}, is_dft=False, label_id=key, hull_id="h",
+        id=candidate_key(context.campaign_id, key),
+        campaign_id=context.campaign_id,
+        round_index=round_index,
+        candidate_id=key,
+        formula=structure.composition.reduced_formula,
+        spacegroup="Fm-3m",
+        values={"formation_energy": -1.0},
+        basis={"formation_energy": "toy"},
+        is_dft=False,
+        label_id=key,
+        hull_id="h",
         structure=structure.as_dict(),
-    )  # fmt: skip
+    )
 
 
 def strained(structure: Structure) -> Structure:
@@ -27,7 +38,9 @@ def strained(structure: Structure) -> Structure:
 
 
 def crystals() -> dict[tuple[str, int], Structure]:
-    """Candidate and round to what it relaxed to: one crystal three times, a known one, one by itself."""
+    """Candidate and round to what it relaxed to: one crystal three times, a known one, one by
+    itself.
+    """
     strange = rock_salt("Cs", "Te", 7.5)
     turned = strange.copy()
     turned.perturb(0.01)

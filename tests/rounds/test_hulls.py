@@ -12,7 +12,14 @@ from gen2dft.engines.base import Engine
 from gen2dft.errors import MixedEnergies, StoreError, ThermoError
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import campaign_hull, check_scales, get_hull, hull_from, put_hull, screen_hull
+from gen2dft.rounds.hulls import (
+    campaign_hull,
+    check_scales,
+    get_hull,
+    hull_from,
+    put_hull,
+    screen_hull,
+)
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.prepare import needs_store, prepare
 from gen2dft.rounds.train import train
@@ -35,10 +42,18 @@ def reference(formula: str, engine: str = "toy", run_type: str | None = None) ->
     cation, anion = (element.symbol for element in Composition(formula))
     structure = toys.rock_salt(cation, anion, 5.6)
     return ReferenceDoc(
-        id=f"{formula} {engine} {run_type}", formula=formula, name=formula, origin="test", known_stable=True,
-        engine=engine, preset="toy-v1", settings_hash="toyhash", structure=structure.as_dict(),
-        energy_per_atom=toys.formation_energy(structure.composition), run_type=run_type,
-    )  # fmt: skip
+        id=f"{formula} {engine} {run_type}",
+        formula=formula,
+        name=formula,
+        origin="test",
+        known_stable=True,
+        engine=engine,
+        preset="toy-v1",
+        settings_hash="toyhash",
+        structure=structure.as_dict(),
+        energy_per_atom=toys.formation_energy(structure.composition),
+        run_type=run_type,
+    )
 
 
 @pytest.fixture
@@ -84,13 +99,17 @@ def test_the_materials_projects_hull_is_its_stable_phases(monkeypatch):
 def test_the_engines_own_hull_is_made_of_its_reference_phases(store):
     spec = spec_with(hull={"source": "engine"})
     assert needs_store(spec)
-    with pytest.raises(ThermoError, match="engine 'toy' has computed no reference phase with preset 'toy-v1' yet"):
+    with pytest.raises(
+        ThermoError, match="engine 'toy' has computed no reference phase with preset 'toy-v1' yet"
+    ):
         campaign_hull(spec, store=store)
     for formula in ("NaCl", "MgO"):
         store.insert_new(reference(formula))
     hull = campaign_hull(spec, store=store)
     assert (hull.num_entries, hull.scale) == (2, "materials-project")
-    assert hull.e_above_hull(Composition("MgO"), toys.formation_energy(Composition("MgO"))) == pytest.approx(0)
+    assert hull.e_above_hull(
+        Composition("MgO"), toys.formation_energy(Composition("MgO"))
+    ) == pytest.approx(0)
     assert len(hull.known_stable) == 2
 
 
@@ -99,13 +118,16 @@ def test_reference_phases_of_several_run_types_make_no_hull(store, raw):
     store.insert_new(reference("NaCl", "raw", "GGA"))
     assert campaign_hull(spec, store=store).scale == "raw:GGA"
     store.insert_new(reference("MgO", "raw", "GGA+U"))
-    with pytest.raises(MixedEnergies, match=r"reference phases of the hull mix run types GGA and GGA\+U"):
+    with pytest.raises(
+        MixedEnergies, match=r"reference phases of the hull mix run types GGA and GGA\+U"
+    ):
         campaign_hull(spec, store=store)
 
 
 def test_energies_of_another_scale_are_refused_before_work_begins(raw):
     with pytest.raises(
-        MixedEnergies, match="labels of engine 'raw' with correction 'none' are on scale 'raw' and the "
+        MixedEnergies,
+        match="labels of engine 'raw' with correction 'none' are on scale 'raw' and the ",
     ):
         check_scales(spec_with(validation=raw), toy_hull(scale="materials-project"))
     check_scales(spec_with(validation=raw), toy_hull(scale="raw:GGA"))
@@ -117,7 +139,9 @@ def test_energies_of_another_scale_are_refused_before_work_begins(raw):
 
 def test_own_phases_join_no_hull_of_unknown_scale():
     joining = spec_with(hull={"own_phases": True})
-    with pytest.raises(MixedEnergies, match=r"hull\.own_phases: labels of engine 'toy' would join .* say it"):
+    with pytest.raises(
+        MixedEnergies, match=r"hull\.own_phases: labels of engine 'toy' would join .* say it"
+    ):
         check_scales(joining, toy_hull())
     check_scales(joining, toy_hull(scale="materials-project"))
 
@@ -132,13 +156,18 @@ def test_a_surrogate_of_another_scale_keeps_the_datasets_hull():
 
 def test_a_label_of_another_run_type_is_given_up_with_the_reason(store, raw):
     spec = spec_with(validation=raw)
-    document, _ = begin_campaign(store, spec, toys.toy_dataset(), toy_hull(scale="raw:GGA"), toy_hull())
+    document, _ = begin_campaign(
+        store, spec, toys.toy_dataset(), toy_hull(scale="raw:GGA"), toy_hull()
+    )
     context = RoundContext(store, document.id, 0)
     assert context.screen_hull.hull_hash != context.hull.hull_hash
     up_to_dispatch(context)
     key, other, *_ = queued(context)
     for name, run_type in ((key, "GGA+U"), (other, "GGA")):
-        found = [c.model_copy(update={"engine": "raw", "run_type": run_type}) for c in calculations(context, name)]
+        found = [
+            c.model_copy(update={"engine": "raw", "run_type": run_type})
+            for c in calculations(context, name)
+        ]
         ingest(context, name, found)
     refused = store.candidate(context.campaign_id, key)
     assert refused.state == "given_up:energies_not_comparable"
@@ -149,7 +178,9 @@ def test_a_label_of_another_run_type_is_given_up_with_the_reason(store, raw):
 def test_what_the_hull_does_not_cover_gets_no_number_and_no_hit(store):
     targets = [{"property": "e_above_hull", "max": 99.0}]
     sodium = ReferenceHull.build([Composition("NaCl")], [-1.0])
-    document, _ = begin_campaign(store, spec_with(targets=targets), toys.toy_dataset(), sodium, toy_hull())
+    document, _ = begin_campaign(
+        store, spec_with(targets=targets), toys.toy_dataset(), sodium, toy_hull()
+    )
     context = RoundContext(store, document.id, 0)
     up_to_dispatch(context)
     validate_all(context)
@@ -165,7 +196,9 @@ def test_what_the_hull_does_not_cover_gets_no_number_and_no_hit(store):
 
 def test_the_screen_refuses_what_the_hull_does_not_cover():
     hull = ReferenceHull.build([Composition("NaCl")], [-1.0])
-    verdict = surrogate_screen(toys.rock_salt("K", "Br", 6.6), spec_with().screening.surrogate, hull)
+    verdict = surrogate_screen(
+        toys.rock_salt("K", "Br", 6.6), spec_with().screening.surrogate, hull
+    )
     assert isinstance(verdict, SurrogateVerdict)
     assert (verdict.reason, verdict.e_above_hull) == ("hull_does_not_cover", None)
     assert verdict.formation_energy is not None
@@ -179,16 +212,21 @@ def test_an_empty_hull_stops_a_campaign(tmp_path):
 
 
 def test_a_round_begins_with_the_self_test(store):
-    wrong = ReferenceHull.build(map(Composition, ("NaCl", "Na2Cl")), [-1.0, -0.2], known_stable=[Composition("Na2Cl")])
+    wrong = ReferenceHull.build(
+        map(Composition, ("NaCl", "Na2Cl")), [-1.0, -0.2], known_stable=[Composition("Na2Cl")]
+    )
     document, _ = begin_campaign(store, spec_with(), toys.toy_dataset(), wrong)
     with pytest.raises(
-        ThermoError, match=r"fails its self-test: 1 of 1 .* Na2 Cl1|fails its self-test: 1 of 1 .*Cl1 Na2"
+        ThermoError,
+        match=r"fails its self-test: 1 of 1 .* Na2 Cl1|fails its self-test: 1 of 1 .*Cl1 Na2",
     ):
         train(RoundContext(store, document.id, 0))
 
 
 def test_own_phases_join_the_hull_of_later_rounds(store):
-    document, _ = begin_campaign(store, spec_with(hull={"own_phases": True}), toys.toy_dataset(), toy_hull())
+    document, _ = begin_campaign(
+        store, spec_with(hull={"own_phases": True}), toys.toy_dataset(), toy_hull()
+    )
     first, second = RoundContext(store, document.id, 0), RoundContext(store, document.id, 1)
     up_to_dispatch(first)
     straggler, *_ = queued(first)
@@ -197,8 +235,12 @@ def test_own_phases_join_the_hull_of_later_rounds(store):
     begin_round(store, document.id, 1)
     labels = store.labels(document.id)
     assert first.hull.hull_hash == document.hull_id
-    formulas = {Structure.from_dict(label.structure).composition.reduced_formula for label in labels}
-    new = formulas - {s.composition.reduced_formula for s in toys.toy_dataset().crystals.structures()}
+    formulas = {
+        Structure.from_dict(label.structure).composition.reduced_formula for label in labels
+    }
+    new = formulas - {
+        s.composition.reduced_formula for s in toys.toy_dataset().crystals.structures()
+    }
     assert second.hull.num_entries == first.hull.num_entries + len(new)
     assert get_hull(store, second.hull.hull_hash).num_entries == second.hull.num_entries
     for label in labels:

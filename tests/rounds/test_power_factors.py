@@ -1,4 +1,6 @@
-"""Power factors of a campaign: whether they are computed, what becomes of the label, what is kept."""
+"""Power factors of a campaign: whether they are computed, what becomes of the label, what is
+kept.
+"""
 
 from dataclasses import replace
 
@@ -65,12 +67,18 @@ def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
 @pytest.mark.parametrize(
     ("outcome", "gap", "reason"),
     [
-        (CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.25), 0.0, "metal: bands overlap"),
+        (
+            CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.25),
+            0.0,
+            "metal: bands overlap",
+        ),
         (CalculationFailure(reason="too_few_bands", detail="more"), None, "too_few_bands: more"),
         (None, None, "no_bands: no bands were computed"),
     ],
 )
-def test_without_a_power_factor_the_label_says_why_and_misses(context, banded, outcome, gap, reason):
+def test_without_a_power_factor_the_label_says_why_and_misses(
+    context, banded, outcome, gap, reason
+):
     key, calcs = dispatched(context)
     assert ingest(context, key, calcs, transport=outcome) == "labelled"
     (label,) = context.store.labels(context.campaign_id)

@@ -25,7 +25,9 @@ def campaign(store, limit) -> RoundContext:
 
 
 def stage(context, candidate_id, preset="toy-v1", converged=True):
-    structure = Structure.from_dict(context.store.candidate(context.campaign_id, candidate_id).structure)
+    structure = Structure.from_dict(
+        context.store.candidate(context.campaign_id, candidate_id).structure
+    )
     relaxed = run_task("relax", toys.TOY_ENGINE, preset, structure, None, {})
     found = [relaxed, run_task("static", toys.TOY_ENGINE, preset, None, relaxed, {})]
     return [calc.model_copy(update={"converged": converged}) for calc in found]
@@ -33,7 +35,9 @@ def stage(context, candidate_id, preset="toy-v1", converged=True):
 
 def test_the_limit_is_that_of_the_sampling_method(store):
     context = campaign(store, {"local": -9.0, "random": 9.0, "slerp": 0.0})
-    methods = {key: context.store.candidate(context.campaign_id, key).sampler for key in queued(context)}
+    methods = {
+        key: context.store.candidate(context.campaign_id, key).sampler for key in queued(context)
+    }
     assert set(methods.values()) == {"local", "random"}
     wanted = {key: wants_refinement(context, key, stage(context, key)) for key in methods}
     assert wanted == {key: method == "random" for key, method in methods.items()}
@@ -44,7 +48,9 @@ def test_what_failed_or_has_no_second_stage_is_not_refined(store, context):
     key = queued(two_stages)[0]
     assert wants_refinement(two_stages, key, stage(two_stages, key))
     assert not wants_refinement(two_stages, key, stage(two_stages, key, converged=False))
-    assert not wants_refinement(two_stages, key, [CalculationFailure(reason="exploded", detail="-"), None])
+    assert not wants_refinement(
+        two_stages, key, [CalculationFailure(reason="exploded", detail="-"), None]
+    )
     up_to_dispatch(context)
     assert not wants_refinement(context, queued(context)[0], stage(context, queued(context)[0]))
 
@@ -66,7 +72,13 @@ def test_the_label_is_the_second_stages_and_keeps_the_firsts_figures(store):
 def test_a_failure_of_the_second_stage_is_told_apart(store):
     context = campaign(store, 9.0)
     first, second, *_ = queued(context)
-    assert ingest(context, first, stage(context, first), [None, None]) == "given_up:refine_calculation_crashed"
+    assert (
+        ingest(context, first, stage(context, first), [None, None])
+        == "given_up:refine_calculation_crashed"
+    )
     unfinished = stage(context, second, "toy-fine-v1", converged=False)
-    assert ingest(context, second, stage(context, second), unfinished) == "given_up:refine_not_converged"
+    assert (
+        ingest(context, second, stage(context, second), unfinished)
+        == "given_up:refine_not_converged"
+    )
     assert not store.labels(context.campaign_id)

@@ -1,4 +1,6 @@
-"""Another hull: every verdict that changes is shown, and what a campaign has measured stays as it is."""
+"""Another hull: every verdict that changes is shown, and what a campaign has measured stays as it
+is.
+"""
 
 import pytest
 from pymatgen.core import Composition
@@ -35,7 +37,11 @@ def finished(store) -> RoundContext:
 
 def everything(context: RoundContext) -> list[dict]:
     store = context.store
-    found = [*store.candidates(context.campaign_id), *store.labels(context.campaign_id), *store.hits()]
+    found = [
+        *store.candidates(context.campaign_id),
+        *store.labels(context.campaign_id),
+        *store.hits(),
+    ]
     return [document.model_dump() for document in found]
 
 
@@ -57,14 +63,18 @@ def test_a_deeper_phase_takes_a_hit_away(finished):
     assert (lost.before, lost.after) == ("hit", "misses_e_above_hull")
     assert lost.e_after == pytest.approx(0.6)
     assert lost.e_before == pytest.approx(hit.values["e_above_hull"])
-    (screened,) = [change for change in changes["screen"] if change.candidate_id == hit.candidate_id]
+    (screened,) = [
+        change for change in changes["screen"] if change.candidate_id == hit.candidate_id
+    ]
     assert (screened.before, screened.after) == ("passed", "above_hull")
     assert everything(finished) == before
 
 
 def test_a_hull_that_covers_less_gives_no_number(finished):
     (hit, *_) = finished.store.hits(finished.campaign_id)
-    result = rehull(finished.store, finished.campaign_id, ReferenceHull.build([Composition("WC")], [-1.0]))
+    result = rehull(
+        finished.store, finished.campaign_id, ReferenceHull.build([Composition("WC")], [-1.0])
+    )
     (lost,) = [c for c in by_stage(result)["targets"] if c.candidate_id == hit.candidate_id]
     assert (lost.after, lost.e_after) == ("misses_e_above_hull", None)
     assert result.distances == {}
@@ -85,6 +95,7 @@ def test_applied_distances_stand_beside_the_old_ones(finished):
 
 def test_a_hull_of_another_scale_is_refused(finished):
     with pytest.raises(
-        MixedEnergies, match=r"labels of toy-.* are on scale 'materials-project' and the hull on 'gpaw:PBE'"
+        MixedEnergies,
+        match=r"labels of toy-.* are on scale 'materials-project' and the hull on 'gpaw:PBE'",
     ):
         rehull(finished.store, finished.campaign_id, toy_hull(scale="gpaw:PBE"))

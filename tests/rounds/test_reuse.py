@@ -1,4 +1,6 @@
-"""The label cache: the same crystal with the same settings is not computed twice, whichever campaign asks."""
+"""The label cache: the same crystal with the same settings is not computed twice, whichever
+campaign asks.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +21,9 @@ CRYSTAL = toys.rock_salt("K", "Cl", 6.3)
 
 def rotated(structure: Structure) -> Structure:
     angle = 0.7
-    turn = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
+    turn = np.array(
+        [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
+    )
     return Structure(structure.lattice.matrix @ turn.T, structure.species, structure.frac_coords)
 
 
@@ -30,7 +34,10 @@ EQUIVALENT = {
     "permuted": Structure.from_sites(list(CRYSTAL)[::-1]),
     "shifted": CRYSTAL.copy().translate_sites([0, 1], [0.2, 0.1, 0.4]),
 }
-OTHERS = {"larger": toys.rock_salt("K", "Cl", 6.45), "another composition": toys.rock_salt("K", "Br", 6.3)}
+OTHERS = {
+    "larger": toys.rock_salt("K", "Cl", 6.45),
+    "another composition": toys.rock_salt("K", "Br", 6.3),
+}
 
 
 def campaign(store, name="first", **changes):
@@ -46,7 +53,9 @@ def computed(store):
     """A campaign that has computed the crystal."""
     context = campaign(store)
     queue_candidates(context, {"made": CRYSTAL})
-    calculated = [calc.model_copy(update={"converged": True}) for calc in calculations(context, "made")]
+    calculated = [
+        calc.model_copy(update={"converged": True}) for calc in calculations(context, "made")
+    ]
     assert ingest(context, "made", calculated) in ("labelled", "hit")
     return context
 
@@ -86,11 +95,15 @@ def test_other_settings_are_computed(store, computed):
 
 def test_a_second_stage_that_was_not_made_is_computed(store, computed):
     refine = {"preset": "toy-fine-v1", "max_e_above_hull": 99.0}
-    other = campaign(store, "second", validation={"engine": "toy", "preset": "toy-v1", "refine": refine})
+    other = campaign(
+        store, "second", validation={"engine": "toy", "preset": "toy-v1", "refine": refine}
+    )
     queue_candidates(other, {"new": CRYSTAL})
     assert reuse.ingest_known(other, "new") is None
     far = {**refine, "max_e_above_hull": 0.0}
-    third = campaign(store, "third", validation={"engine": "toy", "preset": "toy-v1", "refine": far})
+    third = campaign(
+        store, "third", validation={"engine": "toy", "preset": "toy-v1", "refine": far}
+    )
     queue_candidates(third, {"new": CRYSTAL})
     distance = only_label(computed).values["e_above_hull"]
     assert (reuse.ingest_known(third, "new") is None) == (distance <= 0.0)
@@ -100,7 +113,9 @@ def test_what_custodian_had_to_change_is_not_shared(store):
     context = campaign(store)
     queue_candidates(context, {"made": CRYSTAL})
     changed = {"converged": True, "settings_changed": True}
-    ingest(context, "made", [calc.model_copy(update=changed) for calc in calculations(context, "made")])
+    ingest(
+        context, "made", [calc.model_copy(update=changed) for calc in calculations(context, "made")]
+    )
     other = campaign(store, "second")
     queue_candidates(other, {"again": CRYSTAL})
     assert reuse.ingest_known(other, "again") is None

@@ -1,4 +1,6 @@
-"""The surrogate relaxes what is predicted best and may pass its gate: the hull's energy is known beforehand."""
+"""The surrogate relaxes what is predicted best and may pass its gate: the hull's energy is known
+beforehand.
+"""
 
 from types import SimpleNamespace
 
@@ -15,8 +17,11 @@ from tests.toys import rock_salt
 SALTS = CrystalTable.from_structures(
     [rock_salt("Na", "Cl", 5.6), rock_salt("Na", "Br", 6.0), rock_salt("K", "Cl", 6.3)]
 )
-# Of NaCl and KCl one phase is known, of NaBr none: what is as low as these lies far below that hull.
-HULL = ReferenceHull.build([{"Na": 1, "Cl": 1}, {"K": 1, "Cl": 1}, {"Na": 1, "Br": 3}], [-2.0, -2.0, -0.1])
+# Of NaCl and KCl one phase is known, of NaBr none: what is as low as these lies far below that
+# hull.
+HULL = ReferenceHull.build(
+    [{"Na": 1, "Cl": 1}, {"K": 1, "Cl": 1}, {"Na": 1, "Br": 3}], [-2.0, -2.0, -0.1]
+)
 
 
 class Ensemble:
@@ -36,11 +41,15 @@ def setting(limit, energies, **surrogate):
     )
     generator = SimpleNamespace(
         properties=("formation_energy",),
-        encode=lambda crystals: np.array([[SALTS.formulas().index(formula)] for formula in crystals.formulas()]),
+        encode=lambda crystals: np.array(
+            [[SALTS.formulas().index(formula)] for formula in crystals.formulas()]
+        ),
     )
     known = SimpleNamespace(label=lambda _: np.array([-2.0, 0.0]))
     ensemble = None if energies is None else Ensemble(energies)
-    view = SimpleNamespace(generator=generator, ensemble=ensemble, targets=spec.targets, known=known)
+    view = SimpleNamespace(
+        generator=generator, ensemble=ensemble, targets=spec.targets, known=known
+    )
     return SimpleNamespace(spec=spec, screen_hull=HULL), SimpleNamespace(view=view, share=1.0)
 
 
@@ -61,7 +70,9 @@ def test_a_hull_that_lacks_phases_is_foreseen():
 
 def test_a_system_that_the_hull_does_not_cover_comes_last():
     context, arm = setting(2, [-2.0, -2.0, -2.0])
-    context.screen_hull = ReferenceHull.build([{"Na": 1, "Cl": 1}, {"Na": 1, "Br": 1}], [-2.0, -2.0])
+    context.screen_hull = ReferenceHull.build(
+        [{"Na": 1, "Cl": 1}, {"Na": 1, "Br": 1}], [-2.0, -2.0]
+    )
     assert listed(context, arm, [-1.0, -1.0, -1.0]) == [0, 1]
 
 

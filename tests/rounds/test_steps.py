@@ -1,4 +1,6 @@
-"""The steps of a round with toys: counted completely, repeatable, and the same for the same seed."""
+"""The steps of a round with toys: counted completely, repeatable, and the same for the same
+seed.
+"""
 
 from datetime import timedelta
 
@@ -28,13 +30,17 @@ def up_to_dispatch(context):
 
 
 def calculations(context, candidate_id):
-    structure = Structure.from_dict(context.store.candidate(context.campaign_id, candidate_id).structure)
+    structure = Structure.from_dict(
+        context.store.candidate(context.campaign_id, candidate_id).structure
+    )
     relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None, {})
     return [relaxed, run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})]
 
 
 def queued(context):
-    return [doc.candidate_id for doc in context.store.candidates(context.campaign_id, state="queued")]
+    return [
+        doc.candidate_id for doc in context.store.candidates(context.campaign_id, state="queued")
+    ]
 
 
 def validate_all(context):
@@ -47,7 +53,11 @@ def check_funnel(context):
     funnel = context.round.funnel
     assert [stage.n_out for stage in funnel[:-1]] == [stage.n_in for stage in funnel[1:]]
     counted = sum(sum(stage.reasons.values()) for stage in funnel) + funnel[-1].n_out
-    assert counted == funnel[0].n_in == sum(context.store.state_counts(context.campaign_id, context.index).values())
+    assert (
+        counted
+        == funnel[0].n_in
+        == sum(context.store.state_counts(context.campaign_id, context.index).values())
+    )
 
 
 def test_a_whole_round_is_counted_completely(context):
@@ -176,7 +186,9 @@ def test_no_crystal_is_computed_twice_over_the_rounds(context):
 
 def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec):
     dataset = toys.toy_dataset()
-    loose = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "quorum": 0.8}})
+    loose = spec.model_validate(
+        {**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "quorum": 0.8}}
+    )
     campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
     context = RoundContext(store, campaign.id, 0)
     up_to_dispatch(context)
@@ -192,7 +204,9 @@ def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec
 
 def test_a_deadline_closes_a_round_and_gives_up_what_never_answered(store, spec):
     dataset = toys.toy_dataset()
-    late = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "deadline_hours": 1}})
+    late = spec.model_validate(
+        {**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "deadline_hours": 1}}
+    )
     campaign, _ = begin_campaign(store, late, dataset, ReferenceHull.from_dataset(dataset))
     context = RoundContext(store, campaign.id, 0)
     up_to_dispatch(context)
@@ -205,14 +219,19 @@ def test_a_deadline_closes_a_round_and_gives_up_what_never_answered(store, spec)
     assert try_close(context)
     check_funnel(context)
     candidate = store.candidate(campaign.id, silent)
-    assert (candidate.state, candidate.failure) == ("given_up:unfinished", "the round's deadline passed first")
+    assert (candidate.state, candidate.failure) == (
+        "given_up:unfinished",
+        "the round's deadline passed first",
+    )
     assert not begin_attempt(context, silent)
     assert ingest(context, silent, calculations(context, silent)) in ("labelled", "hit")
 
 
 def test_what_is_still_open_when_the_campaign_ends_is_given_up(store, spec):
     dataset = toys.toy_dataset()
-    loose = spec.model_validate({**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6, "quorum": 0.5}})
+    loose = spec.model_validate(
+        {**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6, "quorum": 0.5}}
+    )
     campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
     context = RoundContext(store, campaign.id, 0)
     up_to_dispatch(context)
@@ -249,7 +268,11 @@ def test_too_few_labels_are_refused_unless_the_campaign_leaves_targets_open(monk
     with pytest.raises(DatasetError, match=r"band_gap: 0 of 8 crystals"):
         prepare.prepare(strict)
     loose = spec.model_validate(
-        {**toys.TOY_CAMPAIGN, "targets": targets, "dataset": {"min_labels": 5, "few_labels": "leave-open"}}
+        {
+            **toys.TOY_CAMPAIGN,
+            "targets": targets,
+            "dataset": {"min_labels": 5, "few_labels": "leave-open"},
+        }
     )
     assert len(prepare.prepare(loose)[0]) == 8
     nothing = loose.model_validate({**loose.model_dump(by_alias=True), "targets": targets[1:]})

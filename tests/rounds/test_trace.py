@@ -1,4 +1,6 @@
-"""A hit is followed back to its training set, and its latent vector decodes to the same structure again."""
+"""A hit is followed back to its training set, and its latent vector decodes to the same structure
+again.
+"""
 
 import json
 
@@ -35,7 +37,9 @@ def test_the_chain_is_whole_and_the_vector_decodes_to_the_same_structure(store, 
     assert [label.id for label in found.labels] == [hit.label_id]
     assert found.redecoded.is_same and found.redecoded.stored == found.redecoded.decoded
     assert found.redecoded.same_id
-    assert [s.id for s in found.snapshots] == [store.round(hit.campaign_id, i).snapshot_id for i in (1, 0)]
+    assert [s.id for s in found.snapshots] == [
+        store.round(hit.campaign_id, i).snapshot_id for i in (1, 0)
+    ]
     assert found.training.hash == found.training.rebuilt == found.snapshots[0].training_set_hash
     assert found.training.num_labels > 0
     known = RoundContext(store, hit.campaign_id, 1).known
@@ -55,7 +59,9 @@ def test_a_changed_document_is_found_out(store, hit):
     structure["sites"][0]["abc"][0] += 1e-9
     store.set_candidate(hit.campaign_id, hit.candidate_id, structure=structure)
     assert trace(store, candidate_of(store, hit)).redecoded.is_same is False
-    store.set_candidate(hit.campaign_id, hit.candidate_id, structure=candidate.structure, latent_row=0)
+    store.set_candidate(
+        hit.campaign_id, hit.candidate_id, structure=candidate.structure, latent_row=0
+    )
     found = trace(store, candidate_of(store, hit)).redecoded
     assert (found.is_same, found.same_id) == (False, False)
 
@@ -85,8 +91,18 @@ def test_the_verb_prints_every_step(store, hit, invoke):
     assert result.exit_code == 0, result.output
     candidate = candidate_of(store, hit)
     snapshots = [store.round(hit.campaign_id, i).snapshot_id for i in (1, 0)]
-    for text in (hit.formula, hit.label_id, candidate.sampler, "seed 0", *candidate.parents, *snapshots, hit.hull_id,
-                 "decoded again, gives the same", "labels of earlier rounds", "default_rng([0, 1, 0])"):  # fmt: skip
+    for text in (
+        hit.formula,
+        hit.label_id,
+        candidate.sampler,
+        "seed 0",
+        *candidate.parents,
+        *snapshots,
+        hit.hull_id,
+        "decoded again, gives the same",
+        "labels of earlier rounds",
+        "default_rng([0, 1, 0])",
+    ):
         assert text in result.output
     found = json.loads(invoke("trace", hit.candidate_id, "--json").output)
     assert found["redecoded"]["is_same"] is True

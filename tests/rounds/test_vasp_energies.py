@@ -1,4 +1,6 @@
-"""VASP's energies where they meet corrections, scales and both stages: one crystal, computed by the stand-in."""
+"""VASP's energies where they meet corrections, scales and both stages: one crystal, computed by the
+stand-in.
+"""
 
 import pytest
 import stand_in_environment
@@ -19,7 +21,10 @@ from tests import toys
 pytestmark = [pytest.mark.filterwarnings(text) for text in stand_in_environment.WARNINGS]
 
 VO = Structure(Lattice.orthorhombic(2.9, 3.0, 3.1), ["V", "O"], [[0, 0, 0], [0.5, 0.5, 0.45]])
-COARSE, FINE = {"V": -1.8, "O": -0.1}, {"V": -1.9, "O": -0.2}  # made up, as the stand-in's energies are
+COARSE, FINE = (
+    {"V": -1.8, "O": -0.1},
+    {"V": -1.9, "O": -0.2},
+)  # made up, as the stand-in's energies are
 MP2020 = -0.687 / 2 - 1.7 / 2  # eV/atom of VO: oxide, and V in oxides
 
 
@@ -35,7 +40,11 @@ def computed(tmp_path_factory):
             (folder / preset).mkdir()
             patch.chdir(folder / preset)
             relaxes = preset == "ggau-v1"
-            documents[preset] = relax_attempt(preset, VO, Spent()) if relaxes else single_attempt("static", preset, VO)
+            documents[preset] = (
+                relax_attempt(preset, VO, Spent())
+                if relaxes
+                else single_attempt("static", preset, VO)
+            )
     return documents
 
 
@@ -45,14 +54,31 @@ def _stand_in_is_welcome(monkeypatch):
 
 
 def campaign(store, scale="materials-project", **validation):
-    """A round with one queued candidate, `vo`; its labels are measured against two vanadium oxides."""
-    fields = {"engine": "vasp", "preset": "ggau-v1", "correction": "mp2020-v1", "references": COARSE, **validation}
+    """A round with one queued candidate, `vo`.
+
+    Its labels are measured against two vanadium oxides.
+    """
+    fields = {
+        "engine": "vasp",
+        "preset": "ggau-v1",
+        "correction": "mp2020-v1",
+        "references": COARSE,
+        **validation,
+    }
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": fields})
     hull = ReferenceHull.build([{"V": 2, "O": 5}, {"V": 1, "O": 1}], [-2.3, -2.0], scale=scale)
     document, _ = begin_campaign(store, spec, toys.toy_dataset(), hull)
-    place = {"campaign_id": document.id, "round_index": 0, "sampler": "random", "parents": [], "latent_row": 0}
+    place = {
+        "campaign_id": document.id,
+        "round_index": 0,
+        "sampler": "random",
+        "parents": [],
+        "latent_row": 0,
+    }
     key = candidate_key(document.id, "vo")
-    store.insert_new(CandidateDoc(id=key, candidate_id="vo", state="queued", structure=VO.as_dict(), **place))
+    store.insert_new(
+        CandidateDoc(id=key, candidate_id="vo", state="queued", structure=VO.as_dict(), **place)
+    )
     return RoundContext(store, document.id, 0)
 
 
@@ -72,7 +98,9 @@ def test_corrected_energies_meet_the_hull_of_their_scale(store, computed):
     (label,) = store.labels(context.campaign_id)
     assert (label.run_type, label.corrections) == ("GGA+U", ["mp2020-v1"])
     assert sum(label.adjustments.values()) == pytest.approx(MP2020)
-    assert label.values["formation_energy"] == pytest.approx(doc.energy_per_atom - mixture(COARSE) + MP2020)
+    assert label.values["formation_energy"] == pytest.approx(
+        doc.energy_per_atom - mixture(COARSE) + MP2020
+    )
     assert {"e_above_hull", "band_gap"} <= set(label.values)
 
 
@@ -98,7 +126,14 @@ def test_uncorrected_energies_meet_their_own_kind_alone(store, computed, scale, 
 
 def test_a_calibration_brings_its_own_elements(store, computed):
     preset = load_engine("vasp").preset("ggau-v1")
-    fit = {"de_v": -1.7, "standard_error": 0.01, "confidence": 0.02, "rms": 0.01, "rows": [], "complete": True}
+    fit = {
+        "de_v": -1.7,
+        "standard_error": 0.01,
+        "confidence": 0.02,
+        "rms": 0.01,
+        "rows": [],
+        "complete": True,
+    }
     store.insert_new(
         CalibrationDoc(
             id="fit", correction="noh2019-v1", engine="vasp", is_dft=True, preset=preset.name,
@@ -110,7 +145,9 @@ def test_a_calibration_brings_its_own_elements(store, computed):
     energy = corrected_energy(context, "vo", doc)
     assert energy.scale == "materials-project"
     assert energy.value == pytest.approx(doc.energy_per_atom - mixture(FINE) + (DE_O - 1.7) / 2)
-    with pytest.raises(CorrectionRefused, match=r"correction 'noh2019-v1' does not hold for vo \(VO\)"):
+    with pytest.raises(
+        CorrectionRefused, match=r"correction 'noh2019-v1' does not hold for vo \(VO\)"
+    ):
         corrected_energy(context, "vo", doc.model_copy(update={"run_type": "GGA", "hubbards": {}}))
 
 
@@ -123,7 +160,9 @@ def test_a_refined_label_keeps_what_custodian_did_before(store, computed):
     assert label.preset == "ggau-refine-v1"
     made = [(row["preset"], row["task"], row["handler"], row["errors"]) for row in label.custodian]
     assert made == [("ggau-v1", "relax", "VaspErrorHandler", ["zbrent"])]
-    assert label.values["formation_energy"] == pytest.approx(fine.energy_per_atom - mixture(FINE) + MP2020)
+    assert label.values["formation_energy"] == pytest.approx(
+        fine.energy_per_atom - mixture(FINE) + MP2020
+    )
     first = label.provenance["first_stage"]["values"]["formation_energy"]
     assert first == pytest.approx(coarse.energy_per_atom - mixture(COARSE) + MP2020)
     assert label.core_hours == pytest.approx(coarse.core_hours + fine.core_hours)

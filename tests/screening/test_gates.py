@@ -30,7 +30,9 @@ def known() -> Dataset:
 
 
 def test_each_candidate_gets_the_reason_of_the_first_gate_that_stops_it(known: Dataset):
-    kept, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known))
+    kept, reasons, counts = run_gates(
+        CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known)
+    )
     assert reasons == [
         "known_formula",
         None,
@@ -41,11 +43,19 @@ def test_each_candidate_gets_the_reason_of_the_first_gate_that_stops_it(known: D
         "known_formula",
     ]
     assert kept.tolist() == [1]
-    assert [count.stage for count in counts] == ["geometry", "elements", "charge", "formula", "duplicates"]
+    assert [count.stage for count in counts] == [
+        "geometry",
+        "elements",
+        "charge",
+        "formula",
+        "duplicates",
+    ]
 
 
 def test_the_funnel_adds_up_from_stage_to_stage(known: Dataset):
-    kept, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known))
+    kept, reasons, counts = run_gates(
+        CrystalTable.from_structures(CANDIDATES), screening_gates(ScreeningSpec(), known)
+    )
     assert counts[0].n_in == len(CANDIDATES)
     assert [count.n_in for count in counts[1:]] == [count.n_out for count in counts[:-1]]
     assert counts[-1].n_out == len(kept) == reasons.count(None)
@@ -54,7 +64,9 @@ def test_the_funnel_adds_up_from_stage_to_stage(known: Dataset):
 
 def test_novelty_by_structure_lets_known_formulas_pass(known: Dataset):
     spec = ScreeningSpec(novelty="structure", charge_balance=False)
-    _, reasons, counts = run_gates(CrystalTable.from_structures(CANDIDATES), screening_gates(spec, known))
+    _, reasons, counts = run_gates(
+        CrystalTable.from_structures(CANDIDATES), screening_gates(spec, known)
+    )
     assert [reasons[0], reasons[4], reasons[6]] == ["duplicate_of_known", None, None]
     assert [count.stage for count in counts] == ["geometry", "elements", "duplicates"]
 
@@ -66,7 +78,9 @@ def test_candidates_of_earlier_rounds_are_not_taken_again(known: Dataset):
 
 
 def test_an_empty_table_passes_through(known: Dataset):
-    kept, reasons, counts = run_gates(CrystalTable.from_structures([]), screening_gates(ScreeningSpec(), known))
+    kept, reasons, counts = run_gates(
+        CrystalTable.from_structures([]), screening_gates(ScreeningSpec(), known)
+    )
     assert (kept.tolist(), reasons) == ([], [])
     assert all(count.n_in == count.n_out == 0 for count in counts)
 
@@ -80,7 +94,9 @@ def test_kept_rows_are_rows_of_the_table():
     def every_second(table: CrystalTable) -> list[str | None]:
         return [None if i % 2 else "even" for i in range(len(table))]
 
-    kept, _, _ = run_gates(CrystalTable.from_structures(CANDIDATES), [("one", every_second), ("two", every_second)])
+    kept, _, _ = run_gates(
+        CrystalTable.from_structures(CANDIDATES), [("one", every_second), ("two", every_second)]
+    )
     assert kept.dtype == np.int64
     assert kept.tolist() == [3]
 

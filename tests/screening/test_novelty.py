@@ -5,7 +5,9 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.crystals import CrystalTable
 from gen2dft.screening.novelty import StructureIndex, duplicate_gate, formula_gate
 
-ROCK_SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+ROCK_SALT = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
 PRIMITIVE = ROCK_SALT.get_primitive_structure()
 CSCL_TYPE = Structure(Lattice.cubic(3.4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 POTASSIUM = Structure(Lattice.cubic(3.4), ["K", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -20,7 +22,9 @@ def disguises(structure: Structure) -> dict[str, Structure]:
     for i in range(len(shaken)):
         shaken.translate_sites([i], rng.normal(0, 0.03, 3), frac_coords=False)
     turned = Structure(
-        structure.lattice.matrix @ np.linalg.qr(rng.normal(size=(3, 3)))[0], structure.species, structure.frac_coords
+        structure.lattice.matrix @ np.linalg.qr(rng.normal(size=(3, 3)))[0],
+        structure.species,
+        structure.frac_coords,
     )
     sheared = structure.copy()
     sheared.make_supercell([[1, 1, 0], [0, 1, 0], [0, 0, 1]], to_unit_cell=False)
@@ -54,10 +58,18 @@ def test_other_structures_and_other_formulas_are_new():
 
 
 def test_duplicates_are_told_by_where_they_were_met_first():
-    known, earlier = StructureIndex.from_table(table(ROCK_SALT)), StructureIndex.from_table(table(POTASSIUM))
+    known, earlier = (
+        StructureIndex.from_table(table(ROCK_SALT)),
+        StructureIndex.from_table(table(POTASSIUM)),
+    )
     batch = table(CSCL_TYPE, PRIMITIVE, CSCL_TYPE * (1, 1, 2), POTASSIUM)
     indices = [("duplicate_of_known", known), ("duplicate_in_store", earlier)]
-    assert duplicate_gate(batch, indices) == [None, "duplicate_of_known", "duplicate_in_batch", "duplicate_in_store"]
+    assert duplicate_gate(batch, indices) == [
+        None,
+        "duplicate_of_known",
+        "duplicate_in_batch",
+        "duplicate_in_store",
+    ]
 
 
 def test_the_first_of_equals_is_kept_and_nothing_is_remembered():
@@ -68,4 +80,8 @@ def test_the_first_of_equals_is_kept_and_nothing_is_remembered():
 
 def test_known_formulas():
     known = frozenset(table(ROCK_SALT).formulas())
-    assert formula_gate(table(CSCL_TYPE, POTASSIUM, PRIMITIVE), known) == ["known_formula", None, "known_formula"]
+    assert formula_gate(table(CSCL_TYPE, POTASSIUM, PRIMITIVE), known) == [
+        "known_formula",
+        None,
+        "known_formula",
+    ]

@@ -40,7 +40,9 @@ def tell(
     def makers(preset: str) -> Makers:
         raise NotImplementedError
 
-    engine = Engine("told", False, frozenset(), {"only": object()}, relax, relax, makers, formation_energy)  # type: ignore[dict-item]
+    engine = Engine(
+        "told", False, frozenset(), {"only": object()}, relax, relax, makers, formation_energy
+    )  # type: ignore[dict-item]
     monkeypatch.setitem(engines.ENGINES, "told", lambda: engine)
 
 
@@ -62,8 +64,14 @@ def test_a_crystal_near_the_hull_passes_with_its_figures(monkeypatch: pytest.Mon
         ({"energy": -2.25}, None),
         ({"converged": False, "max_force": 0.5}, "relaxation_unconverged"),
         ({"converged": False, "max_force": 0.2}, None),
-        ({"failure": CalculationFailed("force_too_large", "900 eV/Angstrom")}, "relaxation_force_too_large"),
-        ({"failure": CalculationFailed("atoms_too_close_after_relaxation", "0.3")}, "atoms_too_close_after_relaxation"),
+        (
+            {"failure": CalculationFailed("force_too_large", "900 eV/Angstrom")},
+            "relaxation_force_too_large",
+        ),
+        (
+            {"failure": CalculationFailed("atoms_too_close_after_relaxation", "0.3")},
+            "atoms_too_close_after_relaxation",
+        ),
         ({"failure": DatasetError("no elemental reference energy for Cm")}, "no_reference_energy"),
     ],
 )
@@ -88,7 +96,9 @@ def test_unknown_preset_is_refused(monkeypatch: pytest.MonkeyPatch):
 
 def test_chgnet_relaxes_and_judges():
     pytest.importorskip("chgnet")
-    rock_salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.9), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    rock_salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.9), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+    )
     verdict = surrogate_screen(rock_salt.get_primitive_structure(), SurrogateSpec(), HULL)
     assert verdict.reason is None
     assert verdict.e_above_hull == pytest.approx(verdict.formation_energy + 2.0)

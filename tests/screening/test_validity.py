@@ -8,7 +8,9 @@ from gen2dft.errors import CampaignError
 from gen2dft.screening.validity import allowed_elements, element_gate, geometry_gate
 
 SPEC = ScreeningSpec()
-NACL = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+NACL = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
 
 
 def pair(a: str, b: str, distance: float) -> Structure:
@@ -25,8 +27,14 @@ def pair(a: str, b: str, distance: float) -> Structure:
         (pair("Na", "Cl", 1.5), "atoms_too_close"),
         (Structure(Lattice.cubic(1.4), ["H"], [[0, 0, 0]]), "volume_out_of_range"),
         (Structure(Lattice.cubic(6), ["Na"], [[0, 0, 0]]), "volume_out_of_range"),
-        (Structure(Lattice.from_parameters(7, 7, 7, 20, 90, 90), ["Na"], [[0, 0, 0]]), "angle_out_of_range"),
-        (Structure(Lattice.from_parameters(5, 5, 9, 90, 90, 158), ["Na"], [[0, 0, 0]]), "angle_out_of_range"),
+        (
+            Structure(Lattice.from_parameters(7, 7, 7, 20, 90, 90), ["Na"], [[0, 0, 0]]),
+            "angle_out_of_range",
+        ),
+        (
+            Structure(Lattice.from_parameters(5, 5, 9, 90, 90, 158), ["Na"], [[0, 0, 0]]),
+            "angle_out_of_range",
+        ),
     ],
 )
 def test_geometry(structure: Structure, reason: str | None):
@@ -34,7 +42,12 @@ def test_geometry(structure: Structure, reason: str | None):
 
 
 def test_geometry_of_many_is_that_of_each():
-    structures = [NACL, pair("Na", "Cl", 1.5), NACL * (1, 1, 2), Structure(Lattice.cubic(1.4), ["H"], [[0, 0, 0]])]
+    structures = [
+        NACL,
+        pair("Na", "Cl", 1.5),
+        NACL * (1, 1, 2),
+        Structure(Lattice.cubic(1.4), ["H"], [[0, 0, 0]]),
+    ]
     expected = [None, "atoms_too_close", None, "volume_out_of_range"]
     assert geometry_gate(CrystalTable.from_structures(structures), SPEC) == expected
 
@@ -48,8 +61,14 @@ def test_limits_come_from_the_spec():
 
 def test_nan_and_empty_crystals_are_refused():
     lattices = np.stack([np.eye(3) * 4, np.eye(3) * np.nan, np.eye(3) * 4])
-    table = CrystalTable.from_arrays(lattices, [[11], [11], []], [[[np.nan, 0, 0]], [[0, 0, 0]], []])
-    assert geometry_gate(table, SPEC) == ["atoms_too_close", "volume_out_of_range", "volume_out_of_range"]
+    table = CrystalTable.from_arrays(
+        lattices, [[11], [11], []], [[[np.nan, 0, 0]], [[0, 0, 0]], []]
+    )
+    assert geometry_gate(table, SPEC) == [
+        "atoms_too_close",
+        "volume_out_of_range",
+        "volume_out_of_range",
+    ]
     assert geometry_gate(CrystalTable.from_structures([]), SPEC) == []
 
 
@@ -61,19 +80,27 @@ def test_elements():
 def test_a_decoder_that_drops_elements_makes_no_candidate():
     sodium = Structure(Lattice.cubic(4), ["Na"], [[0, 0, 0]])
     table = CrystalTable.from_structures([NACL, sodium, pair("K", "Cl", 3)])
-    assert element_gate(table, {11, 17}, {2, 3}) == [None, "number_of_elements", "element_not_allowed"]
+    assert element_gate(table, {11, 17}, {2, 3}) == [
+        None,
+        "number_of_elements",
+        "element_not_allowed",
+    ]
 
 
 def test_allowed_elements_are_the_training_sets_unless_named():
     known = CrystalTable.from_structures([NACL, pair("K", "Cl", 3)])
     assert allowed_elements(SPEC, known) == {11, 17, 19}
     assert allowed_elements(ScreeningSpec(excluded_elements=("K",)), known) == {11, 17}
-    assert allowed_elements(ScreeningSpec(allowed_elements=("V", "O"), excluded_elements=("O",)), known) == {23}
+    assert allowed_elements(
+        ScreeningSpec(allowed_elements=("V", "O"), excluded_elements=("O",)), known
+    ) == {23}
 
 
 def test_wrong_symbols_are_refused():
     known = CrystalTable.from_structures([NACL])
-    with pytest.raises(CampaignError, match=r"screening.allowed_elements: element 'Xx' is not one of"):
+    with pytest.raises(
+        CampaignError, match=r"screening.allowed_elements: element 'Xx' is not one of"
+    ):
         allowed_elements(ScreeningSpec(allowed_elements=("Xx",)), known)
     with pytest.raises(CampaignError, match="leaves no element"):
         allowed_elements(ScreeningSpec(excluded_elements=("Na", "Cl")), known)

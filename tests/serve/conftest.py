@@ -65,8 +65,12 @@ def served(make: Callable[[str], Any]) -> Iterator[str]:
 def whole_store(**campaign: Any) -> Store:
     """The example with a real hull in place of the one that it only names."""
     store = example_store(**campaign)
-    hull = ReferenceHull.build([{"Ti": 1, "O": 2}, {"Na": 2, "O": 1}, {"K": 2, "S": 1}], [-3.2, -1.4, -1.1])
-    store.database.hulls.update_many({}, {"$set": {"blob_id": store.put_blob(hull.to_bytes(), "hull")}})
+    hull = ReferenceHull.build(
+        [{"Ti": 1, "O": 2}, {"Na": 2, "O": 1}, {"K": 2, "S": 1}], [-3.2, -1.4, -1.1]
+    )
+    store.database.hulls.update_many(
+        {}, {"$set": {"blob_id": store.put_blob(hull.to_bytes(), "hull")}}
+    )
     return MirrorStore(store.database)
 
 
@@ -79,7 +83,9 @@ def store() -> Store:
 @pytest.fixture(scope="session")
 def base(store: Store) -> Iterator[str]:
     """Address of the page, with the validated candidates as OPTIMADE."""
-    with served(lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))) as base:
+    with served(
+        lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))
+    ) as base:
         yield base
 
 
@@ -93,7 +99,9 @@ def campaign(base: str) -> str:
 def evil_base() -> Iterator[str]:
     """Address of a page whose every text would like to be a script."""
     store = whole_store(name=EVIL, stop_reason=EVIL)
-    store.database.candidates.update_many({}, {"$set": {"formula": EVIL, "sampler": EVIL, "parents": [EVIL]}})
+    store.database.candidates.update_many(
+        {}, {"$set": {"formula": EVIL, "sampler": EVIL, "parents": [EVIL]}}
+    )
     store.database.candidates.update_many({"failure": {"$ne": None}}, {"$set": {"failure": EVIL}})
     store.database.hits.update_many({}, {"$set": {"formula": EVIL, "spacegroup": EVIL}})
     store.database.labels.update_many({}, {"$set": {"warnings": [EVIL], "preset": EVIL}})

@@ -1,4 +1,6 @@
-"""Every page answers with what the store holds, loads nothing from outside and says what it does not understand."""
+"""Every page answers with what the store holds, loads nothing from outside and says what it does
+not understand.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,16 @@ from tests.serve.conftest import EVIL, get, served
 
 HIT, UNSOLVED = candidate_id(0, 3), candidate_id(0, 9)
 PATHS = (
-    "", "/hits", "/candidates", "/candidates?state=given_up", f"/candidates/{HIT}", f"/candidates/{UNSOLVED}",
-    "/latent/0", "/systems", "/systems/Na-O-Ti",
-)  # fmt: skip
+    "",
+    "/hits",
+    "/candidates",
+    "/candidates?state=given_up",
+    f"/candidates/{HIT}",
+    f"/candidates/{UNSOLVED}",
+    "/latent/0",
+    "/systems",
+    "/systems/Na-O-Ti",
+)
 
 
 def ids(page: str) -> list[str]:
@@ -41,7 +50,9 @@ def test_every_page_answers_and_asks_for_nothing_outside(campaign: str, path: st
 
 @pytest.mark.parametrize("path", ["", "/hits", f"/candidates/{HIT}"])
 def test_links_lead_somewhere(base: str, campaign: str, path: str) -> None:
-    links = {link.partition("#")[0] for link in re.findall(r'href="(/[^"]*)"', get(campaign + path).text)}
+    links = {
+        link.partition("#")[0] for link in re.findall(r'href="(/[^"]*)"', get(campaign + path).text)
+    }
     assert links
     # Phase diagrams only where the little hull of the test covers the system.
     assert {link: 200 for link in links if "/systems/" not in link} == {
@@ -70,10 +81,16 @@ def test_hits_come_in_the_order_of_the_command_line(campaign: str, store: Store)
 
 
 @pytest.mark.parametrize("order", ["up", "down"])
-@pytest.mark.parametrize("field", ["power_factor", "e_above_hull", "formula", "spacegroup", "round"])
+@pytest.mark.parametrize(
+    "field", ["power_factor", "e_above_hull", "formula", "spacegroup", "round"]
+)
 def test_hits_are_ordered(campaign: str, store: Store, field: str, order: str) -> None:
     def key(hit):
-        return hit.values[field] if field in hit.values else getattr(hit, {"round": "round_index"}.get(field, field))
+        return (
+            hit.values[field]
+            if field in hit.values
+            else getattr(hit, {"round": "round_index"}.get(field, field))
+        )
 
     shown = ids(get(f"{campaign}/hits?sort={field}&order={order}").text)
     by_id = {hit.candidate_id: key(hit) for hit in store.hits()}
@@ -88,7 +105,10 @@ def test_hits_are_ordered(campaign: str, store: Store, field: str, order: str) -
         ("elements=O,%20K", lambda hit: {"K", "O"} <= set(re.findall("[A-Z][a-z]?", hit.formula))),
         ("formula=tio", lambda hit: "TiO" in hit.formula),
         ("e_above_hull_max=0.005", lambda hit: hit.values["e_above_hull"] <= 0.005),
-        ("power_factor_min=2&power_factor_max=3.1", lambda hit: 2 <= hit.values["power_factor"] <= 3.1),
+        (
+            "power_factor_min=2&power_factor_max=3.1",
+            lambda hit: 2 <= hit.values["power_factor"] <= 3.1,
+        ),
         ("basis=dft", lambda hit: hit.is_dft),
     ],
 )
@@ -116,13 +136,17 @@ def test_hits_are_filtered(campaign: str, store: Store, query: str, fits) -> Non
         ("/nothing", 404, "there is no page"),
     ],
 )
-def test_what_is_not_understood_is_named(campaign: str, path: str, status: int, message: str) -> None:
+def test_what_is_not_understood_is_named(
+    campaign: str, path: str, status: int, message: str
+) -> None:
     answer = get(campaign + path)
     assert answer.status == status
     assert message in answer.text.replace("&#39;", "'")
 
 
-def test_candidates_are_listed_by_state_and_page(campaign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_candidates_are_listed_by_state_and_page(
+    campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert set(ids(get(f"{campaign}/candidates?state=given_up:too_many_attempts").text)) == {
         candidate_id(i, 9) for i in (0, 1)
     }
@@ -134,16 +158,24 @@ def test_candidates_are_listed_by_state_and_page(campaign: str, monkeypatch: pyt
 
 def test_a_crystal_is_traced_back_to_its_latent_vector(campaign: str, store: Store) -> None:
     page, document = get(f"{campaign}/candidates/{HIT}").text, store.round(CAMPAIGN_ID, 0)
-    vector = load_latents(store, document.latents_id).latents[store.candidate(CAMPAIGN_ID, HIT).latent_row]
+    vector = load_latents(store, document.latents_id).latents[
+        store.candidate(CAMPAIGN_ID, HIT).latent_row
+    ]
     assert ", ".join(f"{x:.4g}" for x in vector) in page
-    assert document.snapshot_id in page and "starter-0003" in page and "as decoded, not relaxed" in page
+    assert (
+        document.snapshot_id in page
+        and "starter-0003" in page
+        and "as decoded, not relaxed" in page
+    )
     scenes = re.findall(r'data-scene="([^"]*)"', page)
     atoms = json.loads(scenes[0].replace("&#34;", '"'))["atoms"]
     assert len(scenes) == 2 and {atom["symbol"] for atom in atoms} == {"Sr", "Nb", "O"}
 
 
 def test_bands_and_transport_where_they_were_computed(campaign: str) -> None:
-    semiconductor, metal, neither = (f"{campaign}/candidates/{candidate_id(*place)}" for place in HITS[:3])
+    semiconductor, metal, neither = (
+        f"{campaign}/candidates/{candidate_id(*place)}" for place in HITS[:3]
+    )
     page = get(semiconductor).text
     figures = re.findall(r'src="([^"]*/figures/[^"]*)"', page)
     assert [url.rpartition("/")[2] for url in figures] == list(TRANSPORT_FIGURES)
@@ -166,7 +198,9 @@ def test_the_latent_map_knows_every_candidate(campaign: str, store: Store) -> No
     points = json.loads(get(f"{campaign}/latent/1/points").text)
     kinds = {point["id"]: point["kind"] for point in points["candidates"]}
     assert len(kinds) == 30
-    assert {key for key, kind in kinds.items() if kind == "hit"} == {candidate_id(*hit) for hit in HITS if hit[0] == 1}
+    assert {key for key, kind in kinds.items() if kind == "hit"} == {
+        candidate_id(*hit) for hit in HITS if hit[0] == 1
+    }
     assert set(points["properties"]) == {"power_factor", "e_above_hull", "band_gap"}
     assert len(points["training"]["x"]) == len(points["training"]["values"]["band_gap"]) == 900
 
@@ -189,8 +223,11 @@ def test_nothing_can_be_written(campaign: str, method: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "/hits", "/candidates", f"/candidates/{HIT}", "/latent/0"])
 def test_texts_of_the_database_are_escaped(evil_base: str, path: str) -> None:
-    answer = get(f"{evil_base}campaigns/{CAMPAIGN_ID}{path}?formula={quote(EVIL)}" if path == "/hits" else
-                 f"{evil_base}campaigns/{CAMPAIGN_ID}{path}")  # fmt: skip
+    answer = get(
+        f"{evil_base}campaigns/{CAMPAIGN_ID}{path}?formula={quote(EVIL)}"
+        if path == "/hits"
+        else f"{evil_base}campaigns/{CAMPAIGN_ID}{path}"
+    )
     assert answer.status == 200
     assert "<script>document" not in answer.text and "<img src=x" not in answer.text
     assert "&lt;script&gt;" in answer.text

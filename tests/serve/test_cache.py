@@ -18,7 +18,9 @@ def test_many_readers_make_a_value_once() -> None:
         made.append(1)
         return 7
 
-    threads = [threading.Thread(target=lambda: found.append(cache.get("key", make))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(cache.get("key", make))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,6 @@
-"""The mirror answers as the database does, sees what changes, and never keeps a reader waiting for long."""
+"""The mirror answers as the database does, sees what changes, and never keeps a reader waiting for
+long.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ ASKED: tuple[tuple[str, Callable[[Store], Any]], ...] = (
     ("open", lambda store: store.count_open(CAMPAIGN_ID, 1)),
     ("core-hours", lambda store: store.core_hours(CAMPAIGN_ID)),
     ("blob", lambda store: store.get_blob(str(store.round(CAMPAIGN_ID, 0).latents_id))),
-    ("labels", lambda store: [d["run_type"] for d in store.label_fields(CAMPAIGN_ID, ("run_type",))]),
+    (
+        "labels",
+        lambda store: [d["run_type"] for d in store.label_fields(CAMPAIGN_ID, ("run_type",))],
+    ),
 )
 
 
@@ -50,7 +55,9 @@ def mirrored(plain: Store, monkeypatch: pytest.MonkeyPatch) -> MirrorStore:
 
 
 @pytest.mark.parametrize("ask", [ask for _, ask in ASKED], ids=[name for name, _ in ASKED])
-def test_it_answers_as_the_database_does(plain: Store, mirrored: MirrorStore, ask: Callable[[Store], Any]) -> None:
+def test_it_answers_as_the_database_does(
+    plain: Store, mirrored: MirrorStore, ask: Callable[[Store], Any]
+) -> None:
     expected = ask(plain)
     assert expected
     assert ask(mirrored) == ask(mirrored) == expected
@@ -86,10 +93,15 @@ def test_it_sees_what_another_process_changes(plain: Store, mirrored: MirrorStor
     change(plain, key)
     assert mirrored.candidate_fields(CAMPAIGN_ID, ("state",)) != before
     row, document = (
-        next(d for d in s.candidate_fields(CAMPAIGN_ID, ("candidate_id", "state", "surrogate.e_above_hull"))
-             if d["candidate_id"] == key)
+        next(
+            d
+            for d in s.candidate_fields(
+                CAMPAIGN_ID, ("candidate_id", "state", "surrogate.e_above_hull")
+            )
+            if d["candidate_id"] == key
+        )
         for s in (mirrored, plain)
-    )  # fmt: skip
+    )
     assert row["state"] == document["state"]
     assert row["surrogate"]["e_above_hull"] == document["surrogate"]["e_above_hull"]
 

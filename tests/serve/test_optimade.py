@@ -22,7 +22,9 @@ from tests.serve.conftest import get, served
 
 def ask(base: str, query: str = "") -> list[dict]:
     """Entries that a filter finds."""
-    url = f"{base}optimade/v1/structures?page_limit=100" + (f"&filter={quote(query)}" if query else "")
+    url = f"{base}optimade/v1/structures?page_limit=100" + (
+        f"&filter={quote(query)}" if query else ""
+    )
     answer = get(url)
     assert answer.status == 200, answer.text
     return json.loads(answer.text)["data"]
@@ -31,7 +33,12 @@ def ask(base: str, query: str = "") -> list[dict]:
 # The validator asks for a field of an unknown provider, and the server warns of it, as it must.
 @pytest.mark.filterwarnings("ignore:Field '_crazyprovider_field' has an unrecognised prefix")
 def test_the_official_validator_passes(base: str) -> None:
-    command = [sys.executable, "-c", "from optimade.validator import validate; validate()", f"{base}optimade/v1"]
+    command = [
+        sys.executable,
+        "-c",
+        "from optimade.validator import validate; validate()",
+        f"{base}optimade/v1",
+    ]
     environment = {**os.environ, "OPTIMADE_LOG_DIR": os.devnull}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-1000:]
@@ -40,7 +47,9 @@ def test_the_official_validator_passes(base: str) -> None:
 
 def test_a_filter_finds_the_right_crystals(base: str, store: Store) -> None:
     found = {entry["id"] for entry in ask(base, 'elements HAS "Se" AND nelements=3')}
-    elements = {x.id: set(Structure.from_dict(x.structure).symbol_set) for x in store.labels(CAMPAIGN_ID)}
+    elements = {
+        x.id: set(Structure.from_dict(x.structure).symbol_set) for x in store.labels(CAMPAIGN_ID)
+    }
     wanted = {label for label, symbols in elements.items() if "Se" in symbols and len(symbols) == 3}
     assert found == wanted != set()
 
@@ -49,7 +58,11 @@ def test_an_entry_says_where_its_values_are_from(base: str, store: Store) -> Non
     label = store.label(f"label-{candidate_id(0, 3)}")
     (entry,) = (e["attributes"] for e in ask(base) if e["id"] == label.id)
     assert entry["_gen2dft_e_above_hull"] == label.values["e_above_hull"]
-    assert (entry["_gen2dft_engine"], entry["_gen2dft_is_dft"], entry["_gen2dft_is_hit"]) == ("mlip", False, True)
+    assert (entry["_gen2dft_engine"], entry["_gen2dft_is_dft"], entry["_gen2dft_is_hit"]) == (
+        "mlip",
+        False,
+        True,
+    )
     assert entry["_gen2dft_hull"] == label.hull_id
     assert entry["_gen2dft_snapshot"] == store.round(CAMPAIGN_ID, 0).snapshot_id
     assert entry["_gen2dft_candidate_id"] == candidate_id(0, 3)
@@ -68,15 +81,23 @@ def test_our_fields_can_be_searched_and_are_described_with_units(base: str) -> N
     assert all(info[f"_gen2dft_{field['name']}"]["description"] for field in field_descriptions())
 
 
-def test_only_hits_unless_all_are_asked_for_and_new_ones_appear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_hits_unless_all_are_asked_for_and_new_ones_appear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(optimade, "LOOK_EVERY", 0.0)
     store = example_store()
-    with served(lambda b: build_app(store, optimade=build_optimade(store, "hits", f"{b}optimade"))) as base:
+    with served(
+        lambda b: build_app(store, optimade=build_optimade(store, "hits", f"{b}optimade"))
+    ) as base:
         assert {entry["attributes"]["_gen2dft_candidate_id"] for entry in ask(base)} == {
             candidate_id(*hit) for hit in HITS
         }
         new = store.labels(CAMPAIGN_ID, candidate_id=candidate_id(0, 0))[0]
-        hit = {**store.database.hits.find_one(), "_id": f"{CAMPAIGN_ID}:new", "candidate_id": new.candidate_id}
+        hit = {
+            **store.database.hits.find_one(),
+            "_id": f"{CAMPAIGN_ID}:new",
+            "candidate_id": new.candidate_id,
+        }
         store.database.hits.insert_one({**hit, "label_id": new.id})
         assert new.id in {entry["id"] for entry in ask(base)}
 
@@ -86,7 +107,9 @@ def test_a_candidate_that_becomes_a_hit_is_told(monkeypatch: pytest.MonkeyPatch)
     store = example_store()
     gone = store.hits()[0]
     store.database.hits.delete_one({"_id": gone.id})
-    with served(lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))) as base:
+    with served(
+        lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))
+    ) as base:
         told = {e["id"]: e["attributes"]["_gen2dft_is_hit"] for e in ask(base)}
         assert told[gone.label_id] is False
         store.insert_new(gone)

@@ -52,7 +52,14 @@ def test_without_a_token_other_names_are_refused(base: str) -> None:
 
 @pytest.mark.parametrize(
     ("host", "here"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("10.0.0.1", False), ("a.b", False)],
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("a.b", False),
+    ],
 )
 def test_what_counts_as_this_machine(host: str, here: bool) -> None:
     assert is_loopback(host) is here

@@ -22,7 +22,9 @@ def test_a_taken_port_is_named() -> None:
         port = taken.getsockname()[1]
         assert address(taken, None) == f"http://127.0.0.1:{port}/"
         assert address(taken, "a/b") == f"http://127.0.0.1:{port}/?token=a%2Fb".replace("%2F", "/")
-        with pytest.raises(ServeError, match=f"cannot listen at 127.0.0.1, port {port}: .*--host and --port"):
+        with pytest.raises(
+            ServeError, match=f"cannot listen at 127.0.0.1, port {port}: .*--host and --port"
+        ):
             listen("127.0.0.1", port)
 
 
@@ -33,5 +35,7 @@ def test_a_strange_host_is_named() -> None:
 
 def test_missing_packages_are_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(ServeError, match=r"starlette, uvicorn, optimade not installed.*gen2dft\[web\]"):
+    with pytest.raises(
+        ServeError, match=r"starlette, uvicorn, optimade not installed.*gen2dft\[web\]"
+    ):
         require_packages()

@@ -34,7 +34,9 @@ def test_times_come_back_with_their_zone(settings: Settings):
 
 def test_an_unreachable_database_names_the_host_and_no_password():
     uri = "mongodb://zoe:hush@127.0.0.1:9/?serverSelectionTimeoutMS=200"
-    with pytest.raises(StoreError, match=r"cannot reach the database at 127\.0\.0\.1:9 .*check that") as e:
+    with pytest.raises(
+        StoreError, match=r"cannot reach the database at 127\.0\.0\.1:9 .*check that"
+    ) as e:
         connect(Settings(database=uri))
     assert "hush" not in str(e.value) and "zoe" not in str(e.value)
     assert e.value.__suppress_context__
@@ -42,14 +44,18 @@ def test_an_unreachable_database_names_the_host_and_no_password():
 
 def test_a_refused_password_is_told_from_an_absent_server(settings: Settings):
     uri = database_uri(settings).get_secret_value().replace("gen2dft:", "gen2dft:wrong")
-    with pytest.raises(StoreError, match=r"refuses the user or password in `database` \(AuthenticationFailed\)") as e:
+    with pytest.raises(
+        StoreError, match=r"refuses the user or password in `database` \(AuthenticationFailed\)"
+    ) as e:
         connect(Settings(database=uri))
     assert "wrong" not in str(e.value)
 
 
 @pytest.mark.parametrize("uri", ["mongodb://", "mongodb://a:b@c:d@h/", "mongodb://h:port/"])
 def test_a_uri_that_is_none(uri: str):
-    with pytest.raises(SettingsError, match=r"not a valid MongoDB URI; .*mongodb://user:password@host:27017") as e:
+    with pytest.raises(
+        SettingsError, match=r"not a valid MongoDB URI; .*mongodb://user:password@host:27017"
+    ) as e:
         connect(Settings(database=uri))
     assert "c:d" not in str(e.value)
 

@@ -41,7 +41,9 @@ def wait_for(condition: Callable[[], object]) -> None:
 def start_client(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CLIENT, str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
 
 
 def servers(folder: Path) -> list[psutil.Process]:
@@ -96,9 +98,15 @@ def test_others_are_kept_out(shared: Path):
     uri = embedded_uri(shared)
     assert stat.S_IMODE((shared / "db").stat().st_mode) == 0o700
     assert stat.S_IMODE((shared / "db/password").stat().st_mode) == 0o600
-    with collection(uri.replace("gen2dft:", "gen2dft:x")) as documents, pytest.raises(pymongo.errors.OperationFailure):
+    with (
+        collection(uri.replace("gen2dft:", "gen2dft:x")) as documents,
+        pytest.raises(pymongo.errors.OperationFailure),
+    ):
         documents.find_one()
-    with collection(f"mongodb://{uri.partition('@')[2]}") as documents, pytest.raises(pymongo.errors.OperationFailure):
+    with (
+        collection(f"mongodb://{uri.partition('@')[2]}") as documents,
+        pytest.raises(pymongo.errors.OperationFailure),
+    ):
         documents.find_one()
 
 
@@ -124,7 +132,9 @@ def test_a_killed_keeper_is_replaced_and_its_server_with_it(shared: Path):
     assert len(servers(shared)) == 1
 
 
-@pytest.mark.parametrize("content", ["", '{"port"', "[]", '{"port": 70000, "keeper": 1}', '{"port": null}'])
+@pytest.mark.parametrize(
+    "content", ["", '{"port"', "[]", '{"port": 70000, "keeper": 1}', '{"port": null}']
+)
 def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, content: str):
     (tmp_path / "server.json").write_text(content)
     assert keeper.read_record(tmp_path) is None
@@ -183,13 +193,17 @@ def test_a_password_that_was_lost_is_drawn_anew(shared: Path):
         documents.find_one()
 
 
-def test_without_a_server_program_the_remedies_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_without_a_server_program_the_remedies_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(embedded.shutil, "which", lambda *args, **kwargs: None)
     with pytest.raises(StoreError, match=r"pip install 'gen2dft\[serve\]'.*GEN2DFT_DATABASE"):
         embedded_uri(tmp_path)
 
 
-def test_data_of_another_server_are_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_data_of_another_server_are_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tmp_path / "mongod").mkdir()
     monkeypatch.setattr(embedded, "_mongod", lambda storage: None)
     with pytest.raises(StoreError, match=r"what made the database in .*, mongod, is not installed"):
@@ -202,19 +216,29 @@ def test_a_mongod_on_the_path_is_preferred(tmp_path: Path, monkeypatch: pytest.M
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     (tmp_path / "db").mkdir()
-    assert server_command(tmp_path / "db")[:3] == [str(program), "--dbpath", str(tmp_path / "db/mongod")]
+    assert server_command(tmp_path / "db")[:3] == [
+        str(program),
+        "--dbpath",
+        str(tmp_path / "db/mongod"),
+    ]
 
 
-def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impatient: None):
+def test_a_server_that_does_not_start_shows_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, impatient: None
+):
     script = [sys.executable, "-c", "raise SystemExit('no room in the inn')", "{port}"]
     monkeypatch.setattr(embedded, "server_command", lambda folder: script)
-    with pytest.raises(StoreError, match=r"(?s)does not start; its log ends with:.*no room in the inn"):
+    with pytest.raises(
+        StoreError, match=r"(?s)does not start; its log ends with:.*no room in the inn"
+    ):
         embedded_uri(tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=rf"cannot keep the database in {tmp_path}/file/db: .*GEN2DFT_DATA_DIR"):
+    with pytest.raises(
+        OutputError, match=rf"cannot keep the database in {tmp_path}/file/db: .*GEN2DFT_DATA_DIR"
+    ):
         embedded_uri(tmp_path / "file")
 
 

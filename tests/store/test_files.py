@@ -20,7 +20,9 @@ def test_only_the_owner_can_read_it(tmp_path: Path):
 
 def test_a_file_that_cannot_be_written_names_its_folder(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=f"cannot write {tmp_path}/file/x: .* rights in {tmp_path}/file"):
+    with pytest.raises(
+        OutputError, match=f"cannot write {tmp_path}/file/x: .* rights in {tmp_path}/file"
+    ):
         write_private(tmp_path / "file" / "x", "")
 
 

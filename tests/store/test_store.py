@@ -17,12 +17,22 @@ def store():
 
 
 def candidate(key="c1", state="sampled", **fields):
-    base = {"sampler": "local", "parents": [], "latent_row": 0, "campaign_id": "camp", "round_index": 0}
-    return CandidateDoc(id=candidate_key("camp", key), candidate_id=key, state=state, **base, **fields)
+    base = {
+        "sampler": "local",
+        "parents": [],
+        "latent_row": 0,
+        "campaign_id": "camp",
+        "round_index": 0,
+    }
+    return CandidateDoc(
+        id=candidate_key("camp", key), candidate_id=key, state=state, **base, **fields
+    )
 
 
 def campaign(key="camp", name="thermoelectric"):
-    return CampaignDoc(id=key, name=name, spec={}, spec_hash="s", dataset_id="d", dataset_hash="d", hull_id="h")
+    return CampaignDoc(
+        id=key, name=name, spec={}, spec_hash="s", dataset_id="d", dataset_hash="d", hull_id="h"
+    )
 
 
 def test_inserting_twice_keeps_the_first(store):
@@ -57,7 +67,11 @@ def test_unknown_states_are_refused(store, state, message):
 
 def test_a_round_moves_for_exactly_one_caller(store):
     store.insert_new(RoundDoc(id="camp:0", campaign_id="camp", index=0))
-    assert [store.move_round("camp", 0, "proposing", "validating") for _ in range(3)] == [True, False, False]
+    assert [store.move_round("camp", 0, "proposing", "validating") for _ in range(3)] == [
+        True,
+        False,
+        False,
+    ]
     assert store.round("camp", 0).state == "validating"
 
 

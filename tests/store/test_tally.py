@@ -1,4 +1,6 @@
-"""The tally says what the candidates say: after kills, with many writers at once, and where there is none yet."""
+"""The tally says what the candidates say: after kills, with many writers at once, and where there
+is none yet.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ NAMES = [f"c{i:02d}" for i in range(40)]
 
 
 def candidate(name: str, state: str = "sampled") -> CandidateDoc:
-    place = {"campaign_id": "camp", "round_index": 0, "sampler": "local", "parents": [], "latent_row": 0}
+    place = {
+        "campaign_id": "camp",
+        "round_index": 0,
+        "sampler": "local",
+        "parents": [],
+        "latent_row": 0,
+    }
     return CandidateDoc(id=candidate_key("camp", name), candidate_id=name, state=state, **place)
 
 
@@ -32,7 +40,9 @@ def store() -> Store:
 
 
 def says_the_truth(store: Store) -> bool:
-    return store.tally.states("camp", 0) == {doc.candidate_id: doc.state for doc in store.candidates("camp")}
+    return store.tally.states("camp", 0) == {
+        doc.candidate_id: doc.state for doc in store.candidates("camp")
+    }
 
 
 class Killed(Exception):
@@ -57,7 +67,9 @@ def killed_before_the_tally(monkeypatch: pytest.MonkeyPatch, store: Store, step)
         lambda store: store.insert_many_new([candidate(f"new{i}") for i in range(9)]),
         lambda store: store.insert_new(candidate("new")),
         lambda store: store.move_candidate("camp", "c03", "labelled"),
-        lambda store: store.move_candidates("camp", {name: {"state": "given_up:why"} for name in NAMES[5:30]}),
+        lambda store: store.move_candidates(
+            "camp", {name: {"state": "given_up:why"} for name in NAMES[5:30]}
+        ),
         lambda store: store.reopen_candidate("camp", "c02"),
         lambda store: store.give_up_open("camp", "unfinished", "too late", 0),
     ],
@@ -77,7 +89,9 @@ def test_a_kill_between_the_two_writes_is_mended(store, monkeypatch, step, mend)
 
 
 def test_an_entry_that_lags_behind_keeps_a_round_open(store, monkeypatch):
-    killed_before_the_tally(monkeypatch, store, lambda store: store.move_candidate("camp", "c03", "labelled"))
+    killed_before_the_tally(
+        monkeypatch, store, lambda store: store.move_candidate("camp", "c03", "labelled")
+    )
     assert store.count_open("camp", 0) == len(NAMES)
 
 
@@ -103,7 +117,21 @@ def test_many_writers_at_once_on_the_embedded_store(settings):
             store.move_candidate("camp", name, state)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, ["given_up:why", "labelled", "hit", "labelled", "hit", "given_up:why", "labelled", "hit"]))
+        list(
+            pool.map(
+                work,
+                [
+                    "given_up:why",
+                    "labelled",
+                    "hit",
+                    "labelled",
+                    "hit",
+                    "given_up:why",
+                    "labelled",
+                    "hit",
+                ],
+            )
+        )
     assert says_the_truth(store)
     assert store.state_counts("camp", 0) == Counter(doc.state for doc in store.candidates("camp"))
 

@@ -18,16 +18,30 @@ SECONDS = 60.0
 
 def chromium() -> str | None:
     """Path of a Chromium, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return (
+        shutil.which("chromium")
+        or shutil.which("chromium-browser")
+        or shutil.which("google-chrome")
+    )
 
 
 class Browser:
     """One tab; `errors` and `requests` are those of the page opened last."""
 
     def __init__(self, folder: Path) -> None:
-        options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                   "--disable-background-networking", "--no-first-run", "--window-size=1200,1000",
-                   "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]  # fmt: skip
+        options = [
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--hide-scrollbars",
+            "--disable-background-networking",
+            "--no-first-run",
+            "--window-size=1200,1000",
+            "--remote-debugging-port=0",
+            f"--user-data-dir={folder}",
+            "about:blank",
+        ]
         self._process = subprocess.Popen(
             [str(chromium()), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -76,7 +90,9 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression on the page."""
-        found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        found = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
@@ -90,7 +106,9 @@ class Browser:
 
     def texts(self, selector: str) -> list[str]:
         """Texts of all elements that a selector finds."""
-        return self.evaluate(f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.innerText)")
+        return self.evaluate(
+            f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.innerText)"
+        )
 
     def go(self, script: str) -> None:
         """Run a script that leads to another page, and wait for that."""
@@ -106,17 +124,31 @@ class Browser:
             parameters = event.get("params", {})
             if event.get("method") == "Runtime.exceptionThrown":
                 found.append(str(parameters["exceptionDetails"]))
-            elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in ("error", "warning"):
+            elif event.get("method") == "Runtime.consoleAPICalled" and parameters["type"] in (
+                "error",
+                "warning",
+            ):
                 found.append(str(parameters["args"]))
-            elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] in ("error", "warning"):
+            elif event.get("method") == "Log.entryAdded" and parameters["entry"]["level"] in (
+                "error",
+                "warning",
+            ):
                 found.append(str(parameters["entry"]))
         return found
 
     def requests(self) -> list[str]:
         """Addresses that the page asked for."""
         self.evaluate("0")
-        return [e["params"]["request"]["url"] for e in self._events if e.get("method") == "Network.requestWillBeSent"]
+        return [
+            e["params"]["request"]["url"]
+            for e in self._events
+            if e.get("method") == "Network.requestWillBeSent"
+        ]
 
     def screenshot(self, path: Path, whole: bool = False) -> None:
         """The page as PNG; what is in view, or all of it."""
-        path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]))
+        path.write_bytes(
+            base64.b64decode(
+                self.call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
+            )
+        )

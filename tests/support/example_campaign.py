@@ -1,4 +1,6 @@
-"""A small but complete campaign in an in-memory database: two closed rounds, 60 candidates, a few hits."""
+"""A small but complete campaign in an in-memory database: two closed rounds, 60 candidates, a few
+hits.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,15 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.power_factors import Made, keep
-from gen2dft.store.documents import CampaignDoc, CandidateDoc, HitDoc, HullDoc, LabelDoc, RoundDoc, SnapshotDoc
+from gen2dft.store.documents import (
+    CampaignDoc,
+    CandidateDoc,
+    HitDoc,
+    HullDoc,
+    LabelDoc,
+    RoundDoc,
+    SnapshotDoc,
+)
 from gen2dft.store.store import Store, candidate_key, round_key
 from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.document import TransportDoc
@@ -39,7 +49,9 @@ def example_store(**campaign: Any) -> Store:
     store = empty_store()
     rng = np.random.default_rng(7)
     store.insert_new(_campaign(**campaign))
-    store.insert_new(HullDoc(id="5d1f0c22a7b9e001", blob_id="0" * 32, source="starter", num_entries=2310))
+    store.insert_new(
+        HullDoc(id="5d1f0c22a7b9e001", blob_id="0" * 32, source="starter", num_entries=2310)
+    )
     for index in (0, 1):
         _add_round(store, index, rng)
     _add_power_factors(store)
@@ -50,7 +62,11 @@ def example_store(**campaign: Any) -> Store:
 def transport() -> TransportDoc:
     """Transport of a semiconductor with parabolic bands."""
     settings = TransportSettings(
-        temperatures=(300.0, 600.0), dopings=(1e17, 1e18, 1e19), grid_spacing=0.06, max_spacing=0.3, hall=False
+        temperatures=(300.0, 600.0),
+        dopings=(1e17, 1e18, 1e19),
+        grid_spacing=0.06,
+        max_spacing=0.3,
+        hall=False,
     )
     return compute_transport(cosine_bands((8, 8, 8)), settings)
 
@@ -58,9 +74,14 @@ def transport() -> TransportDoc:
 def _add_power_factors(store: Store) -> None:
     """The bands of two hits: a semiconductor and a metal."""
     hits = [candidate_id(*place) for place in HITS[:2]]
-    outcomes = [transport(), CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.1)]
+    outcomes = [
+        transport(),
+        CalculationFailure(reason="metal", detail="bands overlap", core_hours=0.1),
+    ]
     for row, (key, outcome) in enumerate(zip(hits, outcomes, strict=True)):
-        made = Made(f"{row:024d}", CAMPAIGN_ID, key, f"SrTiO{row}", "gpaw", True, "gpaw-quick-v1", "0" * 12)
+        made = Made(
+            f"{row:024d}", CAMPAIGN_ID, key, f"SrTiO{row}", "gpaw", True, "gpaw-quick-v1", "0" * 12
+        )
         keep(store, made, "ricci2017", outcome)
 
 
@@ -75,7 +96,11 @@ def structure(row: int) -> Structure:
     if row % 4 == 1:
         frac = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
         places = [np.array(frac) + shift for shift in (0, 0.5, 0.25)]
-        return Structure(Lattice.cubic(6.1 + 0.02 * row), [a] * 4 + [b] * 4 + ["Sb"] * 4, np.concatenate(places) % 1)
+        return Structure(
+            Lattice.cubic(6.1 + 0.02 * row),
+            [a] * 4 + [b] * 4 + ["Sb"] * 4,
+            np.concatenate(places) % 1,
+        )
     sites = [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
     return Structure(Lattice.cubic({"O": 4.0, "S": 4.9, "Se": 5.2}[x]), [a, b, x, x, x], sites)
 
@@ -91,7 +116,10 @@ def spec() -> CampaignSpec:
                 {"property": "e_above_hull", "max": 0.03},
                 {"property": "band_gap", "min": 0.3, "max": 1.5},
             ],
-            "sampling": [{"method": "local", "num_points": 300}, {"method": "slerp", "num_points": 100}],
+            "sampling": [
+                {"method": "local", "num_points": 300},
+                {"method": "slerp", "num_points": 100},
+            ],
             "learning": {"rounds": 2, "batch": 10},
         }
     )
@@ -161,10 +189,19 @@ def _funnel(index: int) -> list[StageCount]:
         ("surrogate", 60, {"above_hull": 22 + index, "not_converged": 5 - index, "collapsed": 3}),
         ("select", 30, {"not_selected": 20}),
         ("validate", 10, {"not_converged": 1 - index, "too_many_attempts": 1}),
-        ("targets", 8 + index, {"misses_e_above_hull": 7 - index, **({"misses_band_gap": 0} if index else {})}),
+        (
+            "targets",
+            8 + index,
+            {"misses_e_above_hull": 7 - index, **({"misses_band_gap": 0} if index else {})},
+        ),
     ]
     return [
-        StageCount(stage=s, n_in=n, n_out=n - sum(why.values()), reasons={k: v for k, v in why.items() if v})
+        StageCount(
+            stage=s,
+            n_in=n,
+            n_out=n - sum(why.values()),
+            reasons={k: v for k, v in why.items() if v},
+        )
         for s, n, why in stages
     ]
 
@@ -187,7 +224,10 @@ def _training(index: int, rng: np.random.Generator) -> dict[str, Any]:
         "e_above_hull": (rng.exponential(0.08, 231), 0.03),
         "band_gap": (np.maximum(rng.normal(1.1, 1.2, 54), 0), 0.35),
     }.items():
-        heldout[name] = {"truth": truth.tolist(), "predicted": (truth + rng.normal(0, noise, len(truth))).tolist()}
+        heldout[name] = {
+            "truth": truth.tolist(),
+            "predicted": (truth + rng.normal(0, noise, len(truth))).tolist(),
+        }
     return {
         "history": history,
         "heldout": heldout,
@@ -232,14 +272,23 @@ def _steps(index: int, row: int) -> list[str]:
     if row >= 10:
         return ["sampled", "rejected:not_selected" if row < 20 else "rejected:above_hull"]
     if row == 9 or (index, row) == (0, 8):
-        return ["sampled", "queued", "running", f"given_up:{'too_many_attempts' if row == 9 else 'not_converged'}"]
+        return [
+            "sampled",
+            "queued",
+            "running",
+            f"given_up:{'too_many_attempts' if row == 9 else 'not_converged'}",
+        ]
     return ["sampled", "queued", "running", "labelled", *(["hit"] if (index, row) in HITS else [])]
 
 
 def _add_candidate(store: Store, index: int, row: int, rng: np.random.Generator) -> None:
     crystal, key, steps = structure(row), candidate_id(index, row), _steps(index, row)
     state = steps[-1]
-    hull = float(rng.normal(0.01, 0.02)) if state == "hit" else float(rng.gamma(2.0, 0.05 if row < 20 else 0.16))
+    hull = (
+        float(rng.normal(0.01, 0.02))
+        if state == "hit"
+        else float(rng.gamma(2.0, 0.05 if row < 20 else 0.16))
+    )
     relaxed = {
         "structure": crystal.as_dict(verbosity=0),
         "formation_energy": -1.4,
@@ -250,7 +299,11 @@ def _add_candidate(store: Store, index: int, row: int, rng: np.random.Generator)
         "steps": 41,
         "warnings": [],
     }
-    predicted = {"power_factor": float(rng.lognormal(1.2, 0.4)), "e_above_hull": hull, "band_gap": 0.8}
+    predicted = {
+        "power_factor": float(rng.lognormal(1.2, 0.4)),
+        "e_above_hull": hull,
+        "band_gap": 0.8,
+    }
     store.insert_new(
         CandidateDoc(
             id=candidate_key(CAMPAIGN_ID, key),
@@ -258,7 +311,9 @@ def _add_candidate(store: Store, index: int, row: int, rng: np.random.Generator)
             round_index=index,
             candidate_id=key,
             sampler="local" if row % 4 else "slerp",
-            parents=[f"starter-{row:04d}"] if row % 4 else [f"starter-{row:04d}", f"starter-{row + 1:04d}"],
+            parents=[f"starter-{row:04d}"]
+            if row % 4
+            else [f"starter-{row:04d}", f"starter-{row + 1:04d}"],
             latent_row=row,
             state=state,
             formula=crystal.composition.reduced_formula,
@@ -269,7 +324,10 @@ def _add_candidate(store: Store, index: int, row: int, rng: np.random.Generator)
             selected_by=("audit" if row == 7 else "acquisition") if row < 10 else None,
             attempts=int(row < 10),
             failure="the relaxation did not converge" if state.startswith("given_up") else None,
-            history=[{"state": s, "at": START + timedelta(minutes=10 * index + i)} for i, s in enumerate(steps)],
+            history=[
+                {"state": s, "at": START + timedelta(minutes=10 * index + i)}
+                for i, s in enumerate(steps)
+            ],
         )
     )
     if state in ("hit", "labelled"):
@@ -281,7 +339,9 @@ def _add_candidate(store: Store, index: int, row: int, rng: np.random.Generator)
             store.insert_new(_hit(label_id, index, key, {**predicted, **values}, crystal))
 
 
-def _label(label_id: str, index: int, key: str, values: dict[str, float], crystal: Structure) -> LabelDoc:
+def _label(
+    label_id: str, index: int, key: str, values: dict[str, float], crystal: Structure
+) -> LabelDoc:
     return LabelDoc(
         id=label_id,
         candidate_id=key,
@@ -300,7 +360,9 @@ def _label(label_id: str, index: int, key: str, values: dict[str, float], crysta
     )
 
 
-def _hit(label_id: str, index: int, key: str, values: dict[str, float], crystal: Structure) -> HitDoc:
+def _hit(
+    label_id: str, index: int, key: str, values: dict[str, float], crystal: Structure
+) -> HitDoc:
     wanted = {t.property: values[t.property] for t in spec().targets}
     return HitDoc(
         id=candidate_key(CAMPAIGN_ID, key),

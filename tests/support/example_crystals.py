@@ -39,5 +39,7 @@ def example_dataset() -> Dataset:
     volume = table.volumes / table.num_sites
     gap = np.where(np.arange(len(table)) % 4 == 0, 0.1 * volume, np.nan)
     return Dataset(
-        table, tuple(f"x-{i}" for i in range(len(table))), {"formation_energy": -0.1 * volume, "band_gap": gap}
+        table,
+        tuple(f"x-{i}" for i in range(len(table))),
+        {"formation_energy": -0.1 * volume, "band_gap": gap},
     )

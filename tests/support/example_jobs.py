@@ -63,7 +63,10 @@ class OvertimeMaker(Maker):
 
 @dataclass
 class ExampleBandsMaker(Maker):
-    """Bands with the gap given; without one it fails, as it does on meshes finer than the scale given."""
+    """Bands with the gap given.
+
+    Without one it fails, as it does on meshes finer than the scale given.
+    """
 
     name: str = "example bands"
     gap: float | None = 1.0
@@ -71,7 +74,9 @@ class ExampleBandsMaker(Maker):
     overtime: bool = False  # and then by reaching the limit of CPU time
 
     @job
-    def make(self, structure: Structure | None = None, prev: object = None, scale: float = 1.0) -> object:
+    def make(
+        self, structure: Structure | None = None, prev: object = None, scale: float = 1.0
+    ) -> object:
         if self.overtime and scale < self.finest:
             signal.raise_signal(signal.SIGPROF)
         if self.gap is None or scale < self.finest:

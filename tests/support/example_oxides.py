@@ -1,4 +1,6 @@
-"""Small vanadium oxides for tests: rock salts, rutiles and others, distorted at random but always the same."""
+"""Small vanadium oxides for tests: rock salts, rutiles and others, distorted at random but always
+the same.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def example_oxides(count: int = 24) -> CrystalTable:
     lattices, numbers, frac = [], [], []
     for i in range(count):
         oxygens = 2 + 2 * (i % 2)
-        lattices.append(np.diag(rng.uniform(3.8, 5.2, 3)) + np.tril(rng.uniform(-0.6, 0.6, (3, 3)), -1))
+        lattices.append(
+            np.diag(rng.uniform(3.8, 5.2, 3)) + np.tril(rng.uniform(-0.6, 0.6, (3, 3)), -1)
+        )
         places = PLACES[: 2 + oxygens] + 0.02 * rng.standard_normal((2 + oxygens, 3))
         frac.append(places - places.min(axis=0))
         numbers.append([V, V] + [O] * oxygens)
@@ -49,5 +53,9 @@ def example_oxides(count: int = 24) -> CrystalTable:
 def example_oxide_set() -> Dataset:
     """The crystals with formation energies that depend on the composition."""
     crystals = example_oxides()
-    energies = np.where(crystals.num_sites == 4, -1.0, -2.0) + 0.1 * np.arange(len(crystals)) / len(crystals)
-    return Dataset(crystals, tuple(f"oxide-{i}" for i in range(len(crystals))), {"formation_energy": energies})
+    energies = np.where(crystals.num_sites == 4, -1.0, -2.0) + 0.1 * np.arange(len(crystals)) / len(
+        crystals
+    )
+    return Dataset(
+        crystals, tuple(f"oxide-{i}" for i in range(len(crystals))), {"formation_energy": energies}
+    )

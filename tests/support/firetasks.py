@@ -1,4 +1,7 @@
-"""FireTasks of the tests, importable by worker processes; explicit, or FireWorks looks for them in its own tests."""
+"""FireTasks of the tests, importable by worker processes.
+
+Explicit, or FireWorks looks for them in its own tests.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,9 @@ def write_gpw(path: Path, bands: UniformBands, electrons: float) -> Path:
     from ase import Atoms
     from ase.io import ulm
 
-    atoms = Atoms(numbers=bands.structure.atomic_numbers, cell=bands.structure.lattice.matrix, pbc=True)
+    atoms = Atoms(
+        numbers=bands.structure.atomic_numbers, cell=bands.structure.lattice.matrix, pbc=True
+    )
     occupied = round(electrons / bands.degeneracy / len(bands.energies))
     energies = bands.energies.transpose(0, 2, 1)
     filled = np.broadcast_to(np.arange(energies.shape[2]) < occupied, energies.shape).astype(float)

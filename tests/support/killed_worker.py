@@ -1,4 +1,6 @@
-"""A worker that kills itself at one point of a round: `python -m tests.support.killed_worker POINT CAMPAIGN_ID`."""
+"""A worker that kills itself at one point of a round: `python -m tests.support.killed_worker POINT
+CAMPAIGN_ID`.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,11 @@ Point = tuple[Any, str, Callable[..., bool]]
 
 
 def _moves_to(state: str) -> Point:
-    return Store, "move_candidates", lambda _, __, moves: any(move["state"] == state for move in moves.values())
+    return (
+        Store,
+        "move_candidates",
+        lambda _, __, moves: any(move["state"] == state for move in moves.values()),
+    )
 
 
 def _tallies(state: str) -> Point:
@@ -36,16 +42,23 @@ def _round_becomes(state: str) -> Point:
     return Store, "move_round", lambda *args, **_: args[4] == state
 
 
-# What is about to be called when the worker dies; everything before it is written. In the order of a round.
+# What is about to be called when the worker dies; everything before it is written. In the order of
+# a round.
 POINTS: dict[str, Point] = {
     "propose: candidates are stored, their tally is not": (Tally, "begin", lambda *_: True),
-    "propose: all but the latent points is stored": (Store, "put_blob", lambda *args: args[2] == "latents"),
+    "propose: all but the latent points is stored": (
+        Store,
+        "put_blob",
+        lambda *args: args[2] == "latents",
+    ),
     "screen: a chunk is half through": (RoundContext, "count", lambda _: True),
     "select: the choice is written down, nobody has moved": _moves_to("queued"),
     "select: candidates have moved, their tally is behind": _tallies("queued"),
     "select: all have moved, the round has not": _round_becomes("validating"),
     "dispatch: fireworks are inserted, the round does not know": (
-        RoundContext, "update", lambda _, **fields: "dispatched_to" in fields
+        RoundContext,
+        "update",
+        lambda _, **fields: "dispatched_to" in fields,
     ),
     "validate: an attempt is counted, it has not begun": _moves_to("running"),
     "ingest: the label is written, the candidate has not moved": _moves_to("labelled"),
@@ -53,7 +66,7 @@ POINTS: dict[str, Point] = {
     "ingest: the hit is written, the candidate has not moved": _moves_to("hit"),
     "close: all is counted, the round is open": _round_becomes("closed"),
     "close: the round is closed, the next has not begun": (close, "go_on", lambda _: True),
-}  # fmt: skip
+}
 
 
 def die_at(point: Point) -> None:
@@ -76,7 +89,14 @@ def main(point: str, campaign_id: str) -> None:
     advancing.LEASE_SECONDS = 1  # the dead one's lease runs out sooner than in earnest
     die_at(POINTS[point])
     worker = FWorker(worker_name(), query={"spec.gen2dft.campaign_id": campaign_id})
-    rapidfire(connect_launchpad(settings), worker, str(Path.cwd()), max_loops=1, sleep_time=0.01, strm_lvl="CRITICAL")
+    rapidfire(
+        connect_launchpad(settings),
+        worker,
+        str(Path.cwd()),
+        max_loops=1,
+        sleep_time=0.01,
+        strm_lvl="CRITICAL",
+    )
 
 
 if __name__ == "__main__":

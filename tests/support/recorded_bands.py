@@ -1,4 +1,7 @@
-"""Recorded uniform meshes of VASP, where a folder of them lies beside the checkout or is named; else skipped."""
+"""Recorded uniform meshes of VASP, where a folder of them lies beside the checkout or is named.
+
+Else skipped.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(os.environ.get("GEN2DFT_TEST_DATA", Path(__file__).resolve().parents[3] / "shared")) / "vasp" / "uniform"
+FOLDER = (
+    Path(os.environ.get("GEN2DFT_TEST_DATA", Path(__file__).resolve().parents[3] / "shared"))
+    / "vasp"
+    / "uniform"
+)
 RECORDED = {
     "Si": "pymatgen_Si_uniform.vasprun.xml.gz",
     "GaAs": "amset_GaAs_dense.vasprun.xml.gz",
@@ -20,5 +27,7 @@ def recorded_file(name: str) -> Path:
     """A recorded file; the test is skipped if it is not there."""
     path = FOLDER / name
     if not path.is_file():
-        pytest.skip(f"no recorded {name}; GEN2DFT_TEST_DATA names the folder of recorded calculations")
+        pytest.skip(
+            f"no recorded {name}; GEN2DFT_TEST_DATA names the folder of recorded calculations"
+        )
     return path

@@ -1,6 +1,8 @@
-"""A real SLURM of one node on loopback, in a folder of its own, without systemd: munged, slurmctld and slurmd.
+"""A real SLURM of one node on loopback, in a folder of its own, without systemd: munged, slurmctld
+and slurmd.
 
-They run as children of this process and end with `stop`. SLURM starts jobs under their users' names, so it wants root.
+They run as children of this process and end with `stop`. SLURM starts jobs under their users'
+names, so it wants root.
 """
 
 from __future__ import annotations
@@ -59,11 +61,17 @@ def why_not() -> str | None:
     missing = [program for program in PROGRAMS if not shutil.which(program, path=PATH)]
     if missing:
         return f"no {missing[0]} here: apt-get install slurm-wlm munge"
-    return None if os.getuid() == 0 else "slurmd starts jobs under their users' names and so needs root"
+    return (
+        None
+        if os.getuid() == 0
+        else "slurmd starts jobs under their users' names and so needs root"
+    )
 
 
 class Slurm:
-    """One node with `cpus` cores in `folder`, which needs a short name: a socket's path has 107 characters at most."""
+    """One node with `cpus` cores in `folder`, which needs a short name: a socket's path has 107
+    characters at most.
+    """
 
     def __init__(self, folder: Path, cpus: int = 8) -> None:
         self.folder = folder
@@ -80,14 +88,25 @@ class Slurm:
         (folder / "munge.key").chmod(0o600)
         host = socket.gethostname().partition(".")[0]
         ports = {"port": _free_port(), "node_port": _free_port()}
-        (folder / "slurm.conf").write_text(CONFIG.format(host=host, folder=folder, cpus=self.cpus, **ports))
-        places = {"key-file": "munge.key", "socket": "munge.sock", "pid-file": "munge.pid", "seed-file": "munge.seed"}
+        (folder / "slurm.conf").write_text(
+            CONFIG.format(host=host, folder=folder, cpus=self.cpus, **ports)
+        )
+        places = {
+            "key-file": "munge.key",
+            "socket": "munge.sock",
+            "pid-file": "munge.pid",
+            "seed-file": "munge.seed",
+        }
         options = [f"--{name}={folder / file}" for name, file in places.items()]
         self._serve("munged", "--foreground", "--force", *options)
-        self._wait(lambda: self.command("munge", "-S", str(folder / "munge.sock"), "-n").returncode == 0)
+        self._wait(
+            lambda: self.command("munge", "-S", str(folder / "munge.sock"), "-n").returncode == 0
+        )
         self._serve("slurmctld", "-D")
         self._serve("slurmd", "-D", "-N", host)
-        self._wait(lambda: self.command("sinfo", "-h", "-o", "%T").stdout.strip() in ("idle", "mixed"))
+        self._wait(
+            lambda: self.command("sinfo", "-h", "-o", "%T").stdout.strip() in ("idle", "mixed")
+        )
 
     def stop(self) -> None:
         """End all jobs and the servers."""
@@ -110,7 +129,9 @@ class Slurm:
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
         """One of SLURM's commands."""
-        return subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(
+            words, env=self.environment, capture_output=True, text=True, timeout=60, check=False
+        )
 
     def jobs(self) -> list[str]:
         """Ids of the jobs that wait or run."""
@@ -123,13 +144,17 @@ class Slurm:
     def _serve(self, *words: str) -> None:
         with (self.folder / f"{words[0]}.out").open("wb") as log:
             self.servers.append(
-                subprocess.Popen(words, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                subprocess.Popen(
+                    words, env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
             )
 
     def _wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_SECONDS
         while not condition():
-            if time.monotonic() > deadline or any(server.poll() is not None for server in self.servers):
+            if time.monotonic() > deadline or any(
+                server.poll() is not None for server in self.servers
+            ):
                 outputs = "\n".join(path.read_text()[-500:] for path in self.folder.glob("*.out"))
                 raise RuntimeError(f"SLURM does not start:\n{outputs}\n{self.log()}")
             time.sleep(0.1)

@@ -1,4 +1,6 @@
-"""Everything that engine `vasp` finds on a machine with VASP, made of stand-ins: command, POTCARs, quick custodian."""
+"""Everything that engine `vasp` finds on a machine with VASP, made of stand-ins: command, POTCARs,
+quick custodian.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,11 @@ def write_potcars(root: Path) -> Path:
     return root
 
 
-def install(monkeypatch: pytest.MonkeyPatch, folder: Path, plan: dict[str, tuple[str, int]] | None = None) -> None:
-    """Let engine `vasp` find the stand-in and its POTCARs in this process and in those that it starts.
+def install(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, plan: dict[str, tuple[str, int]] | None = None
+) -> None:
+    """Let engine `vasp` find the stand-in and its POTCARs in this process and in those that it
+    starts.
 
     Parameters
     ----------

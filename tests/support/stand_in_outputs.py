@@ -1,4 +1,6 @@
-"""What the stand-in for VASP writes: vasprun.xml, OUTCAR, OSZICAR, CONTCAR, CHGCAR and WAVECAR, marked as stand-in."""
+"""What the stand-in for VASP writes: vasprun.xml, OUTCAR, OSZICAR, CONTCAR, CHGCAR and WAVECAR,
+marked as stand-in.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,41 @@ if TYPE_CHECKING:
 NAME, VERSION = "gen2dft stand-in, not VASP", "0.0 stand-in"
 MAX_KPOINTS = 20
 KILOBAR_PER_EV_A3 = 1602.1766208
-DEFAULTS = {"EDIFF": "1e-4", "EDIFFG": "-0.05", "GGA": "--", "IBRION": "-1", "ISIF": "2", "ISMEAR": "0", "ISPIN": "1",
-            "LASPH": "F", "LDAU": "F", "LHFCALC": "F", "LORBIT": "0", "NELM": "60", "NSW": "0",
-            "SIGMA": "0.05"}  # fmt: skip
-INTEGERS = {"IBRION", "ICHARG", "ISIF", "ISMEAR", "ISPIN", "ISTART", "ISYM", "LDAUPRINT", "LDAUTYPE", "LMAXMIX",
-            "LORBIT", "NBANDS", "NELM", "NELMIN", "NEDOS", "NSW", "ISEARCH"}  # fmt: skip
+DEFAULTS = {
+    "EDIFF": "1e-4",
+    "EDIFFG": "-0.05",
+    "GGA": "--",
+    "IBRION": "-1",
+    "ISIF": "2",
+    "ISMEAR": "0",
+    "ISPIN": "1",
+    "LASPH": "F",
+    "LDAU": "F",
+    "LHFCALC": "F",
+    "LORBIT": "0",
+    "NELM": "60",
+    "NSW": "0",
+    "SIGMA": "0.05",
+}
+INTEGERS = {
+    "IBRION",
+    "ICHARG",
+    "ISIF",
+    "ISMEAR",
+    "ISPIN",
+    "ISTART",
+    "ISYM",
+    "LDAUPRINT",
+    "LDAUTYPE",
+    "LMAXMIX",
+    "LORBIT",
+    "NBANDS",
+    "NELM",
+    "NELMIN",
+    "NEDOS",
+    "NSW",
+    "ISEARCH",
+}
 INTEGER_LISTS, FLOAT_LISTS = {"LDAUL"}, {"LDAUU", "LDAUJ", "MAGMOM"}
 NONMETALS = {"H", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"}
 
@@ -77,16 +109,23 @@ class Run:
         return round(4.0 * sum(symbol in NONMETALS for symbol in symbols) / len(symbols), 4)
 
     def kpoints(self) -> np.ndarray:
-        """(k, 3) Gamma-centred mesh, one of each pair k and -k; of a self-consistent run only some, to save time."""
+        """(k, 3) Gamma-centred mesh, one of each pair k and -k.
+
+        Of a self-consistent run only some, to save time.
+        """
         axes = [np.arange(n) / n for n in self.mesh]
         mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         mesh = (mesh + 0.5) % 1 - 0.5
         mirrored = (-mesh + 0.5) % 1 - 0.5
-        first = [tuple(k) <= tuple(m) for k, m in zip(mesh.round(9), mirrored.round(9), strict=True)]
+        first = [
+            tuple(k) <= tuple(m) for k, m in zip(mesh.round(9), mirrored.round(9), strict=True)
+        ]
         return mesh[first][: None if self.incar.get("ICHARG") == "11" else MAX_KPOINTS]
 
     def bands(self, kpoints: np.ndarray) -> np.ndarray:
-        """(k, bands) energies, eV: cosine bands, the occupied ones below 0 with their top at Gamma."""
+        """(k, bands) energies, eV: cosine bands, the occupied ones below 0 with their top at
+        Gamma.
+        """
         occupied = math.ceil(self.num_electrons / 2)
         wave = (1 - np.cos(2 * np.pi * kpoints).mean(axis=1))[:, None]  # 0 at Gamma
         below = -0.4 * np.arange(occupied)[::-1] - 0.3 * wave
@@ -96,12 +135,34 @@ class Run:
     def vasprun(self) -> str:
         start, end = self.frames[0].crystal, self.frames[-1].crystal
         kpoints = self.kpoints()
-        generator = {"program": NAME, "version": VERSION, "subversion": "pair potential", "platform": "none",
-                     "date": "2000 01 01", "time": "00:00:00"}  # fmt: skip
-        strings = "".join(f'<i name="{key}" type="string">{value}</i>' for key, value in generator.items())
-        parameters = {**DEFAULTS, **self.incar, "NBANDS": str(self.num_bands), "NELECT": str(self.num_electrons)}
-        parts = ['<?xml version="1.0" encoding="ISO-8859-1"?>', "<modeling>", f"<generator>{strings}</generator>"]
-        parts += ["<incar>", *(_tag(*item) for item in self.incar.items()), "</incar>", self._kpoints_xml(kpoints)]
+        generator = {
+            "program": NAME,
+            "version": VERSION,
+            "subversion": "pair potential",
+            "platform": "none",
+            "date": "2000 01 01",
+            "time": "00:00:00",
+        }
+        strings = "".join(
+            f'<i name="{key}" type="string">{value}</i>' for key, value in generator.items()
+        )
+        parameters = {
+            **DEFAULTS,
+            **self.incar,
+            "NBANDS": str(self.num_bands),
+            "NELECT": str(self.num_electrons),
+        }
+        parts = [
+            '<?xml version="1.0" encoding="ISO-8859-1"?>',
+            "<modeling>",
+            f"<generator>{strings}</generator>",
+        ]
+        parts += [
+            "<incar>",
+            *(_tag(*item) for item in self.incar.items()),
+            "</incar>",
+            self._kpoints_xml(kpoints),
+        ]
         parts += ["<parameters>", *(_tag(*item) for item in parameters.items()), "</parameters>"]
         parts += [self._atoms_xml(), _structure_xml(start, "initialpos")]
         for number, frame in enumerate(self.frames, start=1):
@@ -117,11 +178,19 @@ class Run:
 
     def _atoms_xml(self) -> str:
         runs = self.frames[0].crystal.runs
-        sites = [f"<rc><c>{s}</c><c>{i}</c></rc>" for i, (s, n) in enumerate(runs, start=1) for _ in range(n)]
-        types = [f"<rc><c>{n}</c><c>{s}</c><c>1.0</c><c>{z}</c><c>{escape(title)}</c></rc>"
-                 for (s, n), z, title in zip(runs, self.valences, self.titles, strict=True)]  # fmt: skip
-        return (f'<atominfo><atoms>{len(sites)}</atoms><types>{len(types)}</types><array name="atoms"><set>'
-                f'{"".join(sites)}</set></array><array name="atomtypes"><set>{"".join(types)}</set></array>'
+        sites = [
+            f"<rc><c>{s}</c><c>{i}</c></rc>"
+            for i, (s, n) in enumerate(runs, start=1)
+            for _ in range(n)
+        ]
+        types = [
+            f"<rc><c>{n}</c><c>{s}</c><c>1.0</c><c>{z}</c><c>{escape(title)}</c></rc>"
+            for (s, n), z, title in zip(runs, self.valences, self.titles, strict=True)
+        ]
+        return (f'<atominfo><atoms>{len(sites)}</atoms><types>{len(types)}</types><array '
+                'name="atoms"><set>'
+                f'{"".join(sites)}</set></array><array '
+                f'name="atomtypes"><set>{"".join(types)}</set></array>'
                 "</atominfo>")  # fmt: skip
 
     def _step_xml(self, frame: Frame, kpoints: np.ndarray | None) -> list[str]:
@@ -130,7 +199,10 @@ class Run:
         energy = "".join(f'<i name="{key}">{frame.energy:.8f}</i>' for key in ENERGIES)
         parts = ["<calculation>"] + [f"<scstep><energy>{energy}</energy></scstep>"] * steps
         parts += [_structure_xml(frame.crystal), _varray("forces", frame.forces)]
-        parts += [_varray("stress", -frame.stress * KILOBAR_PER_EV_A3), f"<energy>{energy}</energy>"]
+        parts += [
+            _varray("stress", -frame.stress * KILOBAR_PER_EV_A3),
+            f"<energy>{energy}</energy>",
+        ]
         if kpoints is not None:
             parts += [self._eigenvalues_xml(kpoints), self._dos_xml()]
         return [*parts, "</calculation>"]
@@ -139,15 +211,22 @@ class Run:
         points = []
         for number, row in enumerate(self.bands(kpoints), start=1):
             filled = np.arange(len(row)) < math.ceil(self.num_electrons / 2)
-            lines = "\n".join(f"<r>{e:.4f} {float(f):.4f}</r>" for e, f in zip(row, filled, strict=True))
+            lines = "\n".join(
+                f"<r>{e:.4f} {float(f):.4f}</r>" for e, f in zip(row, filled, strict=True)
+            )
             points.append(f'<set comment="kpoint {number}">{lines}</set>')
-        spins = (f'<set comment="spin {s + 1}">{"".join(points)}</set>' for s in range(self.num_spins))
+        spins = (
+            f'<set comment="spin {s + 1}">{"".join(points)}</set>' for s in range(self.num_spins)
+        )
         return f"<eigenvalues><array><set>{''.join(spins)}</set></array></eigenvalues>"
 
     def _dos_xml(self) -> str:
         lines = "".join(f"<r>{e:.2f} 0.0 0.0</r>" for e in np.linspace(-5, 5, 11))
         spins = "".join(f'<set comment="spin {s + 1}">{lines}</set>' for s in range(self.num_spins))
-        return f'<dos><i name="efermi">{self.fermi:.8f}</i><total><array><set>{spins}</set></array></total></dos>'
+        return (
+            f'<dos><i name="efermi">{self.fermi:.8f}</i><total><array><set>{spins}</set>'
+            "</array></total></dos>"
+        )
 
     @property
     def fermi(self) -> float:
@@ -157,34 +236,73 @@ class Run:
         lines, last = [], 0.0
         for number, frame in enumerate(self.frames, start=1):
             steps = self.electronic_steps if number == len(self.frames) else 3
-            lines.append("       N       E                     dE             d eps       ncg     rms          rms(c)")
+            lines.append(
+                "       N       E                     dE             d eps       ncg     rms       "
+                "   rms(c)"
+            )
             lines += [
-                f"DAV: {i:3d}    {frame.energy:.12E}    0.1E-06   0.1E-06   100   0.1E-06" for i in range(1, steps + 1)
+                f"DAV: {i:3d}    {frame.energy:.12E}    0.1E-06   0.1E-06   100   0.1E-06"
+                for i in range(1, steps + 1)
             ]
-            lines.append(f"{number:4d} F= {frame.energy:.8E} E0= {frame.energy:.8E}  d E ={frame.energy - last:.6E}")
+            lines.append(
+                f"{number:4d} F= {frame.energy:.8E} E0= {frame.energy:.8E}  d E "
+                f"={frame.energy - last:.6E}"
+            )
             last = frame.energy
         return "\n".join(lines) + "\n"
 
     def outcar(self) -> str:
         kpoints, sites = self.kpoints(), len(self.frames[0].crystal.symbols)
         lines = [f" {NAME}", " running on    1 total cores", f"   ISPIN  = {self.num_spins:6d}"]
-        lines += [f"   k-points  NKPTS = {len(kpoints):6d}   number of bands    NBANDS= {self.num_bands:6d}"]
-        lines += ["   total plane-waves  NPLWV =     10", f"   IBRION = {int(self.incar.get('IBRION', '-1')):6d}"]
+        lines += [
+            f"   k-points  NKPTS = {len(kpoints):6d}   number of bands    NBANDS= "
+            f"{self.num_bands:6d}"
+        ]
+        lines += [
+            "   total plane-waves  NPLWV =     10",
+            f"   IBRION = {int(self.incar.get('IBRION', '-1')):6d}",
+        ]
         lines += ["", "", "-" * 104, "", ""]
-        lines += [f" k-point {i:4d} :  0.0000 0.0000 0.0000  plane waves:     10" for i in range(1, len(kpoints) + 1)]
-        lines += ["", " maximum and minimum number of plane-waves per node :        10       10", ""]
+        lines += [
+            f" k-point {i:4d} :  0.0000 0.0000 0.0000  plane waves:     10"
+            for i in range(1, len(kpoints) + 1)
+        ]
+        lines += [
+            "",
+            " maximum and minimum number of plane-waves per node :        10       10",
+            "",
+        ]
         for number, frame in enumerate(self.frames, start=1):
-            lines += [f"------ Iteration {number:6d}(   1)  ------", "  entropy T*S    EENTRO =        -0.00000000",
-                      " aborting loop because EDIFF is reached", "    total drift:      0.0000   0.0000   0.0000",
+            lines += [f"------ Iteration {number:6d}(   1)  ------", "  entropy T*S    EENTRO =    "
+                                                                     "    -0.00000000",
+                      " aborting loop because EDIFF is reached", "    total drift:      0.0000   "
+                                                                 "0.0000   0.0000",
                       f"  free  energy   TOTEN  =    {frame.energy:16.8f} eV",
-                      f"  energy  without entropy= {frame.energy:.8f}  energy(sigma->0) = {frame.energy:.8f}",
+                      f"  energy  without entropy= {frame.energy:.8f}  energy(sigma->0) = "
+                      f"{frame.energy:.8f}",
                       "     LOOP+:  cpu time    0.0100: real time    0.0100"]  # fmt: skip
         lines += [f" E-fermi : {self.fermi:9.4f}     XC(G=0):   0.0000     alpha+bet :   0.0000"]
-        lines += [f" number of electron   {self.num_electrons:.7f} magnetization   {sum(self.moments()):.7f}"]
+        lines += [
+            f" number of electron   {self.num_electrons:.7f} magnetization   "
+            f"{sum(self.moments()):.7f}"
+        ]
         if self.num_spins == 2:
-            lines += ["", " magnetization (x)", "", "# of ion       s       p       d       tot", "-" * 42]
-            lines += [f"  {i:4d}    0.000   0.000  {m:7.3f}  {m:7.3f}" for i, m in enumerate(self.moments(), start=1)]
-            lines += ["-" * 42, f"tot      0.000   0.000  {sum(self.moments()):7.3f}  {sum(self.moments()):7.3f}", ""]
+            lines += [
+                "",
+                " magnetization (x)",
+                "",
+                "# of ion       s       p       d       tot",
+                "-" * 42,
+            ]
+            lines += [
+                f"  {i:4d}    0.000   0.000  {m:7.3f}  {m:7.3f}"
+                for i, m in enumerate(self.moments(), start=1)
+            ]
+            lines += [
+                "-" * 42,
+                f"tot      0.000   0.000  {sum(self.moments()):7.3f}  {sum(self.moments()):7.3f}",
+                "",
+            ]
         if self.is_stopped:
             lines.append(" soft stop encountered!  aborting job ...")
         elif self.is_relaxed:
@@ -244,4 +362,7 @@ def _varray(name: str, rows: np.ndarray) -> str:
 def _structure_xml(crystal: Crystal, name: str | None = None) -> str:
     label = f' name="{name}"' if name else ""
     basis = _varray("basis", crystal.lattice)
-    return f"<structure{label}><crystal>{basis}</crystal>{_varray('positions', crystal.frac)}</structure>"
+    return (
+        f"<structure{label}><crystal>{basis}</crystal>"
+        f"{_varray('positions', crystal.frac)}</structure>"
+    )

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""A stand-in for VASP: a pair potential that reads VASP's inputs and writes VASP's outputs. Not DFT, and it says so.
+"""A stand-in for VASP: a pair potential that reads VASP's inputs and writes VASP's outputs.
 
-It serves the tests of engine `vasp`: the real atomate2 and the real custodian run it. What it writes names itself as a
-stand-in wherever VASP names its version, and documents made of it are refused outside tests.
+Not DFT, and it says so.
 
-Faults are planned in the JSON file that $STAND_IN_VASP_PLAN names: reduced formula to fault and number of runs that
-meet it, such as {"VO2": ["zbrent", 1]}; runs are counted beside the file.
+It serves the tests of engine `vasp`: the real atomate2 and the real custodian run it. What it
+writes names itself as a stand-in wherever VASP names its version, and documents made of it are
+refused outside tests.
+
+Faults are planned in the JSON file that $STAND_IN_VASP_PLAN names: reduced formula to fault and
+number of runs that meet it, such as {"VO2": ["zbrent", 1]}; runs are counted beside the file.
 """
 
 from __future__ import annotations
@@ -25,7 +28,9 @@ import stand_in_outputs as outputs
 PLAN = "STAND_IN_VASP_PLAN"
 DEPTH, WIDTH, CUTOFF = 0.8, 1.6, 5.0  # eV, 1/Angstrom, Angstrom
 RADII = {"V": 1.25, "O": 0.70, "Cs": 2.10, "Cl": 1.40}  # Angstrom; others by _radius
-SPREAD = 1.8  # two non-metals in a compound only repel, from this many times the sum of their radii on
+SPREAD = (
+    1.8  # two non-metals in a compound only repel, from this many times the sum of their radii on
+)
 MAX_FRAMES = 5
 WAIT = 30.0  # s, for a STOPCAR
 
@@ -63,7 +68,9 @@ class Crystal:
 
 @dataclass
 class Frame:
-    """One ionic step: energy in eV, forces (n, 3) eV/Angstrom, stress (3, 3) eV/Angstrom^3, dE/d(strain)/V."""
+    """One ionic step: energy in eV, forces (n, 3) eV/Angstrom, stress (3, 3) eV/Angstrom^3,
+    dE/d(strain)/V.
+    """
 
     crystal: Crystal
     energy: float
@@ -79,7 +86,9 @@ def read_incar() -> dict[str, str]:
 def read_poscar() -> Crystal:
     lines = Path("POSCAR").read_text().splitlines()
     lattice = float(lines[1]) * np.array([line.split()[:3] for line in lines[2:5]], dtype=float)
-    symbols = [s for s, n in zip(lines[5].split(), lines[6].split(), strict=True) for _ in range(int(n))]
+    symbols = [
+        s for s, n in zip(lines[5].split(), lines[6].split(), strict=True) for _ in range(int(n))
+    ]
     if lines[7].strip()[:1].lower() != "d":
         sys.exit("stand-in: POSCAR must be in direct coordinates")
     frac = np.array([line.split()[:3] for line in lines[8 : 8 + len(symbols)]], dtype=float)
@@ -96,9 +105,17 @@ def read_mesh() -> tuple[int, int, int]:
 
 def read_potcar() -> tuple[list[str], list[float]]:
     """TITEL and valence electrons of each data set."""
-    lines = [line for line in Path("POTCAR").read_text().splitlines() if "TITEL" in line or "ZVAL" in line]
+    lines = [
+        line
+        for line in Path("POTCAR").read_text().splitlines()
+        if "TITEL" in line or "ZVAL" in line
+    ]
     titles = [line.partition("=")[2].strip() for line in lines if "TITEL" in line]
-    return titles, [float(line.rpartition("ZVAL")[2].split("=")[1].split()[0]) for line in lines if "ZVAL" in line]
+    return titles, [
+        float(line.rpartition("ZVAL")[2].split("=")[1].split()[0])
+        for line in lines
+        if "ZVAL" in line
+    ]
 
 
 def _radius(symbol: str) -> float:
@@ -106,7 +123,9 @@ def _radius(symbol: str) -> float:
 
 
 def evaluate(crystal: Crystal) -> Frame:
-    """Morse potential between all pairs closer than the cut-off, shifted to vanish there with its slope."""
+    """Morse potential between all pairs closer than the cut-off, shifted to vanish there with its
+    slope.
+    """
     heights = 1 / np.linalg.norm(np.linalg.inv(crystal.lattice), axis=0)
     reach = [np.arange(-n, n + 1) for n in np.ceil(CUTOFF / heights).astype(int)]
     images = np.stack(np.meshgrid(*reach, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -130,14 +149,21 @@ def evaluate(crystal: Crystal) -> Frame:
     return Frame(crystal, energy, forces, vectors.T @ pulls / crystal.volume)
 
 
-def _morse(lengths: np.ndarray, best: np.ndarray, attracts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _morse(
+    lengths: np.ndarray, best: np.ndarray, attracts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     decay = np.exp(-WIDTH * (lengths - best))
     scale = np.where(attracts, DEPTH, 0.1 * DEPTH)
-    return scale * (decay**2 - 2 * decay * attracts), 2 * scale * WIDTH * (decay * attracts - decay**2)
+    return scale * (decay**2 - 2 * decay * attracts), 2 * scale * WIDTH * (
+        decay * attracts - decay**2
+    )
 
 
 def relax(crystal: Crystal, threshold: float, *, with_cell: bool) -> list[Frame]:
-    """Frames of a descent with Barzilai-Borwein steps; the last one is relaxed unless it would not end."""
+    """Frames of a descent with Barzilai-Borwein steps.
+
+    The last one is relaxed unless it would not end.
+    """
     frame, frames, step = evaluate(crystal), [], 0.05
     before: tuple[np.ndarray, np.ndarray] | None = None
     for _ in range(3000):
@@ -145,7 +171,10 @@ def relax(crystal: Crystal, threshold: float, *, with_cell: bool) -> list[Frame]
         frames.append(frame)
         if np.linalg.norm(gradient, axis=1).max() < threshold:
             break
-        if before is not None and (curve := float((before[1] * (gradient - before[0])).sum())) > 1e-12:
+        if (
+            before is not None
+            and (curve := float((before[1] * (gradient - before[0])).sum())) > 1e-12
+        ):
             step = min(0.2, float((before[1] ** 2).sum()) / curve)
         move = -step * gradient
         move *= min(1.0, 0.1 / np.abs(move).max())
@@ -179,10 +208,16 @@ def main() -> int:
         return 139
     steps = int(incar.get("NSW", "0"))
     threshold = abs(float(incar.get("EDIFFG", "-0.05")))
-    frames = relax(crystal, threshold, with_cell=incar.get("ISIF") == "3") if steps else [evaluate(crystal)]
+    frames = (
+        relax(crystal, threshold, with_cell=incar.get("ISIF") == "3")
+        if steps
+        else [evaluate(crystal)]
+    )
     is_relaxed = len(frames) < 3000
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_FRAMES)).astype(int))
-    run = outputs.Run(incar, read_mesh(), *read_potcar(), [frames[i] for i in chosen], is_relaxed and steps > 0)
+    run = outputs.Run(
+        incar, read_mesh(), *read_potcar(), [frames[i] for i in chosen], is_relaxed and steps > 0
+    )
     return FAULTS.get(fault, finish)(run)
 
 
@@ -194,7 +229,10 @@ def finish(run: outputs.Run) -> int:
 def zbrent(run: outputs.Run) -> int:
     """The line minimiser of IBRION = 2 gets lost half-way."""
     run.half().write(truncated=True)
-    print("ZBRENT: fatal error in bracketing\n     please rerun with smaller EDIFF, or copy CONTCAR\n     to POSCAR")
+    print(
+        "ZBRENT: fatal error in bracketing\n     please rerun with smaller EDIFF, or copy "
+        "CONTCAR\n     to POSCAR"
+    )
     return 1
 
 
@@ -207,8 +245,10 @@ def electronic(run: outputs.Run) -> int:
 def ionic(run: outputs.Run) -> int:
     """NSW steps are used up."""
     half = run.half()
-    half.frames = [half.frames[min(i * len(half.frames) // int(run.incar["NSW"]), len(half.frames) - 1)]
-                   for i in range(int(run.incar["NSW"]))]  # fmt: skip
+    half.frames = [
+        half.frames[min(i * len(half.frames) // int(run.incar["NSW"]), len(half.frames) - 1)]
+        for i in range(int(run.incar["NSW"]))
+    ]
     return finish(half)
 
 
@@ -231,7 +271,13 @@ def waits(run: outputs.Run) -> int:
     return finish(half)
 
 
-FAULTS = {"zbrent": zbrent, "electronic": electronic, "ionic": ionic, "killed": killed, "waits": waits}
+FAULTS = {
+    "zbrent": zbrent,
+    "electronic": electronic,
+    "ionic": ionic,
+    "killed": killed,
+    "waits": waits,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

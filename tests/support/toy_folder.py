@@ -1,4 +1,6 @@
-"""A folder in which other processes find the toys as an installed plugin, their data set and a campaign file."""
+"""A folder in which other processes find the toys as an installed plugin, their data set and a
+campaign file.
+"""
 
 from __future__ import annotations
 

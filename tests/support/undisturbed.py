@@ -1,4 +1,6 @@
-"""What a campaign of toys comes to when nothing goes wrong: its steps one after another in this process."""
+"""What a campaign of toys comes to when nothing goes wrong: its steps one after another in this
+process.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,18 @@ enable_gridfs_integration()
 def undisturbed(file: Path) -> tuple[str, dict[str, dict[str, float]]]:
     """Id of the campaign in a file, and the values of its hits by candidate."""
     with toys.toys_registered():
-        store, spec = Store(mongomock.MongoClient(tz_aware=True)["undisturbed"]), load_campaign(str(file))
+        store, spec = (
+            Store(mongomock.MongoClient(tz_aware=True)["undisturbed"]),
+            load_campaign(str(file)),
+        )
         campaign, _ = begin_campaign(store, spec, *prepare(spec))
         for index in range(spec.learning.rounds):
             context = RoundContext(store, campaign.id, index)
             up_to_dispatch(context)
             for candidate in list(store.candidates(campaign.id, state="queued")):
-                relaxed = toys.run_task("relax", toys.TOY_ENGINE, "toy-v1", start_of(candidate), None, {})
+                relaxed = toys.run_task(
+                    "relax", toys.TOY_ENGINE, "toy-v1", start_of(candidate), None, {}
+                )
                 static = toys.run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})
                 begin_attempt(context, candidate.candidate_id)
                 ingest(context, candidate.candidate_id, [relaxed, static])

@@ -1,4 +1,6 @@
-"""Every registered correction: applied once, refused where it does not hold, accepted by pymatgen and emmet."""
+"""Every registered correction: applied once, refused where it does not hold, accepted by pymatgen
+and emmet.
+"""
 
 from pathlib import Path
 
@@ -21,10 +23,14 @@ from gen2dft.thermo.scales import MATERIALS_PROJECT
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 FIT = Fitted(-1.7, 0.02, {"V": -9.08, "O": -4.95})
-STRUCTURES = {phase.formula: phase.literature() for phase in (*OXIDES, *ELEMENTS) if phase.literature}
+STRUCTURES = {
+    phase.formula: phase.literature() for phase in (*OXIDES, *ELEMENTS) if phase.literature
+}
 
 
-def computed(formula: str, energy: float = -7.5, run_type: str | None = None, u: float | None = None) -> Computed:
+def computed(
+    formula: str, energy: float = -7.5, run_type: str | None = None, u: float | None = None
+) -> Computed:
     """A vanadium oxide in GGA+U, an element in GGA, unless told otherwise."""
     is_oxide = len(STRUCTURES[formula].composition) > 1
     hubbards = {"V": 3.25} if (is_oxide and u is None) else {"V": u} if u else {}
@@ -45,28 +51,44 @@ def test_every_correction_adjusts_the_oxides_and_leaves_the_elements(name: str):
 
 def test_mp2020_and_noh2019_give_what_their_tables_say():
     assert adjust("mp2020-v1", computed("VO2")).per_atom == pytest.approx((-1.7 - 2 * 0.687) / 3)
-    assert adjust("noh2019-v1", computed("VO2"), FIT).per_atom == pytest.approx((-1.7 - 2 * 0.7023) / 3)
-    assert adjust("mp2020-v1", computed("VO2", run_type="PBE+U")).per_atom == pytest.approx((-1.7 - 2 * 0.687) / 3)
+    assert adjust("noh2019-v1", computed("VO2"), FIT).per_atom == pytest.approx(
+        (-1.7 - 2 * 0.7023) / 3
+    )
+    assert adjust("mp2020-v1", computed("VO2", run_type="PBE+U")).per_atom == pytest.approx(
+        (-1.7 - 2 * 0.687) / 3
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in CORRECTIONS if name != "none"])
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (computed("V2O5", run_type="GGA", u=0.0), r"does not hold for test-V2O5 \(V2O5\): .*(Invalid U|U\(V\) = 0)"),
-        (computed("V2O5", run_type="r2SCAN"), r"run type r2SCAN.*choose another validation\.correction"),
+        (
+            computed("V2O5", run_type="GGA", u=0.0),
+            r"does not hold for test-V2O5 \(V2O5\): .*(Invalid U|U\(V\) = 0)",
+        ),
+        (
+            computed("V2O5", run_type="r2SCAN"),
+            r"run type r2SCAN.*choose another validation\.correction",
+        ),
     ],
 )
-def test_what_a_correction_drops_is_refused_with_the_reason(name: str, wrong: Computed, message: str):
+def test_what_a_correction_drops_is_refused_with_the_reason(
+    name: str, wrong: Computed, message: str
+):
     with pytest.raises(CorrectionRefused, match=message) as caught:
         adjust(name, wrong, FIT)
     assert len(str(caught.value)) < 600
 
 
 def test_a_surrogate_is_not_corrected_twice():
-    with pytest.raises(ThermoError, match=r"on scale 'materials-project' already.*set validation.correction: none"):
+    with pytest.raises(
+        ThermoError, match=r"on scale 'materials-project' already.*set validation.correction: none"
+    ):
         refuse_twice("mp2020-v1", "mlip", MATERIALS_PROJECT)
-    refuse_twice("noh2019-v1", "mlip", MATERIALS_PROJECT)  # its fit makes up for what is there already
+    refuse_twice(
+        "noh2019-v1", "mlip", MATERIALS_PROJECT
+    )  # its fit makes up for what is there already
     refuse_twice("none", "mlip", MATERIALS_PROJECT)
     with pytest.raises(CorrectionRefused, match="invalid run type surrogate"):
         adjust("mp2020-v1", Computed(STRUCTURES["VO2"], -7.5, "mlip"))
@@ -74,23 +96,33 @@ def test_a_surrogate_is_not_corrected_twice():
 
 def test_remarks_of_a_correction_are_kept():
     odd = Structure(
-        Lattice.cubic(4), ["Na", "Na", "Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
+        Lattice.cubic(4),
+        ["Na", "Na", "Na", "Cl"],
+        [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
     )
     found = adjust("mp2020-v1", Computed(odd, -3.0, "vasp", "GGA"))
     assert "Failed to guess oxidation states" in found.warnings[0]
 
 
 def test_scales():
-    assert scale_of("mp2020-v1", "vasp", "GGA+U") == scale_of("noh2019-v1", "gpaw", "PBE+U") == MATERIALS_PROJECT
+    assert (
+        scale_of("mp2020-v1", "vasp", "GGA+U")
+        == scale_of("noh2019-v1", "gpaw", "PBE+U")
+        == MATERIALS_PROJECT
+    )
     assert scale_of("none", "mlip", None, included=MATERIALS_PROJECT) == MATERIALS_PROJECT
     assert scale_of("none", "vasp", "PBE") == scale_of("none", "vasp", "GGA") == "vasp:GGA"
     assert scale_of("none", "toy", None) == "toy"
 
 
 def test_unknown_and_unfitted_corrections_are_refused():
-    with pytest.raises(ThermoError, match=r"correction 'noh2019' is not one of .*Did you mean 'noh2019-v1'"):
+    with pytest.raises(
+        ThermoError, match=r"correction 'noh2019' is not one of .*Did you mean 'noh2019-v1'"
+    ):
         get_correction("noh2019")
-    with pytest.raises(ThermoError, match="'noh2019-v1' is not fitted yet: run `gen2dft calibrate`"):
+    with pytest.raises(
+        ThermoError, match="'noh2019-v1' is not fitted yet: run `gen2dft calibrate`"
+    ):
         adjust("noh2019-v1", computed("VO2"))
 
 
@@ -103,7 +135,9 @@ def test_phase_diagrams_and_thermo_documents_take_corrected_entries(name: str):
     entries = []
     for formula, energy in energies.items():
         entry = computed(formula, energy).entry(material_id=ids[formula], task_id=ids[formula])
-        entries.append(get_correction(name).compatibility(FIT).process_entry(entry, on_error="raise"))
+        entries.append(
+            get_correction(name).compatibility(FIT).process_entry(entry, on_error="raise")
+        )
     diagram = PhaseDiagram(entries)
     assert {e.reduced_formula for e in diagram.stable_entries} == set(energies)
     documents = {str(d.formula_pretty): d for d in ThermoDoc.from_entries(entries, "GGA_GGA+U")}

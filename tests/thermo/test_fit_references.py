@@ -10,12 +10,18 @@ TRUE = {"Na": -1.3, "K": -1.1, "Cl": -1.8, "Br": -1.6}
 
 
 def alloys(rng: np.random.Generator, n: int = 60) -> tuple[CrystalTable, np.ndarray, np.ndarray]:
-    """Random mixtures of four elements, their energies with a little noise, and their formation energies."""
+    """Random mixtures of four elements, their energies with a little noise, and their formation
+    energies.
+    """
     species = [list(rng.choice(list(TRUE), 4)) for _ in range(n)]
     sites = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
     table = CrystalTable.from_structures(Structure(Lattice.cubic(6), s, sites) for s in species)
     known = rng.uniform(-3, 0, n)
-    return table, known + [np.mean([TRUE[x] for x in s]) for s in species] + rng.normal(0, 0.01, n), known
+    return (
+        table,
+        known + [np.mean([TRUE[x] for x in s]) for s in species] + rng.normal(0, 0.01, n),
+        known,
+    )
 
 
 def test_the_references_behind_the_energies_are_found():
@@ -50,7 +56,9 @@ def test_crystals_without_label_or_energy_are_left_out():
 
 def test_too_few_crystals_are_refused():
     rng = np.random.default_rng(4)
-    with pytest.raises(DatasetError, match="9 crystals with energy and formation energy are too few"):
+    with pytest.raises(
+        DatasetError, match="9 crystals with energy and formation energy are too few"
+    ):
         fit_references(*alloys(rng, 9), prior={}, rng=rng)
 
 

@@ -39,9 +39,13 @@ def test_the_elements_are_always_there(hull: ReferenceHull):
 
 
 def test_an_element_that_the_reference_does_not_know_gives_no_number(hull: ReferenceHull):
-    with pytest.raises(ThermoError, match="Fe-Li-O is not covered: no phase of the reference holds Fe; no distance"):
+    with pytest.raises(
+        ThermoError, match="Fe-Li-O is not covered: no phase of the reference holds Fe; no distance"
+    ):
         hull.e_above_hull(Composition("LiFeO2"), -2.0)
-    above = hull.e_above_hull_many([Composition("LiFeO2"), Composition("Li2O"), {"W": 1}], [-2.0, -2.0, 0.1])
+    above = hull.e_above_hull_many(
+        [Composition("LiFeO2"), Composition("Li2O"), {"W": 1}], [-2.0, -2.0, 0.1]
+    )
     assert np.isnan(above).tolist() == [True, False, True]
     with pytest.raises(ThermoError, match="no phase of the reference holds C, W"):
         ReferenceHull.build([], []).hull_energy({"W": 2, "C": 1})
@@ -52,7 +56,9 @@ def test_a_strict_hull_wants_a_compound_of_the_system():
     assert strict.gap(["Li", "O"]) is None
     assert strict.gap(["Li", "Ca", "O"]) is None
     assert strict.gap(["O"]) is None
-    with pytest.raises(ThermoError, match="system Ca-Li is not covered: the reference has no compound of these"):
+    with pytest.raises(
+        ThermoError, match="system Ca-Li is not covered: the reference has no compound of these"
+    ):
         strict.e_above_hull(Composition("LiCa"), -0.4)
 
 
@@ -82,11 +88,17 @@ def test_bytes_keep_everything(hull: ReferenceHull):
         known_stable=[Composition("Li4O2")],
     )
     copy = ReferenceHull.from_bytes(full.to_bytes())
-    assert (copy.scale, copy.coverage, copy.known_stable) == ("gpaw:PBE", "compounds", ((("Li", 2), ("O", 1)),))
+    assert (copy.scale, copy.coverage, copy.known_stable) == (
+        "gpaw:PBE",
+        "compounds",
+        ((("Li", 2), ("O", 1)),),
+    )
     assert copy.hull_hash == full.hull_hash != hull.hull_hash
     again = ReferenceHull.from_bytes(hull.to_bytes())
     assert (again.hull_hash, again.num_entries) == (hull.hull_hash, 5)
-    assert again.e_above_hull(Composition("LiCaO2"), -1.0) == hull.e_above_hull(Composition("LiCaO2"), -1.0)
+    assert again.e_above_hull(Composition("LiCaO2"), -1.0) == hull.e_above_hull(
+        Composition("LiCaO2"), -1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +118,9 @@ def test_damaged_bytes_are_refused(data: bytes):
 
 
 def test_hulls_of_the_first_format_are_read():
-    hull = ReferenceHull.from_bytes(b'{"format": 1, "unit": "eV/atom", "entries": [["Li2 O1", -2.0]]}')
+    hull = ReferenceHull.from_bytes(
+        b'{"format": 1, "unit": "eV/atom", "entries": [["Li2 O1", -2.0]]}'
+    )
     assert (hull.num_entries, hull.scale, hull.coverage) == (1, None, "elements")
 
 
@@ -122,7 +136,10 @@ def test_a_composition_without_whole_atoms_is_refused(composition: dict):
 
 
 def salts(**labels: list[float]) -> Dataset:
-    cells = [Structure(Lattice.cubic(4), [x, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]) for x in ("Na", "K", "Rb")]
+    cells = [
+        Structure(Lattice.cubic(4), [x, "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        for x in ("Na", "K", "Rb")
+    ]
     columns = {name: np.array(values) for name, values in labels.items()}
     return Dataset(CrystalTable.from_structures(cells), ("a", "b", "c"), columns)
 
@@ -135,6 +152,10 @@ def test_hull_of_a_dataset_leaves_out_what_has_no_energy():
 
 
 def test_labelled_distances_bring_in_the_hull_of_the_source():
-    hull = ReferenceHull.from_dataset(salts(formation_energy=[-2.0, -2.1, -2.2], e_above_hull=[0.05, np.nan, -0.1]))
-    above = hull.e_above_hull_many([Composition(f) for f in ("NaCl", "KCl", "RbCl")], [-2.0, -2.1, -2.2])
+    hull = ReferenceHull.from_dataset(
+        salts(formation_energy=[-2.0, -2.1, -2.2], e_above_hull=[0.05, np.nan, -0.1])
+    )
+    above = hull.e_above_hull_many(
+        [Composition(f) for f in ("NaCl", "KCl", "RbCl")], [-2.0, -2.1, -2.2]
+    )
     assert above == pytest.approx([0.05, 0, 0])

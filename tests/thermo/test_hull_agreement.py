@@ -12,12 +12,16 @@ from gen2dft.thermo.hull import ReferenceHull
 ELEMENTS = ("Li", "Fe", "Ni", "O", "P")
 
 
-def random_reference(rng: np.random.Generator, elements: tuple[str, ...], n: int) -> dict[Composition, float]:
+def random_reference(
+    rng: np.random.Generator, elements: tuple[str, ...], n: int
+) -> dict[Composition, float]:
     phases: dict[Composition, float] = {}
     while len(phases) < n:
         size = rng.integers(2, len(elements) + 1)
         chosen = rng.choice(elements, size, replace=False)
-        composition = Composition({str(e): int(rng.integers(1, 7)) for e in chosen}).reduced_composition
+        composition = Composition(
+            {str(e): int(rng.integers(1, 7)) for e in chosen}
+        ).reduced_composition
         phases[composition] = float(rng.normal(-0.4, 0.5))
     return phases
 
@@ -36,13 +40,19 @@ def test_random_candidates_agree_with_pymatgen(size: int):
     hull = ReferenceHull.build(phases, phases.values())
     systems = [c for k in range(2, size + 1) for c in itertools.combinations(ELEMENTS[:size], k)]
     candidates = [
-        Composition({e: int(rng.integers(1, 9)) for e in systems[rng.integers(len(systems))]}) for _ in range(25)
+        Composition({e: int(rng.integers(1, 9)) for e in systems[rng.integers(len(systems))]})
+        for _ in range(25)
     ]
     energies = rng.normal(-0.5, 0.8, len(candidates))
     above = hull.e_above_hull_many(candidates, energies)
-    expected = [energy - pymatgen_hull_energy(phases, c) for c, energy in zip(candidates, energies, strict=True)]
+    expected = [
+        energy - pymatgen_hull_energy(phases, c)
+        for c, energy in zip(candidates, energies, strict=True)
+    ]
     assert above == pytest.approx(np.array(expected), abs=1e-8)
-    one_by_one = [hull.e_above_hull(c, energy) for c, energy in zip(candidates, energies, strict=True)]
+    one_by_one = [
+        hull.e_above_hull(c, energy) for c, energy in zip(candidates, energies, strict=True)
+    ]
     assert above == pytest.approx(np.array(one_by_one), abs=1e-12)
 
 

@@ -12,7 +12,9 @@ PHASES = {"Li2O": -2.0, "LiO": -1.6, "Li1O3": -0.2, "CaO": -3.2}
 
 def build(stable: list[str], **fields) -> ReferenceHull:
     known = [Composition(formula) for formula in stable]
-    return ReferenceHull.build(map(Composition, PHASES), PHASES.values(), known_stable=known, **fields)
+    return ReferenceHull.build(
+        map(Composition, PHASES), PHASES.values(), known_stable=known, **fields
+    )
 
 
 def test_known_stable_phases_come_back_at_zero():
@@ -20,7 +22,10 @@ def test_known_stable_phases_come_back_at_zero():
 
 
 def test_a_stable_phase_above_the_hull_is_named():
-    with pytest.raises(ThermoError, match=r"fails its self-test: 1 of 2 .* Li1 O3 at \+0\.600.*raise `hull.tolerance`"):
+    with pytest.raises(
+        ThermoError,
+        match=r"fails its self-test: 1 of 2 .* Li1 O3 at \+0\.600.*raise `hull.tolerance`",
+    ):
         self_test(build(["Li2O", "LiO3"]))
     assert self_test(build(["Li2O", "LiO3"]), tolerance=0.61) == 2
 

@@ -1,4 +1,6 @@
-"""The planes of a lower hull: below every phase, through the stable ones, as pymatgen's PhaseDiagram has it."""
+"""The planes of a lower hull: below every phase, through the stable ones, as pymatgen's
+PhaseDiagram has it.
+"""
 
 import numpy as np
 import pytest
@@ -45,7 +47,9 @@ def test_elements_alone_span_a_flat_hull(k: int):
 
 
 def test_phases_on_one_plane_change_nothing():
-    fractions = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.25, 0.25, 0.5]])
+    fractions = np.array(
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.5, 0], [0, 0.5, 0.5], [0.25, 0.25, 0.5]]
+    )
     mu = np.array([-1.0, -0.5, 0.0])
     hull = LowerHull.of_phases(fractions, fractions @ mu)
     points = np.random.default_rng(0).dirichlet(np.ones(3), 50)

@@ -1,4 +1,6 @@
-"""The fit of dE_V, on made-up energies with known parameters and on the Materials Project's own GGA+U energies."""
+"""The fit of dE_V, on made-up energies with known parameters and on the Materials Project's own
+GGA+U energies.
+"""
 
 import gzip
 import json
@@ -22,7 +24,10 @@ def synthetic(noise: float, seed: int) -> dict[str, float]:
     """Uncorrected formation energies whose corrected ones scatter about the reference, eV/atom."""
     rng = np.random.default_rng(seed)
     r_v = {formula: vanadium_fraction(formula) for formula in REFERENCE}
-    return {f: e - r_v[f] * TRUE_DE_V - (1 - r_v[f]) * DE_O + rng.normal(0, noise) for f, e in REFERENCE.items()}
+    return {
+        f: e - r_v[f] * TRUE_DE_V - (1 - r_v[f]) * DE_O + rng.normal(0, noise)
+        for f, e in REFERENCE.items()
+    }
 
 
 def test_exact_energies_return_the_parameter_exactly():
@@ -38,7 +43,9 @@ def test_the_stated_interval_holds_the_parameter_in_95_of_100_cases():
     within = [abs(fit.de_v - TRUE_DE_V) <= fit.confidence for fit in fits]
     assert 0.935 < np.mean(within) < 0.965
     scatter = np.std([fit.de_v for fit in fits])
-    assert np.sqrt(np.mean([fit.standard_error**2 for fit in fits])) == pytest.approx(scatter, rel=0.06)
+    assert np.sqrt(np.mean([fit.standard_error**2 for fit in fits])) == pytest.approx(
+        scatter, rel=0.06
+    )
 
 
 def test_a_wrong_oxygen_correction_shows_in_the_rms():
@@ -67,7 +74,9 @@ def test_it_finds_the_materials_projects_own_correction():
 def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(ThermoError, match=r"2 references \(V2O5, VO2\) cannot fit dE_V: 3 or more"):
         fit_vanadium({"V2O5": -1.3, "VO2": -1.4}, REFERENCE)
-    with pytest.raises(ThermoError, match="no known formation energy of VO; there are those of V2O5"):
+    with pytest.raises(
+        ThermoError, match="no known formation energy of VO; there are those of V2O5"
+    ):
         fit_vanadium({"V2O5": -1.3, "VO2": -1.4, "VO": -1.0}, REFERENCE)
     with pytest.raises(ThermoError, match="is NaN or infinite"):
         fit_vanadium({"V2O5": -1.3, "VO2": np.nan, "V2O3": -1.0}, REFERENCE)
@@ -95,7 +104,9 @@ def test_applying_it_twice_changes_nothing(uncertainty: float | None):
     energy = once.energy
     for candidate in (once, ComputedEntry.from_dict(json.loads(json.dumps(once.as_dict())))):
         for clean in (False, True):
-            twice = VanadiumOxideCompatibility(-1.7, uncertainty).process_entry(candidate, clean=clean)
+            twice = VanadiumOxideCompatibility(-1.7, uncertainty).process_entry(
+                candidate, clean=clean
+            )
             assert twice.energy == pytest.approx(energy)
             assert len(twice.energy_adjustments) == 2
 

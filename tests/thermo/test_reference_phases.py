@@ -6,7 +6,12 @@ from gen2dft.thermo.reference_phases import element_phase
 
 @pytest.mark.parametrize(
     ("symbol", "group", "nearest"),
-    [("Al", "Fm-3m", 2.864), ("Si", "Fd-3m", 2.351), ("Ti", "P6_3/mmc", 2.896), ("Sn", "I4_1/amd", 3.02)],
+    [
+        ("Al", "Fm-3m", 2.864),
+        ("Si", "Fd-3m", 2.351),
+        ("Ti", "P6_3/mmc", 2.896),
+        ("Sn", "I4_1/amd", 3.02),
+    ],
 )
 def test_crystals_are_those_of_the_table(symbol, group, nearest):
     phase = element_phase(symbol)

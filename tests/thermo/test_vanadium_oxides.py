@@ -33,12 +33,16 @@ def test_literature_structures_are_what_they_are_said_to_be(phase):
         assert structure.density == pytest.approx(density, abs=0.02)
 
 
-@pytest.mark.parametrize("phase", [phase for phase in OXIDES if phase.literature], ids=lambda phase: phase.formula)
+@pytest.mark.parametrize(
+    "phase", [phase for phase in OXIDES if phase.literature], ids=lambda phase: phase.formula
+)
 def test_vanadium_has_the_oxygen_neighbours_that_it_should(phase):
     structure = phase.literature()
     for site in structure:
         if site.specie.symbol == "V":
-            near = [n.nn_distance for n in structure.get_neighbors(site, 2.3) if n.specie.symbol == "O"]
+            near = [
+                n.nn_distance for n in structure.get_neighbors(site, 2.3) if n.specie.symbol == "O"
+            ]
             assert len(near) == {"V2O5": 5}.get(phase.formula, 6)
             assert min(near) > 1.5
 
@@ -54,7 +58,8 @@ def test_the_known_hull_needs_neither_key_nor_network():
     assert hull.scale == "materials-project"
     assert hull.gap(["V", "O"]) is None
     distances = {
-        phase.formula: hull.e_above_hull(Composition(phase.formula), phase.formation_energy) for phase in OXIDES
+        phase.formula: hull.e_above_hull(Composition(phase.formula), phase.formation_energy)
+        for phase in OXIDES
     }
     # On the known energies all five are stable, or nearly.
     assert max(distances.values()) < 0.02

@@ -12,7 +12,9 @@ from gen2dft.transport.bands import uniform_bands
 
 
 def make(kpoints, energies, electrons=2.0, degeneracy=2, structure=None):
-    return uniform_bands(structure or tetragonal(), kpoints, energies, electrons, degeneracy, "here")
+    return uniform_bands(
+        structure or tetragonal(), kpoints, energies, electrons, degeneracy, "here"
+    )
 
 
 def energies_on(kpoints, gap=1.0):
@@ -62,13 +64,18 @@ def test_electrons_are_shared_out_between_spins_so_that_a_gap_is_left():
 
 def test_a_path_is_no_mesh():
     kpoints = np.linspace([0, 0, 0], [0.5, 0, 0], 20)
-    with pytest.raises(CalculationFailed, match=r"mesh_not_uniform: here: the 20 k-points .* path of bands cannot be"):
+    with pytest.raises(
+        CalculationFailed,
+        match=r"mesh_not_uniform: here: the 20 k-points .* path of bands cannot be",
+    ):
         make(kpoints, energies_on(kpoints))
 
 
 def test_a_mesh_with_holes_is_no_mesh():
     kpoints = full_mesh((4, 4, 4))[1:]  # without Gamma
-    with pytest.raises(CalculationFailed, match=r"4 x 4 x 4 different coordinates, but are 63 points"):
+    with pytest.raises(
+        CalculationFailed, match=r"4 x 4 x 4 different coordinates, but are 63 points"
+    ):
         make(kpoints, energies_on(kpoints))
 
 
@@ -81,9 +88,15 @@ def test_a_mesh_with_less_symmetry_than_the_crystal_is_refused():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda e: e[:, :, :-1], r"no band energies for its 64 k-points \(found an array \(1, 3, 63\)\)"),
+        (
+            lambda e: e[:, :, :-1],
+            r"no band energies for its 64 k-points \(found an array \(1, 3, 63\)\)",
+        ),
         (lambda e: e[:, :0], "no band energies"),
-        (lambda e: np.where(np.arange(e.shape[-1]) == 5, np.nan, e), "3 of 192 band energies are NaN"),
+        (
+            lambda e: np.where(np.arange(e.shape[-1]) == 5, np.nan, e),
+            "3 of 192 band energies are NaN",
+        ),
     ],
 )
 def test_missing_eigenvalues_are_counted(change, message):
@@ -99,7 +112,9 @@ def test_no_kpoints_at_all():
 
 
 def test_overlapping_bands_are_a_metal_and_it_says_why_that_matters():
-    with pytest.raises(CalculationFailed, match=r"metal: .* overlap by 0.300 eV.*curve over doping has no meaning"):
+    with pytest.raises(
+        CalculationFailed, match=r"metal: .* overlap by 0.300 eV.*curve over doping has no meaning"
+    ):
         cosine_bands(gap=-0.3, direct=False).edges()
 
 
@@ -117,7 +132,8 @@ def test_an_odd_electron_is_a_metal():
 def test_without_empty_bands_there_is_no_gap_to_find():
     kpoints = full_mesh((4, 4, 4))
     with pytest.raises(
-        CalculationFailed, match=r"too_few_bands: here: all 3 bands are occupied by 6 electrons; compute"
+        CalculationFailed,
+        match=r"too_few_bands: here: all 3 bands are occupied by 6 electrons; compute",
     ):
         make(kpoints, energies_on(kpoints), electrons=6.0).edges()
 

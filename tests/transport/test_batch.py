@@ -16,11 +16,16 @@ from gen2dft.transport.batch import transport_of_files
 from gen2dft.transport.compute import TransportSettings
 from gen2dft.transport.document import TransportDoc
 
-FEW = TransportSettings(temperatures=(300.0,), dopings=(1e18,), grid_spacing=0.06, max_spacing=0.3, hall=False)
+FEW = TransportSettings(
+    temperatures=(300.0,), dopings=(1e18,), grid_spacing=0.06, max_spacing=0.3, hall=False
+)
 
 
 def test_one_that_fails_does_not_stop_the_rest(tmp_path: Path):
-    good = [write_gpw(tmp_path / f"{gap}.gpw", cosine_bands((8, 8, 8), gap=gap), 2.0) for gap in (0.8, 1.2)]
+    good = [
+        write_gpw(tmp_path / f"{gap}.gpw", cosine_bands((8, 8, 8), gap=gap), 2.0)
+        for gap in (0.8, 1.2)
+    ]
     metal = write_gpw(tmp_path / "metal.gpw", cosine_bands((8, 8, 8), gap=-0.3, direct=False), 2.0)
     broken = tmp_path / "broken.gpw"
     broken.write_text("nothing")
@@ -29,7 +34,9 @@ def test_one_that_fails_does_not_stop_the_rest(tmp_path: Path):
     for path in good:
         assert isinstance(outcomes[path], TransportDoc)
     reasons = {
-        path.name: outcome.reason for path, outcome in outcomes.items() if isinstance(outcome, CalculationFailed)
+        path.name: outcome.reason
+        for path, outcome in outcomes.items()
+        if isinstance(outcome, CalculationFailed)
     }
     assert reasons == {"metal.gpw": "metal", "broken.gpw": "unreadable"}
 
@@ -53,8 +60,12 @@ def test_a_killed_worker_takes_nobody_else_with_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(batch, "transport_of_file", die)
     paths = [Path("a.gpw"), Path("killer.gpw"), Path("b.gpw"), Path("c.gpw")]
     outcomes = dict(transport_of_files(paths, FEW, workers=1))
-    failed = {path.name for path, outcome in outcomes.items() if isinstance(outcome, CalculationFailed)}
+    failed = {
+        path.name for path, outcome in outcomes.items() if isinstance(outcome, CalculationFailed)
+    }
     assert failed == {"killer.gpw"}
     assert len(outcomes) == 4
-    with pytest.raises(CalculationFailed, match=r"killed: the process that computed it was killed; was there"):
+    with pytest.raises(
+        CalculationFailed, match=r"killed: the process that computed it was killed; was there"
+    ):
         raise outcomes[Path("killer.gpw")]

@@ -1,4 +1,6 @@
-"""The same numbers as BoltzTraP2: driven directly where it is installed, and numbers of its that were written down."""
+"""The same numbers as BoltzTraP2: driven directly where it is installed, and numbers of its that
+were written down.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from gen2dft.transport.compute import Selection, TransportSettings
 from gen2dft.transport.distribution import Bins, Distribution
 from gen2dft.transport.loaders import load_bands
 
-SETTINGS = TransportSettings(temperatures=(300.0, 1000.0), dopings=(1e17, 1e18, 1e20), bin_width=0.003)
+SETTINGS = TransportSettings(
+    temperatures=(300.0, 1000.0), dopings=(1e17, 1e18, 1e20), bin_width=0.003
+)
 SIGNS = {"p": -1, "n": 1}
 
 
@@ -34,17 +38,29 @@ def ours_of(bands: UniformBands, settings: TransportSettings = SETTINGS) -> Ours
     series, _ = compute.interpolate(bands, selection, settings)
     found = compute.distribute(bands, selection, series, series.smallest_grid(), settings)
     half = found.width / 2
-    return Ours(selection, found, Bins(found.energies[0] - half, found.energies[-1] + half, len(found.energies)))
+    return Ours(
+        selection,
+        found,
+        Bins(found.energies[0] - half, found.energies[-1] + half, len(found.energies)),
+    )
 
 
 def potentials(found: Distribution, sign: int, temperature: float) -> np.ndarray:
     per_cell = [sign * coefficients.carriers_per_cell(n, found.volume) for n in SETTINGS.dopings]
-    return np.array([coefficients.chemical_potential(found, found.electrons + n, temperature) for n in per_cell])
+    return np.array(
+        [coefficients.chemical_potential(found, found.electrons + n, temperature) for n in per_cell]
+    )
 
 
 def close(values: np.ndarray, reference: np.ndarray, rel: float = 1e-6) -> bool:
-    """Within `rel` of the largest element of each tensor, which covers elements that are zero by symmetry."""
-    scale = np.abs(reference).max(axis=(-2, -1), keepdims=True) if reference.ndim > 2 else np.abs(reference)
+    """Within `rel` of the largest element of each tensor, which covers elements that are zero by
+    symmetry.
+    """
+    scale = (
+        np.abs(reference).max(axis=(-2, -1), keepdims=True)
+        if reference.ndim > 2
+        else np.abs(reference)
+    )
     return bool((np.abs(values - reference) <= rel * scale).all())
 
 
@@ -65,7 +81,9 @@ def check_against_boltztrap2(bands: UniformBands) -> None:
     # Their search stops at 1e-5 Hartree.
     electrons = theirs.electrons - coefficients.carriers_per_cell(1e18, theirs.volume)
     potential = coefficients.chemical_potential(ours.distribution, electrons, 300.0)
-    assert potential == pytest.approx(boltztrap2.chemical_potential(theirs, electrons, 300.0), abs=1e-3)
+    assert potential == pytest.approx(
+        boltztrap2.chemical_potential(theirs, electrons, 300.0), abs=1e-3
+    )
 
 
 def test_recorded_crystals_give_the_numbers_of_boltztrap2(recorded: UniformBands):
@@ -75,15 +93,22 @@ def test_recorded_crystals_give_the_numbers_of_boltztrap2(recorded: UniformBands
 
 def test_bands_in_closed_form_give_the_numbers_of_boltztrap2():
     pytest.importorskip("BoltzTraP2")
-    check_against_boltztrap2(cosine_bands((8, 8, 6), (0.3, 0.3, 0.6), structure=tetragonal(3.0, 4.0)))
+    check_against_boltztrap2(
+        cosine_bands((8, 8, 6), (0.3, 0.3, 0.6), structure=tetragonal(3.0, 4.0))
+    )
 
 
 def test_numbers_of_boltztrap2_that_were_written_down():
-    """BoltzTraP2 26.3.1 driven directly on these bands, at our chemical potentials; holds without it, too."""
+    """BoltzTraP2 26.3.1 driven directly on these bands, at our chemical potentials.
+
+    Holds without it, too.
+    """
     bands = cosine_bands((8, 8, 6), (0.3, 0.3, 0.6), structure=tetragonal(3.0, 4.0))
     found = ours_of(bands).distribution
     for (carrier, temperature), rows in WRITTEN_DOWN.items():
-        c = coefficients.coefficients_at(found, potentials(found, SIGNS[carrier], temperature), temperature)
+        c = coefficients.coefficients_at(
+            found, potentials(found, SIGNS[carrier], temperature), temperature
+        )
         values = np.column_stack(
             [
                 c.seebeck[:, 0, 0] * 1e6,
@@ -102,14 +127,20 @@ def test_pymatgen_gives_the_same_coefficients_at_its_chemical_potentials():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from BoltzTraP2 import units
-        from pymatgen.electronic_structure.boltztrap2 import BztInterpolator, BztTransportProperties, VasprunBSLoader
+        from pymatgen.electronic_structure.boltztrap2 import (
+            BztInterpolator,
+            BztTransportProperties,
+            VasprunBSLoader,
+        )
         from pymatgen.io.vasp import Vasprun
 
         path = recorded_file(RECORDED["PbTe"])
         loader = VasprunBSLoader(Vasprun(str(path), parse_potcar_file=False))
         # Wide enough to hold the bands that we select, so that both interpolate the same ones.
         series = BztInterpolator(loader, lpfac=5, energy_range=2.0, curvature=True)
-        theirs = BztTransportProperties(series, temp_r=np.array([300.0]), doping=np.array([1e18, 1e19, 1e20]))
+        theirs = BztTransportProperties(
+            series, temp_r=np.array([300.0]), doping=np.array([1e18, 1e19, 1e20])
+        )
     bands = load_bands(path)
     edges = bands.edges()
     selection = Selection(series.data.ebands / units.eV, series.data.nelect, edges)
@@ -132,8 +163,9 @@ def test_pymatgen_gives_the_same_coefficients_at_its_chemical_potentials():
         assert close(c.thermal * 1e-14, theirs.Kappa_doping[carrier][0])
 
 
-# By carrier and temperature (K); rows: 1e17, 1e18, 1e20 cm^-3; columns: S_xx and S_zz (uV/K), sigma_xx/tau and
-# sigma_zz/tau (S m^-1 s^-1), kappa_xx/tau (W m^-1 K^-1 s^-1), mean Hall coefficient (cm^3/C).
+# By carrier and temperature (K); rows: 1e17, 1e18, 1e20 cm^-3; columns: S_xx and S_zz (uV/K),
+# sigma_xx/tau and sigma_zz/tau (S m^-1 s^-1), kappa_xx/tau (W m^-1 K^-1 s^-1), mean Hall
+# coefficient (cm^3/C).
 WRITTEN_DOWN: dict[tuple[str, float], list[list[float]]] = {
     ("p", 300.0): [
         [777.20236, 587.55203, 2.51035463e15, 3.80367399e15, 7.00925622e09, 181.05378],

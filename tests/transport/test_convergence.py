@@ -65,7 +65,9 @@ def test_finer_meshes_come_closer_to_the_limit():
 
 
 def test_no_mesh_at_all():
-    with pytest.raises(CalculationFailed, match="no_mesh: a convergence series needs at least one mesh"):
+    with pytest.raises(
+        CalculationFailed, match="no_mesh: a convergence series needs at least one mesh"
+    ):
         converge(Bands(), [], settings=SETTINGS)
 
 

@@ -23,7 +23,9 @@ STARS = find_stars(CRYSTAL.lattice.matrix, BANDS.rotations, 60)
 
 
 def series():
-    return fit(CRYSTAL.lattice.matrix, STARS, star_functions(BANDS.kpoints, STARS), BANDS.energies[0, :2])
+    return fit(
+        CRYSTAL.lattice.matrix, STARS, star_functions(BANDS.kpoints, STARS), BANDS.energies[0, :2]
+    )
 
 
 def test_stars_are_whole_apart_and_as_long_as_said():
@@ -76,12 +78,16 @@ def test_bands_on_a_grid_are_the_series_and_its_derivatives(extra: int):
     found = series()
     grid = found.smallest_grid() + extra
     half = int(grid[2]) // 2 + 1
-    steps = np.stack(np.meshgrid(*(np.arange(n) for n in (grid[0], grid[1], half)), indexing="ij"), axis=-1)
+    steps = np.stack(
+        np.meshgrid(*(np.arange(n) for n in (grid[0], grid[1], half)), indexing="ij"), axis=-1
+    )
     kpoints = steps.reshape(-1, 3) / grid
     chosen = np.random.default_rng(2).choice(len(kpoints), 20, replace=False)
     vectors = found.stars.vectors @ found.lattice
     waves = np.exp(2j * np.pi * kpoints[chosen] @ found.stars.vectors.T)
-    for band, coefficients in zip(bands_on_grid(found, grid, curvature=True), found.coefficients, strict=True):
+    for band, coefficients in zip(
+        bands_on_grid(found, grid, curvature=True), found.coefficients, strict=True
+    ):
         amplitudes = (coefficients / found.stars.sizes)[found.stars.star_of]
         assert np.allclose(band.energies[chosen], (waves @ amplitudes).real)
         slopes = (waves @ (1j * amplitudes[:, None] * vectors)).real
@@ -101,4 +107,8 @@ def test_meshes_grow_only_along_axes_that_rotations_link():
     rotations = point_group(tetragonal(3.0, 4.0))
     assert symmetric_mesh(np.array([4, 5, 9]), rotations) == (5, 5, 9)
     assert symmetric_mesh(np.array([4, 5, 9]), point_group(tetragonal())) == (9, 9, 9)
-    assert symmetric_mesh(np.array([4, 5, 9]), np.array([np.eye(3), -np.eye(3)], dtype=int)) == (4, 5, 9)
+    assert symmetric_mesh(np.array([4, 5, 9]), np.array([np.eye(3), -np.eye(3)], dtype=int)) == (
+        4,
+        5,
+        9,
+    )

@@ -24,7 +24,9 @@ def band_structure(spins: int = 1, fermi: float = 0.5, gap: float = 1.0) -> Band
     crystal, kpoints = tetragonal(), full_mesh((4, 4, 4))
     energies = cosine_energies(crystal, kpoints, (0.3, 0.3, 0.3), gap)
     per_spin = dict.fromkeys((Spin.up, Spin.down)[:spins], energies)
-    return BandStructure(kpoints, per_spin, crystal.lattice.reciprocal_lattice, fermi, structure=crystal)
+    return BandStructure(
+        kpoints, per_spin, crystal.lattice.reciprocal_lattice, fermi, structure=crystal
+    )
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -55,10 +57,13 @@ def test_band_structures_of_pymatgen_count_their_electrons(spins: int):
 
 def test_a_band_structure_at_whose_fermi_level_bands_cross():
     with pytest.raises(
-        CalculationFailed, match=r"metal: .*1 bands cross the Fermi level 1.500 eV.*number of electrons"
+        CalculationFailed,
+        match=r"metal: .*1 bands cross the Fermi level 1.500 eV.*number of electrons",
     ):
         from_band_structure(band_structure(fermi=1.5))
-    assert from_band_structure(band_structure(fermi=1.5), electrons=2).edges().gap == pytest.approx(1.0)
+    assert from_band_structure(band_structure(fermi=1.5), electrons=2).edges().gap == pytest.approx(
+        1.0
+    )
 
 
 def test_a_band_structure_without_its_crystal():

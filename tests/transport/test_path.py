@@ -11,7 +11,11 @@ from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.document import BandPath, TransportDoc
 
 SETTINGS = TransportSettings(
-    temperatures=(300.0,), dopings=(1e17, 1e18, 1e19), grid_spacing=0.06, max_spacing=0.3, hall=False
+    temperatures=(300.0,),
+    dopings=(1e17, 1e18, 1e19),
+    grid_spacing=0.06,
+    max_spacing=0.3,
+    hall=False,
 )
 MIRRORED = Structure(Lattice(np.diag([3.0, 3.0, -3.0])), ["Po"], [[0, 0, 0]])  # left-handed
 
@@ -22,12 +26,16 @@ def path_of(structure: Structure) -> BandPath:
     return found
 
 
-@pytest.mark.parametrize("structure", [tetragonal(), tetragonal(3.0, 3.6), MIRRORED], ids=["cubic", "tall", "mirrored"])
+@pytest.mark.parametrize(
+    "structure", [tetragonal(), tetragonal(3.0, 3.6), MIRRORED], ids=["cubic", "tall", "mirrored"]
+)
 def test_the_path_leads_from_gamma_where_the_edges_are(structure: Structure) -> None:
     path = path_of(structure)
     valence, conduction = (np.array(energies) for energies in path.energies)
     assert path.points[0] == (0.0, "G")
-    assert valence[0] == pytest.approx(0.0, abs=1e-3) and conduction[0] == pytest.approx(1.0, abs=1e-3)
+    assert valence[0] == pytest.approx(0.0, abs=1e-3) and conduction[0] == pytest.approx(
+        1.0, abs=1e-3
+    )
     assert valence.max() <= 1e-3 and conduction.min() >= 1.0 - 1e-3
     assert len(path.distances) == len(valence) and sorted(path.distances) == list(path.distances)
 
@@ -35,7 +43,8 @@ def test_the_path_leads_from_gamma_where_the_edges_are(structure: Structure) -> 
 def test_the_bands_on_it_are_those_of_the_closed_form() -> None:
     path = path_of(tetragonal())
     ends = {name: place for place, name in path.points[:2]}
-    # From Gamma to X, half a reciprocal vector of 2 pi / 3 A: hbar^2 / (m a^2) (1 - cos k a) with m = 0.3.
+    # From Gamma to X, half a reciprocal vector of 2 pi / 3 A: hbar^2 / (m a^2) (1 - cos k a) with m
+    # = 0.3.
     assert ends["X"] == pytest.approx(np.pi / 3.0, abs=1e-4)
     k = np.array(path.distances)
     leg = k <= ends["X"]

@@ -21,9 +21,15 @@ CAMPAIGN = """{name: test-case, targets: [{property: power_factor, optimise: max
 def doc() -> TransportDoc:
     """An anisotropic crystal, so that the definitions differ."""
     settings = TransportSettings(
-        temperatures=(300.0, 600.0), dopings=(1e18, 1e19), grid_spacing=0.05, max_spacing=0.3, hall=False
+        temperatures=(300.0, 600.0),
+        dopings=(1e18, 1e19),
+        grid_spacing=0.05,
+        max_spacing=0.3,
+        hall=False,
     )
-    return compute_transport(cosine_bands((8, 8, 6), (0.3, 0.3, 1.5), structure=tetragonal(3.0, 4.0)), settings)
+    return compute_transport(
+        cosine_bands((8, 8, 6), (0.3, 0.3, 1.5), structure=tetragonal(3.0, 4.0)), settings
+    )
 
 
 def test_every_definition_has_its_reduction():
@@ -38,9 +44,12 @@ def test_ricci_takes_the_mean_eigenvalue_at_300_kelvin(doc: TransportDoc):
     mean = np.linalg.eigvals(tensor).real.mean()
     assert reduction.power_factor(doc) == pytest.approx(mean * 1e-14 * 1e4)
     table = reduction.published(doc)
-    assert set(table) == {f"{name}_{carrier}" for name in ("sigma", "S", "kappa", "PF", "m") for carrier in "pn"}
+    assert set(table) == {
+        f"{name}_{carrier}" for name in ("sigma", "S", "kappa", "PF", "m") for carrier in "pn"
+    }
     assert table["PF_p"] == pytest.approx(mean / 1e9)
-    # As the table of Ricci et al. is read: PF in GW K^-2 m^-1 s^-1 times 0.1 is uW cm^-1 K^-2 at 1e-14 s.
+    # As the table of Ricci et al. is read: PF in GW K^-2 m^-1 s^-1 times 0.1 is uW cm^-1 K^-2 at
+    # 1e-14 s.
     assert reduction.power_factor(doc) == pytest.approx(table["PF_p"] * 0.1)
     assert table["S_n"] < 0 < table["S_p"]
     assert table["m_p"] == pytest.approx((0.3 + 0.3 + 1.5) / 3, rel=0.05)
@@ -61,21 +70,33 @@ def test_ftcp_multiplies_means_at_600_kelvin(doc: TransportDoc):
 
 def test_units_are_said():
     assert PROPERTIES["power_factor"].unit == "uW cm^-1 K^-2 at tau = 1e-14 s"
-    assert all(column.unit for reduction in REDUCTIONS.values() for column in reduction.columns.values())
+    assert all(
+        column.unit for reduction in REDUCTIONS.values() for column in reduction.columns.values()
+    )
 
 
 def test_an_unknown_definition_names_the_nearest():
-    with pytest.raises(CampaignError, match=r"'ricci' is not one of \['ftcp', 'ricci2017'\]. Did you mean 'ricci2017'"):
+    with pytest.raises(
+        CampaignError,
+        match=r"'ricci' is not one of \['ftcp', 'ricci2017'\]. Did you mean 'ricci2017'",
+    ):
         get_reduction("ricci")
 
 
 def test_a_campaign_names_its_definition():
-    assert isinstance(parse_campaign(CAMPAIGN + ", transport: {definition: ftcp}}", "here"), CampaignSpec)
-    with pytest.raises(CampaignError, match=r"transport: transport definition 'ricci2018' is not one of.*'ricci2017'"):
+    assert isinstance(
+        parse_campaign(CAMPAIGN + ", transport: {definition: ftcp}}", "here"), CampaignSpec
+    )
+    with pytest.raises(
+        CampaignError,
+        match=r"transport: transport definition 'ricci2018' is not one of.*'ricci2017'",
+    ):
         parse_campaign(CAMPAIGN + ", transport: {definition: ricci2018}}", "here")
 
 
 def test_published_and_computed_labels_must_mean_the_same():
     text = CAMPAIGN + ", dataset: {labels: [ricci2017]}, transport: {definition: ftcp}}"
-    with pytest.raises(CampaignError, match="define the power factor differently; use one definition"):
+    with pytest.raises(
+        CampaignError, match="define the power factor differently; use one definition"
+    ):
         parse_campaign(text, "here")

@@ -1,4 +1,7 @@
-"""Generator `pca`: principal components of FTCP matrices, and a linear fit of the labels. What others must beat."""
+"""Generator `pca`: principal components of FTCP matrices, and a linear fit of the labels.
+
+What others must beat.
+"""
 
 import time
 
@@ -15,8 +18,18 @@ MATRIX = FTCP()
 class PCAGenerator:
     name = "pca"
 
-    def fit(self, dataset, spec, properties, *, seed, warm_start=None, may_hold_out=None, checkpoint_dir=None,
-            on_epoch=None):  # fmt: skip
+    def fit(
+        self,
+        dataset,
+        spec,
+        properties,
+        *,
+        seed,
+        warm_start=None,
+        may_hold_out=None,
+        checkpoint_dir=None,
+        on_epoch=None,
+    ):
         begun, out = time.perf_counter(), held_out(dataset.ids, spec.holdout, may_hold_out)
         require_properties(properties)
         truth = np.stack([dataset.label(name) for name in properties], axis=1)
@@ -37,11 +50,25 @@ class PCAGenerator:
         parity = {name: Parity(truth[keep, i].tolist(), said[keep, i].tolist())
                   for i, name in enumerate(properties) for keep in [out & known[:, i]]}  # fmt: skip
         counts = {name: int(known[~out, i].sum()) for i, name in enumerate(properties)}
-        return TrainingResult([row], parity, Reconstruction(0), int((~out).sum()), int(out.sum()), counts,
-                              warm_start is not None, time.perf_counter() - begun)  # fmt: skip
+        return TrainingResult(
+            [row],
+            parity,
+            Reconstruction(0),
+            int((~out).sum()),
+            int(out.sum()),
+            counts,
+            warm_start is not None,
+            time.perf_counter() - begun,
+        )
 
-    def _project(self, flat):  # row by row: a crystal's latent vector must not depend on its company
-        return np.stack([self.axes @ (row - self.mean) for row in flat]) if len(flat) else flat[:, : len(self.axes)]
+    def _project(
+        self, flat
+    ):  # row by row: a crystal's latent vector must not depend on its company
+        return (
+            np.stack([self.axes @ (row - self.mean) for row in flat])
+            if len(flat)
+            else flat[:, : len(self.axes)]
+        )
 
     def _line(self, latents, labels, ridge=1.0):
         scaled, known = (latents - self.latent_mean) / (self.latent_std + 1e-6), np.isfinite(labels)
@@ -52,10 +79,14 @@ class PCAGenerator:
         return self._project(MATRIX.encode(table).reshape(len(table), len(self.mean)))
 
     def decode(self, latents):
-        return MATRIX.decode((np.asarray(latents) @ self.axes + self.mean).reshape(-1, *MATRIX.shape))
+        return MATRIX.decode(
+            (np.asarray(latents) @ self.axes + self.mean).reshape(-1, *MATRIX.shape)
+        )
 
     def predict(self, latents):
-        scaled = (np.asarray(latents, dtype=np.float64) - self.latent_mean) / (self.latent_std + 1e-6)
+        scaled = (np.asarray(latents, dtype=np.float64) - self.latent_mean) / (
+            self.latent_std + 1e-6
+        )
         return (scaled[:, None, :] * self.fits[None, :, 1:]).sum(axis=2) + self.fits[:, 0]
 
     def state(self):

@@ -1,4 +1,6 @@
-"""Acquisition `vote`: each member of the ensemble votes for the tenth of the candidates that it thinks best."""
+"""Acquisition `vote`: each member of the ensemble votes for the tenth of the candidates that it
+thinks best.
+"""
 
 import numpy as np
 

@@ -1,7 +1,7 @@
 """Engine `gpaw`: relaxation, energy and uniform bands by GPAW in plane waves, in this process.
 
-Threads make plane-wave GPAW slower by orders of magnitude, so that each calculation keeps to one: run one process per
-core. Energies of GPAW and VASP, with and without U, never share a hull.
+Threads make plane-wave GPAW slower by orders of magnitude, so that each calculation keeps to one:
+run one process per core. Energies of GPAW and VASP, with and without U, never share a hull.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
 
 
 @on_one_thread
-def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
+def relax(
+    structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
+) -> Relaxed:
     """Relax positions and cell, the symmetry kept.
 
     Parameters
@@ -86,15 +88,23 @@ def relax(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Pa
         atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3, verbose=False))
         cell = FrechetCellFilter(atoms)
         with BFGS(cell, logfile=None) as optimizer:
-            _run(lambda: optimizer.run(fmax=settings.fmax, steps=settings.max_steps), structure, place)
+            _run(
+                lambda: optimizer.run(fmax=settings.fmax, steps=settings.max_steps),
+                structure,
+                place,
+            )
             steps = int(optimizer.nsteps)
         max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
-        final = Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
+        final = Structure(
+            atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions()
+        )
         return _result(atoms, final, settings, max_force, steps, start)
 
 
 @on_one_thread
-def static(structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None) -> Relaxed:
+def static(
+    structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
+) -> Relaxed:
     """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
     settings, start = get_preset(preset), time.perf_counter()
     with _folder(folder) as place:
@@ -110,8 +120,9 @@ def uniform_bands(
 ) -> Relaxed:
     """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `load_bands` reads.
 
-    A self-consistent density on the coarse mesh, then bands at that density on the fine one, both with the cutoff
-    that eigenvalues need. What is a metal on the coarse mesh is one on every mesh: its bands are not computed.
+    A self-consistent density on the coarse mesh, then bands at that density on the fine one, both
+    with the cutoff that eigenvalues need. What is a metal on the coarse mesh is one on every mesh:
+    its bands are not computed.
 
     Parameters
     ----------
@@ -128,11 +139,16 @@ def uniform_bands(
     _run(atoms.get_potential_energy, structure, folder)
     _refuse_metal(atoms.calc, structure, folder)
     count, converged = number_of_bands(
-        atoms.calc.get_number_of_electrons(), len(structure), starting_moments(structure) is not None
+        atoms.calc.get_number_of_electrons(),
+        len(structure),
+        starting_moments(structure) is not None,
     )
     fine = _run(
         lambda: atoms.calc.fixed_density(
-            kpts={"size": mesh_of_spacing(structure, spacing or settings.bands_spacing), "gamma": True},
+            kpts={
+                "size": mesh_of_spacing(structure, spacing or settings.bands_spacing),
+                "gamma": True,
+            },
             nbands=count,
             convergence={"bands": converged, "eigenstates": BANDS_TOLERANCE},
             txt=str(folder / "uniform.txt"),
@@ -161,7 +177,8 @@ def uniform_bands(
 def gap_on_mesh(calculator: Any) -> float:
     """Gap of a self-consistent calculation on its own mesh, eV; 0 for a metal.
 
-    In an insulator the same number of states lies below the gap at every k-point, both spins counted together.
+    In an insulator the same number of states lies below the gap at every k-point, both spins
+    counted together.
     """
     spins, points = calculator.get_number_of_spins(), range(len(calculator.get_ibz_k_points()))
     energies = [[calculator.get_eigenvalues(kpt=k, spin=s) for s in range(spins)] for k in points]
@@ -173,16 +190,22 @@ def gap_on_mesh(calculator: Any) -> float:
 
 
 def _refuse_metal(calculator: Any, structure: Structure, folder: Path) -> None:
-    """CalculationFailed `metal` if the bands of a finished calculation overlap or touch on its own mesh.
+    """CalculationFailed `metal` if the bands of a finished calculation overlap or touch on its own
+    mesh.
 
     Its empty bands are not converged, so they lie too high: what overlaps does so all the more.
     """
     if gap_on_mesh(calculator) < TOUCHING:
-        raise metal(str(folder), structure, "occupied and empty bands overlap or touch on the coarse mesh")
+        raise metal(
+            str(folder), structure, "occupied and empty bands overlap or touch on the coarse mesh"
+        )
 
 
 def gap_of(path: Path) -> float:
-    """Gap on the mesh of a file, eV; 0 for a metal. From the mesh: the Fermi level may lie at a band's edge."""
+    """Gap on the mesh of a file, eV; 0 for a metal.
+
+    From the mesh: the Fermi level may lie at a band's edge.
+    """
     try:
         return load_bands(path).edges().gap
     except CalculationFailed as failure:
@@ -233,14 +256,17 @@ def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
     from gpaw import KohnShamConvergenceError
 
     try:
-        # The eigensolver divides zero by zero for bands that are converged already, which does no harm.
+        # The eigensolver divides zero by zero for bands that are converged already, which does no
+        # harm.
         with np.errstate(invalid="ignore"):
             return compute()
     except KohnShamConvergenceError as err:
         detail = f"{structure.formula}: GPAW's self-consistency did not converge ({err})"
         raise CalculationFailed("scf_not_converged", detail, folder) from err
     except FileNotFoundError as err:
-        detail = f"GPAW has no data set for an element of {structure.formula} ({err}); see `gpaw info`"
+        detail = (
+            f"GPAW has no data set for an element of {structure.formula} ({err}); see `gpaw info`"
+        )
         raise CalculationFailed("element_not_supported", detail, folder) from err
 
 
@@ -249,7 +275,12 @@ def _moments(atoms: Any) -> Any:
 
 
 def _result(
-    atoms: Any, structure: Structure, settings: GPAWPreset, max_force: float, steps: int, start: float
+    atoms: Any,
+    structure: Structure,
+    settings: GPAWPreset,
+    max_force: float,
+    steps: int,
+    start: float,
 ) -> Relaxed:
     converged = max_force < settings.fmax or steps == 0
     return Relaxed(
@@ -265,7 +296,9 @@ def _result(
         band_gap=gap_on_mesh(atoms.calc),
         run_type=run_type(structure, settings),
         hubbards=hubbards(structure, settings),
-        warnings=() if converged else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
+        warnings=()
+        if converged
+        else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
     )
 
 
@@ -273,7 +306,11 @@ def _makers(preset: str) -> Makers:
     from gen2dft.engines.gpaw.makers import GPAWRelaxMaker, GPAWStaticMaker, GPAWUniformBandsMaker
 
     name = get_preset(preset).name
-    return Makers(GPAWRelaxMaker(preset=name), GPAWStaticMaker(preset=name), GPAWUniformBandsMaker(preset=name))
+    return Makers(
+        GPAWRelaxMaker(preset=name),
+        GPAWStaticMaker(preset=name),
+        GPAWUniformBandsMaker(preset=name),
+    )
 
 
 def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -292,8 +329,10 @@ def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
     known = elements_with_data(settings.xc)
     if strangers := sorted(set(symbols) - known):
         raise CampaignError(
-            f"engine 'gpaw' has no {settings.xc} data set of {', '.join(strangers)}: leave them out, "
-            f"screening.excluded_elements: [{', '.join(strangers)}], or add the data sets to GPAW_SETUP_PATH"
+            f"engine 'gpaw' has no {settings.xc} data set of {', '.join(strangers)}: leave them "
+            "out, "
+            f"screening.excluded_elements: [{', '.join(strangers)}], or add the data sets to "
+            "GPAW_SETUP_PATH"
         )
     return ()
 
@@ -302,18 +341,27 @@ def elements_with_data(xc: str) -> set[str]:
     """Symbols of the elements that GPAW finds a data set for."""
     from gpaw import setup_paths
 
-    return {file.name.partition(".")[0] for folder in setup_paths for file in Path(folder).glob(f"*.{xc}*")}
+    return {
+        file.name.partition(".")[0]
+        for folder in setup_paths
+        for file in Path(folder).glob(f"*.{xc}*")
+    }
 
 
 @functools.cache
 def valence_electrons(symbol: str, xc: str) -> float:
-    """Electrons that an atom has outside the core of its data set; `element_not_supported` if there is none."""
+    """Electrons that an atom has outside the core of its data set.
+
+    `element_not_supported` if there is none.
+    """
     from gpaw.setup_data import SetupData
 
     try:
         return float(SetupData(symbol, xc).Nv)
     except FileNotFoundError as err:
-        raise CalculationFailed("element_not_supported", f"GPAW has no data set for {symbol} ({err})") from err
+        raise CalculationFailed(
+            "element_not_supported", f"GPAW has no data set for {symbol} ({err})"
+        ) from err
 
 
 ENGINE = Engine(

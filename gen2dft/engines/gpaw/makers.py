@@ -1,4 +1,7 @@
-"""Engine `gpaw` as jobflow jobs: relax, static and uniform bands; GPAW's files stay in the folder of the job."""
+"""Engine `gpaw` as jobflow jobs: relax, static and uniform bands.
+
+GPAW's files stay in the folder of the job.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,13 @@ from pathlib import Path
 from jobflow import Maker, job
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, Relaxed, Task, starting_structure
+from gen2dft.engines.base import (
+    CalculationDoc,
+    CalculationFailure,
+    Relaxed,
+    Task,
+    starting_structure,
+)
 from gen2dft.engines.gpaw import engine
 from gen2dft.engines.gpaw.presets import get_preset, versions
 from gen2dft.engines.kept import computed_once
@@ -78,9 +87,13 @@ class GPAWUniformBandsMaker(Maker):
     preset: str = "gpaw-v1"
 
     @job
-    def make(self, structure: Structure | None = None, prev: Outcome | None = None, scale: float = 1.0) -> Outcome:
+    def make(
+        self, structure: Structure | None = None, prev: Outcome | None = None, scale: float = 1.0
+    ) -> Outcome:
         """Bands of `structure`, or of what `prev` ended with; no file of it is needed."""
-        compute = partial(engine.uniform_bands, spacing=scale * get_preset(self.preset).bands_spacing)
+        compute = partial(
+            engine.uniform_bands, spacing=scale * get_preset(self.preset).bands_spacing
+        )
         return _outcome("uniform_bands", self.preset, compute, structure, prev)
 
 
@@ -102,4 +115,6 @@ def _outcome(
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
     place = f"{socket.gethostname()}:{folder}"
-    return CalculationDoc.from_result(task, engine.ENGINE, preset, result, versions(), directory=place)
+    return CalculationDoc.from_result(
+        task, engine.ENGINE, preset, result, versions(), directory=place
+    )

@@ -17,7 +17,8 @@ from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
 # Elements whose 2p states make forces, stresses and bands need a harder cutoff.
 HARD = frozenset({"N", "O", "F"})
-# Hubbard U on d states in oxides and fluorides, eV, of the Materials Project (Jain et al., Phys. Rev. B 84, 045115).
+# Hubbard U on d states in oxides and fluorides, eV, of the Materials Project (Jain et al., Phys.
+# Rev. B 84, 045115).
 HUBBARD_U: Mapping[str, float] = {
     "Co": 3.32,
     "Cr": 3.7,
@@ -28,7 +29,8 @@ HUBBARD_U: Mapping[str, float] = {
     "V": 3.25,
     "W": 6.2,
 }
-# Moments that spin-polarised calculations start from, Bohr magnetons; crystals without these elements have no spin.
+# Moments that spin-polarised calculations start from, Bohr magnetons; crystals without these
+# elements have no spin.
 MOMENTS: Mapping[str, float] = {
     **dict.fromkeys(("Co", "Cr", "Fe", "Mn", "Mo", "Ni", "V", "W", "Ce"), 5.0),
     "Eu": 7.0,
@@ -50,7 +52,8 @@ class GPAWPreset:
     plus_u
         Whether oxides and fluorides get the U of `HUBBARD_U`.
     cutoff, hard_cutoff
-        Plane-wave cutoff of relaxation and energy, eV, without and with N, O, F: stresses need so much.
+        Plane-wave cutoff of relaxation and energy, eV, without and with N, O, F: stresses need so
+        much.
     bands_cutoff, hard_bands_cutoff
         The same of uniform bands, eV: eigenvalues need less.
     spacing
@@ -89,7 +92,11 @@ class GPAWPreset:
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
         hubbard = dict(HUBBARD_U) if self.plus_u else {}
-        fixed = {"optimizer": "BFGS/FrechetCellFilter/FixSymmetry", "hubbard_u": hubbard, "moments": dict(MOMENTS)}
+        fixed = {
+            "optimizer": "BFGS/FrechetCellFilter/FixSymmetry",
+            "hubbard_u": hubbard,
+            "moments": dict(MOMENTS),
+        }
         return {**asdict(self), **fixed}
 
 
@@ -98,14 +105,16 @@ PRESETS: dict[str, GPAWPreset] = {
     for preset in (
         GPAWPreset(
             "gpaw-quick-v1",
-            "PBE(+U) for many crystals: coarser k-points; power factors within some 10 % of finer meshes",
+            "PBE(+U) for many crystals: coarser k-points; power factors within some 10 % of finer "
+            "meshes",
             spacing=0.35,
             bands_spacing=0.15,
             fmax=0.05,
         ),
         GPAWPreset(
             "gpaw-v1",
-            "PBE(+U) for labels: uniform bands fine enough for power factors within some 2 % of finer meshes",
+            "PBE(+U) for labels: uniform bands fine enough for power factors within some 2 % of "
+            "finer meshes",
             spacing=0.25,
             bands_spacing=0.12,
             fmax=0.03,
@@ -141,14 +150,19 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
     """
     symbols = {site.specie.symbol for site in structure}
     hard = bool(symbols & HARD)
-    soft, stiff = (preset.bands_cutoff, preset.hard_bands_cutoff) if bands else (preset.cutoff, preset.hard_cutoff)
+    soft, stiff = (
+        (preset.bands_cutoff, preset.hard_bands_cutoff)
+        if bands
+        else (preset.cutoff, preset.hard_cutoff)
+    )
     keywords: dict[str, Any] = {
         "mode": {"name": "pw", "ecut": stiff if hard else soft},
         "xc": preset.xc,
         "kpts": {"size": kpoint_mesh(structure, preset.spacing), "gamma": True},
         "occupations": {"name": "fermi-dirac", "width": preset.smearing},
-        # By default only occupied bands are converged, which leaves the gap open to anything. Bands must reach beyond
-        # the energy that is asked for, or self-consistency never ends: a negative number counts empty ones.
+        # By default only occupied bands are converged, which leaves the gap open to anything. Bands
+        # must reach beyond the energy that is asked for, or self-consistency never ends: a negative
+        # number counts empty ones.
         "nbands": -empty_bands(len(structure)),
         "convergence": {"bands": "CBM+0.5"},
     }
@@ -160,7 +174,10 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
 
 
 def hubbards(structure: Structure, preset: GPAWPreset) -> dict[str, float]:
-    """Symbol to U on its d states, eV; empty without U: by the preset, or as neither oxide nor fluoride."""
+    """Symbol to U on its d states, eV.
+
+    Empty without U: by the preset, or as neither oxide nor fluoride.
+    """
     symbols = {site.specie.symbol for site in structure}
     if not (preset.plus_u and symbols & {"O", "F"}):
         return {}
@@ -173,10 +190,15 @@ def run_type(structure: Structure, preset: GPAWPreset) -> str:
 
 
 def starting_moments(structure: Structure) -> list[float] | None:
-    """Moments to start from, Bohr magnetons: those of the structure, else by element; None without spin."""
+    """Moments to start from, Bohr magnetons: those of the structure, else by element.
+
+    None without spin.
+    """
     given = structure.site_properties.get("magmom")
     if given and all(m is not None for m in given):
-        return [float(m) for m in given] if np.abs(np.array(given, dtype=float)).max() > 0.01 else None
+        return (
+            [float(m) for m in given] if np.abs(np.array(given, dtype=float)).max() > 0.01 else None
+        )
     symbols = [site.specie.symbol for site in structure]
     if not set(symbols) & set(MOMENTS):
         return None
@@ -184,12 +206,15 @@ def starting_moments(structure: Structure) -> list[float] | None:
 
 
 def kpoint_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
-    """Gamma-centred mesh at least as fine as the spacing (1/Angstrom, with 2 pi), with the symmetry of the crystal.
+    """Gamma-centred mesh at least as fine as the spacing (1/Angstrom, with 2 pi), with the symmetry
+    of the crystal.
 
     A mesh with less symmetry than the crystal costs two to four times as many k-points.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    return symmetric_mesh(np.ceil(lengths / spacing - 1e-3).astype(np.int64).clip(1), point_group(structure))
+    return symmetric_mesh(
+        np.ceil(lengths / spacing - 1e-3).astype(np.int64).clip(1), point_group(structure)
+    )
 
 
 def empty_bands(sites: int) -> int:

@@ -1,4 +1,6 @@
-"""A relaxation in several attempts: one that was stopped goes on from its CONTCAR, up to the preset's limit."""
+"""A relaxation in several attempts: one that was stopped goes on from its CONTCAR, up to the
+preset's limit.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from gen2dft.engines.vasp import corrections
 from gen2dft.engines.vasp.presets import get_preset
 from gen2dft.engines.vasp.run import Stopped, calculate
 
-# What a fresh start from the last structure can mend: time was up, the machine failed, the optimiser got lost.
+# What a fresh start from the last structure can mend: time was up, the machine failed, the
+# optimiser got lost.
 WORTH_ANOTHER = frozenset({"walltime", "vasp_died", "ionic_unconverged"})
 
 
@@ -34,7 +37,9 @@ class Spent(BaseModel):
     def and_lost(self, folders: Sequence[str]) -> Spent:
         """With runs of this job whose worker died; what they cost is not known."""
         reasons = [*self.reasons, *["worker_died"] * len(folders)]
-        return self.model_copy(update={"reasons": reasons, "lost_runs": self.lost_runs + len(folders)})
+        return self.model_copy(
+            update={"reasons": reasons, "lost_runs": self.lost_runs + len(folders)}
+        )
 
     def and_attempt(self, failure: Stopped) -> Spent:
         """With one attempt more."""
@@ -49,8 +54,8 @@ class Spent(BaseModel):
     def added_to(self, doc: CalculationDoc) -> CalculationDoc:
         """The document of the last attempt, with all that the others cost and corrected.
 
-        The result belongs to the settings of the last attempt, which began anew with the preset's own; what custodian
-        changed before is kept for the record.
+        The result belongs to the settings of the last attempt, which began anew with the preset's
+        own; what custodian changed before is kept for the record.
         """
         if not self.reasons:
             return doc
@@ -66,9 +71,15 @@ class Spent(BaseModel):
 
     def failure(self, last: Stopped) -> CalculationFailure:
         """The outcome when the last attempt failed too; its cost is among what was spent."""
-        tries = f"given up after {len(self.reasons)} attempts ({', '.join(self.reasons)}): " if self.reasons[1:] else ""
+        tries = (
+            f"given up after {len(self.reasons)} attempts ({', '.join(self.reasons)}): "
+            if self.reasons[1:]
+            else ""
+        )
         outcome = CalculationFailure.from_error(last)
-        return outcome.model_copy(update={"detail": f"{tries}{last.detail}", "core_hours": self.core_hours})
+        return outcome.model_copy(
+            update={"detail": f"{tries}{last.detail}", "core_hours": self.core_hours}
+        )
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,8 @@ class GoOn:
 def after_lost_runs(
     preset: str, structure: Structure, spent: Spent, folders: Sequence[str]
 ) -> GoOn | CalculationFailure:
-    """Where a relaxation stands whose workers died: at the last structure that one of them left, if there is any.
+    """Where a relaxation stands whose workers died: at the last structure that one of them left, if
+    there is any.
 
     Parameters
     ----------
@@ -95,19 +107,27 @@ def after_lost_runs(
         detail = f"given up after {len(spent.reasons)} attempts ({', '.join(spent.reasons)})"
         return CalculationFailure(reason="worker_died", detail=detail, core_hours=spent.core_hours)
     for folder in reversed(new):
-        with contextlib.suppress(OSError, ValueError):  # no CONTCAR there, an empty one, or a folder of another machine
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # no CONTCAR there, an empty one, or a folder of another machine
             return GoOn(Structure.from_file(Path(folder) / "CONTCAR"), spent)
     return GoOn(structure, spent)
 
 
 @computed_once
-def relax_attempt(preset: str, structure: Structure, spent: Spent) -> CalculationDoc | CalculationFailure | GoOn:
-    """One attempt in the present folder: the document, where to go on, or why there is nothing to go on from."""
+def relax_attempt(
+    preset: str, structure: Structure, spent: Spent
+) -> CalculationDoc | CalculationFailure | GoOn:
+    """One attempt in the present folder: the document, where to go on, or why there is nothing to
+    go on from.
+    """
     try:
         return spent.added_to(calculate("relax", preset, structure))
     except Stopped as failure:
         spent = spent.and_attempt(failure)
-        may_go_on = failure.reason in WORTH_ANOTHER and len(spent.reasons) < get_preset(preset).attempts
+        may_go_on = (
+            failure.reason in WORTH_ANOTHER and len(spent.reasons) < get_preset(preset).attempts
+        )
         if failure.structure is not None and may_go_on:
             return GoOn(failure.structure, spent)
         return spent.failure(failure)
@@ -117,7 +137,10 @@ def relax_attempt(preset: str, structure: Structure, spent: Spent) -> Calculatio
 def single_attempt(
     task: Task, preset: str, structure: Structure, prev_dir: str | None = None, scale: float = 1.0
 ) -> CalculationDoc | CalculationFailure:
-    """A static or band calculation in the present folder; it has no intermediate structure to go on from."""
+    """A static or band calculation in the present folder.
+
+    It has no intermediate structure to go on from.
+    """
     try:
         return calculate(task, preset, structure, prev_dir, scale)
     except Stopped as failure:

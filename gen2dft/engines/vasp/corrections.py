@@ -11,8 +11,9 @@ from typing import Any
 
 from gen2dft.engines.base import CustodianCorrection
 
-# Custodian's handlers as atomate2 uses them, without KspacingMetalHandler and IncorrectSmearingHandler: these two
-# rewrite k-points and smearing wherever they meet a metal, and so would make two data sets of one.
+# Custodian's handlers as atomate2 uses them, without KspacingMetalHandler and
+# IncorrectSmearingHandler: these two rewrite k-points and smearing wherever they meet a metal, and
+# so would make two data sets of one.
 HANDLERS = (
     "VaspErrorHandler",
     "MeshSymmetryErrorHandler",
@@ -26,7 +27,8 @@ HANDLERS = (
 )
 WALLTIME_HANDLER = "WalltimeHandler"
 
-# INCAR tags that decide how the ground state is found, not which: a converged energy does not depend on them.
+# INCAR tags that decide how the ground state is found, not which: a converged energy does not
+# depend on them.
 ALGORITHM_TAGS = frozenset(
     [
         "ALGO",
@@ -64,14 +66,18 @@ ALGORITHM_TAGS = frozenset(
 
 
 def fresh_handlers() -> list[Any]:
-    """New handlers for one run: they count what they have tried, so another calculation must not share them."""
+    """New handlers for one run: they count what they have tried, so another calculation must not
+    share them.
+    """
     from custodian.vasp import handlers
 
     return [*(getattr(handlers, name)() for name in HANDLERS), _walltime_handler()]
 
 
 def _walltime_handler() -> Any:
-    """Stops VASP before the queue does, where the end of the queue's job is known; else without effect.
+    """Stops VASP before the queue does, where the end of the queue's job is known.
+
+    Else without effect.
 
     The queue scripts that gen2dft writes set JOB_END_TIME, seconds since 1970.
     """
@@ -95,7 +101,9 @@ def read_log(directory: Path) -> list[Mapping[str, Any]]:
 
 
 def logged(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """All entries of a log in order: handler, errors, and actions, which are empty where nothing could be done."""
+    """All entries of a log in order: handler, errors, and actions, which are empty where nothing
+    could be done.
+    """
     return [entry for run in log for entry in run.get("corrections") or []]
 
 
@@ -141,7 +149,9 @@ def changes_settings(log: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _changes(action: Mapping[str, Any]) -> bool:
-    if "dict" not in action:  # files are copied or deleted to go on elsewhere, which decides nothing
+    if (
+        "dict" not in action
+    ):  # files are copied or deleted to go on elsewhere, which decides nothing
         return False
     if action["dict"] != "INCAR":
         return True

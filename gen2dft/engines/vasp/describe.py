@@ -34,9 +34,16 @@ def mesh_rule(preset: VaspPreset, task: Task) -> str:
     """How the k-points of one task are chosen."""
     spacing = preset.uniform_kspacing if task == "uniform_bands" else preset.kspacing
     if spacing is not None:
-        return f"Gamma-centred, N_i = max(1, ceil(|b_i| / {spacing:g} 1/Angstrom)), |b_i| with 2 pi; written as KPOINTS"
+        return (
+            f"Gamma-centred, N_i = max(1, ceil(|b_i| / {spacing:g} 1/Angstrom)), |b_i| with 2 "
+            "pi; written as "
+            "KPOINTS"
+        )
     density = preset.density[0 if task == "relax" else 1]
-    return f"Gamma-centred, {density} k-points per 1/Angstrom^3 of the reciprocal cell; written as KPOINTS"
+    return (
+        f"Gamma-centred, {density} k-points per 1/Angstrom^3 of the reciprocal cell; written "
+        "as KPOINTS"
+    )
 
 
 def contents(preset: VaspPreset, tasks: tuple[Task, ...], base: dict[str, Any]) -> dict[str, Any]:
@@ -51,7 +58,8 @@ def contents(preset: VaspPreset, tasks: tuple[Task, ...], base: dict[str, Any]) 
         "U - J (eV)": preset.hubbard_u(),
         "moments": _moments(preset, base),
         "custodian": [*HANDLERS, f"{WALLTIME_HANDLER} (where the queue tells when it ends)"],
-        "attempts": f"a stopped relaxation goes on from its CONTCAR, {preset.attempts} attempts in all",
+        "attempts": f"a stopped relaxation goes on from its CONTCAR, {preset.attempts} attempts in "
+        "all",
     }
 
 

@@ -21,7 +21,9 @@ PACKAGES = ("atomate2", "custodian", "emmet-core", "pymatgen")
 STAND_IN = "stand-in"
 
 
-def calculation_doc(task_doc: TaskDoc, task: Task, preset: str, *, reached_accuracy: bool | None) -> CalculationDoc:
+def calculation_doc(
+    task_doc: TaskDoc, task: Task, preset: str, *, reached_accuracy: bool | None
+) -> CalculationDoc:
     """The document of one calculation.
 
     Parameters
@@ -29,8 +31,8 @@ def calculation_doc(task_doc: TaskDoc, task: Task, preset: str, *, reached_accur
     task_doc
         As atomate2 parses it from the folder.
     reached_accuracy
-        Whether VASP says that the structure is relaxed. None: only the number of steps tells, which takes a run
-        stopped before its time for a relaxed one.
+        Whether VASP says that the structure is relaxed. None: only the number of steps tells, which
+        takes a run stopped before its time for a relaxed one.
     """
     calculation = task_doc.calcs_reversed[0]
     electronic, ionic = _converged_electronic(calculation), None
@@ -95,7 +97,9 @@ def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]
         "forces": _rows(forces),
         "max_force": float(np.linalg.norm(forces, axis=1).max()),
         # VASP's stress is positive under pressure.
-        "stress": None if output.stress is None else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
+        "stress": None
+        if output.stress is None
+        else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
     }
 
 
@@ -115,12 +119,15 @@ def versions(vasp: str) -> dict[str, str]:
 def says_relaxed(directory: Path) -> bool:
     """Whether the OUTCAR in a folder, zipped or not, says that the structure is relaxed.
 
-    A relaxation that was stopped early has used fewer steps than NSW too, so their number does not tell.
+    A relaxation that was stopped early has used fewer steps than NSW too, so their number does not
+    tell.
     """
     from monty.io import zopen
     from monty.os.path import zpath
 
-    with zopen(zpath(str(directory / "OUTCAR")), "rt", encoding="utf-8", errors="replace") as outcar:
+    with zopen(
+        zpath(str(directory / "OUTCAR")), "rt", encoding="utf-8", errors="replace"
+    ) as outcar:
         return any("reached required accuracy" in str(line) for line in outcar)
 
 

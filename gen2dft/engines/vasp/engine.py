@@ -1,4 +1,7 @@
-"""Engine `vasp`: real DFT by atomate2 and custodian; needs VASP, its pseudopotentials, and so a licence."""
+"""Engine `vasp`: real DFT by atomate2 and custodian.
+
+Needs VASP, its pseudopotentials, and so a licence.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,14 @@ from pathlib import Path
 import numpy as np
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers, Relaxed, without_references
+from gen2dft.engines.base import (
+    CalculationDoc,
+    CalculationFailure,
+    Engine,
+    Makers,
+    Relaxed,
+    without_references,
+)
 from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt, single_attempt
 from gen2dft.engines.vasp.presets import PRESETS, get_preset
 from gen2dft.engines.vasp.requirements import check
@@ -35,7 +45,10 @@ def relax(structure: Structure, preset: str = "ggau-v1") -> Relaxed:
 
 
 def static(structure: Structure, preset: str = "ggau-v1") -> Relaxed:
-    """Energy, forces, stress, moments and gap of a structure as it is; runs and fails as `relax` does."""
+    """Energy, forces, stress, moments and gap of a structure as it is.
+
+    Runs and fails as `relax` does.
+    """
     get_preset(preset)
     with _new_folder("static"):
         return _result(single_attempt("static", preset, structure))
@@ -70,7 +83,11 @@ def _makers(preset: str) -> Makers:
     from gen2dft.engines.vasp.makers import VaspRelaxMaker, VaspStaticMaker, VaspUniformBandsMaker
 
     name = get_preset(preset).name
-    return Makers(VaspRelaxMaker(preset=name), VaspStaticMaker(preset=name), VaspUniformBandsMaker(preset=name))
+    return Makers(
+        VaspRelaxMaker(preset=name),
+        VaspStaticMaker(preset=name),
+        VaspUniformBandsMaker(preset=name),
+    )
 
 
 ENGINE = Engine(
@@ -83,5 +100,7 @@ ENGINE = Engine(
     makers=_makers,
     formation_energy=without_references("vasp"),
     check=check,
-    breakdowns=frozenset({"potcar_missing", "unsuitable_preset", "vasp_command_not_found", "vasp_died"}),
+    breakdowns=frozenset(
+        {"potcar_missing", "unsuitable_preset", "vasp_command_not_found", "vasp_died"}
+    ),
 )

@@ -1,4 +1,6 @@
-"""Input files of a preset: MPRelaxSet with the preset's INCAR tags and explicit Gamma-centred k-points."""
+"""Input files of a preset: MPRelaxSet with the preset's INCAR tags and explicit Gamma-centred
+k-points.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,17 @@ MOMENT_LOST = 0.1  # Bohr magnetons; a relaxation whose largest moment is below 
 def gamma_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
     """Subdivisions by the rule of VASP's KSPACING, for a Gamma-centred mesh.
 
-    N_i = max(1, ceil(|b_i| / spacing)), |b_i| with 2 pi (https://www.vasp.at/wiki/index.php/KSPACING).
+    N_i = max(1, ceil(|b_i| / spacing)), |b_i| with 2 pi
+    (https://www.vasp.at/wiki/index.php/KSPACING).
 
     Parameters
     ----------
     spacing
         1/Angstrom.
     """
-    first, second, third = (max(1, math.ceil(b / spacing - 1e-9)) for b in structure.lattice.reciprocal_lattice.abc)
+    first, second, third = (
+        max(1, math.ceil(b / spacing - 1e-9)) for b in structure.lattice.reciprocal_lattice.abc
+    )
     return first, second, third
 
 
@@ -35,7 +40,8 @@ def gamma_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
 class PresetInputSet(MPRelaxSet):
     """MPRelaxSet with the settings of a preset.
 
-    The mesh is written into KPOINTS, never left to KSPACING, which handlers would rewrite for metals.
+    The mesh is written into KPOINTS, never left to KSPACING, which handlers would rewrite for
+    metals.
 
     Parameters
     ----------
@@ -59,7 +65,8 @@ class PresetInputSet(MPRelaxSet):
         updates = get_preset(self.preset).tags(self.task)
         structure = self.structure
         if structure is not None and structure.composition.chemical_system == "O":
-            # O2 is a triplet: without a moment its energy is far too high, and every formation energy too low.
+            # O2 is a triplet: without a moment its energy is far too high, and every formation
+            # energy too low.
             updates |= {"ISPIN": 2, "MAGMOM": [1.0] * len(structure)}
         if self.task == "uniform_bands" and self.prev_vasprun is not None:
             updates["NBANDS"] = math.ceil(NBANDS_FACTOR * self.prev_vasprun.parameters["NBANDS"])
@@ -71,8 +78,13 @@ class PresetInputSet(MPRelaxSet):
         return mesh_of(get_preset(self.preset), self.task, self.structure, self.scale)
 
 
-def mesh_of(preset: VaspPreset, task: Task, structure: Structure | None, scale: float = 1.0) -> Kpoints:
-    """Gamma-centred k-points of a preset's task; pymatgen's sets are built before they get their structure."""
+def mesh_of(
+    preset: VaspPreset, task: Task, structure: Structure | None, scale: float = 1.0
+) -> Kpoints:
+    """Gamma-centred k-points of a preset's task.
+
+    Pymatgen's sets are built before they get their structure.
+    """
     if structure is None:
         raise ValueError("the mesh of a preset depends on the cell: give the structure first")
     spacing = scale * preset.uniform_kspacing if task == "uniform_bands" else preset.kspacing

@@ -1,7 +1,9 @@
-"""Presets of engine `vasp`: named settings, frozen under a version, built on the Materials Project's MPRelaxSet.
+"""Presets of engine `vasp`: named settings, frozen under a version, built on the Materials
+Project's MPRelaxSet.
 
-A preset is what is changed of MPRelaxSet (pseudopotentials, U and initial moments are its own, A. Jain et al.,
-Comput. Mater. Sci. 50, 2295 (2011) and APL Materials 1, 011002 (2013)). A new wish is a new name.
+A preset is what is changed of MPRelaxSet (pseudopotentials, U and initial moments are its own, A.
+Jain et al., Comput. Mater. Sci. 50, 2295 (2011) and APL Materials 1, 011002 (2013)). A new wish is
+a new name.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from gen2dft.errors import CampaignError, not_one_of
 
 TASKS: tuple[Task, ...] = ("relax", "static", "uniform_bands")
 
-# Gaussian smearing that is right for metals and insulators alike: tetrahedra give wrong forces in metals, and a
-# handler that changes the smearing where it meets a metal would make two data sets of one.
+# Gaussian smearing that is right for metals and insulators alike: tetrahedra give wrong forces in
+# metals, and a handler that changes the smearing where it meets a metal would make two data sets of
+# one.
 SMEARING = {"ISMEAR": 0, "SIGMA": 0.05}
-# The V-O data: both relaxations and statics at the same cut-off and mesh, so that all energies are comparable.
+# The V-O data: both relaxations and statics at the same cut-off and mesh, so that all energies are
+# comparable.
 VANADIUM_OXIDES = {
     "ALGO": "Fast",
     "EDIFF": 1e-5,
@@ -37,9 +41,16 @@ VANADIUM_OXIDES = {
     "NSW": 99,
     "PREC": "Accurate",
 }
-# None takes a tag of MPRelaxSet away. U is left to MPRelaxSet otherwise: a setting `LDAU = True` of one's own would
-# switch on a default U in the metal and in O2.
-NO_U = {"LDAU": None, "LDAUJ": None, "LDAUL": None, "LDAUPRINT": None, "LDAUTYPE": None, "LDAUU": None}
+# None takes a tag of MPRelaxSet away. U is left to MPRelaxSet otherwise: a setting `LDAU = True` of
+# one's own would switch on a default U in the metal and in O2.
+NO_U = {
+    "LDAU": None,
+    "LDAUJ": None,
+    "LDAUL": None,
+    "LDAUPRINT": None,
+    "LDAUTYPE": None,
+    "LDAUU": None,
+}
 NO_SPIN = {"ISPIN": 1, "MAGMOM": None}
 PLAIN_MP = {**SMEARING, "LCHARG": False, "LWAVE": False}
 STATIC = {"EDIFF": 1e-6, "LCHARG": True, "LREAL": False, "NSW": 0}
@@ -61,16 +72,18 @@ class VaspPreset:
     incar
         INCAR tags of the relaxation that differ from MPRelaxSet; None takes a tag away.
     kspacing
-        Largest distance of neighbouring k-points, 1/Angstrom with 2 pi, for relaxation and static calculation; the
-        mesh is Gamma-centred. None: MPRelaxSet's density instead.
+        Largest distance of neighbouring k-points, 1/Angstrom with 2 pi, for relaxation and static
+        calculation; the mesh is Gamma-centred. None: MPRelaxSet's density instead.
     uniform_kspacing
         The same for the uniform bands, which transport needs dense.
     elements
         Symbols it was made for; empty means all that MPRelaxSet has pseudopotentials of.
     density
-        Without `kspacing`: k-points per 1/Angstrom^3 of reciprocal cell in relaxation and static calculation.
+        Without `kspacing`: k-points per 1/Angstrom^3 of reciprocal cell in relaxation and static
+        calculation.
     attempts
-        How often a relaxation may start, the first time included, before it is given up. Does not decide the result.
+        How often a relaxation may start, the first time included, before it is given up. Does not
+        decide the result.
     """
 
     name: str
@@ -103,7 +116,9 @@ class VaspPreset:
 
     def hubbard_u(self) -> dict[str, dict[str, float]]:
         """Anion to metal to U - J, eV; empty if the preset uses none."""
-        table: dict[str, dict[str, float]] = base_settings()["INCAR"]["LDAUU"] if self.uses_u else {}
+        table: dict[str, dict[str, float]] = (
+            base_settings()["INCAR"]["LDAUU"] if self.uses_u else {}
+        )
         known = self.pseudopotentials
         return {
             anion: {metal: float(u) for metal, u in values.items() if metal in known}
@@ -113,7 +128,10 @@ class VaspPreset:
 
     @cached_property
     def settings_hash(self) -> str:
-        """Hash of all that decides the result, what it takes from MPRelaxSet included; 12 hexadecimal digits."""
+        """Hash of all that decides the result, what it takes from MPRelaxSet included.
+
+        12 hexadecimal digits.
+        """
         base = base_settings()
         content = {
             "tasks": {task: self.tags(task) for task in TASKS},
@@ -150,7 +168,8 @@ PRESETS: dict[str, VaspPreset] = {
         ),
         VaspPreset(
             "ggau-v1",
-            "generated V-O candidates: spin-polarised PBE with Materials Project's U, k-points 0.5 1/Angstrom apart",
+            "generated V-O candidates: spin-polarised PBE with Materials Project's U, k-points 0.5 "
+            "1/Angstrom apart",
             {**VANADIUM_OXIDES, "ISPIN": 2},
             kspacing=0.5,
             elements=("O", "V"),

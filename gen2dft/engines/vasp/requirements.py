@@ -1,4 +1,6 @@
-"""What VASP needs before it can run: pseudopotentials, a command, and settings that leave the presets alone."""
+"""What VASP needs before it can run: pseudopotentials, a command, and settings that leave the
+presets alone.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +49,18 @@ def check_elements(preset: str, symbols: Collection[str]) -> None:
         return
     what = "pseudopotential and U" if settings.uses_u and settings.elements else "pseudopotential"
     if settings.elements:
-        remedy = f"it is for {', '.join(settings.elements)} only; preset mp-ggau-v1 is for other chemistries, or name "
-        remedy += f"the elements wanted: screening.allowed_elements: [{', '.join(settings.elements)}]"
+        remedy = (
+            f"it is for {', '.join(settings.elements)} only; preset mp-ggau-v1 is for other "
+            "chemistries, or name "
+        )
+        remedy += (
+            f"the elements wanted: screening.allowed_elements: [{', '.join(settings.elements)}]"
+        )
     else:
         remedy = f"leave them out: screening.excluded_elements: [{', '.join(strangers)}]"
-    raise CampaignError(f"preset {preset} of engine 'vasp' has no {what} for {_some(strangers)}: {remedy}")
+    raise CampaignError(
+        f"preset {preset} of engine 'vasp' has no {what} for {_some(strangers)}: {remedy}"
+    )
 
 
 def check_potcars(preset: str, symbols: Collection[str]) -> None:
@@ -61,13 +70,16 @@ def check_potcars(preset: str, symbols: Collection[str]) -> None:
     named = pymatgen_setting("PMG_VASP_PSP_DIR")
     if named is None:
         raise SettingsError(
-            "engine 'vasp' needs VASP's pseudopotentials: set PMG_VASP_PSP_DIR (or ~/.config/.pmgrc.yaml) to the "
-            f"folder that holds {_functional_folder()}; `pmg config -p SOURCE DIR` makes it from what VASP delivers"
+            "engine 'vasp' needs VASP's pseudopotentials: set PMG_VASP_PSP_DIR (or "
+            "~/.config/.pmgrc.yaml) to the "
+            f"folder that holds {_functional_folder()}; `pmg config -p SOURCE DIR` makes it from "
+            "what VASP delivers"
         )
     folder = Path(named).expanduser() / _functional_folder()
     if not folder.is_dir():
         raise SettingsError(
-            f"PMG_VASP_PSP_DIR is {named}, but {folder} is not a folder: PAW PBE sets are expected there"
+            f"PMG_VASP_PSP_DIR is {named}, but {folder} is not a folder: PAW PBE sets are expected "
+            "there"
         )
     table = get_preset(preset).pseudopotentials
     missing = [
@@ -79,7 +91,10 @@ def check_potcars(preset: str, symbols: Collection[str]) -> None:
         )
     ]
     if missing:
-        raise SettingsError(f"no POTCAR of {_some(missing)} in {folder}, which preset {preset} needs: put them there")
+        raise SettingsError(
+            f"no POTCAR of {_some(missing)} in {folder}, which preset {preset} needs: put them "
+            "there"
+        )
 
 
 def missing_command() -> str | None:
@@ -88,7 +103,8 @@ def missing_command() -> str | None:
     if is_found:
         return None
     return (
-        f"VASP's command `{command}` is not found on {socket.gethostname()}: set ATOMATE2_VASP_CMD, or VASP_CMD in "
+        f"VASP's command `{command}` is not found on {socket.gethostname()}: set "
+        "ATOMATE2_VASP_CMD, or VASP_CMD in "
         "atomate2's settings file, such as `srun vasp_std`, and load VASP's module where it runs"
     )
 
@@ -100,7 +116,8 @@ def check_incar_updates(preset: str) -> None:
     foreign = sorted({tag.upper() for tag in SETTINGS.VASP_INCAR_UPDATES} - ALGORITHM_TAGS)
     if foreign:
         raise SettingsError(
-            f"VASP_INCAR_UPDATES in atomate2's settings sets {_some(foreign)}, which preset {preset} has fixed: leave "
+            f"VASP_INCAR_UPDATES in atomate2's settings sets {_some(foreign)}, which preset "
+            f"{preset} has fixed: leave "
             "there only tags that change no result, such as NCORE and KPAR"
         )
 
@@ -111,7 +128,11 @@ def _functional_folder() -> str:
     from pymatgen.io.vasp import PotcarSingle
 
     functional = base_settings()["POTCAR_FUNCTIONAL"]
-    return str(SETTINGS.get("PMG_VASP_PSP_SUB_DIRS", {}).get(functional, PotcarSingle.functional_dir[functional]))
+    return str(
+        SETTINGS.get("PMG_VASP_PSP_SUB_DIRS", {}).get(
+            functional, PotcarSingle.functional_dir[functional]
+        )
+    )
 
 
 def _some(names: Collection[str]) -> str:

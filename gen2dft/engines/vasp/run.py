@@ -1,4 +1,7 @@
-"""Run one calculation in the present folder: atomate2's job and custodian; failures become reasons."""
+"""Run one calculation in the present folder: atomate2's job and custodian.
+
+Failures become reasons.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ from gen2dft.geometry import closest_contacts
 if TYPE_CHECKING:
     from emmet.core.tasks import TaskDoc
 
-# How often custodian looks at a running VASP: every 10 s whether it has ended, every 5 minutes whether it goes well.
+# How often custodian looks at a running VASP: every 10 s whether it has ended, every 5 minutes
+# whether it goes well.
 POLLING: dict[str, Any] = {"polling_time_step": 10, "monitor_freq": 30}
 MIN_DISTANCE_RATIO = 0.5  # of the covalent radii's sum; closer atoms cost hours and end in a crash
 TAIL_LINES = 5
@@ -68,16 +72,19 @@ def calculate(
     Raises
     ------
     Stopped
-        `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`, `vasp_command_not_found`,
-        `no_charge_density`, `vasp_died`, `walltime`, `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>`
-        after custodian's last attempt.
+        `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`,
+        `vasp_command_not_found`, `no_charge_density`, `vasp_died`, `walltime`,
+        `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>` after custodian's last
+        attempt.
     """
     start = time.perf_counter()
     try:
         _check(preset, structure)
         if prev_dir is not None:
             _check_charge_density(prev_dir)
-        task_doc = _run(atomate2_maker(task, preset, scale), task, with_initial_moments(structure), prev_dir)
+        task_doc = _run(
+            atomate2_maker(task, preset, scale), task, with_initial_moments(structure), prev_dir
+        )
         relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
         doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
         _refuse_unfinished(doc, task_doc)
@@ -85,8 +92,12 @@ def calculate(
         failure.seconds, failure.cores = time.perf_counter() - start, cores_of(Path.cwd())
         failure.log = corrections.read_log(Path.cwd())
         raise
-    seconds = time.perf_counter() - start  # all of custodian's runs; the OUTCAR tells of the last alone
-    return doc.model_copy(update={"wall_seconds": seconds, "core_hours": seconds * doc.cores / 3600})
+    seconds = (
+        time.perf_counter() - start
+    )  # all of custodian's runs; the OUTCAR tells of the last alone
+    return doc.model_copy(
+        update={"wall_seconds": seconds, "core_hours": seconds * doc.cores / 3600}
+    )
 
 
 def _check(preset: str, structure: Structure) -> None:
@@ -107,17 +118,25 @@ def _check(preset: str, structure: Structure) -> None:
         raise Stopped("vasp_command_not_found", problem)
     contacts = closest_contacts(CrystalTable.from_structures([structure]))
     if (ratio := float(contacts.ratio[0])) < MIN_DISTANCE_RATIO:
-        detail = f"{structure.formula}: {float(contacts.distance[0]):.2f} Angstrom, {ratio:.2f} of the covalent radii"
+        detail = (
+            f"{structure.formula}: {float(contacts.distance[0]):.2f} Angstrom, {ratio:.2f} of "
+            "the covalent radii"
+        )
         raise Stopped("atoms_too_close", detail)
 
 
 def _check_charge_density(prev_dir: str) -> None:
-    """Stopped unless the folder of the static calculation can be read here and holds its charge density."""
+    """Stopped unless the folder of the static calculation can be read here and holds its charge
+    density.
+    """
     from monty.os.path import zpath
 
     folder = Path(prev_dir.rpartition(":")[2])
     if not Path(zpath(str(folder / "CHGCAR"))).is_file():
-        detail = f"there is no CHGCAR in {prev_dir}, seen from {socket.gethostname()}: was the folder removed or moved?"
+        detail = (
+            f"there is no CHGCAR in {prev_dir}, seen from {socket.gethostname()}: was the "
+            "folder removed or moved?"
+        )
         raise Stopped("no_charge_density", detail)
 
 
@@ -129,7 +148,10 @@ def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> 
     try:
         return type(maker).make.original(maker, *arguments).output
     except (ValidationError, ReturnCodeError) as err:
-        detail = f"VASP ended without a complete result ({err}); its last words: {last_words(Path.cwd())}"
+        detail = (
+            f"VASP ended without a complete result ({err}); its last words: "
+            f"{last_words(Path.cwd())}"
+        )
         going_on = _contcar(task)
         if going_on is None:
             detail += f"; to see why, call `{maker.run_vasp_kwargs['vasp_cmd']}` there by hand"
@@ -137,7 +159,9 @@ def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> 
     except CustodianError as err:
         reason = _reason_of(Path.cwd())
         going_on = _contcar(task) if reason == "ionic_unconverged" else None
-        raise Stopped(reason, f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}", going_on) from err
+        raise Stopped(
+            reason, f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}", going_on
+        ) from err
 
 
 def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
@@ -150,7 +174,8 @@ def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
     return makers[task](
         name=f"{preset} {task}",
         input_set_generator=PresetInputSet(preset=preset, task=task, scale=scale),
-        run_vasp_kwargs={  # said here as they are now: atomate2 itself has bound them when it was imported
+        # said here as they are now: atomate2 itself has bound them when it was imported
+        run_vasp_kwargs={
             "vasp_cmd": SETTINGS.VASP_CMD,
             "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,
             "max_errors": SETTINGS.VASP_CUSTODIAN_MAX_ERRORS,
@@ -159,7 +184,11 @@ def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
             "custodian_kwargs": dict(POLLING),
         },
         # Bands and densities of states stay in the folder; the document needs neither.
-        task_document_kwargs={"store_additional_json": False, "parse_dos": False, "parse_bandstructure": False},
+        task_document_kwargs={
+            "store_additional_json": False,
+            "parse_dos": False,
+            "parse_bandstructure": False,
+        },
         # What is not converged becomes a reason here, not an exception there.
         stop_children_kwargs={"handle_unsuccessful": False},
     )
@@ -168,13 +197,19 @@ def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
 def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
     """Stopped unless electrons and atoms are where they should be."""
     if not doc.converged_electronic:
-        raise Stopped("electronic_unconverged", f"the last of {doc.num_steps} ionic steps reached NELM")
+        raise Stopped(
+            "electronic_unconverged", f"the last of {doc.num_steps} ionic steps reached NELM"
+        )
     if task_doc.analysis.errors:
         raise Stopped("atoms_too_close_after_relaxation", "; ".join(task_doc.analysis.errors))
     if doc.converged_ionic is not False:
         return
-    detail = f"after {doc.num_steps} ionic steps the largest force is {doc.max_force or 0:.3f} eV/Angstrom"
-    handlers = {corrections.handler_name(entry) for entry in corrections.logged(corrections.read_log(Path.cwd()))}
+    force = doc.max_force or 0
+    detail = f"after {doc.num_steps} ionic steps the largest force is {force:.3f} eV/Angstrom"
+    handlers = {
+        corrections.handler_name(entry)
+        for entry in corrections.logged(corrections.read_log(Path.cwd()))
+    }
     reason = "walltime" if corrections.WALLTIME_HANDLER in handlers else "ionic_unconverged"
     raise Stopped(reason, detail, doc.structure)
 
@@ -197,7 +232,12 @@ def _reason_of(directory: Path) -> str:
     if "Unconverged" in errors:
         from pymatgen.io.vasp import Vasprun
 
-        run = Vasprun(str(directory / "vasprun.xml"), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+        run = Vasprun(
+            str(directory / "vasprun.xml"),
+            parse_dos=False,
+            parse_eigen=False,
+            parse_potcar_file=False,
+        )
         return "ionic_unconverged" if run.converged_electronic else "electronic_unconverged"
     return "vasp_" + re.sub(r"\W+", "_", errors[0].lower()).strip("_")
 
@@ -205,7 +245,10 @@ def _reason_of(directory: Path) -> str:
 def _errors_in_words(directory: Path) -> str:
     """What custodian met, in order."""
     entries = corrections.logged(corrections.read_log(directory))
-    met = [f"{corrections.handler_name(entry)} ({', '.join(map(str, entry['errors']))})" for entry in entries]
+    met = [
+        f"{corrections.handler_name(entry)} ({', '.join(map(str, entry['errors']))})"
+        for entry in entries
+    ]
     return "it met " + ", ".join(met) if met else "it met no error that it knows"
 
 

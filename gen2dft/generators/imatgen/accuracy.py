@@ -1,4 +1,6 @@
-"""How well iMatGen's networks reproduce held-out crystals, stage by stage, and how well they classify them."""
+"""How well iMatGen's networks reproduce held-out crystals, stage by stage, and how well they
+classify them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,14 @@ from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.cells import lattice_parameters
 from gen2dft.representations.image_cells import read_cells
 from gen2dft.representations.image_peaks import find_peaks
-from gen2dft.representations.images import BASIS_VOXELS, CELL_VOXELS, CUT, VOXEL, WIDTH, CrystalImages
+from gen2dft.representations.images import (
+    BASIS_VOXELS,
+    CELL_VOXELS,
+    CUT,
+    VOXEL,
+    WIDTH,
+    CrystalImages,
+)
 
 SAME_PLACE = 0.5  # Angstrom; a local maximum that near an atom is that atom's
 
@@ -33,7 +42,10 @@ def heldout_parity(
 def tensor_figures(
     model: TrainedImatgen, tensors: NDArray[np.float32], labels: NDArray[np.float64]
 ) -> dict[str, float]:
-    """Mean squared error of the tensors; for each property the classifier's accuracy and the larger class's share."""
+    """Mean squared error of the tensors.
+
+    For each property the classifier's accuracy and the larger class's share.
+    """
     if not len(tensors):
         return {}
     latents = model.encode_tensors(tensors)
@@ -54,10 +66,11 @@ def image_figures(model: TrainedImatgen, crystals: CrystalTable) -> dict[str, fl
 
     Returns
     -------
-    Mean squared error per voxel of cell and basis images; of the cells that can be read, mean absolute error of the
-    lengths (percent) and angles (degree); share of atoms within `SAME_PLACE` of a local maximum, share of crystals of
-    which each atom has a maximum of its own and no maximum is left over, and the mean distance of the atoms found
-    (Angstrom). What cannot be told, because no cell or no atom is found, is left out.
+    Mean squared error per voxel of cell and basis images; of the cells that can be read, mean
+    absolute error of the lengths (percent) and angles (degree); share of atoms within `SAME_PLACE`
+    of a local maximum, share of crystals of which each atom has a maximum of its own and no maximum
+    is left over, and the mean distance of the atoms found (Angstrom). What cannot be told, because
+    no cell or no atom is found, is left out.
     """
     if not len(crystals):
         return {}
@@ -65,7 +78,10 @@ def image_figures(model: TrainedImatgen, crystals: CrystalTable) -> dict[str, fl
     drawn = {"cell": rep.cell_images(crystals), "basis": rep.basis_images(crystals)}
     back = {name: model.redrawn(name, images) for name, images in drawn.items()}
     return {
-        **{f"{name}_image_mse": float(np.square(back[name] - drawn[name].dense()).mean()) for name in drawn},
+        **{
+            f"{name}_image_mse": float(np.square(back[name] - drawn[name].dense()).mean())
+            for name in drawn
+        },
         **_cell_figures(crystals, back["cell"]),
         **_atom_figures(rep, drawn["basis"].dense(), back["basis"]),
     }
@@ -73,7 +89,10 @@ def image_figures(model: TrainedImatgen, crystals: CrystalTable) -> dict[str, fl
 
 def _cell_figures(crystals: CrystalTable, images: NDArray[np.float32]) -> dict[str, float]:
     lattices, is_cell = read_cells(images, CELL_VOXELS, WIDTH, CUT)
-    pairs = zip(*(lattice_parameters(cells[is_cell]) for cells in (lattices, crystals.lattices)), strict=True)
+    pairs = zip(
+        *(lattice_parameters(cells[is_cell]) for cells in (lattices, crystals.lattices)),
+        strict=True,
+    )
     (lengths, true_lengths), (angles, true_angles) = pairs
     if not is_cell.any():
         return {"cells_read": 0.0}
@@ -103,15 +122,19 @@ def _atom_figures(
 
 
 def reconstruction_figures(truth: CrystalTable, decoded: DecodeResult) -> Reconstruction:
-    """Crystals against what came back of their latent vectors; a crystal that did not come back has nothing right.
+    """Crystals against what came back of their latent vectors.
 
-    Lengths and angles are compared where there is a cell. Positions are not: atoms come back in no order.
+    A crystal that did not come back has nothing right.
+
+    Lengths and angles are compared where there is a cell. Positions are not: atoms come back in no
+    order.
     """
     if not len(truth):
         return Reconstruction(0)
     same = truth.select(decoded.kept)
     counts = [
-        [np.bincount(t.numbers[t.sites(i)], minlength=119) for i in range(len(t))] for t in (same, decoded.crystals)
+        [np.bincount(t.numbers[t.sites(i)], minlength=119) for i in range(len(t))]
+        for t in (same, decoded.crystals)
     ]
     right = [bool((a == b).all()) for a, b in zip(*counts, strict=True)]
     lengths = [np.linalg.norm(t.lattices, axis=2) for t in (same, decoded.crystals)]

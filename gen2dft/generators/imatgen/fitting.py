@@ -22,7 +22,12 @@ from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History, training_fingerprint
 from gen2dft.generators.checks import require_labels, require_properties
 from gen2dft.generators.epochs import EpochLoop
-from gen2dft.generators.imatgen.accuracy import heldout_parity, image_figures, reconstruction_figures, tensor_figures
+from gen2dft.generators.imatgen.accuracy import (
+    heldout_parity,
+    image_figures,
+    reconstruction_figures,
+    tensor_figures,
+)
 from gen2dft.generators.imatgen.image_rows import image_rows
 from gen2dft.generators.imatgen.stages import (
     BASIS,
@@ -45,10 +50,13 @@ from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.split import held_out
 from gen2dft.screening.vanadium import is_valid_state, vanadium_state
 
-# Raised when the same spec, data and seed would train to another result: older checkpoints are then not taken up.
+# Raised when the same spec, data and seed would train to another result: older checkpoints are then
+# not taken up.
 TRAINING_VERSION = 2
 MIN_TRAINING_CRYSTALS = 2
-MAX_MEASURED = 100  # held-out crystals whose images are measured; each costs 4 MB and a fifth of a second
+MAX_MEASURED = (
+    100  # held-out crystals whose images are measured; each costs 4 MB and a fifth of a second
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +97,9 @@ class ImatgenTraining:
 
     @cached_property
     def is_oxide(self) -> NDArray[np.bool_]:
-        """(n,) crystals of the second, smaller set: labelled, and with a valid oxidation state of V."""
+        """(n,) crystals of the second, smaller set: labelled, and with a valid oxidation state of
+        V.
+        """
         labelled = np.isfinite(self.labels).any(axis=1)
         return labelled & is_valid_state(vanadium_state(self.dataset.crystals))
 
@@ -102,7 +112,8 @@ class ImatgenTraining:
         if count < MIN_TRAINING_CRYSTALS:
             raise DatasetError(
                 f"{count} of {len(self.dataset)} crystals can be learnt from: they need images "
-                f"({dict(self._left_out()) or 'all have them'}), a label and a valid oxidation state of V; give more, "
+                f"({dict(self._left_out()) or 'all have them'}), a label and a valid oxidation "
+                "state of V; give more, "
                 "or lower generator.holdout"
             )
         require_labels(self.labels[self.is_trained], self.properties)
@@ -111,11 +122,15 @@ class ImatgenTraining:
         old = self.warm_start
         if old is None:
             return
-        shapes = [(s.latent_dim, s.imatgen.channels, s.imatgen.elements) for s in (old.spec, self.spec)]
+        shapes = [
+            (s.latent_dim, s.imatgen.channels, s.imatgen.elements) for s in (old.spec, self.spec)
+        ]
         if shapes[0] != shapes[1] or old.classes.properties != self.properties:
             raise SnapshotError(
-                f"cannot start from a generator of latent dimensions, channels and elements {shapes[0]} that predicts "
-                f"{list(old.classes.properties)}: {shapes[1]} and {list(self.properties)} are asked for; train without "
+                "cannot start from a generator of latent dimensions, channels and elements "
+                f"{shapes[0]} that predicts "
+                f"{list(old.classes.properties)}: {shapes[1]} and {list(self.properties)} are "
+                "asked for; train without "
                 "a warm start"
             )
 
@@ -127,10 +142,18 @@ class ImatgenTraining:
         content = [TRAINING_VERSION]
         warm_start = self.warm_start.content_hash() if self.warm_start else None
         return training_fingerprint(
-            content, self.dataset, self.spec, self.properties, self.seed, warm_start, self.may_hold_out
+            content,
+            self.dataset,
+            self.spec,
+            self.properties,
+            self.seed,
+            warm_start,
+            self.may_hold_out,
         )
 
-    def run(self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None) -> tuple[TrainedImatgen, TrainingResult]:
+    def run(
+        self, checkpoint_dir: Path | None, on_epoch: OnEpoch | None
+    ) -> tuple[TrainedImatgen, TrainingResult]:
         """Train, or go on where the checkpoints end."""
         start = time.monotonic()
         self.check()
@@ -145,7 +168,9 @@ class ImatgenTraining:
         if self.warm_start is None and self.spec.imatgen.pretrain_epochs:
             broad = (samples.select(learnt), samples.select(~learnt))
             epochs = self.spec.imatgen.pretrain_epochs
-            runner.run("broad", generator_stage(model.networks, broad, self.spec, BROAD, self.seed, epochs))
+            runner.run(
+                "broad", generator_stage(model.networks, broad, self.spec, BROAD, self.seed, epochs)
+            )
         own = (samples.select(learnt & oxides), samples.select(~learnt & oxides))
         epochs = self.spec.epochs_warm if self.warm_start else self.spec.epochs
         last = generator_stage(model.networks, own, self.spec, LABELLED, self.seed, epochs)
@@ -161,24 +186,32 @@ class ImatgenTraining:
         size = self.spec.imatgen.autoencoder_crystals
         parts = (self._some(self.is_trained, size), self._some(self.is_held_out, MAX_MEASURED))
         rep, nets, own = model.representation, model.networks, self.spec.imatgen
-        drawn = (("cell", CELL, rep.cell_images, 1), ("basis", BASIS, rep.basis_images, len(own.elements)))
+        drawn = (
+            ("cell", CELL, rep.cell_images, 1),
+            ("basis", BASIS, rep.basis_images, len(own.elements)),
+        )
         for name, stage, draw, each in drawn:
             pair = (nets[f"{name}_encoder"], nets[f"{name}_decoder"])
             shape = pair[0].input_shape[1:]
-            train, kept = (image_rows(part, draw, each, shape, own.strain, own.shift) for part in parts)
+            train, kept = (
+                image_rows(part, draw, each, shape, own.strain, own.shift) for part in parts
+            )
             yield name, autoencoder_stage(*pair, (train, kept), self.spec, stage, self.seed)
 
     def _some(self, part: NDArray[np.bool_], size: int | None) -> CrystalTable:
         """Crystals of a part, a seeded choice of them if there are more than `size`."""
         rows = np.flatnonzero(part)
         if size is not None and len(rows) > size:
-            rows = np.sort(np.random.default_rng([self.seed, len(rows)]).choice(rows, size=size, replace=False))
+            rows = np.sort(
+                np.random.default_rng([self.seed, len(rows)]).choice(rows, size=size, replace=False)
+            )
         return self.dataset.crystals.select(rows)
 
     def _untrained(self) -> TrainedImatgen:
         """Fresh networks, or the warm start's."""
         keras = load_keras()
-        # Layers are numbered by process, and TensorFlow orders the graph by their names: with it the last bit of sums.
+        # Layers are numbered by process, and TensorFlow orders the graph by their names: with it
+        # the last bit of sums.
         keras.utils.clear_session(free_memory=False)
         keras.utils.set_random_seed(self.seed % 2**32)
         networks = build_networks(self.spec, len(self.properties))
@@ -210,18 +243,23 @@ class ImatgenTraining:
         return TrainingResult(
             history=history,
             heldout=heldout_parity(model, latents, labels),
-            reconstruction=reconstruction_figures(kept.select(measured), model.decode(latents[measured])),
+            reconstruction=reconstruction_figures(
+                kept.select(measured), model.decode(latents[measured])
+            ),
             num_train=int(self.is_trained.sum()),
             num_heldout=len(kept),
             num_labels={
                 name: int(count)
                 for name, count in zip(
-                    self.properties, np.isfinite(self.labels[self.is_trained]).sum(axis=0), strict=True
+                    self.properties,
+                    np.isfinite(self.labels[self.is_trained]).sum(axis=0),
+                    strict=True,
                 )
             },
             warm=self.warm_start is not None,
             seconds=seconds,
-            figures=tensor_figures(model, tensors, labels) | image_figures(model, kept.select(measured)),
+            figures=tensor_figures(model, tensors, labels)
+            | image_figures(model, kept.select(measured)),
             left_out=dict(self._left_out()),
         )
 

@@ -19,11 +19,14 @@ from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.outer import TrainedOnce
 
 if TYPE_CHECKING:
-    from gen2dft.generators.imatgen.trained import TrainedImatgen  # noqa: F401 - named in quotes below
+    from gen2dft.generators.imatgen.trained import TrainedImatgen  # noqa: F401 - in quotes below
 
 
 class ImatgenGenerator(TrainedOnce["TrainedImatgen"]):
-    """Encodes crystals of a few elements, decodes to mended crystals, predicts by classes; a `Generator`."""
+    """Encodes crystals of a few elements, decodes to mended crystals, predicts by classes.
+
+    A `Generator`.
+    """
 
     name: ClassVar[str] = "imatgen"
 
@@ -44,7 +47,10 @@ class ImatgenGenerator(TrainedOnce["TrainedImatgen"]):
         checkpoint_dir: Path | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> TrainingResult:
-        """Train; see `Generator.fit`. A warm start keeps the autoencoders and trains the materials generator on."""
+        """Train; see `Generator.fit`.
+
+        A warm start keeps the autoencoders and trains the materials generator on.
+        """
         load_keras()  # before anything imports keras
         from gen2dft.generators.imatgen.fitting import ImatgenTraining
 

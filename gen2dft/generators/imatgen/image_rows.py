@@ -1,4 +1,6 @@
-"""The images that an autoencoder learns from: drawn batch by batch, of crystals a little deformed."""
+"""The images that an autoencoder learns from: drawn batch by batch, of crystals a little
+deformed.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ Draw = Callable[[CrystalTable], SparseRows]
 
 
 def image_rows(
-    crystals: CrystalTable, draw: Draw, per_crystal: int, shape: tuple[int, ...], strain: float, shift: float
+    crystals: CrystalTable,
+    draw: Draw,
+    per_crystal: int,
+    shape: tuple[int, ...],
+    strain: float,
+    shift: float,
 ) -> Rows:
     """Rows for the loop over epochs; deformed, as in `deformed`, where the loop gives a randomness.
 
@@ -37,11 +44,13 @@ def image_rows(
     return Rows(len(crystals) * per_crystal, take)
 
 
-def deformed(table: CrystalTable, rng: np.random.Generator, strain: float, shift: float) -> CrystalTable:
+def deformed(
+    table: CrystalTable, rng: np.random.Generator, strain: float, shift: float
+) -> CrystalTable:
     """The crystals with cells strained and atoms shifted at random.
 
-    An atom on a lower face of its cell must not jump to the upper one, where it would be drawn: the lowest coordinate
-    of each axis is 0 afterwards.
+    An atom on a lower face of its cell must not jump to the upper one, where it would be drawn: the
+    lowest coordinate of each axis is 0 afterwards.
 
     Parameters
     ----------
@@ -55,6 +64,10 @@ def deformed(table: CrystalTable, rng: np.random.Generator, strain: float, shift
     lattices = table.lattices + table.lattices @ change
     owner = np.repeat(np.arange(len(table)), table.num_sites)
     step = shift * rng.standard_normal((len(owner), 3))
-    frac = table.frac - np.floor(table.frac + EDGE) + np.einsum("ni,nij->nj", step, np.linalg.inv(lattices)[owner])
+    frac = (
+        table.frac
+        - np.floor(table.frac + EDGE)
+        + np.einsum("ni,nij->nj", step, np.linalg.inv(lattices)[owner])
+    )
     lowest, _ = extremes(frac, table.offsets)
     return CrystalTable(lattices, table.numbers, frac - lowest[owner], table.offsets)

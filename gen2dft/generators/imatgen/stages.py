@@ -16,8 +16,8 @@ from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batche
 from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
 
 SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
-# Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4; Keras' own, 1e-7,
-# would leave them no step at all.
+# Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4;
+# Keras' own, 1e-7, would leave them no step at all.
 EPSILON = 1e-14
 CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its own
 
@@ -25,7 +25,9 @@ CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its 
 def autoencoder_stage(
     encoder: Any, decoder: Any, parts: tuple[Rows, Rows], spec: GeneratorSpec, stage: int, seed: int
 ) -> EpochLoop:
-    """Training of an autoencoder by the error of its images; its steps shrink to nothing along a cosine.
+    """Training of an autoencoder by the error of its images.
+
+    Its steps shrink to nothing along a cosine.
 
     Parameters
     ----------
@@ -47,13 +49,18 @@ def autoencoder_stage(
 
 
 def image_error(image: Any, logits: Any, loss: str, atom_weight: float) -> Any:
-    """(n,) mean over voxels of (1 + w x) times the error of (n, ..., 1) images x drawn as q = sigmoid(logits).
+    """(n,) mean over voxels of (1 + w x) times the error of (n, ..., 1) images x drawn as q =
+    sigmoid(logits).
 
-    The error is -x ln q - (1 - x) ln(1 - q), which like its square, (x - q)^2, is least at q = x. The square's slope in
-    the logit has a factor q, and so vanishes where an atom is missing: in an image that is black but for a few voxels,
-    networks learn to draw black, and nothing more.
+    The error is -x ln q - (1 - x) ln(1 - q), which like its square, (x - q)^2, is least at q = x.
+    The square's slope in the logit has a factor q, and so vanishes where an atom is missing: in an
+    image that is black but for a few voxels, networks learn to draw black, and nothing more.
     """
-    error = ops.square(image - ops.sigmoid(logits)) if loss == "mse" else ops.softplus(logits) - image * logits
+    error = (
+        ops.square(image - ops.sigmoid(logits))
+        if loss == "mse"
+        else ops.softplus(logits) - image * logits
+    )
     return ops.mean((1.0 + atom_weight * image) * error, axis=(1, 2, 3, 4))
 
 
@@ -83,16 +90,26 @@ class Samples:
             mask = np.isfinite(self.classes[rows])
             known = np.where(mask, self.classes[rows], 0).astype(np.float32)
             shape = (len(rows), latent_dim)
-            noise = np.zeros(shape, np.float32) if rng is None else rng.standard_normal(shape, dtype=np.float32)
+            noise = (
+                np.zeros(shape, np.float32)
+                if rng is None
+                else rng.standard_normal(shape, dtype=np.float32)
+            )
             return [self.tensors[rows], known, mask.astype(np.float32), noise]
 
         return Rows(len(self.tensors), take)
 
 
 def generator_stage(
-    networks: Mapping[str, Any], parts: tuple[Samples, Samples], spec: GeneratorSpec, stage: int, seed: int, epochs: int
+    networks: Mapping[str, Any],
+    parts: tuple[Samples, Samples],
+    spec: GeneratorSpec,
+    stage: int,
+    seed: int,
+    epochs: int,
 ) -> EpochLoop:
-    """Training of the materials generator: reconstruction + alpha KL + beta cross-entropy, means over their numbers.
+    """Training of the materials generator: reconstruction + alpha KL + beta cross-entropy, means
+    over their numbers.
 
     Parameters
     ----------
@@ -111,16 +128,22 @@ def generator_stage(
 
 
 def _generator_model(
-    networks: Mapping[str, Any], spec: GeneratorSpec, label_weight: NDArray[np.float32], weights: list[float]
+    networks: Mapping[str, Any],
+    spec: GeneratorSpec,
+    label_weight: NDArray[np.float32],
+    weights: list[float],
 ) -> LossModel:
     tensor = layers.Input((1, LENGTH, SLOTS))
     known, mask = (layers.Input((len(label_weight),)) for _ in range(2))
     noise = layers.Input((spec.latent_dim,))
     mean, log_variance = networks["encoder"](tensor)
-    # z = delta (mu + sigma epsilon): the prior of z is delta N(0, 1) where that of mu + sigma epsilon is N(0, 1)
+    # z = delta (mu + sigma epsilon): the prior of z is delta N(0, 1) where that of mu + sigma
+    # epsilon is N(0, 1)
     latent = spec.imatgen.delta * (mean + ops.exp(0.5 * log_variance) * noise)
     terms = {
-        "reconstruction": ops.mean(ops.square(tensor - networks["decoder"](latent)), axis=(1, 2, 3)),
+        "reconstruction": ops.mean(
+            ops.square(tensor - networks["decoder"](latent)), axis=(1, 2, 3)
+        ),
         "kl": 0.5 * ops.mean(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance, axis=1),
         "property": cross_entropy(networks["classifier"](latent), known, mask, label_weight),
     }

@@ -23,9 +23,17 @@ from gen2dft.representations.sparse import SparseRows
 
 # Networks always see this many rows, so that a row's result does not depend on its company.
 CHUNK_IMAGES = 16
-NAMES = ("cell_encoder", "cell_decoder", "basis_encoder", "basis_decoder", "encoder", "decoder", "classifier")
-# What has no images for want of room, not of elements or sites, is encoded as far as its images go: a candidate that
-# grew while it was relaxed must not stop a campaign.
+NAMES = (
+    "cell_encoder",
+    "cell_decoder",
+    "basis_encoder",
+    "basis_decoder",
+    "encoder",
+    "decoder",
+    "classifier",
+)
+# What has no images for want of room, not of elements or sites, is encoded as far as its images go:
+# a candidate that grew while it was relaxed must not stop a campaign.
 REFUSED = ("foreign_element", "missing_element", "too_many_sites")
 Array = NDArray[np.float32]
 
@@ -49,10 +57,14 @@ class Classes:
     means: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, labels: NDArray[np.float64], properties: tuple[str, ...], given: Mapping[str, float]) -> Self:
+    def fit(
+        cls, labels: NDArray[np.float64], properties: tuple[str, ...], given: Mapping[str, float]
+    ) -> Self:
         """Thresholds as given, or the medians of (n, p) labels; NaN where not labelled."""
         medians = np.nanmedian(labels, axis=0)
-        thresholds = np.array([given.get(name, medians[place]) for place, name in enumerate(properties)])
+        thresholds = np.array(
+            [given.get(name, medians[place]) for place, name in enumerate(properties)]
+        )
         means = np.empty((len(properties), 2))
         for place, threshold in enumerate(thresholds):
             known = labels[np.isfinite(labels[:, place]), place]
@@ -101,11 +113,16 @@ class TrainedImatgen:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def tensors(self, table: CrystalTable) -> Array:
-        """(n, 1, 200, 6) tensors of crystals; DatasetError names those with wrong elements or sites, by index."""
+        """(n, 1, 200, 6) tensors of crystals.
+
+        DatasetError names those with wrong elements or sites, by index.
+        """
         self.representation.check(table, REFUSED)
         cell = self._codes("cell", self.representation.cell_images(table))
         basis = self._codes("basis", self.representation.basis_images(table))
-        return tensors_of(cell, basis.reshape(len(table), len(self.representation.elements), networks.BASIS_CODE))
+        return tensors_of(
+            cell, basis.reshape(len(table), len(self.representation.elements), networks.BASIS_CODE)
+        )
 
     def _codes(self, part: str, images: SparseRows) -> Array:
         """(n, code) codes of n images, a few of them in memory at a time."""
@@ -119,7 +136,9 @@ class TrainedImatgen:
         return np.concatenate(parts)
 
     def image_errors(self, part: str, images: SparseRows) -> Array:
-        """(n,) mean squared error per voxel of the `cell` or `basis` images that the autoencoder makes of n images."""
+        """(n,) mean squared error per voxel of the `cell` or `basis` images that the autoencoder
+        makes of n images.
+        """
         drawn = [
             np.square(self.redrawn(part, images.select(rows)) - images.dense(rows)).mean(axis=1)
             for rows in _chunks(len(images))
@@ -127,7 +146,10 @@ class TrainedImatgen:
         return np.concatenate([np.zeros(0, dtype=np.float32), *drawn])
 
     def redrawn(self, part: str, images: SparseRows) -> Array:
-        """(n, voxels^3) what the autoencoder makes of n `cell` or `basis` images; dense, so keep n small."""
+        """(n, voxels^3) what the autoencoder makes of n `cell` or `basis` images.
+
+        Dense, so keep n small.
+        """
         return self._images(part, self._codes(part, images))
 
     def _images(self, part: str, codes: Array) -> Array:
@@ -135,7 +157,13 @@ class TrainedImatgen:
         decoder = self.networks[f"{part}_decoder"]
         size = decoder.output_shape[1]
         decoded = in_chunks(
-            lambda chunk: decoder(chunk, training=False), codes, size, size, size, 1, chunk=CHUNK_IMAGES
+            lambda chunk: decoder(chunk, training=False),
+            codes,
+            size,
+            size,
+            size,
+            1,
+            chunk=CHUNK_IMAGES,
         )
         return decoded.reshape(len(codes), size**3)
 
@@ -158,12 +186,16 @@ class TrainedImatgen:
     def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
         """Crystals of (n, d) latent vectors, mended, a few images in memory at a time."""
         cell, basis = codes_of(self.decode_tensors(latents), len(self.representation.elements))
-        return DecodeResult.concatenate([self._crystals(cell[rows], basis[rows]) for rows in _chunks(len(latents))])
+        return DecodeResult.concatenate(
+            [self._crystals(cell[rows], basis[rows]) for rows in _chunks(len(latents))]
+        )
 
     def _crystals(self, cell: Array, basis: Array) -> DecodeResult:
         """Crystals of (n, 20) and (n, E, 200) codes."""
         images = self._images("basis", basis.reshape(-1, networks.BASIS_CODE))
-        drawn = self.representation.read(self._images("cell", cell), images.reshape(*basis.shape[:2], -1))
+        drawn = self.representation.read(
+            self._images("cell", cell), images.reshape(*basis.shape[:2], -1)
+        )
         mended = mend(drawn.crystals)
         reasons = list(drawn.reasons)
         for row, valid in zip(drawn.kept, mended.valid, strict=True):
@@ -176,10 +208,14 @@ class TrainedImatgen:
     def probabilities(self, latents: NDArray[np.floating]) -> Array:
         """(n, p) probabilities that each property is at or below its threshold."""
         classify = lambda part: self.networks["classifier"](part, training=False)  # noqa: E731
-        return in_chunks(classify, np.asarray(latents, dtype=np.float32), len(self.classes.properties))
+        return in_chunks(
+            classify, np.asarray(latents, dtype=np.float32), len(self.classes.properties)
+        )
 
     def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, p) expected properties: the classes' mean labels, weighted with their probabilities."""
+        """(n, p) expected properties: the classes' mean labels, weighted with their
+        probabilities.
+        """
         return self.classes.expected(self.probabilities(latents))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -208,7 +244,10 @@ class TrainedImatgen:
 
     @classmethod
     def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Inverse of `config` and `arrays`; KeyError, TypeError or ValueError if something is missing or misfits."""
+        """Inverse of `config` and `arrays`.
+
+        KeyError, TypeError or ValueError if something is missing or misfits.
+        """
         spec = GeneratorSpec.model_validate(config["spec"])
         properties = tuple(config["properties"])
         built = build_networks(spec, len(properties))
@@ -257,4 +296,6 @@ def build_networks(spec: GeneratorSpec, num_properties: int) -> dict[str, keras.
 def set_weights(built: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Set all weights; KeyError or ValueError if one is missing or has another shape."""
     for name, network in built.items():
-        network.set_weights([arrays[f"{name}.{place:02d}"] for place in range(len(network.weights))])
+        network.set_weights(
+            [arrays[f"{name}.{place:02d}"] for place in range(len(network.weights))]
+        )

@@ -1,8 +1,9 @@
 """The networks of FTCP: encoder, decoder and property head, Ren et al., arXiv:2005.07609.
 
-Encoder: Conv1D 32/64/128 along the rows, kernels 5/3/3, strides 2/2/1, batch norm, LeakyReLU 0.2; dense 1024,
-sigmoid; mean and log variance of the latent vector. Decoder: dense, then transposed convolutions 64/32/columns, the
-last with a sigmoid, since every row is scaled to between 0 and 1. Head: dense 128-32.
+Encoder: Conv1D 32/64/128 along the rows, kernels 5/3/3, strides 2/2/1, batch norm, LeakyReLU 0.2;
+dense 1024, sigmoid; mean and log variance of the latent vector. Decoder: dense, then transposed
+convolutions 64/32/columns, the last with a sigmoid, since every row is scaled to between 0 and 1.
+Head: dense 128-32.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 from gen2dft.representations.ftcp import FTCP
 
 FILTERS, KERNELS, STRIDES = (32, 64, 128), (5, 3, 3), (2, 2, 1)
-DENSE_PER_LATENT = 4  # 1024 for the paper's 256 latent dimensions; a small latent space makes a small network
+DENSE_PER_LATENT = (
+    4  # 1024 for the paper's 256 latent dimensions; a small latent space makes a small network
+)
 HEAD = (128, 32)
 SLOPE = 0.2
 MOMENTUM = 0.9  # of the batch statistics: a training may be a few hundred steps long
@@ -37,11 +40,17 @@ def build_encoder(rep: FTCP, latent_dim: int, reads: str) -> Any:
     hidden = matrix * _seen(rep, reads)
     for filters, kernel, stride in zip(FILTERS, KERNELS, STRIDES, strict=True):
         hidden = layers.Conv1D(filters, kernel, strides=stride, padding="same")(hidden)
-        hidden = layers.LeakyReLU(negative_slope=SLOPE)(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
-    hidden = layers.Dense(DENSE_PER_LATENT * latent_dim, activation="sigmoid")(layers.Flatten()(hidden))
+        hidden = layers.LeakyReLU(negative_slope=SLOPE)(
+            layers.BatchNormalization(momentum=MOMENTUM)(hidden)
+        )
+    hidden = layers.Dense(DENSE_PER_LATENT * latent_dim, activation="sigmoid")(
+        layers.Flatten()(hidden)
+    )
     mean = layers.Dense(latent_dim)(hidden)
     start = keras.initializers.Constant(LOG_VARIANCE_START)
-    log_variance = layers.Dense(latent_dim, kernel_initializer="zeros", bias_initializer=start)(hidden)
+    log_variance = layers.Dense(latent_dim, kernel_initializer="zeros", bias_initializer=start)(
+        hidden
+    )
     return keras.Model(matrix, [mean, ops.clip(log_variance, *LOG_VARIANCE_RANGE)])
 
 
@@ -60,11 +69,18 @@ def build_decoder(shape: tuple[int, int], latent_dim: int) -> Any:
     rows, columns = shape
     latent = layers.Input((latent_dim,))
     hidden = layers.Dense(FILTERS[2] * (rows // 4), activation="relu")(latent)
-    hidden = layers.BatchNormalization(momentum=MOMENTUM)(layers.Reshape((rows // 4, FILTERS[2]))(hidden))
-    for filters, kernel, stride in ((FILTERS[1], KERNELS[2], STRIDES[2]), (FILTERS[0], KERNELS[1], STRIDES[1])):
+    hidden = layers.BatchNormalization(momentum=MOMENTUM)(
+        layers.Reshape((rows // 4, FILTERS[2]))(hidden)
+    )
+    for filters, kernel, stride in (
+        (FILTERS[1], KERNELS[2], STRIDES[2]),
+        (FILTERS[0], KERNELS[1], STRIDES[1]),
+    ):
         hidden = layers.Conv1DTranspose(filters, kernel, strides=stride, padding="same")(hidden)
         hidden = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(hidden))
-    last = layers.Conv1DTranspose(columns, KERNELS[0], strides=STRIDES[0], padding="same", activation="sigmoid")
+    last = layers.Conv1DTranspose(
+        columns, KERNELS[0], strides=STRIDES[0], padding="same", activation="sigmoid"
+    )
     return keras.Model(latent, last(hidden))
 
 

@@ -19,9 +19,9 @@ Array = NDArray[np.float64]
 class RangeScaler(StoredFields):
     """Smallest and largest value of each row become 0 and 1; a `MatrixScaler`.
 
-    Real and reciprocal columns of a row share its range, as in the published code: the element properties, which the
-    structure factors outweigh many times, then hardly count in the squared error. Unlike there, the scaler sees the
-    training part only.
+    Real and reciprocal columns of a row share its range, as in the published code: the element
+    properties, which the structure factors outweigh many times, then hardly count in the squared
+    error. Unlike there, the scaler sees the training part only.
 
     Parameters
     ----------

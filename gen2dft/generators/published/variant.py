@@ -20,10 +20,11 @@ from gen2dft.generators.published.scaler import RangeScaler
 from gen2dft.generators.scalers import MatrixScaler
 from gen2dft.representations.ftcp import FTCP
 
-# Learning rate after a quarter and after half of the training, in units of the initial one: 5e-4, 1e-4, 5e-5.
+# Learning rate after a quarter and after half of the training, in units of the initial one: 5e-4,
+# 1e-4, 5e-5.
 STEPS_AT, RATES = (0.25, 0.5), (1.0, 0.2, 0.1)
-# Keras adds 1e-7 to every squared gradient. The published loss is a sum over the batch and ours a mean: gradients are
-# 256 times smaller here, and most of them would drown in it.
+# Keras adds 1e-7 to every squared gradient. The published loss is a sum over the batch and ours a
+# mean: gradients are 256 times smaller here, and most of them would drown in it.
 EPSILON = 1e-7 / 256**2
 
 
@@ -47,10 +48,14 @@ class PublishedNetworks(Networks):
         return self.scaler.unscale(self.rep, as_array(self.decoder(latents, training=False)))
 
 
-def build(rep: FTCP, spec: GeneratorSpec, num_properties: int, scaler: MatrixScaler) -> PublishedNetworks:
+def build(
+    rep: FTCP, spec: GeneratorSpec, num_properties: int, scaler: MatrixScaler
+) -> PublishedNetworks:
     """Fresh networks."""
     if not isinstance(scaler, RangeScaler):
-        raise TypeError(f"the published variant is scaled by a RangeScaler, not by {type(scaler).__name__}")
+        raise TypeError(
+            f"the published variant is scaled by a RangeScaler, not by {type(scaler).__name__}"
+        )
     return PublishedNetworks(
         encoder=build_encoder(rep, spec.latent_dim, spec.reads),
         decoder=build_decoder(rep.shape, spec.latent_dim),

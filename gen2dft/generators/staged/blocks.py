@@ -1,8 +1,8 @@
 """What an FTCP matrix says, block by block, in the form that the staged networks read and write.
 
-Angles and positions are classes with a remainder: a network that is unsure between two sites chooses one of them,
-where a squared error would put the atom in the middle. The classes' centres are the values that symmetry prefers:
-multiples of 5 degree, multiples of 1/24.
+Angles and positions are classes with a remainder: a network that is unsure between two sites
+chooses one of them, where a squared error would put the atom in the middle. The classes' centres
+are the values that symmetry prefers: multiples of 5 degree, multiples of 1/24.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Blocks:
     fractions
         (n, C) shares of the atoms.
     lengths
-        (n, 4) log of the volume per atom (Angstrom^3), and of each cell length over the cube root of the volume.
+        (n, 4) log of the volume per atom (Angstrom^3), and of each cell length over the cube root
+        of the volume.
     angle_classes, angle_rests
         (n, 3, 25) one-hot and (n, 3) distance to the class's centre in steps, -0.5 to 0.5.
     positions
@@ -69,7 +70,10 @@ def read_blocks(rep: FTCP, matrix: Any) -> Blocks:
     present = ops.transpose(matrix[:, rep.element_rows, columns], (0, 2, 1))
     site_columns = matrix[:, rep.occupancy_rows, columns]
     numbers = ops.sum(site_columns, axis=1)
-    lengths, angles = matrix[:, rep.lattice_rows.start, :3], matrix[:, rep.lattice_rows.start + 1, :3]
+    lengths, angles = (
+        matrix[:, rep.lattice_rows.start, :3],
+        matrix[:, rep.lattice_rows.start + 1, :3],
+    )
     angle_class = ops.clip(ops.round((angles - FIRST_ANGLE) / ANGLE_STEP), 0, ANGLE_CLASSES - 1)
     positions = matrix[:, rep.coordinate_rows, :3]
     steps = ops.round(positions * POSITION_CLASSES)
@@ -86,7 +90,9 @@ def read_blocks(rep: FTCP, matrix: Any) -> Blocks:
         position_rests=2.0 * (positions * POSITION_CLASSES - steps),
         is_site=ops.sum(site_columns, axis=2),
         site_columns=site_columns,
-        factors=ops.transpose(matrix[:, rep.g_row : rep.property_rows.stop, rep.real_columns :], (0, 2, 1)),
+        factors=ops.transpose(
+            matrix[:, rep.g_row : rep.property_rows.stop, rep.real_columns :], (0, 2, 1)
+        ),
     )
 
 
@@ -94,14 +100,20 @@ def log_lengths(lengths: Any, angles: Any, num_sites: Any) -> Any:
     """(n, 4) log volume per atom and log relative lengths of (n, 3) cells with (n, 1) sites."""
     cosines = ops.cos(angles * (np.pi / 180.0))
     # V = abc (1 - cos^2 alpha - cos^2 beta - cos^2 gamma + 2 cos alpha cos beta cos gamma)^1/2
-    flat = 1.0 - ops.sum(ops.square(cosines), axis=1, keepdims=True) + 2.0 * ops.prod(cosines, axis=1, keepdims=True)
+    flat = (
+        1.0
+        - ops.sum(ops.square(cosines), axis=1, keepdims=True)
+        + 2.0 * ops.prod(cosines, axis=1, keepdims=True)
+    )
     logs = ops.log(ops.maximum(lengths, 1e-2))
     volume = ops.sum(logs, axis=1, keepdims=True) + 0.5 * ops.log(ops.maximum(flat, 1e-6))
     return ops.concatenate([volume - ops.log(num_sites), logs - volume / 3.0], axis=1)
 
 
 def waves(positions: Any, harmonics: int) -> Any:
-    """(..., 6 * harmonics) sines and cosines of fractional positions, which do not see whole cells."""
+    """(..., 6 * harmonics) sines and cosines of fractional positions, which do not see whole
+    cells.
+    """
     parts = []
     for order in range(1, harmonics + 1):
         phase = (2.0 * np.pi * order) * positions

@@ -1,8 +1,11 @@
-"""The staged decoder: elements, then how many of each, then the cell, then positions; each stage knows those before it.
+"""The staged decoder: elements, then how many of each, then the cell, then positions.
 
-Where a latent vector lies between two crystals, a decoder that fills all blocks at once mixes them: the elements of
-one, the stoichiometry of the other. Here the later stages are told what the earlier ones decided: in training the
-truth, when a crystal is made the decision. So a cell fits its elements, and positions fit their number.
+Each stage knows those before it.
+
+Where a latent vector lies between two crystals, a decoder that fills all blocks at once mixes them:
+the elements of one, the stoichiometry of the other. Here the later stages are told what the earlier
+ones decided: in training the truth, when a crystal is made the decision. So a cell fits its
+elements, and positions fit their number.
 """
 
 from __future__ import annotations
@@ -19,16 +22,19 @@ from gen2dft.representations.ftcp import FTCP
 WIDTH, COUNT_WIDTH, ELEMENT_FEATURES = 512, 256, 32
 # Elements are few numbers among many, and decide about everything after them.
 ELEMENT_WEIGHT = 5.0
-# Noise on the latent vector that cell and positions are read from, beside the encoder's own: between crystals they then
-# stay those of one structure type, while elements change.
+# Noise on the latent vector that cell and positions are read from, beside the encoder's own:
+# between crystals they then stay those of one structure type, while elements change.
 
 BLUR = 0.15
-# Scales of Laplace distributions: 3 % of a length, a tenth of 5 degree, a seventh of 1/48 of a cell.
+# Scales of Laplace distributions: 3 % of a length, a tenth of 5 degree, a seventh of 1/48 of a
+# cell.
 LENGTH_SCALE, ANGLE_SCALE, POSITION_SCALE = 0.03, 0.1, 0.15
 
 
 class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
-    """Negative log-likelihood of a matrix at a latent vector, and the stages one by one for making crystals."""
+    """Negative log-likelihood of a matrix at a latent vector, and the stages one by one for making
+    crystals.
+    """
 
     def __init__(self, rep: FTCP) -> None:
         super().__init__(name="staged_decoder")
@@ -36,7 +42,10 @@ class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         columns, classes = rep.max_elements, len(rep.elements) + 1
         self.element_body, self.element_out = dense_block(WIDTH), layers.Dense(columns * classes)
         self.element_direct = layers.Dense(columns * classes, use_bias=False)
-        self.count_body, self.count_out = dense_block(COUNT_WIDTH), layers.Dense(columns * (rep.max_sites + 1))
+        self.count_body, self.count_out = (
+            dense_block(COUNT_WIDTH),
+            layers.Dense(columns * (rep.max_sites + 1)),
+        )
         self.count_direct = layers.Dense(columns * (rep.max_sites + 1), use_bias=False)
         self.cell_body, self.cell_out = dense_block(WIDTH), layers.Dense(4 + 6 * ANGLE_CLASSES)
         self.of_element = layers.Dense(ELEMENT_FEATURES)
@@ -44,14 +53,18 @@ class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         self.blur = layers.GaussianNoise(BLUR)
 
     def call(self, inputs: list[Any], training: bool = False) -> Any:
-        """(n,) negative log-likelihood, in nats up to a constant, of (n, d) latents and (n, rows, columns) matrices."""
+        """(n,) negative log-likelihood, in nats up to a constant, of (n, d) latents and (n, rows,
+        columns) matrices.
+        """
         latent, matrix = inputs
         blurred = self.blur(latent, training=training)
         truth = read_blocks(self.rep, matrix)
         elements = ops.sum(cross_entropy(truth.elements, self.elements(latent)), axis=1)
         counts = ops.sum(cross_entropy(truth.counts, self.counts(latent, truth.elements)), axis=1)
         return (
-            ELEMENT_WEIGHT * (elements + counts) + self._cell_loss(blurred, truth) + self._position_loss(blurred, truth)
+            ELEMENT_WEIGHT * (elements + counts)
+            + self._cell_loss(blurred, truth)
+            + self._position_loss(blurred, truth)
         )
 
     def elements(self, latent: Any) -> Any:
@@ -66,12 +79,16 @@ class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         return ops.reshape(scores, (-1, self.rep.max_elements, self.rep.max_sites + 1))
 
     def cell(self, latent: Any, elements: Any, counts: Any) -> tuple[Any, Any]:
-        """(n, 4) log lengths, see `Blocks.lengths`, and (n, 3, 25, 2) scores and rests of angle classes."""
+        """(n, 4) log lengths, see `Blocks.lengths`, and (n, 3, 25, 2) scores and rests of angle
+        classes.
+        """
         given = ops.concatenate([latent, self._element_vectors(elements), flat(counts)], axis=1)
         output = self.cell_out(self.cell_body(given))
         return output[:, :4], ops.reshape(output[:, 4:], (-1, 3, ANGLE_CLASSES, 2))
 
-    def context(self, latent: Any, elements: Any, counts: Any, lengths: Any, angle_classes: Any) -> Any:
+    def context(
+        self, latent: Any, elements: Any, counts: Any, lengths: Any, angle_classes: Any
+    ) -> Any:
         """(n, f) latent vectors with all that is decided before the positions."""
         decided = [self._element_vectors(elements), flat(counts), lengths, flat(angle_classes)]
         return ops.concatenate([latent, *decided], axis=1)
@@ -94,10 +111,15 @@ class StagedDecoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         )
 
     def _position_loss(self, latent: Any, truth: Blocks) -> Any:
-        context = self.context(latent, truth.elements, truth.counts, truth.lengths, truth.angle_classes)
+        context = self.context(
+            latent, truth.elements, truth.counts, truth.lengths, truth.angle_classes
+        )
         features = self.site_features(truth.elements, truth.site_columns)
         classes = truth.position_classes
         output = self.positions([context, features, truth.positions, truth.is_site, classes])
         rests = ops.sum(output[..., 1] * classes, axis=-1)
-        each = cross_entropy(classes, output[..., 0]) + ops.abs(rests - truth.position_rests) / POSITION_SCALE
+        each = (
+            cross_entropy(classes, output[..., 0])
+            + ops.abs(rests - truth.position_rests) / POSITION_SCALE
+        )
         return ops.sum(each * truth.is_site[:, :, None], axis=(1, 2))

@@ -1,4 +1,6 @@
-"""The staged encoder: what a crystal is made of, its cell, its positions as waves, and its structure factors."""
+"""The staged encoder: what a crystal is made of, its cell, its positions as waves, and its
+structure factors.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,12 @@ def build_encoder(rep: FTCP, latent_dim: int, parts: str = "both") -> Any:
 
 
 class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
-    """Two dense blocks over the features of a crystal; elements and counts also reach the mean directly.
+    """Two dense blocks over the features of a crystal.
 
-    The direct path is linear, so that a combination of elements that was never seen together is still told apart.
+    Elements and counts also reach the mean directly.
+
+    The direct path is linear, so that a combination of elements that was never seen together is
+    still told apart.
     """
 
     def __init__(self, rep: FTCP, latent_dim: int, parts: str) -> None:
@@ -44,7 +49,9 @@ class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         self.body += [dense_block(WIDTH), layers.Dropout(DROPOUT)]
         self.mean, self.direct = layers.Dense(latent_dim), layers.Dense(latent_dim, use_bias=False)
         start = keras.initializers.Constant(LOG_VARIANCE_START)
-        self.log_variance = layers.Dense(latent_dim, kernel_initializer="zeros", bias_initializer=start)
+        self.log_variance = layers.Dense(
+            latent_dim, kernel_initializer="zeros", bias_initializer=start
+        )
 
     def call(self, matrix: Any, training: bool = False) -> list[Any]:
         """Mean and log variance."""
@@ -56,10 +63,16 @@ class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
             parts.append(flat(self.of_factor(blocks.factors)))
         hidden = ops.concatenate(parts, axis=1)
         for layer in self.body:
-            hidden = layer(hidden, training=training) if isinstance(layer, layers.Dropout) else layer(hidden)
+            hidden = (
+                layer(hidden, training=training)
+                if isinstance(layer, layers.Dropout)
+                else layer(hidden)
+            )
         mean = self.mean(hidden)
         if self.parts != "reciprocal":
-            mean = mean + self.direct(ops.concatenate([flat(blocks.elements), flat(blocks.counts)], axis=1))
+            mean = mean + self.direct(
+                ops.concatenate([flat(blocks.elements), flat(blocks.counts)], axis=1)
+            )
         return [mean, ops.clip(self.log_variance(hidden), *LOG_VARIANCE_RANGE)]
 
     def real_features(self, blocks: Blocks) -> list[Any]:
@@ -68,7 +81,10 @@ class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
         shares = blocks.fractions[:, :, None]
         mean = ops.sum(vectors * shares, axis=1)
         spread = ops.sum(ops.abs(vectors - mean[:, None]) * shares, axis=1)
-        angles = ops.sum(blocks.angle_classes * _steps(blocks.angle_classes.shape[-1]), axis=-1) + blocks.angle_rests
+        angles = (
+            ops.sum(blocks.angle_classes * _steps(blocks.angle_classes.shape[-1]), axis=-1)
+            + blocks.angle_rests
+        )
         on_sites = waves(blocks.positions, 1) * blocks.is_site[:, :, None]
         return [
             flat(blocks.elements),

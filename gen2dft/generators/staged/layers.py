@@ -13,8 +13,13 @@ from gen2dft.representations.ftcp import FTCP
 
 
 def dense_block(width: int) -> Any:
-    """Dense, layer norm, GELU; no batch statistics, so that a crystal's result does not depend on its company."""
-    return keras.Sequential([layers.Dense(width), layers.LayerNormalization(), layers.Activation("gelu")])
+    """Dense, layer norm, GELU.
+
+    No batch statistics, so that a crystal's result does not depend on its company.
+    """
+    return keras.Sequential(
+        [layers.Dense(width), layers.LayerNormalization(), layers.Activation("gelu")]
+    )
 
 
 def feature_table(rep: FTCP) -> NDArray[np.float32]:

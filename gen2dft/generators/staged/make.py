@@ -9,7 +9,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from gen2dft.generators.keras_setup import as_array
-from gen2dft.generators.staged.blocks import ANGLE_CLASSES, ANGLE_STEP, FIRST_ANGLE, POSITION_CLASSES
+from gen2dft.generators.staged.blocks import (
+    ANGLE_CLASSES,
+    ANGLE_STEP,
+    FIRST_ANGLE,
+    POSITION_CLASSES,
+)
 from gen2dft.representations.cells import lattice_parameters, lattices_from_parameters
 from gen2dft.representations.ftcp import FTCP
 
@@ -17,16 +22,23 @@ Array = NDArray[np.float32]
 
 
 def make_matrices(decoder: Any, latents: Array) -> Array:
-    """(n, rows, columns) matrices in physical units of (n, d) latent vectors; the reciprocal part is left at 0."""
+    """(n, rows, columns) matrices in physical units of (n, d) latent vectors.
+
+    The reciprocal part is left at 0.
+    """
     rep: FTCP = decoder.rep
     out = np.zeros((len(latents), *rep.shape), dtype=np.float32)
     elements = one_hot(as_array(decoder.elements(latents)).argmax(axis=-1), len(rep.elements) + 1)
-    numbers = likely_counts(as_array(decoder.counts(latents, elements)), elements[..., 0] > 0, rep.max_sites)
+    numbers = likely_counts(
+        as_array(decoder.counts(latents, elements)), elements[..., 0] > 0, rep.max_sites
+    )
     counts = one_hot(numbers, rep.max_sites + 1)
     lengths, angles = (as_array(part) for part in decoder.cell(latents, elements, counts))
     angle_class = angles[..., 0].argmax(axis=-1)
     site_columns = columns_of_sites(numbers, rep.max_sites)
-    context = decoder.context(latents, elements, counts, lengths, one_hot(angle_class, ANGLE_CLASSES))
+    context = decoder.context(
+        latents, elements, counts, lengths, one_hot(angle_class, ANGLE_CLASSES)
+    )
     positions = fill_sites(decoder, context, elements, site_columns)
 
     columns = slice(0, rep.max_elements)
@@ -41,9 +53,11 @@ def make_matrices(decoder: Any, latents: Array) -> Array:
 
 
 def likely_counts(scores: Array, is_empty: NDArray[np.bool_], max_sites: int) -> NDArray[np.int64]:
-    """(n, C) numbers of sites: at least one of each element that is there, none of those that are not.
+    """(n, C) numbers of sites: at least one of each element that is there, none of those that are
+    not.
 
-    Where the likeliest numbers together exceed the sites that there are, the last of those elements lose some.
+    Where the likeliest numbers together exceed the sites that there are, the last of those elements
+    lose some.
     """
     scores = np.array(scores)
     scores[..., 0] = np.where(is_empty, np.inf, -np.inf)
@@ -53,7 +67,10 @@ def likely_counts(scores: Array, is_empty: NDArray[np.bool_], max_sites: int) ->
 
 
 def columns_of_sites(numbers: NDArray[np.int64], max_sites: int) -> Array:
-    """(n, S, C) one-hot element column of each site; sites are filled column by column, the rest stays zero."""
+    """(n, S, C) one-hot element column of each site.
+
+    Sites are filled column by column, the rest stays zero.
+    """
     ends = np.cumsum(numbers, axis=1)[:, None, :]
     starts = ends - numbers[:, None, :]
     site = np.arange(max_sites)[None, :, None]
@@ -80,7 +97,10 @@ def fill_sites(decoder: Any, context: Any, elements: Array, site_columns: Array)
 
 
 def cell_lengths(logs: Array, degrees: Array, num_sites: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(n, 3) lengths, Angstrom, of cells with that shape and volume; the inverse of `blocks.log_lengths`."""
+    """(n, 3) lengths, Angstrom, of cells with that shape and volume.
+
+    The inverse of `blocks.log_lengths`.
+    """
     shape = np.exp(np.clip(logs[:, 1:].astype(np.float64), -3.0, 3.0))
     lattices, is_cell = lattices_from_parameters(shape * 3.0, degrees.astype(np.float64))
     volume = np.exp(np.clip(logs[:, 0].astype(np.float64), 0.0, 7.0)) * np.maximum(num_sites, 1)

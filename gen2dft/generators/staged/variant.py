@@ -73,7 +73,11 @@ def optimizer(spec: GeneratorSpec, rate: float, steps: int) -> Any:
     """AdamW along a cosine after a short warm-up."""
     top = rate * spec.learning_rate
     schedule = keras.optimizers.schedules.CosineDecay(
-        FIRST_RATE * top, steps, alpha=LAST_RATE, warmup_target=top, warmup_steps=max(1, int(WARM_UP * steps))
+        FIRST_RATE * top,
+        steps,
+        alpha=LAST_RATE,
+        warmup_target=top,
+        warmup_steps=max(1, int(WARM_UP * steps)),
     )
     return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=LARGEST_GRADIENT)
 

@@ -20,9 +20,18 @@ from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, Setti
 from gen2dft.transport.compute import TransportSettings, compute_transport
 from gen2dft.transport.loaders import load_bands
 
-needs_gpaw = pytest.mark.skipif(importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)")
+needs_gpaw = pytest.mark.skipif(
+    importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)"
+)
 # Small enough for a test: nothing of it is converged.
-ROUGH = replace(PRESETS["gpaw-quick-v1"], cutoff=200.0, bands_cutoff=200.0, spacing=0.9, bands_spacing=0.55, fmax=0.3)
+ROUGH = replace(
+    PRESETS["gpaw-quick-v1"],
+    cutoff=200.0,
+    bands_cutoff=200.0,
+    spacing=0.9,
+    bands_spacing=0.55,
+    fmax=0.3,
+)
 
 
 def silicon(a: float = 5.43) -> Structure:
@@ -43,7 +52,9 @@ def test_silicon_from_relaxation_to_transport(tmp_path: Path):
     read = load_bands(tmp_path / engine.UNIFORM_FILE)
     assert read.electrons == pytest.approx(8, abs=1e-3)
     assert read.mesh.size == (4, 4, 4)
-    settings = TransportSettings(temperatures=(300.0,), dopings=(1e19,), grid_spacing=0.06, max_spacing=0.6, hall=False)
+    settings = TransportSettings(
+        temperatures=(300.0,), dopings=(1e19,), grid_spacing=0.06, max_spacing=0.6, hall=False
+    )
     doc = compute_transport(read, settings)
     assert doc.p.seebeck_mean[0][0] > 0 > doc.n.seebeck_mean[0][0]
 
@@ -52,7 +63,9 @@ def test_silicon_from_relaxation_to_transport(tmp_path: Path):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_metal_is_found_on_the_coarse_mesh(tmp_path: Path):
     half = 4.05 / 2
-    aluminium = Structure(Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), ["Al"], [[0, 0, 0]])
+    aluminium = Structure(
+        Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), ["Al"], [[0, 0, 0]]
+    )
     with pytest.raises(CalculationFailed, match=r"metal: .*Al is a metal here .*coarse mesh"):
         engine.uniform_bands(aluminium, ROUGH, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["density.txt"]
@@ -70,7 +83,9 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     store = JobStore(MemoryStore())
     run_locally(Flow([static, bands]), store=store, log=False, raise_immediately=True)
     store.connect()
-    first, second = [MontyDecoder().process_decoded(store.get_output(j.uuid, load=True)) for j in (static, bands)]
+    first, second = [
+        MontyDecoder().process_decoded(store.get_output(j.uuid, load=True)) for j in (static, bands)
+    ]
     assert isinstance(first, CalculationDoc)
     assert isinstance(second, CalculationDoc)
     assert (first.task, second.task) == ("static", "uniform_bands")
@@ -85,7 +100,8 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_engine_keeps_its_contract(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
-    # It has no references of its own. An ionic crystal hardly feels how coarse the mesh of a supercell is.
+    # It has no references of its own. An ionic crystal hardly feels how coarse the mesh of a
+    # supercell is.
     bare = replace(load_engine("gpaw"), formation_energy=lambda composition, energy: energy)
     salt = silicon(6.2).copy()
     salt.replace(0, "K")
@@ -95,7 +111,9 @@ def test_the_engine_keeps_its_contract(monkeypatch: pytest.MonkeyPatch):
 
 @needs_gpaw
 def test_atoms_on_top_of_each_other_are_refused():
-    with pytest.raises(CalculationFailed, match=r"atoms_too_close: Si2: 0.\d+ of the covalent radii's sum"):
+    with pytest.raises(
+        CalculationFailed, match=r"atoms_too_close: Si2: 0.\d+ of the covalent radii's sum"
+    ):
         engine.static(silicon(2.0), ROUGH)
 
 
@@ -104,11 +122,15 @@ def test_formation_energies_wait_for_references():
         load_engine("gpaw").formation_energy(silicon().composition, -5.0)
 
 
-def test_elements_without_a_data_set_are_found_before_a_campaign_begins(monkeypatch: pytest.MonkeyPatch):
+def test_elements_without_a_data_set_are_found_before_a_campaign_begins(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setattr(engine, "versions", lambda: {"gpaw": "1"})
     monkeypatch.setattr(engine, "elements_with_data", lambda xc: {"Si", "O"})
     assert engine.check("gpaw-v1", {"Si", "O"}) == ()
-    with pytest.raises(CampaignError, match=r"engine 'gpaw' has no PBE data set of Pu: leave them out"):
+    with pytest.raises(
+        CampaignError, match=r"engine 'gpaw' has no PBE data set of Pu: leave them out"
+    ):
         engine.check("gpaw-v1", {"Si", "Pu"})
 
 

@@ -69,12 +69,16 @@ def test_spin_where_there_are_moments():
 
 
 @pytest.mark.parametrize("spacing", [0.35, 0.25, 0.12])
-@pytest.mark.parametrize("structure", [fcc(5.7, ["Al", "As"]), body_centred_tetragonal()], ids=["fcc", "bct"])
+@pytest.mark.parametrize(
+    "structure", [fcc(5.7, ["Al", "As"]), body_centred_tetragonal()], ids=["fcc", "bct"]
+)
 def test_meshes_are_fine_enough_and_keep_the_symmetry(structure: Structure, spacing: float):
     mesh = kpoint_mesh(structure, spacing)
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
     assert (lengths / mesh <= spacing * 1.001).all()
-    points = np.stack(np.meshgrid(*(np.arange(n) / n for n in mesh), indexing="ij"), axis=-1).reshape(-1, 3)
+    points = np.stack(
+        np.meshgrid(*(np.arange(n) / n for n in mesh), indexing="ij"), axis=-1
+    ).reshape(-1, 3)
     # A mesh that the point group does not map onto itself is refused.
     assert find_mesh(points, point_group(structure), "here").size == mesh
 

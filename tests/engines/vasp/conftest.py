@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def rutile() -> Structure:
     """VO2: a = 4.5546, c = 2.8514 Angstrom, u = 0.3001."""
     lattice = Lattice.tetragonal(4.5546, 2.8514)
-    return Structure.from_spacegroup("P4_2/mnm", lattice, ["V", "O"], [[0, 0, 0], [0.3001, 0.3001, 0]])
+    return Structure.from_spacegroup(
+        "P4_2/mnm", lattice, ["V", "O"], [[0, 0, 0], [0.3001, 0.3001, 0]]
+    )
 
 
 @pytest.fixture
@@ -41,7 +43,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def vasp(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Installs the stand-in with faults, such as `vasp(OV=("zbrent", 1))`; gives the folder to run in."""
+    """Installs the stand-in with faults, such as `vasp(OV=("zbrent", 1))`.
+
+    Gives the folder to run in.
+    """
 
     def install(**plan: tuple[str, int]) -> Path:
         stand_in_environment.install(monkeypatch, tmp_path, plan)

@@ -1,4 +1,7 @@
-"""A relaxation that is stopped goes on from its CONTCAR; costs and corrections of all attempts are added up."""
+"""A relaxation that is stopped goes on from its CONTCAR.
+
+Costs and corrections of all attempts are added up.
+"""
 
 from pathlib import Path
 
@@ -40,7 +43,9 @@ def test_after_the_last_attempt_it_is_given_up(vasp, oxide, folder, monkeypatch)
     assert len(outcomes) == get_preset("ggau-v1").attempts == 3
     assert isinstance(outcomes[-1], CalculationFailure)
     assert outcomes[-1].reason == "vasp_died"
-    assert outcomes[-1].detail.startswith("given up after 3 attempts (vasp_died, vasp_died, vasp_died): VASP ended")
+    assert outcomes[-1].detail.startswith(
+        "given up after 3 attempts (vasp_died, vasp_died, vasp_died): VASP ended"
+    )
     assert outcomes[-1].core_hours > 0
 
 
@@ -58,13 +63,19 @@ def test_a_relaxation_whose_worker_died_goes_on_from_what_it_left(oxide, tmp_pat
     for folder, structure in zip(folders, (oxide, moved), strict=False):
         Path(folder).mkdir()
         structure.to(f"{folder}/CONTCAR", fmt="poscar")
-    resumed = after_lost_runs("ggau-v1", oxide, Spent(lost_runs=1, reasons=["worker_died"]), folders[:2])
+    resumed = after_lost_runs(
+        "ggau-v1", oxide, Spent(lost_runs=1, reasons=["worker_died"]), folders[:2]
+    )
     assert resumed.structure.volume == pytest.approx(30.0)
     assert resumed.spent.reasons == ["worker_died", "worker_died"]
-    assert after_lost_runs("ggau-v1", oxide, resumed.spent, folders[:2]) == GoOn(oxide, resumed.spent)
+    assert after_lost_runs("ggau-v1", oxide, resumed.spent, folders[:2]) == GoOn(
+        oxide, resumed.spent
+    )
     nothing_left = after_lost_runs("ggau-v1", oxide, Spent(), folders[2:])
     assert (nothing_left.structure, nothing_left.spent.reasons) == (oxide, ["worker_died"])
-    (tmp_path / "first" / "CONTCAR").write_text("")  # as VASP leaves it before the first step is done
+    (tmp_path / "first" / "CONTCAR").write_text(
+        ""
+    )  # as VASP leaves it before the first step is done
     assert after_lost_runs("ggau-v1", oxide, Spent(), folders[:1]).structure == oxide
 
 

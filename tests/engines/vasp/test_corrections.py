@@ -10,11 +10,17 @@ ZBRENT = {
         {"dict": "INCAR", "action": {"_set": {"EDIFF": 1e-6}}},
     ],
 }
-WALLTIME = {"handler": {"@class": "WalltimeHandler"}, "errors": ["Walltime reached"], "actions": None}
+WALLTIME = {
+    "handler": {"@class": "WalltimeHandler"},
+    "errors": ["Walltime reached"],
+    "actions": None,
+}
 
 
 def log(*actions):
-    return [{"corrections": [{"handler": {"@class": "H"}, "errors": ["e"], "actions": list(actions)}]}]
+    return [
+        {"corrections": [{"handler": {"@class": "H"}, "errors": ["e"], "actions": list(actions)}]}
+    ]
 
 
 def test_handlers_that_would_split_the_data_set_are_left_out():

@@ -11,7 +11,9 @@ from gen2dft.engines.vasp.presets import PRESETS, TASKS, base_settings
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_tags_shown_are_those_written(name, task, rutile):
     shown = incar_tags(PRESETS[name], task, base_settings())
-    written = dict(PresetInputSet(preset=name, task=task).get_input_set(rutile, potcar_spec=True)["INCAR"])
+    written = dict(
+        PresetInputSet(preset=name, task=task).get_input_set(rutile, potcar_spec=True)["INCAR"]
+    )
     written = {key: value for key, value in written.items() if key not in BY_CRYSTAL}
     if "EDIFF_PER_ATOM" in shown:
         shown["EDIFF"] = shown.pop("EDIFF_PER_ATOM") * len(rutile)

@@ -1,4 +1,6 @@
-"""Recorded outputs of real VASP runs, where they lie beside the project, as documents of the engine."""
+"""Recorded outputs of real VASP runs, where they lie beside the project, as documents of the
+engine.
+"""
 
 import gzip
 import re
@@ -13,7 +15,9 @@ RECORDED = Path(__file__).resolve().parents[4] / "shared" / "vasp"
 
 pytestmark = [
     pytest.mark.skipif(not RECORDED.is_dir(), reason="no recorded VASP outputs beside the project"),
-    pytest.mark.filterwarnings("ignore:No POTCAR file with matching TITEL:UserWarning"),  # none was recorded
+    pytest.mark.filterwarnings(
+        "ignore:No POTCAR file with matching TITEL:UserWarning"
+    ),  # none was recorded
 ]
 
 
@@ -34,14 +38,23 @@ def last_number(file, before):
 
 
 def folder_of(vasprun, place):
-    """A folder with a lone vasprun.xml.gz and as much of CONTCAR and OUTCAR as emmet cannot do without."""
+    """A folder with a lone vasprun.xml.gz and as much of CONTCAR and OUTCAR as emmet cannot do
+    without.
+    """
     from pymatgen.io.vasp import Vasprun
 
     shutil.copy(vasprun, place / "vasprun.xml.gz")
     run = Vasprun(str(vasprun), parse_dos=False, parse_potcar_file=False)
     run.final_structure.to(str(place / "CONTCAR"), fmt="poscar")
-    head = f" number of bands    NBANDS= {run.parameters['NBANDS']}\n IBRION =  2\n total plane-waves  NPLWV =      1\n"
-    table = " k-point    1 :  0.0 0.0 0.0  plane waves:      1\n\n maximum and minimum number of plane-waves\n"
+    head = (
+        f" number of bands    NBANDS= {run.parameters['NBANDS']}\n IBRION =  2\n "
+        "total "
+        "plane-waves  NPLWV =      1\n"
+    )
+    table = (
+        " k-point    1 :  0.0 0.0 0.0  plane waves:      1\n\n maximum and minimum number of "
+        "plane-waves\n"
+    )
     table += " total drift:  0.0 0.0 0.0\n"
     (place / "OUTCAR").write_text("\n\n\n".join([head, "-" * 104, table]))
     return place
@@ -58,7 +71,11 @@ def folder_of(vasprun, place):
 def test_silicon_through_its_chain(name, task, energy, gap):
     folder = RECORDED / "si_atomate1" / name / "outputs"
     doc = document(folder, task)
-    assert doc.energy == pytest.approx(energy, abs=1e-8) == last_number(folder / "OUTCAR.gz", r"energy\(sigma->0\) =")
+    assert (
+        doc.energy
+        == pytest.approx(energy, abs=1e-8)
+        == last_number(folder / "OUTCAR.gz", r"energy\(sigma->0\) =")
+    )
     assert doc.band_gap == pytest.approx(gap, abs=1e-4)
     assert (doc.is_gap_direct, doc.converged, doc.is_stand_in) == (False, True, False)
     assert (doc.run_type, doc.hubbards) == ("GGA", {})
@@ -93,7 +110,8 @@ def test_electrons_that_did_not_converge_are_seen(tmp_path):
         ("exit_codes/converged", "static", True, None),
         ("exit_codes/elec-unconverged", "static", False, None),
         ("exit_codes/ionic-unconverged", "relax", True, False),
-        # Relaxed at the very last step it was allowed: the number of steps alone would tell the opposite.
+        # Relaxed at the very last step it was allowed: the number of steps alone would tell the
+        # opposite.
         ("vasp_wc_ionic_continue/calc-000", "relax", True, True),
     ],
 )

@@ -26,5 +26,7 @@ def test_an_unknown_preset_is_refused_before_anything_runs(oxide, folder):
 
 
 def test_no_elemental_references_ship_with_vasp():
-    with pytest.raises(DatasetError, match=r"no elemental reference energies for O-V: .* validation.references"):
+    with pytest.raises(
+        DatasetError, match=r"no elemental reference energies for O-V: .* validation.references"
+    ):
         load_engine("vasp").formation_energy(Composition("VO2"), -8.0)

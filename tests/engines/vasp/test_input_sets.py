@@ -3,7 +3,12 @@
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.engines.vasp.input_sets import PresetInputSet, gamma_mesh, mesh_of, with_initial_moments
+from gen2dft.engines.vasp.input_sets import (
+    PresetInputSet,
+    gamma_mesh,
+    mesh_of,
+    with_initial_moments,
+)
 from gen2dft.engines.vasp.presets import get_preset
 
 
@@ -12,7 +17,9 @@ def written(structure, preset, task, folder):
     from atomate2.vasp.files import write_vasp_input_set
     from pymatgen.io.vasp import Incar, Kpoints
 
-    write_vasp_input_set(structure, PresetInputSet(preset=preset, task=task), directory=folder, potcar_spec=True)
+    write_vasp_input_set(
+        structure, PresetInputSet(preset=preset, task=task), directory=folder, potcar_spec=True
+    )
     specs = (folder / "POTCAR.spec").read_text().split()
     return Incar.from_file(folder / "INCAR"), Kpoints.from_file(folder / "KPOINTS"), specs
 
@@ -32,19 +39,40 @@ def test_mesh_and_pseudopotentials_of_rutile(rutile, preset, mesh, task, folder)
 def test_incar_of_rutile_in_plain_pbe(rutile, folder):
     incar, _, _ = written(rutile, "vo-pbe-v1", "relax", folder)
     assert dict(incar) == {
-        "ALGO": "Fast", "EDIFF": 1e-5, "EDIFFG": -0.05, "ENCUT": 500, "IBRION": 2, "ISIF": 3, "ISMEAR": 0, "ISPIN": 1,
-        "LASPH": True, "LCHARG": False, "LMAXMIX": 4, "LORBIT": 11, "LREAL": False, "LWAVE": False, "NELM": 100,
-        "NSW": 99, "PREC": "Accurate", "SIGMA": 0.05,
-    }  # fmt: skip
+        "ALGO": "Fast",
+        "EDIFF": 1e-5,
+        "EDIFFG": -0.05,
+        "ENCUT": 500,
+        "IBRION": 2,
+        "ISIF": 3,
+        "ISMEAR": 0,
+        "ISPIN": 1,
+        "LASPH": True,
+        "LCHARG": False,
+        "LMAXMIX": 4,
+        "LORBIT": 11,
+        "LREAL": False,
+        "LWAVE": False,
+        "NELM": 100,
+        "NSW": 99,
+        "PREC": "Accurate",
+        "SIGMA": 0.05,
+    }
 
 
 def test_incar_of_rutile_with_u(rutile, folder):
     plain, _, _ = written(rutile, "vo-pbe-v1", "relax", folder)
     incar, _, _ = written(rutile, "ggau-v1", "relax", folder)
     assert {key: value for key, value in incar.items() if plain.get(key) != value} == {
-        "ISPIN": 2, "MAGMOM": [5, 5, 0.6, 0.6, 0.6, 0.6], "LDAU": True, "LDAUTYPE": 2, "LDAUL": [2, 0],
-        "LDAUU": [3.25, 0], "LDAUJ": [0, 0], "LDAUPRINT": 1,
-    }  # fmt: skip
+        "ISPIN": 2,
+        "MAGMOM": [5, 5, 0.6, 0.6, 0.6, 0.6],
+        "LDAU": True,
+        "LDAUTYPE": 2,
+        "LDAUL": [2, 0],
+        "LDAUU": [3.25, 0],
+        "LDAUJ": [0, 0],
+        "LDAUPRINT": 1,
+    }
 
 
 def test_a_static_calculation_keeps_cut_off_and_mesh(rutile, folder):
@@ -88,7 +116,9 @@ def test_moments_are_kept_unless_they_were_lost(rutile):
 
 def test_moments_of_the_calculation_before_go_into_the_incar(rutile, folder):
     moments = [0.9, -0.9, 0.1, 0.1, 0.1, 0.1]
-    incar, _, _ = written(rutile.copy(site_properties={"magmom": moments}), "ggau-v1", "static", folder)
+    incar, _, _ = written(
+        rutile.copy(site_properties={"magmom": moments}), "ggau-v1", "static", folder
+    )
     assert incar["MAGMOM"] == moments
 
 

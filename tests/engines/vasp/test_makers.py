@@ -12,7 +12,9 @@ from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailur
 def outcomes(flow, jobs, folder):
     """What each job of the flow ended with."""
     store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
-    run_locally(flow, store=store, log=False, raise_immediately=True, create_folders=True, root_dir=folder)
+    run_locally(
+        flow, store=store, log=False, raise_immediately=True, create_folders=True, root_dir=folder
+    )
     return [MontyDecoder().process_decoded(store.get_output(job.uuid, load=True)) for job in jobs]
 
 

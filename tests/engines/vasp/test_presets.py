@@ -3,8 +3,8 @@ import pytest
 from gen2dft.engines.vasp.presets import PRESETS, TASKS, get_preset
 from gen2dft.errors import CampaignError
 
-# A preset's content never changes under its name. If a newer pymatgen has other settings in MPRelaxSet, these hashes
-# differ: then new versions of the presets are due, not new hashes.
+# A preset's content never changes under its name. If a newer pymatgen has other settings in
+# MPRelaxSet, these hashes differ: then new versions of the presets are due, not new hashes.
 HASHES = {
     "vo-pbe-v1": "f0db580b2cfb",
     "ggau-v1": "e9667c157fa6",
@@ -23,7 +23,10 @@ def test_tags_cannot_be_changed_in_place():
 
 
 def test_an_unknown_preset_is_refused_with_the_choices():
-    with pytest.raises(CampaignError, match=r"preset of engine 'vasp' 'ggau' is not one of .* Did you mean 'ggau-v1'"):
+    with pytest.raises(
+        CampaignError,
+        match=r"preset of engine 'vasp' 'ggau' is not one of .* Did you mean 'ggau-v1'",
+    ):
         get_preset("ggau")
 
 

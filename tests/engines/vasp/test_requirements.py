@@ -14,12 +14,17 @@ def test_nothing_is_missing_with_the_stand_in(vasp):
 def test_an_element_that_the_preset_is_not_for(vasp):
     vasp()
     with pytest.raises(
-        CampaignError, match=r"ggau-v1 .* no pseudopotential and U for Cl, Cs: .*mp-ggau-v1 is for other"
+        CampaignError,
+        match=r"ggau-v1 .* no pseudopotential and U for Cl, Cs: .*mp-ggau-v1 is for other",
     ):
         check("ggau-v1", {"V", "O", "Cl", "Cs"})
-    with pytest.raises(CampaignError, match=r"vo-pbe-v1 .* no pseudopotential for Cs: it is for O, V only"):
+    with pytest.raises(
+        CampaignError, match=r"vo-pbe-v1 .* no pseudopotential for Cs: it is for O, V only"
+    ):
         check("vo-pbe-v1", {"Cs", "O"})
-    with pytest.raises(CampaignError, match=r"no pseudopotential for Am: .*excluded_elements: \[Am\]"):
+    with pytest.raises(
+        CampaignError, match=r"no pseudopotential for Am: .*excluded_elements: \[Am\]"
+    ):
         check("mp-ggau-v1", {"V", "Am"})
 
 
@@ -29,20 +34,26 @@ def test_no_folder_of_pseudopotentials(vasp, monkeypatch):
     vasp()
     monkeypatch.delenv("PMG_VASP_PSP_DIR")
     monkeypatch.setitem(pymatgen.core.SETTINGS, "PMG_VASP_PSP_DIR", None)
-    with pytest.raises(SettingsError, match=r"set PMG_VASP_PSP_DIR .* POT_GGA_PAW_PBE; `pmg config -p"):
+    with pytest.raises(
+        SettingsError, match=r"set PMG_VASP_PSP_DIR .* POT_GGA_PAW_PBE; `pmg config -p"
+    ):
         check("ggau-v1", {"V", "O"})
 
 
 def test_a_folder_that_is_not_one_of_pseudopotentials(vasp, monkeypatch):
     folder = vasp()
     monkeypatch.setenv("PMG_VASP_PSP_DIR", str(folder))
-    with pytest.raises(SettingsError, match=r"PMG_VASP_PSP_DIR is .*, but .*POT_GGA_PAW_PBE is not a folder"):
+    with pytest.raises(
+        SettingsError, match=r"PMG_VASP_PSP_DIR is .*, but .*POT_GGA_PAW_PBE is not a folder"
+    ):
         check("ggau-v1", {"V", "O"})
 
 
 def test_a_pseudopotential_that_is_not_there(vasp):
     vasp()
-    with pytest.raises(SettingsError, match=r"no POTCAR of Fe_pv, Ti_pv in .*, which preset mp-ggau-v1 needs"):
+    with pytest.raises(
+        SettingsError, match=r"no POTCAR of Fe_pv, Ti_pv in .*, which preset mp-ggau-v1 needs"
+    ):
         check("mp-ggau-v1", {"Fe", "Ti", "O"})
 
 
@@ -64,6 +75,7 @@ def test_settings_of_atomate2_must_not_change_a_preset(vasp, monkeypatch):
     assert check("ggau-v1", {"V", "O"}) == ()
     monkeypatch.setattr(atomate2.SETTINGS, "VASP_INCAR_UPDATES", {"NCORE": 4, "encut": 400})
     with pytest.raises(
-        SettingsError, match="VASP_INCAR_UPDATES in atomate2's settings sets ENCUT, which preset ggau-v1"
+        SettingsError,
+        match="VASP_INCAR_UPDATES in atomate2's settings sets ENCUT, which preset ggau-v1",
     ):
         check("ggau-v1", {"V", "O"})

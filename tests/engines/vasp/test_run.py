@@ -1,4 +1,6 @@
-"""One calculation with the real atomate2 and custodian, run by the stand-in of tests/support, with faults."""
+"""One calculation with the real atomate2 and custodian, run by the stand-in of tests/support, with
+faults.
+"""
 
 from dataclasses import replace
 
@@ -11,17 +13,23 @@ from gen2dft.engines.vasp.run import Stopped, calculate
 
 
 def num_bands(folder):
-    return Vasprun(folder / "vasprun.xml.gz", parse_dos=False, parse_eigen=False, parse_potcar_file=False).parameters[
-        "NBANDS"
-    ]
+    return Vasprun(
+        folder / "vasprun.xml.gz", parse_dos=False, parse_eigen=False, parse_potcar_file=False
+    ).parameters["NBANDS"]
 
 
 def test_relax_static_and_uniform_bands(vasp, oxide, folder, monkeypatch):
     vasp()
     ggau = get_preset("ggau-v1")
-    monkeypatch.setitem(PRESETS, "ggau-v1", replace(ggau, uniform_kspacing=0.4))  # 250 k-points, not 2,600
+    monkeypatch.setitem(
+        PRESETS, "ggau-v1", replace(ggau, uniform_kspacing=0.4)
+    )  # 250 k-points, not 2,600
     relaxed = calculate("relax", "ggau-v1", oxide)
-    assert (relaxed.converged, relaxed.converged_electronic, relaxed.converged_ionic) == (True, True, True)
+    assert (relaxed.converged, relaxed.converged_electronic, relaxed.converged_ionic) == (
+        True,
+        True,
+        True,
+    )
     assert relaxed.max_force < 0.05
     assert relaxed.structure.composition == oxide.composition
     for name in ("static", "bands"):
@@ -36,7 +44,10 @@ def test_relax_static_and_uniform_bands(vasp, oxide, folder, monkeypatch):
     assert num_bands(folder / "bands") == pytest.approx(1.5 * num_bands(folder / "static"), abs=1)
     assert len({doc.settings_hash for doc in (relaxed, static, bands)} - {ggau.settings_hash}) == 1
     assert (bands.forces, bands.stress) == (None, None)
-    assert all(doc.is_stand_in and not doc.custodian and not doc.settings_changed for doc in (relaxed, static, bands))
+    assert all(
+        doc.is_stand_in and not doc.custodian and not doc.settings_changed
+        for doc in (relaxed, static, bands)
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,12 +72,24 @@ def test_what_custodian_mends_is_in_the_document(vasp, oxide, fault, handler, er
     ("fault", "reason", "message", "goes_on"),
     [
         ("zbrent", "vasp_zbrent", r"custodian gave up: .*VaspErrorHandler \(zbrent\)", False),
-        ("electronic", "electronic_unconverged", r"custodian gave up: .*UnconvergedErrorHandler", False),
+        (
+            "electronic",
+            "electronic_unconverged",
+            r"custodian gave up: .*UnconvergedErrorHandler",
+            False,
+        ),
         ("killed", "vasp_died", "VASP ended without a complete result", True),
-        ("dies", "vasp_died", r"its last words: stand-in: segmentation fault.* call `.*` there by hand", False),
+        (
+            "dies",
+            "vasp_died",
+            r"its last words: stand-in: segmentation fault.* call `.*` there by hand",
+            False,
+        ),
     ],
 )
-def test_what_cannot_be_mended_has_a_reason(vasp, oxide, fault, reason, message, goes_on, monkeypatch):
+def test_what_cannot_be_mended_has_a_reason(
+    vasp, oxide, fault, reason, message, goes_on, monkeypatch
+):
     from atomate2 import SETTINGS
 
     monkeypatch.setattr(SETTINGS, "VASP_CUSTODIAN_MAX_ERRORS", 2)
@@ -85,7 +108,9 @@ def test_a_run_that_is_asked_to_stop_is_not_taken_for_a_relaxed_one(vasp, oxide,
 
     vasp(OV=("waits", 1))
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 10))
-    with pytest.raises(Stopped, match=r"walltime: after \d+ ionic steps the largest force is") as caught:
+    with pytest.raises(
+        Stopped, match=r"walltime: after \d+ ionic steps the largest force is"
+    ) as caught:
         calculate("relax", "ggau-v1", oxide)
     assert caught.value.structure.composition == oxide.composition
 
@@ -107,9 +132,13 @@ def test_what_cannot_run_at_all_has_a_reason_before_vasp_starts(vasp, oxide, fol
     for structure, preset, reason in cases:
         with pytest.raises(Stopped, match=f"^{reason}: "):
             calculate("relax", preset, structure)
-    with pytest.raises(Stopped, match="no_charge_density: there is no CHGCAR in elsewhere:/gone, seen from"):
+    with pytest.raises(
+        Stopped, match="no_charge_density: there is no CHGCAR in elsewhere:/gone, seen from"
+    ):
         calculate("uniform_bands", "ggau-v1", oxide, "elsewhere:/gone")
     monkeypatch.setattr(atomate2.SETTINGS, "VASP_CMD", "no_such_vasp")
-    with pytest.raises(Stopped, match="vasp_command_not_found: VASP's command `no_such_vasp` is not found on"):
+    with pytest.raises(
+        Stopped, match="vasp_command_not_found: VASP's command `no_such_vasp` is not found on"
+    ):
         calculate("relax", "ggau-v1", oxide)
     assert list(folder.iterdir()) == []

@@ -1,4 +1,6 @@
-"""What is measured of redrawn images, with images that are what they should be, and some that are not."""
+"""What is measured of redrawn images, with images that are what they should be, and some that are
+not.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from gen2dft.representations.sparse import SparseRows  # noqa: E402
 
 
 class Redrawn:
-    """Stands for a trained generator whose images are those of the crystals, changed by a function."""
+    """Stands for a trained generator whose images are those of the crystals, changed by a
+    function.
+    """
 
     representation = CrystalImages(least_peak=0.2)
 
@@ -31,7 +35,10 @@ def test_perfect_images_have_no_error():
     figures = image_figures(Redrawn(), example_oxides(4))  # type: ignore[arg-type]
     shares = [figures[name] for name in ("cells_read", "atoms_found", "crystals_right")]
     assert shares == [1.0, 1.0, 1.0]
-    errors = [figures[name] for name in ("cell_length_mape", "cell_angle_mae", "position_error", "basis_image_mse")]
+    errors = [
+        figures[name]
+        for name in ("cell_length_mape", "cell_angle_mae", "position_error", "basis_image_mse")
+    ]
     assert errors == pytest.approx([0, 0, 0, 0], abs=1e-4)
 
 

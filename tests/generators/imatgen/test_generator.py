@@ -40,9 +40,15 @@ def test_the_result_is_plain_and_tells_of_every_network(trained: Trained, oxides
     assert [row["epoch"] for row in result["history"]] == [1, 2, 3]
     assert result["num_train"] + result["num_heldout"] == len(oxides)
     assert set(result["figures"]) >= {
-        "cell_image_mse", "basis_image_mse", "cells_read", "atoms_found", "crystals_right", "tensor_mse",
-        "accuracy_formation_energy", "larger_class_formation_energy",
-    }  # fmt: skip
+        "cell_image_mse",
+        "basis_image_mse",
+        "cells_read",
+        "atoms_found",
+        "crystals_right",
+        "tensor_mse",
+        "accuracy_formation_energy",
+        "larger_class_formation_energy",
+    }
     row = result["history"][-1]
     terms = row["reconstruction"] + SPEC.beta * row["kl"] + SPEC.property_weight * row["property"]
     assert row["loss"] == pytest.approx(terms, rel=1e-4)
@@ -67,11 +73,18 @@ def test_epochs_are_numbered_through_and_an_interruption_changes_nothing(
             raise Killed
 
     with pytest.raises(Killed):
-        ImatgenGenerator().fit(oxides, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=kill)
+        ImatgenGenerator().fit(
+            oxides, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=kill
+        )
     seen: list[int] = []
     generator = ImatgenGenerator()
     result = generator.fit(
-        oxides, SPEC, PROPERTIES, seed=3, checkpoint_dir=tmp_path, on_epoch=lambda epoch, _: seen.append(epoch)
+        oxides,
+        SPEC,
+        PROPERTIES,
+        seed=3,
+        checkpoint_dir=tmp_path,
+        on_epoch=lambda epoch, _: seen.append(epoch),
     )
     assert seen == list(range(5, SPEC.total_epochs(warm=False) + 1))
     assert to_bytes(generator) == to_bytes(trained[0])
@@ -79,7 +92,9 @@ def test_epochs_are_numbered_through_and_an_interruption_changes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_warm_start_keeps_the_autoencoders_and_trains_the_rest_on(trained: Trained, oxides: Dataset):
+def test_a_warm_start_keeps_the_autoencoders_and_trains_the_rest_on(
+    trained: Trained, oxides: Dataset
+):
     generator = ImatgenGenerator()
     result = generator.fit(oxides, SPEC, PROPERTIES, seed=3, warm_start=trained[0])
     assert result.warm and len(result.history) == SPEC.epochs_warm
@@ -92,7 +107,9 @@ def test_a_warm_start_keeps_the_autoencoders_and_trains_the_rest_on(trained: Tra
 
 
 def test_a_candidate_that_outgrew_its_box_is_still_encoded(trained: Trained):
-    long = CrystalTable.from_arrays([np.diag([18.0, 4, 4])], [[V, O]], [[[0, 0, 0], [0.95, 0.5, 0.5]]])
+    long = CrystalTable.from_arrays(
+        [np.diag([18.0, 4, 4])], [[V, O]], [[[0, 0, 0], [0.95, 0.5, 0.5]]]
+    )
     assert np.isfinite(trained[0].encode(long)).all()
 
 
@@ -110,7 +127,9 @@ def load_training(oxides: Dataset, lattice: np.ndarray):
     return ImatgenTraining(more, SPEC, PROPERTIES, 3)
 
 
-@pytest.mark.parametrize(("numbers", "message"), [((V, 26), "holds other elements"), ((V, V), "does not hold all")])
+@pytest.mark.parametrize(
+    ("numbers", "message"), [((V, 26), "holds other elements"), ((V, V), "does not hold all")]
+)
 def test_other_elements_are_refused_by_index(trained: Trained, numbers, message):
     other = CrystalTable.from_arrays([4 * np.eye(3)], [numbers], [[[0, 0, 0], [0.5, 0.5, 0.5]]])
     with pytest.raises(DatasetError, match=rf"1 of 3 crystals: it {message}.*index 2"):

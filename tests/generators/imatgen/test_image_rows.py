@@ -25,7 +25,9 @@ def test_without_randomness_the_images_are_those_of_the_crystals(images: Crystal
 
 def test_the_same_randomness_gives_the_same_images_and_another_one_others(images: CrystalImages):
     rows = image_rows(example_oxides(2), images.basis_images, 2, SHAPE, 0.02, 0.1)
-    first, again, other = (rows.take(np.array([0, 3]), np.random.default_rng(seed))[0] for seed in (1, 1, 2))
+    first, again, other = (
+        rows.take(np.array([0, 3]), np.random.default_rng(seed))[0] for seed in (1, 1, 2)
+    )
     assert (first == again).all() and (first != other).any()
 
 

@@ -36,11 +36,15 @@ def test_atoms_too_close_become_one(extra, what, left):
 def test_atoms_are_merged_across_the_faces_of_the_cell():
     mended = mend(crystal(*FAR, (O, 5.5, 5.5, 5.5), (O, 0.2, 0.1, 0.2)))
     assert mended.counts["merged_O"] == 1
-    assert mended.crystals.frac[-1] * EDGE == pytest.approx([5.5, 5.5, 5.5])  # the first, higher peak stays
+    assert mended.crystals.frac[-1] * EDGE == pytest.approx(
+        [5.5, 5.5, 5.5]
+    )  # the first, higher peak stays
 
 
 def test_merging_is_no_chain():
-    row = [(V, 1 + 1.5 * i, 5, 5) for i in range(3)]  # the third is near the second alone, and that goes
+    row = [
+        (V, 1 + 1.5 * i, 5, 5) for i in range(3)
+    ]  # the third is near the second alone, and that goes
     mended = mend(crystal(*row, (O, 1, 1, 1)))
     assert mended.counts["merged_V"] == 1
     assert (mended.crystals.numbers == V).sum() == 2
@@ -57,7 +61,9 @@ def test_vanadium_needs_a_valid_state(atoms, valid):
 
 
 def test_several_crystals_at_once():
-    table = CrystalTable.concatenate([crystal(*FAR), crystal(*FAR, (O, 3, 3, 4)), crystal(*FAR[:2])])
+    table = CrystalTable.concatenate(
+        [crystal(*FAR), crystal(*FAR, (O, 3, 3, 4)), crystal(*FAR[:2])]
+    )
     mended = mend(table)
     assert mended.crystals.num_sites.tolist() == [3, 3, 2]
     assert mended.counts == {

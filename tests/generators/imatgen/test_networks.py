@@ -29,7 +29,9 @@ def test_autoencoders_are_the_supplements(build, code: int, sizes: list[int]):
     assert shapes(encoder) == [(n, n, n, WIDE) for n in sizes] + [(1, 1, 1, code)]
     up = [(n, n, n, WIDE) for n in sizes[::-1]]
     assert shapes(decoder) == [*up, (2 * sizes[0],) * 3 + (1,)]
-    down = [(4, 4, 4, 1, WIDE)] + [(4, 4, 4, WIDE, WIDE)] * (len(sizes) - 1) + [(4, 4, 4, WIDE, code)]
+    down = (
+        [(4, 4, 4, 1, WIDE)] + [(4, 4, 4, WIDE, WIDE)] * (len(sizes) - 1) + [(4, 4, 4, WIDE, code)]
+    )
     assert kernels(encoder) == down
     # A transposed convolution has the kernel of the convolution that it turns round.
     assert kernels(decoder) == down[::-1]
@@ -52,7 +54,8 @@ def test_codes_are_scaled_before_their_tanh_unless_as_published():
     images = np.zeros((2, 32, 32, 32, 1), dtype=np.float32)
     images[0, 16, 16, 16], images[1, 14:18] = 1.0, 0.5
     codes, published = (
-        np.asarray(networks.cell_autoencoder(4, normalised=on)[0](images, training=False)) for on in (True, False)
+        np.asarray(networks.cell_autoencoder(4, normalised=on)[0](images, training=False))
+        for on in (True, False)
     )
     before = np.arctanh(codes.astype(np.float64))
     assert before.mean(axis=1) == pytest.approx([0, 0], abs=1e-4)
@@ -62,11 +65,28 @@ def test_codes_are_scaled_before_their_tanh_unless_as_published():
 
 def test_the_materials_generator_is_the_supplements():
     encoder, decoder = networks.materials_encoder(500), networks.materials_decoder(500)
-    assert shapes(encoder) == [(1, 100, 100), (1, 50, 100), (1, 25, 100), (1, 25, 50), (500,), (500,)]
-    assert kernels(encoder)[:4] == [(1, 4, 6, 100), (1, 4, 100, 100), (1, 4, 100, 100), (1, 1, 100, 50)]
+    assert shapes(encoder) == [
+        (1, 100, 100),
+        (1, 50, 100),
+        (1, 25, 100),
+        (1, 25, 50),
+        (500,),
+        (500,),
+    ]
+    assert kernels(encoder)[:4] == [
+        (1, 4, 6, 100),
+        (1, 4, 100, 100),
+        (1, 4, 100, 100),
+        (1, 1, 100, 50),
+    ]
     assert [output.shape[1:] for output in encoder.outputs] == [(500,), (500,)]
     assert shapes(decoder) == [(1250,), (1, 25, 100), (1, 50, 100), (1, 100, 100), (1, 200, 6)]
-    assert kernels(decoder)[1:] == [(1, 1, 100, 50), (1, 4, 100, 100), (1, 4, 100, 100), (1, 4, 6, 100)]
+    assert kernels(decoder)[1:] == [
+        (1, 1, 100, 50),
+        (1, 4, 100, 100),
+        (1, 4, 100, 100),
+        (1, 4, 6, 100),
+    ]
     kernel_weights = 2400 + 2 * 40000 + 5000
     assert encoder.count_params() == kernel_weights + 350 + 2 * (1250 * 500 + 500)
     assert decoder.count_params() == kernel_weights + 306 + 500 * 1250 + 1250

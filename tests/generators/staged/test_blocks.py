@@ -16,7 +16,10 @@ REP = FTCP()
 
 
 def read(table: CrystalTable) -> dict[str, np.ndarray]:
-    return {name: np.asarray(value) for name, value in vars(reading.read_blocks(REP, REP.encode(table))).items()}
+    return {
+        name: np.asarray(value)
+        for name, value in vars(reading.read_blocks(REP, REP.encode(table))).items()
+    }
 
 
 def test_blocks_say_what_the_crystals_are():
@@ -25,19 +28,25 @@ def test_blocks_say_what_the_crystals_are():
     assert (blocks["counts"].argmax(axis=2).sum(axis=1) == table.num_sites).all()
     assert (blocks["is_site"].sum(axis=1) == table.num_sites).all()
     np.testing.assert_allclose(blocks["fractions"].sum(axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(np.exp(blocks["lengths"][:, 0]), table.volumes / table.num_sites, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.exp(blocks["lengths"][:, 0]), table.volumes / table.num_sites, rtol=1e-4
+    )
     assert (blocks["elements"].sum(axis=2) == 1).all()
 
 
 def test_classes_and_rests_give_angles_and_positions_back():
     table = example_table()
     blocks, matrices = read(table), REP.encode(table)
-    angles = reading.FIRST_ANGLE + reading.ANGLE_STEP * (blocks["angle_classes"].argmax(-1) + blocks["angle_rests"])
+    angles = reading.FIRST_ANGLE + reading.ANGLE_STEP * (
+        blocks["angle_classes"].argmax(-1) + blocks["angle_rests"]
+    )
     np.testing.assert_allclose(angles, matrices[:, REP.lattice_rows.start + 1, :3], atol=1e-4)
     steps = blocks["position_classes"].argmax(-1) + blocks["position_rests"] / 2
     apart = steps / reading.POSITION_CLASSES - blocks["positions"]
     np.testing.assert_allclose(apart - np.round(apart), 0, atol=1e-6)
-    assert np.abs(blocks["position_rests"]).max() <= 1 and np.abs(blocks["angle_rests"]).max() <= 0.5
+    assert (
+        np.abs(blocks["position_rests"]).max() <= 1 and np.abs(blocks["angle_rests"]).max() <= 0.5
+    )
 
 
 def test_symmetric_values_are_the_centres_of_classes():
@@ -50,7 +59,9 @@ def test_symmetric_values_are_the_centres_of_classes():
 def test_cells_come_back_from_volume_and_shape():
     table = example_table()
     matrices = REP.encode(table)
-    lengths, degrees = (matrices[:, row, :3] for row in range(REP.lattice_rows.start, REP.lattice_rows.stop))
+    lengths, degrees = (
+        matrices[:, row, :3] for row in range(REP.lattice_rows.start, REP.lattice_rows.stop)
+    )
     logs = read(table)["lengths"]
     np.testing.assert_allclose(cell_lengths(logs, degrees, table.num_sites), lengths, rtol=1e-4)
 

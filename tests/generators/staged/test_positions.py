@@ -30,12 +30,16 @@ def layer() -> Positions:
 
 
 @pytest.mark.parametrize("site", range(SITES))
-def test_a_site_sees_those_before_it_only(layer: Positions, inputs: dict[str, np.ndarray], site: int):
+def test_a_site_sees_those_before_it_only(
+    layer: Positions, inputs: dict[str, np.ndarray], site: int
+):
     start, _ = layer.begin(inputs["context"], inputs["features"])
     before = np.asarray(layer.state(start, inputs["positions"], inputs["is_site"]))
     moved = inputs["positions"].copy()
     moved[:, site] = 1 - moved[:, site]
-    changed = np.abs(np.asarray(layer.state(start, moved, inputs["is_site"])) - before).max(axis=(0, 2))
+    changed = np.abs(np.asarray(layer.state(start, moved, inputs["is_site"])) - before).max(
+        axis=(0, 2)
+    )
     assert (changed[: site + 1] == 0).all()
     assert (changed[site + 1 :] > 0).all()
 
@@ -43,10 +47,15 @@ def test_a_site_sees_those_before_it_only(layer: Positions, inputs: dict[str, np
 def test_z_follows_x_and_y_but_x_follows_neither(layer: Positions, inputs: dict[str, np.ndarray]):
     start, proposal = layer.begin(inputs["context"], inputs["features"])
     state = layer.state(start, inputs["positions"], inputs["is_site"])
-    one, other = (np.roll(np.eye(24, dtype=np.float32)[np.zeros((3, SITES, 3), int)], k, axis=-1) for k in (0, 5))
+    one, other = (
+        np.roll(np.eye(24, dtype=np.float32)[np.zeros((3, SITES, 3), int)], k, axis=-1)
+        for k in (0, 5)
+    )
 
     def differs(axis: int) -> bool:
-        outputs = [np.asarray(layer.axis(axis, state, proposal, classes)) for classes in (one, other)]
+        outputs = [
+            np.asarray(layer.axis(axis, state, proposal, classes)) for classes in (one, other)
+        ]
         return bool(np.abs(outputs[0] - outputs[1]).max() > 0)
 
     assert [differs(axis) for axis in range(3)] == [False, True, True]
