@@ -18,7 +18,6 @@ import numpy as np
 from gen2dft.campaign import DatasetSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.sources import read_source
-from gen2dft.datasets.vanadium_build import exchanged
 from gen2dft.representations.cells import lattice_parameters
 from gen2dft.representations.images import (
     BASIS_VOXELS,
@@ -33,6 +32,7 @@ from gen2dft.representations.images import (
     standard_lattices,
 )
 from gen2dft.screening.validity import element_counts
+from gen2dft.shipped.vanadium_build import exchanged
 
 NEIGHBOUR_CELLS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 

@@ -33,9 +33,9 @@ from gen2dft.launchpad.repair import repair
 
 from gen2dft.datasets.starter import load_starter
 from gen2dft.funnel import StageCount
+from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import put_hull
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
 from gen2dft.store.documents import CampaignDoc, RoundDoc, now

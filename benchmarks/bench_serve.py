@@ -55,7 +55,7 @@ AT_ONCE = 500
 
 def fill(store: Store, number: int) -> None:
     """Make the campaign up."""
-    from gen2dft.rounds.hulls import put_hull
+    from gen2dft.ground.hulls import put_hull
 
     rng = np.random.default_rng(0)
     phases = [{metal: 1, other: 1} for metal in METALS for other in OTHERS]

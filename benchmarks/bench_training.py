@@ -21,8 +21,8 @@ import numpy as np
 
 from gen2dft.campaign import DatasetSpec, GeneratorSpec
 from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
 from gen2dft.datasets import load_dataset
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.generators.fitting import FTCPTraining
 from gen2dft.representations.ftcp import FTCP
 

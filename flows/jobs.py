@@ -11,7 +11,7 @@ from typing import Any
 from jobflow import Flow, Job, Response, job
 
 from gen2dft.campaign import StageResources
-from gen2dft.rounds import calibrate as calibrating
+from gen2dft.ground import calibrate as calibrating
 from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds import propose as proposing
 from gen2dft.rounds import screen as screening

@@ -9,7 +9,7 @@ from jobflow import Flow, Maker, OnMissing
 
 from gen2dft.campaign import StageResources
 from gen2dft.engines import load_engine
-from gen2dft.rounds.calibrate import Reference, fit_fields, phase_fields
+from gen2dft.ground.calibrate import Reference, fit_fields, phase_fields
 
 
 @dataclass

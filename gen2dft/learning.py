@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import LearningSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.store.documents import LabelDoc
 
 HITS_FIRST = 1e3  # above any merit

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
     from gen2dft.campaign import StageResources
-    from gen2dft.rounds.calibrate import Reference
+    from gen2dft.ground.calibrate import Reference
     from gen2dft.settings import Settings
     from gen2dft.store.store import Store
 

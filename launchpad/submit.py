@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fireworks import LaunchPad
 
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.dataset import Dataset
     from gen2dft.store.store import Store
     from gen2dft.thermo.hull import ReferenceHull
 

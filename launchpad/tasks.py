@@ -66,7 +66,7 @@ class ExpandCandidate(FiretaskBase):
 
         from gen2dft.rounds.context import RoundContext
         from gen2dft.rounds.ingest import begin_attempt
-        from gen2dft.rounds.reuse import ingest_known
+        from gen2dft.rounds.known_crystals import ingest_known
 
         context = RoundContext(
             open_store(load_settings()), self["campaign_id"], self["round_index"]

@@ -22,7 +22,7 @@ from pymatgen.core import Composition, Element, Lattice, Structure
 
 from gen2dft import engines, generators
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.engines.base import (
     CalculationDoc,
     CalculationFailure,

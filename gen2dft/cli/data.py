@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.dataset import Dataset
 
 app = typer.Typer(help="Training data: list, build, label, import, info.", no_args_is_help=True)
 console = Console()
@@ -113,8 +113,8 @@ def _build_oxides(
 ) -> None:
     from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.sources import read_source
-    from gen2dft.datasets.vanadium_build import OxidePlan, build_oxides, unlabelled_oxides
     from gen2dft.settings import load_settings
+    from gen2dft.shipped.vanadium_build import OxidePlan, build_oxides, unlabelled_oxides
 
     plan = OxidePlan(*labels)
     plan.key()  # an unknown engine or preset is told now
@@ -146,13 +146,13 @@ def _build_starter(
     out: Path, seed: int, size: int, workers: int, checkpoint: Path | None, yes: bool, dry_run: bool
 ) -> None:
     from gen2dft.datasets.ricci import transport_table
-    from gen2dft.datasets.starter_build import (
+    from gen2dft.shipped.starter_build import (
         BuildPlan,
         build_checkpoint,
         default_checkpoint,
         ordered_formulas,
     )
-    from gen2dft.datasets.starter_finish import finish
+    from gen2dft.shipped.starter_finish import finish
 
     plan = BuildPlan(seed=seed)
     formulas = ordered_formulas(list(transport_table()["pretty_formula"]), plan)
@@ -190,10 +190,10 @@ def label(
     dry_run: DryRun = False,
 ) -> None:
     """Compute band gaps and power factors with GPAW. Killed? The same command goes on."""
-    from gen2dft.datasets.label_build import label_crystals, label_settings, tasks
     from gen2dft.datasets.sources import STARTER
     from gen2dft.datasets.starter import starter_crystals
     from gen2dft.engines.gpaw.presets import get_preset
+    from gen2dft.shipped.label_build import label_crystals, label_settings, tasks
 
     settings = get_preset(preset)
     # Of the starter set the crystals alone: it ships with labels that this verb has made.

@@ -17,9 +17,9 @@ from gen2dft.report.wording import counted
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.rounds.calibrate import Reference
-    from gen2dft.rounds.phases import Found
-    from gen2dft.rounds.rehull import Rehull
+    from gen2dft.ground.calibrate import Reference
+    from gen2dft.ground.phases import Found
+    from gen2dft.review.rehull import Rehull
     from gen2dft.settings import Settings
     from gen2dft.store.documents import CalibrationDoc
     from gen2dft.store.store import Store
@@ -63,8 +63,8 @@ def calibrate(
 
     Killed? The same command goes on.
     """
-    from gen2dft.rounds import calibrate as calibrating
-    from gen2dft.rounds.phases import refuse_missing, wanted_phases
+    from gen2dft.ground import calibrate as calibrating
+    from gen2dft.ground.phases import refuse_missing, wanted_phases
     from gen2dft.settings import load_settings
 
     spec, settings = resolve_spec(campaign, file, None, None, None, engine, set_), load_settings()
@@ -138,7 +138,7 @@ def _say_nothing_needed(spec: CampaignSpec) -> None:
 
 
 def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
-    from gen2dft.rounds.hulls import presets
+    from gen2dft.ground.hulls import presets
 
     table = plain_table(
         f"would be computed with {spec.validation.engine}, presets {', '.join(presets(spec))}"
@@ -219,8 +219,8 @@ def rehull(
     Nothing is ever overwritten.
     """
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.rounds import rehull as rehulling
-    from gen2dft.rounds.hulls import campaign_hull
+    from gen2dft.ground.hulls import campaign_hull
+    from gen2dft.review import rehull as rehulling
     from gen2dft.settings import load_settings
     from gen2dft.thermo.hull_check import self_test
 
@@ -258,7 +258,7 @@ def rehull(
 
 def _show_changes(result: Rehull) -> None:
     from gen2dft.report.wording import round_title, value_text, words
-    from gen2dft.rounds.rehull import by_stage
+    from gen2dft.review.rehull import by_stage
 
     console.print(
         f"{result.campaign_id}: hull {result.old_id} -> {result.new_id}; measured again: "
@@ -309,9 +309,9 @@ def hull(
     """Draw the phase diagram of a chemical system with the campaign's candidates: a picture and a
     page.
     """
+    from gen2dft.ground.hulls import get_hull
     from gen2dft.report.output import write_file
     from gen2dft.report.phase_diagram import load_diagram, systems_of, write_diagram
-    from gen2dft.rounds.hulls import get_hull
 
     store = open_store()
     document = store.find_campaign(campaign)

@@ -16,7 +16,7 @@ from gen2dft.report.candidate import engine_text
 from gen2dft.report.wording import pretty, round_title, value_text, when
 
 if TYPE_CHECKING:
-    from gen2dft.rounds.trace import Trace
+    from gen2dft.review.trace import Trace
     from gen2dft.store.documents import HitDoc
 
 console = Console()
@@ -36,7 +36,7 @@ def trace(
     Decode it again.
     """
     from gen2dft.cli.crystal import find_crystal
-    from gen2dft.rounds.trace import trace as follow
+    from gen2dft.review.trace import trace as follow
 
     store = open_store()
     candidate = find_crystal(store, identifier)

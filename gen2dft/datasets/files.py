@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.parallel import map_parts
 from gen2dft.properties import PROPERTIES

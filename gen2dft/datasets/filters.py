@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gen2dft.campaign import DatasetSpec
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SettingsError
 
 THERMO_TYPE = "GGA_GGA+U"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen2dft.campaign import PUBLISHED_LABELS, DatasetSpec
+from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import join_labels, read_labels
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
 from gen2dft.properties import DEFAULT_TRANSPORT

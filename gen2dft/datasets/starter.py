@@ -8,8 +8,8 @@ import functools
 from dataclasses import replace
 from importlib import resources
 
+from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import join_labels, parse_labels
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.properties import DEFAULT_TRANSPORT
 

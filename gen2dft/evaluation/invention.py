@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.journal import Journal, Relax

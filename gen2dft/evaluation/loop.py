@@ -17,7 +17,7 @@ from gen2dft import learning, sampling, targets
 from gen2dft.acquisition import Beliefs, load_acquisition
 from gen2dft.campaign import Target
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.journal import Relax
 from gen2dft.evaluation.setting import Setting, training_key

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.evaluation.setting import LEARNT, Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.generators.base import Generator

@@ -19,7 +19,7 @@ from gen2dft.evaluation import invention, prediction, reconstruction, rediscover
 from gen2dft.evaluation.setting import Budget, Progress, Setting, silent
 from gen2dft.evaluation.split import read_split, split_by_hash
 from gen2dft.evaluation.tables import Column, Table
-from gen2dft.rounds.hulls import whole_source
+from gen2dft.ground.hulls import whole_source
 from gen2dft.thermo.hull import ReferenceHull
 
 FORMAT_VERSION = 1

@@ -13,7 +13,7 @@ import numpy as np
 
 from gen2dft.campaign import CampaignSpec, GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.split import Split
 from gen2dft.generators import load_generator_class

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import ArchiveError, Gen2DFTError
 from gen2dft.exchange.archive import REMEDY, Archive, blob_name, documents_name, to_line
 from gen2dft.generators.snapshot import snapshot_id

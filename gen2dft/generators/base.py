@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.representations.base import DecodeResult
 
 OnEpoch = Callable[[int, dict[str, float]], None]

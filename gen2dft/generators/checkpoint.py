@@ -24,7 +24,7 @@ from gen2dft.errors import OutputError
 
 if TYPE_CHECKING:
     from gen2dft.campaign import GeneratorSpec
-    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.dataset import Dataset
 
 LOGGER = logging.getLogger(__name__)
 History = list[dict[str, float]]

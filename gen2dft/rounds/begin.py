@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.datasets.dataset import Dataset
-from gen2dft.rounds.hulls import (
+from gen2dft.dataset import Dataset
+from gen2dft.ground.hulls import (
     computes_elements,
     element_energies,
     presets,

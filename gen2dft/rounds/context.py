@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from gen2dft import learning
 from gen2dft.campaign import CampaignSpec, Target
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import StoreError, ThermoError
 from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, SnapshotDoc, now
 from gen2dft.store.store import Store
@@ -104,7 +104,7 @@ class RoundContext:
         the round begins; that hull is kept under a hash of its own, and a straggler's label changes
         it no more.
         """
-        from gen2dft.rounds.hulls import get_hull, put_hull
+        from gen2dft.ground.hulls import get_hull, put_hull
 
         frozen = get_hull(self.store, self.campaign.hull_id)
         if not (self.spec.hull.own_phases and self.index):
@@ -130,7 +130,7 @@ class RoundContext:
     @cached_property
     def screen_hull(self) -> ReferenceHull:
         """The hull that the surrogate's energies are measured against."""
-        from gen2dft.rounds.hulls import get_hull
+        from gen2dft.ground.hulls import get_hull
 
         key = self.campaign.screen_hull_id
         return self.hull if key is None else get_hull(self.store, key)
@@ -143,7 +143,7 @@ class RoundContext:
         ThermoError
             If it needs one and the campaign has none.
         """
-        from gen2dft.rounds.energies import fitted_of
+        from gen2dft.ground.energies import fitted_of
         from gen2dft.thermo.corrections import get_correction
 
         correction = get_correction(self.spec.validation.correction)

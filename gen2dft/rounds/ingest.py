@@ -11,19 +11,17 @@ from typing import Any
 
 from gen2dft import targets
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection
+from gen2dft.engines.base import CalculationDoc, CustodianCorrection
+from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
+from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.rounds import breaker, power_factors, reuse
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.energies import FormationEnergy, computed_of, formation_energy
-from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.store import candidate_key
 from gen2dft.symmetry import space_group_symbol
 from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.scales import must_share
-
-Calculation = CalculationDoc | CalculationFailure
 
 
 def ingest(
@@ -59,7 +57,7 @@ def ingest(
         if (problem := stage_problem(stage)) is not None:
             return give_up(context, candidate_id, prefix + problem.reason, problem.detail, spent)
     try:
-        label = make_label(context, candidate_id, *(_finished(stage) for _, stage in stages))
+        label = make_label(context, candidate_id, *(finished(stage) for _, stage in stages))
     except CorrectionRefused as refusal:
         return give_up(context, candidate_id, "correction_refused", str(refusal), spent)
     except MixedEnergies as mixture:
@@ -71,7 +69,7 @@ def ingest(
             context,
             candidate_id,
             label.id,
-            *(_finished(stage) for stage in (calculations, refined)),
+            *(finished(stage) for stage in (calculations, refined)),
         )
     context.store.insert_new(label.model_copy(update={"reused_from": reused_from}))
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
@@ -84,36 +82,6 @@ def ingest(
     return "hit"
 
 
-def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
-    """Why the calculations of one stage make no label; None if they do."""
-    failure = next(
-        (_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None
-    )
-    if failure is not None:
-        return failure
-    finished = _finished(calculations)
-    if any(calculation.is_stand_in for calculation in finished) and not allows_stand_in():
-        detail = (
-            "a program that only stands in for the engine, as tests use it, computed this: "
-            "it is no result"
-        )
-        return CalculationFailure(reason="stand_in", detail=detail)
-    if finished[-1].converged and finished[0].converged:
-        return None
-    return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
-
-
-def core_hours(calculations: Sequence[Calculation | None]) -> float:
-    """What the calculations of one candidate have cost.
-
-    A failure is handed on through its stage and counts once.
-    """
-    failed = next(
-        (calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0
-    )
-    return failed + sum(calc.core_hours for calc in _finished(calculations))
-
-
 def wants_refinement(
     context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]
 ) -> bool:
@@ -124,22 +92,12 @@ def wants_refinement(
     if refine is None or stage_problem(calculations) is not None:
         return False
     try:
-        label = make_label(context, candidate_id, _finished(calculations))
+        label = make_label(context, candidate_id, finished(calculations))
     except (CorrectionRefused, MixedEnergies):
         return False  # ingest meets the same refusal and writes the reason
     distance = label.values.get("e_above_hull")
     method = context.store.candidate(context.campaign_id, candidate_id).sampler
     return distance is not None and distance <= refine.limit(method)
-
-
-def _finished(calculations: Sequence[Calculation | None]) -> list[CalculationDoc]:
-    return [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)]
-
-
-def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
-    if calculation is not None:
-        return calculation
-    return CalculationFailure(reason="calculation_crashed", detail="the calculation left no result")
 
 
 def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
@@ -203,9 +161,9 @@ def make_label(
     MixedEnergies
         If its energy is on another scale than the hull.
     """
-    *earlier, finished = stages
+    *earlier, last_stage = stages
     everything = [calc for stage in stages for calc in stage]
-    last = finished[-1]
+    last = last_stage[-1]
     values, energy, problems = label_values(context, candidate_id, last)
     correction = context.spec.validation.correction if energy else NONE
     return LabelDoc(
@@ -222,16 +180,16 @@ def make_label(
         energy_per_atom=last.energy_per_atom,
         hull_id=context.hull.hull_hash,
         corrections=sorted(
-            {name for calc in finished for name in calc.corrections} | ({correction} - {NONE})
+            {name for calc in last_stage for name in calc.corrections} | ({correction} - {NONE})
         ),
         adjustments=dict(energy.adjustments) if energy else {},
         adjustment_uncertainty=energy.uncertainty if energy else None,
         run_type=last.run_type,
         custodian=[_made(calc, made) for calc in everything for made in calc.custodian],
-        settings_changed=any(calc.settings_changed for calc in finished),
+        settings_changed=any(calc.settings_changed for calc in last_stage),
         warnings=[text for calc in everything for text in calc.warnings] + problems,
         core_hours=core_hours(everything),
-        provenance={**_provenance(finished), **_first_stage(context, candidate_id, earlier)},
+        provenance={**_provenance(last_stage), **_first_stage(context, candidate_id, earlier)},
     )
 
 
@@ -305,9 +263,9 @@ def _first_stage(
     }
 
 
-def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
+def _provenance(calculations: Sequence[CalculationDoc]) -> dict[str, Any]:
     return {
-        "versions": finished[-1].versions,
+        "versions": calculations[-1].versions,
         "calculations": [
             {
                 "task": calc.task,
@@ -315,7 +273,7 @@ def _provenance(finished: Sequence[CalculationDoc]) -> dict[str, Any]:
                 "max_force": calc.max_force,
                 "directory": calc.directory,
             }
-            for calc in finished
+            for calc in calculations
         ],
     }
 

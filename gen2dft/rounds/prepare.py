@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gen2dft.acquisition import load_acquisition
 from gen2dft.campaign import CampaignSpec
+from gen2dft.dataset import Dataset
 from gen2dft.datasets import check_labels, load_dataset
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.rounds.hulls import (
+from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
     computes_elements,
@@ -20,7 +20,7 @@ from gen2dft.rounds.hulls import (
     presets,
     screen_hull,
 )
-from gen2dft.rounds.phases import candidate_elements
+from gen2dft.ground.phases import candidate_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test

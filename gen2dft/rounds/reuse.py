@@ -11,15 +11,13 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pymatgen.core import Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kept import plain
-from gen2dft.rounds import ingest as ingesting
-from gen2dft.rounds import power_factors
 from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.novelty import reduced_primitive
 from gen2dft.settings import allows_stand_in
@@ -36,36 +34,6 @@ def start_of(candidate: CandidateDoc) -> Structure:
     return Structure.from_dict(
         (candidate.surrogate or {}).get("structure") or candidate.structure or {}
     )
-
-
-def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
-    """Ingest a candidate whose crystal was computed before with this campaign's settings.
-
-    None if it was not.
-
-    Power factors are computed afresh: bands are not kept.
-    """
-    if power_factors.are_computed(context.spec):
-        return None
-    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
-    engine, wanted = context.spec.validation.engine, settings_hashes(context)
-    for known in context.store.calculations(engine, wanted[0], start.composition.reduced_formula):
-        if not same_crystal(start, Structure.from_dict(known.start)):
-            continue
-        calculations, refined = (
-            [_free(data) for data in stage] for stage in (known.calculations, known.refined)
-        )
-        refines = ingesting.wants_refinement(context, candidate_id, calculations)
-        if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
-            continue  # it was never refined, or with other settings
-        return ingesting.ingest(
-            context,
-            candidate_id,
-            calculations,
-            refined if refines else (),
-            reused_from=known.label_id,
-        )
-    return None
 
 
 def remember(
@@ -120,8 +88,3 @@ def _matcher() -> StructureMatcher:
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
     return StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.5, primitive_cell=False, scale=False)
-
-
-def _free(data: dict[str, Any]) -> CalculationDoc:
-    """A kept calculation; this time it costs nothing."""
-    return CalculationDoc.model_validate(data).model_copy(update={"core_hours": 0.0})

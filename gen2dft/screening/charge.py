@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gen2dft.chemistry import is_plausible
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.chemistry import is_plausible
 
 NOT_BALANCED = "not_charge_balanced"
 

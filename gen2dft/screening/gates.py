@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.funnel import StageCount
 from gen2dft.screening.charge import charge_gate
 from gen2dft.screening.novelty import (

@@ -17,13 +17,13 @@ from urllib.parse import quote
 
 from gen2dft import __version__
 from gen2dft.errors import Gen2DFTError, ServeError, StoreError, not_one_of
+from gen2dft.ground.hulls import get_hull
 from gen2dft.report.data import load_report_data
 from gen2dft.report.figures import FIGURES
 from gen2dft.report.phase_diagram import load_diagram, systems_of
 from gen2dft.report.phase_diagram_page import render
 from gen2dft.report.style import png
 from gen2dft.report.templating import environment
-from gen2dft.rounds.hulls import get_hull
 from gen2dft.serve.cache import Cache
 from gen2dft.serve.campaigns import campaign_page, campaign_rows, candidates_page
 from gen2dft.serve.candidates import candidate_cif, candidate_page, transport_figure

@@ -20,7 +20,7 @@ from gen2dft.report.data import transport_of
 from gen2dft.report.figures import TRANSPORT_FIGURES
 from gen2dft.report.picture import crystal_scene, crystal_svg
 from gen2dft.report.wording import chemical, round_title, when
-from gen2dft.rounds.trace import latent_vector
+from gen2dft.review.trace import latent_vector
 from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.store.store import candidate_key
 

@@ -20,7 +20,7 @@ from gen2dft.thermo.lower_hull import LowerHull
 
 if TYPE_CHECKING:
     from gen2dft.crystals import CrystalTable
-    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.dataset import Dataset
 
 FORMAT_VERSION = 2
 READABLE = (1, 2)

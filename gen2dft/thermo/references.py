@@ -1,7 +1,7 @@
 """Elemental reference energies of CHGNet, and formation energies measured against them.
 
 The references are fitted to formation energies of the Materials Project
-(`gen2dft.thermo.fit_references`): lowest energies of the elements searched with the potential
+(`gen2dft.shipped.fit_references`): lowest energies of the elements searched with the potential
 itself fall for spurious phases and would ruin every hull.
 """
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gen2dft.cli.app import app
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.evaluation import bench_loop, loop
 from gen2dft.evaluation.loop import LoopBudget, Plan
 from gen2dft.learning import seed_rank

@@ -6,7 +6,7 @@ from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner
 
 from gen2dft.cli import data
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from tests.toys import toy_dataset
 
@@ -88,7 +88,7 @@ def test_only_the_starter_set_can_be_built():
 
 
 def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkeypatch):
-    from gen2dft.datasets import label_build
+    from gen2dft.shipped import label_build
     from tests.datasets.test_computed_labels import SETTINGS, labels, record
 
     dataset = toy_dataset()
@@ -118,13 +118,13 @@ def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkey
 def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "gen2dft.datasets.starter_build.ordered_formulas", lambda known, plan: list(known)
+        "gen2dft.shipped.starter_build.ordered_formulas", lambda known, plan: list(known)
     )
     monkeypatch.setattr(
-        "gen2dft.datasets.starter_build.build_checkpoint", lambda *args: calls.append(args) or []
+        "gen2dft.shipped.starter_build.build_checkpoint", lambda *args: calls.append(args) or []
     )
     monkeypatch.setattr(
-        "gen2dft.datasets.starter_finish.finish", lambda records, plan, command: toy_dataset()
+        "gen2dft.shipped.starter_finish.finish", lambda records, plan, command: toy_dataset()
     )
     assert (
         "1 formulas; 7 crystals wanted"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from gen2dft.cli.app import app
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.evaluation.rediscovery import closest_errors
 from gen2dft.evaluation.run import TABLES
 from gen2dft.generators.snapshot import from_bytes

@@ -4,8 +4,8 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import DatasetSpec
 from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
 from gen2dft.datasets import check_labels, filter_dataset
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 

@@ -6,8 +6,8 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
 from gen2dft.datasets import ricci
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import DatasetError, SettingsError
 
 TABLE = pd.DataFrame({"mp_id": ["mp-1", "mp-2", "mp-9"], "PF_p": [10.0, 0.5, 3.0]})

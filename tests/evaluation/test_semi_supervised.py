@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.semi_supervised import check_labels, label_figures, rank_correlation
 from tests.toys import toy_dataset

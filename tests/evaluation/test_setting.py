@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import CampaignSpec, GeneratorSpec
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.reconstruction import match_figures, reconstruct
 from gen2dft.evaluation.setting import Setting, training_key

@@ -8,8 +8,8 @@ from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 
 from gen2dft.campaign import StageResources
-from gen2dft.rounds.calibrate import Reference
-from gen2dft.rounds.phases import Found
+from gen2dft.ground.calibrate import Reference
+from gen2dft.ground.phases import Found
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.store.store import Store
 from gen2dft.thermo.reference_phases import molecule

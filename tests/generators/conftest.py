@@ -4,7 +4,7 @@ import pytest
 from example_crystals import example_dataset
 from example_training import PROPERTIES, SPEC, small_generator
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.generators.base import TrainingResult
 from gen2dft.generators.ftcp import FTCPGenerator
 

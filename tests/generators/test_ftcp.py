@@ -10,7 +10,7 @@ from example_training import PROPERTIES, SPEC, small_generator
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import CampaignError, DatasetError, SnapshotError
 from gen2dft.generators import GENERATORS, load_generator_class
 from gen2dft.generators.base import Generator, TrainingResult

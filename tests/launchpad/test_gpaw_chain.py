@@ -15,10 +15,10 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.gpaw.presets import PRESETS
+from gen2dft.ground.calibrate import references_of
+from gen2dft.ground.phases import wanted_phases
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.calibrate import references_of
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.phases import wanted_phases
 from gen2dft.rounds.prepare import check_validation, prepare
 from gen2dft.store.documents import ReferenceDoc
 from tests import toys

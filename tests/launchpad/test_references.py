@@ -11,8 +11,8 @@ from gen2dft.launchpad.references import compute_here, failures, submit_referenc
 
 from gen2dft.campaign import CampaignSpec, StageResources
 from gen2dft.errors import CalculationFailed, ThermoError
-from gen2dft.rounds.calibrate import Reference, references_of
-from gen2dft.rounds.phases import Found, find_structures
+from gen2dft.ground.calibrate import Reference, references_of
+from gen2dft.ground.phases import Found, find_structures
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 from tests import toys

@@ -5,6 +5,7 @@ import pytest
 from gen2dft.report.claims import Count, gain
 from gen2dft.report.data import load_report_data
 from gen2dft.report.page import claims
+from gen2dft.review.trace import trace
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
@@ -12,7 +13,6 @@ from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.propose import propose
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
-from gen2dft.rounds.trace import trace
 from gen2dft.rounds.train import train
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys

@@ -7,10 +7,10 @@ import pytest
 from pymatgen.core import Structure
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.rounds import reuse
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest
+from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -69,13 +69,13 @@ def only_label(context):
 def test_an_equivalent_crystal_is_not_computed_again(store, computed, structure):
     other = campaign(store, "second")
     queue_candidates(other, {"again": structure})
-    assert reuse.ingest_known(other, "again") in ("labelled", "hit")
+    assert ingest_known(other, "again") in ("labelled", "hit")
     label, source = only_label(other), only_label(computed)
     assert label.reused_from == source.id
     assert source.reused_from is None
     assert (label.core_hours, source.core_hours > 0) == (0.0, True)
     assert label.values == pytest.approx(source.values)
-    assert reuse.ingest_known(other, "again") in ("labelled", "hit")  # twice changes nothing
+    assert ingest_known(other, "again") in ("labelled", "hit")  # twice changes nothing
     assert len(store.labels(other.campaign_id)) == 1
 
 
@@ -83,14 +83,14 @@ def test_an_equivalent_crystal_is_not_computed_again(store, computed, structure)
 def test_another_crystal_is_computed(store, computed, structure):
     other = campaign(store, "second")
     queue_candidates(other, {"new": structure})
-    assert reuse.ingest_known(other, "new") is None
+    assert ingest_known(other, "new") is None
     assert not store.labels(other.campaign_id)
 
 
 def test_other_settings_are_computed(store, computed):
     other = campaign(store, "second", validation={"engine": "toy", "preset": "toy-fine-v1"})
     queue_candidates(other, {"new": CRYSTAL})
-    assert reuse.ingest_known(other, "new") is None
+    assert ingest_known(other, "new") is None
 
 
 def test_a_second_stage_that_was_not_made_is_computed(store, computed):
@@ -99,14 +99,14 @@ def test_a_second_stage_that_was_not_made_is_computed(store, computed):
         store, "second", validation={"engine": "toy", "preset": "toy-v1", "refine": refine}
     )
     queue_candidates(other, {"new": CRYSTAL})
-    assert reuse.ingest_known(other, "new") is None
+    assert ingest_known(other, "new") is None
     far = {**refine, "max_e_above_hull": 0.0}
     third = campaign(
         store, "third", validation={"engine": "toy", "preset": "toy-v1", "refine": far}
     )
     queue_candidates(third, {"new": CRYSTAL})
     distance = only_label(computed).values["e_above_hull"]
-    assert (reuse.ingest_known(third, "new") is None) == (distance <= 0.0)
+    assert (ingest_known(third, "new") is None) == (distance <= 0.0)
 
 
 def test_what_custodian_had_to_change_is_not_shared(store):
@@ -118,4 +118,4 @@ def test_what_custodian_had_to_change_is_not_shared(store):
     )
     other = campaign(store, "second")
     queue_candidates(other, {"again": CRYSTAL})
-    assert reuse.ingest_known(other, "again") is None
+    assert ingest_known(other, "again") is None

@@ -4,7 +4,7 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 
 

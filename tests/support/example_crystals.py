@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 
 FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 ROCKSALT = np.array([[0.0, 0, 0], [0.5, 0.5, 0.5]])

@@ -8,7 +8,7 @@ import numpy as np
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 
 V, O = 23, 8  # noqa: E741
 PLACES = np.array(

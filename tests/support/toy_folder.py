@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 
 ROOT = Path(__file__).parents[2]
 ENTRY_POINTS = """

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gen2dft import __version__
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History, training_fingerprint

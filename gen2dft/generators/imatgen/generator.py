@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.outer import TrainedOnce

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from example_oxides import SPEC, example_oxide_set
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.generators.base import TrainingResult
 from gen2dft.generators.imatgen.generator import ImatgenGenerator
 

@@ -9,7 +9,7 @@ from example_oxides import SPEC, O, V, example_oxides
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
 from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator, TrainingResult

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gen2dft.datasets.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
-from gen2dft.datasets.prototypes import Decoration, decorations
+from gen2dft.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.shipped.prototypes import Decoration, decorations
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.datasets.prototypes import decorations
 from gen2dft.errors import DatasetError
+from gen2dft.shipped.prototypes import decorations
 
 
 def entry(label, *structure, spacegroup):

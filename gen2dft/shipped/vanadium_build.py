@@ -24,7 +24,7 @@ from pymatgen.core import Structure
 
 from gen2dft import __version__
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import Engine, Relaxed
 from gen2dft.errors import CalculationFailed, DatasetError

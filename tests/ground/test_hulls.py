@@ -10,9 +10,7 @@ from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import Engine
 from gen2dft.errors import MixedEnergies, StoreError, ThermoError
-from gen2dft.rounds.begin import begin_campaign, begin_round
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import (
+from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
     get_hull,
@@ -20,6 +18,8 @@ from gen2dft.rounds.hulls import (
     put_hull,
     screen_hull,
 )
+from gen2dft.rounds.begin import begin_campaign, begin_round
+from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.prepare import needs_store, prepare
 from gen2dft.rounds.train import train

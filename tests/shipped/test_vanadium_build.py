@@ -5,9 +5,11 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets import vanadium_build
-from gen2dft.datasets.dataset import Dataset
-from gen2dft.datasets.vanadium_build import (
+from gen2dft.dataset import Dataset
+from gen2dft.errors import DatasetError
+from gen2dft.geometry import distances_in_cell
+from gen2dft.shipped import vanadium_build
+from gen2dft.shipped.vanadium_build import (
     OxidePlan,
     build_oxides,
     exchanged,
@@ -15,8 +17,6 @@ from gen2dft.datasets.vanadium_build import (
     scale_to_bonds,
     unlabelled_oxides,
 )
-from gen2dft.errors import DatasetError
-from gen2dft.geometry import distances_in_cell
 
 SALT = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]

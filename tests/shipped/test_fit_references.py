@@ -4,7 +4,7 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
-from gen2dft.thermo.fit_references import element_fractions, fit_references
+from gen2dft.shipped.fit_references import element_fractions, fit_references
 
 TRUE = {"Na": -1.3, "K": -1.1, "Cl": -1.8, "Br": -1.6}
 

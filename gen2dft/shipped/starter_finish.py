@@ -14,11 +14,11 @@ import numpy as np
 
 from gen2dft import __version__
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.datasets.ricci import CITATION
-from gen2dft.datasets.starter_build import BuildPlan
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
+from gen2dft.shipped.starter_build import BuildPlan
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

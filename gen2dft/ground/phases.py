@@ -11,7 +11,7 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, ThermoError
-from gen2dft.rounds.hulls import computes_elements, dataset_hull
+from gen2dft.ground.hulls import computes_elements, dataset_hull
 from gen2dft.screening.validity import allowed_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ON_HULL
@@ -21,7 +21,7 @@ from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from gen2dft.datasets.dataset import Dataset
+    from gen2dft.dataset import Dataset
     from gen2dft.datasets.materials_project import Client
 
 STRUCTURE_FILES = ("*.cif", "POSCAR*", "CONTCAR*", "*.vasp", "*.json")

@@ -7,10 +7,10 @@ from pymatgen.core import Composition
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import MixedEnergies
+from gen2dft.ground.hulls import get_hull
+from gen2dft.review.rehull import apply, by_stage, rehull
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import get_hull
-from gen2dft.rounds.rehull import apply, by_stage, rehull
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.rounds.test_steps import up_to_dispatch, validate_all

@@ -18,8 +18,7 @@ from gen2dft.errors import (
     SettingsError,
     ThermoError,
 )
-from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.calibrate import (
+from gen2dft.ground.calibrate import (
     check_engine,
     fit_calibration,
     fits_of,
@@ -27,10 +26,11 @@ from gen2dft.rounds.calibrate import (
     phase_fields,
     references_of,
 )
+from gen2dft.ground.hulls import campaign_hull
+from gen2dft.ground.phases import find_structures, needed_phases, refuse_missing, wanted_phases
+from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import campaign_hull
 from gen2dft.rounds.ingest import corrected_energy, label_values
-from gen2dft.rounds.phases import find_structures, needed_phases, refuse_missing, wanted_phases
 from gen2dft.rounds.prepare import check_validation
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.thermo.hull import ReferenceHull

@@ -12,7 +12,7 @@ from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import MixedEnergies, ThermoError
-from gen2dft.rounds.energies import fitted_of, formation_energy
+from gen2dft.ground.energies import fitted_of, formation_energy
 from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Computed, get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from gen2dft.cli.app import app
+from gen2dft.review.trace import latent_vector, trace
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.trace import latent_vector, trace
 from tests.rounds.test_steps import up_to_dispatch, validate_all
 
 

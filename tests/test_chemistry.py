@@ -1,6 +1,6 @@
 import pytest
 
-from gen2dft.datasets.chemistry import (
+from gen2dft.chemistry import (
     EXCLUDED_ELEMENTS,
     anion,
     has_closed_shell,

@@ -9,10 +9,10 @@ from example_bands import cosine_bands
 from gpaw_files import write_gpw
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets import label_build
-from gen2dft.datasets.dataset import Dataset
-from gen2dft.datasets.label_build import LabelTask, bands_folder, label_crystal, label_crystals
+from gen2dft.dataset import Dataset
 from gen2dft.errors import CalculationFailed, DatasetError
+from gen2dft.shipped import label_build
+from gen2dft.shipped.label_build import LabelTask, bands_folder, label_crystal, label_crystals
 from tests.datasets.test_computed_labels import SETTINGS
 from tests.toys import rock_salt
 

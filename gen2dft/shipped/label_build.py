@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gen2dft import __version__
-from gen2dft.datasets.chemistry import is_plausible
+from gen2dft.chemistry import is_plausible
+from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import (
     METAL,
     ComputedLabels,
@@ -31,7 +32,6 @@ from gen2dft.datasets.computed_labels import (
     parse_labels,
     to_line,
 )
-from gen2dft.datasets.dataset import Dataset
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.properties import TRANSPORT_DEFINITIONS
 from gen2dft.workers import in_processes, limited_cpu

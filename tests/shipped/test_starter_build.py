@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from gen2dft.datasets import starter_build
-from gen2dft.datasets.prototypes import decorations
-from gen2dft.datasets.starter_build import (
+from gen2dft.engines.base import Relaxed
+from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.shipped import starter_build
+from gen2dft.shipped.prototypes import decorations
+from gen2dft.shipped.starter_build import (
     BuildPlan,
     build_checkpoint,
     ordered_formulas,
     rank,
     work_on,
 )
-from gen2dft.engines.base import Relaxed
-from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 
 PLAN = BuildPlan(max_sites=4, relaxations=2)
 FORMULAS = ["NaCl", "MgO", "KBr", "CaS"]

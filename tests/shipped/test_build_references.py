@@ -6,7 +6,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.engines.base import Relaxed
 
 pytest.importorskip("chgnet")
@@ -28,7 +28,7 @@ def dataset() -> Dataset:
 def test_references_are_written_with_their_provenance(
     dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    from gen2dft.engines import build_references
+    from gen2dft.shipped import build_references
 
     computed = []
 
@@ -50,7 +50,7 @@ def test_references_are_written_with_their_provenance(
 
 
 def test_ground_states_of_simple_metals_are_computed():
-    from gen2dft.engines.build_references import ground_state_energies
+    from gen2dft.shipped.build_references import ground_state_energies
     from gen2dft.thermo.references import elemental_references
 
     energies = ground_state_energies()

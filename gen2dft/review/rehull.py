@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from gen2dft.engines import load_engine
+from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.hulls import put_hull
 from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.surrogate import hull_reason
 from gen2dft.store.documents import LabelDoc

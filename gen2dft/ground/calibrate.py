@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.outcomes import Calculation, stage_problem
 from gen2dft.errors import SettingsError, ThermoError
-from gen2dft.rounds.energies import uncorrected
-from gen2dft.rounds.hulls import presets, reference_computed
-from gen2dft.rounds.ingest import Calculation, stage_problem
+from gen2dft.ground.energies import uncorrected
+from gen2dft.ground.hulls import presets, reference_computed
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
 from gen2dft.thermo.hull import reduced
@@ -25,7 +25,7 @@ from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 if TYPE_CHECKING:
     from gen2dft.engines.base import Engine
-    from gen2dft.rounds.phases import Found
+    from gen2dft.ground.phases import Found
     from gen2dft.store.store import Store
 
 

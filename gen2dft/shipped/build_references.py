@@ -1,6 +1,6 @@
 """Compute a dataset with the ML potential and fit the elemental references that ship with gen2dft.
 
-Command: `python -m gen2dft.engines.build_references DATASET.npz OUT.json`
+Command: `python -m gen2dft.shipped.build_references DATASET.npz OUT.json`
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.datasets.dataset import Dataset
+from gen2dft.dataset import Dataset
 from gen2dft.engines.mlip import PRESETS, static, versions
 from gen2dft.errors import CalculationFailed
-from gen2dft.thermo.fit_references import OUTLIER, RIDGE, ReferenceFit, fit_references
+from gen2dft.shipped.fit_references import OUTLIER, RIDGE, ReferenceFit, fit_references
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ def build_references(dataset: Dataset, out: Path, command: str) -> ReferenceFit:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line of this module."""
     parser = argparse.ArgumentParser(
-        prog="python -m gen2dft.engines.build_references", description=__doc__
+        prog="python -m gen2dft.shipped.build_references", description=__doc__
     )
     parser.add_argument("dataset", type=Path, help="dataset file (.npz) with formation energies")
     parser.add_argument("out", type=Path, help="JSON file to write")

@@ -1,0 +1,51 @@
+"""What the calculations of one stage come to: finished documents, the first problem, the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.settings import allows_stand_in
+
+Calculation = CalculationDoc | CalculationFailure
+
+
+def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
+    """Why the calculations of one stage make no label; None if they do."""
+    failure = next(
+        (_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None
+    )
+    if failure is not None:
+        return failure
+    done = finished(calculations)
+    if any(calculation.is_stand_in for calculation in done) and not allows_stand_in():
+        detail = (
+            "a program that only stands in for the engine, as tests use it, computed this: "
+            "it is no result"
+        )
+        return CalculationFailure(reason="stand_in", detail=detail)
+    if done[-1].converged and done[0].converged:
+        return None
+    return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
+
+
+def core_hours(calculations: Sequence[Calculation | None]) -> float:
+    """What the calculations of one candidate have cost.
+
+    A failure is handed on through its stage and counts once.
+    """
+    failed = next(
+        (calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0
+    )
+    return failed + sum(calc.core_hours for calc in finished(calculations))
+
+
+def finished(calculations: Sequence[Calculation | None]) -> list[CalculationDoc]:
+    """Those of the calculations that ended with a result."""
+    return [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)]
+
+
+def _failure(calculation: CalculationFailure | None) -> CalculationFailure:
+    if calculation is not None:
+        return calculation
+    return CalculationFailure(reason="calculation_crashed", detail="the calculation left no result")

@@ -1,0 +1,1 @@
+"""What a campaign stands on: hull, references, energy scale, calibration."""

@@ -1,0 +1,48 @@
+"""A candidate whose crystal was computed before is ingested without a new calculation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymatgen.core import Structure
+
+from gen2dft.engines.base import CalculationDoc
+from gen2dft.rounds import power_factors
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.ingest import ingest, wants_refinement
+from gen2dft.rounds.reuse import same_crystal, settings_hashes, start_of
+
+
+def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
+    """Ingest a candidate whose crystal was computed before with this campaign's settings.
+
+    None if it was not.
+
+    Power factors are computed afresh: bands are not kept.
+    """
+    if power_factors.are_computed(context.spec):
+        return None
+    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
+    engine, wanted = context.spec.validation.engine, settings_hashes(context)
+    for known in context.store.calculations(engine, wanted[0], start.composition.reduced_formula):
+        if not same_crystal(start, Structure.from_dict(known.start)):
+            continue
+        calculations, refined = (
+            [_free(data) for data in stage] for stage in (known.calculations, known.refined)
+        )
+        refines = wants_refinement(context, candidate_id, calculations)
+        if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
+            continue  # it was never refined, or with other settings
+        return ingest(
+            context,
+            candidate_id,
+            calculations,
+            refined if refines else (),
+            reused_from=known.label_id,
+        )
+    return None
+
+
+def _free(data: dict[str, Any]) -> CalculationDoc:
+    """A kept calculation; this time it costs nothing."""
+    return CalculationDoc.model_validate(data).model_copy(update={"core_hours": 0.0})

@@ -1,0 +1,1 @@
+"""Programs that build the data that ship; nothing of the library imports them."""
