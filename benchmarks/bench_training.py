@@ -23,7 +23,7 @@ from gen2dft.campaign import DatasetSpec, GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.datasets import load_dataset
-from gen2dft.generators.fitting import FTCPTraining
+from gen2dft.generators.ftcp.fitting import FTCPTraining
 from gen2dft.representations.ftcp import FTCP
 
 HEADS = ("formation_energy", "e_above_hull")

@@ -12,8 +12,8 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
 from gen2dft.evaluation.setting import Progress, Setting, silent
 from gen2dft.evaluation.tables import Column, Row, Table, mean
-from gen2dft.generators.accuracy import MatrixErrors, matrix_errors
 from gen2dft.generators.base import Generator
+from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.representations.base import DecodeResult
 
 CHUNK = 512
@@ -81,8 +81,8 @@ def reconstruct(
 def _decoded_again(
     generator: Generator, crystals: CrystalTable
 ) -> tuple[MatrixErrors, DecodeResult]:
-    from gen2dft.generators.ftcp import FTCPGenerator
-    from gen2dft.generators.networks import load_variant
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
+    from gen2dft.generators.ftcp.networks import load_variant
 
     if not isinstance(generator, FTCPGenerator):
         return NO_ERRORS, generator.decode(generator.encode(crystals))

@@ -20,8 +20,8 @@ from gen2dft.evaluation.reconstruction import (
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.evaluation.ways import all_ways
-from gen2dft.generators.accuracy import MatrixErrors, matrix_errors
 from gen2dft.generators.base import Generator
+from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 
 COLUMNS = (
     Column("rediscovered", "test formulas rediscovered", ".2%"),
@@ -120,7 +120,7 @@ def closest_errors(
         Of the same samples (of the first sample where there are no matrices), Angstrom; None
         without a match.
     """
-    from gen2dft.generators.ftcp import FTCPGenerator
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
 
     closest = {row: found[0] for row, found in pairs.items()}
     errors = NO_ERRORS
@@ -153,8 +153,8 @@ def _compare(
     chunk: int = 512,
 ) -> MatrixErrors:
     """Errors of pairs of test crystal and sample, both in the cells that the networks see."""
-    from gen2dft.generators.ftcp import FTCPGenerator
-    from gen2dft.generators.networks import load_variant
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
+    from gen2dft.generators.ftcp.networks import load_variant
 
     if not isinstance(generator, FTCPGenerator):
         raise TypeError(f"{type(generator).__name__} has no FTCP matrices")

@@ -18,7 +18,7 @@ from gen2dft.errors import DatasetError
 from gen2dft.evaluation.split import Split
 from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
-from gen2dft.generators.fitting import TRAINING_VERSION
+from gen2dft.generators.ftcp.fitting import TRAINING_VERSION
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
@@ -197,7 +197,7 @@ def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
     """
     if spec.name != "ftcp":
         return load_generator_class(spec.name)()
-    from gen2dft.generators.ftcp import FTCPGenerator
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
 
     sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
     return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _ftcp() -> type[Generator]:
-    from gen2dft.generators.ftcp import FTCPGenerator
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
 
     return FTCPGenerator
 

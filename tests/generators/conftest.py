@@ -6,7 +6,7 @@ from example_training import PROPERTIES, SPEC, small_generator
 
 from gen2dft.dataset import Dataset
 from gen2dft.generators.base import TrainingResult
-from gen2dft.generators.ftcp import FTCPGenerator
+from gen2dft.generators.ftcp.generator import FTCPGenerator
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from gen2dft.errors import SnapshotError
 from gen2dft.generators.base import TrainingResult
-from gen2dft.generators.ftcp import FTCPGenerator
+from gen2dft.generators.ftcp.generator import FTCPGenerator
 from gen2dft.generators.snapshot import HEADER, from_bytes, snapshot_id, to_bytes
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.generators.ftcp import FTCPGenerator
+from gen2dft.generators.ftcp.generator import FTCPGenerator
 from gen2dft.representations import FTCP
 
 SPEC = GeneratorSpec(

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
+from gen2dft.generators.chunks import in_chunks
 from gen2dft.generators.imatgen import networks
 from gen2dft.generators.imatgen.mend import mend
 from gen2dft.generators.imatgen.tensor import codes_of, tensors_of
 from gen2dft.generators.outer import hash_of_arrays
-from gen2dft.generators.trained import in_chunks
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.images import CrystalImages
 from gen2dft.representations.sparse import SparseRows

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators import losses
 from gen2dft.generators.base import OnEpoch
 from gen2dft.generators.checkpoint import CheckpointFile, History
 from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batches
-from gen2dft.generators.networks import Networks
-from gen2dft.generators.scalers import MatrixScaler
+from gen2dft.generators.ftcp import losses
+from gen2dft.generators.ftcp.networks import Networks
+from gen2dft.generators.ftcp.scalers import MatrixScaler
 from gen2dft.representations.ftcp import FTCP
 
 

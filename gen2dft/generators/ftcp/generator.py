@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.dataset import Dataset
 from gen2dft.generators.base import OnEpoch, TrainingResult
-from gen2dft.generators.fitting import FTCPTraining
+from gen2dft.generators.ftcp.fitting import FTCPTraining
+from gen2dft.generators.ftcp.trained import TrainedFTCP
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.outer import TrainedOnce
-from gen2dft.generators.trained import TrainedFTCP
 from gen2dft.representations.ftcp import FTCP
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from gen2dft.generators.staged.blocks import POSITION_CLASSES, waves
-from gen2dft.generators.staged.layers import dense_block, flat
+from gen2dft.generators.ftcp.staged.blocks import POSITION_CLASSES, waves
+from gen2dft.generators.ftcp.staged.layers import dense_block, flat
 
 WIDTH, SITE_WIDTH = 512, 64
 HARMONICS = 3

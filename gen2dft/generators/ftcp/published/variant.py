@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators import losses
+from gen2dft.generators.ftcp import losses
+from gen2dft.generators.ftcp.networks import Networks, Variant
+from gen2dft.generators.ftcp.published.network import build_decoder, build_encoder, build_head
+from gen2dft.generators.ftcp.published.scaler import RangeScaler
+from gen2dft.generators.ftcp.scalers import MatrixScaler
 from gen2dft.generators.keras_setup import as_array
-from gen2dft.generators.networks import Networks, Variant
-from gen2dft.generators.published.network import build_decoder, build_encoder, build_head
-from gen2dft.generators.published.scaler import RangeScaler
-from gen2dft.generators.scalers import MatrixScaler
 from gen2dft.representations.ftcp import FTCP
 
 # Learning rate after a quarter and after half of the training, in units of the initial one: 5e-4,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators.keras_setup import as_array
-from gen2dft.generators.networks import Networks, load_variant
+from gen2dft.generators.chunks import CHUNK, in_chunks
+from gen2dft.generators.ftcp.networks import Networks, load_variant
+from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler
 from gen2dft.generators.outer import hash_of_arrays
-from gen2dft.generators.scalers import MatrixScaler, PropertyScaler
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
-
-# Networks always see this many rows, the last chunk being filled up: a row's result does not depend
-# on its company.
-CHUNK = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,21 +155,3 @@ class TrainedFTCP:
     def content_hash(self) -> str:
         """Hash of all numbers; 16 hexadecimal digits."""
         return hash_of_arrays(self.arrays())
-
-
-def in_chunks(
-    network: Callable[[NDArray[np.float32]], Any],
-    rows: NDArray[np.float32],
-    *row_shape: int,
-    chunk: int = CHUNK,
-) -> NDArray[np.float32]:
-    """(n, *row_shape) results of a network, `chunk` rows at a time, the last chunk filled up with
-    zeros.
-    """
-    out = np.empty((len(rows), *row_shape), dtype=np.float32)
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        full = np.zeros((chunk, *rows.shape[1:]), dtype=np.float32)
-        full[: len(part)] = part
-        out[start : start + len(part)] = as_array(network(full))[: len(part)]
-    return out

@@ -8,13 +8,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from gen2dft.generators.keras_setup import as_array
-from gen2dft.generators.staged.blocks import (
+from gen2dft.generators.ftcp.staged.blocks import (
     ANGLE_CLASSES,
     ANGLE_STEP,
     FIRST_ANGLE,
     POSITION_CLASSES,
 )
+from gen2dft.generators.keras_setup import as_array
 from gen2dft.representations.cells import lattice_parameters, lattices_from_parameters
 from gen2dft.representations.ftcp import FTCP
 

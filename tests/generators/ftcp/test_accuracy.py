@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from example_crystals import example_table
 
-from gen2dft.generators.accuracy import MatrixErrors, matrix_errors
+from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.representations import FTCP
 
 REP = FTCP(max_sites=5)

@@ -14,9 +14,9 @@ from typing import Any
 
 from keras import layers, ops
 
-from gen2dft.generators.staged.blocks import ANGLE_CLASSES, Blocks, read_blocks
-from gen2dft.generators.staged.layers import cross_entropy, dense_block, feature_table, flat
-from gen2dft.generators.staged.positions import Positions
+from gen2dft.generators.ftcp.staged.blocks import ANGLE_CLASSES, Blocks, read_blocks
+from gen2dft.generators.ftcp.staged.layers import cross_entropy, dense_block, feature_table, flat
+from gen2dft.generators.ftcp.staged.positions import Positions
 from gen2dft.representations.ftcp import FTCP
 
 WIDTH, COUNT_WIDTH, ELEMENT_FEATURES = 512, 256, 32

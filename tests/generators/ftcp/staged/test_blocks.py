@@ -9,8 +9,13 @@ from gen2dft.representations import FTCP
 
 load_keras()
 
-from gen2dft.generators.staged import blocks as reading  # noqa: E402  # needs the backend chosen first
-from gen2dft.generators.staged.make import cell_lengths, columns_of_sites, likely_counts, one_hot  # noqa: E402
+from gen2dft.generators.ftcp.staged import blocks as reading  # noqa: E402  # needs the backend chosen first
+from gen2dft.generators.ftcp.staged.make import (  # noqa: E402
+    cell_lengths,
+    columns_of_sites,
+    likely_counts,
+    one_hot,
+)
 
 REP = FTCP()
 

@@ -9,8 +9,8 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from gen2dft.generators.staged.blocks import LENGTH_GAIN, Blocks, read_blocks, waves
-from gen2dft.generators.staged.layers import dense_block, feature_table, flat
+from gen2dft.generators.ftcp.staged.blocks import LENGTH_GAIN, Blocks, read_blocks, waves
+from gen2dft.generators.ftcp.staged.layers import dense_block, feature_table, flat
 from gen2dft.representations.ftcp import FTCP
 
 WIDTH = 512

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.generators.scalers import StoredFields
+from gen2dft.generators.ftcp.scalers import StoredFields
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float64]

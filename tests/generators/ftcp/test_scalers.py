@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from example_crystals import example_table
 
-from gen2dft.generators.published.scaler import RangeScaler
-from gen2dft.generators.scalers import MatrixScaler, PropertyScaler, ReciprocalScaler
+from gen2dft.generators.ftcp.published.scaler import RangeScaler
+from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler, ReciprocalScaler
 from gen2dft.representations import FTCP
 
 REP = FTCP()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators.scalers import MatrixScaler
+from gen2dft.generators.ftcp.scalers import MatrixScaler
 from gen2dft.representations.ftcp import FTCP
 
 
@@ -97,9 +97,9 @@ class Variant:
 def load_variant(name: str) -> Variant:
     """The variant of that name; loads Keras."""
     if name == "published":
-        from gen2dft.generators.published.variant import PUBLISHED
+        from gen2dft.generators.ftcp.published.variant import PUBLISHED
 
         return PUBLISHED
-    from gen2dft.generators.staged.variant import STAGED
+    from gen2dft.generators.ftcp.staged.variant import STAGED
 
     return STAGED

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators import losses
-from gen2dft.generators.networks import Networks, Variant
-from gen2dft.generators.scalers import MatrixScaler, ReciprocalScaler
-from gen2dft.generators.staged.decoder import StagedDecoder
-from gen2dft.generators.staged.encoder import DROPOUT, build_encoder
-from gen2dft.generators.staged.layers import dense_block
-from gen2dft.generators.staged.make import make_matrices
+from gen2dft.generators.ftcp import losses
+from gen2dft.generators.ftcp.networks import Networks, Variant
+from gen2dft.generators.ftcp.scalers import MatrixScaler, ReciprocalScaler
+from gen2dft.generators.ftcp.staged.decoder import StagedDecoder
+from gen2dft.generators.ftcp.staged.encoder import DROPOUT, build_encoder
+from gen2dft.generators.ftcp.staged.layers import dense_block
+from gen2dft.generators.ftcp.staged.make import make_matrices
 from gen2dft.representations.canonical import canonical_cells
 from gen2dft.representations.ftcp import FTCP
 

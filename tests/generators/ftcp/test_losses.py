@@ -10,7 +10,7 @@ from gen2dft.generators.keras_setup import load_keras
 
 load_keras()
 
-from gen2dft.generators import losses  # noqa: E402  # needs the backend chosen first
+from gen2dft.generators.ftcp import losses  # noqa: E402  # needs the backend chosen first
 
 
 def test_divergence_is_never_negative_and_zero_for_the_prior():

@@ -15,8 +15,8 @@ from gen2dft.errors import CampaignError, DatasetError, SnapshotError
 from gen2dft.generators import GENERATORS, load_generator_class
 from gen2dft.generators.base import Generator, TrainingResult
 from gen2dft.generators.contract import validate_generator
-from gen2dft.generators.fitting import FTCPTraining
-from gen2dft.generators.ftcp import FTCPGenerator
+from gen2dft.generators.ftcp.fitting import FTCPTraining
+from gen2dft.generators.ftcp.generator import FTCPGenerator
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.snapshot import to_bytes
 from gen2dft.generators.split import held_out

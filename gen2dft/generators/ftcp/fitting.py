@@ -17,19 +17,20 @@ from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
-from gen2dft.generators.accuracy import reconstruction_figures
 from gen2dft.generators.base import OnEpoch, Parity, TrainingResult
 from gen2dft.generators.checkpoint import CheckpointFile, History, training_fingerprint
 from gen2dft.generators.checks import require_labels, require_properties
+from gen2dft.generators.chunks import CHUNK
+from gen2dft.generators.ftcp.accuracy import reconstruction_figures
+from gen2dft.generators.ftcp.networks import load_variant
+from gen2dft.generators.ftcp.scalers import PropertyScaler
+from gen2dft.generators.ftcp.trained import TrainedFTCP
 from gen2dft.generators.keras_setup import load_keras
-from gen2dft.generators.networks import load_variant
-from gen2dft.generators.scalers import PropertyScaler
 from gen2dft.generators.split import held_out
-from gen2dft.generators.trained import CHUNK, TrainedFTCP
 from gen2dft.representations.ftcp import FTCP
 
 if TYPE_CHECKING:
-    from gen2dft.generators.training import Samples
+    from gen2dft.generators.ftcp.training import Samples
 
 # Raised when the same spec, data and seed would train to another result: older checkpoints are then
 # not taken up.
@@ -114,7 +115,7 @@ class FTCPTraining:
         start = time.monotonic()
         self.check()
         load_keras()
-        from gen2dft.generators.training import Trainer
+        from gen2dft.generators.ftcp.training import Trainer
 
         variant = load_variant(self.spec.variant)
         crystals = variant.prepare(self.representation, self.dataset.crystals)
@@ -144,7 +145,7 @@ class FTCPTraining:
     def _samples(
         self, model: TrainedFTCP, crystals: CrystalTable, rows: NDArray[np.bool_]
     ) -> Samples:
-        from gen2dft.generators.training import Samples
+        from gen2dft.generators.ftcp.training import Samples
 
         labels = model.property_scaler.scale(self.dataset.label_matrix(self.properties)[rows])
         return Samples(crystals.select(rows), labels, self.representation, model.matrix_scaler)

@@ -1,0 +1,33 @@
+"""A network asked in chunks of one size, so that a row's result does not depend on its company."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.generators.keras_setup import as_array
+
+# Networks always see this many rows, the last chunk being filled up: a row's result does not depend
+# on its company.
+CHUNK = 256
+
+
+def in_chunks(
+    network: Callable[[NDArray[np.float32]], Any],
+    rows: NDArray[np.float32],
+    *row_shape: int,
+    chunk: int = CHUNK,
+) -> NDArray[np.float32]:
+    """(n, *row_shape) results of a network, `chunk` rows at a time, the last chunk filled up with
+    zeros.
+    """
+    out = np.empty((len(rows), *row_shape), dtype=np.float32)
+    for start in range(0, len(rows), chunk):
+        part = rows[start : start + chunk]
+        full = np.zeros((chunk, *rows.shape[1:]), dtype=np.float32)
+        full[: len(part)] = part
+        out[start : start + len(part)] = as_array(network(full))[: len(part)]
+    return out

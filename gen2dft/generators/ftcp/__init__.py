@@ -1,0 +1,1 @@
+"""The FTCP generator: the autoencoder of FTCP matrices, in two variants."""
