@@ -19,7 +19,7 @@ from scipy.special import ndtr
 from gen2dft import targets
 from gen2dft.campaign import LearningSpec, Target
 from gen2dft.errors import CampaignError, not_one_of
-from gen2dft.plugins import registered
+from gen2dft.plugins import registry
 
 Array = NDArray[np.float64]
 FAR = 1e3  # between values, so that no distance makes up for it
@@ -157,18 +157,7 @@ def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Ar
     return FAR * rng.permutation(len(beliefs.merit)).astype(np.float64)[None, :]
 
 
-ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registered(
-    {
-        "greedy": lambda: greedy,
-        "probability": lambda: probability,
-        "ucb": lambda: ucb,
-        "thompson": lambda: thompson,
-        "diverse": lambda: diverse,
-        "random": lambda: at_random,
-        "predicted-value": lambda: greedy,  # an earlier name, which stored campaigns carry
-    },
-    "gen2dft.acquisitions",
-)
+ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registry("gen2dft.acquisitions")
 
 
 def load_acquisition(name: str) -> Acquisition:

@@ -1,33 +1,56 @@
-"""Registries: what ships with gen2dft, and what other installed packages add by entry points."""
+"""Registries: everything that a name in a campaign file may stand for.
+
+What ships with gen2dft is named as an entry point names it, `module:attribute`, and imported when
+it is first asked for. So a room at the bottom can look up settings that a room above it brings, and
+a built-in entry is loaded exactly as one that another package adds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import Any
 
-T = TypeVar("T")
-GROUPS = ("gen2dft.engines", "gen2dft.generators", "gen2dft.acquisitions")
+SHIPPED: dict[str, dict[str, str]] = {
+    "gen2dft.acquisitions": {
+        "greedy": "gen2dft.acquisition:greedy",
+        "probability": "gen2dft.acquisition:probability",
+        "ucb": "gen2dft.acquisition:ucb",
+        "thompson": "gen2dft.acquisition:thompson",
+        "diverse": "gen2dft.acquisition:diverse",
+        "random": "gen2dft.acquisition:at_random",
+        # An earlier name, which stored campaigns carry.
+        "predicted-value": "gen2dft.acquisition:greedy",
+    },
+    "gen2dft.engines": {
+        "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",
+        "mlip": "gen2dft.engines.mlip:ENGINE",
+        "vasp": "gen2dft.engines.vasp.engine:ENGINE",
+    },
+    "gen2dft.generators": {
+        "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
+        "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
+    },
+}
 
 
-def registered(builtin: Mapping[str, Callable[[], T]], group: str) -> dict[str, Callable[[], T]]:
-    """Loaders by name: the built-in ones and those of the entry-point group.
+@functools.cache
+def registry(group: str) -> dict[str, Callable[[], Any]]:
+    """Loaders by name: what ships, and what other packages add by entry points of the group.
 
-    Parameters
-    ----------
-    builtin
-        Name to a function that imports and returns the thing; a built-in name cannot be taken over.
-    group
-        Entry-point group, e.g. `gen2dft.engines`; each entry point names the thing itself.
+    Every caller gets the same dictionary. A name that ships cannot be taken over.
     """
     found = {point.name: point.load for point in entry_points(group=group)}
-    return {**found, **builtin}
+    for name, value in SHIPPED[group].items():
+        found[name] = EntryPoint(name, value, group).load
+    return found
 
 
 def added() -> list[EntryPoint]:
-    """What other packages add to any of the registries, by group and name; nothing is loaded."""
+    """Entry points of other packages, by group and name; nothing is loaded."""
     return [
         point
-        for group in GROUPS
+        for group in SHIPPED
         for point in sorted(entry_points(group=group), key=lambda point: point.name)
     ]

@@ -1,6 +1,8 @@
 import pytest
+from pydantic import Field
 
 from gen2dft.campaign import CampaignSpec, builtin_campaigns, load_campaign, parse_campaign
+from gen2dft.campaign.part import LATER, Part
 from gen2dft.errors import CampaignError
 
 MINIMAL = """
@@ -133,3 +135,15 @@ def test_wrong_settings_of_imatgen_are_refused(settings, message):
         parse_campaign(
             MINIMAL + f"generator: {{name: imatgen, imatgen: {{{settings}}}}}", "my.yaml"
         )
+
+
+def test_a_later_key_is_dumped_only_when_it_is_used():
+    """Else the id of a campaign that does not use it would change with the version."""
+
+    class Some(Part):
+        old: int = 1
+        new: int = Field(2, json_schema_extra=LATER)
+        named: int = Field(3, json_schema_extra=LATER, alias="called")
+
+    assert Some().model_dump(mode="json", by_alias=True) == {"old": 1}
+    assert Some(new=5, called=4).model_dump(by_alias=True) == {"old": 1, "new": 5, "called": 4}
