@@ -5,7 +5,6 @@ retraining.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -25,6 +24,7 @@ from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
 from gen2dft.generators.ensemble import HeadEnsemble
 from gen2dft.generators.snapshot import from_bytes, to_bytes
+from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.screening.gates import run_gates, screening_gates
 from gen2dft.screening.novelty import StructureIndex
@@ -229,8 +229,8 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
     """
     setting, given = run.setting, run.setting.specs[run.plan.variant].generator
     spec = given.model_copy(update={"epochs_warm": run.budget.epochs_warm})
-    content = to_bytes(parent) + training_key(spec, known, setting.properties, run.seed).encode()
-    key = f"loop-{hashlib.sha256(content).hexdigest()[:16]}"
+    training = training_key(spec, known, setting.properties, run.seed)
+    key = f"loop-{content_hash(to_bytes(parent), training, digits=16)}"
     file = setting.snapshot_dir / f"{key}.snapshot" if setting.snapshot_dir else None
     if file is not None and file.is_file():
         return from_bytes(file.read_bytes(), f"snapshot {file}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
 from gen2dft.generators.ftcp.fitting import TRAINING_VERSION
 from gen2dft.generators.snapshot import from_bytes, to_bytes
+from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
 from gen2dft.screening.validity import element_counts
@@ -187,7 +187,7 @@ def training_key(
         list(properties),
         seed,
     ]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    digest = content_hash(json.dumps(content), digits=16)
     return f"{spec.variant}-{spec.reads}-{digest}"
 
 

@@ -4,7 +4,6 @@ candidate.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from gen2dft import learning, sampling, targets
 from gen2dft.crystals import CrystalTable
 from gen2dft.funnel import StageCount
+from gen2dft.hashing import content_hash
 from gen2dft.representations.base import DecodeResult
 from gen2dft.rounds.arms import Arm, arms
 from gen2dft.rounds.context import RoundContext, pack_arrays
@@ -169,8 +169,8 @@ def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:
 
     16 hexadecimal digits.
     """
-    content = snapshot_id.encode() + np.ascontiguousarray(latent, dtype="<f4").tobytes()
-    return hashlib.sha256(content).hexdigest()[:16]
+    vector = np.ascontiguousarray(latent, dtype="<f4").tobytes()
+    return content_hash(snapshot_id, vector, digits=16)
 
 
 def candidate_documents(
