@@ -33,6 +33,7 @@ LAYERS = (
         "properties",
         "settings",
         "statistics",
+        "streams",
         "symmetry",
         "workers",
     },

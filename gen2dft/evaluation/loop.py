@@ -29,6 +29,7 @@ from gen2dft.report.output import write_file
 from gen2dft.screening.gates import run_gates, screening_gates
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.validity import element_counts
+from gen2dft.streams import BenchStream
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -268,7 +269,7 @@ def propose(run: Run, index: int, generator: Generator, known: Dataset, size: in
     found = CrystalTable.from_structures([])
     for draw in range(MAX_DRAWS):
         crystals = generator.decode(
-            draw_points(run, latents, seeds, run.rng(index, 100 + draw))
+            draw_points(run, latents, seeds, run.rng(index, BenchStream.DRAWS + draw))
         ).crystals
         earlier = CrystalTable.concatenate([CrystalTable.from_structures(run.asked), found])
         kept, _, _ = run_gates(
@@ -329,8 +330,10 @@ def choose(
     beliefs = Beliefs.of(
         wanted, values, {ENERGY: members, DISTANCE: members - beneath}, spreads(run)
     )
-    value = load_acquisition(run.plan.acquisition)(beliefs, spec, run.rng(index, 1))
-    return learning.choose_batch(value, latents, spec, size, run.rng(index, 2)).rows
+    value = load_acquisition(run.plan.acquisition)(
+        beliefs, spec, run.rng(index, BenchStream.ACQUISITION)
+    )
+    return learning.choose_batch(value, latents, spec, size, run.rng(index, BenchStream.BATCH)).rows
 
 
 def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> HeadEnsemble:
@@ -348,7 +351,7 @@ def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> Head
         generator.encode(crystals),
         labels[:, None],
         (ENERGY,),
-        run.rng(index, 3),
+        run.rng(index, BenchStream.ENSEMBLE),
         members=members,
         importance=importance,
     )

@@ -23,6 +23,7 @@ from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
 from gen2dft.screening.validity import element_counts
+from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 
 LEARNT = ("formation_energy", "band_gap")  # what the paper's networks predict
@@ -122,9 +123,9 @@ class Setting:
             )
         return names
 
-    def rng(self, *steps: int) -> np.random.Generator:
-        """Randomness of one step."""
-        return np.random.default_rng([self.seed, *steps])
+    def rng(self, stream: EvaluationStream, place: int) -> np.random.Generator:
+        """Randomness of one purpose for the way of sampling at `place`."""
+        return np.random.default_rng([self.seed, stream, place])
 
     def generator(self, variant: str, reads: str = "both") -> Generator:
         """The generator of a variant, trained on the training part.

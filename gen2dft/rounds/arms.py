@@ -7,9 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gen2dft.rounds.context import RoundContext
+from gen2dft.streams import Stream
 
 LEARNING, CONTROL = "learning", "control"
-RNG_STEPS = {LEARNING: 0, CONTROL: 20}  # of sampling
+SAMPLING_STREAMS = {LEARNING: Stream.SAMPLING, CONTROL: Stream.SAMPLING_OF_CONTROL}
+ACQUISITION_STREAMS = {LEARNING: Stream.ACQUISITION, CONTROL: Stream.ACQUISITION_OF_CONTROL}
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,14 @@ class Arm:
     share: float
 
     @property
-    def rng_step(self) -> int:
-        """Step of the round whose randomness the arm's sampling uses."""
-        return RNG_STEPS[self.name]
+    def sampling(self) -> Stream:
+        """Random stream of the round that draws the arm's latent points."""
+        return SAMPLING_STREAMS[self.name]
+
+    @property
+    def acquisition(self) -> Stream:
+        """Random stream of the round that the arm's acquisition and batch draw from."""
+        return ACQUISITION_STREAMS[self.name]
 
 
 def arms(context: RoundContext) -> list[Arm]:

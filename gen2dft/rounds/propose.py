@@ -22,6 +22,7 @@ from gen2dft.rounds.shortlist import shortlist, target_spreads
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.store import candidate_key
+from gen2dft.streams import Stream
 
 MAP_SIZE = 2000  # training crystals kept for the latent map of the report
 
@@ -79,7 +80,7 @@ def draw(context: RoundContext, arm: Arm) -> Proposal:
         spec.model_copy(update={"num_points": max(1, round(arm.share * spec.num_points))})
         for spec in context.spec.sampling
     ]
-    points = sampling.sample(specs, latents, rank, context.rng(arm.rng_step))
+    points = sampling.sample(specs, latents, rank, context.rng(arm.sampling))
     return Proposal(arm, latents, points, view.generator.decode(points.points))
 
 
@@ -229,6 +230,6 @@ def latent_map(
     """The sampled points and a seeded part of the training set, with its labels, for later
     looks.
     """
-    rows = np.sort(context.rng(1).permutation(len(latents))[:MAP_SIZE])
+    rows = np.sort(context.rng(Stream.LATENT_MAP).permutation(len(latents))[:MAP_SIZE])
     labels = {f"train_{name}": context.known.label(name)[rows] for name in context.heads}
     return pack_arrays({"latents": points, "train_latents": latents[rows], **labels})

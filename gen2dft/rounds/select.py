@@ -15,11 +15,12 @@ from gen2dft import learning
 from gen2dft.acquisition import Beliefs, CostModel, load_acquisition, per_core_hour, within_budget
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
-from gen2dft.rounds.arms import LEARNING, Arm, arms
+from gen2dft.rounds.arms import Arm, arms
 from gen2dft.rounds.context import RoundContext, unpack_arrays
 from gen2dft.rounds.shortlist import target_spreads
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, LabelDoc, now
+from gen2dft.streams import Stream
 
 BY_SURROGATE = ("formation_energy", "e_above_hull")
 GATE_AUDIT = "gate-audit"
@@ -107,9 +108,9 @@ def choose(context: RoundContext) -> list[Verdict]:
     points = unpack_arrays(context.store.get_blob(str(context.round.latents_id)))["latents"]
     parts = arms(context)
     sizes = shares(size - len(chosen), [arm.share for arm in parts])
-    for place, (arm, number) in enumerate(zip(parts, sizes, strict=True)):
+    for arm, number in zip(parts, sizes, strict=True):
         mine = [doc for doc in passed if doc.arm == arm.name]
-        verdicts, batch = choose_of_arm(context, arm, mine, points, number, costs, place)
+        verdicts, batch = choose_of_arm(context, arm, mine, points, number, costs)
         said |= verdicts
         chosen |= batch
     by_id = {doc.candidate_id: doc for doc in waiting}
@@ -126,7 +127,6 @@ def choose_of_arm(
     points: NDArray[np.float32],
     size: int,
     costs: CostModel | None,
-    place: int,
 ) -> tuple[dict[str, Verdict], dict[str, str]]:
     """Scores of an arm's candidates, and those chosen with what chose them, best first."""
     if not waiting:
@@ -134,7 +134,7 @@ def choose_of_arm(
     spec = context.spec.learning
     values, members = predict_relaxed(context, arm, waiting)
     beliefs = Beliefs.of(arm.view.targets, values, members, target_spreads(arm.view))
-    rng = context.rng(2 if arm.name == LEARNING else 10 + place)
+    rng = context.rng(arm.acquisition)
     value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
     value = per_core_hour(value, predicted_hours(costs, waiting), spec.cost_weight)
     batch = learning.choose_batch(
@@ -187,7 +187,9 @@ def predict_relaxed(
     values = {name: predicted[:, column] for column, name in enumerate(generator.properties)}
     members = ensemble.predict(latents) if ensemble is not None else {}
     errors = surrogate_errors(context)
-    noise = context.rng(4).standard_normal((context.spec.learning.ensemble, len(waiting)))
+    noise = context.rng(Stream.SURROGATE_NOISE).standard_normal(
+        (context.spec.learning.ensemble, len(waiting))
+    )
     for name in BY_SURROGATE:
         values[name] = np.array([(doc.surrogate or {})[name] for doc in waiting], dtype=np.float64)
         members[name] = values[name] + errors.get(name, 0.0) * noise

@@ -9,6 +9,7 @@ import numpy as np
 
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.store.documents import SnapshotDoc
+from gen2dft.streams import Stream
 from gen2dft.thermo.hull_check import self_test
 
 if TYPE_CHECKING:
@@ -86,5 +87,5 @@ def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
     known, members = context.known, context.spec.learning.ensemble
     latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
     return HeadEnsemble.fit(
-        latents, labels, context.heads, context.rng(3), members=members
+        latents, labels, context.heads, context.rng(Stream.ENSEMBLE), members=members
     ).to_bytes()
