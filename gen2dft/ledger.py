@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.store.documents import OPEN_STATES
+from gen2dft.store.states import Kind, State
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
@@ -142,14 +142,15 @@ def _add(
     bands: Mapping[str, float],
 ) -> None:
     """Add one candidate."""
-    key, state = str(found["candidate_id"]), str(found["state"]).partition(":")[0]
+    key, state = str(found["candidate_id"]), State.parse(str(found["state"]))
     surrogate = found.get("surrogate")
     seconds = surrogate.get("seconds") if isinstance(surrogate, dict) else None
     account.hours[SCREEN] += float(seconds or 0.0) / HOUR
     account.hours[VALIDATE] += spent.get(key, 0.0)
     account.hours[FAILED] += float(found.get("lost_core_hours") or 0.0)  # type: ignore[arg-type]
     account.hours[BANDS] += bands.get(key, 0.0)
-    account.oracle_calls += state in (*OPEN_STATES, "labelled", "hit", "given_up")
-    account.labels += state in ("labelled", "hit")
-    account.failures += state == "given_up"
-    account.hits += state == "hit"
+    given_up = state.kind is Kind.GIVEN_UP
+    account.oracle_calls += state.is_open or state.is_labelled or given_up
+    account.labels += state.is_labelled
+    account.failures += given_up
+    account.hits += state.kind is Kind.HIT

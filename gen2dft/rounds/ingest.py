@@ -17,7 +17,8 @@ from gen2dft.ground.energies import FormationEnergy, computed_of, formation_ener
 from gen2dft.hashing import content_hash
 from gen2dft.rounds import breaker, power_factors, reuse
 from gen2dft.rounds.context import RoundContext
-from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.documents import OPEN, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.states import State
 from gen2dft.store.store import candidate_key
 from gen2dft.symmetry import space_group_symbol
 from gen2dft.thermo.corrections import NONE
@@ -109,7 +110,7 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     afterwards.
     """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
-    if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
+    if not candidate.standing.is_open or context.campaign.state == "paused":
         context.store.tally.follow(
             [candidate.id]
         )  # who closed it may have been killed before it was tallied
@@ -130,12 +131,12 @@ def give_up(
 
     What it has cost counts against the budget all the same.
     """
-    state = f"given_up:{reason}"
+    state = State.given_up(reason)
     context.store.move_candidate(
         context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours
     )
     breaker.engine_failed(context, candidate_id, reason, detail)
-    return state
+    return str(state)
 
 
 def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:

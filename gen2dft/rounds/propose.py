@@ -21,6 +21,7 @@ from gen2dft.rounds.context import RoundContext, pack_arrays
 from gen2dft.rounds.shortlist import shortlist, target_spreads
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 from gen2dft.store.documents import CandidateDoc
+from gen2dft.store.states import Kind, State
 from gen2dft.store.store import candidate_key
 from gen2dft.streams import Stream
 
@@ -174,6 +175,11 @@ def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:
     return content_hash(snapshot_id, vector, digits=16)
 
 
+def _state(reason: str | None) -> State:
+    """Where a decoded point stands after the sieve."""
+    return State(Kind.SAMPLED) if reason is None else State.rejected(reason)
+
+
 def candidate_documents(
     context: RoundContext,
     proposal: Proposal,
@@ -202,7 +208,7 @@ def candidate_documents(
                 sampler=proposal.points.methods[row],
                 parents=[view.known.ids[p] for p in proposal.points.parents[row]],
                 latent_row=first_row + row,
-                state=f"rejected:{verdicts[row]}" if verdicts[row] else "sampled",
+                state=str(_state(verdicts[row])),
                 formula=formulas[i] if i is not None else None,
                 structure=decoded.crystals.structure(i).as_dict(verbosity=0)
                 if i is not None

@@ -20,6 +20,7 @@ from gen2dft.rounds.context import RoundContext, unpack_arrays
 from gen2dft.rounds.shortlist import target_spreads
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, LabelDoc, now
+from gen2dft.store.states import Kind, State
 from gen2dft.streams import Stream
 
 BY_SURROGATE = ("formation_energy", "e_above_hull")
@@ -38,7 +39,7 @@ class Verdict:
 
     def change(self) -> dict[str, Any]:
         """Where it puts the candidate, and what it leaves there."""
-        state = "queued" if self.by else "rejected:not_selected"
+        state = State(Kind.QUEUED) if self.by else State.rejected("not_selected")
         return {
             "state": state,
             "score": self.score,
