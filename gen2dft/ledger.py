@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.store.states import Kind, State
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     Training counts the cores that its firework asks for, proposing and the screen one; validation
     what the engine says.
     """
-    cores = CampaignSpec.model_validate(store.campaign(campaign_id).spec).resources.train.cores
+    cores = stored_campaign(store.campaign(campaign_id)).resources.train.cores
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
     labelled = {

@@ -28,6 +28,13 @@ SHIPPED: dict[str, dict[str, str]] = {
         "mlip": "gen2dft.engines.mlip:ENGINE",
         "vasp": "gen2dft.engines.vasp.engine:ENGINE",
     },
+    "gen2dft.gates": {
+        "geometry": "gen2dft.screening.geometry:GeometryGate",
+        "elements": "gen2dft.screening.elements:ElementGate",
+        "charge": "gen2dft.screening.charge:ChargeGate",
+        "formula": "gen2dft.screening.formula:FormulaGate",
+        "duplicates": "gen2dft.screening.duplicates:DuplicateGate",
+    },
     "gen2dft.generators": {
         "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
         "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
@@ -54,3 +61,16 @@ def added() -> list[EntryPoint]:
         for group in SHIPPED
         for point in sorted(entry_points(group=group), key=lambda point: point.name)
     ]
+
+
+def package_of(group: str, name: str) -> str | None:
+    """Name and version of the package that adds a name, e.g. `gen2dft-emt 0.1.0`.
+
+    None: it ships with gen2dft, or no package installed here adds it.
+    """
+    if name in SHIPPED[group]:
+        return None
+    for point in entry_points(group=group, name=name):
+        if point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}"
+    return None

@@ -61,6 +61,7 @@ LAYERS = (
     {"flows"},
     {"launchpad"},
     {"cli"},
+    {"testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 

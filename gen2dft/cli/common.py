@@ -66,7 +66,8 @@ def funnel_table(document: RoundDoc) -> Table:
             if stage.stage in HITS_LEFT and stage.n_out
             else f"{stage.n_out:,}"
         )
-        table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
+        name = f"{words(stage.stage)} ({stage.package})" if stage.package else words(stage.stage)
+        table.add_row(name, f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 
 

@@ -26,9 +26,9 @@ from gen2dft.generators.ensemble import HeadEnsemble
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
+from gen2dft.screening.elements import element_counts
 from gen2dft.screening.gates import run_gates, screening_gates
 from gen2dft.screening.novelty import StructureIndex
-from gen2dft.screening.validity import element_counts
 from gen2dft.streams import BenchStream
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.figures import FIGURES
@@ -55,7 +55,7 @@ def _left(store: Store, document: CampaignDoc, rounds: list[RoundDoc]) -> float 
 def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
     """What the page of one campaign shows."""
     document = store.campaign(campaign_id)
-    spec = CampaignSpec.model_validate(document.spec)
+    spec = stored_campaign(document)
     row, rounds, hours = (
         _row(store, document),
         store.rounds(campaign_id),

@@ -74,6 +74,11 @@ class CampaignDoc(Document):
         description="preset to energies of the elements, eV/atom, that the engine computed for its "
         "own hull",
     )
+    packages: dict[str, str] = Field(
+        {},
+        description="what plugins bring to it, such as `gate rare-earth`, to name and version of "
+        "the package",
+    )
     state: CampaignState = "running"
     stop_reason: str | None = Field(None, description="why it is finished or paused")
     recovered: datetime | None = Field(
