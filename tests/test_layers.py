@@ -43,6 +43,7 @@ LAYERS = (
         "generators",
         "learning",
         "ledger",
+        "property_steps",
         "query",
         "report",
         "representations",
