@@ -12,6 +12,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from gen2dft import __version__
+
 SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.acquisitions": {
         "greedy": "gen2dft.acquisition:greedy",
@@ -39,6 +41,9 @@ SHIPPED: dict[str, dict[str, str]] = {
         "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
         "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
     },
+    "gen2dft.properties": {
+        "power_factor": "gen2dft.flows.power_factors:STEP",
+    },
 }
 
 
@@ -52,6 +57,14 @@ def registry(group: str) -> dict[str, Callable[[], Any]]:
     for name, value in SHIPPED[group].items():
         found[name] = EntryPoint(name, value, group).load
     return found
+
+
+def origin(group: str, name: str) -> tuple[str, str]:
+    """Package and version that a registered name comes from."""
+    # A loader is the bound method of its entry point; those that ship belong to no distribution.
+    point = getattr(registry(group)[name], "__self__", None)
+    package = getattr(point, "dist", None)
+    return (package.name, package.version) if package else ("gen2dft", __version__)
 
 
 def added() -> list[EntryPoint]:

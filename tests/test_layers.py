@@ -45,6 +45,7 @@ LAYERS = (
         "generators",
         "learning",
         "ledger",
+        "property_steps",
         "query",
         "report",
         "representations",
