@@ -20,6 +20,7 @@ FOLDERS = {"gen2dft": "gen2dft", "flows": "gen2dft.flows", "launchpad": "gen2dft
 # Bottom first; a room may import its own layer and those below.
 LAYERS = (
     {
+        "atomic",
         "campaign",
         "chemistry",
         "crystals",
@@ -223,7 +224,7 @@ def test_rooms_form_no_cycle():
 def test_the_store_knows_only_the_foundation():
     of_store = [tree for name, tree in modules().items() if room(name) == "store"]
     rooms = {room(name) for tree in of_store for name in own_imports(ast.walk(tree))}
-    assert rooms - {""} <= {"errors", "funnel", "hashing", "settings", "store"}
+    assert rooms - {""} <= {"atomic", "errors", "funnel", "hashing", "settings", "store"}
 
 
 @pytest.mark.parametrize("module", modules())
@@ -235,6 +236,18 @@ def test_flows_and_launchpad_are_imported_by_their_full_name(module: str):
 def test_a_heavy_library_is_imported_only_in_its_home(library: str):
     users = {room(name) for name, tree in modules().items() if library in libraries(ast.walk(tree))}
     assert users <= HOMES[library]
+
+
+def test_modules_of_the_launchpad_form_no_cycle():
+    graph = {
+        name: {other for other in own_imports(ast.walk(tree)) if room(other) == "launchpad"}
+        for name, tree in modules().items()
+        if room(name) == "launchpad"
+    }
+    try:
+        TopologicalSorter({name: others - {name} for name, others in graph.items()}).prepare()
+    except CycleError as err:
+        pytest.fail(f"modules import each other in a circle: {' -> '.join(err.args[1])}")
 
 
 def test_hashes_are_made_in_one_place():

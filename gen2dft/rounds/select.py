@@ -19,7 +19,7 @@ from gen2dft.rounds.arms import Arm, arms
 from gen2dft.rounds.context import RoundContext, unpack_arrays
 from gen2dft.rounds.shortlist import target_spreads
 from gen2dft.screening.gates import stage_count
-from gen2dft.store.documents import CandidateDoc, LabelDoc, now
+from gen2dft.store.documents import CandidateDoc, LabelDoc, StoredVerdict, now
 from gen2dft.store.states import Kind, State
 from gen2dft.streams import Stream
 
@@ -100,10 +100,8 @@ def choose(context: RoundContext) -> list[Verdict]:
         spec, sum(r.dispatch_size for r in context.store.rounds(context.campaign_id))
     )
     costs = cost_model(context)
-    rejects = [
-        doc for doc in waiting if (doc.surrogate or {}).get("reason")
-    ]  # that the audit of the gate drew
-    passed = [doc for doc in waiting if not (doc.surrogate or {}).get("reason")]
+    rejects = [doc for doc in waiting if doc.verdict.reason]  # that the audit of the gate drew
+    passed = [doc for doc in waiting if not doc.verdict.reason]
     chosen: dict[str, str] = {doc.candidate_id: GATE_AUDIT for doc in rejects[:size]}
     said: dict[str, Verdict] = {}
     points = unpack_arrays(context.store.get_blob(str(context.round.latents_id)))["latents"]
@@ -181,7 +179,7 @@ def predict_relaxed(
     """
     generator, ensemble = arm.view.generator, arm.view.ensemble
     relaxed = CrystalTable.from_structures(
-        Structure.from_dict((doc.surrogate or {})["structure"]) for doc in waiting
+        Structure.from_dict(doc.verdict.structure or {}) for doc in waiting
     )
     latents = generator.encode(relaxed)
     predicted = generator.predict(latents)
@@ -192,7 +190,7 @@ def predict_relaxed(
         (context.spec.learning.ensemble, len(waiting))
     )
     for name in BY_SURROGATE:
-        values[name] = np.array([(doc.surrogate or {})[name] for doc in waiting], dtype=np.float64)
+        values[name] = np.array([doc.verdict.values[name] for doc in waiting], dtype=np.float64)
         members[name] = values[name] + errors.get(name, 0.0) * noise
     return values, members
 
@@ -206,13 +204,14 @@ def surrogate_errors(context: RoundContext) -> Mapping[str, float]:
     earlier = context.store.candidate_fields(
         context.campaign_id, fields, round_index={"$lt": context.index}
     )
-    found = [doc for doc in earlier if doc["candidate_id"] in labels]
+    found = [
+        (StoredVerdict.of(doc.get("surrogate")).values, labels[doc["candidate_id"]].values)
+        for doc in earlier
+        if doc["candidate_id"] in labels
+    ]
     errors = {}
     for name in BY_SURROGATE:
-        pairs = [
-            (doc.get("surrogate", {}).get(name), labels[doc["candidate_id"]].values.get(name))
-            for doc in found
-        ]
+        pairs = [(screened[name], computed.get(name)) for screened, computed in found]
         known = np.array([pair for pair in pairs if None not in pair], dtype=np.float64).reshape(
             -1, 2
         )
@@ -239,9 +238,8 @@ def predicted_hours(
     """(m,) core-hours that candidates are expected to cost; None while nothing tells."""
     if costs is None:
         return None
-    sites = [
-        len(((doc.surrogate or {}).get("structure") or {"sites": [0]})["sites"]) for doc in waiting
-    ]
+    structures = [doc.verdict.structure or {"sites": [0]} for doc in waiting]
+    sites = [len(structure["sites"]) for structure in structures]
     return costs.core_hours(np.array(sites, dtype=np.int64))
 
 
