@@ -243,7 +243,7 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
         warm_start=parent,
         may_hold_out=np.zeros(len(known), dtype=bool),
         on_epoch=lambda epoch, _: setting.progress(
-            f"{run.name}, seed {run.seed}: retrain", epoch, spec.epochs_warm
+            f"{run.name}, seed {run.seed}: retrain", epoch, run.budget.epochs_warm
         ),
     )
     if file is not None:

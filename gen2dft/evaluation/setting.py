@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gen2dft.campaign import CampaignSpec, GeneratorSpec
+from gen2dft.campaign import CampaignSpec, GeneratorSpec, read_generator
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
@@ -129,9 +129,14 @@ class Setting:
     def generator(self, variant: str, reads: str = "both") -> Generator:
         """The generator of a variant, trained on the training part.
 
-        `reads` as in `GeneratorSpec`.
+        Parameters
+        ----------
+        reads
+            Part of the FTCP matrix that the encoder sees: both, real or reciprocal.
         """
-        spec = self.specs[variant].generator.model_copy(update={"reads": reads})
+        spec = self.specs[variant].generator
+        if reads != reads_of(spec):
+            spec = read_generator(spec.model_dump(mode="json") | {"reads": reads})
         return self.trained(spec, self.train, self.properties)
 
     def trained(
@@ -156,9 +161,10 @@ class Setting:
     def _train(
         self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
     ) -> Generator:
-        what = f"train {spec.variant}" + (
-            f" on its {spec.reads} part" if spec.reads != "both" else ""
-        )
+        reads = reads_of(spec)
+        part = "" if reads == "both" else f" on its {reads} part"
+        what = f"train {variant_of(spec)}{part}"
+        total = spec.total_epochs(warm=False)
         generator = _untrained(spec, self.dataset.crystals)
         generator.fit(
             dataset,
@@ -169,7 +175,7 @@ class Setting:
                 len(dataset), dtype=bool
             ),  # the split has already said what is held out
             checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
-            on_epoch=lambda epoch, _: self.progress(what, epoch, spec.epochs),
+            on_epoch=lambda epoch, _: self.progress(what, epoch, total),
         )
         if self.snapshot_dir is not None:
             write_file(self.snapshot_dir / f"{key}.snapshot", to_bytes(generator))
@@ -188,16 +194,27 @@ def training_key(
         seed,
     ]
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-    return f"{spec.variant}-{spec.reads}-{digest}"
+    return f"{variant_of(spec)}-{reads_of(spec)}-{digest}"
+
+
+def variant_of(spec: GeneratorSpec) -> str:
+    """The variant of a generator; its name if it has none."""
+    return str(spec.training_settings().get("variant", spec.name))
+
+
+def reads_of(spec: GeneratorSpec) -> str:
+    """The part of the FTCP matrix that the encoder sees: both, real or reciprocal."""
+    return str(spec.training_settings().get("reads", "both"))
 
 
 def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
     """A fresh generator with room for all crystals, and at least for those of the paper's
     ternaries.
     """
-    if spec.name != "ftcp":
-        return load_generator_class(spec.name)()
     from gen2dft.generators.ftcp.generator import FTCPGenerator
 
+    kind = load_generator_class(spec.name)
+    if kind is not FTCPGenerator:
+        return kind()
     sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
     return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))

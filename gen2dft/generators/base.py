@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.representations.base import DecodeResult
@@ -111,6 +110,8 @@ class Generator(Protocol):
     """
 
     name: ClassVar[str]
+    # A subclass of `gen2dft.campaign.GeneratorSpec` with the generator's keys in a campaign file.
+    Settings: ClassVar[Any]
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ class Generator(Protocol):
     def fit(
         self,
         dataset: Dataset,
-        spec: GeneratorSpec,
+        spec: Any,
         properties: Sequence[str],
         *,
         seed: int,
@@ -146,7 +147,7 @@ class Generator(Protocol):
         dataset
             Crystals and labels; NaN labels are left out of the loss.
         spec
-            How to train.
+            How to train: the settings that the campaign file gives, of the class `Settings`.
         properties
             Properties to predict.
         seed
