@@ -64,6 +64,11 @@ def settings_class(name: object) -> type[GeneratorSpec]:
     return settings
 
 
+def has_latent_space(generator: object) -> bool:
+    """Whether a generator, or its class, encodes crystals to latent vectors and decodes them."""
+    return all(hasattr(generator, method) for method in ("encode", "decode"))
+
+
 def read_generator(data: Any) -> Any:
     """Settings of the generator that the data name, `ftcp` if they name none.
 

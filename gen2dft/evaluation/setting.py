@@ -17,7 +17,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.split import Split
 from gen2dft.generators import load_generator_class
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator, require_latent
 from gen2dft.generators.ftcp.fitting import TRAINING_VERSION
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.report.output import write_file
@@ -26,6 +26,7 @@ from gen2dft.screening.validity import element_counts
 from gen2dft.thermo.hull import ReferenceHull
 
 LEARNT = ("formation_energy", "band_gap")  # what the paper's networks predict
+PURPOSE = "an evaluation"
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much there is."""
 
@@ -89,7 +90,7 @@ class Setting:
     budget: Budget = Budget()
     snapshot_dir: Path | None = None
     progress: Progress = silent
-    _generators: dict[str, Generator] = field(default_factory=dict, init=False, repr=False)
+    _generators: dict[str, LatentGenerator] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def any_spec(self) -> CampaignSpec:
@@ -126,7 +127,7 @@ class Setting:
         """Randomness of one step."""
         return np.random.default_rng([self.seed, *steps])
 
-    def generator(self, variant: str, reads: str = "both") -> Generator:
+    def generator(self, variant: str, reads: str = "both") -> LatentGenerator:
         """The generator of a variant, trained on the training part.
 
         Parameters
@@ -141,7 +142,7 @@ class Setting:
 
     def trained(
         self, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
-    ) -> Generator:
+    ) -> LatentGenerator:
         """A generator trained on all crystals of a dataset, or a kept one of the very same
         training.
         """
@@ -150,17 +151,17 @@ class Setting:
             self._generators[key] = self._find(key) or self._train(key, spec, dataset, properties)
         return self._generators[key]
 
-    def _find(self, key: str) -> Generator | None:
-        file = self.snapshot_dir / f"{key}.snapshot" if self.snapshot_dir else None
-        return (
-            from_bytes(file.read_bytes(), f"snapshot {file}")
-            if file is not None and file.is_file()
-            else None
-        )
+    def _find(self, key: str) -> LatentGenerator | None:
+        if self.snapshot_dir is None:
+            return None
+        file = self.snapshot_dir / f"{key}.snapshot"
+        if not file.is_file():
+            return None
+        return require_latent(from_bytes(file.read_bytes(), f"snapshot {file}"), PURPOSE)
 
     def _train(
         self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
-    ) -> Generator:
+    ) -> LatentGenerator:
         reads = reads_of(spec)
         part = "" if reads == "both" else f" on its {reads} part"
         what = f"train {variant_of(spec)}{part}"
@@ -207,7 +208,7 @@ def reads_of(spec: GeneratorSpec) -> str:
     return str(spec.training_settings().get("reads", "both"))
 
 
-def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
+def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> LatentGenerator:
     """A fresh generator with room for all crystals, and at least for those of the paper's
     ternaries.
     """
@@ -215,6 +216,6 @@ def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
 
     kind = load_generator_class(spec.name)
     if kind is not FTCPGenerator:
-        return kind()
+        return require_latent(kind(), PURPOSE)
     sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
     return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))

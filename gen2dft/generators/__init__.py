@@ -9,13 +9,13 @@ from gen2dft.campaign.sources import generator_class
 from gen2dft.plugins import registry
 
 if TYPE_CHECKING:
-    from gen2dft.generators.base import Generator
+    from gen2dft.generators.base import AnyGenerator
 
 # Other packages add generators by entry points of this group, each naming a class.
-GENERATORS: dict[str, Callable[[], type[Generator]]] = registry("gen2dft.generators")
+GENERATORS: dict[str, Callable[[], type[AnyGenerator]]] = registry("gen2dft.generators")
 
 
-def load_generator_class(name: str) -> type[Generator]:
+def load_generator_class(name: str) -> type[AnyGenerator]:
     """The registered generator of that name.
 
     Raises
