@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
-from gen2dft.campaign import CampaignSpec
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import Kind, State
 

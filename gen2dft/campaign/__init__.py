@@ -1,6 +1,7 @@
 """One goal pursued in rounds: what a campaign file says, and reading it."""
 
-from gen2dft.campaign.generator import GeneratorSpec, ImatgenSpec
+from gen2dft.campaign.autoencoder import AutoencoderSettings
+from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Part
 from gen2dft.campaign.reading import (
     builtin_campaigns,
@@ -9,6 +10,7 @@ from gen2dft.campaign.reading import (
     stored_campaign,
 )
 from gen2dft.campaign.screening import ScreeningSpec, SurrogateSpec
+from gen2dft.campaign.sources import read_generator
 from gen2dft.campaign.spec import (
     PUBLISHED_LABELS,
     BudgetSpec,
@@ -27,12 +29,12 @@ from gen2dft.campaign.spec import (
 
 __all__ = [
     "PUBLISHED_LABELS",
+    "AutoencoderSettings",
     "BudgetSpec",
     "CampaignSpec",
     "DatasetSpec",
     "GeneratorSpec",
     "HullSpec",
-    "ImatgenSpec",
     "LearningSpec",
     "Part",
     "RefineSpec",
@@ -47,5 +49,6 @@ __all__ = [
     "builtin_campaigns",
     "load_campaign",
     "parse_campaign",
+    "read_generator",
     "stored_campaign",
 ]

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Fraction, NonNegative, Part
 from gen2dft.campaign.screening import ScreeningSpec
+from gen2dft.campaign.sources import AnyGeneratorSpec, read_generator
 from gen2dft.errors import not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
@@ -395,7 +395,7 @@ class CampaignSpec(Part):
     seed: Annotated[int, Field(ge=0)] = 0
     targets: tuple[Target, ...] = Field(min_length=1)
     dataset: DatasetSpec = DatasetSpec()
-    generator: GeneratorSpec = GeneratorSpec()
+    generator: AnyGeneratorSpec = Field(default_factory=lambda: read_generator({}))
     sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
     screening: ScreeningSpec = ScreeningSpec()
     hull: HullSpec = HullSpec()

@@ -21,7 +21,7 @@ from gen2dft.errors import DatasetError
 from gen2dft.evaluation.journal import Relax
 from gen2dft.evaluation.setting import Setting, training_key
 from gen2dft.generators import load_generator_class
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator, require_latent
 from gen2dft.generators.ensemble import HeadEnsemble
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.hashing import content_hash
@@ -223,7 +223,7 @@ def known_now(run: Run) -> Dataset:
     )
 
 
-def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
+def retrained(run: Run, parent: LatentGenerator, known: Dataset) -> LatentGenerator:
     """The generator after some epochs more on all that is known.
 
     Kept, and found again by a later call.
@@ -234,8 +234,8 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
     key = f"loop-{content_hash(to_bytes(parent), training, digits=16)}"
     file = setting.snapshot_dir / f"{key}.snapshot" if setting.snapshot_dir else None
     if file is not None and file.is_file():
-        return from_bytes(file.read_bytes(), f"snapshot {file}")
-    generator = load_generator_class(spec.name)()
+        return require_latent(from_bytes(file.read_bytes(), f"snapshot {file}"), "bench-loop")
+    generator = require_latent(load_generator_class(spec.name)(), "bench-loop")
     generator.fit(
         known,
         spec,
@@ -244,7 +244,7 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
         warm_start=parent,
         may_hold_out=np.zeros(len(known), dtype=bool),
         on_epoch=lambda epoch, _: setting.progress(
-            f"{run.name}, seed {run.seed}: retrain", epoch, spec.epochs_warm
+            f"{run.name}, seed {run.seed}: retrain", epoch, run.budget.epochs_warm
         ),
     )
     if file is not None:
@@ -252,7 +252,9 @@ def retrained(run: Run, parent: Generator, known: Dataset) -> Generator:
     return generator
 
 
-def propose(run: Run, index: int, generator: Generator, known: Dataset, size: int) -> CrystalTable:
+def propose(
+    run: Run, index: int, generator: LatentGenerator, known: Dataset, size: int
+) -> CrystalTable:
     """Crystals decoded around the best known ones, hits of earlier rounds first, that pass the
     cheap gates.
 
@@ -311,7 +313,12 @@ def spreads(run: Run) -> dict[str, float]:
 
 
 def choose(
-    run: Run, index: int, generator: Generator, known: Dataset, candidates: CrystalTable, size: int
+    run: Run,
+    index: int,
+    generator: LatentGenerator,
+    known: Dataset,
+    candidates: CrystalTable,
+    size: int,
 ) -> tuple[int, ...]:
     """Rows of the candidates to ask for.
 
@@ -336,7 +343,7 @@ def choose(
     return learning.choose_batch(value, latents, spec, size, run.rng(index, BenchStream.BATCH)).rows
 
 
-def ensemble(run: Run, index: int, generator: Generator, known: Dataset) -> HeadEnsemble:
+def ensemble(run: Run, index: int, generator: LatentGenerator, known: Dataset) -> HeadEnsemble:
     """Heads for the formation energy: of training crystals, and of decoded ones as the oracle
     relaxed them.
     """

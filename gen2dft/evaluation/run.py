@@ -183,7 +183,10 @@ def as_markdown(setting: Setting, tables: Sequence[Table]) -> str:
 def summary(setting: Setting) -> str:
     """What was evaluated, in one sentence or two."""
     parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
-    epochs = [f"{name} {spec.generator.epochs} epochs" for name, spec in setting.specs.items()]
+    epochs = [
+        f"{name} {spec.generator.total_epochs(warm=False)} epochs"
+        for name, spec in setting.specs.items()
+    ]
     return (
         f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): "
         f"{', '.join(parts)} "

@@ -1,19 +1,24 @@
-"""What every generator offers, and what its training reports."""
+"""The two kinds of generators, and what their training reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
+from gen2dft.campaign.sources import has_latent_space
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.errors import CampaignError
+from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.representations.base import DecodeResult
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 
@@ -105,32 +110,17 @@ class TrainingResult:
         return asdict(self)
 
 
-class Generator(Protocol):
-    """A model that encodes crystals to latent vectors, decodes them back and predicts
-    properties.
-    """
+class Trainable(Protocol):
+    """What all generators have in common: they are trained, stored and loaded again."""
 
     name: ClassVar[str]
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Properties that `predict` gives, in the order of its columns."""
-        ...
-
-    @property
-    def latent_mean(self) -> NDArray[np.float32]:
-        """(d,) mean of the training part's latent vectors."""
-        ...
-
-    @property
-    def latent_std(self) -> NDArray[np.float32]:
-        """(d,) spread of the training part's latent vectors."""
-        ...
+    # A subclass of `gen2dft.campaign.GeneratorSpec` with the generator's keys in a campaign file.
+    Settings: ClassVar[Any]
 
     def fit(
         self,
         dataset: Dataset,
-        spec: GeneratorSpec,
+        spec: Any,
         properties: Sequence[str],
         *,
         seed: int,
@@ -139,14 +129,14 @@ class Generator(Protocol):
         checkpoint_dir: Path | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> TrainingResult:
-        """Train.
+        """Train; called once per round, before anything is drawn.
 
         Parameters
         ----------
         dataset
             Crystals and labels; NaN labels are left out of the loss.
         spec
-            How to train.
+            How to train: the settings in the campaign file, of the class `Settings`.
         properties
             Properties to predict.
         seed
@@ -169,6 +159,61 @@ class Generator(Protocol):
         """
         ...
 
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Everything `from_state` needs: a JSON-able configuration and named arrays."""
+        ...
+
+    @classmethod
+    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """Inverse of `state`.
+
+        KeyError, TypeError or ValueError if something is missing or does not fit.
+        """
+        ...
+
+
+class Generator(Trainable, Protocol):
+    """A generator that proposes crystals itself."""
+
+    def propose(self, request: Request, rng: np.random.Generator) -> Proposal:
+        """Draw crystals; called once per round and arm, after `fit`.
+
+        Parameters
+        ----------
+        request
+            How many draws, and what the crystals must keep to.
+        rng
+            The only source of randomness: the same request and state give the same draws.
+
+        Returns
+        -------
+        As many draws as the request wants, or fewer if there are no more.
+        """
+        ...
+
+
+class LatentGenerator(Trainable, Protocol):
+    """A generator with a latent space, which the loop samples.
+
+    It encodes crystals to latent vectors, decodes them back and predicts properties. It needs no
+    `propose`.
+    """
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that `predict` gives, in the order of its columns."""
+        ...
+
+    @property
+    def latent_mean(self) -> NDArray[np.float32]:
+        """(d,) mean of the training part's latent vectors."""
+        ...
+
+    @property
+    def latent_std(self) -> NDArray[np.float32]:
+        """(d,) spread of the training part's latent vectors."""
+        ...
+
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
         """(n, d) latent means."""
         ...
@@ -181,14 +226,30 @@ class Generator(Protocol):
         """(n, len(properties)) predictions in the properties' units."""
         ...
 
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Everything `from_state` needs: a JSON-able configuration and named arrays."""
-        ...
 
-    @classmethod
-    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Inverse of `state`.
+AnyGenerator: TypeAlias = Generator | LatentGenerator
 
-        KeyError, TypeError or ValueError if something is missing or does not fit.
-        """
-        ...
+
+def is_latent(generator: AnyGenerator) -> TypeIs[LatentGenerator]:
+    """Whether the loop draws from the generator's latent space."""
+    return has_latent_space(generator)
+
+
+def require_latent(generator: AnyGenerator, purpose: str) -> LatentGenerator:
+    """The generator, if it has a latent space.
+
+    Parameters
+    ----------
+    purpose
+        What needs one, for the message.
+
+    Raises
+    ------
+    CampaignError
+        It has none.
+    """
+    if is_latent(generator):
+        return generator
+    raise CampaignError(
+        f"{purpose} needs a generator with a latent space, and {generator.name!r} has none"
+    )

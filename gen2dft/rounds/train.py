@@ -13,7 +13,7 @@ from gen2dft.streams import Stream
 from gen2dft.thermo.hull_check import self_test
 
 if TYPE_CHECKING:
-    from gen2dft.generators.base import Generator
+    from gen2dft.generators.base import LatentGenerator
 
 
 def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
@@ -29,6 +29,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     The snapshot's id.
     """
     from gen2dft.generators import load_generator_class
+    from gen2dft.generators.base import require_latent
     from gen2dft.generators.snapshot import snapshot_id, to_bytes
 
     if context.round.snapshot_id is not None:
@@ -49,7 +50,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
         )  # new labels made a new head possible: another network, trained from scratch
     total = spec.generator.total_epochs(warm=parent is not None)
     with context.stage("train", total):
-        generator = load_generator_class(spec.generator.name)()
+        generator = require_latent(load_generator_class(spec.generator.name)(), "a round")
         result = generator.fit(
             known,
             spec.generator,
@@ -78,7 +79,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     return document.id
 
 
-def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
+def fit_ensemble(context: RoundContext, generator: LatentGenerator) -> bytes:
     """An ensemble of property heads on the generator's latent vectors of all known crystals, as
     bytes.
     """

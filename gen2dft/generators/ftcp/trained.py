@@ -9,11 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.chunks import CHUNK, in_chunks
 from gen2dft.generators.ftcp.networks import Networks, load_variant
 from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.outer import hash_of_arrays
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
@@ -40,7 +40,7 @@ class TrainedFTCP:
     """
 
     representation: FTCP
-    spec: GeneratorSpec
+    spec: FTCPSettings
     seed: int
     matrix_scaler: MatrixScaler
     property_scaler: PropertyScaler
@@ -132,7 +132,7 @@ class TrainedFTCP:
             config["spec"]["fourier"],
             arrays["features"],
         )
-        spec = GeneratorSpec.model_validate(config["spec"])
+        spec = FTCPSettings.model_validate(config["spec"])
         properties = tuple(config["properties"])
         scaler = variant.scaler.from_arrays(arrays)
         networks = variant.build(representation, spec, len(properties), scaler)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from example_oxides import example_oxides
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.generators.checkpoint import CheckpointFile
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.keras_setup import as_array, load_keras
 
 keras = load_keras()
@@ -60,7 +60,7 @@ def test_two_crystals_are_learnt_by_heart():
         "strain": 0.0,
         "shift": 0.0,
     }
-    spec = GeneratorSpec(name="imatgen", imatgen=own)
+    spec = ImatgenSettings(name="imatgen", imatgen=own)
     encoder, decoder = networks.basis_autoencoder(8)
     train, none = (
         image_rows(part, rep.basis_images, 2, encoder.input_shape[1:], 0.0, 0.0)
