@@ -13,8 +13,9 @@ keras = load_keras()
 from gen2dft.generators.imatgen import networks  # noqa: E402
 from gen2dft.generators.imatgen.image_rows import image_rows  # noqa: E402
 from gen2dft.generators.imatgen.stages import BASIS, autoencoder_stage, image_error  # noqa: E402
+from gen2dft.representations.image_grids import BASIS_VOXELS  # noqa: E402
 from gen2dft.representations.image_peaks import find_peaks  # noqa: E402
-from gen2dft.representations.images import BASIS_VOXELS, CrystalImages  # noqa: E402
+from gen2dft.representations.images import CrystalImages  # noqa: E402
 
 
 def error(value: float, logit: float, loss: str, weight: float = 0.0) -> float:
