@@ -2,6 +2,7 @@
 
 from gen2dft.campaign.generator import GeneratorSpec, ImatgenSpec
 from gen2dft.campaign.part import Part
+from gen2dft.campaign.properties import PropertySpec
 from gen2dft.campaign.reading import builtin_campaigns, load_campaign, parse_campaign
 from gen2dft.campaign.spec import (
     PUBLISHED_LABELS,
@@ -31,6 +32,7 @@ __all__ = [
     "ImatgenSpec",
     "LearningSpec",
     "Part",
+    "PropertySpec",
     "RefineSpec",
     "ResourcesSpec",
     "SamplingSpec",

@@ -13,9 +13,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gen2dft.campaign.generator import GeneratorSpec
-from gen2dft.campaign.part import Fraction, NonNegative, Part
+from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
+from gen2dft.campaign.properties import PropertySpec, completed, defined
 from gen2dft.errors import not_one_of
-from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
+from gen2dft.properties import DEFAULT_TRANSPORT, TRANSPORT_DEFINITIONS, Properties
 
 PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
@@ -26,7 +27,7 @@ class Target(Part):
     be.
     """
 
-    property: str = Field(description="name of a property, see `gen2dft.properties`")
+    property: str = Field(description="name of a property: built in, or see `properties`")
     near: tuple[float, ...] = Field(
         (), description="wanted values in the property's unit; any of them will do"
     )
@@ -48,8 +49,6 @@ class Target(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.property not in PROPERTIES:
-            raise ValueError(not_one_of("property", self.property, PROPERTIES))
         if bool(self.near) != (self.tolerance is not None):
             raise ValueError(f"target {self.property!r}: `near` and `tolerance` go together")
         if not self.near and self.min is None and self.max is None and self.optimise is None:
@@ -444,6 +443,12 @@ class CampaignSpec(Part):
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     targets: tuple[Target, ...] = Field(min_length=1)
+    properties: dict[str, PropertySpec] = Field(
+        {},
+        description="properties of your own, and columns and settings for others, by name; "
+        "docs/properties.md",
+        json_schema_extra=LATER,
+    )
     dataset: DatasetSpec = DatasetSpec()
     generator: GeneratorSpec = GeneratorSpec()
     sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
@@ -459,6 +464,12 @@ class CampaignSpec(Part):
         names = [target.property for target in self.targets]
         if len(set(names)) < len(names):
             raise ValueError(f"targets name a property twice: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _properties_are_defined(self) -> Self:
+        # The model is frozen for those who hold it; it is completed before anybody does.
+        object.__setattr__(self, "properties", completed(self.properties, self.head_properties))
         return self
 
     @model_validator(mode="after")
@@ -492,6 +503,11 @@ class CampaignSpec(Part):
         return tuple(
             dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties))
         )
+
+    @property
+    def known_properties(self) -> Properties:
+        """Every property that this campaign can speak of, its own among them."""
+        return defined(self.properties)
 
     def content_hash(self) -> str:
         """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""

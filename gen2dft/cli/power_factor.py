@@ -108,8 +108,8 @@ def _tasks(
 
     from gen2dft.campaign import CampaignSpec
     from gen2dft.engines import load_engine
-    from gen2dft.rounds.ingest import label_id
     from gen2dft.property_steps import Made
+    from gen2dft.rounds.ingest import label_id
     from gen2dft.symmetry import idealised_primitive
 
     spec = CampaignSpec.model_validate(document.spec)

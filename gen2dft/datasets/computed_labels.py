@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +169,8 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
         "definition": definition,
         "counts": labels.counts(),
     }
-    return Dataset(
-        dataset.crystals, dataset.ids, joined, {**dataset.provenance, "computed_labels": note}
-    )
+    provenance = {**dataset.provenance, "computed_labels": note}
+    return replace(dataset, labels=joined, provenance=provenance)
 
 
 def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:

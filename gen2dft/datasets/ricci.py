@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
     own = dataset.label("power_factor")
     labels = {**dataset.labels, "power_factor": np.where(np.isnan(own), joined, own)}
     note = {NAME: {"citation": CITATION, "matches": matches, "of": len(dataset)}}
-    return Dataset(dataset.crystals, dataset.ids, labels, {**dataset.provenance, "joined": note})
+    return replace(dataset, labels=labels, provenance={**dataset.provenance, "joined": note})
 
 
 def transport_table() -> pd.DataFrame:

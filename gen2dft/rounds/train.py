@@ -86,5 +86,10 @@ def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
     known, members = context.known, context.spec.learning.ensemble
     latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
     return HeadEnsemble.fit(
-        latents, labels, context.heads, context.rng(3), members=members
+        latents,
+        labels,
+        context.heads,
+        context.rng(3),
+        members=members,
+        known=context.spec.known_properties,
     ).to_bytes()
