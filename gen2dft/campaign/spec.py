@@ -485,7 +485,7 @@ class CampaignSpec(Part):
         return self
 
     @model_validator(mode="after")
-    def _power_factors_mean_the_same(self) -> Self:
+    def _transport_labels_mean_the_same(self) -> Self:
         mixed = set(self.dataset.labels) & {PUBLISHED_LABELS} - {self.transport.definition}
         if mixed:
             raise ValueError(

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
+from gen2dft.transport import POWER_FACTOR
 
 SCHEMA = 1
 METAL = "metal"
@@ -155,7 +156,7 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
     _must_be_the_same_crystals(dataset, found)
     columns = {
         "band_gap": {i: record.band_gap for i, record in found},
-        "power_factor": {i: record.power_factor.get(definition) for i, record in found},
+        POWER_FACTOR: {i: record.power_factor.get(definition) for i, record in found},
     }
     joined = {**dataset.labels}
     for name, values in columns.items():
