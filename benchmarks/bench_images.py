@@ -26,8 +26,8 @@ from gen2dft.representations.image_placing import (
     from_lowest,
     standard_lattices,
 )
-from gen2dft.screening.elements import element_counts
 from gen2dft.representations.images import CrystalImages
+from gen2dft.screening.elements import element_counts
 from gen2dft.shipped.vanadium_build import exchanged
 
 NEIGHBOUR_CELLS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -108,6 +108,7 @@ def training_set(base: Dataset, labels: Sequence[LabelDoc], max_sites: int) -> D
             CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in taken),
             tuple(f"label-{doc.id}" for doc in taken),
             {name: np.array([doc.values.get(name, np.nan) for doc in taken]) for name in names},
+            properties=base.properties,
         )
     )
 

@@ -3,6 +3,7 @@
 from gen2dft.campaign.autoencoder import AutoencoderSettings
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Part
+from gen2dft.campaign.properties import PropertySpec
 from gen2dft.campaign.reading import (
     builtin_campaigns,
     load_campaign,
@@ -37,6 +38,7 @@ __all__ = [
     "HullSpec",
     "LearningSpec",
     "Part",
+    "PropertySpec",
     "RefineSpec",
     "ResourcesSpec",
     "SamplingSpec",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,8 @@ def prepare_setting(
         Data or split that are missing or broken.
     """
     spec = next(iter(specs.values()))
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    whole = load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir)
+    read = partial(load_dataset, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties)
+    dataset, whole = read(spec.dataset), read(whole_source(spec.dataset))
     split = read_split(split_file, dataset.ids) if split_file else split_by_hash(dataset.ids)
     if max_crystals is not None:
         rng = np.random.default_rng([spec.seed, EvaluationStream.PART_OF_SPLIT])

@@ -88,5 +88,10 @@ def fit_ensemble(context: RoundContext, generator: LatentGenerator) -> bytes:
     known, members = context.known, context.spec.learning.ensemble
     latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
     return HeadEnsemble.fit(
-        latents, labels, context.heads, context.rng(Stream.ENSEMBLE), members=members
+        latents,
+        labels,
+        context.heads,
+        context.rng(Stream.ENSEMBLE),
+        members=members,
+        known=context.spec.known_properties,
     ).to_bytes()

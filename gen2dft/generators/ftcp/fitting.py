@@ -189,7 +189,7 @@ class FTCPTraining:
             chunks = (crystals.select(np.arange(i, min(i + CHUNK, len(crystals)))) for i in starts)
             scalers = (
                 variant.scaler.fit(self.representation, map(self.representation.encode, chunks)),
-                PropertyScaler.fit(labels, self.properties),
+                PropertyScaler.fit(labels, self.properties, self.dataset.properties),
             )
         keras = load_keras()
         # Layers are numbered by process, and TensorFlow orders the graph by their names: with it

@@ -15,6 +15,7 @@ from gen2dft.generators.ftcp.networks import Networks, load_variant
 from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler
 from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.outer import hash_of_arrays
+from gen2dft.generators.transforms import as_header, from_header
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
 
@@ -113,6 +114,7 @@ class TrainedFTCP:
             "max_sites": self.representation.max_sites,
             "spec": self.spec.model_dump(mode="json"),
             "properties": list(self.property_scaler.properties),
+            **as_header(self.property_scaler.properties, self.property_scaler.transforms),
             "seed": self.seed,
             "training_set_hash": self.training_set_hash,
             "versions": dict(self.versions),
@@ -143,7 +145,10 @@ class TrainedFTCP:
             seed=config["seed"],
             matrix_scaler=scaler,
             property_scaler=PropertyScaler(
-                properties, arrays["property_low"], arrays["property_high"]
+                properties,
+                arrays["property_low"],
+                arrays["property_high"],
+                from_header(properties, config),
             ),
             networks=networks,
             latent_mean=arrays["latent_mean"],
