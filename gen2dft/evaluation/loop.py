@@ -227,7 +227,7 @@ def retrained(run: Run, parent: LatentGenerator, known: Dataset) -> LatentGenera
 
     Kept, and found again by a later call.
     """
-    setting, given = run.setting, run.setting.specs[run.plan.variant].generator
+    setting, given = run.setting, run.setting.specs[run.plan.variant].only_generator
     spec = given.model_copy(update={"epochs_warm": run.budget.epochs_warm})
     content = to_bytes(parent) + training_key(spec, known, setting.properties, run.seed).encode()
     key = f"loop-{hashlib.sha256(content).hexdigest()[:16]}"

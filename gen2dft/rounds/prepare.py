@@ -12,6 +12,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.generators import load_generator_class
 from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
@@ -64,7 +65,7 @@ def prepare(
     DatasetError
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
-        An engine, preset or acquisition function that does not exist.
+        An engine, preset, generator or acquisition function that does not exist.
     ThermoError
         A hull that is empty or fails its self-test, an unknown correction, energies that cannot
         meet.
@@ -74,6 +75,8 @@ def prepare(
         load_engine(spec.validation.engine).preset(preset)
     get_correction(spec.validation.correction)
     load_acquisition(spec.learning.acquisition)
+    for source in spec.sources:
+        load_generator_class(source.name)
     dataset = load_dataset(
         spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition
     )
