@@ -102,3 +102,22 @@ def test_find_campaign_by_name_id_or_newest(store):
     assert store.find_campaign("other-1").id == "other-1"
     with pytest.raises(StoreError, match="Did you mean 'thermoelectric'"):
         store.find_campaign("termoelectric")
+
+
+def test_candidates_of_older_versions_have_no_source():
+    old = CandidateDoc(
+        id="c:1", campaign_id="c", round_index=0, candidate_id="1", sampler="local", parents=[],
+        latent_row=4,
+    ).to_mongo()  # fmt: skip
+    del old["source"]
+    read = CandidateDoc.from_mongo(old)
+    assert read.source is None and read.latent_row == 4
+
+
+def test_candidates_may_have_a_source_and_no_latent_point():
+    drawn = CandidateDoc(
+        id="c:2", campaign_id="c", round_index=0, candidate_id="2", sampler="random", parents=[],
+        source="pyxtal",
+    )  # fmt: skip
+    read = CandidateDoc.from_mongo(drawn.to_mongo())
+    assert read.source == "pyxtal" and read.latent_row is None
