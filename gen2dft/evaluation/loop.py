@@ -228,7 +228,7 @@ def retrained(run: Run, parent: LatentGenerator, known: Dataset) -> LatentGenera
 
     Kept, and found again by a later call.
     """
-    setting, given = run.setting, run.setting.specs[run.plan.variant].generator
+    setting, given = run.setting, run.setting.specs[run.plan.variant].only_generator
     spec = given.model_copy(update={"epochs_warm": run.budget.epochs_warm})
     training = training_key(spec, known, setting.properties, run.seed)
     key = f"loop-{content_hash(to_bytes(parent), training, digits=16)}"

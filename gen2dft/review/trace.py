@@ -130,14 +130,15 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
 
 
 def latent_vector(store: Store, candidate: CandidateDoc) -> NDArray[np.float32]:
-    """(d,) latent vector that a candidate was decoded from; empty if its round kept none."""
+    """(d,) latent vector that a candidate was decoded from; empty if it has none or its round kept
+    none.
+    """
     blob = store.round(candidate.campaign_id, candidate.round_index).latents_id
-    points = load_latents(store, blob).latents if blob else np.zeros((0, 0), dtype=np.float32)
-    return (
-        points[candidate.latent_row]
-        if candidate.latent_row < len(points)
-        else np.zeros(0, dtype=np.float32)
-    )
+    row, none = candidate.latent_row, np.zeros(0, dtype=np.float32)
+    if row is None or not blob:
+        return none
+    points = load_latents(store, blob).latents
+    return points[row] if row < len(points) else none
 
 
 def redecode(

@@ -136,9 +136,8 @@ def choose_of_arm(
     rng = context.rng(arm.acquisition)
     value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
     value = per_core_hour(value, predicted_hours(costs, waiting), spec.cost_weight)
-    batch = learning.choose_batch(
-        value, points[[doc.latent_row for doc in waiting]], spec, size, rng
-    )
+    rows = [doc.latent_row for doc in waiting if doc.latent_row is not None]
+    batch = learning.choose_batch(value, points[rows], spec, size, rng)
     said = {
         doc.candidate_id: Verdict(
             doc.candidate_id,

@@ -48,12 +48,12 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
             None,
             None,
         )  # new labels made a new head possible: another network, trained from scratch
-    total = spec.generator.total_epochs(warm=parent is not None)
+    total = spec.only_generator.total_epochs(warm=parent is not None)
     with context.stage("train", total):
-        generator = require_latent(load_generator_class(spec.generator.name)(), "a round")
+        generator = require_latent(load_generator_class(spec.only_generator.name)(), "a round")
         result = generator.fit(
             known,
-            spec.generator,
+            spec.only_generator,
             context.heads,
             seed=spec.seed,
             warm_start=parent,
@@ -68,7 +68,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     document = SnapshotDoc(
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),
-        generator=spec.generator.name,
+        generator=spec.only_generator.name,
         properties=list(context.heads),
         training_set_hash=known.content_hash,
         parent_id=parent_id,

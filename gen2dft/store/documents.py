@@ -187,11 +187,18 @@ class CandidateDoc(Document):
     campaign_id: str
     round_index: int
     candidate_id: str = Field(
-        description="content hash of snapshot, latent vector and decoder settings"
+        description="content hash of snapshot, latent vector and decoder settings, or of source, "
+        "settings, seed and draw"
     )
-    sampler: str
+    source: str | None = Field(
+        None, description="label of the generator that drew it; None: the campaign's only one"
+    )
+    sampler: str = Field(description="way of drawing")
     parents: list[str] = Field(description="ids of the training crystals it was drawn from")
-    latent_row: int = Field(description="row in the round's latent points")
+    latent_row: int | None = Field(
+        None,
+        description="row in the round's latent points; None for a source without a latent space",
+    )
     state: str = Field("sampled", description="text of a `gen2dft.store.states.State`")
     formula: str | None = None
     structure: dict[str, Any] | None = Field(
