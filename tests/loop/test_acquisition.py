@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from gen2dft.acquisition import (
+from gen2dft.loop.acquisition import (
     ACQUISITIONS,
     Beliefs,
     CostModel,
@@ -15,8 +15,8 @@ from gen2dft.acquisition import (
 )
 from gen2dft.campaign import LearningSpec, Target
 from gen2dft.errors import CampaignError
-from gen2dft.learning import choose_batch
-from gen2dft.targets import margin, violation
+from gen2dft.loop.batch import choose_batch
+from gen2dft.loop.targets import margin, violation
 
 MERIT = np.array([0.0, 1.0, 0.9, -1.0])
 MEMBERS = MERIT + np.array([[0, 0, 1.0, 0], [0, 0, -1.0, 0], [0.1, 0, 0, 0]])
