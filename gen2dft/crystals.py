@@ -6,7 +6,6 @@ Conventions: lattice vectors are rows, in Angstrom; positions are fractional row
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+
+from gen2dft.hashing import ContentHash
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,12 +165,12 @@ class CrystalTable:
 
     def content_hash(self) -> str:
         """Hash of the content, independent of dtype and memory layout; 16 hexadecimal digits."""
-        digest = hashlib.sha256()
+        content = ContentHash()
         for array, dtype in (
             (self.lattices, "<f8"),
             (self.numbers, "<u1"),
             (self.frac, "<f8"),
             (self.offsets, "<i8"),
         ):
-            digest.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
-        return digest.hexdigest()[:16]
+            content.add(np.ascontiguousarray(array, dtype=dtype).tobytes())
+        return content.digits(16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -18,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.hashing import ContentHash
 from gen2dft.properties import PROPERTIES
 
 FORMAT_VERSION = 1
@@ -75,16 +75,15 @@ class Dataset:
     @cached_property
     def content_hash(self) -> str:
         """Hash of crystals, ids and labels (not of the provenance); 16 hexadecimal digits."""
-        digest = hashlib.sha256(self.crystals.content_hash().encode())
-        digest.update(json.dumps(self.ids).encode())
+        content = ContentHash()
+        content.add(self.crystals.content_hash().encode())
+        content.add(json.dumps(self.ids).encode())
         for name in sorted(self.labels):
-            digest.update(name.encode())
-            digest.update(
-                np.where(np.isnan(self.labels[name]), np.nan, self.labels[name])
-                .astype("<f8")
-                .tobytes()
-            )
-        return digest.hexdigest()[:16]
+            content.add(name.encode())
+            # NaN has many bit patterns; the hash must not tell them apart.
+            values = np.where(np.isnan(self.labels[name]), np.nan, self.labels[name])
+            content.add(values.astype("<f8").tobytes())
+        return content.digits(16)
 
     def label(self, name: str) -> NDArray[np.float64]:
         """(n,) values of one property; all NaN where the dataset has no such column."""

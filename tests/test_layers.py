@@ -27,11 +27,13 @@ LAYERS = (
         "errors",
         "funnel",
         "geometry",
+        "hashing",
         "parallel",
         "plugins",
         "properties",
         "settings",
         "statistics",
+        "streams",
         "symmetry",
         "workers",
     },
@@ -219,7 +221,7 @@ def test_rooms_form_no_cycle():
 def test_the_store_knows_only_the_foundation():
     of_store = [tree for name, tree in modules().items() if room(name) == "store"]
     rooms = {room(name) for tree in of_store for name in own_imports(ast.walk(tree))}
-    assert rooms - {""} <= {"errors", "funnel", "settings", "store"}
+    assert rooms - {""} <= {"errors", "funnel", "hashing", "settings", "store"}
 
 
 @pytest.mark.parametrize("module", modules())
@@ -231,6 +233,13 @@ def test_flows_and_launchpad_are_imported_by_their_full_name(module: str):
 def test_a_heavy_library_is_imported_only_in_its_home(library: str):
     users = {room(name) for name, tree in modules().items() if library in libraries(ast.walk(tree))}
     assert users <= HOMES[library]
+
+
+def test_hashes_are_made_in_one_place():
+    users = {
+        room(name) for name, tree in modules().items() if "hashlib" in libraries(ast.walk(tree))
+    }
+    assert users == {"hashing"}
 
 
 @pytest.mark.parametrize("module", modules())

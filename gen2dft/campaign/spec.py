@@ -5,7 +5,6 @@ Every part is a frozen pydantic model; an unknown key is refused and the nearest
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -15,6 +14,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Fraction, NonNegative, Part
 from gen2dft.errors import not_one_of
+from gen2dft.hashing import content_hash
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
 
 PUBLISHED_LABELS = "ricci2017"
@@ -496,4 +496,4 @@ class CampaignSpec(Part):
     def content_hash(self) -> str:
         """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""
         content = self.model_dump(mode="json", by_alias=True, exclude={"resources", "description"})
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return content_hash(json.dumps(content, sort_keys=True), digits=12)

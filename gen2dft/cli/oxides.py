@@ -41,11 +41,12 @@ def oxides(
     from gen2dft.report.output import write_file
     from gen2dft.report.oxide_figures import classes_apart, latent_elements, reconstruction_errors
     from gen2dft.report.style import png
+    from gen2dft.streams import Stream
 
     context = _newest_round(campaign)
     trained = _trained(context)
     known = context.known
-    chosen = np.sort(context.rng(9).permutation(len(known))[:crystals])
+    chosen = np.sort(context.rng(Stream.OXIDE_FIGURES).permutation(len(known))[:crystals])
     tensors = trained.tensors(known.crystals)
     latents = trained.encode_tensors(tensors)
     statistics = evaluating.LatentStatistics.of(latents, trained.spec.imatgen.delta)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import json
 import warnings
 from collections import Counter
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.parallel import map_parts
 from gen2dft.properties import PROPERTIES
 
@@ -333,13 +333,13 @@ def _checked_columns(columns: Mapping[str, str]) -> dict[str, str]:
 
 def _key(path: Path, columns: Mapping[str, str]) -> str:
     """Hash of what was read and how; of a folder, of all its CIFs and labels."""
-    digest = hashlib.sha256(
-        json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True).encode()
-    )
+    content = ContentHash()
+    reading = json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True)
+    content.add(reading.encode())
     for file in _content_files(path):
-        digest.update(file.name.encode())
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()[:32]
+        content.add(file.name.encode())
+        content.add(bytes.fromhex(content_hash(file.read_bytes())))
+    return content.digits(32)
 
 
 def _content_files(path: Path) -> Iterator[Path]:

@@ -8,7 +8,6 @@ mixes in r2SCAN, and the two must not meet on one hull. GNoME's crystals are lef
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SettingsError
+from gen2dft.hashing import content_hash
 
 THERMO_TYPE = "GGA_GGA+U"
 KEY_HELP = (
@@ -58,7 +58,7 @@ class Query:
         16 hexadecimal digits.
         """
         content = json.dumps([asdict(self), database_version], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        return content_hash(content, digits=16)
 
 
 class Endpoint(Protocol):
@@ -141,7 +141,7 @@ def _stable_phases(
     thermo_type: str, max_elements: int, cache_dir: Path | None, client: Client
 ) -> list[tuple[dict[str, float], float]]:
     query = json.dumps([thermo_type, max_elements, client.db_version or "unknown"])
-    name = f"mp-stable-{hashlib.sha256(query.encode()).hexdigest()[:16]}.json"
+    name = f"mp-stable-{content_hash(query, digits=16)}.json"
     cached = cache_dir / "hulls" / name if cache_dir else None
     if cached and cached.is_file():
         return [

@@ -9,7 +9,6 @@ result out of bounds is a failure, never a very stable crystal.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterable
@@ -24,6 +23,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine, Makers, Relaxed
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError, not_one_of
 from gen2dft.geometry import closest_contacts
+from gen2dft.hashing import content_hash
 from gen2dft.thermo.references import formation_energy, has_references
 from gen2dft.thermo.scales import MATERIALS_PROJECT
 
@@ -99,7 +99,7 @@ class MLIPPreset:
             "optimizer": "LBFGS/FrechetCellFilter",
             "chgnet": versions()["chgnet"],
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return content_hash(json.dumps(content, sort_keys=True), digits=12)
 
 
 PRESETS: dict[str, MLIPPreset] = {

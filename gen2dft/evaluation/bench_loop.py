@@ -4,7 +4,6 @@ plans.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,6 +16,7 @@ from gen2dft.evaluation.loop import simulate
 from gen2dft.evaluation.plans import PLANS, Call, LoopBudget, Run, check_targets
 from gen2dft.evaluation.setting import Setting, training_key
 from gen2dft.evaluation.tables import Column, Row, Table
+from gen2dft.hashing import content_hash
 from gen2dft.report.output import make_folder
 from gen2dft.report.wording import target_text
 from gen2dft.statistics import ratio, share
@@ -76,7 +76,7 @@ def run_key(setting: Setting, name: str, seed: int, budget: LoopBudget) -> str:
         [part.model_dump(mode="json") for part in (*spec.targets, spec.screening)],
         spec.learning.model_dump(mode="json") if plan.acquisition != "random" else None,
     ]  # fmt: skip
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    return content_hash(json.dumps(content), digits=16)
 
 
 class RunJournal:

@@ -25,6 +25,7 @@ from gen2dft.generators.base import Generator
 from gen2dft.screening.novelty import StructureIndex, duplicate_gate
 from gen2dft.screening.surrogate import surrogate_screen
 from gen2dft.screening.validity import geometry_gate
+from gen2dft.streams import EvaluationStream
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -64,7 +65,7 @@ def invention_table(setting: Setting) -> Table:
                 relax,
                 known,
                 setting.budget.relaxations,
-                setting.rng(5, place),
+                setting.rng(EvaluationStream.INVENTION_RELAXATION, place),
                 functools.partial(setting.progress, f"relax, {way.name}"),
             )
             rows.append(
@@ -125,9 +126,9 @@ def _sample(
     setting: Setting, generator: Generator, way: Way, seeds: NDArray[np.int64], place: int
 ) -> CrystalTable:
     latents = generator.encode(setting.train.crystals)
-    return generator.decode(
-        way.draw(latents, seeds, setting.budget.samples, setting.rng(4, place))
-    ).crystals
+    rng = setting.rng(EvaluationStream.INVENTION_SAMPLING, place)
+    points = way.draw(latents, seeds, setting.budget.samples, rng)
+    return generator.decode(points).crystals
 
 
 @dataclass(frozen=True, eq=False)

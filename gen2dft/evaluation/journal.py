@@ -4,7 +4,6 @@ twice.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import OutputError
+from gen2dft.hashing import content_hash
 from gen2dft.report.output import make_folder
 from gen2dft.screening.surrogate import SurrogateVerdict
 
@@ -48,8 +48,8 @@ class Journal:
         return _verdict(self._known[key])
 
     def _key(self, structure: Structure) -> str:
-        content = self.settings + CrystalTable.from_structures([structure]).content_hash()
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        crystal = CrystalTable.from_structures([structure])
+        return content_hash(self.settings, crystal.content_hash(), digits=16)
 
     def _write(self, record: dict[str, Any]) -> None:
         if self.path is None:

@@ -11,12 +11,13 @@ from gen2dft.generators.snapshot import snapshot_id, to_bytes
 from gen2dft.loop import targets
 from gen2dft.loop.choose import choose
 from gen2dft.loop.labels import Label
-from gen2dft.loop.learn import Lesson, fit_head, head_stream, learnt, tell
+from gen2dft.loop.learn import Lesson, fit_head, learnt, tell
 from gen2dft.loop.propose import propose
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.verdicts import Verdict, unscreened
 from gen2dft.loop.view import Arm, Model, View
 from gen2dft.screening.novelty import StructureIndex
+from gen2dft.streams import Stream
 
 
 def simulate(run: Run) -> list[Call]:
@@ -54,7 +55,7 @@ def begin(run: Run) -> View:
     lesson = Lesson(spec, source, setting.train, len(setting.train), properties)
     # Crystals of the source that are held out of training are known all the same.
     view = View(spec, 0, (), setting.train, setting.known, setting.hull)
-    head = fit_head(lesson, generator, view.streams.rng(*head_stream(0)))
+    head = fit_head(lesson, generator, view.streams.rng(Stream.ENSEMBLE))
     model = Model(source, generator, head, snapshot_id(to_bytes(generator)))
     return replace(view, arms=(Arm(learner, model, 1.0),))
 

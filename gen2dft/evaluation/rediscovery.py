@@ -22,6 +22,7 @@ from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.evaluation.ways import all_ways
 from gen2dft.generators.base import Generator
 from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
+from gen2dft.streams import EvaluationStream
 
 COLUMNS = (
     Column("rediscovered", "test formulas rediscovered", ".2%"),
@@ -46,7 +47,8 @@ def rediscovery_table(setting: Setting) -> Table:
         latents = generator.encode(setting.train.crystals)
         for place, way in enumerate(all_ways(setting.budget.scales)):
             setting.progress(f"rediscover, {way.name}", 0, 1)
-            points = way.draw(latents, np.arange(len(latents)), number, setting.rng(3, place))
+            rng = setting.rng(EvaluationStream.REDISCOVERY, place)
+            points = way.draw(latents, np.arange(len(latents)), number, rng)
             decoded = generator.decode(points).crystals
             found = rediscover(decoded, setting.test.crystals, setting.train.crystals)
             errors, rmsds = closest_errors(generator, decoded, setting.test.crystals, found.pairs)

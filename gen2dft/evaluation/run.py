@@ -20,6 +20,7 @@ from gen2dft.evaluation.setting import Budget, Progress, Setting, silent
 from gen2dft.evaluation.split import read_split, split_by_hash
 from gen2dft.evaluation.tables import Column, Table
 from gen2dft.ground.hulls import whole_source
+from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 
 FORMAT_VERSION = 1
@@ -78,7 +79,8 @@ def prepare_setting(
     whole = load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir)
     split = read_split(split_file, dataset.ids) if split_file else split_by_hash(dataset.ids)
     if max_crystals is not None:
-        split = split.part(max_crystals, np.random.default_rng([spec.seed, 1]))
+        rng = np.random.default_rng([spec.seed, EvaluationStream.PART_OF_SPLIT])
+        split = split.part(max_crystals, rng)
     return Setting(
         specs=specs,
         dataset=dataset,

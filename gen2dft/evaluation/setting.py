@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +19,11 @@ from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
 from gen2dft.generators.ftcp.fitting import TRAINING_VERSION
 from gen2dft.generators.snapshot import from_bytes, to_bytes
+from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
 from gen2dft.screening.validity import element_counts
+from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 
 LEARNT = ("formation_energy", "band_gap")  # what the paper's networks predict
@@ -122,9 +123,9 @@ class Setting:
             )
         return names
 
-    def rng(self, *steps: int) -> np.random.Generator:
-        """Randomness of one step."""
-        return np.random.default_rng([self.seed, *steps])
+    def rng(self, stream: EvaluationStream, place: int) -> np.random.Generator:
+        """Randomness of one purpose for the way of sampling at `place`."""
+        return np.random.default_rng([self.seed, stream, place])
 
     def generator(self, variant: str, reads: str = "both") -> Generator:
         """The generator of a variant, trained on the training part.
@@ -187,7 +188,7 @@ def training_key(
         list(properties),
         seed,
     ]
-    digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    digest = content_hash(json.dumps(content), digits=16)
     return f"{spec.variant}-{spec.reads}-{digest}"
 
 

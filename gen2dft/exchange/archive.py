@@ -9,7 +9,6 @@ relaxed Extended JSON.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft import __version__
 from gen2dft.errors import ArchiveError, OutputError
+from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.store.documents import SCHEMA_VERSION
 
 FORMAT_VERSION = 1
@@ -87,16 +87,15 @@ class ArchiveWriter:
 
     def add(self, name: str, parts: Iterable[bytes]) -> None:
         """Add a file that comes in parts."""
-        digest, size = hashlib.sha256(), 0
+        content = ContentHash()
         # A ZipInfo without a date means 1980-01-01, always.
         info = zipfile.ZipInfo(name)
         info.compress_type = zipfile.ZIP_DEFLATED
         with self._archive.open(info, "w", force_zip64=True) as file:
             for part in parts:
-                digest.update(part)
-                size += len(part)
+                content.add(part)
                 file.write(part)
-        self.files[name] = FileEntry(size=size, sha256=digest.hexdigest())
+        self.files[name] = FileEntry(size=content.size, sha256=content.digits())
 
     def finish(self, **fields: Any) -> str:
         """Write the manifest with these further fields; the archive's digest."""
@@ -106,7 +105,7 @@ class ArchiveWriter:
             .encode()
         )
         self.add(MANIFEST, [text])
-        return hashlib.sha256(text).hexdigest()
+        return content_hash(text)
 
 
 @contextlib.contextmanager
@@ -224,7 +223,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
             raise ArchiveError(
                 f"{path} was changed: {name} is not what the manifest says; {REMEDY}"
             )
-    return manifest, hashlib.sha256(text).hexdigest()
+    return manifest, content_hash(text)
 
 
 def _manifest(text: bytes, path: Path) -> Manifest:
@@ -249,12 +248,11 @@ def _entry_of(archive: zipfile.ZipFile, name: str) -> FileEntry:
 
     Zipfile itself never reads more than the size that it announces.
     """
-    digest, size = hashlib.sha256(), 0
+    content = ContentHash()
     with archive.open(name) as file:
         while part := file.read(CHUNK):
-            digest.update(part)
-            size += len(part)
-    return FileEntry(size=size, sha256=digest.hexdigest())
+            content.add(part)
+    return FileEntry(size=content.size, sha256=content.digits())
 
 
 def documents_name(collection: str) -> str:

@@ -5,7 +5,6 @@ Nothing doubles.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ from gen2dft.store.documents import (
     RoundDoc,
     SnapshotDoc,
 )
-from gen2dft.store.store import candidate_key, round_key
+from gen2dft.store.store import blob_key, candidate_key, round_key
 from gen2dft.thermo.hull import ReferenceHull
 
 if TYPE_CHECKING:
@@ -211,7 +210,7 @@ def _blob(archive: Archive, document: Document, blob_id: str) -> bytes:
             f"{REMEDY}"
         )
     data = archive.read(blob_name(blob_id))
-    _must_be(document, blob_id, hashlib.sha256(data).hexdigest()[:32])
+    _must_be(document, blob_id, blob_key(data))
     return data
 
 

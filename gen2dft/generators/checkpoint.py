@@ -4,7 +4,6 @@ fatal.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import logging
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import OutputError
+from gen2dft.hashing import content_hash
 
 if TYPE_CHECKING:
     from gen2dft.campaign import GeneratorSpec
@@ -150,6 +150,6 @@ def training_fingerprint(
         properties,
         seed,
         warm_start,
-        hashlib.sha256(mask).hexdigest(),
+        content_hash(mask),
     ]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]
+    return content_hash(json.dumps(decisive), digits=16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError
+from gen2dft.hashing import ContentHash
 from gen2dft.representations.base import DecodeResult
 
 
@@ -92,7 +92,8 @@ class TrainedOnce(Generic[T]):
 
 def hash_of_arrays(arrays: Mapping[str, NDArray[Any]]) -> str:
     """Hash of all numbers and their names; 16 hexadecimal digits."""
-    digest = hashlib.sha256()
+    content = ContentHash()
     for name, array in sorted(arrays.items()):
-        digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+        content.add(name.encode())
+        content.add(np.ascontiguousarray(array).tobytes())
+    return content.digits(16)

@@ -6,7 +6,6 @@ per array. There is no time stamp and no pickle in it: the same generator gives 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import struct
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 from gen2dft.errors import CampaignError, SnapshotError
 from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
+from gen2dft.hashing import content_hash
 
 FORMAT_VERSION = 1
 HEADER = "snapshot.json"
@@ -84,7 +84,7 @@ def from_bytes(data: bytes, origin: str = "snapshot") -> Generator:
 
 def snapshot_id(data: bytes) -> str:
     """Content hash of a snapshot's bytes; 16 hexadecimal digits."""
-    return hashlib.sha256(data).hexdigest()[:16]
+    return content_hash(data, digits=16)
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

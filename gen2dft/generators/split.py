@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gen2dft.hashing import content_hash
 
 
 def held_out(
@@ -25,6 +26,6 @@ def held_out(
     may_hold_out
         (n,) crystals that may be held out at all; labels that were paid for are all learnt from.
     """
-    numbers = [int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") for key in ids]
-    chosen = np.array(numbers, dtype=np.float64) < share * 2.0**64
+    numbers = [int(content_hash(key, digits=16), base=16) for key in ids]
+    chosen = np.array(numbers, dtype=np.float64) < share * 16.0**16
     return chosen if may_hold_out is None else chosen & np.asarray(may_hold_out, dtype=bool)

@@ -4,7 +4,6 @@ correction.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +16,7 @@ from gen2dft.engines.outcomes import Calculation, stage_problem
 from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.ground.energies import uncorrected
 from gen2dft.ground.hulls import presets, reference_computed
+from gen2dft.hashing import content_hash
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
 from gen2dft.thermo.hull import reduced
@@ -92,7 +92,7 @@ def reference_key(engine: Engine, preset: str, phase: Found) -> str:
     content = json.dumps(
         [phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True
     )
-    return hashlib.sha256(content.encode()).hexdigest()[:24]
+    return content_hash(content, digits=24)
 
 
 def check_engine(
@@ -272,7 +272,7 @@ def _document(
         [correction, engine.name, settings_hash, fit.de_v, elements, rows], sort_keys=True
     )
     return CalibrationDoc(
-        id=hashlib.sha256(content.encode()).hexdigest()[:16],
+        id=content_hash(content, digits=16),
         correction=correction,
         engine=engine.name,
         is_dft=engine.is_dft,

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from gen2dft.loop import targets
 from gen2dft.campaign import LearningSpec, Target
 from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.loop import targets
 from gen2dft.plugins import registry
 
 Array = NDArray[np.float64]

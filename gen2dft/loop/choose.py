@@ -10,17 +10,16 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
-from gen2dft.loop import targets
 from gen2dft.loop.acquisition import Beliefs, load_acquisition
 from gen2dft.loop.batch import choose_batch
 from gen2dft.loop.costs import per_core_hour, within_budget
+from gen2dft.loop.draw import part_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY, passing_the_screen
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.loop.view import LEARNING, Arm, View
 from gen2dft.streams import Stream
 
 GATE_AUDIT = "gate-audit"
-OTHER_ARM = 10  # first number of the streams of arms that do not learn
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,9 @@ def choose(view: View, verdicts: Sequence[Verdict]) -> list[Choice]:
         choices |= said
         chosen |= batch
     kept = affordable(view, verdicts, chosen)
-    silent = {v.candidate_id: Choice(v.candidate_id, None, None, dict(v.predicted)) for v in verdicts}
+    silent = {
+        v.candidate_id: Choice(v.candidate_id, None, None, dict(v.predicted)) for v in verdicts
+    }
     all_choices = silent | choices
     return [replace(choice, by=kept.get(key)) for key, choice in all_choices.items()]
 
@@ -75,7 +76,7 @@ def choose_of_arm(
     wanted = [target for target in view.spec.targets if target.property in believed.values]
     spreads = view.spreads(arm, wanted)
     beliefs = Beliefs.of(wanted, believed.values, believed.members, spreads)
-    rng = view.streams.rng(*acquisition_stream(view, arm))
+    rng = view.streams.rng(*acquisition_stream(arm))
     value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
     value = value + unscreened_chance(view, verdicts, believed)
     value = per_core_hour(value, predicted_hours(view, verdicts), spec.cost_weight)
@@ -89,14 +90,10 @@ def choose_of_arm(
     return choices, dict(zip(chosen, batch.chosen_by, strict=True))
 
 
-def acquisition_stream(view: View, arm: Arm) -> tuple[int, ...]:
-    """The random stream of an arm's choice; a campaign with one source keeps its numbers."""
-    if arm.learner.name == LEARNING:
-        stream = int(Stream.ACQUISITION)
-    else:
-        sources = len({part.source for part in view.arms})
-        stream = OTHER_ARM + [part.key for part in view.arms].index(arm.key) // sources
-    return (stream, arm.place) if arm.place else (stream,)
+def acquisition_stream(arm: Arm) -> tuple[Stream, *tuple[int, ...]]:
+    """The random stream of an arm's choice."""
+    learns = arm.learner.name == LEARNING
+    return part_of(Stream.ACQUISITION if learns else Stream.ACQUISITION_OF_CONTROL, arm.place)
 
 
 def places(size: int, shares: Sequence[float]) -> list[int]:

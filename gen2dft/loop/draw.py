@@ -46,10 +46,15 @@ def draw(view: View, arm: Arm) -> Drawn:
     return Drawn(arm, generator.propose(request(view, arm), rng))
 
 
-def sampling_stream(arm: Arm) -> tuple[int, ...]:
+def sampling_stream(arm: Arm) -> tuple[Stream, *tuple[int, ...]]:
     """The random stream of an arm's draws; the first source's is that of a campaign with one."""
-    stream = Stream.CONTROL_SAMPLING if arm.learner.name == CONTROL else Stream.SAMPLING
-    return (stream, arm.place) if arm.place else (stream,)
+    is_control = arm.learner.name == CONTROL
+    return part_of(Stream.SAMPLING_OF_CONTROL if is_control else Stream.SAMPLING, arm.place)
+
+
+def part_of(stream: Stream, place: int) -> tuple[Stream, *tuple[int, ...]]:
+    """The part of a stream for the source at a place; the first source has the stream itself."""
+    return (stream, place) if place else (stream,)
 
 
 def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ def candidate_id(snapshot_id: str, latent: NDArray[np.float32]) -> str:
     16 hexadecimal digits.
     """
     vector = np.ascontiguousarray(latent, dtype="<f4").tobytes()
-    return content_hash(snapshot_id.encode() + vector, ID_DIGITS)
+    return content_hash(snapshot_id, vector, digits=ID_DIGITS)
 
 
 def id_of(view: View, drawn: Drawn, row: int) -> str:
@@ -33,4 +33,4 @@ def draw_id(snapshot_id: str, seed: int, index: int, key: str) -> str:
     """Hash of the source's snapshot, which holds its settings, of the seed, the round and the
     source's own name of the draw; 16 hexadecimal digits.
     """
-    return content_hash(f"{snapshot_id} {seed} {index} {key}", ID_DIGITS)
+    return content_hash(f"{snapshot_id} {seed} {index} {key}", digits=ID_DIGITS)

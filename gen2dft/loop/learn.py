@@ -22,6 +22,7 @@ from gen2dft.generators.base import (
 )
 from gen2dft.generators.snapshot import snapshot_id, to_bytes
 from gen2dft.heads.base import Head
+from gen2dft.loop.draw import part_of
 from gen2dft.loop.labels import Label, hits_among, labels_to_learn, training_set
 from gen2dft.loop.view import LEARNING, Arm, Learner, Model, View
 from gen2dft.streams import Stream
@@ -101,7 +102,9 @@ def fit_head(lesson: Lesson, generator: Generator, rng: np.random.Generator) -> 
         from gen2dft.heads.latent_ensemble import LatentHead
 
         latent = cast("LatentGenerator", generator)
-        return LatentHead.fit(latent, lesson.known.crystals, labels, lesson.properties, rng, members)
+        return LatentHead.fit(
+            latent, lesson.known.crystals, labels, lesson.properties, rng, members
+        )
     from gen2dft.heads.composition_trees import CompositionTrees
 
     return CompositionTrees.fit(lesson.known.crystals, labels, lesson.properties, rng, members)
@@ -145,12 +148,7 @@ def _refitted(view: View, arm: Arm, learner: Learner) -> Arm:
         parent=arm.model.generator,
     )
     generator, _ = fit_generator(lesson)
-    rng = view.streams.rng(*head_stream(arm.place))
+    rng = view.streams.rng(*part_of(Stream.ENSEMBLE, arm.place))
     head = fit_head(lesson, generator, rng)
     model = Model(source, generator, head, snapshot_id(to_bytes(generator)))
     return replace(arm, learner=learner, model=model)
-
-
-def head_stream(place: int) -> tuple[int, ...]:
-    """The random stream of a source's head; the first source's is that of a campaign with one."""
-    return (Stream.ENSEMBLE, place) if place else (Stream.ENSEMBLE,)

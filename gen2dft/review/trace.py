@@ -14,10 +14,11 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
 from gen2dft.report.candidate import labels_of
 from gen2dft.report.data import load_latents
-from gen2dft.rounds.arms import CONTROL, RNG_STEPS
+from gen2dft.rounds.arms import CONTROL, SAMPLING_STREAMS
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.propose import candidate_id
 from gen2dft.store.documents import HitDoc, SnapshotDoc
+from gen2dft.streams import Streams
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc
@@ -100,7 +101,8 @@ class Trace:
     @property
     def rng(self) -> list[int]:
         """Seed of the sampler's `numpy.random.default_rng`."""
-        return [self.seed, self.candidate.round_index, RNG_STEPS[self.candidate.arm]]
+        streams = Streams(self.seed, self.candidate.round_index)
+        return streams.entropy(SAMPLING_STREAMS[self.candidate.arm])
 
 
 def trace(store: Store, candidate: CandidateDoc) -> Trace:

@@ -4,7 +4,6 @@ content only.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 
@@ -17,6 +16,7 @@ from gen2dft.ground.hulls import (
     put_hull,
     require_calibration,
 )
+from gen2dft.hashing import content_hash
 from gen2dft.store.documents import CampaignDoc, RoundDoc
 from gen2dft.store.store import Store, round_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -41,7 +41,7 @@ def campaign_id(
     )
     if elements:
         content += f" elements {json.dumps(elements, sort_keys=True)}"
-    return f"{spec.name}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+    return f"{spec.name}-{content_hash(content, digits=8)}"
 
 
 def begin_campaign(

@@ -21,6 +21,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import StoreError, ThermoError
 from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, SnapshotDoc, now
 from gen2dft.store.store import Store
+from gen2dft.streams import Stream, Streams
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import Generator
@@ -187,9 +188,9 @@ class RoundContext:
             else HeadEnsemble.from_bytes(self.store.get_blob(blob), f"ensemble {blob}")
         )
 
-    def rng(self, step: int) -> np.random.Generator:
-        """Randomness of one step: the same for the same seed, round and step."""
-        return np.random.default_rng([self.spec.seed, self.index, step])
+    def rng(self, stream: Stream) -> np.random.Generator:
+        """Randomness of one purpose: the same for the same seed, round and stream."""
+        return Streams(self.spec.seed, self.index).rng(stream)
 
     def update(self, **fields: object) -> None:
         """Set fields of the round's document."""

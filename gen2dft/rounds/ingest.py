@@ -5,7 +5,6 @@ Each exactly once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from gen2dft.engines.base import CalculationDoc, CustodianCorrection
 from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
 from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.hashing import content_hash
 from gen2dft.rounds import breaker, power_factors, reuse
 from gen2dft.rounds.context import RoundContext
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
@@ -144,7 +144,7 @@ def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: st
     24 hexadecimal digits.
     """
     content = f"{candidate_key(campaign_id, candidate_id)} {engine} {settings_hash}"
-    return hashlib.sha256(content.encode()).hexdigest()[:24]
+    return content_hash(content, digits=24)
 
 
 def make_label(

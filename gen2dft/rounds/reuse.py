@@ -9,7 +9,6 @@ narrow tolerances, whatever their axes, the order of their sites or the size of 
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from pymatgen.core import Structure
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kept import plain
+from gen2dft.hashing import content_hash
 from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.novelty import reduced_primitive
 from gen2dft.settings import allows_stand_in
@@ -55,7 +55,7 @@ def remember(
     start = start_of(context.store.candidate(context.campaign_id, candidate_id))
     context.store.insert_new(
         CalculationsDoc(
-            id=hashlib.sha256(f"calculations {label_id}".encode()).hexdigest()[:24],
+            id=content_hash(f"calculations {label_id}", digits=24),
             engine=everything[-1].engine,
             settings_hash=calculations[-1].settings_hash,
             formula=start.composition.reduced_formula,

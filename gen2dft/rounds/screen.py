@@ -15,6 +15,7 @@ from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
 from gen2dft.store.documents import CandidateDoc, now
 from gen2dft.store.store import candidate_key
+from gen2dft.streams import Stream
 
 
 def chunks(context: RoundContext, candidate_ids: Sequence[str]) -> list[list[str]]:
@@ -82,7 +83,7 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
     ]
     size = min(len(rejects), round(context.spec.learning.gate_audit * context.spec.learning.batch))
     drawn = (
-        set(context.rng(5).choice(len(rejects), size=size, replace=False).tolist())
+        set(context.rng(Stream.GATE_AUDIT).choice(len(rejects), size=size, replace=False).tolist())
         if size
         else set()
     )

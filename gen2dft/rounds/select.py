@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -92,9 +92,7 @@ def read_latents(context: RoundContext) -> NDArray[np.float32]:
     return unpack_arrays(context.store.get_blob(blob_id))["latents"]
 
 
-def verdict_of(
-    document: CandidateDoc, only_source: str, latents: NDArray[np.float32]
-) -> Verdict:
+def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.float32]) -> Verdict:
     """A screened candidate as the loop takes it.
 
     Parameters

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.loop.learn import Lesson, fit_generator, fit_head, head_stream
+from gen2dft.loop.draw import part_of
+from gen2dft.loop.learn import Lesson, fit_generator, fit_head
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.models import snapshot_of
 from gen2dft.rounds.view import read_learner
 from gen2dft.store.documents import SnapshotDoc
-from gen2dft.streams import Streams
+from gen2dft.streams import Stream, Streams
 from gen2dft.thermo.hull_check import self_test
 
 
@@ -67,7 +68,7 @@ def train_source(
 
     generator, result = fit_generator(lesson, checkpoint_dir, tell)
     data = to_bytes(generator)
-    rng = Streams(context.spec.seed, context.index).rng(*head_stream(place))
+    rng = Streams(context.spec.seed, context.index).rng(*part_of(Stream.ENSEMBLE, place))
     head = fit_head(lesson, generator, rng).to_bytes()
     document = SnapshotDoc(
         id=snapshot_id(data),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import functools
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from urllib.parse import quote
 from gen2dft import __version__
 from gen2dft.errors import Gen2DFTError, ServeError, StoreError, not_one_of
 from gen2dft.ground.hulls import get_hull
+from gen2dft.hashing import content_hash
 from gen2dft.report.data import load_report_data
 from gen2dft.report.figures import FIGURES
 from gen2dft.report.phase_diagram import load_diagram, systems_of
@@ -279,8 +279,6 @@ def _policy_of(page: str) -> str:
     parts = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
     for tag in ("script", "style"):
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        hashes = [
-            base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in found
-        ]
+        hashes = [base64.b64encode(bytes.fromhex(content_hash(text))).decode() for text in found]
         parts.append(f"{tag}-src " + " ".join(f"'sha256-{digest}'" for digest in hashes))
     return "; ".join(parts)

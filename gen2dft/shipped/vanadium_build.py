@@ -10,7 +10,6 @@ command goes on after a kill.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +29,7 @@ from gen2dft.engines.base import Engine, Relaxed
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.geometry import distances_in_cell
+from gen2dft.hashing import content_hash
 from gen2dft.representations.images import CrystalImages
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
@@ -173,9 +173,8 @@ def labelled(
     done = _read_journal(journal)
     kept, reasons = [], []
     for row, name in enumerate(oxides.ids):
-        place = hashlib.sha256(
-            f"{key} {oxides.crystals.select([row]).content_hash()}".encode()
-        ).hexdigest()[:16]
+        crystal = oxides.crystals.select([row])
+        place = content_hash(f"{key} {crystal.content_hash()}", digits=16)
         if place not in done:
             done[place] = _computed(engine, plan, oxides.crystals.structure(row))
             _write_journal(journal, place, done[place])

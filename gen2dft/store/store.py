@@ -7,13 +7,13 @@ leaves.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
+from gen2dft.hashing import content_hash
 from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
     OPEN_STATES,
@@ -445,7 +445,7 @@ class Store:
         """
         import gridfs
 
-        blob_id = hashlib.sha256(data).hexdigest()[:32]
+        blob_id = blob_key(data)
         blobs = gridfs.GridFS(self.database, collection="blobs")
         if not blobs.exists(blob_id):
             with contextlib.suppress(
@@ -464,7 +464,7 @@ class Store:
             raise StoreError(
                 f"blob {blob_id} is missing or damaged in the database: {err}"
             ) from err
-        if hashlib.sha256(data).hexdigest()[:32] != blob_id:
+        if blob_key(data) != blob_id:
             raise StoreError(
                 f"blob {blob_id} is damaged: its content has another hash; restore it from a backup"
             )
@@ -483,6 +483,11 @@ def round_key(campaign_id: str, index: int) -> str:
 def candidate_key(campaign_id: str, candidate_id: str) -> str:
     """`_id` of a candidate or a hit."""
     return f"{campaign_id}:{candidate_id}"
+
+
+def blob_key(data: bytes) -> str:
+    """Id of a blob: the hash of its content, 32 hexadecimal digits."""
+    return content_hash(data, digits=32)
 
 
 def _change(*, state: str, **fields: Any) -> dict[str, Any]:

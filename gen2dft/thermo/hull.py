@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 import json
 import math
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import DatasetError, StoreError, ThermoError
+from gen2dft.hashing import content_hash
 from gen2dft.thermo.lower_hull import LowerHull
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class ReferenceHull:
 
         16 hexadecimal digits.
         """
-        return hashlib.sha256(self.to_bytes()).hexdigest()[:16]
+        return content_hash(self.to_bytes(), digits=16)
 
     # Distances
     # --------------------------------------------------------------------------------------------

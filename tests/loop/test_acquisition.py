@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from gen2dft.campaign import LearningSpec, Target
+from gen2dft.errors import CampaignError
 from gen2dft.loop.acquisition import (
     ACQUISITIONS,
     Beliefs,
@@ -13,8 +15,6 @@ from gen2dft.loop.acquisition import (
     per_core_hour,
     within_budget,
 )
-from gen2dft.campaign import LearningSpec, Target
-from gen2dft.errors import CampaignError
 from gen2dft.loop.batch import choose_batch
 from gen2dft.loop.targets import margin, violation
 

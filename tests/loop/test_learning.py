@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from gen2dft.learning import calls_left, choose_batch, labels_to_learn, stop_reason, training_set
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import LearningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.learning import calls_left, choose_batch, labels_to_learn, stop_reason, training_set
 from gen2dft.store.documents import LabelDoc
 
 

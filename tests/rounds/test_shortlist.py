@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from gen2dft.rounds.shortlist import NOT_SHORTLISTED, passing_the_screen, shortlist
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.rounds.shortlist import NOT_SHORTLISTED, passing_the_screen, shortlist
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.toys import rock_salt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from gen2dft.errors import CampaignError, SettingsError, not_one_of
+from gen2dft.hashing import content_hash
 from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
 # Elements whose 2p states make forces, stresses and bands need a harder cutoff.
@@ -87,7 +87,7 @@ class GPAWPreset:
         """Hash of the settings and of GPAW's version; 12 hexadecimal digits."""
         content = {**self.contents(), "versions": versions()}
         del content["description"]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return content_hash(json.dumps(content, sort_keys=True), digits=12)
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""

@@ -8,7 +8,6 @@ a new name.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import Any
 
 from gen2dft.engines.base import Task
 from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.hashing import content_hash
 
 TASKS: tuple[Task, ...] = ("relax", "static", "uniform_bands")
 
@@ -140,7 +140,7 @@ class VaspPreset:
             "k-points": [self.kspacing, self.uniform_kspacing, self.density],
             "bands": NBANDS_FACTOR,
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return content_hash(json.dumps(content, sort_keys=True), digits=12)
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
