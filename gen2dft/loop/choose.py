@@ -13,10 +13,9 @@ from gen2dft.heads.base import Prediction
 from gen2dft.loop.acquisition import Beliefs, load_acquisition
 from gen2dft.loop.batch import choose_batch
 from gen2dft.loop.costs import per_core_hour, within_budget
-from gen2dft.loop.draw import part_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY, passing_the_screen
 from gen2dft.loop.verdicts import Verdict
-from gen2dft.loop.view import LEARNING, Arm, View
+from gen2dft.loop.view import ACQUISITION_STREAMS, Arm, View
 from gen2dft.streams import Stream
 
 GATE_AUDIT = "gate-audit"
@@ -47,11 +46,13 @@ def choose(view: View, verdicts: Sequence[Verdict]) -> list[Choice]:
         choices |= said
         chosen |= batch
     kept = affordable(view, verdicts, chosen)
-    silent = {
-        v.candidate_id: Choice(v.candidate_id, None, None, dict(v.predicted)) for v in verdicts
-    }
-    all_choices = silent | choices
-    return [replace(choice, by=kept.get(key)) for key, choice in all_choices.items()]
+    found = []
+    for verdict in verdicts:
+        key = verdict.candidate_id
+        # Rejects that the audit drew have no value: what they were predicted stays.
+        choice = choices.get(key) or Choice(key, None, None, dict(verdict.predicted))
+        found.append(replace(choice, by=kept.get(key)))
+    return found
 
 
 def affordable(
@@ -76,7 +77,7 @@ def choose_of_arm(
     wanted = [target for target in view.spec.targets if target.property in believed.values]
     spreads = view.spreads(arm, wanted)
     beliefs = Beliefs.of(wanted, believed.values, believed.members, spreads)
-    rng = view.streams.rng(*acquisition_stream(arm))
+    rng = view.streams.rng(*arm.part_of(ACQUISITION_STREAMS))
     value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
     value = value + unscreened_chance(view, verdicts, believed)
     value = per_core_hour(value, predicted_hours(view, verdicts), spec.cost_weight)
@@ -88,12 +89,6 @@ def choose_of_arm(
         choices[verdict.candidate_id] = Choice(verdict.candidate_id, None, score, predicted)
     chosen = [verdicts[row].candidate_id for row in batch.rows]
     return choices, dict(zip(chosen, batch.chosen_by, strict=True))
-
-
-def acquisition_stream(arm: Arm) -> tuple[Stream, *tuple[int, ...]]:
-    """The random stream of an arm's choice."""
-    learns = arm.learner.name == LEARNING
-    return part_of(Stream.ACQUISITION if learns else Stream.ACQUISITION_OF_CONTROL, arm.place)
 
 
 def places(size: int, shares: Sequence[float]) -> list[int]:

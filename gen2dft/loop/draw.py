@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from gen2dft.campaign import SamplingSpec
 from gen2dft.generators.base import LatentGenerator, Proposal, Request, is_latent
 from gen2dft.loop import sampling, targets
-from gen2dft.loop.view import CONTROL, Arm, View
+from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
 from gen2dft.screening.limits import allowed_elements, element_counts
-from gen2dft.streams import Stream
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -39,22 +38,11 @@ class Drawn:
 
 def draw(view: View, arm: Arm) -> Drawn:
     """Draw an arm's share of points."""
-    rng = view.streams.rng(*sampling_stream(arm))
+    rng = view.streams.rng(*arm.part_of(SAMPLING_STREAMS))
     generator = arm.model.generator
     if is_latent(generator):
         return _draw_latent(view, arm, cast("LatentGenerator", generator), rng)
     return Drawn(arm, generator.propose(request(view, arm), rng))
-
-
-def sampling_stream(arm: Arm) -> tuple[Stream, *tuple[int, ...]]:
-    """The random stream of an arm's draws; the first source's is that of a campaign with one."""
-    is_control = arm.learner.name == CONTROL
-    return part_of(Stream.SAMPLING_OF_CONTROL if is_control else Stream.SAMPLING, arm.place)
-
-
-def part_of(stream: Stream, place: int) -> tuple[Stream, *tuple[int, ...]]:
-    """The part of a stream for the source at a place; the first source has the stream itself."""
-    return (stream, place) if place else (stream,)
 
 
 def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:
@@ -70,7 +58,12 @@ def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:
         values[name] = np.where(np.isnan(label), guess, label)
     wanted = view.targets(arm)
     merit = targets.merit(wanted, values, view.spreads(arm, wanted))
-    return merit + HITS_FIRST * arm.learner.is_hit
+    return seed_rank(merit, arm.learner.is_hit)
+
+
+def seed_rank(merit: NDArray[np.float64], is_hit: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n,) rank of known crystals as seeds, larger is better: hits first, then by merit."""
+    return merit + HITS_FIRST * is_hit
 
 
 def request(view: View, arm: Arm) -> Request:

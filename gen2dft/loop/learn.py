@@ -22,9 +22,8 @@ from gen2dft.generators.base import (
 )
 from gen2dft.generators.snapshot import snapshot_id, to_bytes
 from gen2dft.heads.base import Head
-from gen2dft.loop.draw import part_of
 from gen2dft.loop.labels import Label, hits_among, labels_to_learn, training_set
-from gen2dft.loop.view import LEARNING, Arm, Learner, Model, View
+from gen2dft.loop.view import LEARNING, Arm, Learner, Model, View, part_of
 from gen2dft.streams import Stream
 
 
@@ -51,18 +50,23 @@ class Lesson:
     properties: tuple[str, ...]
     parent: Generator | None = None
 
-    def __post_init__(self) -> None:
-        # New labels may have made a new head possible: that is another network, so the parent's
-        # weights do not fit.
+    @property
+    def start(self) -> Generator | None:
+        """The generator to start from.
+
+        None if new labels have made a new head possible: that is another network, which the
+        parent's weights do not fit.
+        """
         parent = self.parent
-        if parent is not None and is_latent(parent):
-            if cast("LatentGenerator", parent).properties != self.properties:
-                object.__setattr__(self, "parent", None)
+        if parent is None or not is_latent(parent):
+            return parent
+        properties = cast("LatentGenerator", parent).properties
+        return parent if properties == self.properties else None
 
     @property
     def total_epochs(self) -> int:
         """Epochs of the whole training."""
-        return self.source.total_epochs(warm=self.parent is not None)
+        return self.source.total_epochs(warm=self.start is not None)
 
 
 def fit_generator(
@@ -83,7 +87,7 @@ def fit_generator(
         lesson.source.settings,
         lesson.properties,
         seed=lesson.spec.seed,
-        warm_start=lesson.parent,
+        warm_start=lesson.start,
         may_hold_out=np.arange(len(lesson.known)) < lesson.num_base,
         checkpoint_dir=checkpoint_dir,
         on_epoch=on_epoch,
@@ -97,17 +101,16 @@ def fit_head(lesson: Lesson, generator: Generator, rng: np.random.Generator) -> 
     A generator with a latent space predicts from it; without one, composition has to do.
     """
     members = lesson.spec.learning.ensemble
+    crystals = lesson.known.crystals
     labels = lesson.known.label_matrix(lesson.properties)
     if is_latent(generator):
         from gen2dft.heads.latent_ensemble import LatentHead
 
         latent = cast("LatentGenerator", generator)
-        return LatentHead.fit(
-            latent, lesson.known.crystals, labels, lesson.properties, rng, members
-        )
+        return LatentHead.fit(latent, crystals, labels, lesson.properties, rng, members=members)
     from gen2dft.heads.composition_trees import CompositionTrees
 
-    return CompositionTrees.fit(lesson.known.crystals, labels, lesson.properties, rng, members)
+    return CompositionTrees.fit(crystals, labels, lesson.properties, rng, members=members)
 
 
 def learnt(spec: CampaignSpec, base: Dataset, labels: Sequence[Label]) -> Learner:

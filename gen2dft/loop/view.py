@@ -15,7 +15,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.loop import targets
 from gen2dft.loop.costs import CostModel
-from gen2dft.streams import Streams
+from gen2dft.streams import Stream, Streams
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import Generator
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
     from gen2dft.thermo.hull import ReferenceHull
 
 LEARNING, CONTROL = "learning", "control"
+SAMPLING_STREAMS = {LEARNING: Stream.SAMPLING, CONTROL: Stream.SAMPLING_OF_CONTROL}
+ACQUISITION_STREAMS = {LEARNING: Stream.ACQUISITION, CONTROL: Stream.ACQUISITION_OF_CONTROL}
+
+# The part of a stream that one source draws from.
+Part = tuple[Stream, *tuple[int, ...]]
+
+
+def part_of(stream: Stream, place: int) -> Part:
+    """The part of a stream for the source at a place; the first source has the stream itself."""
+    return (stream, place) if place else (stream,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +109,10 @@ class Arm:
     def source(self) -> str:
         """Name of the source."""
         return self.model.source.label
+
+    def part_of(self, streams: Mapping[str, Stream]) -> Part:
+        """The random stream of this arm among those of the learners."""
+        return part_of(streams[self.learner.name], self.place)
 
     @property
     def key(self) -> tuple[str, str]:

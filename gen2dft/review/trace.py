@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
+from gen2dft.loop.view import CONTROL, SAMPLING_STREAMS
 from gen2dft.report.candidate import labels_of
 from gen2dft.report.data import load_latents
-from gen2dft.rounds.arms import CONTROL, SAMPLING_STREAMS
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.propose import candidate_id
 from gen2dft.store.documents import HitDoc, SnapshotDoc

@@ -54,7 +54,7 @@ def candidate_documents(
 def documents_of(
     context: RoundContext, view: View, part: Sifted, first_row: int
 ) -> list[CandidateDoc]:
-    """One document per draw of an arm; its latent vectors lie in the round's from `first_row` on."""
+    """One document per draw of an arm, whose latent vectors begin at `first_row` of the round's."""
     proposal, arm = part.drawn.proposal, part.drawn.arm
     crystal_of = {int(row): i for i, row in enumerate(proposal.kept)}
     place_of = {int(row): i for i, row in enumerate(part.kept)}

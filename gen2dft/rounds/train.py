@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gen2dft.campaign import GeneratorSpec
-from gen2dft.loop.draw import part_of
 from gen2dft.loop.learn import Lesson, fit_generator, fit_head
+from gen2dft.loop.view import part_of
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.models import snapshot_of
 from gen2dft.rounds.view import read_learner
@@ -76,7 +76,7 @@ def train_source(
         generator=source.name,
         properties=list(lesson.properties),
         training_set_hash=learner.known.content_hash,
-        parent_id=parent_id if lesson.parent is not None else None,
+        parent_id=parent_id if lesson.start is not None else None,
         ensemble_id=context.store.put_blob(head, "ensemble"),
     )
     context.store.insert_new(document)

@@ -16,6 +16,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.evaluation import bench_loop
 from gen2dft.evaluation.plans import Call, LoopBudget, Plan
+from gen2dft.loop.draw import seed_rank
 from tests.toys import ANIONS, CATIONS, formation_energy, rock_salt
 
 TOY = (
