@@ -31,7 +31,7 @@ from gen2dft.representations.images import (
     from_lowest,
     standard_lattices,
 )
-from gen2dft.screening.validity import element_counts
+from gen2dft.screening.elements import element_counts
 from gen2dft.shipped.vanadium_build import exchanged
 
 NEIGHBOUR_CELLS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)

@@ -1,23 +1,42 @@
-"""One candidate's way through an engine: relax -> static -> (refine) -> (bands -> transport) ->
-ingest.
+"""One candidate's way through an engine: relax -> static -> (refine) -> (property steps) -> ingest.
 
-Blind to which engine it is. Bands are computed in the last stage that a campaign has.
+Blind to the engine and to the properties. Steps follow the static calculation of the last stage
+that a candidate goes through.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from gen2dft.flows import jobs
-from gen2dft.flows.power_factors import PowerFactorMaker
-from jobflow import Flow, Job, Maker, OnMissing
+from gen2dft.flows.common import open_round, tag
+from jobflow import Flow, Job, Maker, OnMissing, Response, job
 
 from gen2dft.engines import load_engine
-from gen2dft.errors import CampaignError
+from gen2dft.errors import CampaignError, PluginMissing
+from gen2dft.property_steps import STATIC, Compute, computes
+from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.power_factors import are_computed
+from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.rounds.reuse import start_of
+
+
+def expand(context: RoundContext, candidate_id: str) -> Flow | None:
+    """What a dispatched candidate becomes on the worker that picks it up.
+
+    None if there is nothing to compute: it is closed, its crystal is known, or it was given up
+    because it used up its attempts or this worker lacks a package.
+    """
+    begins = ingesting.begin_attempt(context, candidate_id)
+    if not begins or ingest_known(context, candidate_id) is not None:
+        return None
+    try:
+        maker = CandidateMaker.of_campaign(context)
+    except PluginMissing as lack:
+        ingesting.give_up(context, candidate_id, ingesting.PLUGIN_MISSING, str(lack))
+        return None
+    return maker.make(context, candidate_id)
 
 
 @dataclass
@@ -31,8 +50,9 @@ class CandidateMaker(Maker):
         CalculationFailure.
     fine_relax, fine_static
         Those of the second stage, which candidates near the hull go on to; None: there is only one.
-    power_factor
-        What follows the static calculation of the last stage; None: power factors are not computed.
+    steps
+        Property to what its step comes after and what builds its jobs, in the order in which they
+        run.
     name
         Name of the flow.
     """
@@ -41,26 +61,24 @@ class CandidateMaker(Maker):
     static: Maker
     fine_relax: Maker | None = None
     fine_static: Maker | None = None
-    power_factor: PowerFactorMaker | None = None
+    steps: Mapping[str, tuple[str, Compute]] = field(default_factory=dict)
     name: str = "validate"
 
     @classmethod
     def of_campaign(cls, context: RoundContext) -> CandidateMaker:
-        """The Maker for the engine and presets that the campaign names."""
+        """The Maker for the engine, the presets and the properties that the campaign names.
+
+        PluginMissing if one of its steps is from a package that is not here.
+        """
         validation = context.spec.validation
         engine = load_engine(validation.engine)
         makers = engine.makers(validation.preset)
-        last = validation.preset if validation.refine is None else validation.refine.preset
-        computed = are_computed(context.spec)
-        bands = (
-            PowerFactorMaker.of_engine(engine.name, last, context.spec.transport)
-            if computed
-            else None
-        )
         if validation.refine is None:
-            return cls(makers.relax, makers.static, power_factor=bands)
+            steps = computes(context.spec, validation.preset)
+            return cls(makers.relax, makers.static, steps=steps)
         fine = engine.makers(validation.refine.preset)
-        return cls(makers.relax, makers.static, fine.relax, fine.static, bands)
+        steps = computes(context.spec, validation.refine.preset)
+        return cls(makers.relax, makers.static, fine.relax, fine.static, steps)
 
     def make(self, context: RoundContext, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
@@ -68,20 +86,17 @@ class CandidateMaker(Maker):
         key = (context.campaign_id, context.index, candidate_id)
         relax = self.relax.make(structure)
         static = self.static.make(prev=relax.output)
-        steps: list[Job | Flow] = [relax, static]
-        later = [static]
+        calculations = [relax.output, static.output]
         if self.fine_relax is None:
-            bands = self._bands(static)
-            steps += bands
-            transport = bands[0].output if bands else None
-            ingest = jobs.ingest(*key, [relax.output, static.output], transport=transport)
+            steps = self._steps_after(static)
+            later: list[Job | Flow] = [static, *steps.values()]
+            last = ingest(*key, calculations, outcomes=_outputs(steps))
         else:
-            refine = jobs.refine(*key, [relax.output, static.output])
-            steps.append(refine)
-            later.append(refine)
-            ingest = jobs.ingest(*key, [relax.output, static.output], refined=refine.output)
-        flow = Flow([*steps, ingest], output=ingest.output, name=f"{self.name} {candidate_id}")
-        return self._whatever_happens(flow, [*later, ingest], context, candidate_id)
+            second = refine(*key, calculations)
+            later = [static, second]
+            last = ingest(*key, calculations, refined=second.output)
+        flow = Flow([relax, *later, last], output=last.output, name=f"{self.name} {candidate_id}")
+        return _whatever_happens(flow, [*later, last], context, candidate_id)
 
     def second_stage(self, context: RoundContext, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage,
@@ -91,24 +106,79 @@ class CandidateMaker(Maker):
             raise CampaignError("this campaign has no second stage: validation.refine is not set")
         relax = self.fine_relax.make(prev=prev)
         static = self.fine_static.make(prev=relax.output)
-        bands = self._bands(static)
-        collect = jobs.collect([relax.output, static.output], bands[0].output if bands else None)
-        flow = Flow(
-            [relax, static, *bands, collect], output=collect.output, name=f"refine {candidate_id}"
-        )
-        return self._whatever_happens(flow, [static, collect], context, candidate_id)
+        steps = self._steps_after(static)
+        last = collect([relax.output, static.output], _outputs(steps))
+        later = [static, *steps.values(), last]
+        flow = Flow([relax, *later], output=last.output, name=f"refine {candidate_id}")
+        return _whatever_happens(flow, later, context, candidate_id)
 
-    def _bands(self, static: Job) -> list[Flow]:
-        """What computes the power factor after a static calculation, if anything does."""
-        return [self.power_factor.after(static.output)] if self.power_factor else []
+    def _steps_after(self, static: Job) -> dict[str, Job | Flow]:
+        """The jobs or flows of all steps, each after the one that it waits for."""
+        made: dict[str, Job | Flow] = {}
+        for name, (after, compute) in self.steps.items():
+            before = None if after == STATIC else made[after].output
+            made[name] = compute(static.output, before)
+        return made
 
-    def _whatever_happens(
-        self, flow: Flow, later: list[Job], context: RoundContext, candidate_id: str
-    ) -> Flow:
-        """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the
-        candidate its reason.
-        """
-        for job in later:
-            job.config.on_missing_references = OnMissing.NONE
-        jobs.tag(flow, context, "validate", candidate_id)
-        return flow
+
+def _outputs(steps: Mapping[str, Job | Flow]) -> dict[str, Any]:
+    return {name: step.output for name, step in steps.items()}
+
+
+def _whatever_happens(
+    flow: Flow, later: Iterable[Job | Flow], context: RoundContext, candidate_id: str
+) -> Flow:
+    """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the candidate
+    its reason.
+    """
+    for part in later:
+        for each in _jobs_of(part):
+            each.config.on_missing_references = OnMissing.NONE
+    tag(flow, context, "validate", candidate_id)
+    return flow
+
+
+def _jobs_of(part: Job | Flow) -> list[Job]:
+    if isinstance(part, Job):
+        return [part]
+    return [job for inner in part.jobs for job in _jobs_of(inner)]
+
+
+@job
+def refine(
+    campaign_id: str, index: int, candidate_id: str, calculations: list[Any]
+) -> Response[dict[str, Any]]:
+    """Near enough to the hull: replace itself by the second stage and what it gives.
+
+    Nothing without that stage.
+    """
+    context = open_round(campaign_id, index)
+    if not ingesting.wants_refinement(context, candidate_id, calculations):
+        return Response(output={})
+    maker = CandidateMaker.of_campaign(context)
+    return Response(replace=maker.second_stage(context, candidate_id, calculations[-1]))
+
+
+@job
+def collect(calculations: list[Any], outcomes: dict[str, Any]) -> dict[str, Any]:
+    """What a stage gives: its calculations, those too that left nothing, and the outcomes of the
+    property steps.
+    """
+    return {"calculations": calculations, "outcomes": outcomes}
+
+
+@job
+def ingest(
+    campaign_id: str,
+    index: int,
+    candidate_id: str,
+    calculations: list[Any],
+    refined: dict[str, Any] | None = None,
+    outcomes: dict[str, Any] | None = None,
+) -> str:
+    """Write the label of one candidate, or why there is none; the candidate's new state."""
+    fine = refined or {"calculations": [], "outcomes": outcomes or {}}
+    context = open_round(campaign_id, index)
+    return ingesting.ingest(
+        context, candidate_id, calculations, fine["calculations"], fine["outcomes"]
+    )

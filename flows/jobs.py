@@ -2,29 +2,42 @@
 
 What passes from job to job through the job store is small: ids and counters. Everything else lies
 in the store.
+
+Fireworks of running campaigns name jobs by this module: names and arguments stay. `refine`,
+`collect` and `ingest` moved to `flows.candidates`; what stands here serves candidates that an
+earlier version expanded.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from jobflow import Flow, Job, Response, job
+from gen2dft.flows.candidates import refine
+from gen2dft.flows.common import open_round, tag
+from gen2dft.flows.power_factors import outcomes_of
+from jobflow import Flow, Response, job
 
-from gen2dft.campaign import StageResources
 from gen2dft.ground import calibrate as calibrating
 from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds import propose as proposing
 from gen2dft.rounds import screen as screening
 from gen2dft.rounds import select as selecting
 from gen2dft.rounds import train as training
-from gen2dft.rounds.context import RoundContext
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
 
-
-def open_round(campaign_id: str, index: int) -> RoundContext:
-    """The round, read from this worker's store."""
-    return RoundContext(open_store(load_settings()), campaign_id, index)
+__all__ = [
+    "collect",
+    "finish_screen",
+    "ingest",
+    "keep_reference",
+    "propose",
+    "refine",
+    "screen",
+    "screen_chunk",
+    "select",
+    "train",
+]
 
 
 @job
@@ -80,31 +93,9 @@ def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int
 
 
 @job
-def refine(
-    campaign_id: str, index: int, candidate_id: str, calculations: list[Any]
-) -> Response[dict[str, Any]]:
-    """Near enough to the hull: replace itself by the second stage and what it gives.
-
-    Nothing without that stage.
-    """
-    from gen2dft.flows.candidates import CandidateMaker
-
-    context = open_round(campaign_id, index)
-    if not ingesting.wants_refinement(context, candidate_id, calculations):
-        return Response(output={})
-    return Response(
-        replace=CandidateMaker.of_campaign(context).second_stage(
-            context, candidate_id, calculations[-1]
-        )
-    )
-
-
-@job
 def collect(calculations: list[Any], transport: Any = None) -> dict[str, Any]:
-    """What a stage gives: its calculations, those too that left nothing, and the transport if it
-    was computed.
-    """
-    return {"calculations": calculations, "transport": transport}
+    """The job of that name in `flows.candidates`, as fireworks of earlier versions call it."""
+    return {"calculations": calculations, "outcomes": outcomes_of(transport)}
 
 
 @job
@@ -116,12 +107,12 @@ def ingest(
     refined: dict[str, Any] | None = None,
     transport: Any = None,
 ) -> str:
-    """Write the label of one candidate, or why there is none; the candidate's new state."""
+    """The job of that name in `flows.candidates`, as fireworks of earlier versions call it."""
     fine = refined or {"calculations": [], "transport": transport}
+    # A second stage that began under this version has given outcomes already.
+    outcomes = fine.get("outcomes", outcomes_of(fine.get("transport")))
     context = open_round(campaign_id, index)
-    return ingesting.ingest(
-        context, candidate_id, calculations, fine["calculations"], fine["transport"]
-    )
+    return ingesting.ingest(context, candidate_id, calculations, fine["calculations"], outcomes)
 
 
 @job
@@ -136,34 +127,3 @@ def keep_reference(
     calibrating.keep_reference(store, key, phase, calculations)
     calibration = calibrating.fit_if_complete(store, calibrating.Fit(**fit)) if fit else None
     return calibration.id if calibration else None
-
-
-def tag(
-    flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None
-) -> None:
-    """Write into every job of a round what it belongs to, and what it asks of the queue."""
-    resources = {
-        "train": context.spec.resources.train,
-        "validate": context.spec.resources.validate_,
-    }.get(stage, context.spec.resources.screen)
-    belongs = {"campaign_id": context.campaign_id, "round": context.index, "stage": stage}
-    if candidate_id is not None:
-        belongs["candidate_id"] = candidate_id
-    mark(flow, belongs, resources)
-
-
-def mark(flow: Flow | Job, belongs: dict[str, Any], resources: StageResources) -> None:
-    """Write into every job what it belongs to and asks of the queue.
-
-    FireWorks shows both in its spec.
-    """
-    queue: dict[str, Any] = {"ntasks": resources.cores, "walltime": resources.walltime}
-    if resources.memory_gb is not None:
-        queue["mem"] = f"{resources.memory_gb:g}G"
-    config: dict[str, Any] = {"_queueadapter": queue}
-    if belongs["stage"] == "validate":
-        config["_priority"] = 1  # one candidate is finished before the next is expanded
-    if resources.category is not None:
-        config["_category"] = resources.category
-    flow.update_metadata({"gen2dft": belongs})
-    flow.update_config({"manager_config": config})

@@ -22,7 +22,9 @@ from gen2dft.datasets.computed_labels import METAL
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
-from gen2dft.properties import DEFAULT_TRANSPORT
+from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
+from gen2dft.property_steps import Compute, PropertyStep
+from gen2dft.rounds.power_factors import NAME, gives_bands, kept_outcome
 from gen2dft.transport.compute import TransportSettings, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
@@ -238,6 +240,29 @@ class PowerFactorMaker(Maker):
     def after(self, static: Any) -> Flow:
         """Bands and transport of what a static calculation, given by its output, was made of."""
         return _bands_and_transport(self.transport, static, static, [])
+
+
+def compute_from_bands(engine: str, preset: str, spec: TransportSpec) -> Compute:
+    """What builds the jobs of the property step: bands and transport after a static calculation."""
+    maker = PowerFactorMaker.of_engine(engine, preset, spec)
+    return lambda static, _: maker.after(static)
+
+
+STEP = PropertyStep(
+    name=NAME,
+    unit=PROPERTIES[NAME].unit,
+    maker=compute_from_bands,
+    title=PROPERTIES[NAME].title,
+    transform=PROPERTIES[NAME].transform,
+    key="transport",
+    runs_on=gives_bands,
+    keep=kept_outcome,
+)
+
+
+def outcomes_of(transport: Any) -> dict[str, Any]:
+    """Outcomes of the steps of a campaign that had no other step than this."""
+    return {NAME: transport}
 
 
 def compute_here(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gen2dft.flows import jobs
+from gen2dft.flows.common import mark
 from jobflow import Flow, Maker, OnMissing
 
 from gen2dft.campaign import StageResources
@@ -63,7 +64,7 @@ class ReferenceMaker(Maker):
             "reference_id": reference.key,
             "stage": "validate",
         }
-        jobs.mark(flow, belongs, resources)
+        mark(flow, belongs, resources)
         return flow
 
 

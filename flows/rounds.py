@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gen2dft.flows import jobs
+from gen2dft.flows.common import tag
 from jobflow import Flow, Maker
 
 from gen2dft.rounds.context import RoundContext
@@ -30,7 +31,7 @@ class RoundMaker(Maker):
         screen = jobs.screen(*key, candidate_ids=propose.output)
         select = jobs.select(*key, surrogate_count=screen.output)
         for job in (train, propose, screen, select):
-            jobs.tag(job, context, "train" if job is train else "screen")
+            tag(job, context, "train" if job is train else "screen")
         return Flow(
             [train, propose, screen, select],
             output=select.output,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 HITS_LEFT = ("targets", "distinct")  # stages after which hits are counted
 
@@ -26,6 +34,17 @@ class StageCount(BaseModel):
     reasons: dict[str, NonNegativeInt] = Field(
         {}, description="reason to number of crystals it stopped"
     )
+    package: str | None = Field(
+        None, description="name and version of the package of a gate that does not ship"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_empty_package(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `package` where there is none: versions without plugin gates refuse the key."""
+        data: dict[str, Any] = handler(self)
+        if self.package is None:
+            data.pop("package", None)
+        return data
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from gen2dft.campaign import CampaignSpec
-from gen2dft.store.documents import OPEN_STATES
+from gen2dft.campaign import stored_campaign
+from gen2dft.store.states import Kind, State
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
@@ -107,7 +107,7 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     Training counts the cores that its firework asks for, proposing and the screen one; validation
     what the engine says.
     """
-    cores = CampaignSpec.model_validate(store.campaign(campaign_id).spec).resources.train.cores
+    cores = stored_campaign(store.campaign(campaign_id)).resources.train.cores
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
     labelled = {
@@ -142,14 +142,15 @@ def _add(
     bands: Mapping[str, float],
 ) -> None:
     """Add one candidate."""
-    key, state = str(found["candidate_id"]), str(found["state"]).partition(":")[0]
+    key, state = str(found["candidate_id"]), State.parse(str(found["state"]))
     surrogate = found.get("surrogate")
     seconds = surrogate.get("seconds") if isinstance(surrogate, dict) else None
     account.hours[SCREEN] += float(seconds or 0.0) / HOUR
     account.hours[VALIDATE] += spent.get(key, 0.0)
     account.hours[FAILED] += float(found.get("lost_core_hours") or 0.0)  # type: ignore[arg-type]
     account.hours[BANDS] += bands.get(key, 0.0)
-    account.oracle_calls += state in (*OPEN_STATES, "labelled", "hit", "given_up")
-    account.labels += state in ("labelled", "hit")
-    account.failures += state == "given_up"
-    account.hits += state == "hit"
+    given_up = state.kind is Kind.GIVEN_UP
+    account.oracle_calls += state.is_open or state.is_labelled or given_up
+    account.labels += state.is_labelled
+    account.failures += given_up
+    account.hits += state.kind is Kind.HIT

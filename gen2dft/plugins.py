@@ -12,6 +12,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from gen2dft import __version__
+
 SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.acquisitions": {
         "greedy": "gen2dft.loop.acquisition:greedy",
@@ -28,9 +30,19 @@ SHIPPED: dict[str, dict[str, str]] = {
         "mlip": "gen2dft.engines.mlip:ENGINE",
         "vasp": "gen2dft.engines.vasp.engine:ENGINE",
     },
+    "gen2dft.gates": {
+        "geometry": "gen2dft.screening.geometry:GeometryGate",
+        "elements": "gen2dft.screening.elements:ElementGate",
+        "charge": "gen2dft.screening.charge:ChargeGate",
+        "formula": "gen2dft.screening.formula:FormulaGate",
+        "duplicates": "gen2dft.screening.duplicates:DuplicateGate",
+    },
     "gen2dft.generators": {
         "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
         "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
+    },
+    "gen2dft.properties": {
+        "power_factor": "gen2dft.flows.power_factors:STEP",
     },
 }
 
@@ -47,6 +59,14 @@ def registry(group: str) -> dict[str, Callable[[], Any]]:
     return found
 
 
+def origin(group: str, name: str) -> tuple[str, str]:
+    """Package and version that a registered name comes from."""
+    # A loader is the bound method of its entry point; those that ship belong to no distribution.
+    point = getattr(registry(group)[name], "__self__", None)
+    package = getattr(point, "dist", None)
+    return (package.name, package.version) if package else ("gen2dft", __version__)
+
+
 def added() -> list[EntryPoint]:
     """Entry points of other packages, by group and name; nothing is loaded."""
     return [
@@ -54,3 +74,16 @@ def added() -> list[EntryPoint]:
         for group in SHIPPED
         for point in sorted(entry_points(group=group), key=lambda point: point.name)
     ]
+
+
+def package_of(group: str, name: str) -> str | None:
+    """Name and version of the package that adds a name, e.g. `gen2dft-emt 0.1.0`.
+
+    None: it ships with gen2dft, or no package installed here adds it.
+    """
+    if name in SHIPPED[group]:
+        return None
+    for point in entry_points(group=group, name=name):
+        if point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}"
+    return None

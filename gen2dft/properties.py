@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Transform = Literal["identity", "log1p"]
+
 
 @dataclass(frozen=True)
 class Property:
@@ -25,7 +27,7 @@ class Property:
     name: str
     unit: str
     title: str
-    transform: Literal["identity", "log1p"] = "identity"
+    transform: Transform = "identity"
 
     @property
     def axis(self) -> str:

@@ -57,9 +57,7 @@ def _repair_candidate(
 
     Else try again, or give the candidate up.
     """
-    from gen2dft.store.documents import OPEN_STATES
-
-    if context.store.candidate(context.campaign_id, candidate_id).state not in OPEN_STATES:
+    if not context.store.candidate(context.campaign_id, candidate_id).standing.is_open:
         return []
     if len(firework.get("launches", [])) + len(firework.get("archived_launches", [])) < (
         context.spec.validation.attempts

@@ -54,28 +54,23 @@ class ExpandCandidate(FiretaskBase):
     required_params = ("campaign_id", "round_index", "candidate_id")
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:  # noqa: ARG002 - FireWorks' signature
-        """Build the candidate's flow, unless its crystal is known already or has used up its
-        attempts.
-        """
+        """Build the candidate's flow, or carry the campaign on if there is nothing to compute."""
         return through_outages(self._expand)
 
     def _expand(self) -> FWAction:
-        from gen2dft.flows.candidates import CandidateMaker
+        from gen2dft.flows.candidates import expand
         from gen2dft.launchpad.advance import advance
         from gen2dft.launchpad.convert import campaign_workflow
 
         from gen2dft.rounds.context import RoundContext
-        from gen2dft.rounds.ingest import begin_attempt
-        from gen2dft.rounds.known_crystals import ingest_known
 
         context = RoundContext(
             open_store(load_settings()), self["campaign_id"], self["round_index"]
         )
-        begins = begin_attempt(context, self["candidate_id"])
-        if not begins or ingest_known(context, self["candidate_id"]) is not None:
+        flow = expand(context, self["candidate_id"])
+        if flow is None:
             advance(context.store, connect_launchpad(load_settings()), context.campaign_id)
             return FWAction()
-        flow = CandidateMaker.of_campaign(context).make(context, self["candidate_id"])
         return FWAction(detours=[campaign_workflow(flow, context.campaign_id)])
 
 

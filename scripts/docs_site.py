@@ -80,7 +80,7 @@ def campaign_keys() -> str:
     schema = CampaignSpec.model_json_schema(by_alias=True)
     text = [
         "# All keys of a campaign file",
-        "Made from the schema that reads the file (`gen2dft/campaign/spec.py`). Only `name`, "
+        "Made from the schema that reads the file (`gen2dft/campaign/`). Only `name`, "
         "`targets` and `sampling` "
         "must be given; an unknown key is refused, and the nearest valid one named.",
     ]

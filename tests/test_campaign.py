@@ -1,9 +1,17 @@
 import pytest
 from pydantic import Field
 
-from gen2dft.campaign import CampaignSpec, builtin_campaigns, load_campaign, parse_campaign
+from gen2dft.campaign import (
+    CampaignSpec,
+    builtin_campaigns,
+    load_campaign,
+    parse_campaign,
+    stored_campaign,
+)
+from gen2dft.campaign.packages import plugin_packages
 from gen2dft.campaign.part import LATER, Part
 from gen2dft.errors import CampaignError
+from gen2dft.plugins import registry
 
 MINIMAL = """
 name: test
@@ -147,3 +155,138 @@ def test_a_later_key_is_dumped_only_when_it_is_used():
 
     assert Some().model_dump(mode="json", by_alias=True) == {"old": 1}
     assert Some(new=5, called=4).model_dump(by_alias=True) == {"old": 1, "new": 5, "called": 4}
+
+
+# What versions before the key `gates` computed: campaigns that run are carried on under these.
+HASHES = {
+    "formation-energy": "00e10122356d",
+    "photovoltaic": "5e9d6b78b49e",
+    "thermoelectric": "0315bafacb17",
+    "vanadium-oxide": "ec5ed46e4028",
+}
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_the_ids_of_campaigns_that_ship_do_not_change(name):
+    spec = load_campaign(name)
+    assert spec.content_hash() == HASHES[name]
+    assert "gates" not in spec.model_dump()["screening"]
+
+
+GEOMETRY = {
+    "min_distance_ratio": 0.6,
+    "min_distance": 0.7,
+    "volume_per_atom": [4.0, 120.0],
+    "angles": [25.0, 155.0],
+}
+
+
+def gates(text, **keys):
+    """The gates that `screening.gates` says, with other keys of `screening`."""
+    rest = "".join(f", {key}: {value}" for key, value in keys.items())
+    return parse_campaign(MINIMAL + f"screening: {{gates: {text}{rest}}}", "my.yaml").screening
+
+
+def test_todays_keys_decide_which_gates_run_by_default():
+    plan = parse_campaign(MINIMAL, "x").screening.plan
+    assert [name for name, _ in plan] == ["geometry", "elements", "charge", "formula", "duplicates"]
+    other = {"charge_balance": "strict", "novelty": "structure", "min_distance": 0.9}
+    plan = dict(parse_campaign(MINIMAL, "x", {"screening": other}).screening.plan)
+    assert list(plan) == ["geometry", "elements", "charge", "duplicates"]
+    assert plan["charge"] == {"strict": True}
+    assert plan["geometry"]["min_distance"] == 0.9
+
+
+def test_a_list_of_gates_is_stored_with_all_settings():
+    screening = gates("[elements, {geometry: {min_distance: 0.9}}, {charge: {strict: true}}]")
+    assert screening.gates == (
+        {"elements": {}},
+        {"geometry": {**GEOMETRY, "min_distance": 0.9}},
+        {"charge": {"strict": True}},
+    )
+    assert [name for name, _ in screening.plan] == ["elements", "geometry", "charge"]
+
+
+def test_settings_that_an_entry_leaves_out_come_from_the_keys():
+    screening = gates("[geometry, charge]", min_distance=0.8, charge_balance="strict")
+    assert screening.plan[0][1]["min_distance"] == 0.8
+    assert screening.plan[1] == ("charge", {"strict": True})
+
+
+def test_default_stands_for_the_gates_of_the_keys():
+    screening = gates("[default]", charge_balance="false")
+    names = [name for name, _ in screening.plan]
+    assert names == ["geometry", "elements", "formula", "duplicates"]
+
+
+def test_a_list_of_gates_survives_the_way_through_the_database():
+    text = MINIMAL + "screening: {gates: [default], charge_balance: strict}"
+    spec = parse_campaign(text, "x")
+    stored = spec.model_dump(mode="json", by_alias=True)
+    assert CampaignSpec.model_validate(stored) == spec
+    assert CampaignSpec.model_validate(stored).content_hash() == spec.content_hash()
+
+
+def test_the_order_of_the_gates_makes_another_campaign():
+    one, other = (
+        parse_campaign(MINIMAL + f"screening: {{gates: [{text}]}}", "x")
+        for text in ("elements, geometry", "geometry, elements")
+    )
+    assert one.content_hash() != other.content_hash()
+
+
+@pytest.mark.parametrize(("text", "keys", "message"), [
+    ("[geometri]", {}, r"screening\.gates: gate 'geometri' is not one of .* mean 'geometry'"),
+    ("[price]", {}, r"If another package brings it, install that package .*gen2dft doctor"),
+    ("[{geometry: {min_distanc: 1}}]", {},
+     r"gate 'geometry': min_distanc: unknown key; did you mean 'min_distance'"),
+    ("[{formula: {strict: true}}]", {}, r"gate 'formula': strict: unknown key; there are no keys"),
+    ("[{charge: {strict: maybe}}]", {}, r"gate 'charge': strict: .*\(given: 'maybe'\)"),
+    ("[geometry, default]", {}, "gates named twice: geometry"),
+    ("[charge]", {"charge_balance": "false"}, "'charge' is listed, but charge_balance is false"),
+    ("[formula]", {"novelty": "structure"}, "'formula' is listed, but novelty is 'structure'"),
+    ("[]", {}, r"give a list of gates, each a name or \{name: settings\}"),
+    ("charge", {}, "give a list of gates"),
+    ("[1]", {}, r"1 is not a gate: give a name"),
+    ("[{charge: {}, formula: {}}]", {}, "is not a gate: give a name, or {name: settings}"),
+    ("[{default: {strict: true}}]", {}, "is not a gate"),
+    ("[charge]", {"min_distance": "-1"}, r"screening\.min_distance: .*greater than 0"),
+])  # fmt: skip
+def test_wrong_gates_are_refused_with_the_remedy(text, keys, message):
+    with pytest.raises(CampaignError, match=message):
+        gates(text, **keys)
+
+
+def test_a_plugin_that_cannot_be_imported_is_named(monkeypatch):
+    def broken():
+        raise ImportError("no module named 'prices'")
+
+    monkeypatch.setitem(registry("gen2dft.gates"), "price", broken)
+    with pytest.raises(CampaignError, match=r"gate 'price' cannot be loaded \(no module named"):
+        gates("[price]")
+
+
+class Stored:
+    """A campaign whose file named a gate that is not installed here."""
+
+    id = "mine-12345678"
+    packages = {"gate price": "gen2dft-price 0.2.0"}
+    spec = parse_campaign(MINIMAL, "x").model_dump(mode="json", by_alias=True)
+    spec["screening"]["gates"] = [{"price": {"limit": 3.0}}]
+
+
+def test_a_worker_without_the_plugin_learns_what_to_install():
+    message = (
+        r"stored spec of campaign mine-12345678 .*\n.*gate 'price' is not one of.*\n"
+        r"It was begun with gen2dft-price 0\.2\.0 \(gate price\): pip install"
+    )
+    with pytest.raises(CampaignError, match=message):
+        stored_campaign(Stored(), to_work=True)
+
+
+def test_results_can_be_looked_at_without_the_plugin():
+    assert stored_campaign(Stored()).screening.plan == (("price", {"limit": 3.0}),)
+
+
+def test_only_names_of_plugins_have_packages():
+    assert plugin_packages(load_campaign("thermoelectric")) == {}

@@ -45,6 +45,7 @@ LAYERS = (
         "generators",
         "learning",
         "ledger",
+        "property_steps",
         "query",
         "report",
         "representations",
@@ -61,6 +62,7 @@ LAYERS = (
     {"flows"},
     {"launchpad"},
     {"cli"},
+    {"testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 

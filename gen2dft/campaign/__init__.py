@@ -2,7 +2,13 @@
 
 from gen2dft.campaign.generator import GeneratorSpec, ImatgenSpec
 from gen2dft.campaign.part import Part
-from gen2dft.campaign.reading import builtin_campaigns, load_campaign, parse_campaign
+from gen2dft.campaign.reading import (
+    builtin_campaigns,
+    load_campaign,
+    parse_campaign,
+    stored_campaign,
+)
+from gen2dft.campaign.screening import ScreeningSpec, SurrogateSpec
 from gen2dft.campaign.spec import (
     PUBLISHED_LABELS,
     BudgetSpec,
@@ -13,9 +19,7 @@ from gen2dft.campaign.spec import (
     RefineSpec,
     ResourcesSpec,
     SamplingSpec,
-    ScreeningSpec,
     StageResources,
-    SurrogateSpec,
     Target,
     TransportSpec,
     ValidationSpec,
@@ -43,4 +47,5 @@ __all__ = [
     "builtin_campaigns",
     "load_campaign",
     "parse_campaign",
+    "stored_campaign",
 ]

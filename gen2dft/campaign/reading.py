@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Protocol
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from gen2dft.campaign.gate_list import ALREADY_RESOLVED
+from gen2dft.campaign.problems import explain
 from gen2dft.campaign.spec import CampaignSpec
 from gen2dft.errors import CampaignError, not_one_of
 
@@ -67,7 +68,46 @@ def parse_campaign(
     try:
         return CampaignSpec.model_validate(data)
     except ValidationError as err:
-        raise CampaignError(f"{origin} is not valid:\n" + "\n".join(_explain(err))) from err
+        raise CampaignError(_not_valid(origin, err)) from err
+
+
+class StoredCampaign(Protocol):
+    """What a stored campaign says of itself."""
+
+    @property
+    def id(self) -> str:
+        """Id of the campaign."""
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The resolved spec."""
+
+    @property
+    def packages(self) -> dict[str, str]:
+        """Names in the spec that plugins bring, to name and version of the package."""
+
+
+def stored_campaign(campaign: StoredCampaign, *, to_work: bool = False) -> CampaignSpec:
+    """The spec of a stored campaign.
+
+    Parameters
+    ----------
+    to_work
+        Check that the plugins it names are installed here. To look at results, nobody needs them.
+
+    Raises
+    ------
+    CampaignError
+        This machine lacks a plugin, or the spec was written by an incompatible version.
+    """
+    context = None if to_work else {ALREADY_RESOLVED: True}
+    try:
+        return CampaignSpec.model_validate(campaign.spec, context=context)
+    except ValidationError as err:
+        begun_with = [f"{package} ({name})" for name, package in campaign.packages.items()]
+        hint = f"\nIt was begun with {', '.join(begun_with)}: pip install them here"
+        message = _not_valid(f"the stored spec of campaign {campaign.id}", err)
+        raise CampaignError(message + hint if begun_with else message) from err
 
 
 def _read(path: Path) -> str:
@@ -84,39 +124,6 @@ def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
     data[last] = value
 
 
-def _explain(err: ValidationError) -> list[str]:
-    """One line per problem: where, what, and for a misspelt key the nearest valid one."""
-    lines = []
-    for problem in err.errors():
-        place = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            valid = _keys_at(CampaignSpec, problem["loc"][:-1])
-            near = difflib.get_close_matches(str(problem["loc"][-1]), valid, n=1, cutoff=0.4)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
-            )
-            lines.append(f"  {place}: unknown key; {hint}")
-        else:
-            given = (
-                f" (given: {problem['input']!r})"
-                if not isinstance(problem["input"], dict | list)
-                else ""
-            )
-            lines.append(
-                f"  {place or 'file'}: {problem['msg'].removeprefix('Value error, ')}{given}"
-            )
-    return lines
-
-
-def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
-    """Valid keys of the part at `place`."""
-    for step in place:
-        if isinstance(step, int):
-            continue
-        info = next(f for n, f in model.model_fields.items() if step in (n, f.alias))
-        model = next(t for t in (info.annotation, *get_args(info.annotation)) if _is_model(t))
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def _not_valid(origin: str, err: ValidationError) -> str:
+    lines = [f"  {line}" for line in explain(err, CampaignSpec)]
+    return "\n".join([f"{origin} is not valid:", *lines])

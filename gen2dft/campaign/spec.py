@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Fraction, NonNegative, Part
+from gen2dft.campaign.screening import ScreeningSpec
 from gen2dft.errors import not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
@@ -138,57 +139,6 @@ class SamplingSpec(Part):
                 f"`steps` divides the way between two seeds: method {self.method!r} has none"
             )
         return self
-
-
-class SurrogateSpec(Part):
-    """Last gate before validation: relax with an ML potential and measure the distance to the
-    hull.
-    """
-
-    engine: str = Field("mlip", description="name of a registered engine")
-    preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
-    max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
-    min_e_above_hull: float = Field(
-        -0.3,
-        description="eV/atom; what lies further below the hull says that the hull lacks phases, "
-        "not that it is stable",
-    )
-    chunk: PositiveInt = Field(16, description="crystals per firework")
-    max_relaxations: PositiveInt | None = Field(
-        None, description="relax only this many per round, best predicted first"
-    )
-
-
-class ScreeningSpec(Part):
-    """Gates between decoding and validation, in the order given here."""
-
-    min_distance_ratio: PositiveFloat = Field(
-        0.6, description="shortest distance over the sum of covalent radii"
-    )
-    min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
-    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field(
-        (4.0, 120.0), description="Angstrom^3 per atom"
-    )
-    angles: tuple[PositiveFloat, PositiveFloat] = Field(
-        (25.0, 155.0), description="cell angles, degree"
-    )
-    charge_balance: Literal[True, False, "strict"] = Field(
-        True,
-        description="refuse formulas that oxidation states met in solids cannot make neutral; "
-        "compounds of metals "
-        "alone pass. strict, for semiconductors: one common state per element or a closed valence "
-        "shell",
-    )
-    allowed_elements: tuple[str, ...] = Field(
-        (), description="symbols; empty means all of the training set's"
-    )
-    excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
-    novelty: Literal["formula", "structure"] = Field(
-        "formula",
-        description="formula: the reduced formula is new, as in the FTCP paper; structure: no "
-        "known match",
-    )
-    surrogate: SurrogateSpec = SurrogateSpec()
 
 
 class RefineSpec(Part):

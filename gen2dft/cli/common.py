@@ -13,6 +13,7 @@ from rich.table import Table
 
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.wording import as_utc, round_title, words
+from gen2dft.store.states import kind_of
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
@@ -65,7 +66,8 @@ def funnel_table(document: RoundDoc) -> Table:
             if stage.stage in HITS_LEFT and stage.n_out
             else f"{stage.n_out:,}"
         )
-        table.add_row(words(stage.stage), f"{stage.n_in:,}", out, reasons_text(stage.reasons))
+        name = f"{words(stage.stage)} ({stage.package})" if stage.package else words(stage.stage)
+        table.add_row(name, f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 
 
@@ -89,7 +91,7 @@ def plain_table(title: str | None = None) -> Table:
 
 def styled_state(state: str) -> str:
     """A candidate's state in its colour."""
-    style = STATE_STYLES.get(state.partition(":")[0])
+    style = STATE_STYLES.get(kind_of(state))
     return f"[{style}]{state}[/]" if style else state
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import joined, plain_table, styled_state
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.properties import PROPERTIES
@@ -142,7 +142,7 @@ def _formula(candidate: CandidateDoc) -> str:
 
 def _values(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Table:
     """What was expected of the crystal, what was computed, and what the campaign wants."""
-    spec = CampaignSpec.model_validate(store.campaign(candidate.campaign_id).spec)
+    spec = stored_campaign(store.campaign(candidate.campaign_id))
     table = plain_table("values")
     for title in (
         "property",

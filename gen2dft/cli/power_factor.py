@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gen2dft.campaign import TransportSpec
     from gen2dft.engines.base import CalculationFailure
-    from gen2dft.rounds.power_factors import Made
+    from gen2dft.property_steps import Made
     from gen2dft.store.documents import CampaignDoc, PowerFactorDoc
     from gen2dft.store.store import Store
     from gen2dft.transport.document import TransportDoc
@@ -106,13 +106,13 @@ def _tasks(
     """Hits with small primitive cells, the best first."""
     from pymatgen.core import Structure
 
-    from gen2dft.campaign import CampaignSpec
+    from gen2dft.campaign import stored_campaign
     from gen2dft.engines import load_engine
+    from gen2dft.property_steps import Made
     from gen2dft.rounds.ingest import label_id
-    from gen2dft.rounds.power_factors import Made
     from gen2dft.symmetry import idealised_primitive
 
-    spec = CampaignSpec.model_validate(document.spec)
+    spec = stored_campaign(document)
     settings = load_engine(engine).preset(preset)
     for hit in ranked(store.hits(document.id), spec.targets)[0]:
         crystal = idealised_primitive(Structure.from_dict(hit.structure), SYMPREC)

@@ -122,9 +122,9 @@ def hits(
 
 
 def _targets(document: CampaignDoc) -> Sequence[Any]:
-    from gen2dft.campaign import CampaignSpec
+    from gen2dft.campaign import stored_campaign
 
-    return CampaignSpec.model_validate(document.spec).targets
+    return stored_campaign(document).targets
 
 
 def _find_hits(

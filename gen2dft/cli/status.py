@@ -148,10 +148,18 @@ def _print_states(counts: Mapping[str, int]) -> None:
     for title in ("state", "number", "by reason"):
         table.add_column(title, justify="right" if title == "number" else "left")
     for stem, number in sorted(stems(counts).items(), key=lambda item: -item[1]):
-        reasons = {s.partition(":")[2]: n for s, n in counts.items() if s.startswith(f"{stem}:")}
+        reasons = _reasons(counts, stem)
         table.add_row(styled_state(stem), f"{number:,}", reasons_text(reasons))
     console.print()
     console.print(table)
+
+
+def _reasons(counts: Mapping[str, int], kind: str) -> dict[str, int]:
+    """Number of candidates for each reason of one kind of states."""
+    from gen2dft.store.states import State
+
+    states = {State.parse(text): number for text, number in counts.items()}
+    return {s.reason: n for s, n in states.items() if s.kind == kind and s.reason}
 
 
 def _print_failures(store: Store, campaign_id: str) -> None:
@@ -170,10 +178,10 @@ def _print_next(document: CampaignDoc, hits: int) -> None:
 
 def _list_candidates(store: Store, document: CampaignDoc, state: str, as_json: bool) -> None:
     """Candidates of one campaign in a state, given with or without its reason."""
-    from gen2dft.store.documents import REACHED_FROM
+    from gen2dft.store.states import KINDS, kind_of
 
-    if state.partition(":")[0] not in REACHED_FROM:
-        raise StoreError(not_one_of("state of a candidate", state, REACHED_FROM))
+    if kind_of(state) not in KINDS:
+        raise StoreError(not_one_of("state of a candidate", state, KINDS))
     fields = ("candidate_id", "round_index", "formula", "state", "sampler", "failure")
     found = store.candidate_fields(
         document.id, fields, state={"$regex": f"^{re.escape(state)}(:|$)"}

@@ -218,7 +218,7 @@ def rehull(
 
     Nothing is ever overwritten.
     """
-    from gen2dft.campaign import CampaignSpec
+    from gen2dft.campaign import stored_campaign
     from gen2dft.ground.hulls import campaign_hull
     from gen2dft.review import rehull as rehulling
     from gen2dft.settings import load_settings
@@ -226,7 +226,7 @@ def rehull(
 
     store, cache = open_store(), load_settings().data_dir / "cache"
     document = store.find_campaign(campaign)
-    spec = CampaignSpec.model_validate(document.spec)
+    spec = stored_campaign(document)
     with console.status("reading the hull"):
         hull = campaign_hull(
             spec.model_copy(update={"hull": spec.hull.model_copy(update={"source": source})}),

@@ -24,7 +24,9 @@ Vector = tuple[float, float, float]
 
 # Reasons of failures that tell of the machine or the program, not of the crystal, whichever engine
 # it is.
-BREAKDOWNS = frozenset({"calculation_crashed", "too_many_attempts", "worker_died", "stand_in"})
+BREAKDOWNS = frozenset(
+    {"calculation_crashed", "too_many_attempts", "worker_died", "stand_in", "plugin_missing"}
+)
 # Begins a job's tag that names the folder of an earlier run of it, whose worker died.
 LOST_RUN_TAG = "lost-run:"
 MAX_WARNINGS, MAX_WARNING = (

@@ -22,9 +22,10 @@ from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table, mean
 from gen2dft.evaluation.ways import Way, all_ways
 from gen2dft.generators.base import Generator
-from gen2dft.screening.novelty import StructureIndex, duplicate_gate
+from gen2dft.screening.duplicates import duplicate_gate
+from gen2dft.screening.geometry import geometry_gate
+from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import surrogate_screen
-from gen2dft.screening.validity import geometry_gate
 from gen2dft.streams import EvaluationStream
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def _figures(found: list[CandidateDoc]) -> dict[str, float | None]:
         "decoded": len(found),
         "compositions": len({doc.formula for doc in found}),
         "relaxed": len(distances),
-        "labelled": sum(doc.state in ("labelled", "hit") for doc in found),
+        "labelled": sum(doc.standing.is_labelled for doc in found),
         "lowest": min(distances, default=None),
     }
 

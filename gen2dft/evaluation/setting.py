@@ -22,7 +22,7 @@ from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
-from gen2dft.screening.validity import element_counts
+from gen2dft.screening.elements import element_counts
 from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 

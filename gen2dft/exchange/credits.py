@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import ArchiveError, not_one_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def papers_of(spec: CampaignSpec) -> list[Paper]:
 
 def citation_file(campaign: CampaignDoc, credits_: Credits) -> str:
     """Content of CITATION.cff (Citation File Format 1.2.0)."""
-    spec = CampaignSpec.model_validate(campaign.spec)
+    spec = stored_campaign(campaign)
     content = {
         "cff-version": "1.2.0",
         "message": "If you use these data, please cite them and the works that they rest on.",

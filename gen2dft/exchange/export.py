@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.exchange import archive as names
 from gen2dft.exchange.archive import ArchiveWriter, new_archive, to_line
 from gen2dft.exchange.credits import Credits, citation_file, licence_file, readme_file
@@ -174,7 +174,7 @@ def _add_hits(
 ) -> None:
     """The hits as a table, best first, and one CIF file each."""
     targets, surrogates = (
-        CampaignSpec.model_validate(campaign.spec).targets,
+        stored_campaign(campaign).targets,
         surrogate_engines(labels),
     )
     ordered, _ = ranked(hits, targets)

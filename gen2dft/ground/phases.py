@@ -12,7 +12,7 @@ from gen2dft.datasets import load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, ThermoError
 from gen2dft.ground.hulls import computes_elements, dataset_hull
-from gen2dft.screening.validity import allowed_elements
+from gen2dft.screening.elements import allowed_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ON_HULL
 from gen2dft.thermo.reference_phases import ReferencePhase, element_phase

@@ -11,9 +11,9 @@ from gen2dft.report.data import CandidatePoint, ReportData
 from gen2dft.report.wording import counted
 from gen2dft.screening.surrogate import OVERRULABLE
 from gen2dft.statistics import Interval, difference, share
+from gen2dft.store.states import LABELLED_STATES
 
 CONTROL, GATE_AUDIT = "control", "gate-audit"
-FINISHED = ("labelled", "hit")
 
 
 class Count(NamedTuple):
@@ -25,7 +25,7 @@ class Count(NamedTuple):
     @classmethod
     def of(cls, points: Iterable[CandidatePoint]) -> Count:
         """Candidates that an engine was asked for; one that failed is a call without a hit."""
-        asked = [point for point in points if point.state in (*FINISHED, "given_up")]
+        asked = [point for point in points if point.state in (*LABELLED_STATES, "given_up")]
         return cls(sum(point.state == "hit" for point in asked), len(asked))
 
 
@@ -81,7 +81,7 @@ def lost(data: ReportData) -> list[str]:
     Nothing without an audit of it.
     """
     audited = Count.of(
-        p for p in data.points if p.selected_by == GATE_AUDIT and p.state in FINISHED
+        p for p in data.points if p.selected_by == GATE_AUDIT and p.state in LABELLED_STATES
     )
     if not audited.calls:
         return []

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
+from gen2dft.store.states import State
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import (
@@ -124,7 +125,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     power_factors = store.power_factors(campaign_id)
     return ReportData(
         campaign=campaign,
-        spec=CampaignSpec.model_validate(campaign.spec),
+        spec=stored_campaign(campaign),
         rounds=rounds,
         points=list(_points(store, campaign_id)),
         labels=store.labels(campaign_id),
@@ -159,7 +160,7 @@ def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
             candidate_id=found["candidate_id"],
             round_index=found["round_index"],
             latent_row=found["latent_row"],
-            state=found["state"].partition(":")[0],
+            state=State.parse(found["state"]).kind.value,
             predicted=found.get("predicted") or {},
             surrogate_hull=surrogate.get("e_above_hull"),
             surrogate_engine=surrogate.get("engine"),

@@ -26,6 +26,7 @@ from gen2dft.report.style import (
     styled,
 )
 from gen2dft.report.wording import pretty, round_title, words
+from gen2dft.store.states import LABELLED_STATES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -299,9 +300,7 @@ def _rows_of(data: ReportData, index: int) -> tuple[list[int], list[int]]:
     hit_ids = {hit.candidate_id for hit in data.hits}
     points = data.points_of(index)
     validated = [
-        p.latent_row
-        for p in points
-        if p.state in ("labelled", "hit") and p.candidate_id not in hit_ids
+        p.latent_row for p in points if p.state in LABELLED_STATES and p.candidate_id not in hit_ids
     ]
     return validated, [p.latent_row for p in points if p.candidate_id in hit_ids]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.report.wording import as_utc, words
+from gen2dft.store.states import State
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, RoundDoc
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 def stems(counts: Mapping[str, int]) -> dict[str, int]:
     """Candidates per state without the reasons."""
     total: dict[str, int] = {}
-    for state, count in counts.items():
-        stem = state.partition(":")[0]
-        total[stem] = total.get(stem, 0) + count
+    for text, count in counts.items():
+        kind = State.parse(text).kind.value
+        total[kind] = total.get(kind, 0) + count
     return total
 
 

@@ -158,7 +158,8 @@ def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Chan
         return  # the surrogate is measured against another hull, which stays
     query = {"round_index": context.index, "surrogate.formation_energy": {"$ne": None}}
     for candidate in context.store.candidates(context.campaign_id, **query):
-        if candidate.state.startswith("rejected:relaxation") or candidate.surrogate is None:
+        rejection = candidate.standing.rejection or ""
+        if rejection.startswith("relaxation") or candidate.surrogate is None:
             continue
         counts = Composition(candidate.formula or "").get_el_amt_dict()
         before = candidate.surrogate.get("e_above_hull")

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign.packages import plugin_packages
 from gen2dft.dataset import Dataset
 from gen2dft.ground.hulls import (
     computes_elements,
@@ -87,6 +88,7 @@ def begin_campaign(
         else None,
         calibration_ids=calibrations,
         elements=elements,
+        packages=plugin_packages(spec),
     )
     begin_round(
         store, key, 0

@@ -16,7 +16,8 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.distinct import distinct_stage, mark_repeats
 from gen2dft.rounds.ingest import missed_target
 from gen2dft.screening.gates import stage_count
-from gen2dft.store.documents import OPEN_STATES, RoundDoc, now
+from gen2dft.store.documents import RoundDoc, now
+from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
 
 # of candidates that a round did not wait for; a late label is welcome all the same
 UNFINISHED = "unfinished"
@@ -83,7 +84,7 @@ def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
     place: dict[str, Any] = {"round_index": context.index}
     fields = ("candidate_id", "state", "predicted")
     ended = context.store.candidate_fields(
-        context.campaign_id, fields, **place, state={"$in": [*OPEN_STATES, "labelled", "hit"]}
+        context.campaign_id, fields, **place, state={"$in": [*OPEN_STATES, *LABELLED_STATES]}
     )
     ended += context.store.candidate_fields(
         context.campaign_id, ("state",), **place, state={"$gte": "given_up:", "$lt": "given_up;"}
@@ -92,8 +93,8 @@ def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
         context.campaign_id, ("candidate_id", "engine", "values"), **place
     )
     first = {label["candidate_id"]: label for label in reversed(labels)}
-    validated = [_validation_reason(doc["state"]) for doc in ended]
-    labelled = [doc for doc in ended if doc["state"] in ("labelled", "hit")]
+    validated = [_validation_reason(State.parse(doc["state"])) for doc in ended]
+    labelled = [doc for doc in ended if doc["state"] in LABELLED_STATES]
     missed = [
         None if doc["state"] == "hit" else _target_reason(context, doc, first) for doc in labelled
     ]
@@ -116,10 +117,10 @@ def _target_reason(
     return None if missed is None else f"misses_{missed}"
 
 
-def _validation_reason(state: str) -> str | None:
-    if state in ("labelled", "hit"):
+def _validation_reason(state: State) -> str | None:
+    if state.is_labelled:
         return None
-    return state.removeprefix("given_up:") if state.startswith("given_up:") else UNFINISHED
+    return state.reason or UNFINISHED
 
 
 def go_on(context: RoundContext) -> None:

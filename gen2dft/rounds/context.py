@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import learning
-from gen2dft.campaign import CampaignSpec, Target
+from gen2dft.campaign import CampaignSpec, Target, stored_campaign
 from gen2dft.dataset import Dataset
 from gen2dft.errors import StoreError, ThermoError
 from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, SnapshotDoc, now
@@ -54,7 +54,7 @@ class RoundContext:
     @cached_property
     def spec(self) -> CampaignSpec:
         """The campaign's resolved spec."""
-        return CampaignSpec.model_validate(self.campaign.spec)
+        return stored_campaign(self.campaign, to_work=True)
 
     @property
     def round(self) -> RoundDoc:

@@ -12,16 +12,27 @@ from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
 from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
-from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
+from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies, PluginMissing
 from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.hashing import content_hash
-from gen2dft.rounds import breaker, power_factors, reuse
+from gen2dft.property_steps import provided
+from gen2dft.rounds import breaker, reuse
+from gen2dft.rounds.computed_properties import with_properties
 from gen2dft.rounds.context import RoundContext
-from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.documents import OPEN, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.states import State
 from gen2dft.store.store import candidate_key
 from gen2dft.symmetry import space_group_symbol
 from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.scales import must_share
+
+PLUGIN_MISSING = "plugin_missing"
+# Errors that close a candidate instead of crashing its job.
+REFUSALS: dict[type[Exception], str] = {
+    CorrectionRefused: "correction_refused",
+    MixedEnergies: "energies_not_comparable",
+    PluginMissing: PLUGIN_MISSING,
+}
 
 
 def ingest(
@@ -29,7 +40,7 @@ def ingest(
     candidate_id: str,
     calculations: Sequence[Calculation | None],
     refined: Sequence[Calculation | None] = (),
-    transport: power_factors.Outcome | None = None,
+    outcomes: Mapping[str, Any] | None = None,
     reused_from: str | None = None,
 ) -> str:
     """Write what the engine found out about one candidate.
@@ -42,8 +53,8 @@ def ingest(
     refined
         Those of the second stage, which then make the label; empty if the candidate did not go on
         to it.
-    transport
-        Where the campaign's power factors are computed: what the bands told.
+    outcomes
+        Property to the output of its step; a step that is missing left nothing.
     reused_from
         Label whose calculations these are, if they were not made for this candidate.
 
@@ -58,12 +69,10 @@ def ingest(
             return give_up(context, candidate_id, prefix + problem.reason, problem.detail, spent)
     try:
         label = make_label(context, candidate_id, *(finished(stage) for _, stage in stages))
-    except CorrectionRefused as refusal:
-        return give_up(context, candidate_id, "correction_refused", str(refusal), spent)
-    except MixedEnergies as mixture:
-        return give_up(context, candidate_id, "energies_not_comparable", str(mixture), spent)
-    if power_factors.are_computed(context.spec):
-        label = power_factors.with_power_factor(context, label, transport)
+        label = with_properties(context, label, outcomes or {})
+    except tuple(REFUSALS) as refusal:
+        reason = REFUSALS[type(refusal)]
+        return give_up(context, candidate_id, reason, str(refusal), spent)
     if reused_from is None:
         reuse.remember(
             context,
@@ -109,7 +118,7 @@ def begin_attempt(context: RoundContext, candidate_id: str) -> bool:
     afterwards.
     """
     candidate = context.store.candidate(context.campaign_id, candidate_id)
-    if candidate.state not in OPEN_STATES or context.campaign.state == "paused":
+    if not candidate.standing.is_open or context.campaign.state == "paused":
         context.store.tally.follow(
             [candidate.id]
         )  # who closed it may have been killed before it was tallied
@@ -130,12 +139,12 @@ def give_up(
 
     What it has cost counts against the budget all the same.
     """
-    state = f"given_up:{reason}"
+    state = State.given_up(reason)
     context.store.move_candidate(
         context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours
     )
     breaker.engine_failed(context, candidate_id, reason, detail)
-    return state
+    return str(state)
 
 
 def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:
@@ -308,8 +317,8 @@ def missed_target(
 ) -> str | None:
     """The first property whose target a labelled candidate misses, None if it meets all.
 
-    An open target is not missed, unless the engine provides the property and yet gives no number
-    for this candidate.
+    An open target is not missed, unless the engine or a step was to compute the property and yet
+    gave no number for this candidate.
 
     Parameters
     ----------
@@ -317,7 +326,7 @@ def missed_target(
         As for `values_and_basis`.
     """
     values, _ = values_and_basis(context, predicted, engine, found)
-    still_open = set(context.open_properties) - load_engine(engine).provides
+    still_open = set(context.open_properties) - provided(context.spec, engine)
     return targets.missed_target(context.spec.targets, values, still_open)
 
 
@@ -335,9 +344,9 @@ def values_and_basis(
         Who labelled it, and the label's values.
     """
     allowed = context.spec.validation.unlabelled_targets == "predicted"
-    # What the engine provides and yet gives no number for (a hull that lacks the system) is not
-    # predicted either.
-    refused = load_engine(engine).provides - set(found)
+    # What was to be computed and yet has no number (a hull that lacks the system) is not predicted
+    # either.
+    refused = provided(context.spec, engine) - set(found)
     believed = {name: value for name, value in predicted.items() if name not in refused}
     values = {**(believed if allowed else {}), **found}
     return values, {name: engine if name in found else "predicted" for name in values}

@@ -7,7 +7,7 @@ from typing import Any
 from pymatgen.core import Structure
 
 from gen2dft.engines.base import CalculationDoc
-from gen2dft.rounds import power_factors
+from gen2dft.property_steps import step_names
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest, wants_refinement
 from gen2dft.rounds.reuse import same_crystal, settings_hashes, start_of
@@ -18,9 +18,10 @@ def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
 
     None if it was not.
 
-    Power factors are computed afresh: bands are not kept.
+    A campaign with property steps computes afresh: only calculations are kept, not the files that
+    steps read.
     """
-    if power_factors.are_computed(context.spec):
+    if step_names(context.spec):
         return None
     start = start_of(context.store.candidate(context.campaign_id, candidate_id))
     engine, wanted = context.spec.validation.engine, settings_hashes(context)

@@ -4,14 +4,11 @@ whole transport.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
-from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationFailure
-from gen2dft.rounds.context import RoundContext
-from gen2dft.store.documents import LabelDoc, PowerFactorDoc
+from gen2dft.engines.base import CalculationFailure, Engine
+from gen2dft.property_steps import Made, StepOutcome
+from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import REDUCTIONS
@@ -21,52 +18,25 @@ NAME = "power_factor"
 Outcome = TransportDoc | CalculationFailure
 
 
-class Made(NamedTuple):
-    """For which candidate something was computed, and by what.
-
-    `id` is that of a label of the same.
-    """
-
-    id: str
-    campaign_id: str
-    candidate_id: str
-    formula: str
-    engine: str
-    is_dft: bool
-    preset: str
-    settings_hash: str
+def gives_bands(engine: Engine) -> bool:
+    """Whether an engine computes bands."""
+    return "band_gap" in engine.provides
 
 
-def are_computed(spec: CampaignSpec) -> bool:
-    """Whether the campaign asks for power factors and its engine computes bands."""
-    return NAME in spec.head_properties and NAME in load_engine(spec.validation.engine).provides
-
-
-def with_power_factor(context: RoundContext, label: LabelDoc, outcome: Outcome | None) -> LabelDoc:
-    """The label with what the bands told of its crystal: power factor and gap, or why there is no
-    power factor.
+def kept_outcome(
+    store: Store, made: Made, settings: TransportSpec, output: Outcome | None
+) -> StepOutcome:
+    """Keep a power factor, or why there is none, and give the label's part of it.
 
     Parameters
     ----------
-    outcome
+    output
         Of the transport job; None if it left nothing.
     """
-    found = outcome or CalculationFailure(reason="no_bands", detail="no bands were computed")
-    formula = context.store.candidate(context.campaign_id, label.candidate_id).formula or ""
-    made = Made(
-        label.id, label.campaign_id, label.candidate_id, formula,
-        label.engine, label.is_dft, label.preset, label.settings_hash,
-    )  # fmt: skip
-    kept = keep(context.store, made, context.spec.transport.definition, found)
-    said = (
-        kept.warnings if kept.reason is None else [f"no power factor: {kept.reason}: {kept.detail}"]
-    )
-    return label.model_copy(
-        update={
-            "values": {**label.values, **kept.values},
-            "warnings": [*label.warnings, *said],
-            "core_hours": label.core_hours + kept.core_hours,
-        }
+    nothing = CalculationFailure(reason="no_bands", detail="no bands were computed")
+    kept = keep(store, made, settings.definition, output or nothing)
+    return StepOutcome(
+        **kept.model_dump(include={"values", "warnings", "core_hours", "reason", "detail"})
     )
 
 

@@ -17,6 +17,7 @@ from gen2dft.loop.view import LEARNING, View
 from gen2dft.rounds.context import RoundContext, pack_arrays
 from gen2dft.rounds.view import view_to_propose
 from gen2dft.store.documents import CandidateDoc
+from gen2dft.store.states import Kind, State
 from gen2dft.store.store import candidate_key
 from gen2dft.streams import Stream
 
@@ -73,7 +74,7 @@ def documents_of(
             sampler=proposal.methods[row],
             parents=[arm.learner.known.ids[parent] for parent in proposal.parents[row]],
             latent_row=None if proposal.latents is None else first_row + row,
-            state=f"rejected:{reason}" if reason else "sampled",
+            state=str(state_after(reason)),
             formula=None if crystal is None else formulas[crystal],
             structure=None
             if crystal is None
@@ -86,6 +87,11 @@ def documents_of(
         )
         documents.append(document)
     return documents
+
+
+def state_after(reason: str | None) -> State:
+    """Where a draw stands after the sieve."""
+    return State(Kind.SAMPLED) if reason is None else State.rejected(reason)
 
 
 def put_latents(context: RoundContext, view: View, proposed: Proposed) -> str | None:

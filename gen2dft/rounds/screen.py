@@ -14,6 +14,7 @@ from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
 from gen2dft.store.documents import CandidateDoc, now
+from gen2dft.store.states import State
 from gen2dft.store.store import candidate_key
 from gen2dft.streams import Stream
 
@@ -45,7 +46,7 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
             context.store.move_candidate(
                 context.campaign_id,
                 doc.candidate_id,
-                f"rejected:{verdict.reason}",
+                State.rejected(verdict.reason),
                 surrogate=verdict.as_dict(),
             )
         else:
@@ -88,7 +89,7 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
         else set()
     )
     moves = {
-        key: {"state": f"rejected:{reason}"}
+        key: {"state": State.rejected(reason)}
         for row, (key, reason) in enumerate(rejects)
         if row not in drawn
     }
@@ -103,11 +104,7 @@ def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageC
         context.campaign_id, context.index
     )  # chunks may have been killed on the way
     states = context.store.tally.states(context.campaign_id, context.index)
-    found = [states[key] for key in sorted(candidate_ids)]
-    reasons = [
-        state.removeprefix("rejected:") if state.startswith("rejected:") else None
-        for state in found
-    ]
+    reasons = [State.parse(states[key]).rejection for key in sorted(candidate_ids)]
     progress = context.round.progress
     if progress.get("stage") == "screen":
         context.update(**{"seconds.screen": (now() - progress["since"]).total_seconds()})

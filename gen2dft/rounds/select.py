@@ -18,6 +18,7 @@ from gen2dft.rounds.context import RoundContext, unpack_arrays
 from gen2dft.rounds.view import view_to_choose
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, now
+from gen2dft.store.states import Kind, State
 
 
 def select(context: RoundContext, surrogate_count: Mapping[str, object]) -> int:
@@ -67,7 +68,7 @@ def chosen_once(context: RoundContext) -> list[Choice]:
 def change_of(choice: Choice) -> dict[str, Any]:
     """Where a choice puts its candidate, and what it leaves there."""
     return {
-        "state": "queued" if choice.by else "rejected:not_selected",
+        "state": State(Kind.QUEUED) if choice.by else State.rejected("not_selected"),
         "score": choice.score,
         "selected_by": choice.by,
         "predicted": choice.predicted,

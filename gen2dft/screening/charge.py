@@ -1,4 +1,4 @@
-"""Charge gate: whether oxidation states met in solids make a formula neutral."""
+"""Gate `charge`: whether oxidation states met in solids make a formula neutral."""
 
 from __future__ import annotations
 
@@ -7,15 +7,41 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from pydantic import Field
 
+from gen2dft.campaign.part import Part
 from gen2dft.chemistry import is_plausible
 from gen2dft.crystals import CrystalTable
+from gen2dft.screening.base import Gate, GateContext
 
 NOT_BALANCED = "not_charge_balanced"
 
 # With metals alone these form intermetallics (silicides, borides, half-Heuslers such as NbFeSb),
 # which need no ions.
 _LIKE_METALS = frozenset({"B", "Si", "Ge", "Sb"})
+
+
+class ChargeSettings(Part):
+    """How much is asked of a formula."""
+
+    strict: bool = Field(
+        False, description="one common state per element, or a closed valence shell"
+    )
+
+
+class ChargeGate(Gate[ChargeSettings]):
+    """Refuse formulas that cannot be neutral."""
+
+    name = "charge"
+    reasons = {
+        NOT_BALANCED: "No oxidation states met in solids make its formula neutral; with `strict`, "
+        "it is no formula of a semiconductor."
+    }
+    Settings = ChargeSettings
+
+    def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:  # noqa: ARG002
+        """See `charge_gate`."""
+        return charge_gate(table, self.settings.strict)
 
 
 def charge_gate(table: CrystalTable, strict: bool = False) -> list[str | None]:
@@ -30,8 +56,8 @@ def charge_gate(table: CrystalTable, strict: bool = False) -> list[str | None]:
     reasons: list[str | None] = []
     for i in range(len(table)):
         numbers, counts = np.unique(table.numbers[table.sites(i)], return_counts=True)
-        divisor = int(np.gcd.reduce(counts))
-        balanced = passes(tuple(numbers.tolist()), tuple((counts // divisor).tolist()))
+        per_unit = counts // np.gcd.reduce(counts)
+        balanced = passes(tuple(numbers.tolist()), tuple(per_unit.tolist()))
         reasons.append(None if balanced else NOT_BALANCED)
     return reasons
 
@@ -54,21 +80,24 @@ def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
     """
     if len(numbers) == 1 or all(_is_metal_like(number) for number in numbers):
         return True
-    options = list(zip(numbers, counts, strict=True))
-    for signs in itertools.product((1, -1), repeat=len(numbers)):
-        cations = [pair for pair, sign in zip(options, signs, strict=True) if sign > 0]
-        anions = [pair for pair, sign in zip(options, signs, strict=True) if sign < 0]
-        if (
-            not cations
-            or not anions
-            or max(_greed(z) for z, _ in cations) > min(_greed(z) for z, _ in anions)
-        ):
-            continue
-        positive = _totals([_cation_charges(z, n) for z, n in cations])
-        negative = _totals([frozenset(n * -q for q in _states(z) if q < 0) for z, n in anions])
-        if positive & negative:
+    atoms = list(zip(numbers, counts, strict=True))
+    for signs in itertools.product((1, -1), repeat=len(atoms)):
+        signed = list(zip(atoms, signs, strict=True))
+        cations = [pair for pair, sign in signed if sign > 0]
+        anions = [pair for pair, sign in signed if sign < 0]
+        if cations and anions and _can_be_neutral(cations, anions):
             return True
     return False
+
+
+def _can_be_neutral(cations: Sequence[tuple[int, int]], anions: Sequence[tuple[int, int]]) -> bool:
+    """Whether charges of cations and of anions, pairs of element and number, can be the same."""
+    greediest_cation = max(_greed(element) for element, _ in cations)
+    if greediest_cation > min(_greed(element) for element, _ in anions):
+        return False
+    given = _totals([_cation_charges(element, number) for element, number in cations])
+    taken = _totals([_anion_charges(element, number) for element, number in anions])
+    return not given.isdisjoint(taken)
 
 
 @functools.lru_cache(maxsize=100_000)
@@ -78,8 +107,8 @@ def is_semiconducting_formula(numbers: Sequence[int], counts: Sequence[int]) -> 
     """
     from pymatgen.core import Element
 
-    pairs = zip(numbers, counts, strict=True)
-    return is_plausible({Element.from_Z(number).symbol: count for number, count in pairs})
+    symbols = [Element.from_Z(number).symbol for number in numbers]
+    return is_plausible(dict(zip(symbols, counts, strict=True)))
 
 
 def _totals(choices: Sequence[frozenset[int]]) -> frozenset[int]:
@@ -95,7 +124,13 @@ def _cation_charges(number: int, count: int) -> frozenset[int]:
     """Total charges that `count` atoms of an element can have as cations, of one or of several
     states.
     """
-    return _totals([frozenset(q for q in _states(number) if q > 0)] * count)
+    positive = frozenset(charge for charge in _states(number) if charge > 0)
+    return _totals([positive] * count)
+
+
+def _anion_charges(number: int, count: int) -> frozenset[int]:
+    """Total charges, without their sign, that `count` atoms of an element can have as anions."""
+    return frozenset(-charge * count for charge in _states(number) if charge < 0)
 
 
 @functools.cache

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import ScreeningSpec
+from gen2dft.campaign.gate_list import GROUP
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.funnel import StageCount
-from gen2dft.screening.charge import charge_gate
-from gen2dft.screening.novelty import (
-    DUPLICATE_IN_STORE,
-    DUPLICATE_OF_KNOWN,
-    StructureIndex,
-    duplicate_gate,
-    formula_gate,
-)
-from gen2dft.screening.validity import allowed_elements, element_counts, element_gate, geometry_gate
+from gen2dft.plugins import SHIPPED, package_of, registry
+from gen2dft.screening.base import Gate, GateContext
+from gen2dft.screening.elements import allowed_elements, element_counts
 
-Gate = Callable[[CrystalTable], Sequence[str | None]]
+# Other packages add gates by entry points of this group, each naming a subclass of Gate.
+GATES: dict[str, Callable[[], type[Gate[Any]]]] = registry(GROUP)
+
+Judge = Callable[[CrystalTable], Sequence[str | None]]
 """From crystals to one reason each; None lets a crystal pass."""
+
+
+def load_gate(name: str, settings: Mapping[str, Any] | None = None) -> Gate[Any]:
+    """A registered gate with its settings; CampaignError names the choices."""
+    if name not in GATES:
+        raise CampaignError(not_one_of("gate", name, GATES))
+    gate = GATES[name]()
+    return gate(gate.Settings.model_validate(settings or {}))
 
 
 def screening_gates(
     spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
-) -> list[tuple[str, Gate]]:
-    """Names and gates that a campaign asks for, the cheapest first.
+) -> list[tuple[str, Judge]]:
+    """Names and gates that a campaign asks for, in their order.
 
     Parameters
     ----------
@@ -45,30 +53,44 @@ def screening_gates(
     CampaignError
         If the spec names something that is not an element.
     """
-    elements = allowed_elements(spec, known.crystals)
-    how_many = frozenset(element_counts(known.crystals).tolist())
-    indices = (
-        [(DUPLICATE_IN_STORE, StructureIndex.from_table(earlier))] if earlier is not None else []
+    context = gate_context(spec, known, earlier)
+    gates = [(name, load_gate(name, settings)) for name, settings in spec.plan]
+    return [(name, functools.partial(judge, gate, context=context)) for name, gate in gates]
+
+
+def gate_context(
+    spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
+) -> GateContext:
+    """What gates may compare with; parameters and errors as those of `screening_gates`."""
+    num_elements = element_counts(known.crystals)
+    return GateContext(
+        known,
+        allowed=allowed_elements(spec, known.crystals),
+        num_elements=frozenset(num_elements.tolist()),
+        earlier=earlier,
     )
-    gates: list[tuple[str, Gate]] = [
-        ("geometry", functools.partial(geometry_gate, spec=spec)),
-        ("elements", functools.partial(element_gate, allowed=elements, how_many=how_many)),
-    ]
-    if spec.charge_balance:
-        gates.append(
-            ("charge", functools.partial(charge_gate, strict=spec.charge_balance == "strict"))
+
+
+def judge(gate: Gate[Any], table: CrystalTable, context: GateContext) -> Sequence[str | None]:
+    """The verdicts of a gate.
+
+    Raises
+    ------
+    ValueError
+        The gate gave a reason that it does not declare: the funnel would count what nobody can
+        look up.
+    """
+    verdicts = gate.judge(table, context)
+    undeclared = set(verdicts) - {None, *gate.reasons}
+    if undeclared:
+        raise ValueError(
+            f"gate {gate.name!r} gave {undeclared}, but declares {sorted(gate.reasons)}"
         )
-    if spec.novelty == "formula":
-        formulas = frozenset(known.crystals.formulas())
-        gates.append(("formula", functools.partial(formula_gate, known_formulas=formulas)))
-    else:
-        indices.insert(0, (DUPLICATE_OF_KNOWN, StructureIndex.from_table(known.crystals)))
-    gates.append(("duplicates", functools.partial(duplicate_gate, indices=indices)))
-    return gates
+    return verdicts
 
 
 def run_gates(
-    table: CrystalTable, gates: Sequence[tuple[str, Gate]]
+    table: CrystalTable, gates: Sequence[tuple[str, Judge]]
 ) -> tuple[NDArray[np.int64], list[str | None], list[StageCount]]:
     """Pass crystals through one gate after another.
 
@@ -88,15 +110,36 @@ def run_gates(
         verdicts = gate(table.select(kept))
         for row, verdict in zip(kept, verdicts, strict=True):
             reasons[row] = verdict
-        counts.append(stage_count(name, verdicts))
-        kept = kept[np.array([verdict is None for verdict in verdicts], dtype=bool)]
+        counts.append(stage_count(name, verdicts, package_of(GROUP, name)))
+        passed = np.array([verdict is None for verdict in verdicts], dtype=bool)
+        kept = kept[passed]
     return kept, reasons, counts
 
 
-def stage_count(stage: str, reasons: Sequence[str | None]) -> StageCount:
-    """Counters of a stage from one reason per crystal, None for those that passed."""
+def stage_count(
+    stage: str, reasons: Sequence[str | None], package: str | None = None
+) -> StageCount:
+    """Counters of a stage from one reason per crystal, None for those that passed.
+
+    Parameters
+    ----------
+    package
+        Name and version of the package that brings the stage, if it does not ship.
+    """
     stopped = Counter(reason for reason in reasons if reason is not None)
-    n_out = len(reasons) - stopped.total()
     return StageCount(
-        stage=stage, n_in=len(reasons), n_out=n_out, reasons=dict(sorted(stopped.items()))
+        stage=stage,
+        n_in=len(reasons),
+        n_out=len(reasons) - stopped.total(),
+        reasons=dict(sorted(stopped.items())),
+        package=package,
     )
+
+
+def table() -> str:
+    """The gates that ship and their reasons as a Markdown table, for docs/gates.md."""
+    lines = ["| gate | reason | a crystal is stopped because |", "|---|---|---|"]
+    for name in SHIPPED[GROUP]:
+        for reason, sentence in GATES[name]().reasons.items():
+            lines.append(f"| `{name}` | `{reason}` | {sentence} |")
+    return "\n".join(lines)

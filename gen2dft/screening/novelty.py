@@ -1,11 +1,9 @@
-"""Novelty gates: whether formula and structure are new, among known, earlier and other
-candidates.
-"""
+"""Whether a structure is new: structures by formula, compared in their primitive cells."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +11,6 @@ from gen2dft.crystals import CrystalTable
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-KNOWN_FORMULA = "known_formula"
-DUPLICATE_OF_KNOWN = "duplicate_of_known"
-DUPLICATE_IN_STORE = "duplicate_in_store"
-DUPLICATE_IN_BATCH = "duplicate_in_batch"
 
 
 @dataclass
@@ -44,9 +37,8 @@ class StructureIndex:
         """Take in crystal `row` of a table, whose reduced formula is given as
         `CrystalTable.formulas` writes it.
         """
-        self._groups.setdefault(formula, []).append(
-            _Reduced(functools.partial(table.structure, row), name)
-        )
+        entry = _Reduced(functools.partial(table.structure, row), name)
+        self._groups.setdefault(formula, []).append(entry)
 
     def contains(self, structure: Structure) -> bool:
         """Whether a structure matches one of the index."""
@@ -65,17 +57,17 @@ class StructureIndex:
         return self._match(_Reduced(functools.partial(table.structure, row)), formula)
 
     def _match(self, candidate: _Reduced, formula: str) -> str | None:
-        others = self._groups.get(formula, ())
-        return next(
-            (other.name for other in others if _same(candidate.primitive, other.primitive)), None
-        )
+        for other in self._groups.get(formula, ()):
+            if _same(candidate.primitive, other.primitive):
+                return other.name
+        return None
 
 
 @dataclass
 class _Reduced:
     """A structure, built and reduced to its primitive Niggli cell when first needed."""
 
-    build: Any
+    build: Callable[[], Structure]
     name: str = ""
 
     @functools.cached_property
@@ -90,39 +82,6 @@ def reduced_primitive(structure: Structure) -> Structure:
     except ValueError:  # Niggli's algorithm can fail to converge on extreme cells
         reduced = structure.get_reduced_structure("LLL")
     return reduced.get_primitive_structure()  # type: ignore[no-any-return]
-
-
-def formula_gate(table: CrystalTable, known_formulas: frozenset[str]) -> list[str | None]:
-    """`known_formula` for each crystal whose reduced formula is known, the novelty of the FTCP
-    paper.
-
-    Ren et al., Matter 5, 314 (2022).
-    """
-    return [KNOWN_FORMULA if formula in known_formulas else None for formula in table.formulas()]
-
-
-def duplicate_gate(
-    table: CrystalTable, indices: Sequence[tuple[str, StructureIndex]]
-) -> list[str | None]:
-    """Refuse crystals that match one of an index (with that index's reason) or an earlier one of
-    this table.
-
-    Parameters
-    ----------
-    indices
-        Pairs of reason and index, asked in this order.
-    """
-    reasons: list[str | None] = []
-    batch = StructureIndex()
-    for row, formula in enumerate(table.formulas()):
-        asked: Iterable[tuple[str, StructureIndex]] = (*indices, (DUPLICATE_IN_BATCH, batch))
-        reason = next(
-            (reason for reason, index in asked if index.matches_row(table, row, formula)), None
-        )
-        if reason is None:
-            batch.add(table, row, formula)
-        reasons.append(reason)
-    return reasons
 
 
 def _same(first: Structure, second: Structure) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.figures import FIGURES
 from gen2dft.report.standing import seconds_left, stage_text, stems, summary
 from gen2dft.report.wording import duration, target_text, when
 from gen2dft.serve import queries
-from gen2dft.store.documents import REACHED_FROM, now
+from gen2dft.store.documents import now
+from gen2dft.store.states import KINDS, Kind, State
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, RoundDoc
@@ -54,7 +55,7 @@ def _left(store: Store, document: CampaignDoc, rounds: list[RoundDoc]) -> float 
 def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
     """What the page of one campaign shows."""
     document = store.campaign(campaign_id)
-    spec = CampaignSpec.model_validate(document.spec)
+    spec = stored_campaign(document)
     row, rounds, hours = (
         _row(store, document),
         store.rounds(campaign_id),
@@ -99,17 +100,26 @@ def _failures(store: Store, campaign_id: str, counts: Mapping[str, int]) -> list
     """Why candidates were given up: each cause with its number and some of them, the most frequent
     first.
     """
-    causes = sorted(((n, s) for s, n in counts.items() if s.startswith("given_up:")), reverse=True)
+    found = [(number, State.parse(text)) for text, number in counts.items()]
+    causes = [(number, state) for number, state in found if state.kind is Kind.GIVEN_UP]
     fields = ("candidate_id", "formula", "failure")
     return [
         {
-            "state": state,
-            "reason": state.partition(":")[2],
+            "state": str(state),
+            "reason": state.reason,
             "number": number,
-            "examples": store.candidate_fields(campaign_id, fields, limit=EXAMPLES, state=state),
+            "examples": store.candidate_fields(
+                campaign_id, fields, limit=EXAMPLES, state=str(state)
+            ),
         }
-        for number, state in causes
+        for number, state in sorted(causes, key=_most_frequent, reverse=True)
     ]
+
+
+def _most_frequent(cause: tuple[int, State]) -> tuple[int, str]:
+    """Order of causes; equally frequent ones go by name."""
+    number, state = cause
+    return number, str(state)
 
 
 def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -122,10 +132,12 @@ def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) ->
     """
     document, counts = store.campaign(campaign_id), store.state_counts(campaign_id)
     state, page = given.get("state", ""), queries.whole(given, "page", 1)
-    if state and state not in counts and state not in REACHED_FROM:
+    if state and state not in counts and state not in KINDS:
         raise ServeError(not_one_of("state", state, {*counts, *stems(counts)}))
     fitting = {
-        s: n for s, n in counts.items() if not state or s == state or s.partition(":")[0] == state
+        text: number
+        for text, number in counts.items()
+        if state in ("", text, State.parse(text).kind)
     }
     fields = (
         "candidate_id",

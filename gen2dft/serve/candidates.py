@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
 from gen2dft.report.candidate import (
     crystal_of,
@@ -43,7 +43,7 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
         "hit": store.find(HitDoc, candidate_key(campaign_id, candidate_id)),
         "labels": labels,
         "engines": [engine_text(label) for label in labels],
-        "values": value_rows(CampaignSpec.model_validate(document.spec), candidate, labels),
+        "values": value_rows(stored_campaign(document), candidate, labels),
         "remarks": list(remarks(labels)),
         "structures": shown,
         "facts": [

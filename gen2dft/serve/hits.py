@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.picture import crystal_svg
 from gen2dft.report.wording import basis_text, honest_notes, ranked, value_text
@@ -34,7 +34,7 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
         A field that is not understood; the message names it.
     """
     document = store.campaign(campaign_id)
-    spec = CampaignSpec.model_validate(document.spec)
+    spec = stored_campaign(document)
     names = [target.property for target in spec.targets]
     sort = queries.choice(given, "sort", ("best", "formula", "spacegroup", "round", *names))
     down = queries.choice(given, "order", ("up", "down")) == "down"

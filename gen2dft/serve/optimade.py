@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from gen2dft import __version__
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import stored_campaign
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.wording import target_text
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, RoundDoc
@@ -187,7 +187,7 @@ def entries_of(store: Store, label_ids: Iterable[str], hits: set[str]) -> list[d
 def _entry(
     label: LabelDoc, candidate: CandidateDoc, campaign: CampaignDoc, round_: RoundDoc, is_hit: bool
 ) -> dict[str, Any]:
-    targets = CampaignSpec.model_validate(campaign.spec).targets
+    targets = stored_campaign(campaign).targets
     return {
         **structure_fields(label.structure),
         "id": label.id,

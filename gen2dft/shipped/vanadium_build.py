@@ -31,9 +31,9 @@ from gen2dft.funnel import StageCount
 from gen2dft.geometry import distances_in_cell
 from gen2dft.hashing import content_hash
 from gen2dft.representations.images import CrystalImages
+from gen2dft.screening.elements import element_counts
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
-from gen2dft.screening.validity import element_counts
 from gen2dft.screening.vanadium import OXYGEN, VANADIUM, vanadium_state
 from gen2dft.thermo.vanadium_oxides import known_hull
 

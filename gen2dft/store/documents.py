@@ -14,25 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gen2dft import __version__
 from gen2dft.funnel import StageCount
+from gen2dft.store.states import State
 
 SCHEMA_VERSION = 1
 
 CampaignState = Literal["running", "paused", "finished"]
 RoundState = Literal["proposing", "validating", "closed"]
-
-# A candidate's state moves forward only: state -> the states it may be reached from. `rejected` and
-# `given_up` carry a reason behind a colon. A straggler's label is welcome even after it was given
-# up.
-REACHED_FROM: dict[str, tuple[str, ...]] = {
-    "sampled": (),
-    "rejected": ("sampled",),
-    "queued": ("sampled",),
-    "running": ("queued",),
-    "given_up": ("queued", "running"),
-    "labelled": ("queued", "running", "given_up"),
-    "hit": ("labelled",),
-}
-OPEN_STATES = ("queued", "running")
 OPEN = "open"  # basis of a target that nothing has labelled or predicted yet
 
 
@@ -86,6 +73,11 @@ class CampaignDoc(Document):
         {},
         description="preset to energies of the elements, eV/atom, that the engine computed for its "
         "own hull",
+    )
+    packages: dict[str, str] = Field(
+        {},
+        description="what plugins bring to it, such as `gate rare-earth`, to name and version of "
+        "the package",
     )
     state: CampaignState = "running"
     stop_reason: str | None = Field(None, description="why it is finished or paused")
@@ -151,7 +143,7 @@ class CandidateDoc(Document):
     sampler: str
     parents: list[str] = Field(description="ids of the training crystals it was drawn from")
     latent_row: int = Field(description="row in the round's latent points")
-    state: str = "sampled"
+    state: str = Field("sampled", description="text of a `gen2dft.store.states.State`")
     formula: str | None = None
     structure: dict[str, Any] | None = Field(
         None, description="decoded structure, pymatgen dictionary"
@@ -184,6 +176,11 @@ class CandidateDoc(Document):
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of `to_mongo`; candidates of older versions do not say when they changed."""
         return super().from_mongo({"changed": None, **data})
+
+    @property
+    def standing(self) -> State:
+        """Where it stands: kind and reason of its state."""
+        return State.parse(self.state)
 
 
 class TallyDoc(Document):

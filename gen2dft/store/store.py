@@ -16,8 +16,6 @@ from gen2dft.errors import StoreError, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
-    OPEN_STATES,
-    REACHED_FROM,
     CalculationsDoc,
     CalibrationDoc,
     CampaignDoc,
@@ -30,6 +28,7 @@ from gen2dft.store.documents import (
     RoundDoc,
     now,
 )
+from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
 
 if TYPE_CHECKING:
@@ -293,7 +292,7 @@ class Store:
     # -----------------------------------------------------------------------------------------
 
     def move_candidate(
-        self, campaign_id: str, candidate_id: str, state: str, **fields: Any
+        self, campaign_id: str, candidate_id: str, state: State | str, **fields: Any
     ) -> bool:
         """Move a candidate forward and set fields.
 
@@ -309,6 +308,8 @@ class Store:
     def move_candidates(self, campaign_id: str, moves: Mapping[str, Mapping[str, Any]]) -> int:
         """Move candidates forward, each to its own `state` and with its own fields; how many moved.
 
+        A state may be given as its text.
+
         Raises
         ------
         StoreError
@@ -322,10 +323,7 @@ class Store:
                 candidate_key(campaign_id, found): moves[found]
                 for found in ids[start : start + AT_ONCE]
             }
-            updates = [
-                UpdateOne({"_id": key, "state": _earlier_than(fields["state"])}, _change(**fields))
-                for key, fields in part.items()
-            ]
+            updates = [UpdateOne(*_move(key, **fields)) for key, fields in part.items()]
             moved += self.database.candidates.bulk_write(updates, ordered=False).modified_count
             self.tally.follow(part)
         return moved
@@ -338,7 +336,7 @@ class Store:
         key = candidate_key(campaign_id, candidate_id)
         result = self.database.candidates.update_one(
             {"_id": key, "state": {"$regex": "^given_up:"}},
-            _change(state="queued", failure=None, attempts=0),
+            _change(State(Kind.QUEUED), failure=None, attempts=0),
         )
         self.tally.follow([key])
         return bool(result.modified_count)
@@ -350,7 +348,7 @@ class Store:
         query: dict[str, Any] = {"campaign_id": campaign_id, "state": {"$in": list(OPEN_STATES)}}
         if round_index is not None:
             query["round_index"] = round_index
-        change = _change(state=f"given_up:{reason}", failure=detail)
+        change = _change(State.given_up(reason), failure=detail)
         given_up = self.database.candidates.update_many(query, change).modified_count
         self.follow_unfinished(campaign_id, round_index)
         return given_up
@@ -362,7 +360,7 @@ class Store:
             [
                 candidate_key(campaign_id, key)
                 for key, state in states.items()
-                if state in ("sampled", *OPEN_STATES)
+                if state in (Kind.SAMPLED, *OPEN_STATES)
             ]
         )
 
@@ -490,22 +488,16 @@ def blob_key(data: bytes) -> str:
     return content_hash(data, digits=32)
 
 
-def _change(*, state: str, **fields: Any) -> dict[str, Any]:
+def _move(key: str, *, state: State | str, **fields: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Query and update that move a candidate forward."""
+    aim = State.parse(str(state))
+    return {"_id": key, "state": aim.earlier()}, _change(aim, **fields)
+
+
+def _change(state: State, **fields: Any) -> dict[str, Any]:
     """The update that gives a candidate a state and fields."""
-    moment = now()
+    moment, text = now(), str(state)
     return {
-        "$set": {"state": state, "changed": moment, **fields},
-        "$push": {"history": {"state": state, "at": moment}},
+        "$set": {"state": text, "changed": moment, **fields},
+        "$push": {"history": {"state": text, "at": moment}},
     }
-
-
-def _earlier_than(state: str) -> dict[str, str]:
-    """The condition of standing at a state from which `state` may be reached."""
-    stem, _, reason = state.partition(":")
-    if stem not in REACHED_FROM:
-        raise StoreError(not_one_of("candidate state", stem, REACHED_FROM))
-    if (stem in ("rejected", "given_up")) != bool(reason):
-        raise StoreError(
-            f"candidate state {state!r}: `rejected` and `given_up`, and only these, carry a reason"
-        )
-    return {"$regex": f"^({'|'.join(REACHED_FROM[stem])})(:|$)"}

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.store.documents import TallyDoc
+from gen2dft.store.states import Kind, State
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -31,7 +32,6 @@ PARTS = 64  # documents per round: each is written anew when one of its entries 
 # candidates in one query: the embedded database compares each with all of the ids that are asked
 # for
 AT_ONCE = 100
-GIVEN_UP = "given_up:"
 PLACE = ("campaign_id", "round_index")
 FIELDS = dict.fromkeys((*PLACE, "candidate_id", "state", "changed"), 1)
 
@@ -75,7 +75,7 @@ class Tally:
             moments |= {
                 key: at
                 for key, at in part.get("given_up", {}).items()
-                if part["states"][key].startswith(GIVEN_UP)
+                if State.parse(part["states"][key]).kind is Kind.GIVEN_UP
             }
         return sorted(
             moments, key=lambda key: (moments[key] is not None, moments[key], key), reverse=True
@@ -162,7 +162,7 @@ class Tally:
             key = f"{row['campaign_id']}:{row['round_index']}:{_part(row['_id'])}"
             change = changes.setdefault(key, {})
             change[f"states.{row['candidate_id']}"] = row["state"]
-            if row["state"].startswith(GIVEN_UP):
+            if State.parse(row["state"]).kind is Kind.GIVEN_UP:
                 change[f"given_up.{row['candidate_id']}"] = row.get("changed")
             begun[key] = TallyDoc.model_validate(
                 {"id": key, **{name: row[name] for name in PLACE}}

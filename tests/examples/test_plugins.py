@@ -13,20 +13,34 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mongomock
 import numpy as np
 import pytest
 from example_crystals import example_dataset
+from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Lattice, Structure
 
 from gen2dft import generators
-from gen2dft.campaign import GeneratorSpec, LearningSpec
+from gen2dft.campaign import CampaignSpec, GeneratorSpec, LearningSpec
 from gen2dft.cli.doctor import check_plugins
+from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import CalculationDoc, validate_engine
+from gen2dft.errors import CampaignError
 from gen2dft.generators.contract import validate_generator
 from gen2dft.plugins import added, registry
+from gen2dft.rounds.begin import begin_campaign
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.propose import propose
+from gen2dft.rounds.train import train
+from gen2dft.store.store import Store
+from gen2dft.testing.gates import GateContract, cscl_like
+from gen2dft.thermo.hull import ReferenceHull
+from tests import toys
+
+enable_gridfs_integration()
 
 PLUGINS = Path(__file__).resolve().parents[2] / "examples" / "plugins"
-NAMES = {"emt": "engines", "pca": "generators", "vote": "acquisitions"}
+NAMES = {"emt": "engines", "pca": "generators", "rare_earth": "gates", "vote": "acquisitions"}
 CU_AU = Structure(Lattice.tetragonal(2.8, 3.8), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
@@ -65,7 +79,7 @@ def plugged(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(name: str) -> Any:
     # The registry of this process was read before the examples were installed.
-    return registry.__wrapped__(f"gen2dft.{NAMES[name]}")[name]()
+    return registry.__wrapped__(f"gen2dft.{NAMES[name]}")[name.replace("_", "-")]()
 
 
 def test_there_are_no_others() -> None:
@@ -87,6 +101,7 @@ def test_the_doctor_names_them() -> None:
     for text in (
         "engine emt (gen2dft-emt 0.1.0)",
         "generator pca (gen2dft-pca",
+        "gate rare-earth (gen2dft-rare-earth",
         "acquisition vote (gen2dft-vote",
     ):
         assert text in check.detail
@@ -101,7 +116,7 @@ def test_the_doctor_tells_of_one_that_is_broken(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_without_plugins_there_are_none() -> None:
-    assert {point.name for point in added()}.isdisjoint(NAMES)
+    assert {point.name.replace("-", "_") for point in added()}.isdisjoint(NAMES)
 
 
 def test_the_list_of_presets_shows_the_engine(installed: Path) -> None:
@@ -157,3 +172,72 @@ def test_the_acquisition_prefers_what_most_members_think_best() -> None:
         1,
         0,
     )
+
+
+@pytest.mark.usefixtures("plugged")
+class TestTheGateKeepsItsContract(GateContract):
+    @pytest.fixture
+    def gate(self) -> Any:
+        gate = load("rare_earth")
+        return gate(gate.Settings(max_fraction=0.4))
+
+    @pytest.fixture
+    def crystals(self) -> CrystalTable:
+        return cscl_like([("Na", "Cl"), ("La", "N"), ("Sc", "Y"), ("Lu", "O"), ("Hf", "O")])
+
+
+@pytest.fixture
+def gated(plugged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Campaign files of this process may name the gate."""
+    monkeypatch.setitem(registry("gen2dft.gates"), "rare-earth", lambda: load("rare_earth"))
+
+
+def spec_with(gate: dict[str, Any]) -> CampaignSpec:
+    """A campaign of toys, which know no lanthanides: other elements are scarce here."""
+    screening = {**toys.TOY_CAMPAIGN["screening"], "gates": [{"rare-earth": gate}, "default"]}
+    return CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "screening": screening})
+
+
+@pytest.fixture
+def gated_round(gated: None, toy_plugins: None) -> RoundContext:
+    """The first round of a campaign with the gate."""
+    store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
+    spec = spec_with({"max_fraction": 0.1, "elements": ["Rb", "Ba"]})
+    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    return RoundContext(store, campaign.id, 0)
+
+
+def test_the_funnel_counts_what_the_gate_stops(gated_round: RoundContext) -> None:
+    train(gated_round)
+    propose(gated_round)
+    stages = {stage.stage: stage for stage in gated_round.round.funnel}
+    assert list(stages)[1:4] == ["invert", "rare-earth", "geometry"]
+    stopped = stages["rare-earth"].reasons["too_much_rare_earth"]
+    rejected = gated_round.store.candidates(
+        gated_round.campaign_id, state="rejected:too_much_rare_earth"
+    )
+    formulas = [doc.formula or "" for doc in rejected]
+    assert stopped == len(formulas) > 0
+    assert all("Rb" in formula or "Ba" in formula for formula in formulas)
+    assert stages["rare-earth"].package == "gen2dft-rare-earth 0.1.0"
+    assert stages["geometry"].package is None
+
+
+def test_a_worker_without_the_gate_says_what_to_install(
+    gated_round: RoundContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gated_round.campaign.packages == {"gate rare-earth": "gen2dft-rare-earth 0.1.0"}
+    monkeypatch.delitem(registry("gen2dft.gates"), "rare-earth")
+    with pytest.raises(CampaignError, match=r"begun with gen2dft-rare-earth 0\.1\.0 \(gate rare-"):
+        _ = gated_round.spec
+
+
+@pytest.mark.usefixtures("gated")
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"max_fracton": 0.2}, "max_fracton: unknown key; did you mean 'max_fraction'"),
+    ({"max_fraction": 1.2}, "less than or equal to 1"),
+    ({"elements": ["Ln"]}, "element 'Ln' is not one of .* Did you mean"),
+])  # fmt: skip
+def test_wrong_settings_of_the_gate_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        spec_with(settings)

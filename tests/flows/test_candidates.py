@@ -1,19 +1,14 @@
 """The two-stage flow with the surrogate's two presets, run by jobflow without a queue."""
 
-from dataclasses import replace
-
 import mongomock
 import pytest
-from example_jobs import ExampleBandsMaker
-from gen2dft.flows import jobs
+from gen2dft.flows import candidates
 from gen2dft.flows.candidates import CandidateMaker
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from mongomock.gridfs import enable_gridfs_integration
 
-from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
-from gen2dft.engines.base import Makers
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
@@ -47,7 +42,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
         )
     )
     context = RoundContext(store, campaign.id, 0)
-    monkeypatch.setattr(jobs, "open_round", lambda *_: context)
+    monkeypatch.setattr(candidates, "open_round", lambda *_: context)
     return context
 
 
@@ -88,18 +83,6 @@ def test_without_a_second_stage_the_flow_is_as_short_as_ever(monkeypatch):
         maker.second_stage(context, KEY, None)
 
 
-@pytest.fixture
-def banded(monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> None:
-    """The toy engine with bands, and jobs for them."""
-    provides = toys.TOY_ENGINE.provides | {"band_gap", "power_factor"}
-
-    def makers(preset: str) -> Makers:
-        return replace(toys.TOY_ENGINE.makers(preset), uniform_bands=ExampleBandsMaker())
-
-    engine = replace(toys.TOY_ENGINE, provides=provides, makers=makers)
-    monkeypatch.setitem(engines.ENGINES, "toy", lambda: engine)
-
-
 @pytest.mark.parametrize("refined", [False, True])
 def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, banded, refined: bool):
     refine = {"preset": "toy-fine-v1", "max_e_above_hull": 9.0} if refined else None
@@ -110,10 +93,7 @@ def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, ban
         transport={"tolerance": 1.0},
     )
     monkeypatch.chdir(tmp_path)
-    maker = CandidateMaker.of_campaign(context)
-    maker.power_factor.transport.max_spacing = 0.4
-    monkeypatch.setattr(CandidateMaker, "of_campaign", lambda _: maker)
-    flow = maker.make(context, KEY)
+    flow = CandidateMaker.of_campaign(context).make(context, KEY)
     run_locally(
         flow, store=JobStore(MemoryStore()), log=False, create_folders=True, raise_immediately=True
     )

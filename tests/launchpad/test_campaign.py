@@ -11,7 +11,7 @@ from gen2dft.launchpad.repair import crashed_steps, repair
 from gen2dft.launchpad.submit import submit
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.store.documents import OPEN_STATES
+from gen2dft.store.states import OPEN_STATES
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 

@@ -9,9 +9,10 @@ from example_campaign import transport
 
 from gen2dft import engines
 from gen2dft.engines.base import CalculationFailure
+from gen2dft.property_steps import step_names
+from gen2dft.rounds.computed_properties import with_properties
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest, make_label
-from gen2dft.rounds.power_factors import are_computed, with_power_factor
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import get_reduction
 from tests import toys
@@ -40,16 +41,16 @@ def dispatched(context: RoundContext) -> tuple[str, list]:
 
 
 def test_they_are_computed_where_they_are_wanted_and_the_engine_can(spec, monkeypatch):
-    assert not are_computed(spec)
+    assert not step_names(spec)
     monkeypatch.setitem(engines.ENGINES, "toy", lambda: BANDED)
-    assert are_computed(spec)
-    assert not are_computed(spec.model_validate(toys.TOY_CAMPAIGN))
+    assert step_names(spec)
+    assert not step_names(spec.model_validate(toys.TOY_CAMPAIGN))
 
 
 def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
     key, calcs = dispatched(context)
     doc = transport().model_copy(update={"core_hours": 0.5})
-    state = ingest(context, key, calcs, transport=doc)
+    state = ingest(context, key, calcs, outcomes={"power_factor": doc})
     (label,) = context.store.labels(context.campaign_id)
     assert label.values["power_factor"] == pytest.approx(get_reduction("ftcp").power_factor(doc))
     assert label.values["band_gap"] == pytest.approx(1.0)
@@ -80,7 +81,7 @@ def test_without_a_power_factor_the_label_says_why_and_misses(
     context, banded, outcome, gap, reason
 ):
     key, calcs = dispatched(context)
-    assert ingest(context, key, calcs, transport=outcome) == "labelled"
+    assert ingest(context, key, calcs, outcomes={"power_factor": outcome}) == "labelled"
     (label,) = context.store.labels(context.campaign_id)
     assert label.values.get("band_gap") == gap
     assert "power_factor" not in label.values
@@ -92,6 +93,7 @@ def test_without_a_power_factor_the_label_says_why_and_misses(
 def test_a_label_is_kept_once(context, banded):
     key, calcs = dispatched(context)
     label = make_label(context, key, calcs)
-    first = with_power_factor(context, label, transport())
-    assert with_power_factor(context, label, transport()).values == first.values
+    outcomes = {"power_factor": transport()}
+    first = with_properties(context, label, outcomes)
+    assert with_properties(context, label, outcomes).values == first.values
     assert len(context.store.power_factors(context.campaign_id)) == 1

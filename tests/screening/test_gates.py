@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -5,7 +7,9 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.screening.gates import run_gates, screening_gates, stage_count
+from gen2dft.errors import CampaignError
+from gen2dft.screening.gates import load_gate, run_gates, screening_gates, stage_count
+from gen2dft.screening.gates import table as table_of_reasons
 
 
 def salt(a: str, b: str, length: float = 3.6, z: float = 0.5) -> Structure:
@@ -104,3 +108,31 @@ def test_kept_rows_are_rows_of_the_table():
 def test_stage_count_counts_reasons():
     count = stage_count("x", ["b", None, "a", "b"])
     assert (count.n_in, count.n_out, count.reasons) == (4, 1, {"a": 1, "b": 2})
+
+
+def test_gates_run_in_the_order_of_the_list(known: Dataset):
+    spec = ScreeningSpec(gates=["formula", {"geometry": {"min_distance": 1.0}}])
+    _, reasons, counts = run_gates(
+        CrystalTable.from_structures(CANDIDATES), screening_gates(spec, known)
+    )
+    assert [count.stage for count in counts] == ["formula", "geometry"]
+    assert reasons[0] == "known_formula" and reasons[5] == "volume_out_of_range"
+    assert reasons[2] is None
+
+
+def test_without_the_gate_for_formulas_known_structures_are_duplicates(known: Dataset):
+    spec = ScreeningSpec(gates=["geometry", "duplicates"])
+    _, reasons, _ = run_gates(
+        CrystalTable.from_structures(CANDIDATES), screening_gates(spec, known)
+    )
+    assert reasons[0] == "duplicate_of_known"
+
+
+def test_an_unknown_gate_names_the_nearest():
+    with pytest.raises(CampaignError, match=r"gate 'formla' is not one of .* mean 'formula'"):
+        load_gate("formla")
+
+
+def test_the_table_in_the_documents_is_the_registry():
+    page = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
+    assert table_of_reasons() in page.read_text()

@@ -3,7 +3,9 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.screening.novelty import StructureIndex, duplicate_gate, formula_gate
+from gen2dft.screening.duplicates import duplicate_gate
+from gen2dft.screening.formula import formula_gate
+from gen2dft.screening.novelty import StructureIndex
 
 ROCK_SALT = Structure.from_spacegroup(
     "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]

@@ -18,7 +18,8 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.funnel import StageCount
-from gen2dft.rounds.power_factors import Made, keep
+from gen2dft.property_steps import Made
+from gen2dft.rounds.power_factors import keep
 from gen2dft.store.documents import (
     CampaignDoc,
     CandidateDoc,

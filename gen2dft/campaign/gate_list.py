@@ -1,0 +1,147 @@
+"""The list of gates in a campaign file: names and settings, in the order in which they run.
+
+The gates themselves lie above this room. Their settings are looked up in the registry, where those
+that ship and those of other packages are named alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, PositiveFloat, ValidationError
+
+from gen2dft.campaign.part import Part
+from gen2dft.campaign.problems import explain
+from gen2dft.errors import not_one_of
+from gen2dft.plugins import registry
+
+GROUP = "gen2dft.gates"
+DEFAULT = "default"  # in a list: all gates that the keys of `screening` ask for
+ALREADY_RESOLVED = "gates_already_resolved"  # in pydantic's context: the list is a stored one
+GateEntry = dict[str, dict[str, Any]]  # one name to the gate's settings
+
+
+class GeometrySettings(Part):
+    """Limits of the gate `geometry`, which are keys of `screening` as well."""
+
+    min_distance_ratio: PositiveFloat = Field(
+        0.6, description="shortest distance over the sum of covalent radii"
+    )
+    min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
+    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field(
+        (4.0, 120.0), description="Angstrom^3 per atom"
+    )
+    angles: tuple[PositiveFloat, PositiveFloat] = Field(
+        (25.0, 155.0), description="cell angles, degree"
+    )
+
+
+# Keys of `screening` that decide which gates run by default, and with which settings.
+DECISIVE = (*GeometrySettings.model_fields, "charge_balance", "novelty")
+
+
+def default_gates(keys: Mapping[str, Any]) -> list[GateEntry]:
+    """The gates that the keys of `screening` ask for, the cheapest first."""
+    limits = {name: keys[name] for name in GeometrySettings.model_fields}
+    gates: list[GateEntry] = [{"geometry": limits}, {"elements": {}}]
+    if keys["charge_balance"]:
+        gates.append({"charge": {"strict": keys["charge_balance"] == "strict"}})
+    if keys["novelty"] == "formula":
+        gates.append({"formula": {}})
+    return [*gates, {"duplicates": {}}]
+
+
+def resolve_gates(listed: Any, keys: Mapping[str, Any]) -> tuple[GateEntry, ...]:
+    """The gates of a list with all their settings; `default` is replaced by those of the keys.
+
+    Settings that an entry leaves out come from the keys of `screening`, where there are such, and
+    else from the gate. All are written out, so that another version of a plugin, with other
+    defaults, makes another campaign.
+
+    Raises
+    ------
+    ValueError
+        A gate that is unknown or named twice, wrong settings, a list that contradicts the keys.
+    """
+    if not isinstance(listed, list | tuple) or not listed:
+        raise ValueError(
+            f"give a list of gates, each a name or {{name: settings}}, such as [{DEFAULT}]; "
+            "without the key the other keys of `screening` decide"
+        )
+    by_keys = default_gates(keys)
+    entries: list[GateEntry] = []
+    for entry in listed:
+        name, given = _name_and_settings(entry)
+        if name == DEFAULT:
+            entries += by_keys
+        else:
+            entries.append({name: {**_settings_in(by_keys, name), **given}})
+    _refuse_twice([name for entry in entries for name in entry])
+    _refuse_contradictions(entries, keys)
+    return tuple(
+        {name: _complete(name, given)} for entry in entries for name, given in entry.items()
+    )
+
+
+def settings_class(name: str) -> type[Part]:
+    """The settings of a registered gate.
+
+    Raises
+    ------
+    ValueError
+        No package installed here brings a gate of that name, or it cannot be imported.
+    """
+    gates = registry(GROUP)
+    if name not in gates:
+        raise ValueError(
+            f"{not_one_of('gate', name, gates)} If another package brings it, install that package "
+            "on this machine (pip install); `gen2dft doctor` lists what is installed"
+        )
+    try:
+        return gates[name]().Settings
+    except (ImportError, AttributeError) as err:
+        raise ValueError(
+            f"gate {name!r} cannot be loaded ({err}): reinstall the package that brings it"
+        ) from err
+
+
+def _name_and_settings(entry: Any) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        (name, given), *_ = entry.items()
+        if given is None:  # `- charge:` in YAML
+            return str(name), {}
+        if isinstance(given, Mapping) and name != DEFAULT:
+            return str(name), given
+    raise ValueError(f"{entry!r} is not a gate: give a name, or {{name: settings}}")
+
+
+def _settings_in(entries: Sequence[GateEntry], name: str) -> dict[str, Any]:
+    return next((entry[name] for entry in entries if name in entry), {})
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"gates named twice: {', '.join(twice)}")
+
+
+def _refuse_contradictions(entries: Sequence[GateEntry], keys: Mapping[str, Any]) -> None:
+    names = {name for entry in entries for name in entry}
+    if "charge" in names and not keys["charge_balance"]:
+        raise ValueError("gate 'charge' is listed, but charge_balance is false: drop one of them")
+    if "formula" in names and keys["novelty"] != "formula":
+        raise ValueError(
+            f"gate 'formula' is listed, but novelty is {keys['novelty']!r}: drop one of them"
+        )
+
+
+def _complete(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a gate with its defaults, as plain values."""
+    settings = settings_class(name)
+    try:
+        return settings.model_validate(given).model_dump(mode="json")
+    except ValidationError as err:
+        raise ValueError(f"gate {name!r}: {'; '.join(explain(err, settings))}") from err

@@ -1,0 +1,80 @@
+"""ScreeningSpec: the gates between decoding and validation."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+
+from gen2dft.campaign.gate_list import (
+    ALREADY_RESOLVED,
+    DECISIVE,
+    GateEntry,
+    GeometrySettings,
+    default_gates,
+    resolve_gates,
+)
+from gen2dft.campaign.part import LATER, Part
+
+
+class SurrogateSpec(Part):
+    """Last gate before validation: relax with an ML potential and measure the distance to the
+    hull.
+    """
+
+    engine: str = Field("mlip", description="name of a registered engine")
+    preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
+    max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
+    min_e_above_hull: float = Field(
+        -0.3,
+        description="eV/atom; what lies further below the hull says that the hull lacks phases, "
+        "not that it is stable",
+    )
+    chunk: PositiveInt = Field(16, description="crystals per firework")
+    max_relaxations: PositiveInt | None = Field(
+        None, description="relax only this many per round, best predicted first"
+    )
+
+
+class ScreeningSpec(GeometrySettings):
+    """Gates between decoding and validation, and their limits."""
+
+    charge_balance: Literal[True, False, "strict"] = Field(
+        True,
+        description="refuse formulas that oxidation states met in solids cannot make neutral; "
+        "compounds of metals "
+        "alone pass. strict, for semiconductors: one common state per element or a closed valence "
+        "shell",
+    )
+    allowed_elements: tuple[str, ...] = Field(
+        (), description="symbols; empty means all of the training set's"
+    )
+    excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
+    novelty: Literal["formula", "structure"] = Field(
+        "formula",
+        description="formula: the reduced formula is new, as in the FTCP paper; structure: no "
+        "known match",
+    )
+    surrogate: SurrogateSpec = SurrogateSpec()
+    # Behind the keys that it takes defaults from: pydantic validates in the order of the fields.
+    gates: tuple[GateEntry, ...] = Field(
+        (),
+        description="the cheap gates in their order, each a name or {name: settings}, see "
+        "docs/gates.md; `default` stands for those that the keys above ask for",
+        json_schema_extra=LATER,
+    )
+
+    @field_validator("gates", mode="before")
+    @classmethod
+    def _with_all_settings(cls, listed: Any, info: ValidationInfo) -> Any:
+        if info.context and info.context.get(ALREADY_RESOLVED):
+            return listed
+        if set(DECISIVE) - set(info.data):
+            return ()  # the keys above are wrong, and the message tells of them
+        return resolve_gates(listed, info.data)
+
+    @property
+    def plan(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Name and settings of each cheap gate, in the order in which they run."""
+        entries = self.gates or default_gates(dict(self))
+        return tuple((name, settings) for entry in entries for name, settings in entry.items())

@@ -1,0 +1,255 @@
+"""Property steps: what computes one property of a crystal after its static calculation.
+
+A step ships with gen2dft or comes from another package, by an entry point of the group
+`gen2dft.properties` that names a `PropertyStep`. Flows append the steps that a campaign's targets
+and heads ask for; the label takes whatever values they give.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gen2dft.engines import load_engine
+from gen2dft.engines.base import CalculationFailure, Engine
+from gen2dft.errors import CampaignError, PluginMissing
+from gen2dft.plugins import origin, registry
+from gen2dft.properties import Property, Transform
+
+if TYPE_CHECKING:
+    from jobflow import Flow, Job
+
+    from gen2dft.campaign import CampaignSpec, Part
+    from gen2dft.store.store import Store
+
+GROUP = "gen2dft.properties"
+STATIC = "static"
+# Other packages add steps by entry points of this group, each naming a PropertyStep.
+STEPS: dict[str, Callable[[], PropertyStep]] = registry(GROUP)
+
+# From the outputs of the static calculation and of the step before (None after `static`) to a job
+# or a flow whose output is the step's outcome.
+Compute = Callable[[Any, Any], "Job | Flow"]
+
+
+class StepOutcome(BaseModel):
+    """What a step found out about one crystal, or why it found nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    values: dict[str, float] = Field({}, description="property to value, in the property's unit")
+    warnings: list[str] = []
+    core_hours: float = Field(0.0, description="what the step has cost")
+    reason: str | None = Field(
+        None, description="short snake_case name of what kept the step from its property"
+    )
+    detail: str | None = Field(None, description="the same for people")
+
+
+class Made(NamedTuple):
+    """For which candidate something was computed, and by what.
+
+    `id` is that of a label of the same.
+    """
+
+    id: str
+    campaign_id: str
+    candidate_id: str
+    formula: str
+    engine: str
+    is_dft: bool
+    preset: str
+    settings_hash: str
+
+
+def any_engine(engine: Engine) -> bool:  # noqa: ARG001 - a step that asks nothing of the engine
+    """Whether a step runs that needs no more than energies and forces: always."""
+    return True
+
+
+def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutcome:
+    """The outcome that a step's last job gave, unless a step keeps more than that.
+
+    A job that crashed leaves None; it, a failure and values that are no numbers become reasons.
+    """
+    del store, made, settings
+    if output is None:
+        return StepOutcome(reason="no_result", detail="its calculation left no result")
+    if isinstance(output, CalculationFailure):
+        return StepOutcome(**output.model_dump(include={"reason", "detail", "core_hours"}))
+    outcome = StepOutcome.model_validate(output)
+    broken = sorted(name for name, value in outcome.values.items() if not math.isfinite(value))
+    if not broken:
+        return outcome
+    detail = f"{', '.join(broken)} came out as NaN or infinite"
+    return outcome.model_copy(update={"values": {}, "reason": "not_finite", "detail": detail})
+
+
+@dataclass(frozen=True)
+class PropertyStep:
+    """One property and what computes it.
+
+    Parameters
+    ----------
+    name, unit
+        Of the property; every value is in this unit.
+    maker
+        Called with the names of an engine and a preset and with the campaign's settings of the
+        step. It returns a function of the outputs of the static calculation and of the step before
+        (None after `static`), which builds a jobflow Job or Flow. The output of that is a
+        `StepOutcome`, or a `CalculationFailure`.
+    after
+        `static`, or the step that goes before; that one then runs too.
+    title
+        Text for axes and tables; the name in words unless given.
+    transform
+        Scale on which property heads learn it, see `gen2dft.properties.Property`.
+    settings
+        Model of `properties.NAME.settings` in campaign files; None: the step has no settings.
+    key
+        Top-level part of a campaign file that holds the settings instead.
+    runs_on
+        Whether an engine gives what the step needs.
+    keep
+        Turns the output into the outcome when the label is written; a step may keep more in the
+        store then. It is called again when an ingest is repeated.
+    """
+
+    name: str
+    unit: str
+    maker: Callable[[str, str, Any], Compute]
+    after: str = STATIC
+    title: str = ""
+    transform: Transform = "identity"
+    settings: type[Part] | None = None
+    key: str | None = None
+    runs_on: Callable[[Engine], bool] = any_engine
+    keep: Callable[[Store, Made, Any, Any], StepOutcome] = outcome_of
+
+    @property
+    def property(self) -> Property:
+        """The property that labels, targets and heads speak of."""
+        title = self.title or self.name.replace("_", " ")
+        return Property(self.name, self.unit, title, self.transform)
+
+
+def load_step(name: str, package: str | None = None) -> PropertyStep:
+    """The step that computes a property.
+
+    Parameters
+    ----------
+    package
+        Where the step is from, for the message.
+
+    Raises
+    ------
+    PluginMissing
+        If the package is not installed here or cannot be imported.
+    """
+    where = f"property {name!r} is computed by package {package or 'that brings it'}"
+    if name not in STEPS:
+        raise PluginMissing(f"{where}, which is not installed here: pip install it on every worker")
+    try:
+        return STEPS[name]()
+    except (ImportError, AttributeError) as err:
+        raise PluginMissing(
+            f"{where}, which cannot be loaded here: {type(err).__name__}: {err}; `gen2dft doctor` "
+            "checks plugins"
+        ) from err
+
+
+def settings_of(step: PropertyStep, spec: CampaignSpec) -> Any:
+    """What a campaign says about a step; CampaignError names the key that is wrong."""
+    if step.key is not None:
+        return getattr(spec, step.key)
+    given: dict[str, Any] = {}
+    if step.settings is None:
+        if given:
+            raise CampaignError(f"properties.{step.name} takes no settings")
+        return None
+    try:
+        return step.settings.model_validate(given)
+    except ValidationError as err:
+        problem = err.errors()[0]
+        place = ".".join(map(str, (step.name, "settings", *problem["loc"])))
+        raise CampaignError(f"properties.{place}: {problem['msg']}") from err
+
+
+def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
+    """The steps that a campaign's targets and heads ask for and its engine can serve, in the order
+    in which they run.
+
+    Raises
+    ------
+    PluginMissing
+        If one of them is from a package that is not here.
+    CampaignError
+        If steps wait for each other in a circle.
+    """
+    found: dict[str, PropertyStep] = {}
+    for name in _asked_for(spec):
+        found |= {step.name: step for step in _runnable(name, spec)}
+    return tuple(found.values())
+
+
+def step_names(spec: CampaignSpec) -> frozenset[str]:
+    """Properties that steps of a campaign compute, whether or not their packages are here."""
+    names: set[str] = set()
+    for name in _asked_for(spec):
+        try:
+            names |= {step.name for step in _runnable(name, spec)}
+        except PluginMissing:
+            names.add(name)  # another worker computes it, so nothing else may stand in for it
+    return frozenset(names)
+
+
+def _asked_for(spec: CampaignSpec) -> list[str]:
+    return [name for name in spec.head_properties if name in STEPS]
+
+
+def _runnable(name: str, spec: CampaignSpec) -> list[PropertyStep]:
+    """A step after those that it waits for; none if the engine does not serve all of them."""
+    engine, chain = load_engine(spec.validation.engine), _chain(name)
+    return chain if all(step.runs_on(engine) for step in chain) else []
+
+
+def _chain(name: str) -> list[PropertyStep]:
+    """A step after those that it waits for."""
+    chain: list[PropertyStep] = []
+    while name != STATIC:
+        if any(step.name == name for step in chain):
+            circle = " after ".join([*(step.name for step in chain), name])
+            raise CampaignError(f"property steps wait for each other: {circle}")
+        chain.append(load_step(name))
+        name = chain[-1].after
+    return chain[::-1]
+
+
+def provided(spec: CampaignSpec, engine: str) -> frozenset[str]:
+    """Properties that labels of a campaign carry, made by an engine: its own and those of steps."""
+    return load_engine(engine).provides | step_names(spec)
+
+
+def computes(spec: CampaignSpec, preset: str) -> Mapping[str, tuple[str, Compute]]:
+    """Step to what it comes after and what builds its jobs, in the order in which they run.
+
+    Parameters
+    ----------
+    preset
+        Of the static calculation that the steps follow.
+    """
+    engine = spec.validation.engine
+    return {
+        step.name: (step.after, step.maker(engine, preset, settings_of(step, spec)))
+        for step in steps_of(spec)
+    }
+
+
+def made_by(name: str) -> dict[str, str]:
+    """Package and version of a step, as a label's provenance names them."""
+    package, version = origin(GROUP, name)
+    return {"package": package, "version": version}

@@ -1,0 +1,90 @@
+"""Gate `elements`: which elements a crystal holds, and how many different ones."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import ScreeningSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.screening.base import Gate, GateContext, NoSettings
+
+BAD_ELEMENT = "element_not_allowed"
+BAD_NUMBER = "number_of_elements"
+
+
+class ElementGate(Gate[NoSettings]):
+    """Refuse elements that the campaign excludes, and numbers of elements without an example."""
+
+    name = "elements"
+    reasons = {
+        BAD_ELEMENT: "It holds an element that `allowed_elements` or `excluded_elements` rule "
+        "out, or that the training set lacks.",
+        BAD_NUMBER: "It has a number of different elements that no crystal of the training set "
+        "has.",
+    }
+
+    def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:
+        """See `element_gate`."""
+        return element_gate(table, context.allowed, context.num_elements)
+
+
+def element_gate(
+    table: CrystalTable, allowed: Collection[int], how_many: Collection[int]
+) -> list[str | None]:
+    """`element_not_allowed` or `number_of_elements` for each crystal of which one is true.
+
+    Parameters
+    ----------
+    allowed
+        Atomic numbers that a crystal may hold.
+    how_many
+        Numbers of different elements that a crystal may have.
+    """
+    wrong_sites = ~np.isin(table.numbers, list(allowed))
+    owners = np.repeat(np.arange(len(table)), table.num_sites)
+    num_wrong = np.bincount(owners[wrong_sites], minlength=len(table))
+    reasons = np.full(len(table), None, dtype=object)
+    reasons[~np.isin(element_counts(table), list(how_many))] = BAD_NUMBER
+    reasons[num_wrong > 0] = BAD_ELEMENT  # last, because it says more than the number does
+    return list(reasons)
+
+
+def element_counts(table: CrystalTable) -> NDArray[np.int64]:
+    """(n,) different elements in each crystal."""
+    present = np.zeros((len(table), 256), dtype=bool)
+    owners = np.repeat(np.arange(len(table)), table.num_sites)
+    present[owners, table.numbers] = True
+    return present.sum(axis=1)
+
+
+def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]:
+    """Atomic numbers that candidates may have: those named in the spec, or else those of the known
+    crystals.
+
+    Raises
+    ------
+    CampaignError
+        If a symbol is not an element's, or nothing remains.
+    """
+    named = _atomic_numbers(spec.allowed_elements, "screening.allowed_elements")
+    chosen = named or frozenset(np.unique(known.numbers).tolist())
+    remaining = chosen - _atomic_numbers(spec.excluded_elements, "screening.excluded_elements")
+    if not remaining:
+        raise CampaignError(
+            "screening.excluded_elements leaves no element that candidates may have"
+        )
+    return remaining
+
+
+def _atomic_numbers(symbols: Collection[str], place: str) -> frozenset[int]:
+    from pymatgen.core import Element
+
+    table = {element.symbol: int(element.Z) for element in Element}
+    for symbol in symbols:
+        if symbol not in table:
+            raise CampaignError(f"{place}: {not_one_of('element', symbol, table)}")
+    return frozenset(table[symbol] for symbol in symbols)
