@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gen2dft.atomic import write_atomically
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.hashing import ContentHash
@@ -165,13 +165,9 @@ class Dataset:
     def save(self, path: Path | str) -> None:
         """Write to an .npz file, atomically: a killed process leaves no half-written file."""
         path = Path(path)
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(self.to_bytes())
-            partial.replace(path)
+            write_atomically(path, self.to_bytes())
         except OSError as err:
-            partial.unlink(missing_ok=True) if partial.parent.is_dir() else None
             raise OutputError(
                 f"cannot write dataset {path}: {err.strerror}; choose a writable folder"
             ) from err

@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
+from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import Kind, State
 
 if TYPE_CHECKING:
@@ -137,17 +138,16 @@ def _of_round(document: RoundDoc, cores: int) -> Account:
 
 def _add(
     account: Account,
-    found: Mapping[str, object],
+    found: Mapping[str, Any],
     spent: Mapping[str, float],
     bands: Mapping[str, float],
 ) -> None:
     """Add one candidate."""
-    key, state = str(found["candidate_id"]), State.parse(str(found["state"]))
-    surrogate = found.get("surrogate")
-    seconds = surrogate.get("seconds") if isinstance(surrogate, dict) else None
-    account.hours[SCREEN] += float(seconds or 0.0) / HOUR
+    key, state = found["candidate_id"], State.parse(found["state"])
+    verdict = StoredVerdict.of(found.get("surrogate"))
+    account.hours[SCREEN] += (verdict.seconds or 0.0) / HOUR
     account.hours[VALIDATE] += spent.get(key, 0.0)
-    account.hours[FAILED] += float(found.get("lost_core_hours") or 0.0)  # type: ignore[arg-type]
+    account.hours[FAILED] += found.get("lost_core_hours") or 0.0
     account.hours[BANDS] += bands.get(key, 0.0)
     given_up = state.kind is Kind.GIVEN_UP
     account.oracle_calls += state.is_open or state.is_labelled or given_up

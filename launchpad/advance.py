@@ -13,13 +13,11 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gen2dft.errors import StoreError
 from gen2dft.rounds.close import is_late, may_close, try_close
 from gen2dft.rounds.context import RoundContext
-from gen2dft.store.documents import now
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -161,7 +159,7 @@ def _owner() -> str:
 def _lease(store: Store, campaign_id: str) -> Iterator[None]:
     """Hold the campaign's lease; one that a dead holder left runs out by itself."""
     deadline = time.monotonic() + 3 * LEASE_SECONDS
-    while not _take_lease(store, campaign_id):
+    while not store.take_lease(campaign_id, _owner(), LEASE_SECONDS):
         if time.monotonic() > deadline:
             holder = store.campaign(campaign_id).lease
             raise StoreError(
@@ -172,15 +170,4 @@ def _lease(store: Store, campaign_id: str) -> Iterator[None]:
     try:
         yield
     finally:
-        store.database.campaigns.update_one(
-            {"_id": campaign_id, "lease.owner": _owner()}, {"$set": {"lease": {}}}
-        )
-
-
-def _take_lease(store: Store, campaign_id: str) -> bool:
-    free = {"$or": [{"lease": {}}, {"lease.until": {"$lt": now()}}]}
-    lease = {"owner": _owner(), "until": now() + timedelta(seconds=LEASE_SECONDS)}
-    result = store.database.campaigns.update_one(
-        {"_id": campaign_id, **free}, {"$set": {"lease": lease}}
-    )
-    return bool(result.modified_count)
+        store.release_lease(campaign_id, _owner())

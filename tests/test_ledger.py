@@ -28,9 +28,7 @@ def test_stages_add_up_over_rounds_and_samplers(store: Store) -> None:
     assert whole.hours[VALIDATE] == pytest.approx(sum(label.core_hours for label in labels))
     assert whole.hours[FAILED] == 0.5 == ledger.rounds[0].hours[FAILED]
     assert whole.validation == pytest.approx(0.5 + sum(label.core_hours for label in labels))
-    assert whole.hours[SCREEN] == pytest.approx(
-        sum((d.surrogate or {})["seconds"] for d in documents) / 3600
-    )
+    assert whole.hours[SCREEN] == pytest.approx(sum(d.verdict.seconds for d in documents) / 3600)
     assert whole.hours[TRAIN] == pytest.approx(2 * (310 + 120) / 3600)  # on two cores
     for stage in STAGES[2:]:
         by_sampler = sum(account.hours[stage] for account in ledger.samplers.values())

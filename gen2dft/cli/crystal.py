@@ -126,8 +126,8 @@ def _facts(candidate: CandidateDoc) -> Iterator[tuple[str, str]]:
     if candidate.selected_by:
         score = f", score {candidate.score:.3g}" if candidate.score is not None else ""
         yield "chosen by", f"{candidate.selected_by}{score}; attempts: {candidate.attempts}"
-    if detail := (candidate.surrogate or {}).get("detail"):
-        yield "screen", str(detail)
+    if candidate.verdict.detail:
+        yield "screen", candidate.verdict.detail
     if candidate.failure:
         yield "failure", candidate.failure
 

@@ -84,11 +84,9 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
                     f"{calculation['directory']}"
                 ),
             )
-    if candidate.surrogate:
-        yield (
-            "screen",
-            escape(f"{candidate.surrogate['engine']}, {candidate.surrogate['preset']} (not DFT)"),
-        )
+    if candidate.surrogate is not None:
+        verdict = candidate.surrogate
+        yield "screen", escape(f"{verdict.engine}, {verdict.preset} (not DFT)")
     yield "structure", _structure_text(found)
     head = ", ".join(f"{x:.4g}" for x in found.vector[:SHOWN])
     place = f"row {candidate.latent_row} of {round_title(candidate.round_index)}"

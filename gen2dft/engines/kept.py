@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
 from monty.json import jsanitize
 
+from gen2dft.atomic import write_atomically
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, lost_runs
 
 FILE = "gen2dft-outcome.json"
@@ -50,9 +50,7 @@ def computed_once(compute: Callable[P, R]) -> Callable[P, R]:
 def write_outcome(path: Path, job: str, outcome: CalculationDoc | CalculationFailure) -> None:
     """Write an outcome as a whole or not at all."""
     content = {"job": job, "kind": type(outcome).__name__, "outcome": plain(outcome)}
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.replace(path)
+    write_atomically(path, json.dumps(content))
 
 
 def read_outcome(path: Path, job: str) -> CalculationDoc | CalculationFailure | None:

@@ -14,6 +14,7 @@ from gen2dft.errors import OutputError
 from gen2dft.hashing import content_hash
 from gen2dft.report.output import make_folder
 from gen2dft.screening.surrogate import SurrogateVerdict
+from gen2dft.store.documents import StoredVerdict
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -45,7 +46,7 @@ class Journal:
             verdict = self.relax(structure)
             self._write({"key": key, **verdict.as_dict()})
             return verdict
-        return _verdict(self._known[key])
+        return SurrogateVerdict.from_stored(self._known[key])
 
     def _key(self, structure: Structure) -> str:
         crystal = CrystalTable.from_structures([structure])
@@ -64,8 +65,8 @@ class Journal:
             ) from err
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
-    """Records by key.
+def _read(path: Path) -> dict[str, StoredVerdict]:
+    """Verdicts by key.
 
     A line that was cut off, because its writer was killed, is left out and so computed again.
     """
@@ -75,14 +76,6 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             record = json.loads(line)
         except ValueError:
             continue
-        records[record.pop("key")] = record
+        key = record.pop("key")
+        records[key] = StoredVerdict.model_validate(record)
     return records
-
-
-def _verdict(record: dict[str, Any]) -> SurrogateVerdict:
-    from pymatgen.core import Structure
-
-    structure = record["structure"]
-    return SurrogateVerdict(
-        **{**record, "structure": None if structure is None else Structure.from_dict(structure)}
-    )

@@ -64,11 +64,8 @@ def section_table(
 
 
 def _figures(found: list[CandidateDoc]) -> dict[str, float | None]:
-    distances = [
-        doc.surrogate["e_above_hull"]
-        for doc in found
-        if _has_distance(doc) and doc.surrogate is not None
-    ]
+    given = [doc.verdict.e_above_hull for doc in found]
+    distances = [distance for distance in given if distance is not None]
     return {
         "decoded": len(found),
         "compositions": len({doc.formula for doc in found}),
@@ -79,7 +76,7 @@ def _figures(found: list[CandidateDoc]) -> dict[str, float | None]:
 
 
 def _has_distance(doc: CandidateDoc) -> bool:
-    return doc.surrogate is not None and doc.surrogate.get("e_above_hull") is not None
+    return doc.verdict.e_above_hull is not None
 
 
 @dataclass(frozen=True, eq=False)

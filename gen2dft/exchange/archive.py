@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,6 +21,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft import __version__
+from gen2dft.atomic import new_file
 from gen2dft.errors import ArchiveError, OutputError
 from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.store.documents import SCHEMA_VERSION
@@ -119,22 +118,14 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
     """
     if path.exists():
         raise OutputError(f"{path} is there already; choose another name, or remove it first")
-    draft: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        draft = Path(name)
-        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        with new_file(path) as file, zipfile.ZipFile(file, "w") as archive:
             yield ArchiveWriter(archive)
-        draft.chmod(0o644)
-        draft.replace(path)
     except OSError as err:
         raise OutputError(
             f"cannot write {path}: {err.strerror or err}; choose another place with -o"
         ) from err
-    finally:
-        if draft is not None:
-            draft.unlink(missing_ok=True)
 
 
 class Archive:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.atomic import new_file
 from gen2dft.errors import OutputError
 from gen2dft.hashing import content_hash
 
@@ -94,20 +94,12 @@ class CheckpointFile:
         """Replace the stored checkpoint; OutputError if the folder cannot be written."""
         if self.path is None:
             return
-        partial = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        history = json.dumps(checkpoint.history)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as stream:
-                np.savez(
-                    stream,
-                    allow_pickle=False,
-                    history=json.dumps(checkpoint.history),
-                    **checkpoint.arrays,
-                )
-            partial.replace(self.path)
+            with new_file(self.path) as file:
+                np.savez(file, allow_pickle=False, history=history, **checkpoint.arrays)
         except OSError as err:
-            if partial.parent.is_dir():
-                partial.unlink(missing_ok=True)
             message = (
                 f"cannot write checkpoint {self.path}: {err.strerror}; choose a writable "
                 "folder with free space"

@@ -59,11 +59,9 @@ def structures_of(
     first.
     """
     found = [(label.structure, f"relaxed by {engine_text(label)}") for label in labels]
-    surrogate = candidate.surrogate or {}
-    if surrogate.get("structure"):
-        found.append(
-            (surrogate["structure"], f"relaxed by the screen ({surrogate.get('engine')}, not DFT)")
-        )
+    screened = candidate.verdict
+    if screened.structure:
+        found.append((screened.structure, f"relaxed by the screen ({screened.engine}, not DFT)"))
     if candidate.structure is not None:
         found.append((candidate.structure, "as decoded, not relaxed"))
     return found
@@ -127,10 +125,10 @@ def _verdict(
 
 def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
     """Value before validation, and whether the surrogate or the generator's head gave it."""
-    surrogate = candidate.surrogate or {}
-    if surrogate.get(name) is not None:
-        engine = str(surrogate.get("engine"))
-        return value_text(name, surrogate[name]), basis_text(engine, {engine})
+    screened = candidate.verdict
+    value = screened.values.get(name)
+    if value is not None:
+        return value_text(name, value), basis_text(screened.engine, {screened.engine})
     if name in candidate.predicted:
         return value_text(name, candidate.predicted[name]), PREDICTED
     return value_text(name, None), ""

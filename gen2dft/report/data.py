@@ -6,7 +6,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
+from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import State
 
 if TYPE_CHECKING:
@@ -155,16 +156,16 @@ _POINT_FIELDS = (
 
 def _points(store: Store, campaign_id: str) -> Iterator[CandidatePoint]:
     for found in store.candidate_fields(campaign_id, _POINT_FIELDS):
-        surrogate: dict[str, Any] = found.get("surrogate") or {}
+        verdict = StoredVerdict.of(found.get("surrogate"))
         yield CandidatePoint(
             candidate_id=found["candidate_id"],
             round_index=found["round_index"],
             latent_row=found["latent_row"],
             state=State.parse(found["state"]).kind.value,
             predicted=found.get("predicted") or {},
-            surrogate_hull=surrogate.get("e_above_hull"),
-            surrogate_engine=surrogate.get("engine"),
-            surrogate_seconds=float(surrogate.get("seconds") or 0.0),
+            surrogate_hull=verdict.e_above_hull,
+            surrogate_engine=verdict.engine or None,
+            surrogate_seconds=verdict.seconds or 0.0,
             selected_by=found.get("selected_by"),
             arm=found.get("arm", "learning"),
         )

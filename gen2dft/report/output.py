@@ -1,11 +1,10 @@
-"""Files that are written whole or not at all."""
+"""Files for people: written whole or not at all, with errors that say where else to put them."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from gen2dft.atomic import write_atomically
 from gen2dft.errors import OutputError
 
 REMEDY = "choose a folder that you may write to and that has space, with --out (or --cif)"
@@ -30,16 +29,9 @@ def write_file(path: Path, data: bytes) -> Path:
         stands there.
     """
     make_folder(path.parent)
-    temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        write_atomically(path, data)
     except OSError as err:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise OutputError(
             f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}"
         ) from err

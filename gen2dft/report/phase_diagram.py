@@ -32,6 +32,7 @@ from gen2dft.report.style import (
     styled,
 )
 from gen2dft.report.wording import counted
+from gen2dft.store.documents import StoredVerdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -391,23 +392,19 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
         if not counts or not set(counts) <= set(elements):
             continue
         place = (_formula(tuple(sorted(counts.items()))), _fractions(counts, elements))
-        label, surrogate = labels.get(found["candidate_id"]), found["surrogate"]
+        label = labels.get(found["candidate_id"])
+        verdict = StoredVerdict.of(found["surrogate"])
         if label is not None:
             kind = IS_HIT if found["state"] == "hit" else LABELLED
             energies = (label["values"]["formation_energy"], label["values"]["e_above_hull"])
             yield Point(
                 found["candidate_id"], *place, *energies, kind, label["engine"], label["is_dft"]
             )
-        elif same_hull and surrogate.get("e_above_hull") is not None:
-            energies = (surrogate["formation_energy"], surrogate["e_above_hull"])
-            yield Point(
-                found["candidate_id"],
-                *place,
-                *energies,
-                SCREENED,
-                str(surrogate.get("engine")),
-                False,
-            )
+        elif (
+            same_hull and verdict.formation_energy is not None and verdict.e_above_hull is not None
+        ):
+            energies = (verdict.formation_energy, verdict.e_above_hull)
+            yield Point(found["candidate_id"], *place, *energies, SCREENED, verdict.engine, False)
 
 
 def _elements(system: str) -> tuple[str, ...]:

@@ -159,11 +159,12 @@ def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Chan
     query = {"round_index": context.index, "surrogate.formation_energy": {"$ne": None}}
     for candidate in context.store.candidates(context.campaign_id, **query):
         rejection = candidate.standing.rejection or ""
-        if rejection.startswith("relaxation") or candidate.surrogate is None:
+        energy = candidate.verdict.formation_energy
+        if rejection.startswith("relaxation") or energy is None:
             continue
         counts = Composition(candidate.formula or "").get_el_amt_dict()
-        before = candidate.surrogate.get("e_above_hull")
-        after = _distance(hull, counts, candidate.surrogate["formation_energy"])
+        before = candidate.verdict.e_above_hull
+        after = _distance(hull, counts, energy)
         verdicts = (hull_reason(before, gate) or PASSED, hull_reason(after, gate) or PASSED)
         formula = Composition(counts).reduced_formula
         yield Change(

@@ -31,9 +31,7 @@ def start_of(candidate: CandidateDoc) -> Structure:
     """The structure that a candidate's calculations begin with: the screened one or, without it,
     the decoded one.
     """
-    return Structure.from_dict(
-        (candidate.surrogate or {}).get("structure") or candidate.structure or {}
-    )
+    return Structure.from_dict(candidate.verdict.structure or candidate.structure or {})
 
 
 def remember(

@@ -13,7 +13,7 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
-from gen2dft.store.documents import CandidateDoc, now
+from gen2dft.store.documents import CandidateDoc, StoredVerdict, now
 from gen2dft.store.states import State
 from gen2dft.store.store import candidate_key
 from gen2dft.streams import Stream
@@ -77,10 +77,11 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
         surrogate={"$ne": None},
     )
     screened = set(candidate_ids)
+    reasons = {doc["candidate_id"]: StoredVerdict.of(doc["surrogate"]).reason for doc in found}
     rejects = [
-        (doc["candidate_id"], doc["surrogate"]["reason"])
-        for doc in found
-        if doc["candidate_id"] in screened and doc["surrogate"].get("reason") in OVERRULABLE
+        (key, reason)
+        for key, reason in reasons.items()
+        if key in screened and reason in OVERRULABLE
     ]
     size = min(len(rejects), round(context.spec.learning.gate_audit * context.spec.learning.batch))
     drawn = (

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from gen2dft.loop.choose import Choice, choose
-from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.rounds.context import RoundContext, unpack_arrays
 from gen2dft.rounds.view import view_to_choose
@@ -101,15 +100,15 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
     only_source
         Source of candidates that name none: the first version knew one per campaign.
     """
-    said = document.surrogate or {}
-    structure = said.get("structure") or document.structure or {}
+    said = document.verdict
+    structure = said.structure or document.structure or {}
     row = document.latent_row
     return Verdict(
         candidate_id=document.candidate_id,
         arm=(document.source or only_source, document.arm),
         crystal=Structure.from_dict(structure),
-        values={name: said[name] for name in (ENERGY, DISTANCE) if said.get(name) is not None},
-        reason=said.get("reason"),
+        values={name: value for name, value in said.values.items() if value is not None},
+        reason=said.reason,
         predicted=document.predicted,
         latent=None if row is None or row >= len(latents) else latents[row],
     )

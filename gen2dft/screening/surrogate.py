@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.screening.novelty import StructureIndex
+from gen2dft.store.documents import StoredVerdict
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -70,13 +71,26 @@ class SurrogateVerdict:
     seconds: float | None = None
     detail: str | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values for the store; the structure as pymatgen's dictionary."""
+    def stored(self) -> StoredVerdict:
+        """The verdict as the store keeps it, with the structure as pymatgen's dictionary."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return {
-            **plain,
-            "structure": None if self.structure is None else self.structure.as_dict(verbosity=0),
-        }
+        if self.structure is not None:
+            plain["structure"] = self.structure.as_dict(verbosity=0)
+        return StoredVerdict.model_validate(plain)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for the database and for JSON."""
+        return self.stored().model_dump()
+
+    @classmethod
+    def from_stored(cls, stored: StoredVerdict) -> Self:
+        """Inverse of `stored`."""
+        from pymatgen.core import Structure
+
+        plain = {field.name: getattr(stored, field.name) for field in dataclasses.fields(cls)}
+        if stored.structure is not None:
+            plain["structure"] = Structure.from_dict(stored.structure)
+        return cls(**plain)
 
 
 def surrogate_screen(

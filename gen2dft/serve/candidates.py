@@ -145,7 +145,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
         "vector": vector,
         "text": ", ".join(f"{x:.4g}" for x in vector),
         "chosen": candidate.selected_by,
-        "screen": (candidate.surrogate or {}).get("detail"),
+        "screen": candidate.verdict.detail,
     }
 
 

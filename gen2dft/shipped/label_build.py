@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gen2dft import __version__
+from gen2dft.atomic import write_atomically
 from gen2dft.chemistry import is_plausible
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import (
@@ -312,9 +313,7 @@ def _append(path: Path, text: str, fresh: bool = False) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if fresh:
-            partial_file = path.with_name(f".{path.name}.{os.getpid()}")
-            partial_file.write_text(text, encoding="utf-8")
-            partial_file.replace(path)
+            write_atomically(path, text)
             return
         with path.open("a", encoding="utf-8") as file:
             file.write(text)

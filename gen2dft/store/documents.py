@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from gen2dft import __version__
 from gen2dft.funnel import StageCount
@@ -50,6 +56,49 @@ class Document(BaseModel):
         return cls.model_validate(
             {"id": data["_id"], **{k: v for k, v in data.items() if k != "_id"}}
         )
+
+
+class StoredVerdict(BaseModel):
+    """The surrogate's verdict on a candidate; its `reason` is None if the candidate passed.
+
+    Older versions stored other keys. Every key may be missing, and unknown ones are kept, so that a
+    document read and written again is the same.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    reason: str | None = Field(None, description="why the screen refused it")
+    engine: str = Field("", description="engine that relaxed it")
+    preset: str = Field("", description="settings of that engine")
+    structure: dict[str, Any] | None = Field(
+        None, description="relaxed structure, pymatgen dictionary; None if the relaxation failed"
+    )
+    energy_per_atom: float | None = Field(None, description="eV/atom on the engine's scale")
+    formation_energy: float | None = Field(None, description="eV/atom")
+    e_above_hull: float | None = Field(
+        None, description="eV/atom; None where the screen's hull does not cover the system"
+    )
+    converged: bool = False
+    max_force: float | None = Field(None, description="eV/Angstrom")
+    steps: int | None = None
+    seconds: float | None = Field(None, description="wall seconds of the relaxation")
+    detail: str | None = Field(None, description="what went wrong, for people")
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any] | None) -> Self:
+        """The verdict in a document of which some fields were asked for; empty without any."""
+        return cls.model_validate(stored or {})
+
+    @property
+    def values(self) -> dict[str, float | None]:
+        """Properties that the screen computes, in their units."""
+        return {"formation_energy": self.formation_energy, "e_above_hull": self.e_above_hull}
+
+    @model_serializer(mode="wrap")
+    def _as_stored(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the keys that the stored document lacked."""
+        found: dict[str, Any] = serialize(self)
+        return {key: value for key, value in found.items() if key in self.model_fields_set}
 
 
 class CampaignDoc(Document):
@@ -149,11 +198,7 @@ class CandidateDoc(Document):
         None, description="decoded structure, pymatgen dictionary"
     )
     predicted: dict[str, float] = Field({}, description="property heads, in the properties' units")
-    surrogate: dict[str, Any] | None = Field(
-        None,
-        description="last screen: relaxed structure, formation_energy, e_above_hull (eV/atom), "
-        "engine, preset, seconds",
-    )
+    surrogate: StoredVerdict | None = Field(None, description="the last screen's verdict")
     score: float | None = Field(None, description="acquisition value; larger is better")
     selected_by: str | None = Field(
         None, description="`acquisition`, `audit`, or `gate-audit`: a reject of the screen"
@@ -176,6 +221,11 @@ class CandidateDoc(Document):
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of `to_mongo`; candidates of older versions do not say when they changed."""
         return super().from_mongo({"changed": None, **data})
+
+    @property
+    def verdict(self) -> StoredVerdict:
+        """The last screen's verdict; an empty one before the first screen."""
+        return self.surrogate or StoredVerdict()
 
     @property
     def standing(self) -> State:

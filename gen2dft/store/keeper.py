@@ -118,6 +118,7 @@ class Keeper:
     def _start(self) -> subprocess.Popen[bytes]:
         last = read_record(self.folder)
         port = free_port(last and last[0])
+        # Not by gen2dft.atomic: the keeper runs as a script, without the package.
         record = self.folder / "server.json.new"
         record.write_text(json.dumps({"port": port, "keeper": os.getpid()}))
         record.replace(self.folder / "server.json")

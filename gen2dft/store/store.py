@@ -10,6 +10,7 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
@@ -432,6 +433,25 @@ class Store:
             {"_id": campaign_id, "state": before}, {"$set": {"state": after, "stop_reason": reason}}
         )
         return bool(result.modified_count)
+
+    def take_lease(self, campaign_id: str, owner: str, seconds: float) -> bool:
+        """Let one owner alone advance a campaign; False while another one holds the lease.
+
+        A lease runs out by itself, for its owner may have died.
+        """
+        moment = now()
+        free = {"$or": [{"lease": {}}, {"lease.until": {"$lt": moment}}]}
+        lease = {"owner": owner, "until": moment + timedelta(seconds=seconds)}
+        result = self.database.campaigns.update_one(
+            {"_id": campaign_id, **free}, {"$set": {"lease": lease}}
+        )
+        return bool(result.modified_count)
+
+    def release_lease(self, campaign_id: str, owner: str) -> None:
+        """Give a lease back, unless it has run out and passed to somebody else."""
+        self.database.campaigns.update_one(
+            {"_id": campaign_id, "lease.owner": owner}, {"$set": {"lease": {}}}
+        )
 
     # Blobs
     # --------------------------------------------------------------------------------------------

@@ -25,9 +25,9 @@ def test_hits_lie_in_the_rows_they_were_drawn_from(data: ReportData) -> None:
 
 
 def test_surrogate_values_come_with_engine_and_time(store: Store, data: ReportData) -> None:
-    document = store.candidate(CAMPAIGN_ID, candidate_id(0, 3)).surrogate or {}
+    document = store.candidate(CAMPAIGN_ID, candidate_id(0, 3)).verdict
     point = next(p for p in data.points if p.candidate_id == candidate_id(0, 3))
-    assert (point.surrogate_hull, point.surrogate_engine) == (document["e_above_hull"], "mlip")
+    assert (point.surrogate_hull, point.surrogate_engine) == (document.e_above_hull, "mlip")
     assert data.surrogate_seconds(0) == pytest.approx(
         sum(p.surrogate_seconds for p in data.points_of(0))
     )

@@ -58,7 +58,7 @@ def candidates(store: Store) -> Store:
     for doc, formula, energy in zip(
         chosen, ("Ca2 Ti1 O4", "Ca1 Ti1 O2", "Ca1 O3"), (-3.0, -2.4, -1.7), strict=True
     ):
-        surrogate = {**doc.surrogate, "formation_energy": energy, "e_above_hull": 0.1}
+        surrogate = {**doc.surrogate.model_dump(), "formation_energy": energy, "e_above_hull": 0.1}
         store.set_candidate(CAMPAIGN_ID, doc.candidate_id, formula=formula, surrogate=surrogate)
     return store
 

@@ -78,14 +78,12 @@ def test_the_audit_lets_random_rejects_of_the_screen_through(store, spec):
     finish(store, key, rounds=1)
     audited = list(store.candidates(key, selected_by="gate-audit"))
     assert len(audited) == 3
-    assert {doc.surrogate["reason"] for doc in audited} == {"hull_incomplete"}
+    assert {doc.surrogate.reason for doc in audited} == {"hull_incomplete"}
     assert all(
         doc.state in ("labelled", "hit") or doc.state.startswith("given_up") for doc in audited
     )
     rejected = list(store.candidates(key, state={"$regex": "^rejected:hull_incomplete"}))
-    assert rejected and all(
-        doc.surrogate["reason"] == doc.state.partition(":")[2] for doc in rejected
-    )
+    assert rejected and all(doc.surrogate.reason == doc.state.partition(":")[2] for doc in rejected)
     assert store.round(key, 0).dispatch_size == 6
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from gen2dft.errors import OutputError
-from gen2dft.store import files
 from gen2dft.store.files import write_private
 
 
@@ -33,7 +32,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         os.close(descriptor)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fdopen", full)
+    monkeypatch.setattr(os, "fdopen", full)
     with pytest.raises(OutputError, match="No space left on device"):
         write_private(tmp_path / "file", "after")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -102,3 +102,25 @@ def test_find_campaign_by_name_id_or_newest(store):
     assert store.find_campaign("other-1").id == "other-1"
     with pytest.raises(StoreError, match="Did you mean 'thermoelectric'"):
         store.find_campaign("termoelectric")
+
+
+def test_a_lease_has_one_holder(store):
+    store.insert_new(campaign())
+    assert store.take_lease("camp", "one/1", 60)
+    assert not store.take_lease("camp", "two/2", 60)
+    assert store.campaign("camp").lease["owner"] == "one/1"
+    store.release_lease("camp", "one/1")
+    assert store.campaign("camp").lease == {}
+    assert store.take_lease("camp", "two/2", 60)
+
+
+def test_a_lease_that_has_run_out_is_for_the_next(store):
+    store.insert_new(campaign())
+    assert store.take_lease("camp", "dead/1", -1)
+    assert store.take_lease("camp", "two/2", 60)
+    store.release_lease("camp", "dead/1")  # was not dead, only slow: the lease is not its own now
+    assert not store.take_lease("camp", "three/3", 60)
+
+
+def test_there_is_no_lease_of_a_campaign_that_is_not_there(store):
+    assert not store.take_lease("nowhere", "one/1", 60)
