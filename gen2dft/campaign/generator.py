@@ -182,6 +182,12 @@ class GeneratorSpec(Part):
             data = {**data, "imatgen": {**PUBLISHED_IMATGEN, **own}}
         return {**defaults, **PUBLISHED_DEFAULTS.get(name, {}), **data}
 
+    @property
+    def label(self) -> str:
+        return self.name
+
+    share = property(lambda self: 1.0)
+
     def training_settings(self) -> dict[str, Any]:
         """All that a training depends on, as plain values: what only another generator has is left
         out.

@@ -435,6 +435,10 @@ class CampaignSpec(Part):
         return self
 
     @property
+    def sources(self) -> tuple[GeneratorSpec, ...]:
+        return (self.generator,)
+
+    @property
     def head_properties(self) -> tuple[str, ...]:
         """Properties that the generator predicts: the targets' and those it is asked for
         besides.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
+from gen2dft.campaign import GeneratorSpec, Target
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.representations.base import DecodeResult
@@ -105,7 +105,42 @@ class TrainingResult:
         return asdict(self)
 
 
-class Generator(Protocol):
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a source is asked for."""
+
+    number: int
+    targets: tuple[Target, ...]
+    known: Dataset
+    merit: NDArray[np.float64]
+    elements: frozenset[int]
+    num_elements: frozenset[int]
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What a source has drawn: one entry per draw."""
+
+    crystals: CrystalTable
+    kept: NDArray[np.int64]
+    reasons: Sequence[str | None]
+    methods: Sequence[str]
+    parents: Sequence[tuple[int, ...]]
+    keys: Sequence[str]
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    latents: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+
+def is_latent(generator: object) -> bool:
+    """Whether a generator has a latent space."""
+    return hasattr(generator, "decode")
+
+
+class LatentGenerator(Protocol):
     """A model that encodes crystals to latent vectors, decodes them back and predicts
     properties.
     """
@@ -192,3 +227,6 @@ class Generator(Protocol):
         KeyError, TypeError or ValueError if something is missing or does not fit.
         """
         ...
+
+
+Generator = LatentGenerator

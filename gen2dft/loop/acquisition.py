@@ -23,8 +23,6 @@ from gen2dft.plugins import registry
 
 Array = NDArray[np.float64]
 FAR = 1e3  # between values, so that no distance makes up for it
-MIN_COSTS = 5  # finished calculations from which costs are predicted
-STEEPEST = 4.0  # exponent of the number of sites
 # width of a kernel in standard deviations, times the number of members to the power of -1/5
 SILVERMAN = 1.06
 LEAST_CHANCE = 1e-3  # below it, candidates are alike

@@ -161,7 +161,8 @@ def element_fractions(table: CrystalTable) -> NDArray[np.float32]:
     counts = np.zeros((len(table), 118), dtype=np.float32)
     owners = np.repeat(np.arange(len(table)), table.num_sites)
     np.add.at(counts, (owners, table.numbers.astype(np.int64) - 1), 1.0)
-    return counts / np.maximum(table.num_sites, 1)[:, None]
+    shares = counts / np.maximum(table.num_sites, 1)[:, None]
+    return shares.astype(np.float32)
 
 
 def predicted_hours(view: View, verdicts: Sequence[Verdict]) -> NDArray[np.float64] | None:

@@ -13,7 +13,8 @@ from gen2dft.campaign import SamplingSpec
 from gen2dft.generators.base import LatentGenerator, Proposal, Request, is_latent
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
-from gen2dft.screening.limits import allowed_elements, element_counts
+from gen2dft.representations.base import DecodeResult
+from gen2dft.screening.elements import allowed_elements, element_counts
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -71,7 +72,7 @@ def request(view: View, arm: Arm) -> Request:
     known = arm.learner.known
     screening = view.spec.screening
     return Request(
-        number=max(1, round(arm.share * view.spec.num_draws)),
+        number=max(1, round(arm.share * sum(way.num_points for way in view.spec.sampling))),
         targets=view.spec.targets,
         known=known,
         merit=seed_merit(view, arm),
@@ -87,7 +88,21 @@ def _draw_latent(
     specs = shared_out(view.spec.sampling, arm.share)
     points = sampling.sample(specs, latents, seed_merit(view, arm), rng)
     decoded = generator.decode(points.points)
-    return Drawn(arm, Proposal.of_points(points, decoded), latents)
+    return Drawn(arm, of_points(points, decoded), latents)
+
+
+def of_points(points: sampling.LatentPoints, decoded: DecodeResult) -> Proposal:
+    """The proposal of a latent space: what was decoded at each point."""
+    return Proposal(
+        crystals=decoded.crystals,
+        kept=decoded.kept,
+        reasons=decoded.reasons,
+        methods=points.methods,
+        parents=points.parents,
+        keys=("",) * len(points),
+        repairs=decoded.repairs,
+        latents=points.points,
+    )
 
 
 def shared_out(specs: Sequence[SamplingSpec], share: float) -> list[SamplingSpec]:

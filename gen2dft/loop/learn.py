@@ -84,7 +84,7 @@ def fit_generator(
     generator = load_generator_class(lesson.source.name)()
     result = generator.fit(
         lesson.known,
-        lesson.source.settings,
+        lesson.source,
         lesson.properties,
         seed=lesson.spec.seed,
         warm_start=lesson.start,

@@ -14,8 +14,9 @@ from gen2dft.funnel import StageCount
 from gen2dft.heads.base import Prediction
 from gen2dft.loop.draw import Drawn
 from gen2dft.loop.view import View
+from gen2dft.screening.duplicates import DUPLICATE_IN_BATCH
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
-from gen2dft.screening.novelty import DUPLICATE_IN_BATCH, StructureIndex
+from gen2dft.screening.novelty import StructureIndex
 
 Reasons = list[str | None]
 

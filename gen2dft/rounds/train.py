@@ -8,8 +8,8 @@ from gen2dft.campaign import GeneratorSpec
 from gen2dft.loop.learn import Lesson, fit_generator, fit_head
 from gen2dft.loop.view import part_of
 from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.rounds.learner import read_learner
 from gen2dft.rounds.models import snapshot_of
-from gen2dft.rounds.view import read_learner
 from gen2dft.store.documents import SnapshotDoc
 from gen2dft.streams import Stream, Streams
 from gen2dft.thermo.hull_check import self_test

@@ -10,12 +10,11 @@ import numpy as np
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
 from gen2dft.loop.costs import CostModel
-from gen2dft.loop.labels import Label
-from gen2dft.loop.learn import learnt
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.stopping import calls_left
 from gen2dft.loop.view import CONTROL, Arm, Learner, View
 from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.learner import earlier_labels, read_learner
 from gen2dft.rounds.models import read_models
 from gen2dft.store.documents import LabelDoc
 
@@ -80,34 +79,6 @@ def arms_of(context: RoundContext, learner: Learner, share: float) -> list[Arm]:
     for place, model in enumerate(read_models(context)):
         arms.append(Arm(learner, model, share * model.source.share, place))
     return arms
-
-
-def read_learner(context: RoundContext) -> Learner:
-    """What is known when a round begins: the base set and all labels of earlier rounds."""
-    return learnt(context.spec, context.base, as_labels(context, earlier_labels(context)))
-
-
-def as_labels(context: RoundContext, documents: Sequence[LabelDoc]) -> list[Label]:
-    """Stored labels as the loop takes them."""
-    from pymatgen.core import Structure
-
-    hits = {hit["label_id"] for hit in context.store.hit_fields(context.campaign_id, ("label_id",))}
-    labels = []
-    for document in documents:
-        label = Label(
-            id=document.id,
-            crystal=Structure.from_dict(document.structure),
-            values=document.values,
-            settings_changed=document.settings_changed,
-            is_hit=document.id in hits,
-        )
-        labels.append(label)
-    return labels
-
-
-def earlier_labels(context: RoundContext) -> list[LabelDoc]:
-    """Labels of earlier rounds. One that comes late counts from the next round on."""
-    return context.store.labels(context.campaign_id, round_index={"$lt": context.index})
 
 
 def earlier_candidates(context: RoundContext) -> CrystalTable:
