@@ -22,7 +22,9 @@ from pymatgen.core import Structure
 from gen2dft.campaign import DatasetSpec
 from gen2dft.datasets import load_dataset
 from gen2dft.representations.element_features import electronegativity_order
-from gen2dft.representations.ftcp import FTCP, SORT_GRID, SORT_SHIFT, reciprocal_points
+from gen2dft.representations.ftcp import FTCP
+from gen2dft.representations.ftcp_sites import SORT_GRID, SORT_SHIFT
+from gen2dft.representations.reciprocal import reciprocal_points
 
 
 def encode_one(structure: Structure, ftcp: FTCP) -> NDArray[np.float32]:

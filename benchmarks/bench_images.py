@@ -19,18 +19,14 @@ from gen2dft.campaign import DatasetSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.sources import read_source
 from gen2dft.representations.cells import lattice_parameters
-from gen2dft.representations.images import (
-    BASIS_VOXELS,
-    BOX,
-    CELL_VOXELS,
-    CUT,
+from gen2dft.representations.image_grids import BASIS_VOXELS, BOX, CELL_VOXELS, CUT, WIDTH
+from gen2dft.representations.image_placing import (
     EDGE,
-    WIDTH,
-    CrystalImages,
     centred_positions,
     from_lowest,
     standard_lattices,
 )
+from gen2dft.representations.images import CrystalImages
 from gen2dft.screening.elements import element_counts
 from gen2dft.shipped.vanadium_build import exchanged
 

@@ -19,11 +19,12 @@ import time
 
 import numpy as np
 
-from gen2dft.campaign import DatasetSpec, GeneratorSpec
+from gen2dft.campaign import DatasetSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.datasets import load_dataset
 from gen2dft.generators.ftcp.fitting import FTCPTraining
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.representations.ftcp import FTCP
 
 HEADS = ("formation_energy", "e_above_hull")
@@ -32,7 +33,7 @@ HEADS = ("formation_energy", "e_above_hull")
 def epoch_seconds(dataset: Dataset, variant: str, epochs: int, sites: int) -> float:
     """Shortest epoch after the first, CPU seconds of all threads."""
     ends: list[float] = []
-    spec = GeneratorSpec(variant=variant, epochs=epochs, batch_size=128)  # type: ignore[arg-type]
+    spec = FTCPSettings(variant=variant, epochs=epochs, batch_size=128)  # type: ignore[arg-type]
     FTCPTraining(dataset, spec, HEADS, 0, FTCP(max_sites=sites)).run(
         None, lambda *_: ends.append(time.process_time())
     )

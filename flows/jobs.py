@@ -14,7 +14,6 @@ from typing import Any
 
 from gen2dft.flows.candidates import refine
 from gen2dft.flows.common import open_round, tag
-from gen2dft.flows.power_factors import outcomes_of
 from jobflow import Flow, Response, job
 
 from gen2dft.ground import calibrate as calibrating
@@ -25,6 +24,7 @@ from gen2dft.rounds import select as selecting
 from gen2dft.rounds import train as training
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
+from gen2dft.transport import POWER_FACTOR
 
 __all__ = [
     "collect",
@@ -95,7 +95,7 @@ def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int
 @job
 def collect(calculations: list[Any], transport: Any = None) -> dict[str, Any]:
     """The job of that name in `flows.candidates`, as fireworks of earlier versions call it."""
-    return {"calculations": calculations, "outcomes": outcomes_of(transport)}
+    return {"calculations": calculations, "outcomes": {POWER_FACTOR: transport}}
 
 
 @job
@@ -110,7 +110,7 @@ def ingest(
     """The job of that name in `flows.candidates`, as fireworks of earlier versions call it."""
     fine = refined or {"calculations": [], "transport": transport}
     # A second stage that began under this version has given outcomes already.
-    outcomes = fine.get("outcomes", outcomes_of(fine.get("transport")))
+    outcomes = fine.get("outcomes", {POWER_FACTOR: fine.get("transport")})
     context = open_round(campaign_id, index)
     return ingesting.ingest(context, candidate_id, calculations, fine["calculations"], outcomes)
 

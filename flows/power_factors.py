@@ -24,7 +24,8 @@ from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
-from gen2dft.rounds.power_factors import NAME, gives_bands, kept_outcome
+from gen2dft.rounds.power_factors import gives_bands, kept_outcome
+from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.compute import TransportSettings, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
@@ -249,20 +250,15 @@ def compute_from_bands(engine: str, preset: str, spec: TransportSpec) -> Compute
 
 
 STEP = PropertyStep(
-    name=NAME,
-    unit=PROPERTIES[NAME].unit,
+    name=POWER_FACTOR,
+    unit=PROPERTIES[POWER_FACTOR].unit,
     maker=compute_from_bands,
-    title=PROPERTIES[NAME].title,
-    transform=PROPERTIES[NAME].transform,
+    title=PROPERTIES[POWER_FACTOR].title,
+    transform=PROPERTIES[POWER_FACTOR].transform,
     key="transport",
     runs_on=gives_bands,
     keep=kept_outcome,
 )
-
-
-def outcomes_of(transport: Any) -> dict[str, Any]:
-    """Outcomes of the steps of a campaign that had no other step than this."""
-    return {NAME: transport}
 
 
 def compute_here(

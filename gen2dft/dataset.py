@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from gen2dft.atomic import write_atomically
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.hashing import ContentHash
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import Properties, Property
 
 FORMAT_VERSION = 1
 
@@ -38,6 +38,8 @@ class Dataset:
         not labelled.
     provenance
         Where the data came from: source, query, versions, counts of what was left out and why.
+    properties
+        What the labels' names mean; properties that are not built in are stored with the data.
 
     Raises
     ------
@@ -50,14 +52,15 @@ class Dataset:
     ids: tuple[str, ...]
     labels: Mapping[str, NDArray[np.float64]]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    properties: Properties = field(default_factory=Properties)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.crystals):
             raise DatasetError(f"{len(self.ids)} ids for {len(self.crystals)} crystals")
         _refuse_duplicates(self.ids)
         for name, values in self.labels.items():
-            if name not in PROPERTIES:
-                raise DatasetError(not_one_of("label column", name, PROPERTIES))
+            if name not in self.properties:
+                raise DatasetError(not_one_of("label column", name, self.properties))
             if values.shape != (len(self),):
                 raise DatasetError(
                     f"label column {name!r} has shape {values.shape}, expected ({len(self)},)"
@@ -109,7 +112,14 @@ class Dataset:
             tuple(self.ids[i] for i in rows),
             {name: values[rows] for name, values in self.labels.items()},
             {**self.provenance, **provenance},
+            self.properties,
         )
+
+    def knowing(self, properties: Properties) -> Dataset:
+        """The dataset with further properties, whose labels are to come unless it has them."""
+        known = self.properties.joined_by(properties)
+        columns = {name: self.label(name) for name in properties.own}
+        return replace(self, labels={**self.labels, **columns}, properties=known)
 
     def extend(self, other: Dataset) -> Dataset:
         """The rows of this dataset, then those of `other`; the label columns are united."""
@@ -119,21 +129,21 @@ class Dataset:
             (*self.ids, *other.ids),
             {name: np.concatenate([self.label(name), other.label(name)]) for name in names},
             self.provenance,
+            self.properties.joined_by(other.properties),
         )
 
     def to_bytes(self) -> bytes:
         """The dataset as the bytes of an .npz file; equal content gives equal bytes."""
+        meta: dict[str, Any] = {"format": FORMAT_VERSION, "provenance": self.provenance}
+        if own := self.properties.as_plain():
+            meta["properties"] = own
         arrays = {
             "lattices": self.crystals.lattices,
             "numbers": self.crystals.numbers,
             "frac": self.crystals.frac,
             "offsets": self.crystals.offsets,
             "ids": np.array(self.ids, dtype=np.str_),
-            "meta": np.array(
-                json.dumps(
-                    {"format": FORMAT_VERSION, "provenance": self.provenance}, sort_keys=True
-                )
-            ),
+            "meta": np.array(json.dumps(meta, sort_keys=True)),
             **{f"label_{name}": self.labels[name] for name in sorted(self.labels)},
         }
         buffer = io.BytesIO()
@@ -158,8 +168,10 @@ class Dataset:
                     for key in arrays.files
                     if key.startswith("label_")
                 }
-                return cls(crystals, tuple(map(str, arrays["ids"])), labels, meta["provenance"])
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
+                own = Properties(Property(**stored) for stored in meta.get("properties", ()))
+                ids = tuple(map(str, arrays["ids"]))
+                return cls(crystals, ids, labels, meta["provenance"], own)
+        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
             raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {err}") from err
 
     def save(self, path: Path | str) -> None:

@@ -117,7 +117,7 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     }
     bands = {
         made.candidate_id: made.core_hours
-        for made in store.power_factors(campaign_id)
+        for made in store.from_bands(campaign_id)
         if made.id not in labelled
     }
     spent: dict[str, float] = defaultdict(float)

@@ -1,10 +1,21 @@
-"""The properties that labels, targets and property heads speak of, with their units."""
+"""The properties that labels, targets and property heads speak of, with their units.
+
+Some are built in, packages bring more together with the step that computes them, and a campaign
+file defines its own under `properties:`. `Properties` looks up all three.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Any, Literal
 
+from gen2dft.errors import DatasetError, PluginMissing
+from gen2dft.plugins import origin, registry
+
+# Entry points of this group name a `gen2dft.property_steps.PropertyStep`.
+GROUP = "gen2dft.properties"
 Transform = Literal["identity", "log1p"]
 
 
@@ -22,12 +33,15 @@ class Property:
         Text for axes and tables, without the unit.
     transform
         Scale on which a property head learns it: `identity`, or `log1p` for skewed positive values.
+    labels
+        Where more labels of it come from, for messages.
     """
 
     name: str
     unit: str
     title: str
     transform: Transform = "identity"
+    labels: str = ""
 
     @property
     def axis(self) -> str:
@@ -35,18 +49,116 @@ class Property:
         return f"{self.title} ({self.unit})"
 
 
+WITH_ENERGIES = "use the starter set or Materials Project, or name the column: dataset.columns"
 PROPERTIES: dict[str, Property] = {
     prop.name: prop
     for prop in (
-        Property("formation_energy", "eV/atom", "formation energy"),
-        Property("e_above_hull", "eV/atom", "energy above hull"),
-        Property("band_gap", "eV", "band gap"),
-        Property("vanadium_state", "elementary charges", "mean oxidation state of V beside O2-"),
+        Property("formation_energy", "eV/atom", "formation energy", labels=WITH_ENERGIES),
+        Property("e_above_hull", "eV/atom", "energy above hull", labels=WITH_ENERGIES),
+        Property(
+            "band_gap",
+            "eV",
+            "band gap",
+            labels="use Materials Project, or a file that has it (dataset.columns)",
+        ),
+        Property(
+            "vanadium_state",
+            "elementary charges",
+            "mean oxidation state of V beside O2-",
+            labels="use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
+        ),
         # Of holes, in the constant-relaxation-time approximation; temperature, doping and average
         # are those of the campaign's transport.definition.
-        Property("power_factor", "uW cm^-1 K^-2 at tau = 1e-14 s", "power factor, p-type", "log1p"),
+        Property(
+            "power_factor",
+            "uW cm^-1 K^-2 at tau = 1e-14 s",
+            "power factor, p-type",
+            "log1p",
+            labels="join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute "
+            "some (gen2dft data label), or use a file that has it",
+        ),
     )
 }
+
+
+def plugged_step(name: str, package: str | None = None) -> Any:
+    """The property step of that name, which a package brings.
+
+    Parameters
+    ----------
+    package
+        Where it is from, for the message.
+
+    Raises
+    ------
+    KeyError
+        If no package that is installed here brings it.
+    PluginMissing
+        If its package cannot be imported.
+    """
+    load = registry(GROUP)[name]
+    try:
+        return load()
+    except (ImportError, AttributeError) as err:
+        raise PluginMissing(
+            f"property {name!r} is computed by package {package or origin(GROUP, name)[0]}, which "
+            f"cannot be loaded here: {type(err).__name__}: {err}; `gen2dft doctor` checks plugins"
+        ) from err
+
+
+class Properties(Mapping[str, Property]):
+    """Every property by name: built in, brought by packages, and `own` ones beside them.
+
+    Parameters
+    ----------
+    own
+        Those of one campaign or data set. The definition of a package's property is among them
+        too, so that its values can be read where the package is not installed.
+    """
+
+    def __init__(self, own: Iterable[Property] = ()) -> None:
+        self.own = {prop.name: prop for prop in own if prop.name not in PROPERTIES}
+
+    def __getitem__(self, name: str) -> Property:
+        """The property of that name; KeyError if nobody defines it."""
+        return PROPERTIES.get(name) or self.own.get(name) or plugged_step(name).definition
+
+    def __iter__(self) -> Iterator[str]:
+        """Names, those that are built in first."""
+        return iter(dict.fromkeys(chain(PROPERTIES, self.own, registry(GROUP))))
+
+    def __len__(self) -> int:
+        return len({*PROPERTIES, *self.own, *registry(GROUP)})
+
+    def __contains__(self, name: object) -> bool:
+        """Whether somebody defines it; nothing is loaded."""
+        return name in PROPERTIES or name in self.own or name in registry(GROUP)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the own ones are the same; all others are."""
+        return isinstance(other, Properties) and self.own == other.own
+
+    def __hash__(self) -> int:
+        """Of the own ones."""
+        return hash(frozenset(self.own.values()))
+
+    def joined_by(self, other: Properties) -> Properties:
+        """These and the own ones of another; DatasetError where a name has two units."""
+        for name in sorted(self.own.keys() & other.own.keys()):
+            units = [self.own[name].unit, other.own[name].unit]
+            if units[0] != units[1]:
+                raise DatasetError(
+                    f"property {name!r} is in {units[0]!r} in one set of labels and in "
+                    f"{units[1]!r} in the other: convert one, or take another name"
+                )
+        return Properties((*self.own.values(), *other.own.values()))
+
+    def as_plain(self) -> list[dict[str, Any]]:
+        """The own ones as plain values, to be stored with the data that they belong to."""
+        return [
+            {"name": prop.name, "unit": prop.unit, "title": prop.title, "transform": prop.transform}
+            for _, prop in sorted(self.own.items())
+        ]
 
 
 @dataclass(frozen=True)

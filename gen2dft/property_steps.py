@@ -18,15 +18,14 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationFailure, Engine
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.plugins import origin, registry
-from gen2dft.properties import Property, Transform
+from gen2dft.properties import GROUP, Property, Transform, plugged_step
 
 if TYPE_CHECKING:
     from jobflow import Flow, Job
 
-    from gen2dft.campaign import CampaignSpec, Part
+    from gen2dft.campaign import CampaignSpec, Part, PropertySpec
     from gen2dft.store.store import Store
 
-GROUP = "gen2dft.properties"
 STATIC = "static"
 # Other packages add steps by entry points of this group, each naming a PropertyStep.
 STEPS: dict[str, Callable[[], PropertyStep]] = registry(GROUP)
@@ -131,45 +130,52 @@ class PropertyStep:
     keep: Callable[[Store, Made, Any, Any], StepOutcome] = outcome_of
 
     @property
-    def property(self) -> Property:
+    def definition(self) -> Property:
         """The property that labels, targets and heads speak of."""
         title = self.title or self.name.replace("_", " ")
         return Property(self.name, self.unit, title, self.transform)
 
 
-def load_step(name: str, package: str | None = None) -> PropertyStep:
+def load_step(name: str, entry: PropertySpec | None = None) -> PropertyStep:
     """The step that computes a property.
 
     Parameters
     ----------
-    package
-        Where the step is from, for the message.
+    entry
+        What the campaign says about the property, if anything.
 
     Raises
     ------
     PluginMissing
-        If the package is not installed here or cannot be imported.
+        If its package is not installed here, cannot be imported, or computes another unit than the
+        campaign began with.
     """
-    where = f"property {name!r} is computed by package {package or 'that brings it'}"
+    package = entry.package if entry else None
     if name not in STEPS:
-        raise PluginMissing(f"{where}, which is not installed here: pip install it on every worker")
-    try:
-        return STEPS[name]()
-    except (ImportError, AttributeError) as err:
         raise PluginMissing(
-            f"{where}, which cannot be loaded here: {type(err).__name__}: {err}; `gen2dft doctor` "
-            "checks plugins"
-        ) from err
+            f"property {name!r} is computed by package {package or 'that brings it'}, which is not "
+            "installed here: pip install it on every worker"
+        )
+    step: PropertyStep = plugged_step(name, package)
+    if entry is not None and entry.unit not in (None, step.unit):
+        raise PluginMissing(
+            f"property {name!r} is in {entry.unit} in this campaign, but {package} computes it in "
+            f"{step.unit} here: install the version that the campaign began with"
+        )
+    return step
 
 
 def settings_of(step: PropertyStep, spec: CampaignSpec) -> Any:
     """What a campaign says about a step; CampaignError names the key that is wrong."""
+    entry = spec.properties.get(step.name)
+    given = entry.settings if entry else {}
+    if step.key is not None and given:
+        raise CampaignError(f"properties.{step.name} takes its settings from `{step.key}:`")
     if step.key is not None:
         return getattr(spec, step.key)
-    given: dict[str, Any] = {}
+    if step.settings is None and given:
+        raise CampaignError(f"properties.{step.name} takes no settings; leave them out")
     if step.settings is None:
-        if given:
-            raise CampaignError(f"properties.{step.name} takes no settings")
         return None
     try:
         return step.settings.model_validate(given)
@@ -196,6 +202,20 @@ def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
     return tuple(found.values())
 
 
+def check_steps(spec: CampaignSpec) -> None:
+    """Raise what `steps_of` and `settings_of` raise, and CampaignError for settings that nobody
+    reads.
+    """
+    steps = {step.name: settings_of(step, spec) for step in steps_of(spec)}
+    unread = [name for name, entry in spec.properties.items() if entry.settings]
+    for name in unread:
+        if name not in steps:
+            raise CampaignError(
+                f"properties.{name}.settings has no step to read it: no target and no head asks "
+                "for the property, or the engine does not serve its step"
+            )
+
+
 def step_names(spec: CampaignSpec) -> frozenset[str]:
     """Properties that steps of a campaign compute, whether or not their packages are here."""
     names: set[str] = set()
@@ -208,25 +228,22 @@ def step_names(spec: CampaignSpec) -> frozenset[str]:
 
 
 def _asked_for(spec: CampaignSpec) -> list[str]:
-    return [name for name in spec.head_properties if name in STEPS]
+    """Properties that a step computes, here or where its package is installed."""
+    elsewhere = {name for name, entry in spec.properties.items() if entry.package is not None}
+    return [name for name in spec.head_properties if name in STEPS or name in elsewhere]
 
 
 def _runnable(name: str, spec: CampaignSpec) -> list[PropertyStep]:
     """A step after those that it waits for; none if the engine does not serve all of them."""
-    engine, chain = load_engine(spec.validation.engine), _chain(name)
-    return chain if all(step.runs_on(engine) for step in chain) else []
-
-
-def _chain(name: str) -> list[PropertyStep]:
-    """A step after those that it waits for."""
+    engine = load_engine(spec.validation.engine)
     chain: list[PropertyStep] = []
     while name != STATIC:
         if any(step.name == name for step in chain):
             circle = " after ".join([*(step.name for step in chain), name])
             raise CampaignError(f"property steps wait for each other: {circle}")
-        chain.append(load_step(name))
+        chain.append(load_step(name, spec.properties.get(name)))
         name = chain[-1].after
-    return chain[::-1]
+    return chain[::-1] if all(step.runs_on(engine) for step in chain) else []
 
 
 def provided(spec: CampaignSpec, engine: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Conditions on hits, such as `power_factor > 5 and e_above_hull < 0.05`, turned into MongoDB's
+"""Conditions on hits, such as `band_gap > 0.3 and e_above_hull < 0.05`, turned into MongoDB's
 filters.
 
 The text is parsed by Python's own grammar and only a few kinds of nodes are taken; nothing of it is
@@ -8,7 +8,7 @@ ever run. A value that is not known passes no condition, neither a comparison no
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.errors import QueryError, not_one_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 MAX_LENGTH = 2000
-EXAMPLE = "write it like 'power_factor > 5 and e_above_hull < 0.05'"
+EXAMPLE = "write it like 'band_gap > 0.3 and e_above_hull < 0.05'"
 # What may be asked for besides properties: name to field of a hit and the kind of its values.
 FIELDS: dict[str, tuple[str, type]] = {
     "formula": ("formula", str),
@@ -57,14 +57,21 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
     QueryError
         The condition is not understood, or asks for what the hits of this campaign do not carry.
     """
-    found = parse_where(where)
+    campaigns = store.campaigns() if campaign_id is None else [store.campaign(campaign_id)]
+    wanted = {target["property"] for document in campaigns for target in document.spec["targets"]}
+    found = parse_where(where, {*PROPERTIES, *wanted})
     if campaign_id is not None:
-        _carried(where, store.campaign(campaign_id).spec)
+        _carried(where, campaigns[0].spec)
     return store.hits(campaign_id, **found)
 
 
-def parse_where(text: str) -> Filter:
+def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
     """The filter that a condition means, for `database.hits.find`.
+
+    Parameters
+    ----------
+    properties
+        Names of the properties that it may ask for.
 
     Raises
     ------
@@ -72,12 +79,20 @@ def parse_where(text: str) -> Filter:
         The condition is not understood; the message names the part, and the nearest name where one
         is unknown.
     """
-    return _filter(_parse(text), negate=False)
+    condition = _parse(text)
+    found = _filter(condition, negate=False)
+    for name in sorted(_names(condition) - set(FIELDS) - set(properties)):
+        raise QueryError(not_one_of("property or field of a hit", name, [*properties, *FIELDS]))
+    return found
 
 
 def names_in(text: str) -> set[str]:
     """Properties and fields that a condition asks for."""
-    return {node.id for node in ast.walk(_parse(text)) if isinstance(node, ast.Name)}
+    return _names(_parse(text))
+
+
+def _names(condition: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(condition) if isinstance(node, ast.Name)}
 
 
 def _carried(where: str, spec: Mapping[str, Any]) -> None:
@@ -141,11 +156,7 @@ def _comparison(left: ast.expr, operator: str, right: ast.expr, *, negate: bool)
 
 def _field(name: str) -> tuple[str, type]:
     """Field of a hit and kind of its values."""
-    if name in PROPERTIES:
-        return f"values.{name}", float
-    if name not in FIELDS:
-        raise QueryError(not_one_of("property or field of a hit", name, [*PROPERTIES, *FIELDS]))
-    return FIELDS[name]
+    return FIELDS.get(name, (f"values.{name}", float))
 
 
 def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:

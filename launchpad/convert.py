@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from fireworks import Firework, Workflow
-from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate, outlast_outages
-from jobflow.managers.fireworks import flow_to_workflow
+from fireworks import FiretaskBase, Firework, Workflow
+from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
 
 if TYPE_CHECKING:
     from jobflow import Flow
 
     from gen2dft.rounds.context import RoundContext
+
+
+TASKS = "gen2dft.launchpad.tasks"
+
+
+def named_task(name: str, **parameters: Any) -> FiretaskBase:
+    """A FireTask of `gen2dft.launchpad.tasks` by the name of its class.
+
+    FireTasks insert workflows, and workflows hold FireTasks. FireWorks itself finds the class of a
+    stored task by module and name; naming it here in the same way keeps the modules out of a
+    circle.
+    """
+    task_class: type[FiretaskBase] = getattr(import_module(TASKS), name)
+    return task_class(**parameters)
+
+
+def outlast_outages(workflow: Workflow) -> None:
+    """Make the jobs of a workflow of jobflow's `CampaignJob`s."""
+    for firework in workflow.fws:
+        firework.tasks = [_outlasting(task) for task in firework.tasks]
+
+
+def _outlasting(task: FiretaskBase) -> FiretaskBase:
+    # Not isinstance: a CampaignJob is a JobFiretask too.
+    if type(task) is not JobFiretask:
+        return task
+    return named_task("CampaignJob", job=task["job"], store=task["store"])
 
 
 def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
@@ -23,7 +50,7 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
     workflow = flow_to_workflow(flow, store=None)
     outlast_outages(workflow)
     (last,) = (fw for fw in workflow.fws if not workflow.links[fw.fw_id])
-    last.tasks.append(AdvanceCampaign(campaign_id=campaign_id))
+    last.tasks.append(named_task("AdvanceCampaign", campaign_id=campaign_id))
     return workflow
 
 
@@ -42,8 +69,11 @@ def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     }
     if resources.category is not None:
         spec["_category"] = resources.category
-    task = ExpandCandidate(
-        campaign_id=context.campaign_id, round_index=context.index, candidate_id=candidate_id
+    task = named_task(
+        "ExpandCandidate",
+        campaign_id=context.campaign_id,
+        round_index=context.index,
+        candidate_id=candidate_id,
     )
     return Workflow(
         [Firework([task], spec=spec, name=f"candidate {candidate_id}")],

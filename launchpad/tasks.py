@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from fireworks import FiretaskBase, FWAction, Workflow, explicit_serialize
+from fireworks import FiretaskBase, FWAction, explicit_serialize
 from gen2dft.launchpad.connect import connect_launchpad
+from gen2dft.launchpad.convert import campaign_workflow, outlast_outages
 from jobflow.managers.fireworks import JobFiretask
 
 from gen2dft.errors import DatabaseAway, StoreError
@@ -60,7 +61,6 @@ class ExpandCandidate(FiretaskBase):
     def _expand(self) -> FWAction:
         from gen2dft.flows.candidates import expand
         from gen2dft.launchpad.advance import advance
-        from gen2dft.launchpad.convert import campaign_workflow
 
         from gen2dft.rounds.context import RoundContext
 
@@ -92,15 +92,6 @@ class AdvanceCampaign(FiretaskBase):
         store, lpad = open_store(settings), connect_launchpad(settings)
         recover_now_and_then(store, lpad, self["campaign_id"])
         advance(store, lpad, self["campaign_id"])
-
-
-def outlast_outages(workflow: Workflow) -> None:
-    """Make the jobs of a workflow of jobflow's `CampaignJob`s."""
-    for firework in workflow.fws:
-        firework.tasks = [
-            CampaignJob(job=task["job"], store=task["store"]) if type(task) is JobFiretask else task
-            for task in firework.tasks
-        ]
 
 
 def through_outages(step: Callable[[], R]) -> R:

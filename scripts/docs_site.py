@@ -76,26 +76,36 @@ def moved(text: str, source: str) -> str:
 def campaign_keys() -> str:
     """Every key of a campaign file, from the schema that reads it."""
     from gen2dft.campaign import CampaignSpec
+    from gen2dft.generators import load_generator_class
+    from gen2dft.plugins import SHIPPED
 
-    schema = CampaignSpec.model_json_schema(by_alias=True)
     text = [
         "# All keys of a campaign file",
         "Made from the schema that reads the file (`gen2dft/campaign/`). Only `name`, "
         "`targets` and `sampling` "
-        "must be given; an unknown key is refused, and the nearest valid one named.",
+        "must be given; an unknown key is refused, and the nearest valid one named. Each generator "
+        "has keys of its own, listed at the end.",
     ]
-    for place, part in _parts(schema, schema, ""):
+    text += _tables(CampaignSpec.model_json_schema(by_alias=True), "")
+    for name in SHIPPED["gen2dft.generators"]:
+        settings = load_generator_class(name).Settings
+        text += _tables(settings.model_json_schema(), f"generator {name}")
+    return "\n\n".join(text) + "\n"
+
+
+def _tables(schema: Mapping[str, Any], title: str) -> Iterator[str]:
+    """A title, what it is about and a table of its keys, for a model and all parts in it."""
+    for place, part in _parts(schema, schema, title):
         if place:
-            text += [f"## {place}", part.get("description", "").split("\n\n")[0]]
-        required = part.get("required", ())
+            yield f"## {place}"
+            yield part.get("description", "").split("\n\n")[0]
         rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
+        required = part.get("required", ())
         for name, value in part["properties"].items():
             default = "*required*" if name in required else _default(value)
-            rows.append(
-                f"| `{name}` | {_kind(value)} | {default} | {_cell(value.get('description', ''))} |"
-            )
-        text.append("\n".join(rows))
-    return "\n\n".join(text) + "\n"
+            meaning = _cell(value.get("description", ""))
+            rows.append(f"| `{name}` | {_kind(value)} | {default} | {meaning} |")
+        yield "\n".join(rows)
 
 
 def _parts(

@@ -118,7 +118,7 @@ def test_the_published_variant_is_another_one_of_each_generator():
         0.02,
         0.01,
     )
-    assert ftcp.imatgen.image_loss == "cross_entropy"
+    assert ftcp.model_dump()["imatgen"]["image_loss"] == "cross_entropy"
 
 
 def test_epochs_of_all_networks_count():

@@ -234,6 +234,18 @@ def test_a_heavy_library_is_imported_only_in_its_home(library: str):
     assert users <= HOMES[library]
 
 
+def test_modules_of_the_launchpad_form_no_cycle():
+    graph = {
+        name: {other for other in own_imports(ast.walk(tree)) if room(other) == "launchpad"}
+        for name, tree in modules().items()
+        if room(name) == "launchpad"
+    }
+    try:
+        TopologicalSorter({name: others - {name} for name, others in graph.items()}).prepare()
+    except CycleError as err:
+        pytest.fail(f"modules import each other in a circle: {' -> '.join(err.args[1])}")
+
+
 def test_hashes_are_made_in_one_place():
     users = {
         room(name) for name, tree in modules().items() if "hashlib" in libraries(ast.walk(tree))

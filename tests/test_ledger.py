@@ -48,10 +48,10 @@ def test_bands_of_the_power_factor_verb_count_and_those_within_labels_do_not_cou
 ) -> None:
     ledger = read_ledger(store, CAMPAIGN_ID)
     assert ledger.whole.hours["bands"] == pytest.approx(
-        sum(p.core_hours for p in store.power_factors(CAMPAIGN_ID))
+        sum(p.core_hours for p in store.from_bands(CAMPAIGN_ID))
     )
     assert ledger.whole.hours["bands"] > 0
-    for made in store.power_factors(CAMPAIGN_ID):
+    for made in store.from_bands(CAMPAIGN_ID):
         label = store.labels(CAMPAIGN_ID, candidate_id=made.candidate_id)[0]
         store.insert_new(label.model_copy(update={"id": made.id, "core_hours": made.core_hours}))
     assert read_ledger(store, CAMPAIGN_ID).whole.total == pytest.approx(ledger.whole.total)

@@ -1,7 +1,9 @@
 """One goal pursued in rounds: what a campaign file says, and reading it."""
 
-from gen2dft.campaign.generator import GeneratorSpec, ImatgenSpec
+from gen2dft.campaign.autoencoder import AutoencoderSettings
+from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Part
+from gen2dft.campaign.properties import PropertySpec
 from gen2dft.campaign.reading import (
     builtin_campaigns,
     load_campaign,
@@ -9,6 +11,7 @@ from gen2dft.campaign.reading import (
     stored_campaign,
 )
 from gen2dft.campaign.screening import ScreeningSpec, SurrogateSpec
+from gen2dft.campaign.sources import read_generator
 from gen2dft.campaign.spec import (
     PUBLISHED_LABELS,
     BudgetSpec,
@@ -27,14 +30,15 @@ from gen2dft.campaign.spec import (
 
 __all__ = [
     "PUBLISHED_LABELS",
+    "AutoencoderSettings",
     "BudgetSpec",
     "CampaignSpec",
     "DatasetSpec",
     "GeneratorSpec",
     "HullSpec",
-    "ImatgenSpec",
     "LearningSpec",
     "Part",
+    "PropertySpec",
     "RefineSpec",
     "ResourcesSpec",
     "SamplingSpec",
@@ -47,5 +51,6 @@ __all__ = [
     "builtin_campaigns",
     "load_campaign",
     "parse_campaign",
+    "read_generator",
     "stored_campaign",
 ]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from gen2dft.campaign.generator import GeneratorSpec
+from gen2dft.campaign.part import Part
+from gen2dft.campaign.sources import DEFAULT, settings_class
 
-def explain(err: ValidationError, model: type[BaseModel]) -> list[str]:
+
+def explain(err: ValidationError, model: type[BaseModel], data: object = None) -> list[str]:
     """One line per problem; a misspelt key is told the nearest valid one.
 
     Parameters
@@ -18,19 +22,29 @@ def explain(err: ValidationError, model: type[BaseModel]) -> list[str]:
         What validating `model` raised.
     model
         The whole that was validated; places are dotted keys in it.
+    data
+        What was validated: the class of a generator's settings depends on its name.
     """
-    return [_explain_one(problem, model) for problem in err.errors()]
+    return [_explain_one(problem, model, data) for problem in err.errors()]
 
 
-def _explain_one(problem: Mapping[str, Any], model: type[BaseModel]) -> str:
+def _explain_one(problem: Mapping[str, Any], model: type[BaseModel], data: object) -> str:
     steps = problem["loc"]
     place = ".".join(map(str, steps)) or "file"
     if problem["type"] == "extra_forbidden":
-        return f"{place}: unknown key; {_remedy(str(steps[-1]), _keys_at(model, steps[:-1]))}"
+        return f"{place}: {_unknown_key(steps, model, data)}"
     cause = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], dict | list):
         return f"{place}: {cause}"
     return f"{place}: {cause} (given: {problem['input']!r})"
+
+
+def _unknown_key(place: Sequence[int | str], model: type[BaseModel], data: object) -> str:
+    """The problem with the key at `place`, which its part does not have."""
+    *above, key = place
+    part, generator = _part_at(above, model, data)
+    owner = f" of generator {generator!r}" if generator else ""
+    return f"unknown key{owner}; {_remedy(str(key), _keys_of(part))}"
 
 
 def _remedy(key: str, valid: Sequence[str]) -> str:
@@ -40,14 +54,46 @@ def _remedy(key: str, valid: Sequence[str]) -> str:
     return f"valid keys: {', '.join(sorted(valid))}" if valid else "there are no keys here"
 
 
-def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
-    """Valid keys of the part at `place`."""
+def _keys_of(part: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in part.model_fields.items()]
+
+
+def _part_at(
+    place: Sequence[int | str], model: type[BaseModel], data: object
+) -> tuple[type[BaseModel], str]:
+    """The class that reads the part at `place`, and the generator whose settings it is, if any."""
+    part = model
+    generator = ""
     for step in place:
-        if isinstance(step, int):
-            continue
-        info = next(f for n, f in model.model_fields.items() if step in (n, f.alias))
-        model = next(t for t in (info.annotation, *get_args(info.annotation)) if _is_model(t))
-    return [field.alias or name for name, field in model.model_fields.items()]
+        data = _inside(data, step)
+        if isinstance(step, str):
+            part, generator = _part_of(part, step), ""
+        if part is GeneratorSpec and isinstance(data, Mapping):
+            generator = str(data.get("name", DEFAULT))
+            part = settings_class(generator)
+    return part, generator
+
+
+def _inside(data: Any, step: int | str) -> object:
+    """The part of the data at a step; None for a part given by another name."""
+    try:
+        return data[step]
+    except (LookupError, TypeError):
+        return None
+
+
+def _part_of(part: type[BaseModel], key: str) -> type[BaseModel]:
+    """The class of the part at a key of another part, or in a list there."""
+    fields = part.readable() if issubclass(part, Part) else part.model_fields
+    field = next(f for name, f in fields.items() if key in (name, f.alias))
+    return next(choice for choice in _types_in(field.annotation) if _is_model(choice))
+
+
+def _types_in(annotation: Any) -> Iterator[Any]:
+    """An annotation and all that it is composed of."""
+    yield annotation
+    for inner in get_args(annotation):
+        yield from _types_in(inner)
 
 
 def _is_model(annotation: Any) -> bool:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from gen2dft.campaign.gate_list import ALREADY_RESOLVED
 from gen2dft.campaign.problems import explain
+from gen2dft.campaign.sources import generator_class
 from gen2dft.campaign.spec import CampaignSpec
 from gen2dft.errors import CampaignError, not_one_of
 
@@ -66,9 +67,11 @@ def parse_campaign(
     for key, value in (overrides or {}).items():
         _set_dotted(data, key, value)
     try:
-        return CampaignSpec.model_validate(data)
+        spec = CampaignSpec.model_validate(data)
     except ValidationError as err:
-        raise CampaignError(_not_valid(origin, err)) from err
+        raise CampaignError(_not_valid(origin, err, data)) from err
+    _require_generator(spec, origin)
+    return spec
 
 
 class StoredCampaign(Protocol):
@@ -106,8 +109,17 @@ def stored_campaign(campaign: StoredCampaign, *, to_work: bool = False) -> Campa
     except ValidationError as err:
         begun_with = [f"{package} ({name})" for name, package in campaign.packages.items()]
         hint = f"\nIt was begun with {', '.join(begun_with)}: pip install them here"
-        message = _not_valid(f"the stored spec of campaign {campaign.id}", err)
+        origin = f"the stored spec of campaign {campaign.id}"
+        message = _not_valid(origin, err, campaign.spec)
         raise CampaignError(message + hint if begun_with else message) from err
+
+
+def _require_generator(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError if the generator is not installed, which a stored campaign may do without."""
+    try:
+        generator_class(spec.generator.name)
+    except CampaignError as err:
+        raise CampaignError(f"{origin} is not valid:\n  generator.name: {err}") from err
 
 
 def _read(path: Path) -> str:
@@ -124,6 +136,6 @@ def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
     data[last] = value
 
 
-def _not_valid(origin: str, err: ValidationError) -> str:
-    lines = [f"  {line}" for line in explain(err, CampaignSpec)]
+def _not_valid(origin: str, err: ValidationError, data: object) -> str:
+    lines = [f"  {line}" for line in explain(err, CampaignSpec, data)]
     return "\n".join([f"{origin} is not valid:", *lines])

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from gen2dft.campaign.generator import GeneratorSpec
-from gen2dft.campaign.part import Fraction, NonNegative, Part
+from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
+from gen2dft.campaign.properties import PropertySpec, completed, defined
 from gen2dft.campaign.screening import ScreeningSpec
+from gen2dft.campaign.sources import AnyGeneratorSpec, read_generator
 from gen2dft.errors import not_one_of
 from gen2dft.hashing import content_hash
-from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES, TRANSPORT_DEFINITIONS
+from gen2dft.properties import DEFAULT_TRANSPORT, TRANSPORT_DEFINITIONS, Properties
 
 PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
@@ -27,7 +28,7 @@ class Target(Part):
     be.
     """
 
-    property: str = Field(description="name of a property, see `gen2dft.properties`")
+    property: str = Field(description="name of a property: built in, or see `properties`")
     near: tuple[float, ...] = Field(
         (), description="wanted values in the property's unit; any of them will do"
     )
@@ -49,8 +50,6 @@ class Target(Part):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.property not in PROPERTIES:
-            raise ValueError(not_one_of("property", self.property, PROPERTIES))
         if bool(self.near) != (self.tolerance is not None):
             raise ValueError(f"target {self.property!r}: `near` and `tolerance` go together")
         if not self.near and self.min is None and self.max is None and self.optimise is None:
@@ -394,8 +393,14 @@ class CampaignSpec(Part):
     description: str = ""
     seed: Annotated[int, Field(ge=0)] = 0
     targets: tuple[Target, ...] = Field(min_length=1)
+    properties: dict[str, PropertySpec] = Field(
+        {},
+        description="properties of your own, and columns and settings for others, by name; "
+        "docs/properties.md",
+        json_schema_extra=LATER,
+    )
     dataset: DatasetSpec = DatasetSpec()
-    generator: GeneratorSpec = GeneratorSpec()
+    generator: AnyGeneratorSpec = Field(default_factory=lambda: read_generator({}))
     sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
     screening: ScreeningSpec = ScreeningSpec()
     hull: HullSpec = HullSpec()
@@ -412,6 +417,12 @@ class CampaignSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _properties_are_defined(self) -> Self:
+        # The model is frozen for those who hold it; it is completed before anybody does.
+        object.__setattr__(self, "properties", completed(self.properties, self.head_properties))
+        return self
+
+    @model_validator(mode="after")
     def _refinement_knows_all_methods(self) -> Self:
         refine = self.validation.refine
         if refine is not None and isinstance(refine.max_e_above_hull, dict):
@@ -424,7 +435,7 @@ class CampaignSpec(Part):
         return self
 
     @model_validator(mode="after")
-    def _power_factors_mean_the_same(self) -> Self:
+    def _transport_labels_mean_the_same(self) -> Self:
         mixed = set(self.dataset.labels) & {PUBLISHED_LABELS} - {self.transport.definition}
         if mixed:
             raise ValueError(
@@ -446,6 +457,11 @@ class CampaignSpec(Part):
         return tuple(
             dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties))
         )
+
+    @property
+    def known_properties(self) -> Properties:
+        """Every property that this campaign can speak of, its own among them."""
+        return defined(self.properties)
 
     def content_hash(self) -> str:
         """Hash of everything that decides the results (resources do not); 12 hexadecimal digits."""

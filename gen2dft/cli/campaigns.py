@@ -241,7 +241,6 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     """Training set and hulls of a campaign, with everything checked that can be checked before work
     begins.
     """
-    from gen2dft.properties import PROPERTIES
     from gen2dft.rounds.begin import calibration_ids
     from gen2dft.rounds.prepare import needs_store, open_targets, prepare
     from gen2dft.store.connect import open_store
@@ -259,7 +258,7 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
         )
     for name in open_targets(spec, training_set):
         console.print(
-            f"[yellow]target {PROPERTIES[name].title} is left open[/]: fewer than "
+            f"[yellow]target {spec.known_properties[name].title} is left open[/]: fewer than "
             f"{spec.dataset.min_labels} of the "
             f"{len(training_set)} training crystals are labelled with it"
         )

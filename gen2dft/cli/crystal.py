@@ -12,7 +12,7 @@ from rich.markup import escape
 from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import joined, plain_table, styled_state
 from gen2dft.errors import StoreError, not_one_of
-from gen2dft.properties import PROPERTIES
+from gen2dft.report.bands import bands_text
 from gen2dft.report.candidate import (
     ValueRow,
     crystal_of,
@@ -21,7 +21,7 @@ from gen2dft.report.candidate import (
     remarks,
     value_rows,
 )
-from gen2dft.report.wording import PREDICTED, counted, power_factor_text, round_title, when
+from gen2dft.report.wording import PREDICTED, counted, round_title, when
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,11 +82,12 @@ def _not_found(store: Store, identifier: str, prefix: str, campaigns: list[str])
 def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     """The candidate with its labels and its hit, for other programs."""
     hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    spec = stored_campaign(store.campaign(candidate.campaign_id))
     return {
         **candidate.model_dump(mode="json"),
         "labels": [label.model_dump(mode="json") for label in labels_of(store, candidate)],
         "hit": hits[0].model_dump(mode="json") if hits else None,
-        "units": {prop.name: prop.unit for prop in PROPERTIES.values()},
+        "units": {prop.name: prop.unit for prop in spec.known_properties.values()},
     }
 
 
@@ -104,11 +105,9 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     console.print(facts)
     labels = labels_of(store, candidate)
     console.print(_values(store, candidate, labels))
-    computed = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    computed = store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id)
     of_bands = [
-        f"from bands: {text}"
-        for found in computed
-        for text in (power_factor_text(found), *found.warnings)
+        f"from bands: {text}" for found in computed for text in (bands_text(found), *found.warnings)
     ]
     for text in (*remarks(labels), *of_bands):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)

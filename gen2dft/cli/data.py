@@ -340,8 +340,6 @@ def _coverage(values: Any) -> dict[str, float]:
 
 
 def _show(name: object, dataset: Dataset) -> None:
-    from gen2dft.properties import PROPERTIES
-
     summary = _summary(dataset)
     kinds = ", ".join(f"{n} of {k} elements" for k, n in summary["by_number_of_elements"].items())
     console.print(
@@ -356,7 +354,7 @@ def _show(name: object, dataset: Dataset) -> None:
             prop,
             str(values["count"]),
             *(f"{values[k]:.3g}" if k in values else "-" for k in ("min", "median", "max")),
-            PROPERTIES[prop].unit,
+            dataset.properties[prop].unit,
         )
         for prop, values in summary["labels"].items()
     ]

@@ -187,8 +187,10 @@ def specs_of_variants(
         return load_campaign(str(file or campaign), given | extra)
 
     if not variants:
+        from gen2dft.evaluation.setting import variant_of
+
         spec = load({})
-        return {spec.generator.variant: spec}
+        return {variant_of(spec.generator): spec}
     return {variant: load({"generator.variant": variant}) for variant in variants}
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 import typer
@@ -18,6 +18,7 @@ from gen2dft.errors import CampaignError
 
 if TYPE_CHECKING:
     from gen2dft.evaluation.tables import Table
+    from gen2dft.generators.imatgen.generator import ImatgenGenerator
     from gen2dft.generators.imatgen.trained import TrainedImatgen
     from gen2dft.rounds.context import RoundContext
 
@@ -59,7 +60,7 @@ def oxides(
     classifier = _classifier(
         trained, codes, latents, classes, context.round.training.get("figures", {})
     )
-    tables = [_sections(context), statistics.table(), classifier, back.table(len(chosen))]
+    tables = [_sections(context, trained), statistics.table(), classifier, back.table(len(chosen))]
     first = f"{trained.classes.properties[0].replace('_', ' ')} below its threshold"
     folder = out or report_folder(context.campaign_id)
     pictures = {
@@ -100,26 +101,24 @@ def _newest_round(campaign: str | None) -> RoundContext:
 
 
 def _trained(context: RoundContext) -> TrainedImatgen:
+    from gen2dft.generators import load_generator_class
+    from gen2dft.generators.imatgen.generator import ImatgenGenerator
+
     name = context.spec.generator.name
-    if name != "imatgen":
+    if not issubclass(load_generator_class(name), ImatgenGenerator):
         raise CampaignError(
             f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images"
         )
-    from gen2dft.generators.imatgen.generator import ImatgenGenerator
     from gen2dft.rounds.models import read_models
 
     (model, *_) = read_models(context)
-    if not isinstance(model.generator, ImatgenGenerator):
-        raise CampaignError(
-            f"campaign {context.campaign_id}: another package has taken the name of `imatgen`"
-        )
-    return model.generator.trained
+    return cast("ImatgenGenerator", model.generator).trained
 
 
-def _sections(context: RoundContext) -> Table:
+def _sections(context: RoundContext, trained: TrainedImatgen) -> Table:
     from gen2dft.evaluation.oxides import section_table
 
-    phases = context.hull.phases(context.spec.generator.imatgen.elements)
+    phases = context.hull.phases(trained.representation.elements)
     reference = {
         " ".join(f"{symbol}{number:.0f}" for symbol, number in sorted(formula))
         for formula, _ in phases

@@ -15,7 +15,8 @@ from rich.console import Console
 from gen2dft.cli.common import open_store
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.report.wording import power_factor_text, ranked
+from gen2dft.report.bands import bands_text
+from gen2dft.report.wording import ranked
 from gen2dft.workers import KILLED, TOO_EXPENSIVE
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def power_factor(
         text = (
             f"{known.formula}: a metal, which has no power factor"
             if is_metal
-            else power_factor_text(known)
+            else bands_text(known)
         )
         console.print(text, highlight=False)
         for warning in known.warnings:
@@ -114,7 +115,7 @@ def _tasks(
 
     spec = stored_campaign(document)
     settings = load_engine(engine).preset(preset)
-    for hit in ranked(store.hits(document.id), spec.targets)[0]:
+    for hit in ranked(store.hits(document.id), spec.targets, spec.known_properties)[0]:
         crystal = idealised_primitive(Structure.from_dict(hit.structure), SYMPREC)
         if len(crystal) > max_sites:
             continue

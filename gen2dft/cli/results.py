@@ -13,14 +13,14 @@ from rich.markup import escape
 
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.errors import Gen2DFTError
-from gen2dft.properties import PROPERTIES
+from gen2dft.report.bands import bands_text
 from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import (
     PREDICTED,
+    Known,
     basis_text,
     counted,
     honest_notes,
-    power_factor_text,
     pretty,
     ranked,
     surrogate_engines,
@@ -30,6 +30,7 @@ from gen2dft.report.wording import (
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from gen2dft.campaign import CampaignSpec
     from gen2dft.store.documents import CampaignDoc, HitDoc
     from gen2dft.store.store import Store
 
@@ -57,7 +58,7 @@ def hits(
         typer.Option(
             "--where",
             "-w",
-            help="Condition, e.g. 'power_factor > 5 and e_above_hull < 0.05'; docs/hits.md.",
+            help="Condition, e.g. '0.3 < band_gap < 1.5 and e_above_hull < 0.05'; docs/hits.md.",
         ),
     ] = None,
     distinct: Annotated[
@@ -75,13 +76,14 @@ def hits(
     """List the hits of a campaign, with units, and where each value is from."""
     store = open_store()
     document = store.find_campaign(campaign)
-    targets = _targets(document)
+    spec = _spec(document)
+    targets, known = spec.targets, spec.known_properties
     fitting = [
         hit
         for hit in _find_hits(store, document.id, query, where)
         if not (distinct and hit.same_as)
     ]
-    found, order = ranked(fitting, targets)
+    found, order = ranked(fitting, targets, known)
     surrogates = surrogate_engines(
         store.labels(document.id, _id={"$in": [hit.label_id for hit in found]})
     )
@@ -89,16 +91,16 @@ def hits(
     if cif is not None:
         from gen2dft.report.cif import write_hit_cifs
 
-        written = write_hit_cifs(found, surrogates, cif)
+        written = write_hit_cifs(found, surrogates, cif, known)
         Console(stderr=True).print(f"{counted(len(written), 'CIF file')} in {cif}", highlight=False)
     if as_json:
-        echo_json([_hit_as_dict(hit, surrogates) for hit in found])
+        echo_json([_hit_as_dict(hit, surrogates, known) for hit in found])
     elif as_csv:
-        typer.echo(hits_csv(found, names, surrogates), nl=False)
+        typer.echo(hits_csv(found, names, surrogates, known), nl=False)
     elif found:
-        console.print(
-            _hit_table(found, names, surrogates, f"{counted(len(found), 'hit')} of {document.id}")
-        )
+        table = _hit_table(found, names, surrogates, known)
+        table.title = f"{counted(len(found), 'hit')} of {document.id}"
+        console.print(table)
         if repeated := sum(hit.same_as is not None for hit in found):
             console.print(
                 f"{len(found) - repeated} distinct and new: --distinct",
@@ -110,21 +112,20 @@ def hits(
             style="dim",
             highlight=False,
         )
-        for note in honest_notes(found, surrogates):
+        for note in honest_notes(found, surrogates, known):
             console.print(note, style="yellow", highlight=False)
-        for computed in store.power_factors(document.id):
+        for computed in store.from_bands(document.id):
             console.print(
-                f"from bands, {computed.candidate_id}: {power_factor_text(computed)}",
-                highlight=False,
+                f"from bands, {computed.candidate_id}: {bands_text(computed)}", highlight=False
             )
     else:
         _say_no_hits(store, document, query or where)
 
 
-def _targets(document: CampaignDoc) -> Sequence[Any]:
+def _spec(document: CampaignDoc) -> CampaignSpec:
     from gen2dft.campaign import stored_campaign
 
-    return stored_campaign(document).targets
+    return stored_campaign(document)
 
 
 def _find_hits(
@@ -168,21 +169,21 @@ def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None
 
 
 def _hit_table(
-    found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], title: str
+    found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], known: Known
 ) -> Table:
-    table = plain_table(title)
+    table = plain_table()
     for header in ("id", "formula", "space group"):
         table.add_column(header, no_wrap=True)
     table.add_column("round", justify="right")
     for name in names:
-        prop = PROPERTIES[name]
+        prop = known[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
     repeated = any(hit.same_as for hit in found)
     if repeated:
         table.add_column("same as")
     for hit in found:
         cells = [
-            f"{value_text(n, hit.values[n])} {_styled_basis(hit.basis[n], surrogates)}"
+            f"{value_text(n, hit.values[n], known)} {_styled_basis(hit.basis[n], surrogates)}"
             for n in names
         ]
         place = (
@@ -200,12 +201,12 @@ def _styled_basis(basis: str, surrogates: set[str]) -> str:
     return f"[{style}]{escape(basis_text(basis, surrogates))}[/]"
 
 
-def _hit_as_dict(hit: HitDoc, surrogates: set[str]) -> dict[str, Any]:
+def _hit_as_dict(hit: HitDoc, surrogates: set[str], known: Known) -> dict[str, Any]:
     """A hit for other programs; rounds count from 0 as in the database."""
     values = {
         name: {
             "value": value,
-            "unit": PROPERTIES[name].unit,
+            "unit": known[name].unit,
             "basis": basis_text(hit.basis[name], surrogates),
         }
         for name, value in hit.values.items()

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import echo_json, open_store, styled_state
 from gen2dft.errors import StoreError
-from gen2dft.properties import PROPERTIES
 from gen2dft.report.candidate import engine_text
-from gen2dft.report.wording import pretty, round_title, value_text, when
+from gen2dft.report.wording import Known, pretty, round_title, value_text, when
 
 if TYPE_CHECKING:
     from gen2dft.review.trace import Trace
@@ -57,6 +57,7 @@ def trace(
 def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     """The chain, last step first, as title and text."""
     candidate = found.candidate
+    known = stored_campaign(found.campaign).known_properties
     yield (
         "candidate",
         f"{candidate.id}  {escape(candidate.formula or 'not decoded')}  "
@@ -66,7 +67,7 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
         yield (
             "hit",
             escape(
-                f"{found.hit.formula} {found.hit.spacegroup}, {_values(found.hit)}; hull "
+                f"{found.hit.formula} {found.hit.spacegroup}, {_values(found.hit, known)}; hull "
                 f"{found.hit.hull_id}"
             ),
         )
@@ -98,9 +99,9 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     yield "trained on", _training_text(found)
 
 
-def _values(hit: HitDoc) -> str:
+def _values(hit: HitDoc, known: Known) -> str:
     return ", ".join(
-        f"{name} {value_text(name, value)} {pretty(PROPERTIES[name].unit)} ({hit.basis[name]})"
+        f"{name} {value_text(name, value, known)} {pretty(known[name].unit)} ({hit.basis[name]})"
         for name, value in hit.values.items()
     )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
+from gen2dft.transport import POWER_FACTOR
 
 SCHEMA = 1
 METAL = "metal"
@@ -155,7 +156,7 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
     _must_be_the_same_crystals(dataset, found)
     columns = {
         "band_gap": {i: record.band_gap for i, record in found},
-        "power_factor": {i: record.power_factor.get(definition) for i, record in found},
+        POWER_FACTOR: {i: record.power_factor.get(definition) for i, record in found},
     }
     joined = {**dataset.labels}
     for name, values in columns.items():
@@ -169,9 +170,8 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
         "definition": definition,
         "counts": labels.counts(),
     }
-    return Dataset(
-        dataset.crystals, dataset.ids, joined, {**dataset.provenance, "computed_labels": note}
-    )
+    provenance = {**dataset.provenance, "computed_labels": note}
+    return replace(dataset, labels=joined, provenance=provenance)
 
 
 def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:

@@ -9,6 +9,7 @@ import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.parallel import map_parts
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, Properties
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,17 +45,57 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     ),
     "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
     "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
-    "power_factor": ("power_factor",),
-    "vanadium_state": ("vanadium_state",),
 }
 """Column names recognised without being told, in order of preference.
 
-Upper and lower case are the same.
+Upper and lower case are the same. Other properties are recognised by their own name.
 """
+
+
+NO_OTHERS = Properties()
 
 
 class DatasetWarning(UserWarning):
     """Some rows of a dataset could not be used; the rest could."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is read of a table.
+
+    Parameters
+    ----------
+    columns
+        Property (or `id`, `structure`) to the column that was named for it.
+    properties
+        Whose own ones are read besides those that are built in.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    properties: Properties = NO_OTHERS
+
+    @classmethod
+    def checked(cls, columns: Mapping[str, str], properties: Properties) -> Wanted:
+        """The same; DatasetError for a column of what is no property."""
+        wanted = cls(dict(columns), properties)
+        for role in columns:
+            if role not in wanted.roles:
+                raise DatasetError(not_one_of("columns: property", role, wanted.roles))
+        return wanted
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of all properties.
+
+        A property of an installed package is not among them unless it is used: what a file holds
+        must not depend on what is installed.
+        """
+        return (*PROPERTIES, *self.properties.own)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All that a column may be named for."""
+        return ("id", "structure", *self.labels)
 
 
 def read_dataset(
@@ -62,6 +103,7 @@ def read_dataset(
     columns: Mapping[str, str] | None = None,
     cache_dir: Path | None = None,
     progress: Progress | None = None,
+    properties: Properties = NO_OTHERS,
 ) -> Dataset:
     """Read crystals and labels from a file or folder.
 
@@ -78,6 +120,8 @@ def read_dataset(
         Folder for the parsed result, found again by the hash of content and options.
     progress
         Called with (crystals read, crystals in all).
+    properties
+        Whose own ones are read besides those that are built in.
 
     Returns
     -------
@@ -102,20 +146,18 @@ def read_dataset(
     if path.is_file() and not path.name.lower().endswith(TABLE_SUFFIXES):
         known = f"{', '.join(TABLE_SUFFIXES)}, .npz or a folder of .cif files"
         raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
-    wanted = _checked_columns(columns or {})
+    wanted = Wanted.checked(columns or {}, properties)
     cached = cache_dir / "datasets" / f"{_key(path, wanted)}.npz" if cache_dir else None
     dataset = _from_cache(cached) or _parse(path, wanted, cached, progress)
     _warn_of_skipped(path, dataset)
     return dataset
 
 
-def _parse(
-    path: Path, columns: Mapping[str, str], cached: Path | None, progress: Progress | None
-) -> Dataset:
+def _parse(path: Path, wanted: Wanted, cached: Path | None, progress: Progress | None) -> Dataset:
     if path.is_dir():
-        ids, contents, labels = _read_folder(path, columns)
+        ids, contents, labels = _read_folder(path, wanted)
     else:
-        ids, contents, labels = _read_table(path, columns)
+        ids, contents, labels = _read_table(path, wanted)
     _check_rows(path, ids, labels)
     crystals, kept, skipped = _parse_structures(ids, contents, progress)
     if not kept:
@@ -125,14 +167,15 @@ def _parse(
         )
     provenance = {
         "source": path.name,
-        "content_hash": _key(path, {}),
-        "columns": dict(columns),
+        "content_hash": _key(path, Wanted()),
+        "columns": dict(wanted.columns),
         "n_read": len(ids),
         "skipped": skipped,
         "skipped_reasons": dict(Counter(reason.split(":")[0] for reason in skipped.values())),
     }
     kept_labels = {name: values[kept] for name, values in labels.items()}
-    dataset = Dataset(crystals, tuple(ids[i] for i in kept), kept_labels, provenance)
+    kept_ids = tuple(ids[i] for i in kept)
+    dataset = Dataset(crystals, kept_ids, kept_labels, provenance, wanted.properties)
     _to_cache(dataset, cached)
     return dataset
 
@@ -183,22 +226,22 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
 
 
 def _read_table(
-    path: Path, columns: Mapping[str, str]
+    path: Path, wanted: Wanted
 ) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
     frame = _frame(path)
-    structure = _find_column(frame, "structure", columns, path, required=True)
-    identifier = _find_column(frame, "id", columns, path)
+    structure = _find_column(frame, "structure", wanted, path, required=True)
+    identifier = _find_column(frame, "id", wanted, path)
     stem = path.name.split(".")[0]
     ids = (
         [str(v) for v in frame[identifier]]
         if identifier
         else [f"{stem}-{i}" for i in range(len(frame))]
     )
-    return ids, list(frame[structure]), _labels(frame, ids, columns, path)
+    return ids, list(frame[structure]), _labels(frame, ids, wanted, path)
 
 
 def _read_folder(
-    path: Path, columns: Mapping[str, str]
+    path: Path, wanted: Wanted
 ) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
     files = sorted(path.glob("*.cif"))
     if not files:
@@ -208,7 +251,7 @@ def _read_folder(
     if not table.is_file():
         return ids, list(files), {}
     frame = _frame(table)
-    identifier = _find_column(frame, "id", columns, table, required=True)
+    identifier = _find_column(frame, "id", wanted, table, required=True)
     frame[identifier] = [str(value).removesuffix(".cif") for value in frame[identifier]]
     _refuse_duplicates(table, list(frame[identifier]))
     unknown = sorted(set(frame[identifier]) - set(ids))
@@ -218,7 +261,7 @@ def _read_folder(
             f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2
         )
     frame = frame.set_index(identifier).reindex(ids)
-    return ids, list(files), _labels(frame, ids, columns, table)
+    return ids, list(files), _labels(frame, ids, wanted, table)
 
 
 def _frame(path: Path) -> pd.DataFrame:
@@ -254,22 +297,19 @@ def _records(path: Path) -> list[dict[str, Any]]:
 
 
 def _find_column(
-    frame: pd.DataFrame, role: str, columns: Mapping[str, str], path: Path, required: bool = False
+    frame: pd.DataFrame, role: str, wanted: Wanted, path: Path, required: bool = False
 ) -> str | None:
     """The column of a role: the one named, else the first usual name that is there."""
     present = {str(column).lower(): str(column) for column in frame.columns}
-    if role in columns:
-        if columns[role] not in frame.columns:
-            near = difflib.get_close_matches(
-                columns[role], list(map(str, frame.columns)), n=1, cutoff=0.4
-            )
+    if role in wanted.columns:
+        named = wanted.columns[role]
+        if named not in frame.columns:
+            near = difflib.get_close_matches(named, list(map(str, frame.columns)), n=1, cutoff=0.4)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             have = ", ".join(map(str, frame.columns))
-            raise DatasetError(
-                f"{path} has no column {columns[role]!r} (for {role}); it has {have}{hint}"
-            )
-        return columns[role]
-    for name in SYNONYMS[role]:
+            raise DatasetError(f"{path} has no column {named!r} (for {role}); it has {have}{hint}")
+        return named
+    for name in SYNONYMS.get(role, (role.lower(),)):
         if name in present:
             return present[name]
     if required:
@@ -282,13 +322,13 @@ def _find_column(
 
 
 def _labels(
-    frame: pd.DataFrame, ids: Sequence[str], columns: Mapping[str, str], path: Path
+    frame: pd.DataFrame, ids: Sequence[str], wanted: Wanted, path: Path
 ) -> dict[str, NDArray[np.float64]]:
     import pandas as pd
 
     labels = {}
-    for name in PROPERTIES:
-        column = _find_column(frame, name, columns, path)
+    for name in wanted.labels:
+        column = _find_column(frame, name, wanted, path)
         if column is None:
             continue
         numeric = pd.to_numeric(frame[column], errors="coerce")
@@ -324,18 +364,13 @@ def _refuse_duplicates(path: Path, ids: Sequence[str]) -> None:
         )
 
 
-def _checked_columns(columns: Mapping[str, str]) -> dict[str, str]:
-    for role in columns:
-        if role not in SYNONYMS:
-            raise DatasetError(not_one_of("columns: property", role, SYNONYMS))
-    return dict(columns)
-
-
-def _key(path: Path, columns: Mapping[str, str]) -> str:
+def _key(path: Path, wanted: Wanted) -> str:
     """Hash of what was read and how; of a folder, of all its CIFs and labels."""
+    how: list[Any] = [READER_VERSION, path.name, dict(wanted.columns)]
+    if own := wanted.properties.as_plain():
+        how.append(own)
     content = ContentHash()
-    reading = json.dumps([READER_VERSION, path.name, dict(columns)], sort_keys=True)
-    content.add(reading.encode())
+    content.add(json.dumps(how, sort_keys=True).encode())
     for file in _content_files(path):
         content.add(file.name.encode())
         content.add(bytes.fromhex(content_hash(file.read_bytes())))

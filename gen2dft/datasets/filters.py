@@ -13,16 +13,10 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 
-_REMEDIES = {
-    "formation_energy": "use the starter set or Materials Project, or name the column: "
-    "dataset.columns",
-    "e_above_hull": "use the starter set or Materials Project, or name the column: dataset.columns",
-    "vanadium_state": "use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
-    "band_gap": "use Materials Project, or a file that has it (dataset.columns)",
-    "power_factor": "join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute "
-    "some (gen2dft data "
-    "label), or use a file that has it",
-}
+OWN_LABELS = (
+    "use a file that has it (properties.{name}.column), or let the campaign compute some first "
+    "(dataset.few_labels: leave-open)"
+)
 
 
 def filter_dataset(dataset: Dataset, spec: DatasetSpec, seed: int) -> Dataset:
@@ -82,7 +76,7 @@ def check_labels(dataset: Dataset, properties: Sequence[str], min_labels: int) -
     short = [name for name in properties if counts[name] < min_labels]
     if short:
         lines = [
-            f"{name}: {counts[name]} of {len(dataset)} crystals; {_REMEDIES[name]}"
+            f"{name}: {counts[name]} of {len(dataset)} crystals; {_remedy(dataset, name)}"
             for name in short
         ]
         raise DatasetError(
@@ -90,6 +84,11 @@ def check_labels(dataset: Dataset, properties: Sequence[str], min_labels: int) -
             + "\n  ".join(lines)
             + "\nor lower dataset.min_labels"
         )
+
+
+def _remedy(dataset: Dataset, name: str) -> str:
+    """How to come by labels of a property."""
+    return dataset.properties[name].labels or OWN_LABELS.format(name=name)
 
 
 def _tests(dataset: Dataset, spec: DatasetSpec) -> list[tuple[str, np.ndarray]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SettingsError
+from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +45,7 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
     Returns
     -------
     Dataset
-        With `power_factor` in uW cm^-1 K^-2 at tau = 1e-14 s, NaN where the table has no row.
+        With the power factor in uW cm^-1 K^-2 at tau = 1e-14 s, NaN where the table has no row.
 
     Raises
     ------
@@ -68,10 +70,10 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
             "which goes by mp-id; "
             "name the column with mp-ids (dataset.columns: id: NAME) or drop dataset.labels"
         )
-    own = dataset.label("power_factor")
-    labels = {**dataset.labels, "power_factor": np.where(np.isnan(own), joined, own)}
+    own = dataset.label(POWER_FACTOR)
+    labels = {**dataset.labels, POWER_FACTOR: np.where(np.isnan(own), joined, own)}
     note = {NAME: {"citation": CITATION, "matches": matches, "of": len(dataset)}}
-    return Dataset(dataset.crystals, dataset.ids, labels, {**dataset.provenance, "joined": note})
+    return replace(dataset, labels=labels, provenance={**dataset.provenance, "joined": note})
 
 
 def transport_table() -> pd.DataFrame:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
-from gen2dft.campaign import PUBLISHED_LABELS, DatasetSpec
+from gen2dft.campaign import PUBLISHED_LABELS, DatasetSpec, PropertySpec
+from gen2dft.campaign.properties import defined
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import join_labels, read_labels
 from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
+from gen2dft.errors import DatasetError
 from gen2dft.properties import DEFAULT_TRANSPORT
 
 STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
+BUILTIN = (STARTER, VANADIUM_OXIDES, MATERIALS_PROJECT)
+NO_OTHERS: Mapping[str, PropertySpec] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def load_dataset(
     cache_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     definition: str = DEFAULT_TRANSPORT,
+    properties: Mapping[str, PropertySpec] = NO_OTHERS,
 ) -> Dataset:
     """The training data of a campaign.
 
@@ -68,7 +74,9 @@ def load_dataset(
     progress
         Called with (crystals read, crystals in all) while a file is parsed.
     definition
-        What the power factors mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
+        What transport labels mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
+    properties
+        What the campaign says of its properties; each of its own gets a column of labels.
 
     Returns
     -------
@@ -83,7 +91,7 @@ def load_dataset(
     SettingsError
         A missing API key or package.
     """
-    dataset = read_source(spec, cache_dir, progress, definition)
+    dataset = read_source(spec, cache_dir, progress, definition, properties)
     for name in spec.labels:
         published = name == PUBLISHED_LABELS
         dataset = (
@@ -91,7 +99,7 @@ def load_dataset(
             if published
             else join_labels(dataset, read_labels(name), definition)
         )
-    return filter_dataset(dataset, spec, seed)
+    return filter_dataset(dataset.knowing(defined(properties)), spec, seed)
 
 
 def read_source(
@@ -99,8 +107,19 @@ def read_source(
     cache_dir: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
     definition: str = DEFAULT_TRANSPORT,
+    properties: Mapping[str, PropertySpec] = NO_OTHERS,
 ) -> Dataset:
-    """Everything that the source of `spec` holds, before joins and filters."""
+    """Everything that the source of `spec` holds, before joins and filters.
+
+    DatasetError for a column of a property if the source is no file.
+    """
+    named = {name: entry.column for name, entry in properties.items() if entry.column}
+    if named and spec.source in BUILTIN:
+        place = f"properties.{next(iter(named))}.column"
+        raise DatasetError(
+            f"{place} names a column of a file, but dataset.source is {spec.source!r}: leave it "
+            "out, or name a file"
+        )
     if spec.source in (STARTER, VANADIUM_OXIDES):
         from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
 
@@ -114,4 +133,5 @@ def read_source(
         )
     from gen2dft.datasets.files import read_dataset
 
-    return read_dataset(spec.source, spec.columns, cache_dir, progress)
+    columns = {**spec.columns, **named}
+    return read_dataset(spec.source, columns, cache_dir, progress, defined(properties))

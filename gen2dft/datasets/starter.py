@@ -12,6 +12,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import join_labels, parse_labels
 from gen2dft.errors import DatasetError
 from gen2dft.properties import DEFAULT_TRANSPORT
+from gen2dft.transport import POWER_FACTOR
 
 FILE, OXIDES_FILE = "starter.npz", "vanadium_oxides.npz"
 LABELS = "starter_labels.jsonl"
@@ -36,7 +37,7 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
     sources = {
         **joined.provenance["labels"],
         "band_gap": made,
-        "power_factor": f"{made}; definition {definition}",
+        POWER_FACTOR: f"{made}; definition {definition}",
     }
     return replace(joined, provenance={**joined.provenance, "labels": sources})
 

@@ -134,12 +134,14 @@ def loop_table(setting: Setting, calls: Sequence[Call], budget: LoopBudget) -> T
     rows = [Row(name, plan_figures(made, plans.get(BASELINE))) for name, made in plans.items()]
     surrogate, wanted = setting.any_spec.screening.surrogate, setting.any_spec.targets
     seeds = len({call.seed for call in calls})
+    known = setting.any_spec.known_properties
+    asked = "; ".join(f"{target.property} {target_text(target, known)}" for target in wanted)
     notes = (
         f"Oracle: {surrogate.engine} ({surrogate.preset}), a surrogate. A hit: relaxed to "
         f"{surrogate.min_e_above_hull:g} to {surrogate.max_e_above_hull:g} eV/atom from the hull "
         "of all "
         f"{len(setting.known):,} crystals of the source, unlike any of these and any earlier hit, "
-        "and " + "; ".join(f"{target.property} {target_text(target)}" for target in wanted) + ".",
+        f"and {asked}.",
         f"{seeds} seeds of sampling and retraining; one trained generator per variant. Calls of "
         "all seeds together: "
         "Wilson's interval of the share, Katz's of the ratio, both as if calls were independent.",

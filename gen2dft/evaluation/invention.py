@@ -21,7 +21,7 @@ from gen2dft.evaluation.matching import displacement_rmsd
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table, mean
 from gen2dft.evaluation.ways import Way, all_ways
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.screening.duplicates import duplicate_gate
 from gen2dft.screening.geometry import geometry_gate
 from gen2dft.screening.novelty import StructureIndex
@@ -124,7 +124,7 @@ def seed_rows(train: Dataset, wanted: float = WANTED, number: int = NUM_SEEDS) -
 
 
 def _sample(
-    setting: Setting, generator: Generator, way: Way, seeds: NDArray[np.int64], place: int
+    setting: Setting, generator: LatentGenerator, way: Way, seeds: NDArray[np.int64], place: int
 ) -> CrystalTable:
     latents = generator.encode(setting.train.crystals)
     rng = setting.rng(EvaluationStream.INVENTION_SAMPLING, place)

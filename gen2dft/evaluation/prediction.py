@@ -9,7 +9,7 @@ import numpy as np
 from gen2dft.dataset import Dataset
 from gen2dft.evaluation.setting import LEARNT, Setting
 from gen2dft.evaluation.tables import Column, Row, Table
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.properties import PROPERTIES
 
 COLUMNS = tuple(
@@ -34,7 +34,7 @@ def prediction_table(setting: Setting) -> Table:
     return Table("prediction", "Forward prediction", COLUMNS, rows, notes)
 
 
-def prediction_errors(generator: Generator, test: Dataset) -> dict[str, float | None]:
+def prediction_errors(generator: LatentGenerator, test: Dataset) -> dict[str, float | None]:
     """Mean absolute error of each property, in its unit, at the latent means of labelled
     crystals.
     """

@@ -12,7 +12,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
 from gen2dft.evaluation.setting import Progress, Setting, silent
 from gen2dft.evaluation.tables import Column, Row, Table, mean
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.representations.base import DecodeResult
 
@@ -56,7 +56,7 @@ def reconstruction_table(setting: Setting) -> Table:
 
 
 def reconstruct(
-    generator: Generator, crystals: CrystalTable, progress: Progress = silent
+    generator: LatentGenerator, crystals: CrystalTable, progress: Progress = silent
 ) -> tuple[MatrixErrors, list[float | None]]:
     """Encode and decode crystals.
 
@@ -79,7 +79,7 @@ def reconstruct(
 
 
 def _decoded_again(
-    generator: Generator, crystals: CrystalTable
+    generator: LatentGenerator, crystals: CrystalTable
 ) -> tuple[MatrixErrors, DecodeResult]:
     from gen2dft.generators.ftcp.generator import FTCPGenerator
     from gen2dft.generators.ftcp.networks import load_variant

@@ -20,7 +20,7 @@ from gen2dft.evaluation.reconstruction import (
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.evaluation.ways import all_ways
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.streams import EvaluationStream
 
@@ -106,7 +106,7 @@ def rediscover(samples: CrystalTable, test: CrystalTable, train: CrystalTable) -
 
 
 def closest_errors(
-    generator: Generator,
+    generator: LatentGenerator,
     samples: CrystalTable,
     test: CrystalTable,
     pairs: Mapping[int, Sequence[int]],
@@ -147,7 +147,7 @@ def closest_errors(
 
 
 def _compare(
-    generator: Generator,
+    generator: LatentGenerator,
     test: CrystalTable,
     samples: CrystalTable,
     owners: np.ndarray,

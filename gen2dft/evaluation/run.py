@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,8 @@ def prepare_setting(
         Data or split that are missing or broken.
     """
     spec = next(iter(specs.values()))
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
-    whole = load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir)
+    read = partial(load_dataset, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties)
+    dataset, whole = read(spec.dataset), read(whole_source(spec.dataset))
     split = read_split(split_file, dataset.ids) if split_file else split_by_hash(dataset.ids)
     if max_crystals is not None:
         rng = np.random.default_rng([spec.seed, EvaluationStream.PART_OF_SPLIT])
@@ -183,7 +184,10 @@ def as_markdown(setting: Setting, tables: Sequence[Table]) -> str:
 def summary(setting: Setting) -> str:
     """What was evaluated, in one sentence or two."""
     parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
-    epochs = [f"{name} {spec.generator.epochs} epochs" for name, spec in setting.specs.items()]
+    epochs = [
+        f"{name} {spec.generator.total_epochs(warm=False)} epochs"
+        for name, spec in setting.specs.items()
+    ]
     return (
         f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): "
         f"{', '.join(parts)} "

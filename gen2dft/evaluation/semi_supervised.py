@@ -13,8 +13,9 @@ from gen2dft.evaluation.prediction import MEDIAN, mean_absolute_error
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.properties import PROPERTIES
+from gen2dft.transport import POWER_FACTOR
 
-PROPERTY = "power_factor"
+PROPERTY = POWER_FACTOR
 MIN_LABELS = 3  # of test crystals: a rank correlation of two says nothing
 COLUMNS = (
     Column("mae", f"MAE, {PROPERTIES[PROPERTY].unit}", ".3f"),

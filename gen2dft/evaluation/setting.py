@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gen2dft.campaign import CampaignSpec, GeneratorSpec
+from gen2dft.campaign import CampaignSpec, GeneratorSpec, read_generator
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.split import Split
 from gen2dft.generators import load_generator_class
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator, require_latent
 from gen2dft.generators.ftcp.fitting import TRAINING_VERSION
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.hashing import content_hash
@@ -27,6 +27,7 @@ from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 
 LEARNT = ("formation_energy", "band_gap")  # what the paper's networks predict
+PURPOSE = "an evaluation"
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much there is."""
 
@@ -90,7 +91,7 @@ class Setting:
     budget: Budget = Budget()
     snapshot_dir: Path | None = None
     progress: Progress = silent
-    _generators: dict[str, Generator] = field(default_factory=dict, init=False, repr=False)
+    _generators: dict[str, LatentGenerator] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def any_spec(self) -> CampaignSpec:
@@ -127,17 +128,22 @@ class Setting:
         """Randomness of one purpose for the way of sampling at `place`."""
         return np.random.default_rng([self.seed, stream, place])
 
-    def generator(self, variant: str, reads: str = "both") -> Generator:
+    def generator(self, variant: str, reads: str = "both") -> LatentGenerator:
         """The generator of a variant, trained on the training part.
 
-        `reads` as in `GeneratorSpec`.
+        Parameters
+        ----------
+        reads
+            Part of the FTCP matrix that the encoder sees: both, real or reciprocal.
         """
-        spec = self.specs[variant].generator.model_copy(update={"reads": reads})
+        spec = self.specs[variant].generator
+        if reads != reads_of(spec):
+            spec = read_generator(spec.model_dump(mode="json") | {"reads": reads})
         return self.trained(spec, self.train, self.properties)
 
     def trained(
         self, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
-    ) -> Generator:
+    ) -> LatentGenerator:
         """A generator trained on all crystals of a dataset, or a kept one of the very same
         training.
         """
@@ -146,20 +152,21 @@ class Setting:
             self._generators[key] = self._find(key) or self._train(key, spec, dataset, properties)
         return self._generators[key]
 
-    def _find(self, key: str) -> Generator | None:
-        file = self.snapshot_dir / f"{key}.snapshot" if self.snapshot_dir else None
-        return (
-            from_bytes(file.read_bytes(), f"snapshot {file}")
-            if file is not None and file.is_file()
-            else None
-        )
+    def _find(self, key: str) -> LatentGenerator | None:
+        if self.snapshot_dir is None:
+            return None
+        file = self.snapshot_dir / f"{key}.snapshot"
+        if not file.is_file():
+            return None
+        return require_latent(from_bytes(file.read_bytes(), f"snapshot {file}"), PURPOSE)
 
     def _train(
         self, key: str, spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str]
-    ) -> Generator:
-        what = f"train {spec.variant}" + (
-            f" on its {spec.reads} part" if spec.reads != "both" else ""
-        )
+    ) -> LatentGenerator:
+        reads = reads_of(spec)
+        part = "" if reads == "both" else f" on its {reads} part"
+        what = f"train {variant_of(spec)}{part}"
+        total = spec.total_epochs(warm=False)
         generator = _untrained(spec, self.dataset.crystals)
         generator.fit(
             dataset,
@@ -170,7 +177,7 @@ class Setting:
                 len(dataset), dtype=bool
             ),  # the split has already said what is held out
             checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
-            on_epoch=lambda epoch, _: self.progress(what, epoch, spec.epochs),
+            on_epoch=lambda epoch, _: self.progress(what, epoch, total),
         )
         if self.snapshot_dir is not None:
             write_file(self.snapshot_dir / f"{key}.snapshot", to_bytes(generator))
@@ -189,16 +196,27 @@ def training_key(
         seed,
     ]
     digest = content_hash(json.dumps(content), digits=16)
-    return f"{spec.variant}-{spec.reads}-{digest}"
+    return f"{variant_of(spec)}-{reads_of(spec)}-{digest}"
 
 
-def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> Generator:
+def variant_of(spec: GeneratorSpec) -> str:
+    """The variant of a generator; its name if it has none."""
+    return str(spec.training_settings().get("variant", spec.name))
+
+
+def reads_of(spec: GeneratorSpec) -> str:
+    """The part of the FTCP matrix that the encoder sees: both, real or reciprocal."""
+    return str(spec.training_settings().get("reads", "both"))
+
+
+def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> LatentGenerator:
     """A fresh generator with room for all crystals, and at least for those of the paper's
     ternaries.
     """
-    if spec.name != "ftcp":
-        return load_generator_class(spec.name)()
     from gen2dft.generators.ftcp.generator import FTCPGenerator
 
+    kind = load_generator_class(spec.name)
+    if kind is not FTCPGenerator:
+        return require_latent(kind(), PURPOSE)
     sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
     return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))

@@ -173,12 +173,10 @@ def _add_hits(
     writer: ArchiveWriter, campaign: CampaignDoc, hits: Sequence[HitDoc], labels: Sequence[LabelDoc]
 ) -> None:
     """The hits as a table, best first, and one CIF file each."""
-    targets, surrogates = (
-        stored_campaign(campaign).targets,
-        surrogate_engines(labels),
-    )
-    ordered, _ = ranked(hits, targets)
-    writer.add(names.TABLE, [hits_csv(ordered, [t.property for t in targets], surrogates).encode()])
+    spec, surrogates = stored_campaign(campaign), surrogate_engines(labels)
+    known, wanted = spec.known_properties, [target.property for target in spec.targets]
+    ordered, _ = ranked(hits, spec.targets, known)
+    writer.add(names.TABLE, [hits_csv(ordered, wanted, surrogates, known).encode()])
     for hit in ordered:
         name = f"cif/{cif_name(hit.formula, hit.candidate_id)}"
-        writer.add(name, [hit_cif(hit, surrogates).encode()])
+        writer.add(name, [hit_cif(hit, surrogates, known).encode()])

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.campaign.sources import generator_class
 from gen2dft.plugins import registry
 
 if TYPE_CHECKING:
-    from gen2dft.generators.base import Generator
+    from gen2dft.generators.base import AnyGenerator
 
 # Other packages add generators by entry points of this group, each naming a class.
-GENERATORS: dict[str, Callable[[], type[Generator]]] = registry("gen2dft.generators")
+GENERATORS: dict[str, Callable[[], type[AnyGenerator]]] = registry("gen2dft.generators")
 
 
-def load_generator_class(name: str) -> type[Generator]:
-    """The registered generator of that name; CampaignError names the choices."""
-    if name not in GENERATORS:
-        raise CampaignError(not_one_of("generator", name, GENERATORS))
-    return GENERATORS[name]()
+def load_generator_class(name: str) -> type[AnyGenerator]:
+    """The registered generator of that name.
+
+    Raises
+    ------
+    CampaignError
+        There is none, which names the choices, or its package cannot be imported.
+    """
+    return generator_class(name)

@@ -1,19 +1,24 @@
-"""What every generator offers, and what its training reports."""
+"""The two kinds of generators, and what their training reports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec, Target
+from gen2dft.campaign.sources import has_latent_space
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.errors import CampaignError
+from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.representations.base import DecodeResult
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 OnEpoch = Callable[[int, dict[str, float]], None]
 
@@ -105,67 +110,17 @@ class TrainingResult:
         return asdict(self)
 
 
-@dataclass(frozen=True, eq=False)
-class Request:
-    """What a source is asked for."""
-
-    number: int
-    targets: tuple[Target, ...]
-    known: Dataset
-    merit: NDArray[np.float64]
-    elements: frozenset[int]
-    num_elements: frozenset[int]
-    properties: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Proposal:
-    """What a source has drawn: one entry per draw."""
-
-    crystals: CrystalTable
-    kept: NDArray[np.int64]
-    reasons: Sequence[str | None]
-    methods: Sequence[str]
-    parents: Sequence[tuple[int, ...]]
-    keys: Sequence[str]
-    repairs: Mapping[str, int] = field(default_factory=dict)
-    latents: NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.reasons)
-
-
-def is_latent(generator: object) -> bool:
-    """Whether a generator has a latent space."""
-    return hasattr(generator, "decode")
-
-
-class LatentGenerator(Protocol):
-    """A model that encodes crystals to latent vectors, decodes them back and predicts
-    properties.
-    """
+class Trainable(Protocol):
+    """What all generators have in common: they are trained, stored and loaded again."""
 
     name: ClassVar[str]
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Properties that `predict` gives, in the order of its columns."""
-        ...
-
-    @property
-    def latent_mean(self) -> NDArray[np.float32]:
-        """(d,) mean of the training part's latent vectors."""
-        ...
-
-    @property
-    def latent_std(self) -> NDArray[np.float32]:
-        """(d,) spread of the training part's latent vectors."""
-        ...
+    # A subclass of `gen2dft.campaign.GeneratorSpec` with the generator's keys in a campaign file.
+    Settings: ClassVar[Any]
 
     def fit(
         self,
         dataset: Dataset,
-        spec: GeneratorSpec,
+        spec: Any,
         properties: Sequence[str],
         *,
         seed: int,
@@ -174,14 +129,14 @@ class LatentGenerator(Protocol):
         checkpoint_dir: Path | None = None,
         on_epoch: OnEpoch | None = None,
     ) -> TrainingResult:
-        """Train.
+        """Train; called once per round, before anything is drawn.
 
         Parameters
         ----------
         dataset
             Crystals and labels; NaN labels are left out of the loss.
         spec
-            How to train.
+            How to train: the settings in the campaign file, of the class `Settings`.
         properties
             Properties to predict.
         seed
@@ -204,18 +159,6 @@ class LatentGenerator(Protocol):
         """
         ...
 
-    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
-        """(n, d) latent means."""
-        ...
-
-    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
-        """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""
-        ...
-
-    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(n, len(properties)) predictions in the properties' units."""
-        ...
-
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Everything `from_state` needs: a JSON-able configuration and named arrays."""
         ...
@@ -229,4 +172,84 @@ class LatentGenerator(Protocol):
         ...
 
 
-Generator = LatentGenerator
+class Generator(Trainable, Protocol):
+    """A generator that proposes crystals itself."""
+
+    def propose(self, request: Request, rng: np.random.Generator) -> Proposal:
+        """Draw crystals; called once per round and arm, after `fit`.
+
+        Parameters
+        ----------
+        request
+            How many draws, and what the crystals must keep to.
+        rng
+            The only source of randomness: the same request and state give the same draws.
+
+        Returns
+        -------
+        As many draws as the request wants, or fewer if there are no more.
+        """
+        ...
+
+
+class LatentGenerator(Trainable, Protocol):
+    """A generator with a latent space, which the loop samples.
+
+    It encodes crystals to latent vectors, decodes them back and predicts properties. It needs no
+    `propose`.
+    """
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that `predict` gives, in the order of its columns."""
+        ...
+
+    @property
+    def latent_mean(self) -> NDArray[np.float32]:
+        """(d,) mean of the training part's latent vectors."""
+        ...
+
+    @property
+    def latent_std(self) -> NDArray[np.float32]:
+        """(d,) spread of the training part's latent vectors."""
+        ...
+
+    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+        """(n, d) latent means."""
+        ...
+
+    def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
+        """Crystals of (n, d) latent vectors, with one reason for each vector that gives none."""
+        ...
+
+    def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(n, len(properties)) predictions in the properties' units."""
+        ...
+
+
+AnyGenerator: TypeAlias = Generator | LatentGenerator
+
+
+def is_latent(generator: AnyGenerator) -> TypeIs[LatentGenerator]:
+    """Whether the loop draws from the generator's latent space."""
+    return has_latent_space(generator)
+
+
+def require_latent(generator: AnyGenerator, purpose: str) -> LatentGenerator:
+    """The generator, if it has a latent space.
+
+    Parameters
+    ----------
+    purpose
+        What needs one, for the message.
+
+    Raises
+    ------
+    CampaignError
+        It has none.
+    """
+    if is_latent(generator):
+        return generator
+    raise CampaignError(
+        f"{purpose} needs a generator with a latent space, and {generator.name!r} has none"
+    )

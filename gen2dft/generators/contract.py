@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import LatentGenerator, require_latent
 from gen2dft.generators.snapshot import from_bytes, snapshot_id, to_bytes
 
 
-def validate_generator(generator: Generator, table: CrystalTable) -> None:
+def validate_generator(generator: LatentGenerator, table: CrystalTable) -> None:
     """Check shapes, independence of order and company, totality of decode, and the snapshot round
     trip.
 
@@ -65,7 +65,7 @@ def _require(condition: bool, problem: str) -> None:
         raise ValueError(f"not a valid generator: {problem}")
 
 
-def _require_total(generator: Generator, size: int) -> None:
+def _require_total(generator: LatentGenerator, size: int) -> None:
     """Wild latent vectors give crystals or reasons, one per row, and whatever comes out can be
     encoded again.
     """
@@ -78,9 +78,9 @@ def _require_total(generator: Generator, size: int) -> None:
     generator.encode(result.crystals)
 
 
-def _require_same_after_storage(generator: Generator, table: CrystalTable) -> None:
+def _require_same_after_storage(generator: LatentGenerator, table: CrystalTable) -> None:
     data = to_bytes(generator)
-    copy = from_bytes(data, "copy of the generator")
+    copy = require_latent(from_bytes(data, "copy of the generator"), "this contract")
     _require(
         snapshot_id(to_bytes(copy)) == snapshot_id(data),
         "a stored and reloaded generator has another id",

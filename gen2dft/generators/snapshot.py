@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from gen2dft.errors import CampaignError, SnapshotError
 from gen2dft.generators import load_generator_class
-from gen2dft.generators.base import Generator
+from gen2dft.generators.base import AnyGenerator
 from gen2dft.hashing import content_hash
 
 FORMAT_VERSION = 1
@@ -32,7 +32,7 @@ DAMAGED = (
 )  # fmt: skip
 
 
-def to_bytes(generator: Generator) -> bytes:
+def to_bytes(generator: AnyGenerator) -> bytes:
     """A trained generator as bytes; equal generators give equal bytes."""
     config, arrays = generator.state()
     return write_archive(
@@ -55,7 +55,7 @@ def write_archive(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]])
     return buffer.getvalue()
 
 
-def from_bytes(data: bytes, origin: str = "snapshot") -> Generator:
+def from_bytes(data: bytes, origin: str = "snapshot") -> AnyGenerator:
     """Inverse of `to_bytes`.
 
     Gives the same latents, predictions and crystals, bit for bit, on one machine.

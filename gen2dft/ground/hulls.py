@@ -76,7 +76,8 @@ def dataset_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> Reference
 
     A crystal too far above the hull to learn from still is no stabler for it.
     """
-    dataset = load_dataset(whole_source(spec.dataset), seed=spec.seed, cache_dir=cache_dir)
+    whole = whole_source(spec.dataset)
+    dataset = load_dataset(whole, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties)
     scale = SOURCE_SCALES.get(spec.dataset.source, spec.hull.scale)
     return ReferenceHull.from_dataset(dataset, scale=scale, coverage=spec.hull.coverage)
 

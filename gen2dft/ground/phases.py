@@ -72,7 +72,9 @@ def wanted_phases(
     """
     if spec.hull.source != "engine":
         return find_structures(needed_phases(spec), folder, client)
-    dataset = load_dataset(spec.dataset, seed=spec.seed, cache_dir=cache_dir)
+    dataset = load_dataset(
+        spec.dataset, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties
+    )
     symbols = candidate_elements(spec, dataset)
     stable, needed = stable_phases(spec, dataset, symbols, cache_dir), needed_phases(spec, symbols)
     if computes_elements(spec):  # an element that the data hold is taken from there

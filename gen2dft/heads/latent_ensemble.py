@@ -8,7 +8,7 @@ crystals outside each bootstrap sample, it is as large as their errors are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,8 +19,15 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError
 from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.snapshot import DAMAGED, read_archive, write_archive
+from gen2dft.generators.transforms import (
+    as_header,
+    backward,
+    forward,
+    from_header,
+    transforms_of,
+)
 from gen2dft.heads.base import Prediction
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, Property, Transform
 
 Array = NDArray[np.float64]
 
@@ -47,6 +54,8 @@ class HeadEnsemble:
         (p, K, 1 + d + h) of the regressions, on the properties' transformed scale.
     factors
         (p,) by which the members' deviations from their mean are stretched.
+    transforms
+        (p,) scales of the regressions.
     """
 
     properties: tuple[str, ...]
@@ -56,6 +65,7 @@ class HeadEnsemble:
     offsets: Array
     weights: Array
     factors: Array
+    transforms: tuple[Transform, ...]
 
     @classmethod
     def fit(
@@ -67,6 +77,7 @@ class HeadEnsemble:
         *,
         members: int = 8,
         importance: Array | None = None,
+        known: Mapping[str, Property] = PROPERTIES,
     ) -> Self:
         """Fit to labelled crystals; the same latents, labels and randomness give the same ensemble.
 
@@ -78,6 +89,8 @@ class HeadEnsemble:
             (n, p) labels in the properties' units, NaN where missing; each property needs one.
         importance
             (n,) how often a crystal is drawn, relative to others; all the same unless given.
+        known
+            What the properties are.
         """
         z = np.asarray(latents, dtype=np.float64)
         centre, scale = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-6)
@@ -86,15 +99,16 @@ class HeadEnsemble:
         x = (z - centre) / scale
         features = [_features(x, directions[k], offsets[k]) for k in range(members)]
         drawn = np.ones(len(z)) if importance is None else np.asarray(importance, dtype=np.float64)
+        transforms = transforms_of(properties, known)
         fitted = [
-            _fit_one(features, _forward(labels[:, i], name), drawn, rng)
-            for i, name in enumerate(properties)
+            _fit_one(features, forward(labels[:, i], transform), drawn, rng)
+            for i, transform in enumerate(transforms)
         ]
-        weights, factors = (
-            np.array([w for w, _ in fitted]),
-            np.array([factor for _, factor in fitted]),
+        weights = np.array([w for w, _ in fitted])
+        factors = np.array([factor for _, factor in fitted])
+        return cls(
+            tuple(properties), centre, scale, directions, offsets, weights, factors, transforms
         )
-        return cls(tuple(properties), centre, scale, directions, offsets, weights, factors)
 
     def predict(self, latents: NDArray[np.floating]) -> dict[str, Array]:
         """Property to (K, n) predictions of the members, in its unit, for (n, d) latent vectors."""
@@ -104,13 +118,18 @@ class HeadEnsemble:
         for i, name in enumerate(self.properties):
             raw = np.array([f @ w for f, w in zip(features, self.weights[i], strict=True)])
             mean = raw.mean(axis=0)
-            found[name] = _backward(mean + self.factors[i] * (raw - mean), name)
+            stretched = mean + self.factors[i] * (raw - mean)
+            found[name] = backward(stretched, self.transforms[i])
         return found
 
     def to_bytes(self) -> bytes:
         """The ensemble as bytes; equal ensembles give equal bytes."""
         names = ("centre", "scale", "directions", "offsets", "weights", "factors")
-        header = {"format": FORMAT, "properties": list(self.properties)}
+        header = {
+            "format": FORMAT,
+            "properties": list(self.properties),
+            **as_header(self.properties, self.transforms),
+        }
         return write_archive(header, {name: getattr(self, name) for name in names})
 
     @classmethod
@@ -125,7 +144,8 @@ class HeadEnsemble:
                 raise SnapshotError(
                     f"{origin} is of format {header['format']!r}, not {FORMAT!r}: train again"
                 )
-            return cls(tuple(header["properties"]), **arrays)
+            names = tuple(header["properties"])
+            return cls(names, transforms=from_header(names, header), **arrays)
         except DAMAGED as err:
             raise SnapshotError(
                 f"{origin} is damaged ({type(err).__name__}: {err}): restore it from a backup"
@@ -135,14 +155,6 @@ class HeadEnsemble:
 def _features(x: Array, directions: Array, offsets: Array) -> Array:
     """(n, 1 + d + h) constant, standardised latent vector, tanh of random projections."""
     return np.concatenate([np.ones((len(x), 1)), x, np.tanh(x @ directions + offsets)], axis=1)
-
-
-def _forward(values: Array, name: str) -> Array:
-    return np.log1p(np.maximum(values, 0.0)) if PROPERTIES[name].transform == "log1p" else values
-
-
-def _backward(values: Array, name: str) -> Array:
-    return np.maximum(np.expm1(values), 0.0) if PROPERTIES[name].transform == "log1p" else values
 
 
 def _fit_one(
@@ -231,10 +243,12 @@ class LatentHead:
         rng: np.random.Generator,
         *,
         members: int = 8,
+        known: Mapping[str, Property] = PROPERTIES,
     ) -> Self:
         """Fit the ensemble to the latent vectors of labelled crystals."""
         latents = generator.encode(crystals)
-        return cls(generator, HeadEnsemble.fit(latents, labels, properties, rng, members=members))
+        ensemble = HeadEnsemble.fit(latents, labels, properties, rng, members=members, known=known)
+        return cls(generator, ensemble)
 
     @property
     def properties(self) -> tuple[str, ...]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import SamplingSpec
-from gen2dft.generators.base import LatentGenerator, Proposal, Request, is_latent
+from gen2dft.generators.base import LatentGenerator, is_latent
+from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
-from gen2dft.representations.base import DecodeResult
 from gen2dft.screening.elements import allowed_elements, element_counts
 
 HITS_FIRST = 1e3  # above any merit
@@ -42,7 +41,7 @@ def draw(view: View, arm: Arm) -> Drawn:
     rng = view.streams.rng(*arm.part_of(SAMPLING_STREAMS))
     generator = arm.model.generator
     if is_latent(generator):
-        return _draw_latent(view, arm, cast("LatentGenerator", generator), rng)
+        return _draw_latent(view, arm, generator, rng)
     return Drawn(arm, generator.propose(request(view, arm), rng))
 
 
@@ -78,6 +77,7 @@ def request(view: View, arm: Arm) -> Request:
         merit=seed_merit(view, arm),
         elements=allowed_elements(screening, view.known.crystals),
         num_elements=frozenset(element_counts(view.known.crystals).tolist()),
+        max_sites=view.spec.dataset.max_sites,
     )
 
 
@@ -88,21 +88,7 @@ def _draw_latent(
     specs = shared_out(view.spec.sampling, arm.share)
     points = sampling.sample(specs, latents, seed_merit(view, arm), rng)
     decoded = generator.decode(points.points)
-    return Drawn(arm, of_points(points, decoded), latents)
-
-
-def of_points(points: sampling.LatentPoints, decoded: DecodeResult) -> Proposal:
-    """The proposal of a latent space: what was decoded at each point."""
-    return Proposal(
-        crystals=decoded.crystals,
-        kept=decoded.kept,
-        reasons=decoded.reasons,
-        methods=points.methods,
-        parents=points.parents,
-        keys=("",) * len(points),
-        repairs=decoded.repairs,
-        latents=points.points,
-    )
+    return Drawn(arm, Proposal.of_points(points, decoded), latents)
 
 
 def shared_out(specs: Sequence[SamplingSpec], share: float) -> list[SamplingSpec]:

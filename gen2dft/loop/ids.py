@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.generators.draw_ids import draw_id
 from gen2dft.hashing import content_hash
 from gen2dft.loop.draw import Drawn
-from gen2dft.loop.view import View
+from gen2dft.loop.view import SAMPLING_STREAMS, View
 
 ID_DIGITS = 16
 
@@ -26,11 +27,5 @@ def id_of(view: View, drawn: Drawn, row: int) -> str:
     proposal, model = drawn.proposal, drawn.arm.model
     if proposal.latents is not None:
         return candidate_id(model.snapshot_id, proposal.latents[row])
-    return draw_id(model.snapshot_id, view.spec.seed, view.index, proposal.keys[row])
-
-
-def draw_id(snapshot_id: str, seed: int, index: int, key: str) -> str:
-    """Hash of the source's snapshot, which holds its settings, of the seed, the round and the
-    source's own name of the draw; 16 hexadecimal digits.
-    """
-    return content_hash(f"{snapshot_id} {seed} {index} {key}", digits=ID_DIGITS)
+    seed = view.streams.entropy(*drawn.arm.part_of(SAMPLING_STREAMS))
+    return draw_id(model.source, seed, proposal.keys[row])

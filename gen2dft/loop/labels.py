@@ -71,7 +71,7 @@ def training_set(
         columns[name] = np.array([label.values.get(name, np.nan) for label in taken])
     crystals = CrystalTable.from_structures(label.crystal for label in taken)
     ids = tuple(f"{LABEL_ID}{label.id}" for label in taken)
-    return base.extend(Dataset(crystals, ids, columns))
+    return base.extend(Dataset(crystals, ids, columns, properties=base.properties))
 
 
 LABEL_ID = "label-"  # before a label's id, in the ids of a training set

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,13 +13,7 @@ from gen2dft.campaign import CampaignSpec, GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.generators import load_generator_class
-from gen2dft.generators.base import (
-    Generator,
-    LatentGenerator,
-    OnEpoch,
-    TrainingResult,
-    is_latent,
-)
+from gen2dft.generators.base import AnyGenerator, OnEpoch, TrainingResult, is_latent
 from gen2dft.generators.snapshot import snapshot_id, to_bytes
 from gen2dft.heads.base import Head
 from gen2dft.loop.labels import Label, hits_among, labels_to_learn, training_set
@@ -48,10 +42,10 @@ class Lesson:
     known: Dataset
     num_base: int
     properties: tuple[str, ...]
-    parent: Generator | None = None
+    parent: AnyGenerator | None = None
 
     @property
-    def start(self) -> Generator | None:
+    def start(self) -> AnyGenerator | None:
         """The generator to start from.
 
         None if new labels have made a new head possible: that is another network, which the
@@ -60,8 +54,7 @@ class Lesson:
         parent = self.parent
         if parent is None or not is_latent(parent):
             return parent
-        properties = cast("LatentGenerator", parent).properties
-        return parent if properties == self.properties else None
+        return parent if parent.properties == self.properties else None
 
     @property
     def total_epochs(self) -> int:
@@ -71,7 +64,7 @@ class Lesson:
 
 def fit_generator(
     lesson: Lesson, checkpoint_dir: Path | None = None, on_epoch: OnEpoch | None = None
-) -> tuple[Generator, TrainingResult]:
+) -> tuple[AnyGenerator, TrainingResult]:
     """Train the generator of one source.
 
     Parameters
@@ -87,7 +80,7 @@ def fit_generator(
         lesson.source,
         lesson.properties,
         seed=lesson.spec.seed,
-        warm_start=lesson.start,
+        warm_start=cast("Any", lesson.start),  # of the same class: it is the same source's
         may_hold_out=np.arange(len(lesson.known)) < lesson.num_base,
         checkpoint_dir=checkpoint_dir,
         on_epoch=on_epoch,
@@ -95,22 +88,26 @@ def fit_generator(
     return generator, result
 
 
-def fit_head(lesson: Lesson, generator: Generator, rng: np.random.Generator) -> Head:
+def fit_head(lesson: Lesson, generator: AnyGenerator, rng: np.random.Generator) -> Head:
     """Fit the head of one source to all that is known.
 
     A generator with a latent space predicts from it; without one, composition has to do.
     """
     members = lesson.spec.learning.ensemble
     crystals = lesson.known.crystals
+    properties = lesson.spec.known_properties
     labels = lesson.known.label_matrix(lesson.properties)
     if is_latent(generator):
         from gen2dft.heads.latent_ensemble import LatentHead
 
-        latent = cast("LatentGenerator", generator)
-        return LatentHead.fit(latent, crystals, labels, lesson.properties, rng, members=members)
+        return LatentHead.fit(
+            generator, crystals, labels, lesson.properties, rng, members=members, known=properties
+        )
     from gen2dft.heads.composition_trees import CompositionTrees
 
-    return CompositionTrees.fit(crystals, labels, lesson.properties, rng, members=members)
+    return CompositionTrees.fit(
+        crystals, labels, lesson.properties, rng, members=members, known=properties
+    )
 
 
 def learnt(spec: CampaignSpec, base: Dataset, labels: Sequence[Label]) -> Learner:

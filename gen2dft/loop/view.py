@@ -18,7 +18,7 @@ from gen2dft.loop.costs import CostModel
 from gen2dft.streams import Stream, Streams
 
 if TYPE_CHECKING:
-    from gen2dft.generators.base import Generator
+    from gen2dft.generators.base import AnyGenerator
     from gen2dft.heads.base import Head
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -52,7 +52,7 @@ class Model:
     """
 
     source: GeneratorSpec
-    generator: Generator
+    generator: AnyGenerator
     head: Head
     snapshot_id: str = ""
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
-from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import PREDICTED, basis_text, pretty, target_text, value_text
+from gen2dft.report.wording import PREDICTED, Known, basis_text, pretty, target_text, value_text
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CandidateDoc, LabelDoc
@@ -87,8 +86,9 @@ def value_rows(
 ) -> list[ValueRow]:
     """Every property that was expected, computed or is wanted."""
     targets = {target.property: target for target in spec.targets}
+    known = spec.known_properties
     rows = []
-    for name, prop in PROPERTIES.items():
+    for name, prop in known.items():
         computed = [label.values.get(name) for label in labels]
         if (
             name not in candidate.predicted
@@ -102,9 +102,9 @@ def value_rows(
         rows.append(
             ValueRow(
                 f"{prop.title} ({pretty(prop.unit)})",
-                *_expected(candidate, name),
-                tuple(value_text(name, value) for value in computed),
-                target_text(targets[name]) if name in targets else "",
+                *_expected(candidate, name, known),
+                tuple(value_text(name, value, known) for value in computed),
+                target_text(targets[name], known) if name in targets else "",
                 verdict,
                 by_prediction,
             )
@@ -123,14 +123,14 @@ def _verdict(
     return ("met" if is_met(target, value) else "missed"), label is None
 
 
-def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
+def _expected(candidate: CandidateDoc, name: str, known: Known) -> tuple[str, str]:
     """Value before validation, and whether the surrogate or the generator's head gave it."""
     screened = candidate.verdict
     value = screened.values.get(name)
     if value is not None:
-        return value_text(name, value), basis_text(screened.engine, {screened.engine})
+        return value_text(name, value, known), basis_text(screened.engine, {screened.engine})
     if name in candidate.predicted:
-        return value_text(name, candidate.predicted[name]), PREDICTED
+        return value_text(name, candidate.predicted[name], known), PREDICTED
     return value_text(name, None), ""
 
 

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.output import write_file
-from gen2dft.report.wording import basis_text, round_title, value_text
+from gen2dft.report.wording import Known, basis_text, round_title, value_text
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc
 
 
-def hit_cif(hit: HitDoc, surrogates: Iterable[str]) -> str:
+def hit_cif(hit: HitDoc, surrogates: Iterable[str], known: Known = PROPERTIES) -> str:
     """A hit's structure, exactly as stored (P1), under comments with its values, their units and
     their basis.
     """
     values = (
-        f"{name} = {value_text(name, hit.values[name])} {PROPERTIES[name].unit}, "
+        f"{name} = {value_text(name, hit.values[name], known)} {known[name].unit}, "
         f"{basis_text(hit.basis[name], surrogates)}"
         for name in hit.values
     )
@@ -50,10 +50,12 @@ def cif_name(formula: str | None, candidate_id: str) -> str:
     return f"{plain}_{re.sub(r'[^A-Za-z0-9]', '', candidate_id)}.cif"
 
 
-def write_hit_cifs(hits: Iterable[HitDoc], surrogates: Iterable[str], folder: Path) -> list[Path]:
+def write_hit_cifs(
+    hits: Iterable[HitDoc], surrogates: Iterable[str], folder: Path, known: Known = PROPERTIES
+) -> list[Path]:
     """One CIF file per hit in `folder`; OutputError if it cannot be written."""
-    known = set(surrogates)
-    return [
-        write_file(folder / cif_name(hit.formula, hit.candidate_id), hit_cif(hit, known).encode())
-        for hit in hits
-    ]
+    not_dft, written = set(surrogates), []
+    for hit in hits:
+        path = folder / cif_name(hit.formula, hit.candidate_id)
+        written.append(write_file(path, hit_cif(hit, not_dft, known).encode()))
+    return written

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
+from gen2dft.report.bands import transport_of
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import State
 
@@ -94,7 +95,7 @@ class ReportData:
     latents: Mapping[int, LatentArrays]
     snapshots: list[SnapshotDoc]
     hull: HullDoc
-    power_factors: list[PowerFactorDoc] = field(default_factory=list)
+    bands: list[PowerFactorDoc] = field(default_factory=list)
     ledger: Ledger = field(default_factory=lambda: Ledger({}, {}))
     transport: TransportDoc | None = None  # of the largest power factor
 
@@ -123,7 +124,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
 
     campaign = store.campaign(campaign_id)
     rounds = store.rounds(campaign_id)
-    power_factors = store.power_factors(campaign_id)
+    bands = store.from_bands(campaign_id)
     return ReportData(
         campaign=campaign,
         spec=stored_campaign(campaign),
@@ -134,18 +135,10 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         latents={r.index: load_latents(store, r.latents_id) for r in rounds if r.latents_id},
         snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
         hull=store.get(HullDoc, campaign.hull_id),
-        power_factors=power_factors,
+        bands=bands,
         ledger=read_ledger(store, campaign_id),
-        transport=transport_of(store, power_factors),
+        transport=transport_of(store, bands),
     )
-
-
-def transport_of(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
-    """The transport behind the largest of the power factors, if there is any."""
-    from gen2dft.transport.document import TransportDoc
-
-    blob = next((found.transport_id for found in power_factors if found.transport_id), None)
-    return None if blob is None else TransportDoc.model_validate_json(store.get_blob(blob))
 
 
 _POINT_FIELDS = (

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.report import learning_figures, screening_figures, style, transport_figures
+from gen2dft.report import learning_figures, screening_figures, style
 from gen2dft.report.data import ReportData
+from gen2dft.report.transport_figures import TRANSPORT_FIGURES, TransportFigureKind
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from gen2dft.transport.document import TransportDoc
 
 
 @dataclass(frozen=True)
@@ -35,47 +34,6 @@ class FigureKind:
     title: str
     caption: str
     draw: Callable[[ReportData], Figure | None]
-
-
-@dataclass(frozen=True)
-class TransportFigureKind:
-    """One kind of figure of one crystal's transport.
-
-    As `FigureKind`, but `draw` takes a TransportDoc.
-    """
-
-    title: str
-    caption: str
-    draw: Callable[[TransportDoc], Figure | None]
-
-
-TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
-    "bands": TransportFigureKind(
-        "Bands",
-        "The bands near the gap (grey) between points of high symmetry, interpolated "
-        "from the mesh.",
-        transport_figures.bands_along_path,
-    ),
-    "power_factor": TransportFigureKind(
-        "Power factor",
-        "Holes above, electrons below, against doping. One constant relaxation time for all "
-        "electrons: such curves "
-        "rank compounds by their bands, they do not predict measurements.",
-        transport_figures.against_doping,
-    ),
-    "power_factor_temperature": TransportFigureKind(
-        "Power factor and temperature",
-        "The same against temperature.",
-        transport_figures.against_temperature,
-    ),
-    "power_factor_reference": TransportFigureKind(
-        "Beside GeTe",
-        "The crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the "
-        "same way; holes. "
-        "As figure 5 of Ren et al., Matter 5, 314 (2022).",
-        transport_figures.beside_gete,
-    ),
-}
 
 
 def _of_the_largest(kind: TransportFigureKind) -> FigureKind:

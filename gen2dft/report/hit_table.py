@@ -8,13 +8,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import basis_text, round_title
+from gen2dft.report.wording import Known, basis_text, round_title
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc
 
 
-def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]) -> str:
+def hits_csv(
+    found: Sequence[HitDoc],
+    names: Sequence[str],
+    surrogates: set[str],
+    known: Known = PROPERTIES,
+) -> str:
     """One line per hit.
 
     A column of values with the unit in its header, and one that says where each is from.
@@ -28,9 +33,7 @@ def hits_csv(found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str]
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [
-        text for name in names for text in (f"{name} ({PROPERTIES[name].unit})", f"{name} from")
-    ]
+    columns = [text for name in names for text in (f"{name} ({known[name].unit})", f"{name} from")]
     writer.writerow(
         ["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"]
     )

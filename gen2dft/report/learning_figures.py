@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gen2dft.properties import PROPERTIES, Property
+from gen2dft.properties import Property
 from gen2dft.report.data import LatentArrays, ReportData
 from gen2dft.report.style import (
     HIT,
@@ -113,23 +113,24 @@ def parity(data: ReportData) -> Figure | None:
         name: _finite(found["truth"], found["predicted"])
         for name, found in trained[-1].training["heldout"].items()
     }
-    return _parity_panels(pairs, ("label", "prediction"), round_title(trained[-1].index))
+    panels = {data.spec.known_properties[name]: pair for name, pair in pairs.items()}
+    return _parity_panels(panels, ("label", "prediction"), round_title(trained[-1].index))
 
 
 @styled
 def calibration(data: ReportData) -> Figure | None:
     """What the screens expected of validated candidates against their labels."""
-    points = {p.candidate_id: p for p in data.points}
+    points, known = {p.candidate_id: p for p in data.points}, data.spec.known_properties
     found: dict[str, list[tuple[float, float]]] = {}
     for label in data.labels:
         point = points.get(label.candidate_id)
         for name, value in label.values.items():
-            if point is not None and name in point.predicted and name in PROPERTIES:
+            if point is not None and name in point.predicted and name in known:
                 found.setdefault(name, []).append((value, point.predicted[name]))
     pairs = {name: _finite(*zip(*rows, strict=True)) for name, rows in found.items()}
-    return _parity_panels(
-        pairs, ("label", "expected"), ", ".join(sorted({label.engine for label in data.labels}))
-    )
+    engines = ", ".join(sorted({label.engine for label in data.labels}))
+    panels = {known[name]: pair for name, pair in pairs.items()}
+    return _parity_panels(panels, ("label", "expected"), engines)
 
 
 def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
@@ -138,8 +139,10 @@ def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
     return t[known], p[known]
 
 
-def _parity_panels(pairs: dict[str, Pairs], sides: tuple[str, str], source: str) -> Figure | None:
-    shown = {name: pair for name, pair in pairs.items() if len(pair[0])}
+def _parity_panels(
+    pairs: dict[Property, Pairs], sides: tuple[str, str], source: str
+) -> Figure | None:
+    shown = {prop: pair for prop, pair in pairs.items() if len(pair[0])}
     if not shown:
         return None
     columns = min(len(shown), 3)
@@ -147,8 +150,8 @@ def _parity_panels(pairs: dict[str, Pairs], sides: tuple[str, str], source: str)
     width = WIDTH * min(1.0, (columns + 0.15) / 3)
     figure = new_figure(3.75 * lines, width)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
-    for axes, (name, pair) in zip(panels, shown.items(), strict=False):
-        _parity_panel(axes, PROPERTIES[name], pair, sides, source)
+    for axes, (prop, pair) in zip(panels, shown.items(), strict=False):
+        _parity_panel(axes, prop, pair, sides, source)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
     return figure
@@ -270,7 +273,8 @@ def _map_row(
                 *drawn.T, s=5, color=SAMPLED, alpha=0.8, linewidths=0, label="sampled points"
             )
         else:
-            _colour_known(figure, axes, train, arrays.train_values.get(name), PROPERTIES[name])
+            prop = data.spec.known_properties[name]
+            _colour_known(figure, axes, train, arrays.train_values.get(name), prop)
         axes.scatter(
             *drawn[validated].T,
             s=30,

@@ -15,8 +15,8 @@ import numpy as np
 import yaml
 
 from gen2dft import __version__
-from gen2dft.properties import PROPERTIES
 from gen2dft.report import ledger_table
+from gen2dft.report.bands import bands_columns, bands_row
 from gen2dft.report.cif import cif_name, hit_cif, write_hit_cifs
 from gen2dft.report.claims import claims
 from gen2dft.report.data import ReportData, load_report_data
@@ -27,8 +27,8 @@ from gen2dft.report.style import PNG_DPI
 from gen2dft.report.templating import environment, read_text
 from gen2dft.report.wording import (
     PREDICTED,
+    Known,
     basis_text,
-    condition_text,
     honest_notes,
     pretty,
     ranked,
@@ -41,7 +41,7 @@ from gen2dft.report.wording import (
 from gen2dft.store.documents import now
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc, RoundDoc
+    from gen2dft.store.documents import HitDoc, LabelDoc, RoundDoc
     from gen2dft.store.store import Store
 
 PAGE = "report.html"
@@ -78,7 +78,8 @@ def write_report(store: Store, campaign_id: str, folder: Path) -> Path:
         The folder cannot be written.
     """
     data = load_report_data(store, campaign_id)
-    write_hit_cifs(data.hits, surrogate_engines(data.labels), folder / "cif")
+    surrogates, known = surrogate_engines(data.labels), data.spec.known_properties
+    write_hit_cifs(data.hits, surrogates, folder / "cif", known)
     figures = draw_all(data)
     for name, content in figures.items():
         write_file(folder / "figures" / f"{name}.png", content)
@@ -89,8 +90,8 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
     """The page as HTML; every text from the database is escaped."""
     from markupsafe import Markup
 
-    surrogates = surrogate_engines(data.labels)
-    hits, hit_order = ranked(data.hits, data.spec.targets)
+    surrogates, known = surrogate_engines(data.labels), data.spec.known_properties
+    hits, hit_order = ranked(data.hits, data.spec.targets, known)
     names = [target.property for target in data.spec.targets]
     shown = [_figure(name, content) for name, content in figures.items()]
     anchors = [("targets", "Targets"), ("hits", "Hits"), *((f["name"], f["title"]) for f in shown)]
@@ -105,23 +106,23 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
             spec_yaml=yaml.safe_dump(data.campaign.spec, sort_keys=False, allow_unicode=True),
             sections=[*anchors, ("provenance", "Provenance")],
             tiles=_tiles(data),
-            notes=honest_notes(data.hits, surrogates),
-            targets=[(PROPERTIES[t.property].title, target_text(t)) for t in data.spec.targets],
-            hits=[_hit(hit, names, surrogates) for hit in hits],
-            hit_columns=[PROPERTIES[name] for name in names],
+            notes=honest_notes(data.hits, surrogates, known),
+            targets=[(known[t.property].title, target_text(t, known)) for t in data.spec.targets],
+            hits=[_hit(hit, names, surrogates, known) for hit in hits],
+            hit_columns=[known[name] for name in names],
             hit_order=hit_order,
             figures=shown,
             rounds=data.rounds,
-            trainings=[_training_row(r) for r in trained],
+            trainings=[_training_row(r, known) for r in trained],
             errors=[_error_row(r, data.spec.head_properties) for r in trained],
-            error_columns=[pretty(PROPERTIES[name].axis) for name in data.spec.head_properties],
+            error_columns=[pretty(known[name].axis) for name in data.spec.head_properties],
             ledger_columns=["round", *(f"{words(stage)} (s)" for stage in _stages(data)), *LEDGER],
             ledger=_ledger(data),
             cost_columns=ledger_table.COLUMNS,
             costs=ledger_table.rows(data.ledger),
             claims=claims(data),
-            power_factors=[_power_factor(found) for found in data.power_factors],
-            power_factor_columns=_power_factor_columns(data),
+            bands=[bands_row(found) for found in data.bands],
+            bands_columns=bands_columns(data.spec.transport.definition),
             provenance=_provenance(data),
             snapshots=data.snapshots,
             version=__version__,
@@ -165,7 +166,7 @@ def _tiles(data: ReportData) -> list[tuple[str, str, str]]:
     ]
 
 
-def _hit(hit: HitDoc, names: Iterable[str], surrogates: set[str]) -> dict[str, Any]:
+def _hit(hit: HitDoc, names: Iterable[str], surrogates: set[str], known: Known) -> dict[str, Any]:
     from markupsafe import Markup
     from pymatgen.core import Structure
 
@@ -179,25 +180,23 @@ def _hit(hit: HitDoc, names: Iterable[str], surrogates: set[str]) -> dict[str, A
         "same_as": hit.same_as,
         "round": round_title(hit.round_index),
         "picture": Markup(picture),  # noqa: S704 - numbers, element symbols and escaped text
-        "cells": [_cell(hit, name, surrogates) for name in names],
+        "cells": [_cell(hit, name, surrogates, known) for name in names],
         "file": cif_name(hit.formula, hit.candidate_id),
-        "link": _data_uri(hit_cif(hit, surrogates).encode(), "chemical/x-cif"),
+        "link": _data_uri(hit_cif(hit, surrogates, known).encode(), "chemical/x-cif"),
     }
 
 
-def _cell(hit: HitDoc, name: str, surrogates: set[str]) -> tuple[str, str, str]:
+def _cell(hit: HitDoc, name: str, surrogates: set[str], known: Known) -> tuple[str, str, str]:
     """Value, basis and the style of the basis."""
     basis = hit.basis[name]
     kind = "" if basis == PREDICTED else "surrogate" if basis in surrogates else "dft"
-    return value_text(name, hit.values[name]), basis_text(basis, surrogates), kind
+    return value_text(name, hit.values[name], known), basis_text(basis, surrogates), kind
 
 
-def _training_row(document: RoundDoc) -> list[tuple[str, bool]]:
+def _training_row(document: RoundDoc, known: Known) -> list[tuple[str, bool]]:
     """Texts of one round, and whether each is a number."""
     training = document.training
-    labels = (
-        f"{PROPERTIES[n].title} {count:,}" for n, count in training.get("num_labels", {}).items()
-    )
+    labels = (f"{known[n].title} {count:,}" for n, count in training.get("num_labels", {}).items())
     return [
         (round_title(document.index), False),
         (f"{training.get('num_train', 0):,}", True),
@@ -229,40 +228,6 @@ def _error_row(document: RoundDoc, names: Iterable[str]) -> list[str]:
         known = errors[np.isfinite(errors)]
         cells.append(f"{known.mean():.3g} (n = {len(known):,})" if len(known) else "no labels")
     return cells
-
-
-def _power_factor_columns(data: ReportData) -> list[str]:
-    """Headers of the table of computed power factors."""
-    where = condition_text(data.spec.transport.definition)
-    factor = (
-        f"{PROPERTIES['power_factor'].title}, {where} ({pretty(PROPERTIES['power_factor'].unit)})"
-    )
-    return [
-        factor,
-        "change from the coarser mesh",
-        "band gap (eV)",
-        "k-points",
-        "core-minutes of bands",
-    ]
-
-
-def _power_factor(found: PowerFactorDoc) -> dict[str, Any]:
-    """A row of that table; a metal or a failure says so in place of numbers."""
-    unknown = value_text("power_factor", None)
-    error = unknown if found.relative_error is None else f"{100 * found.relative_error:.0f} %"
-    factor = value_text("power_factor", found.values.get("power_factor"))
-    return {
-        "formula": found.formula,
-        "id": found.candidate_id,
-        "cells": [
-            factor if found.reason is None else words(found.reason),
-            error,
-            value_text("band_gap", found.values.get("band_gap")),
-            "\u00d7".join(map(str, found.mesh or ())) or unknown,
-            f"{60 * found.core_hours:.1f}",
-        ],
-        "by": f"{found.engine} ({'DFT' if found.is_dft else 'not DFT'}), {found.preset}",
-    }
 
 
 def _stages(data: ReportData) -> list[str]:

@@ -8,6 +8,7 @@ All are in the constant-relaxation-time approximation, and say so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -206,3 +207,44 @@ def _chosen(computed: Sequence[float], wanted: Sequence[float], whose: str = "")
             f"{whose}: {list(wanted)} K were not computed; there are {list(computed)} K"
         )
     return found or list(range(len(computed)))[-4:]
+
+
+@dataclass(frozen=True)
+class TransportFigureKind:
+    """One kind of figure of one crystal's transport.
+
+    As `gen2dft.report.figures.FigureKind`, but `draw` takes a TransportDoc.
+    """
+
+    title: str
+    caption: str
+    draw: Callable[[TransportDoc], Figure | None]
+
+
+TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
+    "bands": TransportFigureKind(
+        "Bands",
+        "The bands near the gap (grey) between points of high symmetry, interpolated "
+        "from the mesh.",
+        bands_along_path,
+    ),
+    "power_factor": TransportFigureKind(
+        "Power factor",
+        "Holes above, electrons below, against doping. One constant relaxation time for all "
+        "electrons: such curves "
+        "rank compounds by their bands, they do not predict measurements.",
+        against_doping,
+    ),
+    "power_factor_temperature": TransportFigureKind(
+        "Power factor and temperature",
+        "The same against temperature.",
+        against_temperature,
+    ),
+    "power_factor_reference": TransportFigureKind(
+        "Beside GeTe",
+        "The crystal (solid) and GeTe (dashed), a good thermoelectric that was computed in the "
+        "same way; holes. "
+        "As figure 5 of Ren et al., Matter 5, 314 (2022).",
+        beside_gete,
+    ),
+}

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
+from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS, Property
 from gen2dft.store.documents import OPEN
 
 if TYPE_CHECKING:
     from gen2dft.campaign import Target
-    from gen2dft.store.documents import HitDoc, LabelDoc, PowerFactorDoc
+    from gen2dft.store.documents import HitDoc, LabelDoc
 
+# Functions that speak of properties take those of a campaign (`CampaignSpec.known_properties`) as
+# `known`; without them they know the built-in ones alone.
+Known = Mapping[str, Property]
 PREDICTED = "predicted"
 _SUPERSCRIPTS = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
@@ -71,17 +74,17 @@ def round_title(index: int) -> str:
     return f"round {index + 1}"
 
 
-def value_text(name: str, value: float | None) -> str:
+def value_text(name: str, value: float | None, known: Known = PROPERTIES) -> str:
     """A property's value with the digits that mean something, without its unit."""
     if value is None:
         return "\u2013"
-    per_atom = name in PROPERTIES and PROPERTIES[name].unit == "eV/atom"
+    per_atom = name in known and known[name].unit == "eV/atom"
     return f"{value:.3f}" if per_atom else f"{value:.3g}"
 
 
-def target_text(target: Target) -> str:
+def target_text(target: Target, known: Known = PROPERTIES) -> str:
     """What a target asks for, with the unit."""
-    unit = pretty(PROPERTIES[target.property].unit)
+    unit = pretty(known[target.property].unit)
     parts = []
     if target.near:
         parts.append(
@@ -113,35 +116,14 @@ def condition_text(definition: str) -> str:
     return pretty(f"{known.temperature:g} K, 1e{round(math.log10(known.doping))} cm^-3")
 
 
-def power_factor_text(found: PowerFactorDoc) -> str:
-    """A power factor computed from bands, what it means and how well it is known.
-
-    Or why there is none.
-    """
-    if found.reason is not None:
-        return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
-    error = (
-        ""
-        if found.relative_error is None
-        else f" (\u00b1 {100 * found.relative_error:.0f} % by the mesh)"
-    )
-    by = basis_text(found.engine, () if found.is_dft else (found.engine,))
-    return (
-        f"{found.formula}: power factor "
-        f"{value_text('power_factor', found.values['power_factor'])}{error} "
-        f"{pretty(PROPERTIES['power_factor'].unit)}, holes, {condition_text(found.definition)}; "
-        "gap "
-        f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}, bands in "
-        f"{60 * found.core_hours:.1f} core-minutes"
-    )
-
-
 def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
     """Names of the engines among the labels that are not DFT."""
     return {label.engine for label in labels if not label.is_dft}
 
 
-def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]:
+def honest_notes(
+    hits: Sequence[HitDoc], surrogates: Iterable[str], known: Known = PROPERTIES
+) -> list[str]:
     """What a reader must know before believing the hits, in whole sentences; empty without hits."""
     bases = {(name, basis) for hit in hits for name, basis in hit.basis.items()}
     engines = {basis for _, basis in bases if basis not in (PREDICTED, OPEN)}
@@ -154,14 +136,14 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
             "a DFT calculation, "
             "not proven to be stable."
         )
-    predicted = sorted(PROPERTIES[name].title for name, basis in bases if basis == PREDICTED)
+    predicted = sorted(known[name].title for name, basis in bases if basis == PREDICTED)
     if predicted:
         notes.append(
             f"Values marked \u201cpredicted\u201d ({'; '.join(predicted)}) are the generator's own "
             "predictions; "
             "no engine has computed them."
         )
-    still_open = sorted({PROPERTIES[name].title for name, basis in bases if basis == OPEN})
+    still_open = sorted({known[name].title for name, basis in bases if basis == OPEN})
     if still_open:
         notes.append(
             f"Open ({'; '.join(still_open)}): no label of the training set and no engine of this "
@@ -173,23 +155,22 @@ def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]
     return notes
 
 
-def ranked(hits: Sequence[HitDoc], targets: Sequence[Target]) -> tuple[list[HitDoc], str]:
+def ranked(
+    hits: Sequence[HitDoc], targets: Sequence[Target], known: Known = PROPERTIES
+) -> tuple[list[HitDoc], str]:
     """Hits, best first, and the order in words: by the optimised property, else by closeness, else
     by stability.
     """
     for target in targets:
         if target.optimise and any(hit.values[target.property] is not None for hit in hits):
             sign = -1 if target.optimise == "maximise" else 1
-            order = (
-                f"{PROPERTIES[target.property].title}, "
-                f"{'largest' if sign < 0 else 'smallest'} first"
-            )
+            order = f"{known[target.property].title}, {'largest' if sign < 0 else 'smallest'} first"
             return sorted(
                 hits, key=lambda hit: (sign * (hit.values[target.property] or 0.0), hit.id)
             ), order
     for target in targets:
         if target.near and any(hit.values[target.property] is not None for hit in hits):
-            order = f"distance of the {PROPERTIES[target.property].title} to the target"
+            order = f"distance of the {known[target.property].title} to the target"
             return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
     return sorted(
         hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id)

@@ -1,9 +1,9 @@
-"""What every representation offers: an invertible map between crystals and tensors."""
+"""The interface shared by all representations: an invertible map between crystals and tensors."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
@@ -25,20 +25,41 @@ DECODE_REASONS: dict[str, str] = {
 }
 
 
+def first_reasons(count: int, tests: Iterable[tuple[str, NDArray[np.bool_]]]) -> list[str | None]:
+    """For each of `count` rows the first reason that refuses it, None for an accepted row.
+
+    Parameters
+    ----------
+    tests
+        Reasons in the order in which they count, each with the (count,) rows that it refuses.
+    """
+    reasons = np.full(count, None, dtype=object)
+    for reason, refused in tests:
+        undecided = reasons == None  # noqa: E711 - elementwise
+        reasons[refused & undecided] = reason
+    return list(reasons)
+
+
+def accepted_rows(reasons: Sequence[str | None]) -> NDArray[np.int64]:
+    """Indices of the rows without a reason, in ascending order."""
+    is_accepted = [reason is None for reason in reasons]
+    return np.flatnonzero(is_accepted)
+
+
 @dataclass(frozen=True, eq=False)
 class DecodeResult:
-    """Crystals read from tensors, and why some rows gave none.
+    """Decoded crystals, and the reason for every row that gave none.
 
     Parameters
     ----------
     crystals
         The `m` decoded crystals.
     kept
-        (m,) row of the input that each crystal came from, increasing.
+        (m,) input row of each crystal, in ascending order.
     reasons
         One entry per input row: None for a crystal, else a key of `DECODE_REASONS`.
     repairs
-        What was put right in the crystals, by name: how often.
+        Repairs made to the crystals: name to number.
 
     Raises
     ------
@@ -52,30 +73,39 @@ class DecodeResult:
     repairs: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        accepted = np.flatnonzero([reason is None for reason in self.reasons])
-        if len(self.crystals) != len(self.kept) or not np.array_equal(accepted, self.kept):
-            raise ValueError(f"{len(self.crystals)} crystals, {len(self.kept)} kept rows and "
-                             f"{len(accepted)} rows "
-                             "without a reason do not fit together")  # fmt: skip
-        if unknown := {r for r in self.reasons if r is not None} - set(DECODE_REASONS):
-            raise ValueError(
-                f"unknown decode reasons {sorted(unknown)}; choices: {sorted(DECODE_REASONS)}"
+        self._require_agreement()
+        given = {reason for reason in self.reasons if reason is not None}
+        unknown = given.difference(DECODE_REASONS)
+        if unknown:
+            choices = sorted(DECODE_REASONS)
+            raise ValueError(f"unknown decode reasons {sorted(unknown)}; choices: {choices}")
+
+    def _require_agreement(self) -> None:
+        accepted = accepted_rows(self.reasons)
+        num_crystals = len(self.crystals)
+        num_kept = len(self.kept)
+        is_same = np.array_equal(accepted, self.kept)
+        if num_crystals != num_kept or not is_same:
+            problem = (
+                f"{num_crystals} crystals, {num_kept} kept rows and {len(accepted)} rows "
+                "without a reason do not fit together"
             )
+            raise ValueError(problem)
 
     @classmethod
-    def concatenate(cls, parts: list[DecodeResult]) -> DecodeResult:
+    def concatenate(cls, parts: Sequence[DecodeResult]) -> DecodeResult:
         """Results of consecutive chunks as one."""
-        starts = np.cumsum([0, *(len(part.reasons) for part in parts)])
-        kept = [part.kept + start for part, start in zip(parts, starts[:-1], strict=True)]
+        kept = [np.zeros(0, np.int64)]
+        reasons: list[str | None] = []
         repairs: Counter[str] = Counter()
         for part in parts:
+            # Each chunk counts its rows from 0; as many rows as there are reasons came before it.
+            rows = part.kept + len(reasons)
+            kept.append(rows)
+            reasons += part.reasons
             repairs.update(part.repairs)
-        return cls(
-            CrystalTable.concatenate([part.crystals for part in parts]),
-            np.concatenate(kept) if kept else np.zeros(0, np.int64),
-            [reason for part in parts for reason in part.reasons],
-            dict(repairs),
-        )
+        crystals = CrystalTable.concatenate([part.crystals for part in parts])
+        return cls(crystals, np.concatenate(kept), reasons, dict(repairs))
 
 
 class Representation(Protocol):
@@ -89,7 +119,7 @@ class Representation(Protocol):
         ...
 
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
-        """(n, *shape) tensors; DatasetError names crystals that do not fit, by index."""
+        """(n, *shape) tensors; DatasetError gives the indices of crystals that do not fit."""
         ...
 
     def decode(self, tensors: NDArray[np.floating]) -> DecodeResult:

@@ -1,5 +1,5 @@
-"""One cell for one crystal: crystals of one structure type come out with the same numbers, as far
-as that goes.
+"""One cell for one crystal: crystals of one structure type get the same numbers, as far as that is
+possible.
 
 A crystal can be written down in endless ways. A network that sees many of them learns blurred
 averages, so each crystal is brought to one: the primitive cell of the space group's standard
@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.parallel import map_parts
+from gen2dft.representations.indexing import places_of, row_chunks
 from gen2dft.symmetry import ask_spglib
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+# Lattice (3, 3), positions (n, 3) and atomic numbers (n,) of one crystal.
+Cell = tuple[Floats, Floats, NDArray[np.uint8]]
 
 SYMPREC = 0.05  # Angstrom; published crystals carry noise of about 0.01
 # Positions are compared on a grid that the usual fractions (1/2, 1/3, 1/4, 1/6, 1/8) lie on, then
@@ -30,12 +36,10 @@ CHUNK = 200  # crystals per task
 NEIGHBOURS = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=3)))
 
 
-def canonical_cells(
-    table: CrystalTable, order: NDArray[np.int64], symprec: float = SYMPREC
-) -> CrystalTable:
+def canonical_cells(table: CrystalTable, order: Indices, symprec: float = SYMPREC) -> CrystalTable:
     """Every crystal in its canonical cell; one that spglib cannot read keeps its own lattice.
 
-    Some milliseconds per crystal, nearly all of it spglib's, shared out among the cores.
+    A few milliseconds per crystal, nearly all of it in spglib; chunks run on all cores.
 
     Parameters
     ----------
@@ -44,111 +48,136 @@ def canonical_cells(
     symprec
         Distance within which atoms count as equivalent, Angstrom.
     """
-    starts = range(0, len(table), CHUNK)
-    parts = [table.select(np.arange(i, min(i + CHUNK, len(table)))) for i in starts]
-    return CrystalTable.concatenate(
-        list(map_parts(partial(_canonical_part, order=order, symprec=symprec), parts))
-    )
+    parts = [table.select(rows) for rows in row_chunks(len(table), CHUNK)]
+    task = partial(_canonical_part, order=order, symprec=symprec)
+    canonical = list(map_parts(task, parts))
+    return CrystalTable.concatenate(canonical)
 
 
-def _canonical_part(table: CrystalTable, order: NDArray[np.int64], symprec: float) -> CrystalTable:
-    cells = []
-    for i in range(len(table)):
-        sites = table.sites(i)
-        cells.append(
-            canonical_cell(
-                table.lattices[i], table.frac[sites], table.numbers[sites], order, symprec
-            )
-        )
-    lattices, frac, numbers = zip(*cells, strict=True) if cells else ((), (), ())
+def _canonical_part(table: CrystalTable, order: Indices, symprec: float) -> CrystalTable:
+    lattices, numbers, frac = [], [], []
+    for index in range(len(table)):
+        sites = table.sites(index)
+        cell = (table.lattices[index], table.frac[sites], table.numbers[sites])
+        lattice, positions, species = canonical_cell(cell, order, symprec)
+        lattices.append(lattice)
+        frac.append(positions)
+        numbers.append(species)
     return CrystalTable.from_arrays(np.array(lattices), numbers, frac)
 
 
-def canonical_cell(
-    lattice: NDArray[np.float64],
-    frac: NDArray[np.float64],
-    numbers: NDArray[np.uint8],
-    order: NDArray[np.int64],
-    symprec: float = SYMPREC,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
-    """Lattice (3, 3), positions (n, 3) and atomic numbers (n,) of one crystal in its canonical
-    cell.
-    """
-    lattice, frac, numbers = _standard_cell(lattice, frac, numbers, symprec)
-    rotations = _lattice_rotations(lattice)
-    species, counts = np.unique(numbers, return_counts=True)
-    rarest = min(zip(counts, order[species], species, strict=True))[2]
+def canonical_cell(cell: Cell, order: Indices, symprec: float = SYMPREC) -> Cell:
+    """One crystal in its canonical cell; parameters as in `canonical_cells`."""
+    lattice, frac, numbers = _standard_cell(cell, symprec)
     rank = order[numbers]
-    # x' = x R for every rotation, then every atom of the rarest element as origin.
-    turned = frac @ rotations
-    origins = turned[:, numbers == rarest]
-    moved = turned[:, None] - origins[:, :, None]
-    moved = moved.reshape(-1, *frac.shape)
-    best = moved[_first(moved, rank)]
-    key = _grid(best, FINE)
-    sequence = np.lexsort((key[:, 2], key[:, 1], key[:, 0], rank))
-    best = best[sequence] - np.floor(best[sequence])
-    best[best >= 1.0 - 1e-9] = 0.0
-    return lattice, best, numbers[sequence].astype(np.uint8)
+    is_origin = numbers == _rarest(numbers, order)
+    settings = _settings(lattice, frac, is_origin)
+    chosen = settings[_first(settings, rank)]
+    x, y, z = _grid(chosen, FINE).T
+    sequence = np.lexsort((z, y, x, rank))
+    species = numbers[sequence].astype(np.uint8)
+    return lattice, _wrapped(chosen[sequence]), species
 
 
-def _standard_cell(
-    lattice: NDArray[np.float64],
-    frac: NDArray[np.float64],
-    numbers: NDArray[np.uint8],
-    symprec: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
-    """The primitive standard cell.
+def _standard_cell(cell: Cell, symprec: float) -> Cell:
+    """The primitive standard cell, or the given one where spglib finds none or must not be asked.
 
-    The cell as it is where spglib finds none or is not to be asked.
+    spglib 2.8 crashes on cells about as thin as its tolerance, so it never sees these.
     """
     import spglib
 
+    lattice, frac, numbers = cell
     thickness = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0).max()
-    if (
-        thickness < THINNEST * symprec
-    ):  # spglib 2.8 does not survive cells about as thin as its tolerance
-        return lattice, frac, numbers
-    cell = (lattice.tolist(), frac.tolist(), numbers.tolist())
-    standard = ask_spglib(spglib.standardize_cell, cell, to_primitive=True, symprec=symprec)
+    if thickness < THINNEST * symprec:
+        return cell
+    given = (lattice.tolist(), frac.tolist(), numbers.tolist())
+    standard = ask_spglib(spglib.standardize_cell, given, to_primitive=True, symprec=symprec)
     if standard is None:
-        return lattice, frac, numbers
-    return np.asarray(standard[0]), np.asarray(standard[1]), np.asarray(standard[2])
+        return cell
+    lattice, frac, numbers = map(np.asarray, standard)
+    return lattice, frac, numbers
 
 
-def _grid(frac: NDArray[np.float64], steps: int) -> NDArray[np.int64]:
-    """Positions modulo 1 on a grid."""
-    return np.rint(frac * steps).astype(np.int64) % steps
+def _rarest(numbers: NDArray[np.uint8], order: Indices) -> int:
+    """The element with the fewest atoms; of several the one of the lowest rank."""
+    species, counts = np.unique(numbers, return_counts=True)
+    rank = order[species]
+    first, *_ = np.lexsort((rank, counts))
+    return int(species[first])
 
 
-def _first(choices: NDArray[np.float64], rank: NDArray[np.int64]) -> int:
-    """Which of (m, n, 3) lists of positions comes first when its sites are sorted by rank and
-    position.
+def _settings(lattice: Floats, frac: Floats, is_origin: NDArray[np.bool_]) -> Floats:
+    """(m, n, 3) positions for every rotation of the lattice and every origin atom.
+
+    A rotation R takes a row vector x to x R; then the origin moves onto an atom.
     """
-    codes = []
-    for steps in (COARSE, FINE):
-        grid = _grid(choices, steps)
-        code = (grid[..., 0] * steps + grid[..., 1]) * steps + grid[..., 2]
-        codes.append(np.sort(code + rank.astype(np.int64) * steps**3, axis=1))
-    lists = np.concatenate(codes, axis=1)
-    return int(np.lexsort(lists.T[::-1])[0])
+    turned = frac @ _lattice_rotations(lattice)
+    origins = turned[:, is_origin]
+    moved = turned[:, None] - origins[:, :, None]
+    return moved.reshape(-1, *frac.shape)
 
 
-def _lattice_rotations(
-    lattice: NDArray[np.float64], tolerance: float = METRIC_TOLERANCE
-) -> NDArray[np.float64]:
+def _wrapped(frac: Floats) -> Floats:
+    """Positions in [0, 1); rounding noise just below 1 counts as 0."""
+    inside = frac - np.floor(frac)
+    inside[inside >= 1.0 - 1e-9] = 0.0
+    return inside
+
+
+def _grid(frac: Floats, steps: int) -> Indices:
+    """Positions modulo 1 on a grid."""
+    nearest = np.rint(frac * steps).astype(np.int64)
+    return nearest % steps
+
+
+def _first(choices: Floats, rank: Indices) -> int:
+    """Index of the list of positions, of (m, n, 3), that comes first when the sites of each are
+    sorted by rank and position.
+    """
+    # The coarse grid decides; the fine one only between lists that are equal on it.
+    coarse = _sorted_codes(choices, rank, COARSE)
+    fine = _sorted_codes(choices, rank, FINE)
+    lists = np.concatenate([coarse, fine], axis=1)
+    # lexsort takes its last key first.
+    order = np.lexsort(lists.T[::-1])
+    return int(order[0])
+
+
+def _sorted_codes(choices: Floats, rank: Indices, steps: int) -> Indices:
+    """(m, n) one whole number per site, by rank, then x, y, z on a grid; sorted in each list."""
+    grid = _grid(choices, steps)
+    x_y_z = np.moveaxis(grid, -1, 0)
+    codes = places_of(rank, x_y_z, steps)
+    return np.sort(codes, axis=1)
+
+
+def _lattice_rotations(lattice: Floats) -> Floats:
     """(m, 3, 3) proper rotations of the empty lattice onto itself, as they act on fractional row
     vectors.
 
-    The new axes are lattice vectors of the old lengths that make the old angles with each other: P
-    G P^T = G. In a primitive standard cell their components are -1, 0 or 1.
+    The new axes, the rows of P, are lattice vectors of the old lengths that make the old angles
+    with each other: P G P^T = G with the metric G. In a primitive standard cell their components
+    are -1, 0 or 1.
     """
     metric = lattice @ lattice.T
-    allowed = tolerance * np.abs(metric).max()
-    lengths = np.einsum("ij,jk,ik->i", NEIGHBOURS, metric, NEIGHBOURS)
-    choices = [NEIGHBOURS[np.abs(lengths - metric[axis, axis]) < allowed] for axis in range(3)]
-    places = np.indices([len(choice) for choice in choices]).reshape(3, -1)
-    axes = np.stack([choice[place] for choice, place in zip(choices, places, strict=True)], axis=1)
-    same = np.abs(axes @ metric @ axes.transpose(0, 2, 1) - metric).max(axis=(1, 2)) < allowed
-    axes = axes[same]
-    return np.linalg.inv(axes[np.linalg.det(axes) > 0])
+    allowed = METRIC_TOLERANCE * np.abs(metric).max()
+    axes = _axes_of_same_length(metric, allowed)
+    new_metrics = axes @ metric @ axes.transpose(0, 2, 1)
+    change = np.abs(new_metrics - metric)
+    is_symmetry = change.max(axis=(1, 2)) < allowed
+    axes = axes[is_symmetry]
+    is_proper = np.linalg.det(axes) > 0
+    return np.linalg.inv(axes[is_proper])
+
+
+def _axes_of_same_length(metric: Floats, allowed: float) -> Floats:
+    """(k, 3, 3) all triples of neighbouring lattice points as far from the origin as a, b and c."""
+    squares = np.einsum("ij,jk,ik->i", NEIGHBOURS, metric, NEIGHBOURS)
+    choices = []
+    for square in np.diag(metric):
+        is_as_long = np.abs(squares - square) < allowed
+        choices.append(NEIGHBOURS[is_as_long])
+    sizes = [len(choice) for choice in choices]
+    picks = np.indices(sizes).reshape(3, -1)
+    axes = [choice[pick] for choice, pick in zip(choices, picks, strict=True)]
+    return np.stack(axes, axis=1)

@@ -45,6 +45,7 @@ WIDTHS: dict[str, int] = {
     "log_molar_volume": NUM_BINS,
 }
 NUM_FEATURES = sum(WIDTHS.values())
+BLOCKS = "spdf"
 
 
 @lru_cache
@@ -54,11 +55,11 @@ def element_features(elements: tuple[int, ...]) -> NDArray[np.float32]:
     The array is shared between callers and read-only.
     """
     table = np.zeros((len(elements), NUM_FEATURES), dtype=np.float32)
-    for row, number in enumerate(elements):
+    for vector, number in zip(table, elements, strict=True):
         start = 0
         for category, width in zip(_categories(number), WIDTHS.values(), strict=True):
             if category is not None:
-                table[row, start + category] = 1.0
+                vector[start + category] = 1.0
             start += width
     table.flags.writeable = False
     return table
@@ -67,15 +68,19 @@ def element_features(elements: tuple[int, ...]) -> NDArray[np.float32]:
 def electronegativity_order(elements: Sequence[int]) -> list[int]:
     """Atomic numbers by rising Pauling electronegativity, then atomic number.
 
-    Unknown values last.
+    Elements of unknown electronegativity come last.
     """
+    return sorted(elements, key=_electronegativity_key)
+
+
+def _electronegativity_key(number: int) -> tuple[float, int]:
     from pymatgen.core import Element
 
-    def key(number: int) -> tuple[float, int]:
-        value = _number(Element.from_Z(number), "X")
-        return (math.inf if value is None else value, number)
-
-    return sorted(elements, key=key)
+    element = Element.from_Z(number)
+    value = _number(element, "X")
+    if value is None:
+        value = math.inf
+    return value, number
 
 
 def _categories(number: int) -> list[int | None]:
@@ -83,19 +88,21 @@ def _categories(number: int) -> list[int | None]:
     from pymatgen.core import Element
 
     element = Element.from_Z(number)
-    is_f_block = element.is_lanthanoid or element.is_actinoid
+    electronegativity = _number(element, "X")
+    radius = 100.0 * float(COVALENT_RADII[number])
+    electron_affinity = _number(element, "electron_affinity")
+    ionization_energy = _number(element, "ionization_energy")
+    molar_volume = _number(element, "molar_volume")
     return [
-        0 if is_f_block else element.group,
+        _group(element),
         element.row - 1,
-        _bin("electronegativity", _number(element, "X")),
-        _bin("covalent_radius", 100.0 * float(COVALENT_RADII[number])),
-        min(_valence_electrons(element), WIDTHS["valence_electrons"]) - 1,
-        _bin("log_ionization_energy", _log(_number(element, "ionization_energy"))),
-        _bin("electron_affinity", _number(element, "electron_affinity")),
-        "spdf".index(
-            "s" if element.row == 1 else element.block
-        ),  # pymatgen files He under p, by its group
-        _bin("log_molar_volume", _log(_number(element, "molar_volume"))),
+        _bin("electronegativity", electronegativity),
+        _bin("covalent_radius", radius),
+        _valence_category(element),
+        _bin("log_ionization_energy", _log(ionization_energy)),
+        _bin("electron_affinity", electron_affinity),
+        _block(element),
+        _bin("log_molar_volume", _log(molar_volume)),
     ]
 
 
@@ -103,36 +110,68 @@ def _bin(name: str, value: float | None) -> int | None:
     if value is None:
         return None
     low, high = RANGES[name]
-    return int(np.clip((value - low) / (high - low) * NUM_BINS, 0, NUM_BINS - 1))
+    position = (value - low) / (high - low) * NUM_BINS
+    return int(np.clip(position, 0, NUM_BINS - 1))
 
 
 def _number(element: Element, attribute: str) -> float | None:
-    """A value of pymatgen's table, None if unknown, for which it warns, gives NaN or lacks the
-    key.
+    """A value of pymatgen's table; None where it is unknown.
+
+    pymatgen says so in three ways: a warning with NaN or None, or a missing key.
     """
     with warnings.catch_warnings(), contextlib.suppress(KeyError):
         warnings.simplefilter("ignore", UserWarning)
         value: Any = getattr(element, attribute)
-        return float(value) if value is not None and math.isfinite(float(value)) else None
+        is_known = value is not None and math.isfinite(float(value))
+        return float(value) if is_known else None
     return None
 
 
 def _log(value: float | None) -> float | None:
-    return math.log(value) if value is not None and value > 0 else None
+    if value is None or value <= 0:
+        return None
+    return math.log(value)
+
+
+def _is_f_block(element: Element) -> bool:
+    return element.is_lanthanoid or element.is_actinoid
+
+
+def _group(element: Element) -> int:
+    return 0 if _is_f_block(element) else element.group
+
+
+def _block(element: Element) -> int:
+    # pymatgen files He under p, by its group; both elements of the first period are s.
+    block = "s" if element.row == 1 else element.block
+    return BLOCKS.index(block)
+
+
+def _valence_category(element: Element) -> int:
+    most = WIDTHS["valence_electrons"]
+    return min(_valence_electrons(element), most) - 1
 
 
 def _valence_electrons(element: Element) -> int:
-    """Electrons of the outer s, p and open d shells: the group number, less the filled d shell in
-    the p block.
+    """Electrons of the outer s, p and open d shells.
+
+    This is the group number, less the ten electrons of the filled d shell in the p block.
     """
-    if element.is_lanthanoid or element.is_actinoid:
-        shells = element.full_electronic_structure
-        period = element.row
-        return sum(
-            count
-            for n, kind, count in shells
-            if (n, kind) in ((period, "s"), (period, "p"), (period - 1, "d"))
-        )
+    if _is_f_block(element):
+        return _outer_electrons(element)
     if element.symbol == "He":
         return 2
-    return element.group - 10 if element.group > 12 else element.group
+    if element.group > 12:
+        return element.group - 10
+    return element.group
+
+
+def _outer_electrons(element: Element) -> int:
+    """Electrons in the outer s and p shells and the d shell below them."""
+    period = element.row
+    outer = {(period, "s"), (period, "p"), (period - 1, "d")}
+    electrons = 0
+    for shell, kind, count in element.full_electronic_structure:
+        if (shell, kind) in outer:
+            electrons += count
+    return electrons

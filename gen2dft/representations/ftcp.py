@@ -15,14 +15,14 @@ One crystal is a matrix. With 103 elements, 3 element columns and 20 sites it is
 
 Three things differ from the published code, on purpose. The exponential is there; the complex F is
 stored as its modulus, which does not change when the origin moves. "Empty" is a class of its own:
-an element column without element and a site without atom are zero, and what sums to less than one
-half is read as empty, so that it is never mistaken for the first element. And the order is
-canonical: element columns by rising Pauling electronegativity, sites by element column, then x, y,
-z.
+an element column without element and a site without atom are zero, and a sum below one half is
+read as empty, so that it is never mistaken for the first element. And the order is canonical:
+element columns by rising Pauling electronegativity, sites by element column, then x, y, z.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -32,49 +32,37 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
-from gen2dft.representations.base import DecodeResult
+from gen2dft.representations.base import DecodeResult, accepted_rows, first_reasons
 from gen2dft.representations.cells import lattice_parameters, lattices_from_parameters
-from gen2dft.representations.element_features import (
-    NUM_FEATURES,
-    electronegativity_order,
-    element_features,
+from gen2dft.representations.element_features import NUM_FEATURES, element_features
+from gen2dft.representations.ftcp_layout import FTCPLayout
+from gen2dft.representations.ftcp_sites import (
+    MAX_ATOMIC_NUMBER,
+    element_rank,
+    ordered_sites,
+    presence,
 )
+from gen2dft.representations.indexing import offsets_of, row_chunks, site_owners
+from gen2dft.representations.reciprocal import all_points, without_friedel_mates
 
-NUM_HKL = 59
-CHUNK = 512
-# Positions are compared on this grid when sites are sorted, so that rounding noise does not reorder
-# them. The shift keeps the usual fractions (1/16, 1/3, ...) away from the steps of the grid.
-SORT_GRID = 1000
-SORT_SHIFT = 0.623
-MAX_ATOMIC_NUMBER = 118
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+CHUNK = 512  # crystals at a time: the arrays between table and matrices stay in the cache
 EMPTY_BELOW = 0.5  # sum of the weights of an element column or site
-
-
-def reciprocal_points() -> NDArray[np.int64]:
-    """(59, 3) Miller indices nearest the origin, by |h|+|k|+|l|, then -h, -k, -l.
-
-    The origin is left out.
-    """
-    span = range(-3, 4)
-    points = [
-        (h, k, m) for h in span for k in span for m in span if 0 < abs(h) + abs(k) + abs(m) <= 3
-    ]
-    points.sort(key=lambda p: (sum(map(abs, p)), -p[0], -p[1], -p[2]))
-    return np.array(points[:NUM_HKL], dtype=np.int64)
+LEAST_VOLUME = 1e-6  # Angstrom^3
 
 
 @dataclass(frozen=True, eq=False)
-class FTCP:
+class FTCP(FTCPLayout):
     """The FTCP matrix and its inverse; a `Representation`.
 
     Parameters
     ----------
-    elements
-        Atomic numbers that a crystal may hold; one row each.
-    max_elements
-        Largest number of different elements in a crystal.
-    max_sites
-        Largest number of sites in a cell.
+    elements, max_elements, max_sites
+        See `FTCPLayout`.
     fourier
         `modulus`: abs(F(hkl)) as in the table above. `published_code`: sum_i Z_i pi (hx + ky + lz),
         which the published code computes, without an exponential; for comparison only.
@@ -85,68 +73,21 @@ class FTCP:
 
     name: ClassVar[str] = "ftcp"
 
-    elements: tuple[int, ...] = tuple(range(1, 104))
-    max_elements: int = 3
-    max_sites: int = 20
     fourier: Literal["modulus", "published_code"] = "modulus"
     # set below
-    features: NDArray[np.float32] = field(default=None, repr=False)  # type: ignore[arg-type]
+    features: Singles = field(default=None, repr=False)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
+        num_elements = len(self.elements)
         if self.features is None:
             object.__setattr__(self, "features", element_features(self.elements))
-        if self.features.shape != (len(self.elements), NUM_FEATURES):
-            raise ValueError(
-                f"features {self.features.shape} do not fit {len(self.elements)} elements"
-            )
-
-    # -- layout
-    # --------------------------------------------------------------------------------------------
-
-    @property
-    def real_columns(self) -> int:
-        """Columns of the real-space part; x, y, z need three."""
-        return max(3, self.max_elements)
-
-    @property
-    def element_rows(self) -> slice:
-        """Rows of the element columns."""
-        return slice(0, len(self.elements))
-
-    @property
-    def lattice_rows(self) -> slice:
-        """Rows of lengths and angles."""
-        return slice(self.element_rows.stop, self.element_rows.stop + 2)
-
-    @property
-    def coordinate_rows(self) -> slice:
-        """Rows of fractional coordinates, one per site."""
-        return slice(self.lattice_rows.stop, self.lattice_rows.stop + self.max_sites)
-
-    @property
-    def occupancy_rows(self) -> slice:
-        """Rows of the element column of each site."""
-        return slice(self.coordinate_rows.stop, self.coordinate_rows.stop + self.max_sites)
-
-    @property
-    def g_row(self) -> int:
-        """Row of abs(g)."""
-        return self.occupancy_rows.stop
-
-    @property
-    def property_rows(self) -> slice:
-        """Rows of element property vectors and of the structure factors made of them."""
-        return slice(self.g_row + 1, self.g_row + 1 + NUM_FEATURES)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of one crystal's matrix."""
-        return -(-self.property_rows.stop // 4) * 4, self.real_columns + NUM_HKL
+        if self.features.shape != (num_elements, NUM_FEATURES):
+            raise ValueError(f"features {self.features.shape} do not fit {num_elements} elements")
 
     # -- crystals to matrices
     # ----------------------------------------------------------------------------------
 
-    def encode(self, table: CrystalTable) -> NDArray[np.float32]:
+    def encode(self, table: CrystalTable) -> Singles:
         """Matrices of crystals.
 
         Returns
@@ -160,114 +101,101 @@ class FTCP:
             cell without volume; the message names the first few by index.
         """
         self.check(table)
-        out = np.zeros((len(table), *self.shape), dtype=np.float32)
-        for start in range(0, len(table), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(table)))
-            self._encode_chunk(table.select(rows), out[start : start + CHUNK])
+        shape = (len(table), *self.shape)
+        out = np.zeros(shape, dtype=np.float32)
+        for rows in row_chunks(len(table), CHUNK):
+            chunk = out[rows[0] : rows[-1] + 1]
+            self._write(table.select(rows), chunk)
         return out
 
     def check(self, table: CrystalTable) -> None:
         """Raise DatasetError where crystals do not fit into the matrix."""
         for problem, rows in self.problems(table).items():
             if len(rows):
-                first = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-                raise DatasetError(
-                    f"{len(rows)} of {len(table)} crystals cannot be written as FTCP: {problem} "
-                    f"(index {first}); "
-                    "leave them out of the dataset or use a larger representation"
-                )
+                raise DatasetError(_misfit(problem, rows, len(table)))
 
-    def problems(self, table: CrystalTable) -> dict[str, NDArray[np.int64]]:
-        """What keeps crystals from being encoded, and the indices of those crystals."""
-        present = self._presence(table)
-        known = np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=bool)
-        known[list(self.elements)] = True
-        bad_cell = ~np.isfinite(table.lattices).all(axis=(1, 2)) | ~(table.volumes > 1e-6)
-        owner = np.repeat(np.arange(len(table)), table.num_sites)
-        bad_cell[owner[~np.isfinite(table.frac).all(axis=1)]] = True
-        bad = {
-            "no sites": table.num_sites == 0,
-            f"more than {self.max_sites} sites": table.num_sites > self.max_sites,
-            f"more than {self.max_elements} elements": present.sum(axis=1) > self.max_elements,
-            "an element outside the vocabulary": (present & ~known).any(axis=1),
-            "a cell without volume or a position that is not a number": bad_cell,
-        }
-        return {problem: np.flatnonzero(mask) for problem, mask in bad.items()}
+    def problems(self, table: CrystalTable) -> dict[str, Indices]:
+        """Reasons why crystals cannot be encoded, each with the indices of those crystals."""
+        found = {}
+        for problem, has_problem in self._tests(table):
+            found[problem] = np.flatnonzero(has_problem)
+        return found
 
-    def _presence(self, table: CrystalTable) -> NDArray[np.bool_]:
-        """(n, 119) whether crystal `i` holds the element of that atomic number."""
-        present = np.zeros((len(table), MAX_ATOMIC_NUMBER + 1), dtype=bool)
-        present[np.repeat(np.arange(len(table)), table.num_sites), table.numbers] = True
-        return present
+    def _tests(self, table: CrystalTable) -> Iterator[tuple[str, Flags]]:
+        """Problems, each with the (n,) crystals that have it."""
+        num_sites = table.num_sites
+        yield "no sites", num_sites == 0
+        yield f"more than {self.max_sites} sites", num_sites > self.max_sites
+        present = presence(table)
+        num_elements = present.sum(axis=1)
+        yield f"more than {self.max_elements} elements", num_elements > self.max_elements
+        present[:, self.elements] = False
+        has_foreign = np.any(present, axis=1)
+        yield "an element outside the vocabulary", has_foreign
+        yield "a cell without volume or a position that is not a number", _is_broken(table)
 
-    @cached_property
-    def element_rank(self) -> NDArray[np.int64]:
+    @property
+    def element_rank(self) -> Indices:
         """(119,) place of each atomic number in the canonical order of element columns."""
-        order = [*electronegativity_order(range(1, MAX_ATOMIC_NUMBER + 1)), 0]  # 0 is no element
-        return np.argsort(order)
+        return element_rank()
 
     @cached_property
-    def _row_of(self) -> NDArray[np.int64]:
+    def _row_of(self) -> Indices:
         """(119,) row of each atomic number in the element block."""
         row = np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=np.int64)
-        row[list(self.elements)] = np.arange(len(self.elements))
+        row[[*self.elements]] = range(len(self.elements))
         return row
 
-    def _encode_chunk(self, table: CrystalTable, out: NDArray[np.float32]) -> None:
-        crystal = np.repeat(np.arange(len(table)), table.num_sites)
-        column = self._element_column(table, crystal)
-        frac = table.frac - np.floor(table.frac)
-        frac = np.where(frac.astype(np.float32) >= 1.0, 0.0, frac)
-        # x, y, z are compared modulo 1 on a grid: 0.9999999 is the same place as 0.
-        grid = np.floor(frac * SORT_GRID + SORT_SHIFT).astype(np.int64) % SORT_GRID
-        order = np.lexsort((grid[:, 2], grid[:, 1], grid[:, 0], column, crystal))
-        column, frac, numbers = column[order], frac[order], table.numbers[order]
-        site = np.arange(len(crystal)) - table.offsets[crystal]
-
-        out[crystal, self._row_of[numbers], column] = 1.0
+    def _write(self, table: CrystalTable, out: Singles) -> None:
+        """Fill matrices of zeros."""
         lengths, angles = lattice_parameters(table.lattices)
-        out[:, self.lattice_rows.start, :3] = lengths
-        out[:, self.lattice_rows.start + 1, :3] = angles
-        out[crystal, self.coordinate_rows.start + site, :3] = frac
-        out[crystal, self.occupancy_rows.start + site, column] = 1.0
+        self.lengths(out)[:] = lengths
+        self.angles(out)[:] = angles
+        sites = ordered_sites(table)
+        where = (sites.crystal, sites.place)
+        self.coordinates(out)[where] = sites.frac
+        self.occupancy(out)[*where, sites.column] = 1.0
+        row = self._row_of[sites.numbers]
+        self.element_columns(out)[sites.crystal, row, sites.column] = 1.0
         self._write_reciprocal(table.lattices, out)
 
-    def _element_column(self, table: CrystalTable, crystal: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(N,) element column of each site: how many elements of its crystal come before its
-        own.
-        """
-        present = self._presence(table)[:, np.argsort(self.element_rank)]
-        return (np.cumsum(present, axis=1) - 1)[crystal, self.element_rank[table.numbers]]
-
-    def _write_reciprocal(self, lattices: NDArray[np.float64], out: NDArray[np.float32]) -> None:
+    def _write_reciprocal(self, lattices: Floats, out: Singles) -> None:
         """Fill abs(g), the property vectors and the structure factors from the blocks already
         written.
         """
-        hkl, back = _without_friedel_mates() if self.fourier == "modulus" else _all_points()
-        real = self.real_columns
-        # g = h a* + k b* + l c*, the rows of the reciprocal lattice being a*, b*, c*.
-        g = hkl @ np.linalg.inv(lattices).transpose(0, 2, 1)
-        out[:, self.g_row, real:] = np.linalg.norm(g, axis=2)[:, back]
-        chosen = out[:, self.element_rows, : self.max_elements]
-        vectors = np.einsum("nec->nce", chosen) @ self.features
-        properties = out[:, self.property_rows]
-        properties[:, :, : self.max_elements] = vectors.transpose(0, 2, 1)
-        factors = self._structure_factors(vectors, out, hkl)
-        properties[:, :, real:] = factors[:, :, back]
+        points = without_friedel_mates if self.fourier == "modulus" else all_points
+        hkl, place = points()
+        lengths = _reciprocal_lengths(hkl, lattices)
+        self.g_lengths(out)[:] = lengths[:, place]
+        chosen = self.element_columns(out).transpose(0, 2, 1)
+        vectors = chosen @ self.features
+        vectors = vectors.transpose(0, 2, 1)
+        self.property_vectors(out)[:] = vectors
+        factors = self._factors(vectors, out, hkl)
+        self.structure_factors(out)[:] = factors[:, :, place]
 
-    def _structure_factors(
-        self, vectors: NDArray[np.float32], out: NDArray[np.float32], hkl: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _factors(self, vectors: Singles, out: Singles, hkl: Indices) -> Singles:
         """(n, 92, len(hkl)) abs(sum_i Z_i exp(-2 pi i (hx + ky + lz))), arXiv:2005.07609, eq. (1).
 
         All sites of one element share Z, so the phases are summed per element column first.
+
+        Parameters
+        ----------
+        vectors
+            (n, 92, max_elements) Z of each element column.
         """
-        phase = out[:, self.coordinate_rows, :3] @ (-2.0 * np.pi * hkl.T).astype(np.float32)
-        occupancy = out[:, self.occupancy_rows, : self.max_elements].transpose(0, 2, 1)
-        weights = vectors.transpose(0, 2, 1)
+        occupancy = self.occupancy(out).transpose(0, 2, 1)
+
+        def summed(waves: Singles) -> Singles:
+            of_columns = occupancy @ waves
+            return vectors @ of_columns
+
+        per_point = (-2.0 * np.pi * hkl.T).astype(np.float32)
+        phase = self.coordinates(out) @ per_point
         if self.fourier == "published_code":
-            return weights @ (occupancy @ (-0.5 * phase))
-        cosine, sine = (weights @ (occupancy @ wave(phase)) for wave in (np.cos, np.sin))
+            return summed(-0.5 * phase)
+        cosine = summed(np.cos(phase))
+        sine = summed(np.sin(phase))
         return np.sqrt(cosine**2 + sine**2)
 
     # -- matrices to crystals
@@ -286,78 +214,91 @@ class FTCP:
         tensors
             (n, rows, columns) matrices, true or made by a network; any content is allowed.
         """
-        real = np.asarray(tensors)[:, : self.g_row, : self.real_columns].astype(np.float64)
-        species = self._species(real)
-        lengths, angles = (
-            real[:, row, :3] for row in range(self.lattice_rows.start, self.lattice_rows.stop)
-        )
+        matrices = np.asarray(tensors)
+        real = self.real_part(matrices).astype(np.float64)
+        is_finite = np.isfinite(real).all(axis=(1, 2))
+        lengths = self.lengths(real)
+        angles = self.angles(real)
         lattices, is_cell = lattices_from_parameters(lengths, angles)
-        faults = {
-            "non_finite": ~np.all(np.isfinite(real), axis=(1, 2)),
-            "bad_lattice": ~is_cell,
-            "no_atoms": np.all(species == 0, axis=1),
-        }
-        reasons = [
-            next((name for name, rows in faults.items() if rows[i]), None) for i in range(len(real))
-        ]
-        kept = np.flatnonzero([reason is None for reason in reasons]).astype(np.int64)
-        return DecodeResult(self._table(lattices[kept], species[kept], real[kept]), kept, reasons)
+        species = self._species(real)
+        has_atoms = species.any(axis=1)
+        faults = {"non_finite": ~is_finite, "bad_lattice": ~is_cell, "no_atoms": ~has_atoms}
+        reasons = first_reasons(len(real), faults.items())
+        kept = accepted_rows(reasons)
+        crystals = self._crystals(lattices[kept], species[kept], real[kept])
+        return DecodeResult(crystals, kept, reasons)
 
-    def _species(self, real: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _species(self, real: Floats) -> Indices:
         """(n, max_sites) atomic number of each site, 0 where it is empty."""
-        real = np.nan_to_num(real, nan=0.0, posinf=0.0, neginf=0.0)
-        numbers = np.array([0, *self.elements])
-        held = numbers[
-            heaviest_class(real[:, self.element_rows, : self.max_elements].transpose(0, 2, 1))
-        ]
-        weights = real[:, self.occupancy_rows, : self.max_elements]
-        allowed = np.broadcast_to((held > 0)[:, None, :], weights.shape)
+        finite = np.nan_to_num(real, nan=0.0, posinf=0.0, neginf=0.0)
+        held = self._held_elements(finite)
+        weights = self.occupancy(finite)
+        # A site may not choose a column that holds no element.
+        allowed = np.broadcast_to(held[:, None, :] > 0, weights.shape)
         column = heaviest_class(weights, allowed)
-        held_or_empty = np.concatenate([np.zeros((len(held), 1), held.dtype), held], axis=1)
-        return np.take_along_axis(held_or_empty, column, axis=1)
+        nothing = np.zeros((len(held), 1), held.dtype)
+        nothing_or_held = np.concatenate([nothing, held], axis=1)
+        return np.take_along_axis(nothing_or_held, column, axis=1)
 
-    def _table(
-        self, lattices: NDArray[np.float64], species: NDArray[np.int64], real: NDArray[np.float64]
-    ) -> CrystalTable:
-        atoms: NDArray[np.bool_] = species > 0
-        frac = real[:, self.coordinate_rows, :3][atoms]
-        frac = frac - np.floor(frac)
+    def _held_elements(self, finite: Floats) -> Indices:
+        """(n, max_elements) atomic number of each element column, 0 where it is empty."""
+        weights = self.element_columns(finite).transpose(0, 2, 1)
+        numbers = np.array([0, *self.elements])
+        return numbers[heaviest_class(weights)]
+
+    def _crystals(self, lattices: Floats, species: Indices, real: Floats) -> CrystalTable:
+        """Crystals of (n, 3, 3) lattices, (n, max_sites) species and real-space parts."""
+        is_atom = species > 0
+        frac = self.coordinates(real)[is_atom]
+        frac -= np.floor(frac)
         frac[frac >= 1.0] = 0.0  # -1e-17 wraps to exactly 1
-        offsets = np.concatenate([[0], np.cumsum(atoms.sum(axis=1))]).astype(np.int64)
-        return CrystalTable(lattices, species[atoms].astype(np.uint8), frac, offsets)
+        numbers = species[is_atom].astype(np.uint8)
+        offsets = offsets_of(is_atom.sum(axis=1))
+        return CrystalTable(lattices, numbers, frac, offsets)
 
 
-def heaviest_class(
-    weights: NDArray[np.floating], allowed: NDArray[np.bool_] | None = None
-) -> NDArray[np.int64]:
+def heaviest_class(weights: NDArray[np.floating], allowed: Flags | None = None) -> Indices:
     """Heaviest class along the last axis, counted from 1.
 
-    0 is "empty": the weights sum to less than one half.
-
-    Whether there is anything comes first: a network that wavers between two elements is not in
-    doubt that there is one.
+    0 is "empty": the weights sum to less than one half. This is decided first: a network that
+    wavers between two elements is not in doubt that there is one.
 
     Parameters
     ----------
     allowed
-        Classes to choose among, of the shape of the weights; all without it.
+        Classes to choose among, of the shape of the weights; all unless given.
     """
-    chosen = weights if allowed is None else np.where(allowed, weights, -np.inf)
-    return np.where(weights.sum(axis=-1) < EMPTY_BELOW, 0, chosen.argmax(axis=-1) + 1)
+    is_empty = weights.sum(axis=-1) < EMPTY_BELOW
+    candidates = weights
+    if allowed is not None:
+        candidates = np.where(allowed, weights, -np.inf)
+    heaviest = candidates.argmax(axis=-1) + 1
+    return np.where(is_empty, 0, heaviest)
 
 
-def _without_friedel_mates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Points of which no two are each other's inverse, and for each of the 59 the place of its
-    value in them.
-
-    abs(F(-h)) = abs(F(h)) for real Z, and so is abs(g): half of the work can be saved.
-    """
-    points = reciprocal_points()
-    upper = np.array([max((h, k, m), (-h, -k, -m)) for h, k, m in points.tolist()])
-    unique, back = np.unique(upper, axis=0, return_inverse=True)
-    return unique, back.reshape(-1)
+def _misfit(problem: str, rows: Indices, total: int) -> str:
+    first = ", ".join(map(str, rows[:5]))
+    if len(rows) > 5:
+        first += ", ..."
+    return (
+        f"{len(rows)} of {total} crystals cannot be written as FTCP: {problem} (index {first}); "
+        "leave them out of the dataset or use a larger representation"
+    )
 
 
-def _all_points() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The 59 points, each in its own place."""
-    return reciprocal_points(), np.arange(NUM_HKL)
+def _is_broken(table: CrystalTable) -> Flags:
+    """(n,) crystals with a flat cell, or with NaN or infinity in cell or positions."""
+    is_finite = np.isfinite(table.lattices).all(axis=(1, 2))
+    has_volume = table.volumes > LEAST_VOLUME
+    is_placed = np.isfinite(table.frac).all(axis=1)
+    broken = ~(is_finite & has_volume)
+    owner = site_owners(table)
+    broken[owner[~is_placed]] = True
+    return broken
+
+
+def _reciprocal_lengths(hkl: Indices, lattices: Floats) -> Floats:
+    """(n, len(hkl)) abs(g), g = h a* + k b* + l c*, 1/Angstrom without 2 pi."""
+    # The rows of the transposed inverse are a*, b*, c*.
+    reciprocal = np.linalg.inv(lattices).transpose(0, 2, 1)
+    return np.linalg.norm(hkl @ reciprocal, axis=2)

@@ -8,8 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-NEIGHBOURS = [step for step in itertools.product((-1, 0, 1), repeat=3) if any(step)]
-LEAST = 1e-3  # of the peak: what a neighbour is taken to be if it is less
+from gen2dft.representations.indexing import places_of, voxels_of
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Step = tuple[int, int, int]
+
+CUBE: list[Step] = [(x, y, z) for x, y, z in itertools.product((-1, 0, 1), repeat=3)]
+CENTRE = len(CUBE) // 2
+EARLIER, LATER = CUBE[:CENTRE], CUBE[CENTRE + 1 :]  # neighbours, as voxels are numbered
+ALONG: tuple[Step, Step, Step] = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
+LEAST = 1e-3  # of the peak: lower neighbours count as this high, which bounds their logarithm
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +36,12 @@ class Peaks:
         (k,) value of the voxel.
     """
 
-    rows: NDArray[np.int64]
-    positions: NDArray[np.float64]
-    heights: NDArray[np.float32]
+    rows: Indices
+    positions: Floats
+    heights: Singles
 
 
-def find_peaks(images: NDArray[np.float32], size: int, threshold: float) -> Peaks:
+def find_peaks(images: Singles, size: int, threshold: float) -> Peaks:
     """Voxels of (n, size^3) images that no neighbour of 26 exceeds, refined by a parabola through
     the logarithm.
 
@@ -39,45 +49,57 @@ def find_peaks(images: NDArray[np.float32], size: int, threshold: float) -> Peak
     none.
     """
     flat = images.reshape(-1)
-    places = np.flatnonzero(flat >= threshold)
-    for number, step in enumerate(NEIGHBOURS):
-        other = flat[_moved(places, step, size)]
-        is_later = number >= len(NEIGHBOURS) // 2
-        here = flat[places]
-        places = places[here >= other] if is_later else places[here > other]
+    places = _maxima(flat, size, threshold)
     heights = flat[places]
-    rows, voxels = _split(places, size)
-    positions = np.stack(voxels, axis=1).astype(np.float64)
-    for axis in range(3):
-        step = tuple(int(axis == k) for k in range(3))
-        back = tuple(-s for s in step)
-        before, after = (_log(flat[_moved(places, s, size)], heights) for s in (back, step))
-        centre = np.log(heights.astype(np.float64))
-        curvature = 2 * centre - before - after
-        offset = np.divide(
-            after - before, 2 * curvature, out=np.zeros(len(places)), where=curvature > 0
-        )
-        positions[:, axis] += np.clip(offset, -0.5, 0.5)
+    rows, voxels = voxels_of(places, size)
+    nearest = np.stack(voxels, axis=1)
+    positions = nearest.astype(np.float64)
+    for axis, step in enumerate(ALONG):
+        positions[:, axis] += _offset(flat, places, step, size)
     order = np.lexsort((-heights, rows))
     return Peaks(rows[order], positions[order], heights[order])
 
 
-def _split(
-    places: NDArray[np.int64], size: int
-) -> tuple[NDArray[np.int64], list[NDArray[np.int64]]]:
-    """Image and the three voxel numbers of flat places."""
-    rest, z = np.divmod(places, size)
-    rest, y = np.divmod(rest, size)
-    rows, x = np.divmod(rest, size)
-    return rows, [x, y, z]
+def _maxima(flat: Singles, size: int, threshold: float) -> Indices:
+    """Places of voxels of at least the threshold, above all earlier neighbours and not below any
+    later one.
+    """
+    places = np.flatnonzero(flat >= threshold)
+    for step in EARLIER:
+        neighbours = flat[_moved(places, step, size)]
+        places = places[flat[places] > neighbours]
+    for step in LATER:
+        neighbours = flat[_moved(places, step, size)]
+        places = places[flat[places] >= neighbours]
+    return places
 
 
-def _moved(places: NDArray[np.int64], step: tuple[int, ...], size: int) -> NDArray[np.int64]:
-    """Flat places of the voxels one step away, across the faces of the box where need be."""
-    rows, voxels = _split(places, size)
-    x, y, z = ((voxel + s) % size for voxel, s in zip(voxels, step, strict=True))
-    return ((rows * size + x) * size + y) * size + z
+def _offset(flat: Singles, places: Indices, step: Step, size: int) -> Floats:
+    """(k,) voxels from each place to the top of the parabola through it and its two neighbours."""
+    heights = flat[places]
+    x, y, z = step
+    behind = _moved(places, (-x, -y, -z), size)
+    ahead = _moved(places, step, size)
+    before = _log(flat[behind], heights)
+    after = _log(flat[ahead], heights)
+    centre = _log(heights, heights)
+    rise = after - before
+    curvature = 2 * centre - before - after
+    offset = np.zeros(len(places))
+    is_curved = curvature > 0  # else the three are equal, and the place is the top
+    np.divide(rise, 2 * curvature, out=offset, where=is_curved)
+    return np.clip(offset, -0.5, 0.5)
 
 
-def _log(values: NDArray[np.float32], heights: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.log(np.maximum(values, LEAST * heights).astype(np.float64))
+def _moved(places: Indices, step: Step, size: int) -> Indices:
+    """Places of the voxels one step away, across the faces of the box where need be."""
+    rows, voxels = voxels_of(places, size)
+    moved = []
+    for voxel, change in zip(voxels, step, strict=True):
+        moved.append((voxel + change) % size)
+    return places_of(rows, moved, size)
+
+
+def _log(values: Singles, heights: Singles) -> Floats:
+    bounded = np.maximum(values, LEAST * heights)
+    return np.log(bounded.astype(np.float64))

@@ -1,4 +1,4 @@
-"""Rows of tensors that are nearly all zeros, kept as the entries that are not."""
+"""Rows of tensors that are nearly all zeros, stored as their non-zero entries."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from gen2dft.representations.indexing import items_of, offsets_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +23,7 @@ class SparseRows:
     places
         (N,) place of each entry in its row.
     values
-        (N,) what stands there.
+        (N,) value of each entry.
     """
 
     size: int
@@ -39,14 +41,21 @@ class SparseRows:
         values: NDArray[np.floating],
     ) -> SparseRows:
         """Rows from entries in any order: (N,) row, place and value of each."""
+        # Stable, so that entries at one place add up in the order in which they came.
         order = np.argsort(rows, kind="stable")
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(
-            np.int64
-        )
-        return cls(size, offsets, places[order].astype(np.int32), values[order].astype(np.float32))
+        counts = np.bincount(rows, minlength=num_rows)
+        offsets = offsets_of(counts)
+        sorted_places = places[order].astype(np.int32)
+        sorted_values = values[order].astype(np.float32)
+        return cls(size, offsets, sorted_places, sorted_values)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(n,) entries of each row."""
+        return np.diff(self.offsets)
 
     @property
     def num_bytes(self) -> int:
@@ -55,30 +64,28 @@ class SparseRows:
 
     def select(self, rows: NDArray[np.int64]) -> SparseRows:
         """Some rows, in that order."""
-        counts = np.diff(self.offsets)[rows]
-        source = self._entries(rows, counts)
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return SparseRows(self.size, offsets, self.places[source], self.values[source])
+        offsets = offsets_of(self.counts[rows])
+        source = items_of(self.offsets, rows)
+        places = self.places[source]
+        values = self.values[source]
+        return SparseRows(self.size, offsets, places, values)
 
     def dense(self, rows: ArrayLike | None = None) -> NDArray[np.float32]:
         """(m, size) of some rows, all unless given."""
-        chosen = np.arange(len(self)) if rows is None else np.asarray(rows, dtype=np.int64)
-        out = np.zeros((len(chosen), self.size), dtype=np.float32)
-        self.add_to(out.reshape(-1), np.arange(len(chosen)) * self.size, chosen)
+        if rows is None:
+            rows = np.arange(len(self))
+        chosen = np.asarray(rows, dtype=np.int64)
+        shape = (len(chosen), self.size)
+        out = np.zeros(shape, dtype=np.float32)
+        starts = np.arange(len(chosen)) * self.size
+        self.add_to(out.reshape(-1), starts, chosen)
         return out
 
     def add_to(
         self, flat: NDArray[np.float32], starts: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> None:
-        """Add some rows to a flat array, each where it starts there."""
-        counts = np.diff(self.offsets)[rows]
-        source = self._entries(rows, counts)
-        np.add.at(flat, np.repeat(starts, counts) + self.places[source], self.values[source])
-
-    def _entries(self, rows: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Entries of some rows that hold so many each."""
-        # Entry j of the chosen ones is entry j - (entries before its row here) + (entries before
-        # its row there).
-        return np.arange(counts.sum()) + np.repeat(
-            self.offsets[rows] - (np.cumsum(counts) - counts), counts
-        )
+        """Add some rows to a flat array in place; each row begins at its entry of `starts`."""
+        source = items_of(self.offsets, rows)
+        row_starts = np.repeat(starts, self.counts[rows])
+        targets = row_starts + self.places[source]
+        np.add.at(flat, targets, self.values[source])

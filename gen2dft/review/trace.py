@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
-from gen2dft.generators.base import LatentGenerator
+from gen2dft.generators.base import require_latent
 from gen2dft.loop.draw import draw
 from gen2dft.loop.ids import candidate_id, id_of
 from gen2dft.loop.view import CONTROL, SAMPLING_STREAMS
@@ -166,7 +166,7 @@ def redecode(
         if candidate.latent_row is None:
             made, same_id = redraw(store, candidate)
         else:
-            model = cast("LatentGenerator", load_generator(store, snapshot.id))
+            model = require_latent(load_generator(store, snapshot.id), "a latent vector")
             crystals = model.decode(vector[None, :]).crystals
             made = crystals.structure(0) if len(crystals) else None
             same_id = candidate_id(snapshot.id, vector) == candidate.candidate_id

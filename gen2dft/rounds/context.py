@@ -22,7 +22,7 @@ from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, Snaps
 from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
-    from gen2dft.generators.base import Generator
+    from gen2dft.generators.base import LatentGenerator
     from gen2dft.thermo.corrections import Fitted
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -175,12 +175,14 @@ class RoundContext:
         self.progress(name, total, total)
 
 
-def load_generator(store: Store, snapshot_id: str) -> Generator:
+def load_generator(store: Store, snapshot_id: str) -> LatentGenerator:
     """The generator of a snapshot; SnapshotError if it is damaged."""
+    from gen2dft.generators.base import require_latent
     from gen2dft.generators.snapshot import from_bytes
 
     document = store.get(SnapshotDoc, snapshot_id)
-    return from_bytes(store.get_blob(document.blob_id), f"snapshot {snapshot_id}")
+    origin = f"snapshot {snapshot_id}"
+    return require_latent(from_bytes(store.get_blob(document.blob_id), origin), origin)
 
 
 def pack_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:

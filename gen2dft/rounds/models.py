@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.errors import StoreError
-from gen2dft.generators.base import Generator, LatentGenerator, is_latent
+from gen2dft.generators.base import AnyGenerator, is_latent
 from gen2dft.heads.base import Head
 from gen2dft.loop.view import Model
 from gen2dft.rounds.context import RoundContext, load_generator
@@ -48,7 +46,7 @@ def read_model(store: Store, source: GeneratorSpec, snapshot_id: str) -> Model:
     return Model(source, generator, read_head(store, document, generator), snapshot_id)
 
 
-def read_head(store: Store, document: SnapshotDoc, generator: Generator) -> Head:
+def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> Head:
     """The head that was fitted with a snapshot.
 
     Snapshots of the earliest campaigns hold none: then the generator's own predictions have to do,
@@ -60,7 +58,7 @@ def read_head(store: Store, document: SnapshotDoc, generator: Generator) -> Head
         from gen2dft.heads.latent_ensemble import HeadEnsemble, LatentHead
 
         ensemble = None if data is None else HeadEnsemble.from_bytes(data, f"ensemble {blob}")
-        return LatentHead(cast("LatentGenerator", generator), ensemble)
+        return LatentHead(generator, ensemble)
     from gen2dft.heads.composition_trees import CompositionTrees
 
     if data is None:

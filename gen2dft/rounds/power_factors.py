@@ -10,10 +10,9 @@ from gen2dft.engines.base import CalculationFailure, Engine
 from gen2dft.property_steps import Made, StepOutcome
 from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
+from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import REDUCTIONS
-
-NAME = "power_factor"
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -67,7 +66,7 @@ def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFa
     document = PowerFactorDoc(
         **{**made._asdict(), "formula": outcome.formula},
         definition=definition,
-        values={"band_gap": outcome.band_gap, NAME: factors[definition]},
+        values={"band_gap": outcome.band_gap, POWER_FACTOR: factors[definition]},
         power_factors=factors,
         relaxation_time=outcome.relaxation_time,
         mesh=outcome.mesh,

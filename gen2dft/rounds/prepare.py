@@ -21,6 +21,7 @@ from gen2dft.ground.hulls import (
 )
 from gen2dft.ground.phases import candidate_elements
 from gen2dft.loop.acquisition import load_acquisition
+from gen2dft.property_steps import check_steps
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test
@@ -64,7 +65,10 @@ def prepare(
     DatasetError
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
-        An engine, preset or acquisition function that does not exist.
+        An engine, preset or acquisition function that does not exist; settings of a property step
+        that are wrong.
+    PluginMissing
+        A property that a package computes which is not installed here.
     ThermoError
         A hull that is empty or fails its self-test, an unknown correction, energies that cannot
         meet.
@@ -74,8 +78,13 @@ def prepare(
         load_engine(spec.validation.engine).preset(preset)
     get_correction(spec.validation.correction)
     load_acquisition(spec.learning.acquisition)
+    check_steps(spec)
     dataset = load_dataset(
-        spec.dataset, seed=spec.seed, cache_dir=cache_dir, definition=spec.transport.definition
+        spec.dataset,
+        seed=spec.seed,
+        cache_dir=cache_dir,
+        definition=spec.transport.definition,
+        properties=spec.properties,
     )
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)

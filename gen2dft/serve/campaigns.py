@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
-from gen2dft.properties import PROPERTIES
 from gen2dft.report.figures import FIGURES
 from gen2dft.report.standing import seconds_left, stage_text, stems, summary
 from gen2dft.report.wording import duration, target_text, when
@@ -56,6 +55,7 @@ def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
     """What the page of one campaign shows."""
     document = store.campaign(campaign_id)
     spec = stored_campaign(document)
+    known = spec.known_properties
     row, rounds, hours = (
         _row(store, document),
         store.rounds(campaign_id),
@@ -76,7 +76,7 @@ def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
             ("rounds", f"{len(rounds)} of {row['rounds_at_most']}", ""),
             *([("stage ends in about", row["left"], "")] if row["left"] else []),
         ],
-        "targets": [(PROPERTIES[t.property].title, target_text(t)) for t in spec.targets],
+        "targets": [(known[t.property].title, target_text(t, known)) for t in spec.targets],
         "rounds": rounds,
         "states": sorted(stems(counts).items(), key=lambda item: -item[1]),
         "failures": _failures(store, campaign_id, counts),

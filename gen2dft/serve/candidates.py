@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
+from gen2dft.report.bands import transport_of
 from gen2dft.report.candidate import (
     crystal_of,
     engine_text,
@@ -16,9 +17,8 @@ from gen2dft.report.candidate import (
     value_rows,
 )
 from gen2dft.report.cif import cif_name, structure_cif
-from gen2dft.report.data import transport_of
-from gen2dft.report.figures import TRANSPORT_FIGURES
 from gen2dft.report.picture import crystal_scene, crystal_svg
+from gen2dft.report.transport_figures import TRANSPORT_FIGURES
 from gen2dft.report.wording import chemical, round_title, when
 from gen2dft.review.trace import latent_vector
 from gen2dft.store.documents import HitDoc, SnapshotDoc
@@ -62,10 +62,10 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
 
 
 def _transport(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
-    """Power factors from bands, and which figures there are of them."""
-    found = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    """What was computed from bands, and which figures there are of it."""
+    found = store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id)
     return {
-        "power_factors": found,
+        "bands": found,
         "curves": list(TRANSPORT_FIGURES.items()) if any(doc.transport_id for doc in found) else [],
     }
 
@@ -80,7 +80,7 @@ def transport_figure(store: Store, campaign_id: str, candidate_id: str, name: st
     """
     if name not in TRANSPORT_FIGURES:
         raise ServeError(not_one_of("figure", name, TRANSPORT_FIGURES))
-    document = transport_of(store, store.power_factors(campaign_id, candidate_id=candidate_id))
+    document = transport_of(store, store.from_bands(campaign_id, candidate_id=candidate_id))
     return None if document is None else TRANSPORT_FIGURES[name].draw(document)
 
 

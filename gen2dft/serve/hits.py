@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
-from gen2dft.properties import PROPERTIES
 from gen2dft.report.picture import crystal_svg
-from gen2dft.report.wording import basis_text, honest_notes, ranked, value_text
+from gen2dft.report.wording import Known, basis_text, honest_notes, ranked, value_text
 from gen2dft.serve import queries
 from gen2dft.store.documents import HitDoc
 
@@ -38,7 +37,8 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     names = [target.property for target in spec.targets]
     sort = queries.choice(given, "sort", ("best", "formula", "spacegroup", "round", *names))
     down = queries.choice(given, "order", ("up", "down")) == "down"
-    hits, best = ranked(store.hits(campaign_id), spec.targets)
+    known = spec.known_properties
+    hits, best = ranked(store.hits(campaign_id), spec.targets, known)
     theirs = {hit.label_id for hit in hits}
     labels = store.label_fields(campaign_id, ("engine", "is_dft"))
     surrogates = {
@@ -47,11 +47,12 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     found = _ordered(_fitting(hits, names, given), sort, down)
     pages = max(1, -(-len(found) // ROWS))
     page = min(queries.whole(given, "page", 1), pages)
+    shown = found[(page - 1) * ROWS : page * ROWS]
     return {
         "campaign": document,
         "given": given,
-        "columns": [PROPERTIES[name] for name in names],
-        "rows": [_row(hit, names, surrogates) for hit in found[(page - 1) * ROWS : page * ROWS]],
+        "columns": [known[name] for name in names],
+        "rows": [_row(hit, names, surrogates, known) for hit in shown],
         "number": len(found),
         "of": len(hits),
         "best": best,
@@ -59,7 +60,7 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
         "down": down,
         "page": page,
         "pages": pages,
-        "notes": honest_notes(hits, surrogates),
+        "notes": honest_notes(hits, surrogates, known),
     }
 
 
@@ -110,7 +111,7 @@ def _ordered(hits: list[HitDoc], sort: str, down: bool) -> list[HitDoc]:
     return known + [hit for hit in hits if hit.values.get(sort) is None]
 
 
-def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str]) -> dict[str, Any]:
+def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str], known: Known) -> dict[str, Any]:
     from markupsafe import Markup
     from pymatgen.core import Structure
 
@@ -120,7 +121,7 @@ def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str]) -> dict[str, A
         "picture": Markup(picture),  # noqa: S704 - numbers, element symbols and escaped text
         "cells": [
             (
-                value_text(n, hit.values[n]),
+                value_text(n, hit.values[n], known),
                 basis_text(hit.basis[n], surrogates),
                 _kind(hit.basis[n], surrogates),
             )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError
-from gen2dft.properties import PROPERTIES
 from gen2dft.report.data import load_latents
 from gen2dft.report.learning_figures import principal_axes
 from gen2dft.report.wording import chemical, pretty
@@ -45,6 +45,7 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
             f"round {round_index + 1} has no latent points yet; look again once it has sampled"
         )
     arrays = load_latents(store, document.latents_id)
+    known = stored_campaign(store.campaign(campaign_id)).known_properties
     if len(arrays.train_latents) < 2:
         raise ServeError(
             f"round {round_index + 1} has fewer than two training crystals to make a map of"
@@ -62,9 +63,7 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
             },
         },
         "properties": {
-            name: pretty(PROPERTIES[name].axis)
-            for name in arrays.train_values
-            if name in PROPERTIES
+            name: pretty(known[name].axis) for name in arrays.train_values if name in known
         },
         "candidates": _candidates(store, campaign_id, round_index, drawn),
     }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gen2dft import __version__
 from gen2dft.campaign import stored_campaign
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import Properties
 from gen2dft.report.wording import target_text
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, RoundDoc
 from gen2dft.store.store import candidate_key, round_key
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 PREFIX = "gen2dft"
 LOOK_EVERY = 5.0  # seconds between looks for new crystals
 AT_ONCE = 200
+BUILT_IN = Properties()
 Shared = Literal["hits", "validated"]
 
-# Name, type in OPTIMADE's words, description; values of PROPERTIES come in addition, with their
+# Name, type in OPTIMADE's words, description; values of properties come in addition, with their
 # units.
 FIELDS: tuple[tuple[str, str, str], ...] = (
     ("campaign", "string", "Id of the campaign that found the crystal."),
@@ -92,13 +93,22 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
             "description": "Crystals found by generative design and validated by an engine that "
             "each of them names",
         },
-        provider_fields={"structures": field_descriptions()},
+        provider_fields={"structures": field_descriptions(known_in(store))},
     )
     app = create_app(config)
     return _Fresh(app, _Copy(store, shared, app.state.entry_collections["structures"].collection))
 
 
-def field_descriptions() -> list[dict[str, Any]]:
+def known_in(store: Store) -> Properties:
+    """Every property, those of the campaigns that are there now among them.
+
+    Where two campaigns give one name to two things, the earlier one has it.
+    """
+    newest_first = [stored_campaign(document) for document in store.campaigns()]
+    return Properties(prop for spec in newest_first for prop in spec.known_properties.own.values())
+
+
+def field_descriptions(known: Properties = BUILT_IN) -> list[dict[str, Any]]:
     """Our fields as `/info/structures` describes them."""
     described = [{"name": name, "type": kind, "description": text} for name, kind, text in FIELDS]
     values = [
@@ -108,7 +118,7 @@ def field_descriptions() -> list[dict[str, Any]]:
             "unit": p.unit,
             "description": f"{p.title}, as the engine computed it.",
         }
-        for p in PROPERTIES.values()
+        for p in known.values()
     ]
     return described + values
 
@@ -187,7 +197,8 @@ def entries_of(store: Store, label_ids: Iterable[str], hits: set[str]) -> list[d
 def _entry(
     label: LabelDoc, candidate: CandidateDoc, campaign: CampaignDoc, round_: RoundDoc, is_hit: bool
 ) -> dict[str, Any]:
-    targets = stored_campaign(campaign).targets
+    spec = stored_campaign(campaign)
+    known = spec.known_properties
     return {
         **structure_fields(label.structure),
         "id": label.id,
@@ -200,7 +211,7 @@ def _entry(
         "sampler": candidate.sampler,
         "parents": candidate.parents,
         "is_hit": is_hit,
-        "targets": {target.property: target_text(target) for target in targets},
+        "targets": {target.property: target_text(target, known) for target in spec.targets},
         "predicted": {
             name: value for name, value in candidate.predicted.items() if name not in label.values
         },
@@ -211,7 +222,7 @@ def _entry(
         "run_type": label.run_type,
         "corrections": label.corrections,
         "hull": label.hull_id,
-        **{name: label.values.get(name) for name in PROPERTIES},
+        **{name: label.values.get(name) for name in known},
     }
 
 

@@ -19,6 +19,7 @@ from gen2dft.datasets.ricci import CITATION
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.shipped.starter_build import BuildPlan
+from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -60,7 +61,7 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
     Dataset
         Relaxed crystals in their prototype's primitive standard setting, ids
         `starter-<formula>-<rank>`, labels formation_energy and e_above_hull (CHGNet, the set's own
-        hull; eV/atom); band_gap and power_factor all NaN.
+        hull; eV/atom); band gap and power factor all NaN.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
         # Of the polymorph on a prototype nothing is known by formula alone: see
         # gen2dft.datasets.ricci.
         "band_gap": np.full(len(rows), np.nan),
-        "power_factor": np.full(len(rows), np.nan),
+        POWER_FACTOR: np.full(len(rows), np.nan),
     }
     provenance = _provenance(plan, command, [relaxation, selection])
     return Dataset(_table(rows), tuple(row.name for row in rows), labels, provenance)
@@ -162,7 +163,7 @@ def _provenance(plan: BuildPlan, command: str, stages: Sequence[StageCount]) -> 
             "formation_energy": "CHGNet 0.3.0, fitted elemental references",
             "e_above_hull": "hull of this set's own CHGNet energies and the elements",
             "band_gap": "none yet",
-            "power_factor": "none yet",
+            POWER_FACTOR: "none yet",
         },
         "licences": LICENCES,
     }

@@ -228,8 +228,10 @@ class Store:
             for data in self.database.calculations.find(query).sort("_id", 1)
         ]
 
-    def power_factors(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
-        """Power factors that were computed for a campaign's candidates, the largest first."""
+    def from_bands(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
+        """What was computed from the bands of a campaign's candidates, the largest power factor
+        first.
+        """
         found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
         return [
             PowerFactorDoc.from_mongo(data)

@@ -5,3 +5,6 @@ The method is BoltzTraP2's (Madsen, Carrete and Verstraete, Comput. Phys. Commun
 Fourier interpolation of the bands, then integrals of the Boltzmann equation in the
 constant-relaxation-time approximation.
 """
+
+# The property that labels, targets and heads know it by.
+POWER_FACTOR = "power_factor"

@@ -47,7 +47,7 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
         "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1"
         in result.output
     )
-    kept = example.power_factors(CAMPAIGN_ID)
+    kept = example.from_bands(CAMPAIGN_ID)
     assert [found.reason for found in kept] == [None, "metal"]
     again = invoke("power-factor", "--max-sites", "5")
     assert again.exit_code == 0
@@ -64,7 +64,7 @@ def test_what_makes_a_power_factor_doubtful_is_said(
     monkeypatch.setattr(power_factor, "_in_its_own_process", lambda *_, **__: doubtful)
     result = invoke("power-factor", "--max-sites", "5")
     assert "\n  no finer mesh: too_expensive: stand-in\n" in result.output
-    candidate = example.power_factors(CAMPAIGN_ID)[0].candidate_id
+    candidate = example.from_bands(CAMPAIGN_ID)[0].candidate_id
     assert "from bands: no finer mesh: too_expensive: stand-in" in invoke("show", candidate).output
 
 
@@ -95,7 +95,7 @@ def test_a_hit_that_takes_too_long_is_passed_over_and_tried_again(
     assert result.exit_code == 0, result.output
     assert "passed over: too_expensive: not finished after 60 CPU seconds" in result.output
     assert limits == [60, 60]
-    assert len(example.power_factors(CAMPAIGN_ID)) == 1
+    assert len(example.from_bands(CAMPAIGN_ID)) == 1
     assert invoke("power-factor", "--max-sites", "5", "--cpu-limit", "600").exit_code == 0
     assert limits[2:] == [600]
 

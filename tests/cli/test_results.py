@@ -25,7 +25,7 @@ def test_hits_shows_every_hit_with_units_and_basis(example: Store, invoke) -> No
 
 def test_hits_and_show_tell_of_power_factors_from_bands(example: Store, invoke) -> None:
     output = " ".join(invoke("hits").output.split())
-    for found in example.power_factors(CAMPAIGN_ID):
+    for found in example.from_bands(CAMPAIGN_ID):
         text = (
             "no power factor: metal: bands overlap"
             if found.reason

@@ -11,7 +11,6 @@ import yaml
 from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Composition
 from rich.console import Console
-from tests.rounds.test_calibrate import compute, crystal, made_engine
 
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
@@ -21,6 +20,7 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
+from tests.ground.test_calibrate import compute, crystal, made_engine
 from tests.rounds.test_steps import up_to_dispatch, validate_all
 
 pytestmark = pytest.mark.usefixtures("toy_plugins")

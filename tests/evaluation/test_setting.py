@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from gen2dft.campaign import CampaignSpec, GeneratorSpec
+from gen2dft.campaign import CampaignSpec
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.evaluation.reconstruction import match_figures, reconstruct
 from gen2dft.evaluation.setting import Setting, training_key
 from gen2dft.evaluation.split import Split
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.thermo.hull import ReferenceHull
 from tests.toys import TOY_CAMPAIGN, ToyGenerator, toy_dataset
 
@@ -52,10 +53,10 @@ def test_generators_are_kept_for_the_next_call(fits, tmp_path):
 
 
 def test_a_training_is_known_by_all_that_decides_it():
-    spec = GeneratorSpec()
+    spec = FTCPSettings()
     first = training_key(spec, DATA, ["formation_energy"], 0)
     others = [
-        training_key(GeneratorSpec(epochs=3), DATA, ["formation_energy"], 0),
+        training_key(FTCPSettings(epochs=3), DATA, ["formation_energy"], 0),
         training_key(spec, DATA.select([0, 1]), ["formation_energy"], 0),
         training_key(spec, DATA, ["band_gap"], 0),
         training_key(spec, DATA, ["formation_energy"], 1),

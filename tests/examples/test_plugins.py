@@ -21,7 +21,7 @@ from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Lattice, Structure
 
 from gen2dft import generators
-from gen2dft.campaign import CampaignSpec, GeneratorSpec, LearningSpec
+from gen2dft.campaign import CampaignSpec, LearningSpec, read_generator
 from gen2dft.cli.doctor import check_plugins
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import CalculationDoc, validate_engine
@@ -144,7 +144,7 @@ def test_the_engine_keeps_its_contract() -> None:
 def test_the_generator_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(generators.GENERATORS, "pca", lambda: load("pca"))
     dataset, generator = example_dataset(), load("pca")()
-    spec = GeneratorSpec(name="pca", latent_dim=8, holdout=0.2)
+    spec = read_generator({"name": "pca", "latent_dim": 8, "holdout": 0.2})
     result = generator.fit(dataset, spec, ("formation_energy",), seed=1)
     assert result.num_train + result.num_heldout == len(dataset) and result.num_heldout > 0
     assert result.heldout["formation_energy"].mae is not None

@@ -59,7 +59,7 @@ def test_a_stored_candidate_is_computed_to_its_label(
     (label,) = context.store.labels(context.campaign_id)
     assert label.preset == ("toy-fine-v1" if refined else "toy-v1")
     assert label.values["power_factor"] > 0
-    assert len(context.store.power_factors(context.campaign_id)) == 1
+    assert len(context.store.from_bands(context.campaign_id)) == 1
 
 
 def test_a_second_stage_of_either_version_reaches_the_label(monkeypatch, banded):

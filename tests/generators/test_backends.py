@@ -18,7 +18,7 @@ import sys
 import numpy as np
 from example_crystals import example_dataset
 from example_training import PROPERTIES, SPEC, small_generator
-from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.snapshot import from_bytes, to_bytes
 
@@ -26,7 +26,7 @@ variant, backend = sys.argv[1:]
 assert load_keras().backend.backend() == backend
 dataset = example_dataset()
 generator = small_generator()
-spec = GeneratorSpec(**SPEC.model_dump() | {"epochs": 3, "variant": variant})
+spec = FTCPSettings(**SPEC.model_dump() | {"epochs": 3, "variant": variant})
 result = generator.fit(dataset, spec, PROPERTIES, seed=0)
 assert result.history[-1]["loss"] < result.history[0]["loss"]
 copy = from_bytes(to_bytes(generator))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from fireworks import FWAction, Workflow
+from fireworks.utilities.fw_serializers import load_object
 from gen2dft.launchpad import tasks
 from gen2dft.launchpad.connect import connect_launchpad
-from gen2dft.launchpad.tasks import CampaignJob, outlast_outages, through_outages
+from gen2dft.launchpad.convert import campaign_workflow, named_task, outlast_outages
+from gen2dft.launchpad.tasks import AdvanceCampaign, CampaignJob, ExpandCandidate, through_outages
 from jobflow import Flow, job
 from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
 from pymongo.errors import AutoReconnect, OperationFailure
@@ -86,3 +88,45 @@ def test_a_sign_of_life_that_does_not_get_through_ends_nothing(settings, monkeyp
 
     monkeypatch.setattr(lpad, "get_launch_by_id", away)
     lpad.ping_launch(1)
+
+
+@pytest.mark.parametrize(
+    ("stored", "task"),
+    [
+        (
+            {"campaign_id": "c", "round_index": 0, "candidate_id": "x"},
+            ExpandCandidate(campaign_id="c", round_index=0, candidate_id="x"),
+        ),
+        ({"campaign_id": "c"}, AdvanceCampaign(campaign_id="c")),
+    ],
+)
+def test_fireworks_that_databases_hold_still_run(stored, task):
+    kind = type(task)
+    name = f"{{{{gen2dft.launchpad.tasks.{kind.__name__}}}}}"
+    found = load_object({"_fw_name": name, **stored})
+    assert type(found) is kind
+    assert dict(found) == {"_fw_name": name, **dict(task)}
+    assert task.to_dict() == {"_fw_name": name, **stored}
+
+
+def test_jobs_that_databases_hold_still_run():
+    first = workflow()
+    outlast_outages(first)
+    stored = first.fws[0].tasks[0].to_dict()
+    assert stored["_fw_name"] == "{{gen2dft.launchpad.tasks.CampaignJob}}"
+    found = load_object(stored)
+    assert type(found) is CampaignJob
+    assert found["job"].name == "add"
+
+
+def test_a_named_task_is_of_the_class_itself():
+    task = named_task("AdvanceCampaign", campaign_id="c")
+    assert type(task) is AdvanceCampaign
+    with pytest.raises(RuntimeError, match="Required parameter campaign_id not specified"):
+        named_task("AdvanceCampaign")
+
+
+def test_the_last_job_of_a_workflow_advances_the_campaign():
+    (firework,) = campaign_workflow(Flow([add(1)]), "c").fws
+    assert [type(task) for task in firework.tasks] == [CampaignJob, AdvanceCampaign]
+    assert firework.tasks[1]["campaign_id"] == "c"

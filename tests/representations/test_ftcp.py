@@ -8,7 +8,8 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
 from gen2dft.representations import DECODE_REASONS, FTCP, REPRESENTATIONS
 from gen2dft.representations.contract import validate_representation
-from gen2dft.representations.ftcp import heaviest_class, reciprocal_points
+from gen2dft.representations.ftcp import heaviest_class
+from gen2dft.representations.reciprocal import reciprocal_points
 
 REP = FTCP()
 TRICLINIC = np.array([[5.0, 0.3, 0.1], [0.4, 6.0, -0.7], [-1.0, 0.5, 7.0]])
@@ -43,6 +44,20 @@ def test_other_sizes_keep_the_contract():
 def test_paper_shape():
     assert REP.shape == (240, 62)
     assert REP.property_rows.stop - REP.property_rows.start == 92
+
+
+def test_views_of_a_matrix_do_not_overlap_and_share_its_memory():
+    matrices = np.zeros((2, *REP.shape))
+    views = [REP.element_columns, REP.lengths, REP.angles, REP.coordinates, REP.occupancy]
+    views += [REP.g_lengths, REP.property_vectors, REP.structure_factors]
+    for view in views:
+        view(matrices)[:] += 1
+    padding = REP.shape[0] - REP.property_rows.stop
+    never_written = 2 * (REP.g_row * 59 + 3 + padding * 62)
+    assert (np.bincount(matrices.astype(int).ravel())).tolist() == [
+        never_written,
+        matrices.size - never_written,
+    ]
 
 
 def test_structure_factors_are_the_equation():

@@ -6,17 +6,9 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError
 from gen2dft.geometry import cell_angles
 from gen2dft.representations.contract import validate_representation
-from gen2dft.representations.images import (
-    BASIS_VOXELS,
-    BOX,
-    CELL_VOXELS,
-    CUT,
-    WIDTH,
-    CrystalImages,
-    centred_positions,
-    from_lowest,
-    standard_lattices,
-)
+from gen2dft.representations.image_grids import BASIS_VOXELS, BOX, CELL_VOXELS, CUT, WIDTH
+from gen2dft.representations.image_placing import centred_positions, from_lowest, standard_lattices
+from gen2dft.representations.images import CrystalImages
 
 IMAGES = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 
@@ -127,6 +119,13 @@ def test_empty_images_give_reasons(table: CrystalTable):
     no_oxygen[:, CELL_VOXELS**3 + BASIS_VOXELS**3 :] = 0
     result = CrystalImages().decode(np.concatenate([no_cell, no_atoms, no_oxygen, images[:1]]))
     assert result.reasons == ["bad_lattice", "no_atoms", "missing_element", None]
+
+
+def test_no_images_give_no_crystals(table: CrystalTable):
+    images = CrystalImages().encode(table.select([]))
+    assert images.shape == (0, *CrystalImages().shape)
+    result = CrystalImages().decode(images)
+    assert (len(result.crystals), result.reasons) == (0, [])
 
 
 def test_atoms_that_meet_at_faces_are_found_in_their_places():

@@ -58,7 +58,7 @@ def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
     if state == "hit":
         (hit,) = context.store.hits(context.campaign_id)
         assert hit.basis["power_factor"] == "toy"
-    (kept,) = context.store.power_factors(context.campaign_id)
+    (kept,) = context.store.from_bands(context.campaign_id)
     assert (kept.id, kept.definition, kept.mesh) == (label.id, "ftcp", (8, 8, 8))
     assert set(kept.power_factors) == {"ricci2017", "ftcp"}
     read = TransportDoc.model_validate_json(context.store.get_blob(kept.transport_id))
@@ -86,7 +86,7 @@ def test_without_a_power_factor_the_label_says_why_and_misses(
     assert label.values.get("band_gap") == gap
     assert "power_factor" not in label.values
     assert f"no power factor: {reason}" in label.warnings
-    (kept,) = context.store.power_factors(context.campaign_id)
+    (kept,) = context.store.from_bands(context.campaign_id)
     assert f"{kept.reason}: {kept.detail}" == reason
 
 
@@ -96,4 +96,4 @@ def test_a_label_is_kept_once(context, banded):
     outcomes = {"power_factor": transport()}
     first = with_properties(context, label, outcomes)
     assert with_properties(context, label, outcomes).values == first.values
-    assert len(context.store.power_factors(context.campaign_id)) == 1
+    assert len(context.store.from_bands(context.campaign_id)) == 1

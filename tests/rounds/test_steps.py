@@ -165,7 +165,9 @@ def test_a_round_closes_once_and_the_campaign_goes_on_to_its_end(context):
     validate_all(context)
     assert [try_close(context) for _ in range(3)] == [True, False, False]
     second = RoundContext(context.store, context.campaign_id, 1)
-    assert len(read_learner(second).known) == len(context.base) + len(context.store.labels(context.campaign_id))
+    assert len(read_learner(second).known) == len(context.base) + len(
+        context.store.labels(context.campaign_id)
+    )
     up_to_dispatch(second)
     assert second.round.training["warm"]
     validate_all(second)

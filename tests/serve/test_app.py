@@ -13,7 +13,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, candidate_id
 
 from gen2dft.report.data import load_latents
-from gen2dft.report.figures import TRANSPORT_FIGURES
+from gen2dft.report.transport_figures import TRANSPORT_FIGURES
 from gen2dft.serve.app import build_app
 from gen2dft.store.store import Store
 from tests.serve.conftest import EVIL, get, served

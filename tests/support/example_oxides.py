@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 
 V, O = 23, 8  # noqa: E741
 PLACES = np.array(
@@ -16,7 +16,7 @@ PLACES = np.array(
 )  # fmt: skip
 
 # As small as the networks get without another shape: two channels instead of 64.
-SPEC = GeneratorSpec(
+SPEC = ImatgenSettings(
     name="imatgen",
     epochs=3,
     epochs_warm=2,

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import __version__
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
@@ -24,6 +23,7 @@ from gen2dft.generators.chunks import CHUNK
 from gen2dft.generators.ftcp.accuracy import reconstruction_figures
 from gen2dft.generators.ftcp.networks import load_variant
 from gen2dft.generators.ftcp.scalers import PropertyScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.ftcp.trained import TrainedFTCP
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.split import held_out
@@ -45,7 +45,7 @@ class FTCPTraining:
     """What is trained on what; fields as in `Generator.fit`."""
 
     dataset: Dataset
-    spec: GeneratorSpec
+    spec: FTCPSettings
     properties: tuple[str, ...]
     seed: int
     representation: FTCP
@@ -189,7 +189,7 @@ class FTCPTraining:
             chunks = (crystals.select(np.arange(i, min(i + CHUNK, len(crystals)))) for i in starts)
             scalers = (
                 variant.scaler.fit(self.representation, map(self.representation.encode, chunks)),
-                PropertyScaler.fit(labels, self.properties),
+                PropertyScaler.fit(labels, self.properties, self.dataset.properties),
             )
         keras = load_keras()
         # Layers are numbered by process, and TensorFlow orders the graph by their names: with it

@@ -12,10 +12,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.dataset import Dataset
 from gen2dft.generators.base import OnEpoch, TrainingResult
 from gen2dft.generators.ftcp.fitting import FTCPTraining
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.ftcp.trained import TrainedFTCP
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.outer import TrainedOnce
@@ -32,6 +32,7 @@ class FTCPGenerator(TrainedOnce[TrainedFTCP]):
     """
 
     name: ClassVar[str] = "ftcp"
+    Settings: ClassVar = FTCPSettings
 
     def __init__(self, representation: FTCP | None = None) -> None:
         self._representation = representation or FTCP()
@@ -44,7 +45,7 @@ class FTCPGenerator(TrainedOnce[TrainedFTCP]):
     def fit(
         self,
         dataset: Dataset,
-        spec: GeneratorSpec,
+        spec: FTCPSettings,
         properties: Sequence[str],
         *,
         seed: int,

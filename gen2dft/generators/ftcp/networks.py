@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.ftcp.scalers import MatrixScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.representations.ftcp import FTCP
 
 
@@ -90,8 +90,8 @@ class Variant:
 
     prepare: Callable[[FTCP, CrystalTable], CrystalTable]
     scaler: type[MatrixScaler]
-    build: Callable[[FTCP, GeneratorSpec, int, MatrixScaler], Networks]
-    optimizer: Callable[[GeneratorSpec, float, int], Any]
+    build: Callable[[FTCP, FTCPSettings, int, MatrixScaler], Networks]
+    optimizer: Callable[[FTCPSettings, float, int], Any]
 
 
 def load_variant(name: str) -> Variant:

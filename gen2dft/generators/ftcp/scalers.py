@@ -12,7 +12,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.properties import PROPERTIES
+from gen2dft.generators.transforms import backward, forward, transforms_of
+from gen2dft.properties import PROPERTIES, Property, Transform
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float64]
@@ -34,44 +35,57 @@ class PropertyScaler:
         Names of the columns.
     low, high
         (p,) transformed values that become 0.1 and 0.9.
+    transforms
+        Of the columns.
     """
 
     properties: tuple[str, ...]
     low: Array
     high: Array
+    transforms: tuple[Transform, ...]
 
     @classmethod
-    def fit(cls, values: Array, properties: Sequence[str]) -> Self:
-        """Fit to (n, p) labels, NaN where missing; every column needs one label."""
+    def fit(
+        cls,
+        values: Array,
+        properties: Sequence[str],
+        known: Mapping[str, Property] = PROPERTIES,
+    ) -> Self:
+        """Fit to (n, p) labels, NaN where missing; every column needs one label.
+
+        Parameters
+        ----------
+        known
+            What the properties are.
+        """
         low, high = np.zeros(len(properties)), np.ones(len(properties))
-        for column, transformed in enumerate(_transformed(values, properties).T):
+        transforms = transforms_of(properties, known)
+        for column, transformed in enumerate(_transformed(values, transforms).T):
             low[column], high[column] = np.quantile(
                 transformed[np.isfinite(transformed)], QUANTILES
             )
             if high[column] - low[column] < 1e-6:
                 low[column], high[column] = low[column] - 0.5, high[column] + 0.5
-        return cls(tuple(properties), low, high)
+        return cls(tuple(properties), low, high, transforms)
 
     def scale(self, values: Array) -> NDArray[np.float32]:
         """(n, p) labels on the sigmoid's scale; NaN stays NaN."""
-        unit = (_transformed(values, self.properties) - self.low) / (self.high - self.low)
+        unit = (_transformed(values, self.transforms) - self.low) / (self.high - self.low)
         return np.clip(MARGIN + (1 - 2 * MARGIN) * unit, SMALLEST, LARGEST).astype(np.float32)
 
     def unscale(self, outputs: NDArray[np.floating]) -> Array:
         """(n, p) values in the properties' units."""
         unit = (np.asarray(outputs, dtype=np.float64) - MARGIN) / (1 - 2 * MARGIN)
         values = self.low + unit * (self.high - self.low)
-        for column, name in enumerate(self.properties):
-            if PROPERTIES[name].transform == "log1p":
-                values[:, column] = np.maximum(np.expm1(values[:, column]), 0.0)
+        for column, transform in enumerate(self.transforms):
+            values[:, column] = backward(values[:, column], transform)
         return values
 
 
-def _transformed(values: Array, properties: Sequence[str]) -> Array:
-    out = np.array(values, dtype=np.float64).reshape(-1, len(properties))
-    for column, name in enumerate(properties):
-        if PROPERTIES[name].transform == "log1p":
-            out[:, column] = np.log1p(np.maximum(out[:, column], 0.0))
+def _transformed(values: Array, transforms: Sequence[Transform]) -> Array:
+    out = np.array(values, dtype=np.float64).reshape(-1, len(transforms))
+    for column, transform in enumerate(transforms):
+        out[:, column] = forward(out[:, column], transform)
     return out
 
 

@@ -9,12 +9,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.chunks import CHUNK, in_chunks
 from gen2dft.generators.ftcp.networks import Networks, load_variant
 from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.outer import hash_of_arrays
+from gen2dft.generators.transforms import as_header, from_header
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
 
@@ -40,7 +41,7 @@ class TrainedFTCP:
     """
 
     representation: FTCP
-    spec: GeneratorSpec
+    spec: FTCPSettings
     seed: int
     matrix_scaler: MatrixScaler
     property_scaler: PropertyScaler
@@ -113,6 +114,7 @@ class TrainedFTCP:
             "max_sites": self.representation.max_sites,
             "spec": self.spec.model_dump(mode="json"),
             "properties": list(self.property_scaler.properties),
+            **as_header(self.property_scaler.properties, self.property_scaler.transforms),
             "seed": self.seed,
             "training_set_hash": self.training_set_hash,
             "versions": dict(self.versions),
@@ -132,7 +134,7 @@ class TrainedFTCP:
             config["spec"]["fourier"],
             arrays["features"],
         )
-        spec = GeneratorSpec.model_validate(config["spec"])
+        spec = FTCPSettings.model_validate(config["spec"])
         properties = tuple(config["properties"])
         scaler = variant.scaler.from_arrays(arrays)
         networks = variant.build(representation, spec, len(properties), scaler)
@@ -143,7 +145,10 @@ class TrainedFTCP:
             seed=config["seed"],
             matrix_scaler=scaler,
             property_scaler=PropertyScaler(
-                properties, arrays["property_low"], arrays["property_high"]
+                properties,
+                arrays["property_low"],
+                arrays["property_high"],
+                from_header(properties, config),
             ),
             networks=networks,
             latent_mean=arrays["latent_mean"],

@@ -10,7 +10,6 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.base import OnEpoch
 from gen2dft.generators.checkpoint import CheckpointFile, History
@@ -18,6 +17,7 @@ from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batche
 from gen2dft.generators.ftcp import losses
 from gen2dft.generators.ftcp.networks import Networks
 from gen2dft.generators.ftcp.scalers import MatrixScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.representations.ftcp import FTCP
 
 
@@ -101,8 +101,8 @@ class Trainer:
     def __init__(
         self,
         networks: Networks,
-        spec: GeneratorSpec,
-        make_optimizer: Callable[[GeneratorSpec, float, int], Any],
+        spec: FTCPSettings,
+        make_optimizer: Callable[[FTCPSettings, float, int], Any],
         samples: Samples,
         seed: int,
         epochs: int,

@@ -14,15 +14,9 @@ from gen2dft.geometry import cell_angles
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.cells import lattice_parameters
 from gen2dft.representations.image_cells import read_cells
+from gen2dft.representations.image_grids import BASIS_VOXELS, CELL_VOXELS, CUT, VOXEL, WIDTH
 from gen2dft.representations.image_peaks import find_peaks
-from gen2dft.representations.images import (
-    BASIS_VOXELS,
-    CELL_VOXELS,
-    CUT,
-    VOXEL,
-    WIDTH,
-    CrystalImages,
-)
+from gen2dft.representations.images import CrystalImages
 
 SAME_PLACE = 0.5  # Angstrom; a local maximum that near an atom is that atom's
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft import __version__
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
@@ -29,6 +28,7 @@ from gen2dft.generators.imatgen.accuracy import (
     tensor_figures,
 )
 from gen2dft.generators.imatgen.image_rows import image_rows
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.imatgen.stages import (
     BASIS,
     BROAD,
@@ -64,7 +64,7 @@ class ImatgenTraining:
     """What is trained on what; fields as in `Generator.fit`."""
 
     dataset: Dataset
-    spec: GeneratorSpec
+    spec: ImatgenSettings
     properties: tuple[str, ...]
     seed: int
     warm_start: TrainedImatgen | None = None

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.dataset import Dataset
 from gen2dft.generators.base import OnEpoch, TrainingResult
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.outer import TrainedOnce
 
@@ -29,6 +29,7 @@ class ImatgenGenerator(TrainedOnce["TrainedImatgen"]):
     """
 
     name: ClassVar[str] = "imatgen"
+    Settings: ClassVar = ImatgenSettings
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -38,7 +39,7 @@ class ImatgenGenerator(TrainedOnce["TrainedImatgen"]):
     def fit(
         self,
         dataset: Dataset,
-        spec: GeneratorSpec,
+        spec: ImatgenSettings,
         properties: Sequence[str],
         *,
         seed: int,

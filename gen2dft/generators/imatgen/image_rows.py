@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.epochs import Inputs, Rows
-from gen2dft.representations.images import EDGE, extremes
+from gen2dft.representations.image_placing import EDGE, extremes
 from gen2dft.representations.sparse import SparseRows
 
 Draw = Callable[[CrystalTable], SparseRows]

@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from gen2dft.representations.images import BASIS_VOXELS, CELL_VOXELS
+from gen2dft.representations.image_grids import BASIS_VOXELS, CELL_VOXELS
 
 CELL_CODE, BASIS_CODE = 20, 200
 CHANNELS = 64  # of all layers of an autoencoder but the last

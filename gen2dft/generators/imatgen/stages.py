@@ -11,9 +11,9 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batches
 from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 
 SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
 # Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4;
@@ -23,7 +23,12 @@ CELL, BASIS, BROAD, LABELLED = range(4)  # stages; each has a randomness of its 
 
 
 def autoencoder_stage(
-    encoder: Any, decoder: Any, parts: tuple[Rows, Rows], spec: GeneratorSpec, stage: int, seed: int
+    encoder: Any,
+    decoder: Any,
+    parts: tuple[Rows, Rows],
+    spec: ImatgenSettings,
+    stage: int,
+    seed: int,
 ) -> EpochLoop:
     """Training of an autoencoder by the error of its images.
 
@@ -103,7 +108,7 @@ class Samples:
 def generator_stage(
     networks: Mapping[str, Any],
     parts: tuple[Samples, Samples],
-    spec: GeneratorSpec,
+    spec: ImatgenSettings,
     stage: int,
     seed: int,
     epochs: int,
@@ -129,7 +134,7 @@ def generator_stage(
 
 def _generator_model(
     networks: Mapping[str, Any],
-    spec: GeneratorSpec,
+    spec: ImatgenSettings,
     label_weight: NDArray[np.float32],
     weights: list[float],
 ) -> LossModel:

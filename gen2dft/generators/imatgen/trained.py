@@ -10,11 +10,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.chunks import in_chunks
 from gen2dft.generators.imatgen import networks
 from gen2dft.generators.imatgen.mend import mend
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.imatgen.tensor import codes_of, tensors_of
 from gen2dft.generators.outer import hash_of_arrays
 from gen2dft.representations.base import DecodeResult
@@ -103,7 +103,7 @@ class TrainedImatgen:
     """
 
     representation: CrystalImages
-    spec: GeneratorSpec
+    spec: ImatgenSettings
     seed: int
     classes: Classes
     networks: Mapping[str, Any]
@@ -248,7 +248,7 @@ class TrainedImatgen:
 
         KeyError, TypeError or ValueError if something is missing or misfits.
         """
-        spec = GeneratorSpec.model_validate(config["spec"])
+        spec = ImatgenSettings.model_validate(config["spec"])
         properties = tuple(config["properties"])
         built = build_networks(spec, len(properties))
         set_weights(built, arrays)
@@ -273,12 +273,12 @@ def _chunks(total: int) -> list[NDArray[np.int64]]:
     return [np.arange(i, min(i + CHUNK_IMAGES, total)) for i in range(0, total, CHUNK_IMAGES)]
 
 
-def representation_of(spec: GeneratorSpec) -> CrystalImages:
+def representation_of(spec: ImatgenSettings) -> CrystalImages:
     """The images that a spec asks for."""
     return CrystalImages(spec.imatgen.elements, spec.imatgen.max_sites, spec.imatgen.least_peak)
 
 
-def build_networks(spec: GeneratorSpec, num_properties: int) -> dict[str, keras.Model]:
+def build_networks(spec: ImatgenSettings, num_properties: int) -> dict[str, keras.Model]:
     """Fresh networks by the names in `NAMES`; their weights depend on Keras' seed."""
     own = spec.imatgen
     cell, basis = (

@@ -8,7 +8,6 @@ import pytest
 from example_crystals import example_dataset
 from example_training import PROPERTIES, SPEC, small_generator
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import CampaignError, DatasetError, SnapshotError
@@ -17,6 +16,7 @@ from gen2dft.generators.base import Generator, TrainingResult
 from gen2dft.generators.contract import validate_generator
 from gen2dft.generators.ftcp.fitting import FTCPTraining
 from gen2dft.generators.ftcp.generator import FTCPGenerator
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.snapshot import to_bytes
 from gen2dft.generators.split import held_out
@@ -54,7 +54,7 @@ def test_training_learns_crystals_and_properties(trained: Trained, dataset: Data
     assert (decoded.crystals.num_sites == dataset.crystals.num_sites).mean() > 0.8
 
 
-def changed_weights(generator: FTCPGenerator, spec: GeneratorSpec, dataset: Dataset) -> set[bool]:
+def changed_weights(generator: FTCPGenerator, spec: FTCPSettings, dataset: Dataset) -> set[bool]:
     start = training(dataset, PROPERTIES, spec=spec)._untrained(dataset.crystals).networks.weights()
     after = generator.state()[1]
     return {bool((start[name] != after[name]).any()) for name in start}
@@ -174,7 +174,7 @@ def test_a_warm_start_keeps_scalers_and_goes_on_from_the_weights(
 
 
 def test_a_warm_start_of_another_variant_is_refused(trained: Trained, dataset: Dataset):
-    spec = GeneratorSpec(**SPEC.model_dump() | {"variant": "published"})
+    spec = FTCPSettings(**SPEC.model_dump() | {"variant": "published"})
     with pytest.raises(
         SnapshotError, match=r"variant 'gen2dft': 'published' is asked for; train without a warm"
     ):
@@ -182,7 +182,7 @@ def test_a_warm_start_of_another_variant_is_refused(trained: Trained, dataset: D
 
 
 def test_the_published_variant_keeps_the_contract(dataset: Dataset):
-    spec = GeneratorSpec(**SPEC.model_dump() | {"variant": "published", "epochs": 2})
+    spec = FTCPSettings(**SPEC.model_dump() | {"variant": "published", "epochs": 2})
     generator = small_generator()
     generator.fit(dataset, spec, PROPERTIES, seed=3)
     validate_generator(generator, dataset.crystals)
@@ -230,7 +230,7 @@ def test_no_property_is_refused(dataset: Dataset):
 def test_too_few_crystals_are_refused(dataset: Dataset):
     with pytest.raises(DatasetError, match=r"1 crystals to train on"):
         small_generator().fit(
-            dataset.select([0]), GeneratorSpec(holdout=0.01), ("formation_energy",), seed=0
+            dataset.select([0]), FTCPSettings(holdout=0.01), ("formation_energy",), seed=0
         )
 
 

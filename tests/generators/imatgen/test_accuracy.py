@@ -13,7 +13,8 @@ from gen2dft.generators.keras_setup import load_keras
 load_keras()
 
 from gen2dft.generators.imatgen.accuracy import image_figures  # noqa: E402
-from gen2dft.representations.images import BASIS_VOXELS, CrystalImages  # noqa: E402
+from gen2dft.representations.image_grids import BASIS_VOXELS  # noqa: E402
+from gen2dft.representations.images import CrystalImages  # noqa: E402
 from gen2dft.representations.sparse import SparseRows  # noqa: E402
 
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from example_oxides import SPEC, O, V, example_oxides
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, SnapshotError
@@ -15,6 +14,7 @@ from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator, TrainingResult
 from gen2dft.generators.contract import validate_generator
 from gen2dft.generators.imatgen.generator import ImatgenGenerator
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.snapshot import to_bytes
 
 Trained = tuple[ImatgenGenerator, TrainingResult]
@@ -147,7 +147,7 @@ def test_data_that_cannot_be_learnt_from_are_refused(oxides: Dataset, properties
 
 
 def test_a_warm_start_of_another_shape_is_refused(trained: Trained, oxides: Dataset):
-    spec = GeneratorSpec(**SPEC.model_dump() | {"latent_dim": 17})
+    spec = ImatgenSettings(**SPEC.model_dump() | {"latent_dim": 17})
     with pytest.raises(SnapshotError, match=r"\(16, 2.*\(17, 2.*without a warm start"):
         ImatgenGenerator().fit(oxides, spec, PROPERTIES, seed=3, warm_start=trained[0])
 

@@ -5,7 +5,9 @@ import pytest
 from example_oxides import example_oxides
 
 from gen2dft.generators.imatgen.image_rows import deformed, image_rows
-from gen2dft.representations.images import BASIS_VOXELS, CrystalImages, centred_positions
+from gen2dft.representations.image_grids import BASIS_VOXELS
+from gen2dft.representations.image_placing import centred_positions
+from gen2dft.representations.images import CrystalImages
 
 SHAPE = (BASIS_VOXELS, BASIS_VOXELS, BASIS_VOXELS, 1)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from example_oxides import example_oxides
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.generators.checkpoint import CheckpointFile
+from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.keras_setup import as_array, load_keras
 
 keras = load_keras()
@@ -13,8 +13,9 @@ keras = load_keras()
 from gen2dft.generators.imatgen import networks  # noqa: E402
 from gen2dft.generators.imatgen.image_rows import image_rows  # noqa: E402
 from gen2dft.generators.imatgen.stages import BASIS, autoencoder_stage, image_error  # noqa: E402
+from gen2dft.representations.image_grids import BASIS_VOXELS  # noqa: E402
 from gen2dft.representations.image_peaks import find_peaks  # noqa: E402
-from gen2dft.representations.images import BASIS_VOXELS, CrystalImages  # noqa: E402
+from gen2dft.representations.images import CrystalImages  # noqa: E402
 
 
 def error(value: float, logit: float, loss: str, weight: float = 0.0) -> float:
@@ -60,7 +61,7 @@ def test_two_crystals_are_learnt_by_heart():
         "strain": 0.0,
         "shift": 0.0,
     }
-    spec = GeneratorSpec(name="imatgen", imatgen=own)
+    spec = ImatgenSettings(name="imatgen", imatgen=own)
     encoder, decoder = networks.basis_autoencoder(8)
     train, none = (
         image_rows(part, rep.basis_images, 2, encoder.input_shape[1:], 0.0, 0.0)

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.ftcp import losses
 from gen2dft.generators.ftcp.networks import Networks, Variant
 from gen2dft.generators.ftcp.published.network import build_decoder, build_encoder, build_head
 from gen2dft.generators.ftcp.published.scaler import RangeScaler
 from gen2dft.generators.ftcp.scalers import MatrixScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.keras_setup import as_array
 from gen2dft.representations.ftcp import FTCP
 
@@ -49,7 +49,7 @@ class PublishedNetworks(Networks):
 
 
 def build(
-    rep: FTCP, spec: GeneratorSpec, num_properties: int, scaler: MatrixScaler
+    rep: FTCP, spec: FTCPSettings, num_properties: int, scaler: MatrixScaler
 ) -> PublishedNetworks:
     """Fresh networks."""
     if not isinstance(scaler, RangeScaler):
@@ -70,7 +70,7 @@ def prepare(_: FTCP, table: CrystalTable) -> CrystalTable:
     return table
 
 
-def optimizer(spec: GeneratorSpec, rate: float, steps: int) -> Any:
+def optimizer(spec: FTCPSettings, rate: float, steps: int) -> Any:
     """RMSprop whose rate falls in two steps."""
     boundaries = [max(1, int(share * steps)) for share in STEPS_AT]
     values = [rate * spec.learning_rate * factor for factor in RATES]

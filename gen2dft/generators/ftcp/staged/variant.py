@@ -10,11 +10,11 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from gen2dft.campaign import GeneratorSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.ftcp import losses
 from gen2dft.generators.ftcp.networks import Networks, Variant
 from gen2dft.generators.ftcp.scalers import MatrixScaler, ReciprocalScaler
+from gen2dft.generators.ftcp.settings import FTCPSettings
 from gen2dft.generators.ftcp.staged.decoder import StagedDecoder
 from gen2dft.generators.ftcp.staged.encoder import DROPOUT, build_encoder
 from gen2dft.generators.ftcp.staged.layers import dense_block
@@ -46,7 +46,7 @@ class StagedNetworks(Networks):
         return make_matrices(self.stages, latents)
 
 
-def build(rep: FTCP, spec: GeneratorSpec, num_properties: int, _: MatrixScaler) -> StagedNetworks:
+def build(rep: FTCP, spec: FTCPSettings, num_properties: int, _: MatrixScaler) -> StagedNetworks:
     """Fresh networks."""
     latent, matrix = layers.Input((spec.latent_dim,)), layers.Input(rep.shape)
     stages = StagedDecoder(rep)
@@ -69,7 +69,7 @@ def prepare(rep: FTCP, table: CrystalTable) -> CrystalTable:
     return canonical_cells(table, rep.element_rank)
 
 
-def optimizer(spec: GeneratorSpec, rate: float, steps: int) -> Any:
+def optimizer(spec: FTCPSettings, rate: float, steps: int) -> Any:
     """AdamW along a cosine after a short warm-up."""
     top = rate * spec.learning_rate
     schedule = keras.optimizers.schedules.CosineDecay(

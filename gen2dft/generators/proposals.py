@@ -1,0 +1,208 @@
+"""What is asked of a generator that proposes crystals, and what it answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import Target
+from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
+from gen2dft.representations.base import DecodeResult
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+REASON = re.compile(r"[a-z][a-z0-9_]*")  # as a funnel counts it
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What is asked of a generator that proposes crystals itself; values only.
+
+    Parameters
+    ----------
+    number
+        Draws wanted.
+    targets
+        What a hit must be.
+    known
+        Crystals and labels that may be learnt from, those of earlier rounds included.
+    merit
+        (n,) how good each known crystal is by the targets, larger is better; by its labels or,
+        where there is none, by prediction.
+    elements
+        Atomic numbers that a crystal may have.
+    num_elements
+        Numbers of different elements that a crystal may have.
+    max_sites
+        Most sites of a cell; None: no limit.
+    properties
+        Properties that the campaign predicts.
+    """
+
+    number: int
+    targets: tuple[Target, ...]
+    known: Dataset
+    merit: NDArray[np.float64]
+    elements: frozenset[int]
+    num_elements: frozenset[int]
+    max_sites: int | None = None
+    properties: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.merit.shape != (len(self.known),):
+            raise ValueError(
+                f"merit of shape {self.merit.shape} does not fit {len(self.known)} known crystals"
+            )
+
+
+class Points(Protocol):
+    """Points of a latent space and where they came from."""
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """(m, d) latent vectors."""
+        ...
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """(m,) name of the sampling method of each point."""
+        ...
+
+    @property
+    def parents(self) -> tuple[tuple[int, ...], ...]:
+        """(m,) rows of the known crystals that each point was made from."""
+        ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One draw of a generator that makes its crystals one by one.
+
+    Parameters
+    ----------
+    outcome
+        The crystal, or why there is none, in snake_case.
+    key
+        Short text that tells this draw from the others, see `Proposal.keys`.
+    method
+        Name of the way of drawing.
+    parents
+        Rows of the known crystals that it was made from.
+    """
+
+    outcome: Structure | str
+    key: str
+    method: str
+    parents: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Proposal:
+    """What was drawn: for each of `m` draws a crystal or one reason, and how it was drawn.
+
+    Parameters
+    ----------
+    crystals
+        Crystals of the draws that gave one.
+    kept
+        Row of the draw that each crystal came from, increasing.
+    reasons
+        (m,) None for a crystal, else why the draw gave none, in snake_case.
+    methods
+        (m,) name of the way of drawing.
+    parents
+        (m,) rows of the known crystals that each draw was made from; often empty.
+    keys
+        (m,) short bytes that tell a draw from the others. With the source, its settings and the
+        seed they identify it, and become the candidate's id; so they must not be list positions.
+    repairs
+        What was put right in the crystals, by name: how often.
+    latents
+        (m, d) latent vectors, for draws from a latent space.
+
+    Raises
+    ------
+    ValueError
+        The parts do not fit together, or a reason is no word in snake_case.
+    """
+
+    crystals: CrystalTable
+    kept: NDArray[np.int64]
+    reasons: tuple[str | None, ...]
+    methods: tuple[str, ...]
+    parents: tuple[tuple[int, ...], ...]
+    keys: tuple[bytes, ...]
+    repairs: Mapping[str, int] = field(default_factory=dict)
+    latents: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        self._require_one_entry_per_draw()
+        accepted = np.flatnonzero([reason is None for reason in self.reasons])
+        if len(self.crystals) != len(self.kept) or not np.array_equal(accepted, self.kept):
+            raise ValueError(
+                f"{len(self.crystals)} crystals, {len(self.kept)} kept draws and {len(accepted)} "
+                "draws without a reason do not fit together"
+            )
+        given = {reason for reason in self.reasons if reason is not None}
+        unreadable = sorted(reason for reason in given if not REASON.fullmatch(reason))
+        if unreadable:
+            raise ValueError(f"reasons {unreadable} are no words in snake_case")
+
+    def _require_one_entry_per_draw(self) -> None:
+        parts = {
+            "reasons": self.reasons,
+            "methods": self.methods,
+            "parents": self.parents,
+            "keys": self.keys,
+        }
+        lengths = {name: len(part) for name, part in parts.items()}
+        if self.latents is not None:
+            lengths["latents"] = len(self.latents)
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"each draw needs one entry in every part, and these have {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.reasons)
+
+    @classmethod
+    def of_points(cls, points: Points, decoded: DecodeResult) -> Proposal:
+        """Points of a latent space and the crystals decoded from them."""
+        vectors = np.ascontiguousarray(points.points, dtype="<f4")
+        return cls(
+            crystals=decoded.crystals,
+            kept=decoded.kept,
+            reasons=tuple(decoded.reasons),
+            methods=points.methods,
+            parents=points.parents,
+            keys=tuple(vector.tobytes() for vector in vectors),
+            repairs=decoded.repairs,
+            latents=points.points,
+        )
+
+    @classmethod
+    def of_draws(cls, draws: Sequence[Draw]) -> Proposal:
+        """Draws that were made one by one.
+
+        Raises
+        ------
+        ValueError
+            A crystal has partially occupied sites.
+        """
+        reasons = tuple(d.outcome if isinstance(d.outcome, str) else None for d in draws)
+        kept = np.flatnonzero([reason is None for reason in reasons])
+        structures = [d.outcome for d in draws if not isinstance(d.outcome, str)]
+        return cls(
+            crystals=CrystalTable.from_structures(structures),
+            kept=kept,
+            reasons=reasons,
+            methods=tuple(d.method for d in draws),
+            parents=tuple(d.parents for d in draws),
+            keys=tuple(d.key.encode() for d in draws),
+        )

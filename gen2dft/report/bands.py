@@ -1,0 +1,73 @@
+"""What was computed from the bands of single crystals: power factors, in words and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.properties import PROPERTIES
+from gen2dft.report.wording import basis_text, condition_text, pretty, value_text, words
+from gen2dft.transport import POWER_FACTOR
+
+if TYPE_CHECKING:
+    from gen2dft.store.documents import PowerFactorDoc
+    from gen2dft.store.store import Store
+    from gen2dft.transport.document import TransportDoc
+
+FACTOR = PROPERTIES[POWER_FACTOR]
+
+
+def transport_of(store: Store, found: Sequence[PowerFactorDoc]) -> TransportDoc | None:
+    """The transport behind the first of these documents that has one."""
+    from gen2dft.transport.document import TransportDoc
+
+    blob = next((document.transport_id for document in found if document.transport_id), None)
+    return None if blob is None else TransportDoc.model_validate_json(store.get_blob(blob))
+
+
+def bands_text(found: PowerFactorDoc) -> str:
+    """A power factor computed from bands, what it means and how well it is known.
+
+    Or why there is none.
+    """
+    if found.reason is not None:
+        return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
+    mesh_error = found.relative_error
+    error = "" if mesh_error is None else f" (\u00b1 {100 * mesh_error:.0f} % by the mesh)"
+    factor = value_text(POWER_FACTOR, found.values[POWER_FACTOR])
+    by = basis_text(found.engine, () if found.is_dft else (found.engine,))
+    return (
+        f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, holes, "
+        f"{condition_text(found.definition)}; gap {found.values['band_gap']:.2f} eV; by {by}, "
+        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes"
+    )
+
+
+def bands_columns(definition: str) -> list[str]:
+    """Headers of the table, for power factors by one definition."""
+    return [
+        f"{FACTOR.title}, {condition_text(definition)} ({pretty(FACTOR.unit)})",
+        "change from the coarser mesh",
+        "band gap (eV)",
+        "k-points",
+        "core-minutes of bands",
+    ]
+
+
+def bands_row(found: PowerFactorDoc) -> dict[str, Any]:
+    """A row of that table; a metal or a failure says so in place of numbers."""
+    unknown = value_text(POWER_FACTOR, None)
+    mesh_error = found.relative_error
+    factor = value_text(POWER_FACTOR, found.values.get(POWER_FACTOR))
+    return {
+        "formula": found.formula,
+        "id": found.candidate_id,
+        "cells": [
+            factor if found.reason is None else words(found.reason),
+            unknown if mesh_error is None else f"{100 * mesh_error:.0f} %",
+            value_text("band_gap", found.values.get("band_gap")),
+            "\u00d7".join(map(str, found.mesh or ())) or unknown,
+            f"{60 * found.core_hours:.1f}",
+        ],
+        "by": f"{found.engine} ({'DFT' if found.is_dft else 'not DFT'}), {found.preset}",
+    }
