@@ -82,7 +82,7 @@ def campaign_keys() -> str:
     text = [
         "# All keys of a campaign file",
         "Made from the schema that reads the file (`gen2dft/campaign/`). Only `name`, "
-        "`targets` and `sampling` "
+        "`targets` and `sampling` (or `draws`) "
         "must be given; an unknown key is refused, and the nearest valid one named. Each generator "
         "has keys of its own, listed at the end.",
     ]

@@ -78,6 +78,8 @@ WRITTEN = {
 class WithoutSettings:
     """A generator of another package, as the first version asked for it."""
 
+    encode = decode = None
+
 
 @pytest.fixture
 def _pca(monkeypatch: pytest.MonkeyPatch) -> None:

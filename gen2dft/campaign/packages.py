@@ -11,7 +11,7 @@ def plugin_packages(spec: CampaignSpec) -> dict[str, str]:
     package.
     """
     named = [
-        ("generator", spec.generator.name),
+        *(("generator", source.name) for source in spec.sources),
         ("engine", spec.screening.surrogate.engine),
         ("engine", spec.validation.engine),
         ("acquisition", spec.learning.acquisition),

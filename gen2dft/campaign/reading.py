@@ -70,7 +70,7 @@ def parse_campaign(
         spec = CampaignSpec.model_validate(data)
     except ValidationError as err:
         raise CampaignError(_not_valid(origin, err, data)) from err
-    _require_generator(spec, origin)
+    _require_generators(spec, origin)
     return spec
 
 
@@ -114,12 +114,14 @@ def stored_campaign(campaign: StoredCampaign, *, to_work: bool = False) -> Campa
         raise CampaignError(message + hint if begun_with else message) from err
 
 
-def _require_generator(spec: CampaignSpec, origin: str) -> None:
-    """CampaignError if the generator is not installed, which a stored campaign may do without."""
-    try:
-        generator_class(spec.generator.name)
-    except CampaignError as err:
-        raise CampaignError(f"{origin} is not valid:\n  generator.name: {err}") from err
+def _require_generators(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError if a generator is not installed, which a stored campaign may do without."""
+    for index, source in enumerate(spec.sources):
+        place = f"generators.{index}.name" if spec.generators else "generator.name"
+        try:
+            generator_class(source.name)
+        except CampaignError as err:
+            raise CampaignError(f"{origin} is not valid:\n  {place}: {err}") from err
 
 
 def _read(path: Path) -> str:
@@ -131,9 +133,22 @@ def _read(path: Path) -> str:
 
 def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
     *folders, last = key.split(".")
+    part: Any = data
     for folder in folders:
-        data = data.setdefault(folder, {})
-    data[last] = value
+        if isinstance(part, list):
+            part = part[_place(part, folder, key)]
+        else:
+            part = part.setdefault(folder, {})
+    part[_place(part, last, key) if isinstance(part, list) else last] = value
+
+
+def _place(part: list[Any], step: str, key: str) -> int:
+    """The place in a list that a step of a dotted key names, from 0."""
+    if step.isdecimal() and int(step) < len(part):
+        return int(step)
+    raise CampaignError(
+        f"{key}: {step!r} is no place in a list of {len(part)}; they are counted from 0"
+    )
 
 
 def _not_valid(origin: str, err: ValidationError, data: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, SerializeAsAny
@@ -13,6 +13,7 @@ from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.plugins import registry
 
 DEFAULT = "ftcp"
+ROUNDING = 1e-6  # of shares such as 0.333333
 
 
 class AbsentSettings(GeneratorSpec):
@@ -67,6 +68,73 @@ def settings_class(name: object) -> type[GeneratorSpec]:
 def has_latent_space(generator: object) -> bool:
     """Whether a generator, or its class, encodes crystals to latent vectors and decodes them."""
     return all(hasattr(generator, method) for method in ("encode", "decode"))
+
+
+def shared_out(sources: Sequence[GeneratorSpec]) -> tuple[GeneratorSpec, ...]:
+    """The sources of a campaign with their shares: as given, or equal ones.
+
+    Raises
+    ------
+    ValueError
+        Two sources have one label, or the shares are incomplete or do not add up to 1.
+    """
+    labels = [source.label for source in sources]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise ValueError(f"two sources are called {twice[0]!r}: give each a `label` of its own")
+    given = [source.share for source in sources if "share" in source.model_fields_set]
+    if not given:
+        equal = 1 / len(sources)
+        return tuple(source.model_copy(update={"share": equal}) for source in sources)
+    if len(given) < len(sources):
+        raise ValueError(
+            f"{len(given)} of {len(sources)} sources have a `share`: give all of them one, or none "
+            "for equal shares"
+        )
+    if abs(sum(given) - 1) > ROUNDING:
+        raise ValueError(f"the shares of the sources must add up to 1, and {given} do not")
+    return tuple(sources)
+
+
+def latent_labels(sources: Sequence[GeneratorSpec]) -> list[str] | None:
+    """Labels of the sources with a latent space; None if a source is not installed here."""
+    if any(isinstance(source, AbsentSettings) for source in sources):
+        return None
+    return [s.label for s in sources if has_latent_space(generator_class(s.name))]
+
+
+def check_draws(sources: Sequence[GeneratorSpec], *, sampled: bool, draws: int | None) -> None:
+    """Check that a campaign says how its sources draw.
+
+    Parameters
+    ----------
+    sampled
+        Whether the campaign has `sampling`.
+    draws
+        Its `draws`.
+
+    Raises
+    ------
+    ValueError
+        One of the two is missing, or has nothing to do with any source.
+    """
+    latent = latent_labels(sources)
+    if latent is None:  # a stored campaign, which was checked where it was submitted
+        return
+    if latent and not sampled:
+        raise ValueError(
+            f"`sampling` is missing: say how points of the latent space of {latent[0]!r} are "
+            "drawn, e.g. sampling: [{method: local, num_points: 1000}]"
+        )
+    if sampled and not latent:
+        raise ValueError(
+            f"`sampling` draws points of a latent space, and {sources[0].label!r} has none: give "
+            "`draws`, the number of draws per round, instead"
+        )
+    if sampled and draws is not None:
+        raise ValueError("`draws` and `sampling` do not go together: leave `draws` out")
+    if not sampled and draws is None:
+        raise ValueError("`draws` is missing: say how many crystals are drawn per round")
 
 
 def read_generator(data: Any) -> Any:

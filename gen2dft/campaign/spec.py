@@ -6,16 +6,22 @@ Every part is a frozen pydantic model; an unknown key is refused and the nearest
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
 from gen2dft.campaign.properties import PropertySpec, completed, defined
 from gen2dft.campaign.screening import ScreeningSpec
-from gen2dft.campaign.sources import AnyGeneratorSpec, read_generator
-from gen2dft.errors import not_one_of
+from gen2dft.campaign.sources import (
+    AnyGeneratorSpec,
+    check_draws,
+    latent_labels,
+    shared_out,
+)
+from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.properties import DEFAULT_TRANSPORT, TRANSPORT_DEFINITIONS, Properties
 
@@ -146,10 +152,10 @@ class RefineSpec(Part):
     """
 
     preset: str = Field(description="named settings of the validation's engine")
-    max_e_above_hull: float | dict[SamplingMethod, float] = Field(
+    max_e_above_hull: float | dict[str, float] = Field(
         description="eV/atom after the first stage up to which a candidate goes on; one number, or "
-        "one per sampling "
-        "method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 (2019))"
+        "one per sampling method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 "
+        "(2019)), and per generator without a latent space"
     )
     references: dict[str, float] = Field(
         {},
@@ -157,13 +163,36 @@ class RefineSpec(Part):
         "together",
     )
 
-    def limit(self, method: str) -> float:
-        """The largest distance to the hull, eV/atom, at which a candidate of a sampling method goes
-        on.
+    def check_ways(self, ways: Collection[str]) -> None:
+        """ValueError unless there is a limit for each way of drawing, and none for others."""
+        if isinstance(self.max_e_above_hull, float):
+            return
+        missing = sorted(set(ways) - set(self.max_e_above_hull))
+        if missing:
+            raise ValueError(
+                "validation.refine.max_e_above_hull has no limit for sampling by "
+                f"{', '.join(missing)}"
+            )
+        choices = {*get_args(SamplingMethod), *ways}
+        for name in self.max_e_above_hull:
+            if name not in choices:
+                where = "validation.refine.max_e_above_hull: way of sampling"
+                raise ValueError(not_one_of(where, name, choices))
+
+    def limit(self, method: str, source: str | None = None) -> float:
+        """The largest distance to the hull, eV/atom, at which a candidate goes on.
+
+        Parameters
+        ----------
+        method
+            How it was drawn.
+        source
+            Label of the generator that drew it; None: the campaign's only one.
         """
-        if isinstance(self.max_e_above_hull, dict):
-            return next(value for name, value in self.max_e_above_hull.items() if name == method)
-        return self.max_e_above_hull
+        limits = self.max_e_above_hull
+        if isinstance(limits, float):
+            return limits
+        return limits[method] if method in limits else limits[str(source)]
 
 
 class ValidationSpec(Part):
@@ -400,14 +429,58 @@ class CampaignSpec(Part):
         json_schema_extra=LATER,
     )
     dataset: DatasetSpec = DatasetSpec()
-    generator: AnyGeneratorSpec = Field(default_factory=lambda: read_generator({}))
-    sampling: tuple[SamplingSpec, ...] = Field(min_length=1)
+    generator: AnyGeneratorSpec | None = Field(
+        None,
+        json_schema_extra=LATER,  # the first version always wrote it
+        description="the one source of crystals; `ftcp` with its defaults unless given",
+    )
+    generators: tuple[AnyGeneratorSpec, ...] = Field(
+        (), json_schema_extra=LATER, description="several sources, in the place of `generator`"
+    )
+    sampling: tuple[SamplingSpec, ...] = Field(
+        (),
+        json_schema_extra=LATER,
+        min_length=1,
+        description="for generators with a latent space: how points are drawn, by all of them "
+        "together",
+    )
+    draws: PositiveInt | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="for generators without a latent space alone: draws per round, by all of them "
+        "together",
+    )
     screening: ScreeningSpec = ScreeningSpec()
     hull: HullSpec = HullSpec()
     validation: ValidationSpec = ValidationSpec()
     transport: TransportSpec = TransportSpec()
     learning: LearningSpec = LearningSpec()
     resources: ResourcesSpec = ResourcesSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_generator_unless_told(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "generator" in data or "generators" in data:
+            return data
+        return {**data, "generator": {}}
+
+    @field_validator("generators")
+    @classmethod
+    def _shared_out(cls, given: tuple[GeneratorSpec, ...]) -> tuple[GeneratorSpec, ...]:
+        return shared_out(given) if given else given
+
+    @model_validator(mode="after")
+    def _one_generator_or_several(self) -> Self:
+        if (self.generator is None) == (not self.generators):
+            raise ValueError("give `generator` or `generators`, one of the two")
+        if self.generator is not None and self.generator.share != 1:
+            raise ValueError("`share` is a key of `generators`; the one `generator` has it all")
+        return self
+
+    @model_validator(mode="after")
+    def _number_of_draws_is_told(self) -> Self:
+        check_draws(self.sources, sampled=bool(self.sampling), draws=self.draws)
+        return self
 
     @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
@@ -424,14 +497,12 @@ class CampaignSpec(Part):
 
     @model_validator(mode="after")
     def _refinement_knows_all_methods(self) -> Self:
-        refine = self.validation.refine
-        if refine is not None and isinstance(refine.max_e_above_hull, dict):
-            missing = sorted({part.method for part in self.sampling} - set(refine.max_e_above_hull))
-            if missing:
-                raise ValueError(
-                    "validation.refine.max_e_above_hull has no limit for sampling by "
-                    f"{', '.join(missing)}"
-                )
+        refine, latent = self.validation.refine, latent_labels(self.sources)
+        if refine is None or latent is None:
+            return self
+        ways: set[str] = {part.method for part in self.sampling}
+        ways |= {source.label for source in self.sources if source.label not in latent}
+        refine.check_ways(ways)
         return self
 
     @model_validator(mode="after")
@@ -446,17 +517,34 @@ class CampaignSpec(Part):
         return self
 
     @property
-    def sources(self) -> tuple[GeneratorSpec, ...]:
-        return (self.generator,)
-
-    @property
     def head_properties(self) -> tuple[str, ...]:
         """Properties that the generator predicts: the targets' and those it is asked for
         besides.
         """
-        return tuple(
-            dict.fromkeys([t.property for t in self.targets] + list(self.generator.properties))
-        )
+        wanted = [target.property for target in self.targets]
+        for source in self.sources:
+            wanted += source.properties
+        return tuple(dict.fromkeys(wanted))
+
+    @property
+    def sources(self) -> tuple[GeneratorSpec, ...]:
+        """The generators that serve the campaign, with their shares of draws and batch."""
+        return self.generators if self.generator is None else (self.generator,)
+
+    @property
+    def only_generator(self) -> GeneratorSpec:
+        """The generator of a campaign that has one; CampaignError if it has several."""
+        if len(self.sources) > 1:
+            labels = [source.label for source in self.sources]
+            raise CampaignError(
+                f"campaign {self.name!r} has the generators {labels}: give a campaign with one"
+            )
+        return self.sources[0]
+
+    @property
+    def num_draws(self) -> int:
+        """Draws of a round, those of all sources together."""
+        return self.draws or sum(part.num_points for part in self.sampling)
 
     @property
     def known_properties(self) -> Properties:

@@ -117,10 +117,17 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     console.print(f"[dim]history[/]  {escape(joined(steps)) or 'none'}", highlight=False)
 
 
+def _drawn_by(candidate: CandidateDoc) -> str:
+    """Source, if the campaign has several, way of drawing, and point, if there is one."""
+    source = f"{candidate.source}: " if candidate.source else ""
+    row = candidate.latent_row
+    return f"{source}{candidate.sampler}" + (f", latent point {row}" if row is not None else "")
+
+
 def _facts(candidate: CandidateDoc) -> Iterator[tuple[str, str]]:
     yield "id", candidate.candidate_id
     yield "campaign", f"{candidate.campaign_id}, {round_title(candidate.round_index)}"
-    yield "drawn by", f"{candidate.sampler}, latent point {candidate.latent_row}"
+    yield "drawn by", _drawn_by(candidate)
     yield "parents", ", ".join(candidate.parents) or "none"
     if candidate.selected_by:
         score = f", score {candidate.score:.3g}" if candidate.score is not None else ""

@@ -190,7 +190,7 @@ def specs_of_variants(
         from gen2dft.evaluation.setting import variant_of
 
         spec = load({})
-        return {variant_of(spec.generator): spec}
+        return {variant_of(spec.only_generator): spec}
     return {variant: load({"generator.variant": variant}) for variant in variants}
 
 

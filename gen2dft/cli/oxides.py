@@ -104,7 +104,7 @@ def _trained(context: RoundContext) -> TrainedImatgen:
     from gen2dft.generators import load_generator_class
     from gen2dft.generators.imatgen.generator import ImatgenGenerator
 
-    name = context.spec.generator.name
+    name = context.spec.only_generator.name
     if not issubclass(load_generator_class(name), ImatgenGenerator):
         raise CampaignError(
             f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images"

@@ -72,7 +72,7 @@ def run_key(setting: Setting, name: str, seed: int, budget: LoopBudget) -> str:
     plan, spec = PLANS[name], setting.specs[PLANS[name].variant]
     content = [
         name, asdict(plan), asdict(budget), seed, setting.hull.hull_hash,
-        training_key(spec.generator, setting.train, setting.properties, setting.seed),
+        training_key(spec.only_generator, setting.train, setting.properties, setting.seed),
         [part.model_dump(mode="json") for part in (*spec.targets, spec.screening)],
         spec.learning.model_dump(mode="json") if plan.acquisition != "random" else None,
     ]  # fmt: skip

@@ -146,7 +146,7 @@ def spec_of(plan: Plan, campaign: CampaignSpec, budget: LoopBudget, seed: int) -
     learning = campaign.learning.model_copy(
         update={"acquisition": plan.acquisition, "audit": 0.0, "control": 0.0}
     )
-    generator = campaign.generator.model_copy(update={"epochs_warm": budget.epochs_warm})
+    generator = campaign.only_generator.model_copy(update={"epochs_warm": budget.epochs_warm})
     return campaign.model_copy(
         update={
             "seed": seed,

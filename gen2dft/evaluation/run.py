@@ -168,7 +168,8 @@ def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:
             "relaxations": setting.budget.relaxations,
         },
         "generators": {
-            name: spec.generator.model_dump(mode="json") for name, spec in setting.specs.items()
+            name: spec.only_generator.model_dump(mode="json")
+            for name, spec in setting.specs.items()
         },
         "tables": {table.name: table.as_dict() for table in tables},
     }
@@ -185,7 +186,7 @@ def summary(setting: Setting) -> str:
     """What was evaluated, in one sentence or two."""
     parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
     epochs = [
-        f"{name} {spec.generator.total_epochs(warm=False)} epochs"
+        f"{name} {spec.only_generator.total_epochs(warm=False)} epochs"
         for name, spec in setting.specs.items()
     ]
     return (

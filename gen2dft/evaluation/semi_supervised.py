@@ -34,7 +34,7 @@ def semi_supervised_table(setting: Setting) -> Table:
     rows = []
     for variant, spec in setting.specs.items():
         for name, part in parts.items():
-            generator = setting.trained(spec.generator, part, (PROPERTY,))
+            generator = setting.trained(spec.only_generator, part, (PROPERTY,))
             predicted = generator.predict(generator.encode(setting.test.crystals))[:, 0]
             rows.append(Row(f"{variant}, {name}", label_figures(truth, predicted) | _counts(part)))
     median = np.full(len(truth), np.nanmedian(setting.train.label(PROPERTY)))

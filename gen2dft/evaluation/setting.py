@@ -136,7 +136,7 @@ class Setting:
         reads
             Part of the FTCP matrix that the encoder sees: both, real or reciprocal.
         """
-        spec = self.specs[variant].generator
+        spec = self.specs[variant].only_generator
         if reads != reads_of(spec):
             spec = read_generator(spec.model_dump(mode="json") | {"reads": reads})
         return self.trained(spec, self.train, self.properties)

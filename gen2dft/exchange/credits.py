@@ -131,7 +131,7 @@ class Credits:
 def papers_of(spec: CampaignSpec) -> list[Paper]:
     """The works that a campaign rests on, each once."""
     used = [
-        spec.generator.name,
+        *(source.name for source in spec.sources),
         spec.dataset.source,
         *spec.dataset.labels,
         spec.screening.surrogate.engine,

@@ -71,7 +71,7 @@ def request(view: View, arm: Arm) -> Request:
     known = arm.learner.known
     screening = view.spec.screening
     return Request(
-        number=max(1, round(arm.share * sum(way.num_points for way in view.spec.sampling))),
+        number=max(1, round(arm.share * view.spec.num_draws)),
         targets=view.spec.targets,
         known=known,
         merit=seed_merit(view, arm),

@@ -53,7 +53,7 @@ class CandidatePoint:
 
     candidate_id: str
     round_index: int
-    latent_row: int
+    latent_row: int | None
     state: str
     predicted: Mapping[str, float] = field(default_factory=dict)
     surrogate_hull: float | None = None

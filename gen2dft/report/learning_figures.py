@@ -302,11 +302,15 @@ def _map_row(
 def _rows_of(data: ReportData, index: int) -> tuple[list[int], list[int]]:
     """Rows of the validated candidates and of the hits in the round's latent points."""
     hit_ids = {hit.candidate_id for hit in data.hits}
-    points = data.points_of(index)
-    validated = [
-        p.latent_row for p in points if p.state in LABELLED_STATES and p.candidate_id not in hit_ids
-    ]
-    return validated, [p.latent_row for p in points if p.candidate_id in hit_ids]
+    validated, hits = [], []
+    for point in data.points_of(index):
+        if point.latent_row is None:  # of a source without a latent space
+            continue
+        if point.candidate_id in hit_ids:
+            hits.append(point.latent_row)
+        elif point.state in LABELLED_STATES:
+            validated.append(point.latent_row)
+    return validated, hits
 
 
 def _colour_known(

@@ -11,6 +11,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.generators import load_generator_class
 from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
@@ -65,8 +66,8 @@ def prepare(
     DatasetError
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
-        An engine, preset or acquisition function that does not exist; settings of a property step
-        that are wrong.
+        An engine, preset, generator or acquisition function that does not exist; settings of a
+        property step that are wrong.
     PluginMissing
         A property that a package computes which is not installed here.
     ThermoError
@@ -79,6 +80,8 @@ def prepare(
     get_correction(spec.validation.correction)
     load_acquisition(spec.learning.acquisition)
     check_steps(spec)
+    for source in spec.sources:
+        load_generator_class(source.name)
     dataset = load_dataset(
         spec.dataset,
         seed=spec.seed,

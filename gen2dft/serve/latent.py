@@ -73,7 +73,8 @@ def _candidates(
     store: Store, campaign_id: str, round_index: int, drawn: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
     fields = ("candidate_id", "formula", "state", "latent_row")
-    found = store.candidate_fields(campaign_id, fields, round_index=round_index)
+    documents = store.candidate_fields(campaign_id, fields, round_index=round_index)
+    found = [doc for doc in documents if _is_in(doc["latent_row"], drawn)]
     kinds = [KINDS.get(doc["state"], "other") for doc in found]
     others = _thinned(np.flatnonzero([kind == "other" for kind in kinds]), MOST_REJECTED)
     shown = sorted(
@@ -88,8 +89,12 @@ def _candidates(
             **_place(drawn[found[i]["latent_row"]]),
         }
         for i in shown
-        if found[i]["latent_row"] < len(drawn)
     ]
+
+
+def _is_in(row: int | None, drawn: NDArray[np.float64]) -> bool:
+    """Whether a candidate has a latent point, and the round kept it."""
+    return row is not None and row < len(drawn)
 
 
 def _thinned(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:

@@ -193,12 +193,17 @@ class CandidateDoc(Document):
     campaign_id: str
     round_index: int
     candidate_id: str = Field(
-        description="content hash of snapshot, latent vector and decoder settings"
+        description="content hash of snapshot, latent vector and decoder settings, or of source, "
+        "settings, seed and draw"
     )
-    sampler: str
+    source: str | None = Field(
+        None, description="label of the generator that drew it; None: the campaign's only one"
+    )
+    sampler: str = Field(description="way of drawing")
     parents: list[str] = Field(description="ids of the training crystals it was drawn from")
     latent_row: int | None = Field(
-        description="row in the round's latent points; None for a source without a latent space"
+        None,
+        description="row in the round's latent points; None for a source without a latent space",
     )
     state: str = Field("sampled", description="text of a `gen2dft.store.states.State`")
     formula: str | None = None
@@ -213,9 +218,6 @@ class CandidateDoc(Document):
     )
     arm: str = Field(
         "learning", description="`learning`, or `control`: from the first round's generator"
-    )
-    source: str | None = Field(
-        None, description="source that drew it; None: the campaign's only one"
     )
     also_from: list[str] = Field([], description="other sources that drew the same crystal")
     snapshot_id: str | None = Field(

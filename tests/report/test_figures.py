@@ -152,6 +152,20 @@ def test_latent_map_marks_each_hit_where_it_was_sampled(data: ReportData) -> Non
     assert np.allclose(np.sort(stars, axis=0), np.sort(wanted, axis=0))
 
 
+def test_latent_map_leaves_out_what_has_no_latent_point(data: ReportData) -> None:
+    hit = next(point for point in data.points_of(1) if point.state == "hit")
+    rest = [point for point in data.points if point is not hit]
+    drawn_itself = dataclasses.replace(hit, latent_row=None)
+    without = dataclasses.replace(data, points=[*rest, drawn_itself])
+    assert num_stars(draw("latent", without)) == num_stars(draw("latent", data)) - 1 > 0
+
+
+def num_stars(figure: Figure) -> int:
+    """How many hits of the second round are marked on the latent map."""
+    (panel,) = (axes for axes in figure.axes if axes.get_title(loc="left") == "round 2")
+    return len(panel.collections[-1].get_offsets())
+
+
 def test_principal_axes_find_the_directions_of_variance() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(4000, 5)) * [0.1, 3.0, 0.1, 1.0, 0.1] + 7

@@ -118,3 +118,8 @@ def test_a_mismatch_is_said_and_is_an_exit_code(store, hit, invoke):
     result = invoke("trace", hit.campaign_id)
     assert result.exit_code == 1
     assert "is a campaign: give the id of one of its hits" in result.output
+
+
+def test_a_candidate_without_a_latent_point_has_no_vector(store, hit):
+    candidate = candidate_of(store, hit).model_copy(update={"latent_row": None})
+    assert latent_vector(store, candidate).size == 0

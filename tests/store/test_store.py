@@ -124,3 +124,22 @@ def test_a_lease_that_has_run_out_is_for_the_next(store):
 
 def test_there_is_no_lease_of_a_campaign_that_is_not_there(store):
     assert not store.take_lease("nowhere", "one/1", 60)
+
+
+def test_candidates_of_older_versions_have_no_source():
+    old = CandidateDoc(
+        id="c:1", campaign_id="c", round_index=0, candidate_id="1", sampler="local", parents=[],
+        latent_row=4,
+    ).to_mongo()  # fmt: skip
+    del old["source"]
+    read = CandidateDoc.from_mongo(old)
+    assert read.source is None and read.latent_row == 4
+
+
+def test_candidates_may_have_a_source_and_no_latent_point():
+    drawn = CandidateDoc(
+        id="c:2", campaign_id="c", round_index=0, candidate_id="2", sampler="random", parents=[],
+        source="pyxtal",
+    )  # fmt: skip
+    read = CandidateDoc.from_mongo(drawn.to_mongo())
+    assert read.source == "pyxtal" and read.latent_row is None
