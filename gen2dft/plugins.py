@@ -16,14 +16,14 @@ from gen2dft import __version__
 
 SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.acquisitions": {
-        "greedy": "gen2dft.acquisition:greedy",
-        "probability": "gen2dft.acquisition:probability",
-        "ucb": "gen2dft.acquisition:ucb",
-        "thompson": "gen2dft.acquisition:thompson",
-        "diverse": "gen2dft.acquisition:diverse",
-        "random": "gen2dft.acquisition:at_random",
+        "greedy": "gen2dft.loop.acquisition:greedy",
+        "probability": "gen2dft.loop.acquisition:probability",
+        "ucb": "gen2dft.loop.acquisition:ucb",
+        "thompson": "gen2dft.loop.acquisition:thompson",
+        "diverse": "gen2dft.loop.acquisition:diverse",
+        "random": "gen2dft.loop.acquisition:at_random",
         # An earlier name, which stored campaigns carry.
-        "predicted-value": "gen2dft.acquisition:greedy",
+        "predicted-value": "gen2dft.loop.acquisition:greedy",
     },
     "gen2dft.engines": {
         "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",

@@ -39,16 +39,6 @@ class EvaluationStream(IntEnum):
     INVENTION_RELAXATION = 5
 
 
-@unique
-class BenchStream(IntEnum):
-    """Streams of the simulated loop, from `[seed, 77, round, stream]`."""
-
-    ACQUISITION = 1
-    BATCH = 2
-    ENSEMBLE = 3
-    DRAWS = 100  # and the number of the draw; nothing may lie above
-
-
 @dataclass(frozen=True)
 class Streams:
     """The streams of one round of a campaign.

@@ -5,19 +5,15 @@ import ast
 import numpy as np
 import pytest
 
-from gen2dft.rounds.arms import ACQUISITION_STREAMS, SAMPLING_STREAMS
-from gen2dft.streams import BenchStream, EvaluationStream, Stream, Streams
+from gen2dft.loop.view import ACQUISITION_STREAMS, SAMPLING_STREAMS
+from gen2dft.streams import EvaluationStream, Stream, Streams
 from tests.test_layers import modules
 
 
-@pytest.mark.parametrize("family", [Stream, EvaluationStream, BenchStream])
+@pytest.mark.parametrize("family", [Stream, EvaluationStream])
 def test_no_two_streams_of_a_seed_sequence_share_a_number(family):
     numbers = [int(stream) for stream in family.__members__.values()]
     assert len(set(numbers)) == len(numbers)
-
-
-def test_draws_of_the_simulated_loop_are_counted_above_all_its_other_streams():
-    assert max(BenchStream) == BenchStream.DRAWS
 
 
 def test_the_numbers_of_stored_campaigns_stay():

@@ -14,7 +14,7 @@ from gen2dft.cli.evaluate import progress_bar, show_table, specs_of_variants
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gen2dft.evaluation.loop import Call, LoopBudget
+    from gen2dft.evaluation.plans import Call, LoopBudget
     from gen2dft.evaluation.setting import Setting
 
 console = Console(stderr=True)
@@ -79,7 +79,7 @@ def bench_loop(
     one-shot generation.
     """
     from gen2dft.evaluation import bench_loop as bench
-    from gen2dft.evaluation.loop import PLANS, LoopBudget
+    from gen2dft.evaluation.plans import PLANS, LoopBudget
     from gen2dft.evaluation.run import prepare_setting
     from gen2dft.evaluation.setting import Budget
     from gen2dft.settings import load_settings

@@ -42,12 +42,15 @@ def oxides(
     from gen2dft.report.output import write_file
     from gen2dft.report.oxide_figures import classes_apart, latent_elements, reconstruction_errors
     from gen2dft.report.style import png
-    from gen2dft.streams import Stream
+    from gen2dft.rounds.learner import read_learner
+    from gen2dft.streams import Stream, Streams
 
     context = _newest_round(campaign)
     trained = _trained(context)
-    known = context.known
-    chosen = np.sort(context.rng(Stream.OXIDE_FIGURES).permutation(len(known))[:crystals])
+    known = read_learner(context).known
+    streams = Streams(context.spec.seed, context.index)
+    order = streams.rng(Stream.OXIDE_FIGURES).permutation(len(known))
+    chosen = np.sort(order[:crystals])
     tensors = trained.tensors(known.crystals)
     latents = trained.encode_tensors(tensors)
     statistics = evaluating.LatentStatistics.of(latents, trained.spec.imatgen.delta)
@@ -106,7 +109,10 @@ def _trained(context: RoundContext) -> TrainedImatgen:
         raise CampaignError(
             f"campaign {context.campaign_id} has generator {name!r}: only `imatgen` has images"
         )
-    return cast("ImatgenGenerator", context.generator).trained
+    from gen2dft.rounds.models import read_models
+
+    (model, *_) = read_models(context)
+    return cast("ImatgenGenerator", model.generator).trained
 
 
 def _sections(context: RoundContext, trained: TrainedImatgen) -> Table:

@@ -12,7 +12,8 @@ from typing import Any
 
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.evaluation.invention import surrogate_journal
-from gen2dft.evaluation.loop import PLANS, Call, LoopBudget, Run, check_targets, simulate
+from gen2dft.evaluation.loop import simulate
+from gen2dft.evaluation.plans import PLANS, Call, LoopBudget, Run, check_targets
 from gen2dft.evaluation.setting import Setting, training_key
 from gen2dft.evaluation.tables import Column, Row, Table
 from gen2dft.hashing import content_hash

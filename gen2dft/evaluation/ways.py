@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft import sampling
+from gen2dft.loop import sampling
 
 Vectors = NDArray[np.float32]
 

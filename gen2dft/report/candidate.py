@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.errors import StoreError
+from gen2dft.loop.targets import is_met
 from gen2dft.report.wording import PREDICTED, Known, basis_text, pretty, target_text, value_text
-from gen2dft.targets import is_met
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CandidateDoc, LabelDoc

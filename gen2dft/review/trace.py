@@ -4,23 +4,30 @@ set.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
+from gen2dft.generators.base import require_latent
+from gen2dft.loop.draw import draw
+from gen2dft.loop.ids import candidate_id, id_of
+from gen2dft.loop.view import CONTROL, SAMPLING_STREAMS
 from gen2dft.report.candidate import labels_of
 from gen2dft.report.data import load_latents
-from gen2dft.rounds.arms import CONTROL, SAMPLING_STREAMS
 from gen2dft.rounds.context import RoundContext, load_generator
-from gen2dft.rounds.propose import candidate_id
+from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.view import view_to_propose
 from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.streams import Streams
 
 if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
     from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc
     from gen2dft.store.store import Store
 
@@ -114,7 +121,8 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
         Its campaign or round is missing, or a blob of latent points is damaged.
     """
     campaign, vector = store.campaign(candidate.campaign_id), latent_vector(store, candidate)
-    own = store.round(candidate.campaign_id, candidate.round_index).snapshot_id
+    document = store.round(candidate.campaign_id, candidate.round_index)
+    own = document.snapshot_ids.get(candidate.source or "") or document.snapshot_id
     snapshots = _snapshots(store, candidate.snapshot_id or own)
     return Trace(
         campaign=campaign,
@@ -130,41 +138,67 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
 
 
 def latent_vector(store: Store, candidate: CandidateDoc) -> NDArray[np.float32]:
-    """(d,) latent vector that a candidate was decoded from; empty if it has none or its round kept
-    none.
+    """(d,) latent vector that a candidate was decoded from.
+
+    Empty if its source has no latent space, or its round kept no vectors.
     """
+    nothing = np.zeros(0, dtype=np.float32)
     blob = store.round(candidate.campaign_id, candidate.round_index).latents_id
-    row, none = candidate.latent_row, np.zeros(0, dtype=np.float32)
-    if row is None or not blob:
-        return none
+    row = candidate.latent_row
+    if blob is None or row is None:
+        return nothing
     points = load_latents(store, blob).latents
-    return points[row] if row < len(points) else none
+    return points[row] if row < len(points) else nothing
 
 
 def redecode(
     store: Store, candidate: CandidateDoc, vector: NDArray[np.float32], snapshot: SnapshotDoc | None
 ) -> Redecoded:
-    """Decode a candidate's latent vector with the snapshot it came from, and compare structures by
-    their hashes.
-    """
-    from pymatgen.core import Structure
+    """Make a candidate once more from what it came from, and compare structures by their hashes.
 
-    if snapshot is None or not vector.size:
+    A latent vector is decoded again; a source without a latent space draws again.
+    """
+    if snapshot is None:
+        return Redecoded(problem="its snapshot was not kept")
+    if candidate.latent_row is not None and not vector.size:
         return Redecoded(problem="its snapshot or its latent vector was not kept")
     try:
-        crystals = load_generator(store, snapshot.id).decode(vector[None, :]).crystals
+        if candidate.latent_row is None:
+            made, same_id = redraw(store, candidate)
+        else:
+            model = require_latent(load_generator(store, snapshot.id), "a latent vector")
+            crystals = model.decode(vector[None, :]).crystals
+            made = crystals.structure(0) if len(crystals) else None
+            same_id = candidate_id(snapshot.id, vector) == candidate.candidate_id
     except (StoreError, SnapshotError) as err:
         return Redecoded(problem=f"{err} (archives hold snapshots if exported with --snapshots)")
-    # The same way into a document and out of it as the stored structure has gone.
-    decoded = (
-        Structure.from_dict(crystals.structure(0).as_dict(verbosity=0)) if len(crystals) else None
-    )
-    stored = Structure.from_dict(candidate.structure) if candidate.structure is not None else None
+    stored = candidate.structure
     return Redecoded(
-        stored=None if stored is None else structure_hash(stored),
-        decoded=None if decoded is None else structure_hash(decoded),
-        same_id=candidate_id(snapshot.id, vector) == candidate.candidate_id,
+        stored=None if stored is None else stored_hash(stored),
+        # The same way into a document and out of it as the stored structure has gone.
+        decoded=None if made is None else stored_hash(made.as_dict(verbosity=0)),
+        same_id=same_id,
     )
+
+
+def redraw(store: Store, candidate: CandidateDoc) -> tuple[Structure | None, bool]:
+    """The crystal of a source without a latent space, drawn again, and whether its id came out."""
+    context = RoundContext(store, candidate.campaign_id, candidate.round_index)
+    view = view_to_propose(context)
+    source = candidate.source or context.spec.sources[0].label
+    drawn = draw(view, view.arm_of[source, candidate.arm])
+    proposal = drawn.proposal
+    for crystal, row in enumerate(proposal.kept):
+        if id_of(view, drawn, int(row)) == candidate.candidate_id:
+            return proposal.crystals.structure(crystal), True
+    return None, False
+
+
+def stored_hash(structure: Mapping[str, Any]) -> str:
+    """Hash of a stored structure."""
+    from pymatgen.core import Structure
+
+    return structure_hash(Structure.from_dict(dict(structure)))
 
 
 def structure_hash(structure: object) -> str:
@@ -192,7 +226,7 @@ def _training_set(
         store, candidate.campaign_id, 0 if candidate.arm == CONTROL else candidate.round_index
     )
     try:
-        base, known = context.base, context.known
+        base, known = context.base, read_learner(context).known
     except StoreError:  # an archive without training data
         return None
     return TrainingSet(

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
 
-from gen2dft import learning
 from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
+from gen2dft.loop.stopping import stop_reason
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.distinct import distinct_stage, mark_repeats
@@ -138,7 +138,7 @@ def go_on(context: RoundContext) -> None:
     core_hours = (
         read_ledger(context.store, context.campaign_id).whole.validation if limited else 0.0
     )
-    reason = learning.stop_reason(spec, per_round, calls, core_hours)
+    reason = stop_reason(spec, per_round, calls, core_hours)
     if reason is None:
         begin_round(context.store, context.campaign_id, context.index + 1)
     else:

@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft import learning
-from gen2dft.campaign import CampaignSpec, Target, stored_campaign
+from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.dataset import Dataset
-from gen2dft.errors import StoreError, ThermoError
+from gen2dft.errors import ThermoError
 from gen2dft.store.documents import CalibrationDoc, CampaignDoc, RoundDoc, SnapshotDoc, now
 from gen2dft.store.store import Store
-from gen2dft.streams import Stream, Streams
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import LatentGenerator
-    from gen2dft.generators.ensemble import HeadEnsemble
     from gen2dft.thermo.corrections import Fitted
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -69,33 +66,13 @@ class RoundContext:
         )
 
     @cached_property
-    def known(self) -> Dataset:
-        """Base set and all labels of earlier rounds: what this round's generator may learn from."""
-        labels = self.store.labels(self.campaign_id, round_index={"$lt": self.index})
-        taught = learning.labels_to_learn(self.spec.learning, labels)
-        return learning.training_set(self.base, taught, self.spec.dataset.max_sites)
-
-    @cached_property
-    def heads(self) -> tuple[str, ...]:
-        """Properties that this round's generator learns: those asked for that enough crystals
-        carry.
-        """
-        counts = self.known.num_labels()
-        wanted = self.spec.head_properties
-        return tuple(name for name in wanted if counts.get(name, 0) >= self.spec.dataset.min_labels)
-
-    @cached_property
-    def targets(self) -> tuple[Target, ...]:
-        """Targets whose property the generator predicts.
-
-        The others are open until an engine labels them.
-        """
-        return tuple(target for target in self.spec.targets if target.property in self.heads)
-
-    @cached_property
     def open_properties(self) -> tuple[str, ...]:
-        """Properties of the targets that the generator does not predict."""
-        return tuple(t.property for t in self.spec.targets if t.property not in self.heads)
+        """Properties of the targets that no head of this round predicts."""
+        snapshot_id = self.round.snapshot_id
+        if snapshot_id is None:
+            return ()
+        learnt = self.store.get(SnapshotDoc, snapshot_id).properties
+        return tuple(t.property for t in self.spec.targets if t.property not in learnt)
 
     @cached_property
     def hull(self) -> ReferenceHull:
@@ -164,33 +141,6 @@ class RoundContext:
         Empty: the engine's own.
         """
         return self.campaign.elements.get(preset) or self.spec.validation.references_of(preset)
-
-    @cached_property
-    def generator(self) -> LatentGenerator:
-        """The generator that this round trained."""
-        snapshot_id = self.round.snapshot_id
-        if snapshot_id is None:
-            raise StoreError(
-                f"round {self.index} of {self.campaign_id} has no snapshot: its training has not "
-                "finished"
-            )
-        return load_generator(self.store, snapshot_id)
-
-    @cached_property
-    def ensemble(self) -> HeadEnsemble | None:
-        """The ensemble of property heads kept with the round's snapshot; None if that has none."""
-        from gen2dft.generators.ensemble import HeadEnsemble
-
-        blob = self.store.get(SnapshotDoc, str(self.round.snapshot_id)).ensemble_id
-        return (
-            None
-            if blob is None
-            else HeadEnsemble.from_bytes(self.store.get_blob(blob), f"ensemble {blob}")
-        )
-
-    def rng(self, stream: Stream) -> np.random.Generator:
-        """Randomness of one purpose: the same for the same seed, round and stream."""
-        return Streams(self.spec.seed, self.index).rng(stream)
 
     def update(self, **fields: object) -> None:
         """Set fields of the round's document."""

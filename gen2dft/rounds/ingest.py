@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gen2dft import targets
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
 from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies, PluginMissing
 from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
 from gen2dft.hashing import content_hash
+from gen2dft.loop import targets
 from gen2dft.property_steps import provided
 from gen2dft.rounds import breaker, reuse
 from gen2dft.rounds.computed_properties import with_properties

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from gen2dft.acquisition import load_acquisition
 from gen2dft.campaign import CampaignSpec
 from gen2dft.dataset import Dataset
 from gen2dft.datasets import check_labels, load_dataset
@@ -22,6 +21,7 @@ from gen2dft.ground.hulls import (
     screen_hull,
 )
 from gen2dft.ground.phases import candidate_elements
+from gen2dft.loop.acquisition import load_acquisition
 from gen2dft.property_steps import check_steps
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull

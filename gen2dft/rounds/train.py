@@ -1,23 +1,22 @@
-"""Train the round's generator on the base set and all labels so far, and keep it as a snapshot."""
+"""Train the round's sources on the base set and all labels so far, and keep them as snapshots."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.loop.learn import Lesson, fit_generator, fit_head
+from gen2dft.loop.view import part_of
 from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.models import snapshot_of
 from gen2dft.store.documents import SnapshotDoc
-from gen2dft.streams import Stream
+from gen2dft.streams import Stream, Streams
 from gen2dft.thermo.hull_check import self_test
-
-if TYPE_CHECKING:
-    from gen2dft.generators.base import LatentGenerator
 
 
 def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
-    """Train (later rounds start from the last snapshot) and store the snapshot.
+    """Train each source (later rounds start from the last snapshot) and store the snapshots.
 
     Parameters
     ----------
@@ -26,72 +25,76 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
 
     Returns
     -------
-    The snapshot's id.
+    The first source's snapshot id.
     """
-    from gen2dft.generators import load_generator_class
-    from gen2dft.generators.base import require_latent
-    from gen2dft.generators.snapshot import snapshot_id, to_bytes
-
     if context.round.snapshot_id is not None:
         return context.round.snapshot_id
     for hull in (context.hull, context.screen_hull):  # before anything may be called stable
         self_test(hull, context.spec.hull.tolerance)
-    spec, known = context.spec, context.known
-    parent_id = (
-        context.store.round(context.campaign_id, context.index - 1).snapshot_id
-        if context.index
-        else None
+    found = {}
+    with context.stage("train", 1):
+        for place, source in enumerate(context.spec.sources):
+            folder = _folder_of(checkpoint_dir, place)
+            found[source.label] = train_source(context, source, place, folder)
+    first = next(iter(found.values()))
+    if len(found) > 1:
+        context.update(snapshot_ids=found)
+    # Written last: a round with a snapshot counts as trained.
+    context.update(snapshot_id=first)
+    return first
+
+
+def train_source(
+    context: RoundContext, source: GeneratorSpec, place: int, checkpoint_dir: Path | None
+) -> str:
+    """Train one source, fit its head, and store both; the snapshot's id."""
+    from gen2dft.generators.snapshot import snapshot_id, to_bytes
+
+    learner = read_learner(context)
+    parent_id = _parent_of(context, source)
+    lesson = Lesson(
+        spec=context.spec,
+        source=source,
+        known=learner.known,
+        num_base=len(context.base),
+        properties=learner.heads(context.spec),
+        parent=load_generator(context.store, parent_id) if parent_id else None,
     )
-    parent = load_generator(context.store, parent_id) if parent_id else None
-    if parent is not None and parent.properties != context.heads:
-        parent, parent_id = (
-            None,
-            None,
-        )  # new labels made a new head possible: another network, trained from scratch
-    total = spec.only_generator.total_epochs(warm=parent is not None)
-    with context.stage("train", total):
-        generator = require_latent(load_generator_class(spec.only_generator.name)(), "a round")
-        result = generator.fit(
-            known,
-            spec.only_generator,
-            context.heads,
-            seed=spec.seed,
-            warm_start=parent,
-            may_hold_out=np.arange(len(known)) < len(context.base),
-            checkpoint_dir=checkpoint_dir,
-            on_epoch=lambda epoch, values: context.progress(
-                "train", epoch, total, f"loss {values['loss']:.3f}"
-            ),
-        )
-        data = to_bytes(generator)
-        heads = fit_ensemble(context, generator)
+    total = lesson.total_epochs
+    context.progress("train", 0, total)
+
+    def tell(epoch: int, values: dict[str, float]) -> None:
+        context.progress("train", epoch, total, f"loss {values['loss']:.3f}")
+
+    generator, result = fit_generator(lesson, checkpoint_dir, tell)
+    data = to_bytes(generator)
+    rng = Streams(context.spec.seed, context.index).rng(*part_of(Stream.ENSEMBLE, place))
+    head = fit_head(lesson, generator, rng).to_bytes()
     document = SnapshotDoc(
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),
-        generator=spec.only_generator.name,
-        properties=list(context.heads),
-        training_set_hash=known.content_hash,
-        parent_id=parent_id,
-        ensemble_id=context.store.put_blob(heads, "ensemble"),
+        generator=source.name,
+        properties=list(lesson.properties),
+        training_set_hash=learner.known.content_hash,
+        parent_id=parent_id if lesson.start is not None else None,
+        ensemble_id=context.store.put_blob(head, "ensemble"),
     )
     context.store.insert_new(document)
-    context.update(snapshot_id=document.id, training=result.as_dict())
+    field = "training" if place == 0 else f"trainings.{source.label}"
+    context.update(**{field: result.as_dict()})
     return document.id
 
 
-def fit_ensemble(context: RoundContext, generator: LatentGenerator) -> bytes:
-    """An ensemble of property heads on the generator's latent vectors of all known crystals, as
-    bytes.
-    """
-    from gen2dft.generators.ensemble import HeadEnsemble
+def _parent_of(context: RoundContext, source: GeneratorSpec) -> str | None:
+    """Id of the source's snapshot of the round before; None in the first round."""
+    if context.index == 0:
+        return None
+    before = context.store.round(context.campaign_id, context.index - 1)
+    return snapshot_of(before, source)
 
-    known, members = context.known, context.spec.learning.ensemble
-    latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)
-    return HeadEnsemble.fit(
-        latents,
-        labels,
-        context.heads,
-        context.rng(Stream.ENSEMBLE),
-        members=members,
-        known=context.spec.known_properties,
-    ).to_bytes()
+
+def _folder_of(checkpoint_dir: Path | None, place: int) -> Path | None:
+    """Where a source's training keeps its checkpoints, apart from those of other sources."""
+    if checkpoint_dir is None or place == 0:
+        return checkpoint_dir
+    return checkpoint_dir.with_name(f"{checkpoint_dir.name}-source-{place}")

@@ -150,12 +150,18 @@ class RoundDoc(Document):
     repairs: dict[str, int] = Field(
         {}, description="what was put right in decoded crystals, and how often"
     )
-    snapshot_id: str | None = None
+    snapshot_id: str | None = Field(None, description="of the first source")
+    snapshot_ids: dict[str, str] = Field(
+        {}, description="source to snapshot, in a campaign with several sources"
+    )
     hull_id: str | None = Field(
         None, description="the round's own hull, where labels of earlier rounds have joined"
     )
     training: dict[str, Any] = Field(
-        {}, description="history, held-out figures and counts of the training"
+        {}, description="history, held-out figures and counts of the first source's training"
+    )
+    trainings: dict[str, dict[str, Any]] = Field(
+        {}, description="the same of further sources, by source"
     )
     latents_id: str | None = Field(
         None, description="blob id of the round's latent points and training map"
@@ -213,6 +219,7 @@ class CandidateDoc(Document):
     arm: str = Field(
         "learning", description="`learning`, or `control`: from the first round's generator"
     )
+    also_from: list[str] = Field([], description="other sources that drew the same crystal")
     snapshot_id: str | None = Field(
         None, description="what decoded it, where that is not the round's snapshot"
     )

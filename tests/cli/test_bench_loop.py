@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 from gen2dft.cli.app import app
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.evaluation import bench_loop, loop
-from gen2dft.evaluation.loop import LoopBudget, Plan
-from gen2dft.learning import seed_rank
+from gen2dft.evaluation import bench_loop
+from gen2dft.evaluation.plans import Call, LoopBudget, Plan
+from gen2dft.loop.draw import seed_rank
 from tests.toys import ANIONS, CATIONS, formation_energy, rock_salt
 
 TOY = (
@@ -151,8 +151,8 @@ def test_hits_are_the_first_seeds_and_among_them_the_better_one():
 
 
 def test_figures_of_a_plan_without_hits():
-    made = [loop.Call("published", 0, 0, "NaCl", "above_hull", {}, hit=False)] * 4
-    other = [loop.Call("loop-ucb", 0, 0, "NaCl", None, {}, hit=i < 2) for i in range(4)]
+    made = [Call("published", 0, 0, "NaCl", "above_hull", {}, hit=False)] * 4
+    other = [Call("loop-ucb", 0, 0, "NaCl", None, {}, hit=i < 2) for i in range(4)]
     assert bench_loop.plan_figures(made, made)["rate"] == 0
     assert (
         bench_loop.plan_figures(other, made)["ratio_low"]

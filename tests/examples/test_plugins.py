@@ -153,11 +153,11 @@ def test_the_generator_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("plugged")
 @pytest.mark.skipif(
-    importlib.util.find_spec("gen2dft.acquisition") is None,
+    importlib.util.find_spec("gen2dft.loop.acquisition") is None,
     reason="this version has no registry of acquisitions",
 )
 def test_the_acquisition_prefers_what_most_members_think_best() -> None:
-    from gen2dft.acquisition import Beliefs
+    from gen2dft.loop.acquisition import Beliefs
 
     members = np.zeros((3, 20))
     members[0, :2], members[1, :2], members[2, 1:3] = 5.0, 5.0, 5.0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import SamplingSpec
-from gen2dft.sampling import (
+from gen2dft.loop.sampling import (
     interpolate_spherically,
     local,
     mixture,

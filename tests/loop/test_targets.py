@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gen2dft.campaign import Target
-from gen2dft.targets import is_met, merit, missed_target, spreads, violation
+from gen2dft.loop.targets import is_met, merit, missed_target, spreads, violation
 
 NEAR = Target(property="formation_energy", near=(-0.5, -0.3), tolerance=0.1)
 RANGE = Target(property="band_gap", min=0.3, max=1.5)

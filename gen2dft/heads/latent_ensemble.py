@@ -15,7 +15,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.snapshot import DAMAGED, read_archive, write_archive
 from gen2dft.generators.transforms import (
     as_header,
@@ -24,6 +26,7 @@ from gen2dft.generators.transforms import (
     from_header,
     transforms_of,
 )
+from gen2dft.heads.base import Prediction
 from gen2dft.properties import PROPERTIES, Property, Transform
 
 Array = NDArray[np.float64]
@@ -213,3 +216,53 @@ def _factor(
     spread = predicted[:, rows].var(axis=0, ddof=1).mean()
     error = np.mean((mean - labels[rows]) ** 2)
     return float(np.clip(np.sqrt(error / max(spread, 1e-12)), 1.0, WIDEST))
+
+
+@dataclass(frozen=True, eq=False)
+class LatentHead:
+    """A head that reads a generator's latent space; a `Head`.
+
+    Parameters
+    ----------
+    generator
+        Encodes crystals and predicts from latent vectors.
+    ensemble
+        Tells how sure a prediction is; None: nothing does.
+    """
+
+    generator: LatentGenerator
+    ensemble: HeadEnsemble | None
+
+    @classmethod
+    def fit(
+        cls,
+        generator: LatentGenerator,
+        crystals: CrystalTable,
+        labels: Array,
+        properties: Sequence[str],
+        rng: np.random.Generator,
+        *,
+        members: int = 8,
+        known: Mapping[str, Property] = PROPERTIES,
+    ) -> Self:
+        """Fit the ensemble to the latent vectors of labelled crystals."""
+        latents = generator.encode(crystals)
+        ensemble = HeadEnsemble.fit(latents, labels, properties, rng, members=members, known=known)
+        return cls(generator, ensemble)
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that it predicts."""
+        return self.generator.properties
+
+    def predict(self, crystals: CrystalTable) -> Prediction:
+        """Predictions for n crystals."""
+        latents = self.generator.encode(crystals)
+        predicted = self.generator.predict(latents)
+        values = {name: predicted[:, column] for column, name in enumerate(self.properties)}
+        members = {} if self.ensemble is None else self.ensemble.predict(latents)
+        return Prediction(values, members)
+
+    def to_bytes(self) -> bytes:
+        """The ensemble as bytes; the generator is stored as a snapshot."""
+        return b"" if self.ensemble is None else self.ensemble.to_bytes()

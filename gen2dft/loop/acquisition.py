@@ -16,15 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from gen2dft import targets
 from gen2dft.campaign import LearningSpec, Target
 from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.loop import targets
 from gen2dft.plugins import registry
 
 Array = NDArray[np.float64]
 FAR = 1e3  # between values, so that no distance makes up for it
-MIN_COSTS = 5  # finished calculations from which costs are predicted
-STEEPEST = 4.0  # exponent of the number of sites
 # width of a kernel in standard deviations, times the number of members to the power of -1/5
 SILVERMAN = 1.06
 LEAST_CHANCE = 1e-3  # below it, candidates are alike
@@ -38,7 +36,7 @@ class Beliefs:
     Parameters
     ----------
     merit
-        (m,) predicted merit, see `gen2dft.targets.merit`.
+        (m,) predicted merit, see `gen2dft.loop.targets.merit`.
     members
         (K, m) merit as each member of the ensemble sees it; one row like `merit` if there is no
         ensemble.
@@ -165,54 +163,3 @@ def load_acquisition(name: str) -> Acquisition:
     if name not in ACQUISITIONS:
         raise CampaignError(not_one_of("learning.acquisition", name, ACQUISITIONS))
     return ACQUISITIONS[name]()
-
-
-@dataclass(frozen=True)
-class CostModel:
-    """Core-hours of a calculation: exp(intercept) * sites ** exponent."""
-
-    intercept: float
-    exponent: float
-
-    @classmethod
-    def fit(cls, num_sites: Sequence[int], core_hours: Sequence[float]) -> Self | None:
-        """Least squares of the logarithms.
-
-        None with too few calculations that cost anything to tell.
-        """
-        pairs = [(n, hours) for n, hours in zip(num_sites, core_hours, strict=True) if hours > 0]
-        if len(pairs) < MIN_COSTS:
-            return None
-        x, y = np.log(np.array(pairs, dtype=np.float64)).T
-        slope = float(np.clip(np.cov(x, y)[0, 1] / max(np.var(x, ddof=1), 1e-12), 0.0, STEEPEST))
-        return cls(float(y.mean() - slope * x.mean()), slope)
-
-    def core_hours(self, num_sites: NDArray[np.int64]) -> Array:
-        """(m,) predicted core-hours of cells of (m,) sites."""
-        return np.exp(self.intercept + self.exponent * np.log(num_sites))
-
-
-def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Array:
-    """Values per predicted core-hour: log(exp(value) / core_hours ** weight), up to a constant.
-
-    Merits may be negative, so that they cannot be divided; as the logarithm of a worth they can.
-    """
-    if core_hours is None or not values.size or weight == 0:
-        return values
-    return values - weight * np.log(core_hours / np.median(core_hours))
-
-
-def within_budget(number: int, core_hours: Array | None, left: float | None) -> int:
-    """How many of `number` chosen candidates, in their order, fit into the core-hours that are
-    left.
-
-    At least one as long as anything is left, since predictions may be wrong; all if nothing limits
-    or predicts them.
-    """
-    if left is None:
-        return number
-    if left <= 0:
-        return 0
-    if core_hours is None:
-        return number
-    return min(number, max(1, int(np.searchsorted(np.cumsum(core_hours), left, side="right"))))

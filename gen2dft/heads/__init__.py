@@ -1,0 +1,1 @@
+"""Heads: models that predict properties of a crystal, with uncertainty."""

@@ -1,0 +1,59 @@
+"""Which crystals that passed the cheap gates the surrogate relaxes: the best as predicted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gen2dft.campaign import SurrogateSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.heads.base import Prediction
+from gen2dft.loop import targets
+from gen2dft.loop.acquisition import as_merit, chance_of_all
+from gen2dft.loop.sieve import Sifted
+from gen2dft.loop.view import View
+
+if TYPE_CHECKING:
+    from gen2dft.thermo.hull import ReferenceHull
+
+ENERGY, DISTANCE = "formation_energy", "e_above_hull"
+NOT_SHORTLISTED = "not_shortlisted"
+
+
+def shortlist(view: View, sifted: Sifted) -> list[str | None]:
+    """One entry per crystal that the gates kept: `not_shortlisted` for those beyond the number that
+    the surrogate may relax, worst predicted first, and None for the others.
+    """
+    arm = sifted.drawn.arm
+    number = len(sifted.kept)
+    reasons: list[str | None] = [None] * number
+    given = view.spec.screening.surrogate.max_relaxations
+    limit = number if given is None else round(arm.share * given)
+    if limit >= number:
+        return reasons
+    wanted = view.targets(arm)
+    worth = targets.merit(wanted, sifted.predicted.values, view.spreads(arm, wanted))
+    worth += passing_the_screen(
+        view.spec.screening.surrogate, view.screen_hull, sifted.crystals, sifted.predicted
+    )
+    best_first = np.argsort(-worth, kind="stable")
+    for row in best_first[limit:]:
+        reasons[row] = NOT_SHORTLISTED
+    return reasons
+
+
+def passing_the_screen(
+    limits: SurrogateSpec, hull: ReferenceHull, crystals: CrystalTable, predicted: Prediction
+) -> NDArray[np.float64]:
+    """(k,) logarithm of the chance that a distance to the hull lies within the surrogate's limits.
+
+    The head tells the formation energy, the hull its own energy at the composition. A system that
+    the hull does not cover, or in which it lacks phases so that all lie far below it, is refused
+    whatever is relaxed. Where the head has no uncertainty of energies, all crystals are alike.
+    """
+    if ENERGY not in predicted.members:
+        return np.zeros(len(crystals))
+    distances = predicted.members[ENERGY] - hull.energies_beneath(crystals)
+    return as_merit(chance_of_all([targets.of_the_screen(limits)], {DISTANCE: distances}))

@@ -1,0 +1,39 @@
+"""What a round knows: the base set and the labels of earlier rounds, read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen2dft.loop.labels import Label
+from gen2dft.loop.learn import learnt
+from gen2dft.loop.view import Learner
+from gen2dft.rounds.context import RoundContext
+from gen2dft.store.documents import LabelDoc
+
+
+def read_learner(context: RoundContext) -> Learner:
+    """What is known when a round begins: the base set and all labels of earlier rounds."""
+    return learnt(context.spec, context.base, as_labels(context, earlier_labels(context)))
+
+
+def earlier_labels(context: RoundContext) -> list[LabelDoc]:
+    """Labels of earlier rounds. One that comes late counts from the next round on."""
+    return context.store.labels(context.campaign_id, round_index={"$lt": context.index})
+
+
+def as_labels(context: RoundContext, documents: Sequence[LabelDoc]) -> list[Label]:
+    """Stored labels as the loop takes them."""
+    from pymatgen.core import Structure
+
+    hits = {hit["label_id"] for hit in context.store.hit_fields(context.campaign_id, ("label_id",))}
+    labels = []
+    for document in documents:
+        label = Label(
+            id=document.id,
+            crystal=Structure.from_dict(document.structure),
+            values=document.values,
+            settings_changed=document.settings_changed,
+            is_hit=document.id in hits,
+        )
+        labels.append(label)
+    return labels

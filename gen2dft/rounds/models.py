@@ -1,0 +1,66 @@
+"""Trained sources in the store: written by training, read by every later step."""
+
+from __future__ import annotations
+
+from gen2dft.campaign import GeneratorSpec
+from gen2dft.errors import StoreError
+from gen2dft.generators.base import AnyGenerator, is_latent
+from gen2dft.heads.base import Head
+from gen2dft.loop.view import Model
+from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.store.documents import RoundDoc, SnapshotDoc
+from gen2dft.store.store import Store
+
+
+def read_models(context: RoundContext) -> list[Model]:
+    """The models of a round, in the order of the campaign's sources.
+
+    Raises
+    ------
+    StoreError
+        If the round's training has not finished.
+    """
+    document = context.round
+    return [
+        read_model(context.store, source, snapshot_of(document, source))
+        for source in context.spec.sources
+    ]
+
+
+def snapshot_of(document: RoundDoc, source: GeneratorSpec) -> str:
+    """Id of the snapshot that a round has trained of a source; StoreError if it has none yet."""
+    # A campaign with one source keeps it in `snapshot_id`, as the first version did.
+    found = document.snapshot_ids.get(source.label) or document.snapshot_id
+    if found is None:
+        raise StoreError(
+            f"round {document.index} of {document.campaign_id} has no snapshot: its training "
+            "has not finished"
+        )
+    return found
+
+
+def read_model(store: Store, source: GeneratorSpec, snapshot_id: str) -> Model:
+    """A source's generator and its head; SnapshotError if one is damaged."""
+    generator = load_generator(store, snapshot_id)
+    document = store.get(SnapshotDoc, snapshot_id)
+    return Model(source, generator, read_head(store, document, generator), snapshot_id)
+
+
+def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> Head:
+    """The head that was fitted with a snapshot.
+
+    Snapshots of the earliest campaigns hold none: then the generator's own predictions have to do,
+    without uncertainty.
+    """
+    blob = document.ensemble_id
+    data = None if blob is None else store.get_blob(blob)
+    if is_latent(generator):
+        from gen2dft.heads.latent_ensemble import HeadEnsemble, LatentHead
+
+        ensemble = None if data is None else HeadEnsemble.from_bytes(data, f"ensemble {blob}")
+        return LatentHead(generator, ensemble)
+    from gen2dft.heads.composition_trees import CompositionTrees
+
+    if data is None:
+        raise StoreError(f"snapshot {document.id} has no head: train the round again")
+    return CompositionTrees.from_bytes(data, f"head {blob}")

@@ -1,0 +1,124 @@
+"""Read a round from the store as the values that the loop works with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gen2dft.crystals import CrystalTable
+from gen2dft.ledger import read_ledger
+from gen2dft.loop.costs import CostModel
+from gen2dft.loop.shortlist import DISTANCE, ENERGY
+from gen2dft.loop.stopping import calls_left
+from gen2dft.loop.view import CONTROL, Arm, Learner, View
+from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.learner import earlier_labels, read_learner
+from gen2dft.rounds.models import read_models
+from gen2dft.store.documents import LabelDoc
+
+MIN_ERRORS = 5  # labels from which the surrogate's error is known
+
+
+def read_view(context: RoundContext) -> View:
+    """The round with its arms, as far as every step needs it.
+
+    Raises
+    ------
+    StoreError
+        If the round, or one that its control arm stays with, has not been trained.
+    """
+    return View(
+        spec=context.spec,
+        index=context.index,
+        arms=tuple(read_arms(context)),
+        base=context.base,
+        earlier=CrystalTable.from_structures([]),
+        screen_hull=context.screen_hull,
+    )
+
+
+def view_to_propose(context: RoundContext) -> View:
+    """The round as its draws need it: with the crystals that are not to be computed twice."""
+    return replace(read_view(context), earlier=earlier_candidates(context))
+
+
+def view_to_choose(context: RoundContext) -> View:
+    """The round as the choice of a batch needs it: with errors, costs and what is left to spend."""
+    labels = earlier_labels(context)
+    dispatched = [document.dispatch_size for document in context.store.rounds(context.campaign_id)]
+    sites = [len(label.structure["sites"]) for label in labels]
+    hours = [label.core_hours for label in labels]
+    return replace(
+        read_view(context),
+        surrogate_errors=surrogate_errors(context, labels),
+        costs=CostModel.fit(sites, hours),
+        calls_left=calls_left(context.spec.learning, sum(dispatched)),
+        hours_left=hours_left(context),
+    )
+
+
+def read_arms(context: RoundContext) -> list[Arm]:
+    """The arms of a round: each source with what is learnt, then each with the first round's.
+
+    In the first round nothing is learnt yet, so there is no control.
+    """
+    control = context.spec.learning.control if context.index else 0.0
+    arms = arms_of(context, read_learner(context), 1.0 - control)
+    if control:
+        first = RoundContext(context.store, context.campaign_id, 0)
+        beginning = replace(read_learner(first), name=CONTROL)
+        arms += arms_of(first, beginning, control)
+    return arms
+
+
+def arms_of(context: RoundContext, learner: Learner, share: float) -> list[Arm]:
+    """One arm per source, with the models that a round has trained."""
+    arms = []
+    for place, model in enumerate(read_models(context)):
+        arms.append(Arm(learner, model, share * model.source.share, place))
+    return arms
+
+
+def earlier_candidates(context: RoundContext) -> CrystalTable:
+    """Crystals of earlier rounds that came as far as the surrogate."""
+    from pymatgen.core import Structure
+
+    found = context.store.candidates(
+        context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None}
+    )
+    crystals = (Structure.from_dict(doc.structure) for doc in found if doc.structure)
+    return CrystalTable.from_structures(crystals)
+
+
+def surrogate_errors(context: RoundContext, labels: Sequence[LabelDoc]) -> Mapping[str, float]:
+    """Root mean square difference between the screen's values and labels, in their units."""
+    by_candidate = {label.candidate_id: label for label in labels}
+    names = (ENERGY, DISTANCE)
+    fields = ("candidate_id", *(f"surrogate.{name}" for name in names))
+    earlier = context.store.candidate_fields(
+        context.campaign_id, fields, round_index={"$lt": context.index}
+    )
+    errors = {}
+    for name in names:
+        pairs = []
+        for found in earlier:
+            label = by_candidate.get(found["candidate_id"])
+            said = (found.get("surrogate") or {}).get(name)
+            told = None if label is None else label.values.get(name)
+            if said is not None and told is not None:
+                pairs.append((said, told))
+        if len(pairs) >= MIN_ERRORS:
+            said_values, told_values = np.array(pairs, dtype=np.float64).T
+            errors[name] = float(np.sqrt(np.mean((said_values - told_values) ** 2)))
+    return errors
+
+
+def hours_left(context: RoundContext) -> float | None:
+    """Core-hours of validation that the budget still holds; None if it has no limit."""
+    budget = context.spec.learning.budget.core_hours
+    if budget is None:
+        return None
+    spent = read_ledger(context.store, context.campaign_id).whole.validation
+    return budget - spent
