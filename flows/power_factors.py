@@ -8,12 +8,12 @@ the last change is the error estimate. A metal is found out on the coarse mesh.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.flows.common import memory_store, run_here
 from jobflow import CURRENT_JOB, Flow, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
@@ -33,7 +33,7 @@ from gen2dft.transport.loaders import load_bands
 from gen2dft.workers import limited_cpu
 
 if TYPE_CHECKING:
-    from jobflow import Job, JobStore
+    from jobflow import JobStore
 
 # What engines leave in the folder of their uniform bands.
 BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
@@ -283,35 +283,19 @@ def compute_here(
         Look at the structure as it is first: one that is a metal there is not relaxed, which costs
         most. That is CalculationFailure `metal_as_given`, since the relaxed one may have a gap.
     """
-    from jobflow import JobStore
-    from maggma.stores import MemoryStore
-
     maker = PowerFactorMaker.of_engine(engine, preset, spec, relax=True)
-    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    store = memory_store()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with limited_cpu(cpu_limit):
             if refuse_metals:
-                _refuse_metal(_outcome(maker.static.make(structure), folder, store))
-            outcome = _outcome(maker.make(structure), folder, store)
+                _refuse_metal(run_here(maker.static.make(structure), folder, store))
+            outcome = run_here(maker.make(structure), folder, store)
     except CalculationFailed as error:
         return _so_far(store, CalculationFailure.from_error(error))
     return outcome or CalculationFailure(
         reason="no_bands", detail="the calculations left no result"
     )
-
-
-def _outcome(work: Flow | Job, folder: Path, store: JobStore) -> Any:
-    """What a flow or a job comes to, run in this process."""
-    from jobflow import run_locally
-    from monty.json import MontyDecoder
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "cd is deprecated", FutureWarning
-        )  # jobflow 0.4.0 with monty >= 2026
-        run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
-    return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 
 
 def _refuse_metal(static: CalculationDoc | CalculationFailure | None) -> None:

@@ -59,7 +59,7 @@ LAYERS = (
     {"serve"},
     {"flows"},
     {"launchpad"},
-    {"cli"},
+    {"cli", "testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -110,10 +110,14 @@ def _explain(err: ValidationError) -> list[str]:
 
 def _keys_at(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
     """Valid keys of the part at `place`."""
+    names_an_entry = False
     for step in place:
-        if isinstance(step, int):
+        if isinstance(step, int) or names_an_entry:
+            names_an_entry = False
             continue
         info = next(f for n, f in model.model_fields.items() if step in (n, f.alias))
+        # The keys of a mapping, such as `properties`, are names that the file chooses.
+        names_an_entry = get_origin(info.annotation) is dict
         model = next(t for t in (info.annotation, *get_args(info.annotation)) if _is_model(t))
     return [field.alias or name for name, field in model.model_fields.items()]
 
