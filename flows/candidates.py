@@ -14,6 +14,7 @@ from gen2dft.flows.power_factors import PowerFactorMaker
 from jobflow import Flow, Job, Maker, OnMissing
 
 from gen2dft.engines import load_engine
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.power_factors import are_computed
@@ -49,7 +50,7 @@ class CandidateMaker(Maker):
         """The Maker for the engine and presets that the campaign names."""
         validation = context.spec.validation
         engine = load_engine(validation.engine)
-        makers = engine.makers(validation.preset)
+        makers = makers_of(engine, validation.preset)
         last = validation.preset if validation.refine is None else validation.refine.preset
         computed = are_computed(context.spec)
         bands = (
@@ -59,7 +60,7 @@ class CandidateMaker(Maker):
         )
         if validation.refine is None:
             return cls(makers.relax, makers.static, power_factor=bands)
-        fine = engine.makers(validation.refine.preset)
+        fine = makers_of(engine, validation.refine.preset)
         return cls(makers.relax, makers.static, fine.relax, fine.static, bands)
 
     def make(self, context: RoundContext, candidate_id: str) -> Flow:

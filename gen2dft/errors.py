@@ -23,6 +23,10 @@ class DatasetError(Gen2DFTError):
     """Training data is missing, broken or not enough for the campaign."""
 
 
+class PluginMissing(Gen2DFTError):
+    """A campaign needs a package that is not installed here, or cannot be imported."""
+
+
 class StoreError(Gen2DFTError):
     """The database cannot be reached, read or written."""
 

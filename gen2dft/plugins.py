@@ -12,6 +12,8 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from gen2dft import __version__
+
 SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.acquisitions": {
         "greedy": "gen2dft.acquisition:greedy",
@@ -25,7 +27,7 @@ SHIPPED: dict[str, dict[str, str]] = {
     },
     "gen2dft.engines": {
         "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",
-        "mlip": "gen2dft.engines.mlip:ENGINE",
+        "mlip": "gen2dft.engines.mlip.engine:ENGINE",
         "vasp": "gen2dft.engines.vasp.engine:ENGINE",
     },
     "gen2dft.generators": {
@@ -45,6 +47,14 @@ def registry(group: str) -> dict[str, Callable[[], Any]]:
     for name, value in SHIPPED[group].items():
         found[name] = EntryPoint(name, value, group).load
     return found
+
+
+def origin(group: str, name: str) -> tuple[str, str]:
+    """Package and version that a registered name comes from."""
+    # A loader is the bound method of its entry point; those that ship belong to no distribution.
+    point = getattr(registry(group)[name], "__self__", None)
+    package = getattr(point, "dist", None)
+    return (package.name, package.version) if package else ("gen2dft", __version__)
 
 
 def added() -> list[EntryPoint]:

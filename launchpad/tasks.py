@@ -11,15 +11,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fireworks import FiretaskBase, FWAction, Workflow, explicit_serialize
 from gen2dft.launchpad.connect import connect_launchpad
 from jobflow.managers.fireworks import JobFiretask
 
-from gen2dft.errors import DatabaseAway, StoreError
+from gen2dft.errors import DatabaseAway, PluginMissing, StoreError
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
+
+if TYPE_CHECKING:
+    from jobflow import Flow
+
+    from gen2dft.rounds.context import RoundContext
 
 OUTAGE_SECONDS = 600.0
 PAUSE_SECONDS = 1.0
@@ -52,31 +57,48 @@ class ExpandCandidate(FiretaskBase):
     """Replace the light firework of a candidate by its calculations."""
 
     required_params = ("campaign_id", "round_index", "candidate_id")
+    optional_params = ("package",)
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:  # noqa: ARG002 - FireWorks' signature
-        """Build the candidate's flow, unless its crystal is known already or has used up its
-        attempts.
+        """Build the candidate's flow, unless its crystal is known already, has used up its attempts
+        or needs a package that is not installed here.
         """
         return through_outages(self._expand)
 
     def _expand(self) -> FWAction:
-        from gen2dft.flows.candidates import CandidateMaker
         from gen2dft.launchpad.advance import advance
         from gen2dft.launchpad.convert import campaign_workflow
 
         from gen2dft.rounds.context import RoundContext
-        from gen2dft.rounds.ingest import begin_attempt
+
+        settings = load_settings()
+        context = RoundContext(open_store(settings), self["campaign_id"], self["round_index"])
+        flow = self._flow(context)
+        if flow is None:
+            advance(context.store, connect_launchpad(settings), context.campaign_id)
+            return FWAction()
+        return FWAction(detours=[campaign_workflow(flow, context.campaign_id)])
+
+    def _flow(self, context: RoundContext) -> Flow | None:
+        """The calculations of the candidate; None if there is nothing to compute."""
+        from gen2dft.flows.candidates import CandidateMaker
+
+        from gen2dft.engines import installed_engine
+        from gen2dft.rounds.ingest import begin_attempt, give_up
         from gen2dft.rounds.known_crystals import ingest_known
 
-        context = RoundContext(
-            open_store(load_settings()), self["campaign_id"], self["round_index"]
-        )
-        begins = begin_attempt(context, self["candidate_id"])
-        if not begins or ingest_known(context, self["candidate_id"]) is not None:
-            advance(context.store, connect_launchpad(load_settings()), context.campaign_id)
-            return FWAction()
-        flow = CandidateMaker.of_campaign(context).make(context, self["candidate_id"])
-        return FWAction(detours=[campaign_workflow(flow, context.campaign_id)])
+        candidate_id = self["candidate_id"]
+        if not begin_attempt(context, candidate_id):
+            return None
+        try:
+            # First: every step after it takes the engine for granted.
+            installed_engine(context.spec.validation.engine, self.get("package"))
+            if ingest_known(context, candidate_id) is not None:
+                return None
+            return CandidateMaker.of_campaign(context).make(context, candidate_id)
+        except PluginMissing as error:
+            give_up(context, candidate_id, "plugin_missing", str(error))
+            return None
 
 
 @explicit_serialize

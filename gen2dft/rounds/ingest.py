@@ -11,10 +11,10 @@ from typing import Any
 
 from gen2dft import targets
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CustodianCorrection
-from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
+from gen2dft.engines.base import CalculationDoc, CustodianCorrection, Outcome
+from gen2dft.engines.outcomes import core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies
-from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.rounds import breaker, power_factors, reuse
 from gen2dft.rounds.context import RoundContext
 from gen2dft.store.documents import OPEN, OPEN_STATES, CandidateDoc, HitDoc, LabelDoc
@@ -27,8 +27,8 @@ from gen2dft.thermo.scales import must_share
 def ingest(
     context: RoundContext,
     candidate_id: str,
-    calculations: Sequence[Calculation | None],
-    refined: Sequence[Calculation | None] = (),
+    calculations: Sequence[Outcome | None],
+    refined: Sequence[Outcome | None] = (),
     transport: power_factors.Outcome | None = None,
     reused_from: str | None = None,
 ) -> str:
@@ -83,7 +83,7 @@ def ingest(
 
 
 def wants_refinement(
-    context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]
+    context: RoundContext, candidate_id: str, calculations: Sequence[Outcome | None]
 ) -> bool:
     """Whether a candidate goes on to the second stage: the first one succeeded and ended near
     enough to the hull.
@@ -230,11 +230,11 @@ def corrected_energy(
     """
     validation, preset = context.spec.validation, calculation.preset
     energy = formation_energy(
-        load_engine(calculation.engine),
-        computed_of(calculation, candidate_id),
+        calculation,
         validation.correction,
         context.fitted(preset),
         context.references(preset),
+        candidate_id,
     )
     remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
     must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)

@@ -14,6 +14,7 @@ from mongomock.gridfs import enable_gridfs_integration
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import Makers
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
@@ -94,7 +95,7 @@ def banded(monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> None:
     provides = toys.TOY_ENGINE.provides | {"band_gap", "power_factor"}
 
     def makers(preset: str) -> Makers:
-        return replace(toys.TOY_ENGINE.makers(preset), uniform_bands=ExampleBandsMaker())
+        return replace(makers_of(toys.TOY_ENGINE, preset), uniform_bands=ExampleBandsMaker())
 
     engine = replace(toys.TOY_ENGINE, provides=provides, makers=makers)
     monkeypatch.setitem(engines.ENGINES, "toy", lambda: engine)
