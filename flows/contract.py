@@ -15,6 +15,7 @@ from pymatgen.core import Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed
 from gen2dft.properties import PROPERTIES, Properties
 from gen2dft.property_steps import STATIC, STEPS, PropertyStep, StepOutcome, load_step, outcome_of
@@ -83,7 +84,7 @@ def _check_definition(step: PropertyStep) -> None:
 
 def _relaxed(engine: str, preset: str, structure: Structure) -> CalculationDoc:
     """The static calculation of a relaxed crystal, as a campaign hands it to a step."""
-    makers = load_engine(engine).makers(preset)
+    makers = makers_of(load_engine(engine), preset)
     relaxed = _run(makers.relax.make(structure))
     static = _run(makers.static.make(prev=relaxed))
     if not isinstance(static, CalculationDoc):

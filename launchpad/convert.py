@@ -8,6 +8,8 @@ from fireworks import Firework, Workflow
 from gen2dft.launchpad.tasks import AdvanceCampaign, ExpandCandidate, outlast_outages
 from jobflow.managers.fireworks import flow_to_workflow
 
+from gen2dft.engines.kit import package_of
+
 if TYPE_CHECKING:
     from jobflow import Flow
 
@@ -45,6 +47,9 @@ def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
     task = ExpandCandidate(
         campaign_id=context.campaign_id, round_index=context.index, candidate_id=candidate_id
     )
+    package = package_of(context.spec.validation.engine)
+    if package is not None:  # for the message of a worker that lacks it
+        task["package"] = " ".join(package)
     return Workflow(
         [Firework([task], spec=spec, name=f"candidate {candidate_id}")],
         name=f"candidate {candidate_id}",

@@ -20,6 +20,7 @@ FOLDERS = {"gen2dft": "gen2dft", "flows": "gen2dft.flows", "launchpad": "gen2dft
 # Bottom first; a room may import its own layer and those below.
 LAYERS = (
     {
+        "calculation",
         "campaign",
         "chemistry",
         "crystals",

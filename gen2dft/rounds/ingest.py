@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gen2dft import targets
-from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CustodianCorrection
-from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
+from gen2dft.engines.base import CalculationDoc, CustodianCorrection, Outcome
+from gen2dft.engines.outcomes import core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies, PluginMissing
-from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.property_steps import provided
 from gen2dft.rounds import breaker, reuse
 from gen2dft.rounds.computed_properties import with_properties
@@ -37,8 +36,8 @@ REFUSALS: dict[type[Exception], str] = {
 def ingest(
     context: RoundContext,
     candidate_id: str,
-    calculations: Sequence[Calculation | None],
-    refined: Sequence[Calculation | None] = (),
+    calculations: Sequence[Outcome | None],
+    refined: Sequence[Outcome | None] = (),
     outcomes: Mapping[str, Any] | None = None,
     reused_from: str | None = None,
 ) -> str:
@@ -91,7 +90,7 @@ def ingest(
 
 
 def wants_refinement(
-    context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]
+    context: RoundContext, candidate_id: str, calculations: Sequence[Outcome | None]
 ) -> bool:
     """Whether a candidate goes on to the second stage: the first one succeeded and ended near
     enough to the hull.
@@ -215,7 +214,7 @@ def label_values(
     CorrectionRefused, MixedEnergies
         As `make_label`.
     """
-    values = {} if calculation.band_gap is None else {"band_gap": calculation.band_gap}
+    values = dict(calculation.values)
     try:
         energy = corrected_energy(context, candidate_id, calculation)
     except DatasetError as err:
@@ -238,11 +237,11 @@ def corrected_energy(
     """
     validation, preset = context.spec.validation, calculation.preset
     energy = formation_energy(
-        load_engine(calculation.engine),
-        computed_of(calculation, candidate_id),
+        calculation,
         validation.correction,
         context.fitted(preset),
         context.references(preset),
+        candidate_id,
     )
     remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
     must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)

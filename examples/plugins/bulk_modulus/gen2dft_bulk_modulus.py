@@ -58,7 +58,9 @@ class BulkModulusMaker(Maker):
         scales = 1 + np.linspace(-settings.strain, settings.strain, settings.points)
         try:
             strained = [crystal.copy().scale_lattice(crystal.volume * s**3) for s in scales]
-            energies = [len(crystal) * engine.static(s, self.preset).energy for s in strained]
+            energies = [
+                len(crystal) * engine.static(s, self.preset).energy_per_atom for s in strained
+            ]
             _, modulus = birch_murnaghan(crystal.volume * scales**3, np.array(energies))
         except CalculationFailed as error:
             return CalculationFailure.from_error(error)
