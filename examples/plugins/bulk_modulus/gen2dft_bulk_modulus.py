@@ -27,7 +27,7 @@ class Settings(Part):
 
 
 def birch_murnaghan(volumes: np.ndarray, energies: np.ndarray) -> tuple[float, float]:
-    """Volume of lowest energy, A^3, and bulk modulus there, GPa.
+    """Volume of lowest energy, A^3 per atom, and bulk modulus there, GPa, from eV per atom.
 
     The third-order equation of state (Birch, Phys. Rev. 71, 809 (1947)) is a cubic polynomial in
     x = V^(-2/3), so that B = V E''(V) = 4/9 E''(x) x^(7/2) where E'(x) = 0.
@@ -58,10 +58,9 @@ class BulkModulusMaker(Maker):
         scales = 1 + np.linspace(-settings.strain, settings.strain, settings.points)
         try:
             strained = [crystal.copy().scale_lattice(crystal.volume * s**3) for s in scales]
-            energies = [
-                len(crystal) * engine.static(s, self.preset).energy_per_atom for s in strained
-            ]
-            _, modulus = birch_murnaghan(crystal.volume * scales**3, np.array(energies))
+            energies = [engine.static(each, self.preset).energy_per_atom for each in strained]
+            volumes = crystal.volume / len(crystal) * scales**3
+            _, modulus = birch_murnaghan(volumes, np.array(energies))
         except CalculationFailed as error:
             return CalculationFailure.from_error(error)
         hours = (perf_counter() - begun) / 3600
