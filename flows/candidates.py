@@ -13,7 +13,8 @@ from typing import Any
 from gen2dft.flows.common import open_round, tag
 from jobflow import Flow, Job, Maker, OnMissing, Response, job
 
-from gen2dft.engines import load_engine
+from gen2dft.engines import installed_engine, load_engine
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.property_steps import STATIC, Compute, computes
 from gen2dft.rounds import ingest as ingesting
@@ -22,21 +23,30 @@ from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.rounds.reuse import start_of
 
 
-def expand(context: RoundContext, candidate_id: str) -> Flow | None:
-    """What a dispatched candidate becomes on the worker that picks it up.
+def expand(context: RoundContext, candidate_id: str, package: str | None = None) -> Flow | None:
+    """The calculations of a dispatched candidate, on the worker that picks it up.
 
-    None if there is nothing to compute: it is closed, its crystal is known, or it was given up
-    because it used up its attempts or this worker lacks a package.
+    Parameters
+    ----------
+    package
+        Where the engine is from, for the message of a worker that lacks it.
+
+    Returns
+    -------
+    None if there is nothing to compute: the candidate is closed, its crystal is known, or it was
+    given up because it used up its attempts or this worker lacks a package.
     """
-    begins = ingesting.begin_attempt(context, candidate_id)
-    if not begins or ingest_known(context, candidate_id) is not None:
+    if not ingesting.begin_attempt(context, candidate_id):
         return None
     try:
-        maker = CandidateMaker.of_campaign(context)
+        # First: every step after it takes the engine for granted.
+        installed_engine(context.spec.validation.engine, package)
+        if ingest_known(context, candidate_id) is not None:
+            return None
+        return CandidateMaker.of_campaign(context).make(context, candidate_id)
     except PluginMissing as lack:
         ingesting.give_up(context, candidate_id, ingesting.PLUGIN_MISSING, str(lack))
         return None
-    return maker.make(context, candidate_id)
 
 
 @dataclass
@@ -72,11 +82,11 @@ class CandidateMaker(Maker):
         """
         validation = context.spec.validation
         engine = load_engine(validation.engine)
-        makers = engine.makers(validation.preset)
+        makers = makers_of(engine, validation.preset)
         if validation.refine is None:
             steps = computes(context.spec, validation.preset)
             return cls(makers.relax, makers.static, steps=steps)
-        fine = engine.makers(validation.refine.preset)
+        fine = makers_of(engine, validation.refine.preset)
         steps = computes(context.spec, validation.refine.preset)
         return cls(makers.relax, makers.static, fine.relax, fine.static, steps)
 

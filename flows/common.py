@@ -4,9 +4,11 @@ which FireWorks finds them.
 
 from __future__ import annotations
 
+import warnings
+from pathlib import Path
 from typing import Any
 
-from jobflow import Flow, Job
+from jobflow import Flow, Job, JobStore
 
 from gen2dft.campaign import StageResources
 from gen2dft.rounds.context import RoundContext
@@ -17,6 +19,29 @@ from gen2dft.store.connect import open_store
 def open_round(campaign_id: str, index: int) -> RoundContext:
     """The round, read from this worker's store."""
     return RoundContext(open_store(load_settings()), campaign_id, index)
+
+
+def memory_store() -> JobStore:
+    """A job store for work of this process alone."""
+    from maggma.stores import MemoryStore
+
+    return JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+
+
+def run_here(work: Flow | Job, folder: Path, store: JobStore) -> Any:
+    """The output of a flow or a job, run in this process without a queue; None if it crashed.
+
+    Each job has a folder of its own below the one given.
+    """
+    from jobflow import run_locally
+    from monty.json import MontyDecoder
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "cd is deprecated", FutureWarning
+        )  # jobflow 0.4.0 with monty >= 2026
+        run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
+    return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 
 
 def tag(

@@ -8,12 +8,12 @@ the last change is the error estimate. A metal is found out on the coarse mesh.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.flows.common import memory_store, run_here
 from jobflow import CURRENT_JOB, Flow, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
@@ -21,6 +21,8 @@ from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.kit import bands_of
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
@@ -29,14 +31,11 @@ from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.compute import TransportSettings, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
-from gen2dft.transport.loaders import load_bands
 from gen2dft.workers import limited_cpu
 
 if TYPE_CHECKING:
-    from jobflow import Job, JobStore
+    from jobflow import JobStore
 
-# What engines leave in the folder of their uniform bands.
-BAND_FILES = ("uniform.gpw", "vasprun.xml", "vasprun.xml.gz")
 # Spacing of one mesh in units of that of the next coarser one.
 REFINEMENT = 0.8
 METAL_AS_GIVEN = "metal_as_given"
@@ -102,9 +101,8 @@ class TransportMaker(Maker):
             )
             return without_finer(coarser, prev or no_bands, spent)
         try:
-            doc = transport_within_bands(
-                load_bands(band_file(prev)), TransportSettings(max_spacing=self.max_spacing)
-            )
+            settings = TransportSettings(max_spacing=self.max_spacing)
+            doc = transport_within_bands(bands_of(prev), settings)
         except CalculationFailed as error:
             return without_finer(coarser, CalculationFailure.from_error(error), spent)
         doc = self._with_error_estimate(
@@ -169,22 +167,6 @@ def without_finer(
     )
 
 
-def band_file(doc: CalculationDoc) -> Path:
-    """The file with the bands of a calculation.
-
-    CalculationFailed `no_bands` if there is none here.
-    """
-    folder = Path((doc.directory or "").partition(":")[2] or doc.directory or "")
-    found = [folder / name for name in BAND_FILES if (folder / name).is_file()]
-    if doc.task != "uniform_bands" or not found:
-        detail = (
-            f"none of {', '.join(BAND_FILES)} of a task uniform_bands is in {doc.directory} "
-            f"(task {doc.task})"
-        )
-        raise CalculationFailed("no_bands", detail, doc.directory)
-    return found[0]
-
-
 @dataclass
 class PowerFactorMaker(Maker):
     """Flow from a structure to its transport.
@@ -212,7 +194,7 @@ class PowerFactorMaker(Maker):
         cls, engine: str, preset: str, spec: TransportSpec | None = None, relax: bool = False
     ) -> PowerFactorMaker:
         """The Maker for an engine and a preset; CampaignError if the engine computes no bands."""
-        makers = load_engine(engine).makers(preset)
+        makers = makers_of(load_engine(engine), preset)
         if makers.uniform_bands is None:
             raise CampaignError(
                 f"engine {engine!r} computes no bands, so no power factors; use one that does"
@@ -283,35 +265,19 @@ def compute_here(
         Look at the structure as it is first: one that is a metal there is not relaxed, which costs
         most. That is CalculationFailure `metal_as_given`, since the relaxed one may have a gap.
     """
-    from jobflow import JobStore
-    from maggma.stores import MemoryStore
-
     maker = PowerFactorMaker.of_engine(engine, preset, spec, relax=True)
-    store = JobStore(MemoryStore(), additional_stores={"data": MemoryStore()})
+    store = memory_store()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with limited_cpu(cpu_limit):
             if refuse_metals:
-                _refuse_metal(_outcome(maker.static.make(structure), folder, store))
-            outcome = _outcome(maker.make(structure), folder, store)
+                _refuse_metal(run_here(maker.static.make(structure), folder, store))
+            outcome = run_here(maker.make(structure), folder, store)
     except CalculationFailed as error:
         return _so_far(store, CalculationFailure.from_error(error))
     return outcome or CalculationFailure(
         reason="no_bands", detail="the calculations left no result"
     )
-
-
-def _outcome(work: Flow | Job, folder: Path, store: JobStore) -> Any:
-    """What a flow or a job comes to, run in this process."""
-    from jobflow import run_locally
-    from monty.json import MontyDecoder
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "cd is deprecated", FutureWarning
-        )  # jobflow 0.4.0 with monty >= 2026
-        run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
-    return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 
 
 def _refuse_metal(static: CalculationDoc | CalculationFailure | None) -> None:

@@ -10,6 +10,7 @@ from jobflow import Flow, Maker, OnMissing
 
 from gen2dft.campaign import StageResources
 from gen2dft.engines import load_engine
+from gen2dft.engines.makers import makers_of
 from gen2dft.ground.calibrate import Reference, fit_fields, phase_fields
 
 
@@ -33,7 +34,7 @@ class ReferenceMaker(Maker):
     @classmethod
     def of_engine(cls, engine: str, preset: str) -> ReferenceMaker:
         """The Maker for an engine and a preset."""
-        makers = load_engine(engine).makers(preset)
+        makers = makers_of(load_engine(engine), preset)
         return cls(makers.relax, makers.static)
 
     def make(self, reference: Reference, resources: StageResources) -> Flow:

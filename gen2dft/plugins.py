@@ -27,7 +27,7 @@ SHIPPED: dict[str, dict[str, str]] = {
     },
     "gen2dft.engines": {
         "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",
-        "mlip": "gen2dft.engines.mlip:ENGINE",
+        "mlip": "gen2dft.engines.mlip.engine:ENGINE",
         "vasp": "gen2dft.engines.vasp.engine:ENGINE",
     },
     "gen2dft.gates": {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fireworks import FiretaskBase, Firework, Workflow
 from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
 
+from gen2dft.engines.kit import package_of
+
 if TYPE_CHECKING:
     from jobflow import Flow
 
@@ -75,6 +77,9 @@ def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
         round_index=context.index,
         candidate_id=candidate_id,
     )
+    package = package_of(context.spec.validation.engine)
+    if package is not None:  # for the message of a worker that lacks it
+        task["package"] = " ".join(package)
     return Workflow(
         [Firework([task], spec=spec, name=f"candidate {candidate_id}")],
         name=f"candidate {candidate_id}",

@@ -53,6 +53,7 @@ class ExpandCandidate(FiretaskBase):
     """Replace the light firework of a candidate by its calculations."""
 
     required_params = ("campaign_id", "round_index", "candidate_id")
+    optional_params = ("package",)
 
     def run_task(self, fw_spec: dict[str, Any]) -> FWAction:  # noqa: ARG002 - FireWorks' signature
         """Build the candidate's flow, or carry the campaign on if there is nothing to compute."""
@@ -64,12 +65,11 @@ class ExpandCandidate(FiretaskBase):
 
         from gen2dft.rounds.context import RoundContext
 
-        context = RoundContext(
-            open_store(load_settings()), self["campaign_id"], self["round_index"]
-        )
-        flow = expand(context, self["candidate_id"])
+        settings = load_settings()
+        context = RoundContext(open_store(settings), self["campaign_id"], self["round_index"])
+        flow = expand(context, self["candidate_id"], self.get("package"))
         if flow is None:
-            advance(context.store, connect_launchpad(load_settings()), context.campaign_id)
+            advance(context.store, connect_launchpad(settings), context.campaign_id)
             return FWAction()
         return FWAction(detours=[campaign_workflow(flow, context.campaign_id)])
 

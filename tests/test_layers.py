@@ -21,6 +21,7 @@ FOLDERS = {"gen2dft": "gen2dft", "flows": "gen2dft.flows", "launchpad": "gen2dft
 LAYERS = (
     {
         "atomic",
+        "calculation",
         "campaign",
         "chemistry",
         "crystals",

@@ -21,17 +21,12 @@ from jobflow import Maker, job
 from pymatgen.core import Composition, Element, Lattice, Structure
 
 from gen2dft import engines, generators
+from gen2dft.calculation import Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.engines.base import (
-    CalculationDoc,
-    CalculationFailure,
-    Engine,
-    Makers,
-    Relaxed,
-    run_task,
-)
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers
 from gen2dft.engines.kept import computed_once
+from gen2dft.engines.kit import run_task
 from gen2dft.errors import CalculationFailed
 from gen2dft.generators.base import Parity, Reconstruction, TrainingResult
 from gen2dft.representations.base import DecodeResult
@@ -170,7 +165,7 @@ class ToyPreset:
     settings_hash: str = "toyhash"
 
 
-def toy_relax(structure: Structure, preset: str) -> Relaxed:
+def toy_relax(structure: Structure, preset: str) -> Calculation:
     digest = hashlib.sha256(structure.composition.reduced_formula.encode()).digest()
     if digest[0] < 40:
         raise CalculationFailed(
@@ -179,16 +174,13 @@ def toy_relax(structure: Structure, preset: str) -> Relaxed:
     time.sleep(SECONDS)
     relaxed = structure.copy()
     relaxed.scale_lattice(structure.volume * 1.02)
-    return Relaxed(
-        relaxed,
-        formation_energy(structure.composition),
-        None,
-        None,
-        None,
-        digest[1] > 20,
-        0.01,
-        3,
-        0.1,
+    return Calculation(
+        structure=relaxed,
+        energy_per_atom=formation_energy(structure.composition),
+        converged=digest[1] > 20,
+        max_force=0.01,
+        num_steps=3,
+        wall_seconds=0.1,
     )
 
 
@@ -221,9 +213,7 @@ class ToyMaker(Maker):
             raise RuntimeError("the program died")
         if (failure := toy_fault(structure)) is not None:
             return failure
-        return computed_once(run_task)(
-            self.task, TOY_ENGINE, self.preset, structure, prev, {"toy": "1"}
-        )
+        return computed_once(run_task)(self.task, TOY_ENGINE, self.preset, structure, prev)
 
 
 TOY_ENGINE = Engine(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import Part
@@ -64,9 +65,14 @@ def _part_at(
     """The class that reads the part at `place`, and the generator whose settings it is, if any."""
     part = model
     generator = ""
+    names_an_entry = False
     for step in place:
         data = _inside(data, step)
-        if isinstance(step, str):
+        if names_an_entry:
+            names_an_entry = False
+        elif isinstance(step, str):
+            # The keys of a mapping, such as `properties`, are names that the file chooses.
+            names_an_entry = _is_mapping(part, step)
             part, generator = _part_of(part, step), ""
         if part is GeneratorSpec and isinstance(data, Mapping):
             generator = str(data.get("name", DEFAULT))
@@ -83,10 +89,18 @@ def _inside(data: Any, step: int | str) -> object:
 
 
 def _part_of(part: type[BaseModel], key: str) -> type[BaseModel]:
-    """The class of the part at a key of another part, or in a list there."""
+    """The class of the part at a key of another part, or in a list or mapping there."""
+    annotation = _field_of(part, key).annotation
+    return next(choice for choice in _types_in(annotation) if _is_model(choice))
+
+
+def _field_of(part: type[BaseModel], key: str) -> FieldInfo:
     fields = part.readable() if issubclass(part, Part) else part.model_fields
-    field = next(f for name, f in fields.items() if key in (name, f.alias))
-    return next(choice for choice in _types_in(field.annotation) if _is_model(choice))
+    return next(field for name, field in fields.items() if key in (name, field.alias))
+
+
+def _is_mapping(part: type[BaseModel], key: str) -> bool:
+    return get_origin(_field_of(part, key).annotation) is dict
 
 
 def _types_in(annotation: Any) -> Iterator[Any]:

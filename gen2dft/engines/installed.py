@@ -11,7 +11,10 @@ import importlib.util
 import os
 import shlex
 import shutil
+from collections.abc import Collection
 from pathlib import Path
+
+from gen2dft.errors import SettingsError
 
 POTCAR_FOLDERS = (
     "POT_GGA_PAW_PBE",
@@ -38,6 +41,20 @@ def package_version(module: str, *distributions: str) -> str | None:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(name)
     return "of unknown version"
+
+
+def versions_of_packages(packages: Collection[str], engine: str, remedy: str) -> dict[str, str]:
+    """Versions of the distributions that an engine needs; SettingsError if one is missing.
+
+    Parameters
+    ----------
+    remedy
+        Command that installs them.
+    """
+    try:
+        return {package: importlib.metadata.version(package) for package in packages}
+    except importlib.metadata.PackageNotFoundError as err:
+        raise SettingsError(f"engine {engine!r} needs the package {err.name}: {remedy}") from err
 
 
 def pymatgen_setting(name: str) -> str | None:

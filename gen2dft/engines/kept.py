@@ -16,10 +16,11 @@ from typing import Any, ParamSpec, TypeVar, cast
 from monty.json import jsanitize
 
 from gen2dft.atomic import write_atomically
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, lost_runs
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, Outcome
+from gen2dft.engines.kit import lost_runs
 
 FILE = "gen2dft-outcome.json"
-KINDS: dict[str, type[CalculationDoc | CalculationFailure]] = {
+KINDS: dict[str, type[Outcome]] = {
     kind.__name__: kind for kind in (CalculationDoc, CalculationFailure)
 }
 P = ParamSpec("P")
@@ -40,20 +41,20 @@ def computed_once(compute: Callable[P, R]) -> Callable[P, R]:
             if (known := read_outcome(folder / FILE, job)) is not None:
                 return cast("R", known)
         outcome = compute(*args, **kwargs)
-        if isinstance(outcome, CalculationDoc | CalculationFailure):
+        if isinstance(outcome, Outcome):
             write_outcome(Path.cwd() / FILE, job, outcome)
         return outcome
 
     return with_memory
 
 
-def write_outcome(path: Path, job: str, outcome: CalculationDoc | CalculationFailure) -> None:
+def write_outcome(path: Path, job: str, outcome: Outcome) -> None:
     """Write an outcome as a whole or not at all."""
     content = {"job": job, "kind": type(outcome).__name__, "outcome": plain(outcome)}
     write_atomically(path, json.dumps(content))
 
 
-def read_outcome(path: Path, job: str) -> CalculationDoc | CalculationFailure | None:
+def read_outcome(path: Path, job: str) -> Outcome | None:
     """The outcome that a file holds, if it is of this job.
 
     None without a file, as in a folder of another machine.
@@ -67,7 +68,7 @@ def read_outcome(path: Path, job: str) -> CalculationDoc | CalculationFailure | 
     )
 
 
-def plain(outcome: CalculationDoc | CalculationFailure) -> dict[str, Any]:
+def plain(outcome: Outcome) -> dict[str, Any]:
     """An outcome as JSON and MongoDB take it; the class's `model_validate` reads it."""
     data: dict[str, Any] = jsanitize(outcome.model_dump(), strict=True)
     return data

@@ -1,63 +1,26 @@
-"""Engine `mlip` as jobflow jobs: relax and static, each yielding a CalculationDoc or a
-CalculationFailure.
+"""Jobs of engine `mlip` as fireworks in running databases name them; new ones are `EngineMaker`s.
+
+FireWorks imports a stored job's class by this path, so neither module nor names may change.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from jobflow import Maker, job
-from pymatgen.core import Structure
-
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, run_task
-from gen2dft.engines.mlip import ENGINE, versions
+from gen2dft.engines.base import Task
+from gen2dft.engines.makers import EngineMaker
 
 
 @dataclass
-class MLIPRelaxMaker(Maker):
-    """Relax positions and cell with the ML potential.
-
-    Parameters
-    ----------
-    name
-        Name of the job.
-    preset
-        Name of a preset of engine `mlip`.
-    """
+class MLIPRelaxMaker(EngineMaker):
+    """A relaxation that an earlier version stored."""
 
     name: str = "mlip relax"
-    preset: str = "chgnet-v1"
-
-    @job
-    def make(
-        self,
-        structure: Structure | None = None,
-        prev: CalculationDoc | CalculationFailure | None = None,
-    ) -> CalculationDoc | CalculationFailure:
-        """Relax `structure`, or what `prev` ended with."""
-        return run_task("relax", ENGINE, self.preset, structure, prev, versions())
+    task: Task = "relax"
 
 
 @dataclass
-class MLIPStaticMaker(Maker):
-    """Energy, forces and stress of a structure as it is, with the ML potential.
-
-    Parameters
-    ----------
-    name
-        Name of the job.
-    preset
-        Name of a preset of engine `mlip`.
-    """
+class MLIPStaticMaker(EngineMaker):
+    """A static calculation that an earlier version stored."""
 
     name: str = "mlip static"
-    preset: str = "chgnet-v1"
-
-    @job
-    def make(
-        self,
-        structure: Structure | None = None,
-        prev: CalculationDoc | CalculationFailure | None = None,
-    ) -> CalculationDoc | CalculationFailure:
-        """Compute `structure`, or what `prev` ended with."""
-        return run_task("static", ENGINE, self.preset, structure, prev, versions())

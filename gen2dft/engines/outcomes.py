@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines import ENGINES, load_engine
+from gen2dft.engines.base import BREAKDOWNS, CalculationDoc, CalculationFailure, Outcome
 from gen2dft.settings import allows_stand_in
 
-Calculation = CalculationDoc | CalculationFailure
 
-
-def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFailure | None:
+def stage_problem(calculations: Sequence[Outcome | None]) -> CalculationFailure | None:
     """Why the calculations of one stage make no label; None if they do."""
     failure = next(
         (_failure(calc) for calc in calculations if not isinstance(calc, CalculationDoc)), None
@@ -29,7 +28,16 @@ def stage_problem(calculations: Sequence[Calculation | None]) -> CalculationFail
     return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
 
 
-def core_hours(calculations: Sequence[Calculation | None]) -> float:
+def tells_of_the_engine(engine: str, reason: str) -> bool:
+    """Whether a failure says that the engine does not work, whatever the crystal.
+
+    A worker that lacks the engine knows only the reasons that all engines share.
+    """
+    own = load_engine(engine).breakdowns if engine in ENGINES else frozenset()
+    return reason in BREAKDOWNS | own
+
+
+def core_hours(calculations: Sequence[Outcome | None]) -> float:
     """What the calculations of one candidate have cost.
 
     A failure is handed on through its stage and counts once.
@@ -40,7 +48,7 @@ def core_hours(calculations: Sequence[Calculation | None]) -> float:
     return failed + sum(calc.core_hours for calc in finished(calculations))
 
 
-def finished(calculations: Sequence[Calculation | None]) -> list[CalculationDoc]:
+def finished(calculations: Sequence[Outcome | None]) -> list[CalculationDoc]:
     """Those of the calculations that ended with a result."""
     return [calculation for calculation in calculations if isinstance(calculation, CalculationDoc)]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc
-from gen2dft.engines.outcomes import Calculation, stage_problem
+from gen2dft.engines.base import CalculationDoc, Outcome
+from gen2dft.engines.outcomes import stage_problem
 from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.ground.energies import uncorrected
-from gen2dft.ground.hulls import presets, reference_computed
+from gen2dft.ground.hulls import presets, reference_calculation
 from gen2dft.hashing import content_hash
 from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
@@ -122,7 +122,7 @@ def check_engine(
 
 
 def keep_reference(
-    store: Store, key: str, phase: Mapping[str, str], calculations: Sequence[Calculation | None]
+    store: Store, key: str, phase: Mapping[str, str], calculations: Sequence[Outcome | None]
 ) -> ReferenceDoc:
     """Keep a computed reference phase.
 
@@ -229,10 +229,11 @@ def fit_calibration(
     }
     energies = {}
     for formula in known.keys() & computed.keys():
-        entry = reference_computed(computed[formula])
-        adjust(correction, entry, Fitted(0.0, 0.0))  # refuses wrong settings before they are fitted
-        per_atom = uncorrected(engine, entry.structure.composition, entry.energy_per_atom, elements)
-        energies[formula] = per_atom
+        phase = reference_calculation(computed[formula])
+        # Refuses wrong settings before they are fitted.
+        adjust(correction, phase, Fitted(0.0, 0.0), computed[formula].name)
+        composition = phase.structure.composition
+        energies[formula] = uncorrected(engine, composition, phase.energy_per_atom, elements)
     fit = fit_vanadium(
         {formula: energies[formula] for formula in known if formula in energies}, known
     )
@@ -250,7 +251,9 @@ def _element_energies(engine: Engine, computed: Mapping[str, ReferenceDoc]) -> d
         )
     found = {}
     for phase in ELEMENTS:
-        ((symbol, _),) = reduced(reference_computed(computed[phase.formula]).structure.composition)
+        ((symbol, _),) = reduced(
+            reference_calculation(computed[phase.formula]).structure.composition
+        )
         found[symbol] = computed[phase.formula].energy_per_atom
     return found
 

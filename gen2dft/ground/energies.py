@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.thermo.corrections import Computed, Fitted, adjust, scale_of
+from gen2dft.engines import load_engine
+from gen2dft.thermo.corrections import Fitted, adjust, scale_of
 from gen2dft.thermo.references import energy_against
 
 if TYPE_CHECKING:
     from pymatgen.core import Composition
 
-    from gen2dft.engines.base import CalculationDoc, Engine
+    from gen2dft.calculation import Calculation
+    from gen2dft.engines.base import Engine
     from gen2dft.store.documents import CalibrationDoc
 
 
@@ -44,22 +46,26 @@ class FormationEnergy:
 
 
 def formation_energy(
-    engine: Engine,
-    computed: Computed,
+    calculation: Calculation,
     correction: str,
     fitted: Fitted | None = None,
     references: Mapping[str, float] | None = None,
+    name: str = "entry",
 ) -> FormationEnergy:
     """Formation energy of one computed crystal.
 
     Parameters
     ----------
+    calculation
+        It names its engine.
     correction
         Name of a correction.
     fitted
         Of a correction that is fitted, with the elements it was fitted against.
     references
         The campaign's elemental energies for the preset, symbol to eV/atom. See `uncorrected`.
+    name
+        Of the calculation, for messages.
 
     Raises
     ------
@@ -68,12 +74,13 @@ def formation_energy(
     DatasetError
         If the engine has no reference energy of an element.
     """
-    adjustment = adjust(correction, computed, fitted)
-    composition, elements = computed.structure.composition, fitted.elements if fitted else {}
+    engine = load_engine(calculation.engine)
+    adjustment = adjust(correction, calculation, fitted, name)
+    elements = fitted.elements if fitted else {}
+    composition, energy = calculation.structure.composition, calculation.energy_per_atom
     return FormationEnergy(
-        uncorrected(engine, composition, computed.energy_per_atom, elements or references)
-        + adjustment.per_atom,
-        scale_of(correction, engine.name, computed.run_type, engine.scale),
+        uncorrected(engine, composition, energy, elements or references) + adjustment.per_atom,
+        scale_of(correction, engine.name, calculation.run_type, engine.scale),
         adjustment.parts,
         adjustment.uncertainty,
         adjustment.warnings,
@@ -103,18 +110,6 @@ def uncorrected(
         return engine.formation_energy(composition, energy_per_atom)
     return energy_against(
         elements, composition, energy_per_atom, "the campaign (validation.references, calibration)"
-    )
-
-
-def computed_of(calculation: CalculationDoc, name: str) -> Computed:
-    """A finished calculation as a correction looks at it."""
-    return Computed(
-        calculation.structure,
-        calculation.energy_per_atom,
-        calculation.engine,
-        calculation.run_type,
-        calculation.hubbards,
-        name,
     )
 
 

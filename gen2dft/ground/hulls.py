@@ -14,12 +14,13 @@ from gen2dft.engines import load_engine
 from gen2dft.errors import MixedEnergies, ThermoError
 from gen2dft.ground.energies import fitted_of, formation_energy
 from gen2dft.store.documents import HullDoc, ReferenceDoc
-from gen2dft.thermo.corrections import Computed, get_correction, refuse_twice
+from gen2dft.thermo.corrections import get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.scales import MATERIALS_PROJECT, must_share, one_engine, one_run_type
 from gen2dft.thermo.vanadium_oxides import known_hull
 
 if TYPE_CHECKING:
+    from gen2dft.calculation import Calculation
     from gen2dft.store.store import Store
 
 # Scales of sources that are known; a user's file says its own (`hull.scale`), or is taken as it is.
@@ -161,22 +162,24 @@ def _reference_energies(
     fitted = fitted_of(calibration) if calibration else None
     references = element_energies(spec, preset, store)
     return [
-        formation_energy(engine, reference_computed(doc), name, fitted, references) for doc in found
+        formation_energy(reference_calculation(doc), name, fitted, references, doc.name)
+        for doc in found
     ]
 
 
-def reference_computed(document: ReferenceDoc) -> Computed:
-    """A stored reference phase as a correction looks at it."""
+def reference_calculation(document: ReferenceDoc) -> Calculation:
+    """The calculation of a stored reference phase, as far as it was kept."""
     from pymatgen.core import Structure
 
-    structure = Structure.from_dict(document.structure)
-    return Computed(
-        structure,
-        document.energy_per_atom,
-        document.engine,
-        document.run_type,
-        document.hubbards,
-        document.name,
+    from gen2dft.calculation import Calculation
+
+    return Calculation(
+        engine=document.engine,
+        structure=Structure.from_dict(document.structure),
+        energy_per_atom=document.energy_per_atom,
+        converged=True,  # others are not kept
+        run_type=document.run_type,
+        hubbards=document.hubbards,
     )
 
 

@@ -9,8 +9,7 @@ again.
 
 from __future__ import annotations
 
-from gen2dft.engines import load_engine
-from gen2dft.engines.base import BREAKDOWNS
+from gen2dft.engines.outcomes import tells_of_the_engine
 from gen2dft.rounds.context import RoundContext
 
 REMEDY = (
@@ -33,7 +32,7 @@ def engine_failed(context: RoundContext, candidate_id: str, reason: str, detail:
         Why it was given up; a reason that tells of the crystal says that the engine works.
     """
     validation = context.spec.validation
-    if reason.removeprefix("refine_") not in BREAKDOWNS | load_engine(validation.engine).breakdowns:
+    if not tells_of_the_engine(validation.engine, reason.removeprefix("refine_")):
         engine_works(context)
         return
     context.store.add_to_round(context.campaign_id, context.index, "suspects", candidate_id)

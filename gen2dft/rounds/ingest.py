@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CustodianCorrection
-from gen2dft.engines.outcomes import Calculation, core_hours, finished, stage_problem
+from gen2dft.engines.base import CalculationDoc, CustodianCorrection, Outcome
+from gen2dft.engines.outcomes import core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies, PluginMissing
-from gen2dft.ground.energies import FormationEnergy, computed_of, formation_energy
+from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.hashing import content_hash
 from gen2dft.loop import targets
 from gen2dft.property_steps import provided
@@ -38,8 +37,8 @@ REFUSALS: dict[type[Exception], str] = {
 def ingest(
     context: RoundContext,
     candidate_id: str,
-    calculations: Sequence[Calculation | None],
-    refined: Sequence[Calculation | None] = (),
+    calculations: Sequence[Outcome | None],
+    refined: Sequence[Outcome | None] = (),
     outcomes: Mapping[str, Any] | None = None,
     reused_from: str | None = None,
 ) -> str:
@@ -92,7 +91,7 @@ def ingest(
 
 
 def wants_refinement(
-    context: RoundContext, candidate_id: str, calculations: Sequence[Calculation | None]
+    context: RoundContext, candidate_id: str, calculations: Sequence[Outcome | None]
 ) -> bool:
     """Whether a candidate goes on to the second stage: the first one succeeded and ended near
     enough to the hull.
@@ -216,7 +215,7 @@ def label_values(
     CorrectionRefused, MixedEnergies
         As `make_label`.
     """
-    values = {} if calculation.band_gap is None else {"band_gap": calculation.band_gap}
+    values = dict(calculation.values)
     try:
         energy = corrected_energy(context, candidate_id, calculation)
     except DatasetError as err:
@@ -239,11 +238,11 @@ def corrected_energy(
     """
     validation, preset = context.spec.validation, calculation.preset
     energy = formation_energy(
-        load_engine(calculation.engine),
-        computed_of(calculation, candidate_id),
+        calculation,
         validation.correction,
         context.fitted(preset),
         context.references(preset),
+        candidate_id,
     )
     remedy = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
     must_share(context.hull.scale, [energy.scale], f"energies of candidate {candidate_id}", remedy)

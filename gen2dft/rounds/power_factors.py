@@ -19,7 +19,7 @@ Outcome = TransportDoc | CalculationFailure
 
 def gives_bands(engine: Engine) -> bool:
     """Whether an engine computes bands."""
-    return "band_gap" in engine.provides
+    return engine.read_bands is not None
 
 
 def kept_outcome(

@@ -15,7 +15,7 @@ from gen2dft.store.documents import StoredVerdict
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from gen2dft.engines.base import Relaxed
+    from gen2dft.calculation import Calculation
     from gen2dft.thermo.hull import ReferenceHull
 
 UNCONVERGED = "relaxation_unconverged"
@@ -53,7 +53,7 @@ class SurrogateVerdict:
         eV/atom, on the engine's scale and against the screen's hull; no distance where it does not
         cover the system.
     converged, max_force, steps, seconds
-        How the relaxation went; see `gen2dft.engines.base.Relaxed`.
+        How the relaxation went; see `gen2dft.calculation.Calculation`.
     detail
         What went wrong, for people.
     """
@@ -126,7 +126,7 @@ def surrogate_screen(
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
     composition = relaxed.structure.composition
     try:
-        formation_energy = engine.formation_energy(composition, relaxed.energy)
+        formation_energy = engine.formation_energy(composition, relaxed.energy_per_atom)
     except DatasetError as err:
         return SurrogateVerdict(
             NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err)
@@ -138,13 +138,13 @@ def surrogate_screen(
         spec.engine,
         spec.preset,
         relaxed.structure,
-        relaxed.energy,
+        relaxed.energy_per_atom,
         formation_energy,
         e_above_hull,
         relaxed.converged,
         relaxed.max_force,
-        relaxed.steps,
-        relaxed.seconds,
+        relaxed.num_steps,
+        relaxed.wall_seconds,
         gap,
     )
 
@@ -162,9 +162,13 @@ def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
 
 
 def _reason(
-    relaxed: Relaxed, e_above_hull: float | None, spec: SurrogateSpec, known: StructureIndex | None
+    relaxed: Calculation,
+    e_above_hull: float | None,
+    spec: SurrogateSpec,
+    known: StructureIndex | None,
 ) -> str | None:
-    if not relaxed.converged and relaxed.max_force > TOLERABLE_FORCE:
+    force = relaxed.max_force
+    if not relaxed.converged and (force is None or force > TOLERABLE_FORCE):
         return UNCONVERGED
     if (reason := hull_reason(e_above_hull, spec)) is not None:
         return reason

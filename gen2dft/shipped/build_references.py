@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.dataset import Dataset
-from gen2dft.engines.mlip import PRESETS, static, versions
+from gen2dft.engines.mlip.engine import static
+from gen2dft.engines.mlip.presets import PRESETS, versions
 from gen2dft.errors import CalculationFailed
 from gen2dft.shipped.fit_references import OUTLIER, RIDGE, ReferenceFit, fit_references
 
@@ -37,7 +38,7 @@ def potential_energies(dataset: Dataset, checkpoint: Path) -> NDArray[np.float64
                 energies, done = saved["energies"].copy(), int(saved["done"])
     for index in range(done, len(dataset)):
         try:
-            energies[index] = static(dataset.crystals.structure(index)).energy
+            energies[index] = static(dataset.crystals.structure(index)).energy_per_atom
         except CalculationFailed as failure:
             log.warning("%s left out: %s", dataset.ids[index], failure)
         if (index + 1) % CHECKPOINT_EVERY == 0 or index + 1 == len(dataset):
@@ -72,7 +73,7 @@ def ground_state_energies() -> dict[str, float]:
             structure = Structure(
                 atoms.cell.array, atoms.get_chemical_symbols(), atoms.get_scaled_positions()
             )
-            if (energy := static(structure).energy) < 0:
+            if (energy := static(structure).energy_per_atom) < 0:
                 energies[symbol] = energy
         except (
             ValueError,

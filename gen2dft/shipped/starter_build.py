@@ -31,8 +31,8 @@ from gen2dft.shipped.prototypes import Decoration, decorations
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-    from gen2dft.engines.base import Relaxed
-    from gen2dft.engines.mlip import MLIPPreset
+    from gen2dft.calculation import Calculation
+    from gen2dft.engines.mlip.presets import MLIPPreset
 
     Scored = tuple[
         float, Decoration, Structure
@@ -193,7 +193,7 @@ def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
 
 def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
     """Rank the prototypes of a formula, relax the best, and tell all in one JSON-able record."""
-    from gen2dft.engines.mlip import relax
+    from gen2dft.engines.mlip.engine import relax
 
     ranked, reasons = rank(formula, plan)
     chosen: list[Scored] = []
@@ -279,7 +279,7 @@ def _work_on_task(task: tuple[str, BuildPlan]) -> dict[str, Any]:
 
 @cache
 def _preset(plan: BuildPlan) -> MLIPPreset:
-    from gen2dft.engines.mlip import get_preset
+    from gen2dft.engines.mlip.presets import get_preset
 
     return replace(get_preset(plan.preset), max_steps=plan.max_steps)
 
@@ -316,7 +316,7 @@ def _sized(structure: Structure) -> Structure:
     return structure
 
 
-def _at_zero_pressure(result: Relaxed) -> tuple[float, float]:
+def _at_zero_pressure(result: Calculation) -> tuple[float, float]:
     """Energy (eV/atom) and volume factor after an estimated relaxation of the volume.
 
     To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4
@@ -327,17 +327,17 @@ def _at_zero_pressure(result: Relaxed) -> tuple[float, float]:
     gain = (
         pressure**2 * result.structure.volume / len(result.structure) / (2 * modulus) * GPA_A3_IN_EV
     )
-    return result.energy - gain, float(np.clip(1 + pressure / modulus, 0.85, 1.25))
+    return result.energy_per_atom - gain, float(np.clip(1 + pressure / modulus, 0.85, 1.25))
 
 
-def _as_record(decoration: Decoration, score: float, result: Relaxed) -> dict[str, Any]:
+def _as_record(decoration: Decoration, score: float, result: Calculation) -> dict[str, Any]:
     structure = result.structure
     return {
         "prototype": decoration.name,
         "score": round(score, 4),
-        "energy": round(result.energy, 5),
+        "energy": round(result.energy_per_atom, 5),
         "converged": result.converged,
-        "steps": result.steps,
+        "steps": result.num_steps,
         "lattice": np.round(structure.lattice.matrix, 5).tolist(),
         "numbers": [int(site.specie.Z) for site in structure],
         "frac": np.round(structure.frac_coords % 1.0, 6).tolist(),
@@ -369,7 +369,7 @@ def _interleave(lists: Sequence[Sequence[str]], shares: Sequence[float]) -> list
 
 
 def _score(decoration: Decoration, structure: Structure, plan: BuildPlan) -> Scored:
-    from gen2dft.engines.mlip import static
+    from gen2dft.engines.mlip.engine import static
 
     score, factor = _at_zero_pressure(static(structure, _preset(plan)))
     resized = structure.copy()

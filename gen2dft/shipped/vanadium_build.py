@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from gen2dft import __version__
+from gen2dft.calculation import Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import Engine, Relaxed
+from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.geometry import distances_in_cell
@@ -232,10 +233,10 @@ def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str
         return {"reason": failure.reason}
     if not result.converged:
         return {"reason": "not_converged"}
-    return {"structure": result.structure.as_dict(verbosity=0), "energy": result.energy}
+    return {"structure": result.structure.as_dict(verbosity=0), "energy": result.energy_per_atom}
 
 
-def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Relaxed:
+def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Calculation:
     """The better of two static calculations: as it is, and at the volume where the pressure would
     be 0.
     """
@@ -249,7 +250,7 @@ def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Relax
         second = engine.static(moved, plan.preset)
     except CalculationFailed:
         return first
-    return min(first, second, key=lambda result: result.energy)
+    return min(first, second, key=lambda result: result.energy_per_atom)
 
 
 def _kept(

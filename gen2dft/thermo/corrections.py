@@ -6,6 +6,7 @@ names. Its content never changes under its name. The table of all is in docs/cor
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,59 +17,41 @@ from gen2dft.thermo.scales import MATERIALS_PROJECT, engine_scale
 
 if TYPE_CHECKING:
     from pymatgen.analysis.compatibility import Compatibility
-    from pymatgen.core import Structure
     from pymatgen.core.entries import ComputedStructureEntry
 
+    from gen2dft.calculation import Calculation
+
 RUN_TYPES = {"PBE": "GGA", "PBE+U": "GGA+U"}  # other names of the same
+SURROGATE = "surrogate"  # in the place of a run type
 NONE = "none"
 
 
-@dataclass(frozen=True)
-class Computed:
-    """One uncorrected total energy, as a correction looks at it.
+def entry_of(calculation: Calculation, name: str, **data: Any) -> ComputedStructureEntry:
+    """A calculation as pymatgen's corrections read it.
 
     Parameters
     ----------
-    structure
-        What was computed.
-    energy_per_atom
-        eV/atom.
-    engine
-        Name of the engine.
-    run_type
-        `GGA`, `GGA+U`, ...; None for a surrogate, which has none.
-    hubbards
-        Symbol to U, eV; those that are not 0.
     name
         Id for messages.
+    data
+        Further fields, such as emmet's `material_id`.
     """
+    from pymatgen.core.entries import ComputedStructureEntry
 
-    structure: Structure
-    energy_per_atom: float
-    engine: str
-    run_type: str | None = None
-    hubbards: Mapping[str, float] = field(default_factory=dict)
-    name: str = "entry"
-
-    def entry(self, **data: Any) -> ComputedStructureEntry:
-        """The energy as pymatgen has it.
-
-        `data` are further fields, such as emmet's `material_id`.
-        """
-        from pymatgen.core.entries import ComputedStructureEntry
-
-        run_type = RUN_TYPES.get(self.run_type or "surrogate", self.run_type or "surrogate")
-        return ComputedStructureEntry(
-            self.structure,
-            self.energy_per_atom * len(self.structure),
-            parameters={
-                "run_type": run_type,
-                "hubbards": dict(self.hubbards),
-                "software": self.engine,
-            },
-            data={"run_type": run_type, **data},
-            entry_id=self.name,
-        )
+    kind = calculation.run_type or SURROGATE
+    run_type = RUN_TYPES.get(kind, kind)
+    parameters = {
+        "run_type": run_type,
+        "hubbards": dict(calculation.hubbards),
+        "software": calculation.engine,
+    }
+    return ComputedStructureEntry(
+        calculation.structure,
+        calculation.energy_per_atom * len(calculation.structure),
+        parameters=parameters,
+        data={"run_type": run_type, **data},
+        entry_id=name,
+    )
 
 
 @dataclass(frozen=True)
@@ -209,17 +192,21 @@ def get_correction(name: str) -> Correction:
     return CORRECTIONS[name]
 
 
-def adjust(name: str, computed: Computed, fitted: Fitted | None = None) -> Adjustment:
+def adjust(
+    correction: str, calculation: Calculation, fitted: Fitted | None = None, name: str = "entry"
+) -> Adjustment:
     """What a correction adds to one energy.
 
     Parameters
     ----------
-    name
+    correction
         Name of the correction.
-    computed
-        The uncorrected energy.
+    calculation
+        With an uncorrected energy.
     fitted
         Of a correction that is fitted.
+    name
+        Of the calculation, for messages.
 
     Raises
     ------
@@ -230,28 +217,32 @@ def adjust(name: str, computed: Computed, fitted: Fitted | None = None) -> Adjus
     """
     from pymatgen.analysis.compatibility import CompatibilityError
 
-    compatibility = get_correction(name).compatibility(fitted)
+    compatibility = get_correction(correction).compatibility(fitted)
     if compatibility is None:
         return Adjustment()
-    entry, atoms = computed.entry(), len(computed.structure)
+    entry = entry_of(calculation, name)
     with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always")
         try:
             compatibility.process_entry(entry, on_error="raise")
         except CompatibilityError as err:
-            why = str(err).partition(" for {")[0]  # pymatgen's messages end with the whole entry
-            raise CorrectionRefused(
-                f"correction {name!r} does not hold for {computed.name} ({entry.reduced_formula}): "
-                f"{why}. Compute it "
-                f"with a preset that fits ({get_correction(name).holds_for}), or choose another "
-                "validation.correction"
-            ) from err
-    uncertainty = entry.correction_uncertainty_per_atom
+            raise CorrectionRefused(_refusal(correction, entry, err)) from err
+    atoms, uncertainty = len(calculation.structure), entry.correction_uncertainty_per_atom
     return Adjustment(
         entry.correction_per_atom,
-        None if uncertainty != uncertainty else float(uncertainty),  # NaN: not known
+        None if math.isnan(uncertainty) else float(uncertainty),
         {part.name: part.value / atoms for part in entry.energy_adjustments},
         tuple(" ".join(str(remark.message).split()) for remark in remarks),
+    )
+
+
+def _refusal(correction: str, entry: ComputedStructureEntry, error: Exception) -> str:
+    why = str(error).partition(" for {")[0]  # pymatgen's messages end with the whole entry
+    return (
+        f"correction {correction!r} does not hold for {entry.entry_id} ({entry.reduced_formula}): "
+        f"{why}. Compute it "
+        f"with a preset that fits ({get_correction(correction).holds_for}), or choose another "
+        "validation.correction"
     )
 
 

@@ -1,23 +1,22 @@
-"""Refine the mesh of k-points until the power factor stands still: the label's error estimate."""
+"""Meshes of k-points from coarse to fine, and how the power factor changes along the series: the
+label's error estimate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from pymatgen.core import Structure
 
-from gen2dft.errors import CalculationFailed
-from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
 from gen2dft.transport.document import Convergence, ConvergenceStep, TransportDoc
 from gen2dft.transport.reductions import get_reduction
 from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
 MeshSize = tuple[int, int, int]
-SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
-"""Spacings of a series, 1/Angstrom, with 2 pi: power factors within some 30, 10, 2, 1 and 0.5 %."""
+# 1/Angstrom, with 2 pi; power factors within some 30, 10, 2, 1 and 0.5 % take 0.2, 0.15, 0.12, 0.1
+# and 0.085.
+FINEST_SPACING = 0.085
 
 
 def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
@@ -41,7 +40,7 @@ def irreducible_kpoints(structure: Structure, spacing: float) -> float:
     return float(np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure)))
 
 
-def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
+def relative_cost(structure: Structure, spacing: float = FINEST_SPACING) -> float:
     """What bands on a mesh cost, in arbitrary units, to put crystals in order.
 
     Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with
@@ -50,62 +49,6 @@ def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
     return irreducible_kpoints(structure, spacing) * float(
         structure.volume * sum(structure.atomic_numbers)
     )
-
-
-def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
-    """Meshes from coarse to fine, none twice."""
-    return list(
-        dict.fromkeys(
-            mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)
-        )
-    )
-
-
-def converge(
-    bands_of: Callable[[MeshSize], UniformBands],
-    meshes: Sequence[MeshSize],
-    definition: str = "ricci2017",
-    tolerance: float = 0.05,
-    settings: TransportSettings = DEFAULT,
-) -> TransportDoc:
-    """Compute transport on finer and finer meshes until the power factor changes by less than the
-    tolerance.
-
-    Parameters
-    ----------
-    bands_of
-        Gives the bands on a mesh, from an engine or from files.
-    meshes
-        From coarse to fine; their end is the end of the budget.
-    definition
-        Name of the label definition whose power factor is followed.
-    tolerance
-        Relative change from one mesh to the next.
-
-    Returns
-    -------
-    TransportDoc
-        Of the last mesh, with the series, the relative change as error estimate, and whether it
-        converged.
-
-    Raises
-    ------
-    CalculationFailed
-        `no_mesh` without meshes; what `bands_of` and `compute_transport` raise on the finest mesh
-        reached.
-    """
-    steps: list[ConvergenceStep] = []
-    doc: TransportDoc | None = None
-    # A coarse start is what the series is for: nothing here refuses it.
-    lenient = replace(settings, max_spacing=np.inf)
-    for mesh in meshes:
-        doc = compute_transport(bands_of(mesh), lenient)
-        steps.append(step_of(doc, definition))
-        if summary_of(steps, definition, tolerance).converged:
-            break
-    if doc is None:
-        raise CalculationFailed("no_mesh", "a convergence series needs at least one mesh")
-    return doc.model_copy(update={"convergence": summary_of(steps, definition, tolerance)})
 
 
 def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:

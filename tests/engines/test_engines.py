@@ -1,66 +1,27 @@
+"""Every registered engine keeps the contract and describes itself; the contract finds what is
+broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import springs
 import stand_in_environment
-from pymatgen.core import Lattice, Structure
+from springs import CSCL, SPRINGS
 
+from gen2dft import engines
+from gen2dft.calculation import Calculation
 from gen2dft.engines import ENGINES, load_engine
-from gen2dft.engines.base import (
-    CalculationDoc,
-    CalculationFailure,
-    Engine,
-    Makers,
-    Relaxed,
-    run_task,
-    validate_engine,
-)
-from gen2dft.errors import CalculationFailed, CampaignError
+from gen2dft.engines.base import Engine
+from gen2dft.engines.contract import validate_bands, validate_engine
+from gen2dft.engines.makers import makers_of
+from gen2dft.errors import CalculationFailed, CampaignError, PluginMissing
 from gen2dft.properties import PROPERTIES
-
-CSCL = Structure(Lattice.cubic(4.2), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.47]])
-
-
-def unavailable(preset: str) -> Makers:
-    raise NotImplementedError(preset)
-
-
-def spring_energy(structure: Structure) -> float:
-    """Half the squared deviation of each nearest distance from 3.5 Angstrom, eV/atom."""
-    if structure.volume < 10 * len(structure):
-        raise CalculationFailed("volume_out_of_range", "too dense")
-    distances = structure.distance_matrix + 99 * np.eye(len(structure))
-    return float(0.5 * (distances.min(axis=1) - 3.5) @ (distances.min(axis=1) - 3.5)) / len(
-        structure
-    )
-
-
-def spring_static(structure: Structure, preset: str) -> Relaxed:
-    return Relaxed(structure, spring_energy(structure), None, None, None, True, 0.0, 0, 1.0)
-
-
-def spring_relax(structure: Structure, preset: str) -> Relaxed:
-    grown = structure.copy()
-    grown.scale_lattice(structure.volume * 1.01)
-    return spring_static(grown, preset)
-
-
-class Soft:
-    name = "soft"
-    settings_hash = "0123456789ab"
-
-
-SPRINGS = Engine(
-    "springs",
-    False,
-    frozenset(),
-    {"soft": Soft()},
-    spring_relax,
-    spring_static,
-    unavailable,
-    lambda composition, energy: energy,
-)
 
 
 def ready_engine(name: str, monkeypatch: pytest.MonkeyPatch, folder: Path) -> tuple[Engine, str]:
@@ -96,40 +57,70 @@ def test_registered_engines_describe_themselves(name: str):
     for preset_name, preset in engine.presets.items():
         assert preset.name == preset_name
         assert preset.contents()["description"] == preset.description
-    makers = engine.makers(next(iter(engine.presets)))
+    makers = makers_of(engine, next(iter(engine.presets)))
     assert (makers.uniform_bands is not None) == ("band_gap" in engine.provides)
+    assert (engine.read_bands is not None) == ("band_gap" in engine.provides)
 
 
 def test_the_contract_holds_for_springs():
     validate_engine(SPRINGS, "soft", CSCL)
+    validate_bands(SPRINGS, "soft", CSCL)
+
+
+def told(**changes: object) -> Callable[..., Calculation]:
+    """The static calculation of springs with some of its result changed."""
+
+    def static(structure, preset):
+        found = {name: value(structure) for name, value in changes.items()}
+        return springs.static(structure, preset).model_copy(update=found)
+
+    return static
+
+
+def collapsed(structure, preset):
+    return springs.static(CSCL, preset).model_copy(update={"structure": structure})
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"static": lambda s, p: replace(spring_static(s, p), energy=float(len(s)))},
-            "supercell changes the energy",
-        ),
-        (
-            {"static": lambda s, p: replace(spring_static(s, p), energy=s.frac_coords[0][0])},
-            "translation changes",
-        ),
-        (
-            {"relax": lambda s, p: replace(spring_static(s, p), energy=9.0)},
-            "relaxation raises the energy",
-        ),
-        ({"relax": lambda s, p: spring_static(s * 2, p)}, "changes the composition"),
+        ({"static": told(energy_per_atom=len)}, "supercell changes the energy"),
+        ({"static": told(energy_per_atom=lambda s: s.frac_coords[0][0])}, "translation changes"),
+        ({"static": told(energy_per_atom=lambda s: np.nan)}, "energy_per_atom is not finite"),
+        ({"static": told(values=lambda s: {"taste": 1.0})}, "no unit is registered for taste"),
+        ({"static": told(values=lambda s: {"band_gap": np.inf})}, "band_gap is not finite"),
+        ({"relax": told(energy_per_atom=lambda s: 9.0)}, "relaxation raises the energy to 9.0"),
+        ({"relax": lambda s, p: springs.static(s * 2, p)}, "changes the composition"),
         ({"formation_energy": lambda c, e: np.nan}, "formation energy is not finite"),
-        (
-            {"static": lambda s, p: replace(spring_static(CSCL, p), structure=s)},
-            "1 Angstrom.3 per atom is accepted",
-        ),
+        ({"static": collapsed}, "1 Angstrom.3 per atom is accepted"),
     ],
 )
 def test_a_broken_contract_is_found(changes: dict, message: str):
-    with pytest.raises(CalculationFailed, match=message):
+    with pytest.raises(CalculationFailed, match=f"contract_broken: .*{message}"):
         validate_engine(replace(SPRINGS, **changes), "soft", CSCL)
+
+
+def same_mesh(structure, preset, folder, scale):
+    return springs.bands(structure, preset, folder, 1.0)
+
+
+def of_another_crystal(structure, preset, folder, scale):
+    return springs.bands(springs.OTHER, preset, folder, scale)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"read_bands": None}, "'springs' lacks `bands` or `read_bands`"),
+        ({"provides": frozenset()}, "must name band_gap in `provides`"),
+        ({"bands": same_mesh}, "a scale of 0.7 leaves the mesh as coarse as it is"),
+        ({"bands": of_another_crystal}, "the bands are those of another crystal"),
+        ({"read_bands": springs.made_up_bands}, "bands are read from an empty folder"),
+    ],
+)
+def test_broken_bands_are_found(changes: dict, message: str):
+    with pytest.raises(CalculationFailed, match=f"contract_broken: .*{message}"):
+        validate_bands(replace(SPRINGS, **changes), "soft", CSCL)
 
 
 def test_unknown_engine_and_preset_are_refused_with_the_choices():
@@ -139,24 +130,17 @@ def test_unknown_engine_and_preset_are_refused_with_the_choices():
         CampaignError, match=r"preset of engine 'springs' 'hard' is not one of \['soft'\]"
     ):
         SPRINGS.preset("hard")
+    with pytest.raises(CampaignError, match="preset of engine 'springs' 'hard' is not one of"):
+        makers_of(SPRINGS, "hard")
 
 
-def test_a_document_carries_total_energy_cost_and_settings():
-    doc = run_task("static", SPRINGS, "soft", CSCL * 2, None, {"springs": "1"})
-    assert isinstance(doc, CalculationDoc)
-    assert doc.energy == pytest.approx(16 * doc.energy_per_atom)
-    assert doc.core_hours == pytest.approx(1 / 3600)
-    assert (doc.settings_hash, doc.is_dft, doc.versions) == (
-        "0123456789ab",
-        False,
-        {"springs": "1"},
-    )
+@pytest.mark.parametrize("error", [ImportError("no module named x"), TypeError("no argument x")])
+def test_an_engine_that_cannot_be_loaded_is_named_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    def broken() -> Engine:
+        raise error
 
-
-def test_a_failed_calculation_becomes_a_document_and_stops_the_next():
-    dense = CSCL.copy()
-    dense.scale_lattice(1.0)
-    failed = run_task("relax", SPRINGS, "soft", dense, None, {})
-    assert failed == CalculationFailure(reason="volume_out_of_range", detail="too dense")
-    assert run_task("static", SPRINGS, "soft", None, failed, {}) == failed
-    assert run_task("static", SPRINGS, "soft", None, None, {}).reason == "no_structure"
+    monkeypatch.setitem(engines.ENGINES, "broken", broken)
+    with pytest.raises(PluginMissing, match=r"engine 'broken' of .* cannot be loaded: no .* x"):
+        load_engine("broken")

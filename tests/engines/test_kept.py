@@ -9,14 +9,9 @@ from types import SimpleNamespace
 import pytest
 from jobflow import CURRENT_JOB
 
-from gen2dft.engines.base import (
-    LOST_RUN_TAG,
-    CalculationDoc,
-    CalculationFailure,
-    run_task,
-    starting_structure,
-)
+from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure
 from gen2dft.engines.kept import FILE, computed_once, read_outcome, write_outcome
+from gen2dft.engines.kit import run_task, starting_structure
 from tests import toys
 
 CRYSTAL = toys.rock_salt("Na", "Cl", 5.6)
@@ -40,7 +35,7 @@ def compute():
     @computed_once
     def relax():
         relax.times += 1  # of the decorated function, which has this name
-        return run_task("relax", toys.TOY_ENGINE, "toy-v1", CRYSTAL, None, {})
+        return run_task("relax", toys.TOY_ENGINE, "toy-v1", CRYSTAL, None)
 
     relax.times = 0
     return relax

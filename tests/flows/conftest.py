@@ -9,19 +9,22 @@ from example_jobs import ExampleBandsMaker
 from gen2dft.flows.power_factors import PowerFactorMaker
 
 from gen2dft import engines
+from gen2dft.engines import load_engine
 from gen2dft.engines.base import Makers
+from gen2dft.engines.makers import makers_of
 from tests import toys
 
 
 @pytest.fixture
 def banded(monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> None:
     """The toy engine with bands, and jobs for them; coarse meshes are fine enough."""
-    provides = toys.TOY_ENGINE.provides | {"band_gap", "power_factor"}
+    provides = toys.TOY_ENGINE.provides | {"band_gap"}
 
     def makers(preset: str) -> Makers:
-        return replace(toys.TOY_ENGINE.makers(preset), uniform_bands=ExampleBandsMaker())
+        return replace(makers_of(toys.TOY_ENGINE, preset), uniform_bands=ExampleBandsMaker())
 
-    engine = replace(toys.TOY_ENGINE, provides=provides, makers=makers)
+    read = load_engine("gpaw").read_bands
+    engine = replace(toys.TOY_ENGINE, provides=provides, makers=makers, read_bands=read)
     monkeypatch.setitem(engines.ENGINES, "toy", lambda: engine)
     of_engine = PowerFactorMaker.of_engine
 

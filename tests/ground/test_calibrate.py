@@ -8,8 +8,10 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft import engines
+from gen2dft.calculation import Calculation
 from gen2dft.campaign import CampaignSpec
-from gen2dft.engines.base import Engine, Relaxed, run_task, without_references
+from gen2dft.engines.base import Engine, without_references
+from gen2dft.engines.kit import run_task
 from gen2dft.errors import (
     CalculationFailed,
     CampaignError,
@@ -64,14 +66,14 @@ def made_energy(structure: Structure, noise: float = 0.0) -> float:
 
 
 def made_engine(noise: float = 0.0, u: float = 3.25) -> Engine:
-    def compute(structure: Structure, preset: str) -> Relaxed:
+    def compute(structure: Structure, preset: str) -> Calculation:
         is_oxide = not structure.composition.is_element
         energy = made_energy(structure, noise)
         kind = {
             "run_type": "GGA+U" if is_oxide else "GGA",
             "hubbards": {"V": u} if is_oxide else {},
         }
-        return Relaxed(structure, energy, None, None, None, True, 0.01, 3, 0.1, **kind)
+        return Calculation(structure=structure, energy_per_atom=energy, converged=True, **kind)
 
     fields = {"name": "made", "is_dft": True, "relax": compute, "static": compute, "scale": None}
     return Engine(**{**vars(toys.TOY_ENGINE), **fields})
@@ -88,7 +90,7 @@ def compute(store, references):
         engine, prev = engines.load_engine(reference.engine), []
         for task in ("static",) if reference.phase.is_molecule else ("relax", "static"):
             start = (reference.phase.structure, None) if not prev else (None, prev[-1])
-            prev.append(run_task(task, engine, reference.preset, *start, {}))
+            prev.append(run_task(task, engine, reference.preset, *start))
         keep_reference(store, reference.key, phase_fields(reference), prev)
 
 
@@ -206,7 +208,7 @@ def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     document, _ = begin_campaign(store, spec, dataset, hull)
     assert document.calibration_ids == {"toy-v1": fit.id}
     context = RoundContext(store, document.id, 0)
-    calculation = toys.run_task("static", made_engine(), "toy-v1", OXIDES[2].literature(), None, {})
+    calculation = toys.run_task("static", made_engine(), "toy-v1", OXIDES[2].literature(), None)
     energy = corrected_energy(context, "some", calculation)
     assert energy.value == pytest.approx(KNOWN["VO2"])
     assert energy.adjustments == {
@@ -247,7 +249,7 @@ def test_what_a_stand_in_computed_is_no_reference(monkeypatch, store):
     engine = made_engine()
 
     def stands_in(structure, preset):
-        return replace(engine.static(structure, preset), is_stand_in=True)
+        return engine.static(structure, preset).model_copy(update={"is_stand_in": True})
 
     monkeypatch.setitem(engines.ENGINES, "made", lambda: replace(engine, static=stands_in))
     found, _ = find_structures(OXIDES[:1])
@@ -327,7 +329,9 @@ def plain(monkeypatch):
     def compute_energy(structure, preset):
         composition = structure.composition
         energy = -3.0 + (0 if composition.is_element else toys.formation_energy(composition))
-        return Relaxed(structure, energy, None, None, None, True, 0.01, 3, 0.1, run_type="PBE")
+        return Calculation(
+            structure=structure, energy_per_atom=energy, converged=True, run_type="PBE"
+        )
 
     changes = {"is_dft": True, "scale": None, "formation_energy": without_references("plain")}
     engine = replace(
@@ -370,7 +374,7 @@ def test_own_elements_are_frozen_with_the_campaign_and_measure_its_labels(store,
     crystal = toys.rock_salt("Sr", "O", 5.1)
     context = RoundContext(store, document.id, 0)
     values, energy, _ = label_values(
-        context, "some", run_task("static", plain, "toy-v1", crystal, None, {})
+        context, "some", run_task("static", plain, "toy-v1", crystal, None)
     )
     assert values["formation_energy"] == pytest.approx(toys.formation_energy(crystal.composition))
     assert energy.scale == hull.scale

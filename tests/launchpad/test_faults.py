@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from gen2dft.launchpad.advance import advance
 
+from gen2dft.calculation import MAX_WARNING
 from gen2dft.campaign import CampaignSpec
-from gen2dft.engines.base import MAX_WARNING, CalculationDoc
+from gen2dft.engines.base import CalculationDoc
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, ingest
@@ -41,7 +42,7 @@ def queue_toys(store, number, **changes):
 
 
 def _is_sound(crystal) -> bool:
-    outcome = toys.run_task("relax", toys.TOY_ENGINE, "toy-v1", crystal, None, {})
+    outcome = toys.run_task("relax", toys.TOY_ENGINE, "toy-v1", crystal, None)
     return isinstance(outcome, CalculationDoc) and outcome.converged
 
 

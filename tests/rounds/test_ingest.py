@@ -9,7 +9,8 @@ import pytest
 from pymatgen.core import Structure
 
 from gen2dft import engines
-from gen2dft.engines.base import CalculationFailure, CustodianCorrection, run_task
+from gen2dft.engines.base import CalculationFailure, CustodianCorrection
+from gen2dft.engines.kit import run_task
 from gen2dft.errors import DatasetError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import go_on
@@ -42,13 +43,13 @@ def calculations(context, candidate_id, **changes):
     structure = Structure.from_dict(
         context.store.candidate(context.campaign_id, candidate_id).structure
     )
-    relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None, {}).model_copy(
+    relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None).model_copy(
         update={"converged": True}
     )
-    static = run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})
+    static = run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed)
     return [
         relaxed.model_copy(update=changes),
-        static.model_copy(update={"converged": True, "band_gap": 1.5}),
+        static.model_copy(update={"converged": True, "values": {"band_gap": 1.5}}),
     ]
 
 

@@ -18,7 +18,11 @@ from gen2dft.transport.reductions import get_reduction
 from tests import toys
 from tests.rounds.test_steps import calculations, queued, up_to_dispatch
 
-BANDED = replace(toys.TOY_ENGINE, provides=toys.TOY_ENGINE.provides | {"band_gap", "power_factor"})
+BANDED = replace(
+    toys.TOY_ENGINE,
+    provides=toys.TOY_ENGINE.provides | {"band_gap"},
+    read_bands=engines.load_engine("gpaw").read_bands,
+)
 WANTED = [*toys.TOY_CAMPAIGN["targets"], {"property": "power_factor", "min": 0.1}]
 
 

@@ -4,7 +4,8 @@ import pytest
 from pymatgen.core import Structure
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.engines.base import CalculationFailure, run_task
+from gen2dft.engines.base import CalculationFailure
+from gen2dft.engines.kit import run_task
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest, make_label, wants_refinement
@@ -28,8 +29,8 @@ def stage(context, candidate_id, preset="toy-v1", converged=True):
     structure = Structure.from_dict(
         context.store.candidate(context.campaign_id, candidate_id).structure
     )
-    relaxed = run_task("relax", toys.TOY_ENGINE, preset, structure, None, {})
-    found = [relaxed, run_task("static", toys.TOY_ENGINE, preset, None, relaxed, {})]
+    relaxed = run_task("relax", toys.TOY_ENGINE, preset, structure, None)
+    found = [relaxed, run_task("static", toys.TOY_ENGINE, preset, None, relaxed)]
     return [calc.model_copy(update={"converged": converged}) for calc in found]
 
 

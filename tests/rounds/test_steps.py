@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, run_task
+from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.kit import run_task
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
@@ -34,8 +35,8 @@ def calculations(context, candidate_id):
     structure = Structure.from_dict(
         context.store.candidate(context.campaign_id, candidate_id).structure
     )
-    relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None, {})
-    return [relaxed, run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})]
+    relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", structure, None)
+    return [relaxed, run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed)]
 
 
 def queued(context):

@@ -5,9 +5,10 @@ import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
 from gen2dft import engines
+from gen2dft.calculation import Calculation
 from gen2dft.campaign import SurrogateSpec
 from gen2dft.crystals import CrystalTable
-from gen2dft.engines.base import Engine, Makers, Relaxed
+from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import surrogate_screen
@@ -27,22 +28,24 @@ def tell(
 ) -> None:
     """Register an engine that relaxes everything to the structure given, with the energy told."""
 
-    def relax(structure: Structure, preset: str) -> Relaxed:
+    def relax(structure: Structure, preset: str) -> Calculation:
         if isinstance(failure, CalculationFailed):
             raise failure
-        return Relaxed(structure, energy, None, None, None, converged, max_force, 9, 0.5)
+        return Calculation(
+            structure=structure,
+            energy_per_atom=energy,
+            converged=converged,
+            max_force=max_force,
+            num_steps=9,
+            wall_seconds=0.5,
+        )
 
     def formation_energy(composition: Composition, per_atom: float) -> float:
         if isinstance(failure, DatasetError):
             raise failure
         return per_atom
 
-    def makers(preset: str) -> Makers:
-        raise NotImplementedError
-
-    engine = Engine(
-        "told", False, frozenset(), {"only": object()}, relax, relax, makers, formation_energy
-    )  # type: ignore[dict-item]
+    engine = Engine("told", False, frozenset(), {"only": object()}, relax, relax, formation_energy)  # type: ignore[dict-item]
     monkeypatch.setitem(engines.ENGINES, "told", lambda: engine)
 
 

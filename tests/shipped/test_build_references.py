@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 
+from gen2dft.calculation import Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.engines.base import Relaxed
 
 pytest.importorskip("chgnet")
 
@@ -32,9 +32,9 @@ def test_references_are_written_with_their_provenance(
 
     computed = []
 
-    def static(structure: Structure) -> Relaxed:
+    def static(structure: Structure) -> Calculation:
         computed.append(structure.formula)
-        return Relaxed(structure, -3.0, None, None, None, True, 0.0, 0, 0.1)
+        return Calculation(structure=structure, energy_per_atom=-3.0, converged=True)
 
     monkeypatch.setattr(build_references, "static", static)
     monkeypatch.setattr(build_references, "ground_state_energies", lambda: {"W": -12.9})

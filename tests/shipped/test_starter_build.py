@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
 
-from gen2dft.engines.base import Relaxed
+from gen2dft.calculation import Calculation
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.shipped import starter_build
 from gen2dft.shipped.prototypes import decorations
@@ -41,7 +41,14 @@ def fake(structure, settings, converged=True):
     if group == 216:
         raise CalculationFailed("atoms_too_close", "zincblende")
     energy = {225: -4.0, 221: -3.9}[group]
-    return Relaxed(structure, energy, None, -10 * np.eye(3), None, converged, 0.01, 7, 0.0)
+    return Calculation(
+        structure=structure,
+        energy_per_atom=energy,
+        stress=-10 * np.eye(3),
+        converged=converged,
+        max_force=0.01,
+        num_steps=7,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +59,8 @@ def kept():
 @pytest.fixture(autouse=True)
 def _small_library_and_engine(monkeypatch, kept):
     monkeypatch.setattr(starter_build, "_all_decorations", lambda max_sites: kept)
-    monkeypatch.setattr("gen2dft.engines.mlip.static", fake)
-    monkeypatch.setattr("gen2dft.engines.mlip.relax", fake)
+    monkeypatch.setattr("gen2dft.engines.mlip.engine.static", fake)
+    monkeypatch.setattr("gen2dft.engines.mlip.engine.relax", fake)
     starter_build._fitting.cache_clear()
     yield
     starter_build._fitting.cache_clear()

@@ -99,8 +99,8 @@ def test_labels_are_written_down_at_once(tmp_path, monkeypatch):
 
 def stand_in():
     """Lowest energy at the second volume; V2O fails."""
-    from gen2dft.engines.base import Relaxed
-    from gen2dft.engines.mlip import ENGINE
+    from gen2dft.calculation import Calculation
+    from gen2dft.engines.mlip.engine import ENGINE
     from gen2dft.errors import CalculationFailed
 
     def static(calls, structure, preset):
@@ -108,7 +108,9 @@ def stand_in():
         if structure.composition.reduced_formula == "V2O":
             raise CalculationFailed("atoms_too_close", "as asked")
         energy = -1.0 - 0.1 * (len(calls) % 2 == 0)
-        return Relaxed(structure, energy, None, np.eye(3) * 3.0, None, True, 0.0, 0, 0.0)
+        return Calculation(
+            structure=structure, energy_per_atom=energy, stress=np.eye(3) * 3.0, converged=True
+        )
 
     return lambda calls: dataclasses.replace(
         ENGINE,

@@ -20,7 +20,7 @@ COARSE = 10  # k-points along each axis at a scale of 1
 def document(task: Task, folder: Path | str) -> CalculationDoc:
     return CalculationDoc(
         task=task,
-        engine="example",
+        engine="gpaw",  # which reads the bands below, whether GPAW is installed or not
         preset="example-v1",
         settings_hash="0",
         is_dft=False,
@@ -47,7 +47,9 @@ class ExampleMaker(Maker):
 
     @job
     def make(self, structure: Structure | None = None, prev: object = None) -> object:
-        return document("static", Path.cwd()).model_copy(update={"band_gap": self.gap})
+        return document("static", Path.cwd()).model_copy(
+            update={"values": {} if self.gap is None else {"band_gap": self.gap}}
+        )
 
 
 @dataclass

@@ -36,9 +36,9 @@ def undisturbed(file: Path) -> tuple[str, dict[str, dict[str, float]]]:
             up_to_dispatch(context)
             for candidate in list(store.candidates(campaign.id, state="queued")):
                 relaxed = toys.run_task(
-                    "relax", toys.TOY_ENGINE, "toy-v1", start_of(candidate), None, {}
+                    "relax", toys.TOY_ENGINE, "toy-v1", start_of(candidate), None
                 )
-                static = toys.run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed, {})
+                static = toys.run_task("static", toys.TOY_ENGINE, "toy-v1", None, relaxed)
                 begin_attempt(context, candidate.candidate_id)
                 ingest(context, candidate.candidate_id, [relaxed, static])
             assert try_close(context)

@@ -8,12 +8,13 @@ import pytest
 from pymatgen.analysis.phase_diagram import PhaseDiagram
 from pymatgen.core import Lattice, Structure
 
+from gen2dft.calculation import Calculation
 from gen2dft.errors import CorrectionRefused, ThermoError
 from gen2dft.thermo.corrections import (
     CORRECTIONS,
-    Computed,
     Fitted,
     adjust,
+    entry_of,
     get_correction,
     refuse_twice,
     scale_of,
@@ -30,12 +31,19 @@ STRUCTURES = {
 
 def computed(
     formula: str, energy: float = -7.5, run_type: str | None = None, u: float | None = None
-) -> Computed:
+) -> Calculation:
     """A vanadium oxide in GGA+U, an element in GGA, unless told otherwise."""
     is_oxide = len(STRUCTURES[formula].composition) > 1
     hubbards = {"V": 3.25} if (is_oxide and u is None) else {"V": u} if u else {}
     kind = run_type or ("GGA+U" if is_oxide else "GGA")
-    return Computed(STRUCTURES[formula], energy, "vasp", kind, hubbards, name=f"test-{formula}")
+    return Calculation(
+        engine="vasp",
+        structure=STRUCTURES[formula],
+        energy_per_atom=energy,
+        converged=True,
+        run_type=kind,
+        hubbards=hubbards,
+    )
 
 
 @pytest.mark.parametrize("name", CORRECTIONS)
@@ -74,10 +82,10 @@ def test_mp2020_and_noh2019_give_what_their_tables_say():
     ],
 )
 def test_what_a_correction_drops_is_refused_with_the_reason(
-    name: str, wrong: Computed, message: str
+    name: str, wrong: Calculation, message: str
 ):
     with pytest.raises(CorrectionRefused, match=message) as caught:
-        adjust(name, wrong, FIT)
+        adjust(name, wrong, FIT, "test-V2O5")
     assert len(str(caught.value)) < 600
 
 
@@ -91,7 +99,10 @@ def test_a_surrogate_is_not_corrected_twice():
     )  # its fit makes up for what is there already
     refuse_twice("none", "mlip", MATERIALS_PROJECT)
     with pytest.raises(CorrectionRefused, match="invalid run type surrogate"):
-        adjust("mp2020-v1", Computed(STRUCTURES["VO2"], -7.5, "mlip"))
+        surrogate = computed("VO2").model_copy(
+            update={"engine": "mlip", "run_type": None, "hubbards": {}}
+        )
+        adjust("mp2020-v1", surrogate)
 
 
 def test_remarks_of_a_correction_are_kept():
@@ -100,7 +111,8 @@ def test_remarks_of_a_correction_are_kept():
         ["Na", "Na", "Na", "Cl"],
         [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]],
     )
-    found = adjust("mp2020-v1", Computed(odd, -3.0, "vasp", "GGA"))
+    changes = {"structure": odd, "run_type": "GGA", "hubbards": {}}
+    found = adjust("mp2020-v1", computed("VO2").model_copy(update=changes))
     assert "Failed to guess oxidation states" in found.warnings[0]
 
 
@@ -134,7 +146,8 @@ def test_phase_diagrams_and_thermo_documents_take_corrected_entries(name: str):
     ids = {phase.formula: phase.material_id for phase in (*OXIDES, *ELEMENTS)}
     entries = []
     for formula, energy in energies.items():
-        entry = computed(formula, energy).entry(material_id=ids[formula], task_id=ids[formula])
+        known = {"material_id": ids[formula], "task_id": ids[formula]}
+        entry = entry_of(computed(formula, energy), f"test-{formula}", **known)
         entries.append(
             get_correction(name).compatibility(FIT).process_entry(entry, on_error="raise")
         )

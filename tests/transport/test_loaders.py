@@ -1,4 +1,4 @@
-"""Bands from files and from pymatgen, and what is said of files that cannot be used."""
+"""Bands from files, and what is said of files that cannot be used."""
 
 from __future__ import annotations
 
@@ -8,25 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from example_bands import cosine_bands, cosine_energies, full_mesh, tetragonal
+from example_bands import cosine_bands
 from gpaw_files import write_gpw
-from pymatgen.electronic_structure.bandstructure import BandStructure
-from pymatgen.electronic_structure.core import Spin
 from recorded_bands import FOLDER, RECORDED, recorded_file
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.transport.loaders import from_band_structure, from_gpw, load_bands
+from gen2dft.transport.loaders import from_gpw, load_bands
 
 EXPECTED = {"Si": (8, 2, 19), "GaAs": (18, 2, 17), "PbTe": (20, 2, 15), "N2": (10, 1, 17)}
-
-
-def band_structure(spins: int = 1, fermi: float = 0.5, gap: float = 1.0) -> BandStructure:
-    crystal, kpoints = tetragonal(), full_mesh((4, 4, 4))
-    energies = cosine_energies(crystal, kpoints, (0.3, 0.3, 0.3), gap)
-    per_spin = dict.fromkeys((Spin.up, Spin.down)[:spins], energies)
-    return BandStructure(
-        kpoints, per_spin, crystal.lattice.reciprocal_lattice, fermi, structure=crystal
-    )
 
 
 @pytest.mark.parametrize("name", RECORDED)
@@ -45,32 +34,6 @@ def test_gpaw_files_are_read_without_gpaw(tmp_path: Path, spins: int):
     assert read.degeneracy == bands.degeneracy
     assert np.allclose(read.energies, bands.energies)
     assert np.allclose(read.kpoints, bands.kpoints)
-
-
-@pytest.mark.parametrize("spins", [1, 2])
-def test_band_structures_of_pymatgen_count_their_electrons(spins: int):
-    bands = from_band_structure(band_structure(spins))
-    assert bands.electrons == 2
-    assert bands.degeneracy == 3 - spins
-    assert bands.edges().gap == pytest.approx(1.0)
-
-
-def test_a_band_structure_at_whose_fermi_level_bands_cross():
-    with pytest.raises(
-        CalculationFailed,
-        match=r"metal: .*1 bands cross the Fermi level 1.500 eV.*number of electrons",
-    ):
-        from_band_structure(band_structure(fermi=1.5))
-    assert from_band_structure(band_structure(fermi=1.5), electrons=2).edges().gap == pytest.approx(
-        1.0
-    )
-
-
-def test_a_band_structure_without_its_crystal():
-    bare = band_structure()
-    bare.structure = None
-    with pytest.raises(CalculationFailed, match=r"unreadable: .*build it with structure="):
-        from_band_structure(bare)
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,12 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from pymatgen.core import Structure
 
+from gen2dft.calculation import GAP, Calculation
 from gen2dft.crystals import CrystalTable
-from gen2dft.engines.base import Engine, Makers, Relaxed, without_references
+from gen2dft.engines.base import Engine, without_references
+from gen2dft.engines.from_ase import Ending, as_given, relaxed
 from gen2dft.engines.gpaw.presets import (
+    PACKAGES,
     PRESETS,
     GPAWPreset,
     get_preset,
@@ -32,13 +35,12 @@ from gen2dft.engines.gpaw.presets import (
 )
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
 from gen2dft.geometry import closest_contacts
-from gen2dft.transport.bands import TOUCHING, metal
+from gen2dft.transport.bands import TOUCHING, UniformBands, metal
 from gen2dft.transport.convergence import mesh_of_spacing
-from gen2dft.transport.loaders import load_bands
+from gen2dft.transport.loaders import from_gpw
 
 P = ParamSpec("P")
 T = TypeVar("T")
-EV_PER_A3_IN_GPA = 160.21766208
 # Closer than this share of the covalent radii's sum the PAW spheres overlap beyond sense.
 MIN_DISTANCE_RATIO = 0.5
 WHOLE = 1e-3  # electrons, within which they count as a whole number
@@ -65,7 +67,7 @@ def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
 @on_one_thread
 def relax(
     structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
-) -> Relaxed:
+) -> Calculation:
     """Relax positions and cell, the symmetry kept.
 
     Parameters
@@ -82,7 +84,7 @@ def relax(
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    settings, start = get_preset(preset), time.perf_counter()
+    settings, begun = get_preset(preset), time.perf_counter()
     with _folder(folder) as place:
         atoms = _atoms(structure, settings, place / "relax.txt")
         atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3, verbose=False))
@@ -95,30 +97,29 @@ def relax(
             )
             steps = int(optimizer.nsteps)
         max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
-        final = Structure(
-            atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions()
-        )
-        return _result(atoms, final, settings, max_force, steps, start)
+        ending = Ending(steps, max_force, settings.fmax)
+        told = _told(atoms, structure, settings, begun)
+        return relaxed(atoms, ending, values={GAP: gap_on_mesh(atoms.calc)}, **told)
 
 
 @on_one_thread
 def static(
     structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
-) -> Relaxed:
+) -> Calculation:
     """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
-    settings, start = get_preset(preset), time.perf_counter()
+    settings, begun = get_preset(preset), time.perf_counter()
     with _folder(folder) as place:
         atoms = _atoms(structure, settings, place / "static.txt")
         _run(atoms.get_potential_energy, structure, place)
-        max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-        return _result(atoms, structure, settings, max_force, 0, start)
+        told = _told(atoms, structure, settings, begun)
+        return as_given(atoms, structure, values={GAP: gap_on_mesh(atoms.calc)}, **told)
 
 
 @on_one_thread
 def uniform_bands(
     structure: Structure, preset: str | GPAWPreset, folder: Path, spacing: float | None = None
-) -> Relaxed:
-    """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `load_bands` reads.
+) -> Calculation:
+    """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `read_bands` reads.
 
     A self-consistent density on the coarse mesh, then bands at that density on the fine one, both
     with the cutoff that eigenvalues need. What is a metal on the coarse mesh is one on every mesh:
@@ -134,21 +135,31 @@ def uniform_bands(
     CalculationFailed
         As `relax`, and `metal`.
     """
-    settings, start = get_preset(preset), time.perf_counter()
+    settings, begun = get_preset(preset), time.perf_counter()
     atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
     _run(atoms.get_potential_energy, structure, folder)
     _refuse_metal(atoms.calc, structure, folder)
-    count, converged = number_of_bands(
-        atoms.calc.get_number_of_electrons(),
-        len(structure),
-        starting_moments(structure) is not None,
+    fine = _bands_at_density(atoms, structure, spacing or settings.bands_spacing, folder)
+    fine.write(str(folder / UNIFORM_FILE))
+    return Calculation(
+        structure=structure,
+        energy_per_atom=float(atoms.get_potential_energy()) / len(atoms),
+        converged=True,
+        max_force=0.0,
+        values={GAP: gap_of(folder)},
+        **_told(atoms, structure, settings, begun),
     )
-    fine = _run(
+
+
+def _bands_at_density(atoms: Any, structure: Structure, spacing: float, folder: Path) -> Any:
+    """Calculator with bands on a mesh at the density of a finished calculation."""
+    is_magnetic = starting_moments(structure) is not None
+    electrons = atoms.calc.get_number_of_electrons()
+    count, converged = number_of_bands(electrons, len(structure), is_magnetic)
+    mesh = mesh_of_spacing(structure, spacing)
+    return _run(
         lambda: atoms.calc.fixed_density(
-            kpts={
-                "size": mesh_of_spacing(structure, spacing or settings.bands_spacing),
-                "gamma": True,
-            },
+            kpts={"size": mesh, "gamma": True},
             nbands=count,
             convergence={"bands": converged, "eigenstates": BANDS_TOLERANCE},
             txt=str(folder / "uniform.txt"),
@@ -157,21 +168,19 @@ def uniform_bands(
         structure,
         folder,
     )
-    fine.write(str(folder / UNIFORM_FILE))
-    return Relaxed(
-        structure=structure,
-        energy=float(atoms.get_potential_energy()) / len(atoms),
-        forces=None,
-        stress=None,
-        magmoms=_moments(atoms),
-        converged=True,
-        max_force=0.0,
-        steps=0,
-        seconds=time.perf_counter() - start,
-        band_gap=gap_of(folder / UNIFORM_FILE),
-        run_type=run_type(structure, settings),
-        hubbards=hubbards(structure, settings),
-    )
+
+
+def bands(structure: Structure, preset: str, folder: Path, scale: float) -> Calculation:
+    """Bands with the spacing of the preset's mesh times `scale`; see `uniform_bands`."""
+    return uniform_bands(structure, preset, folder, scale * get_preset(preset).bands_spacing)
+
+
+def read_bands(folder: Path) -> UniformBands:
+    """Bands that `uniform_bands` left in a folder; CalculationFailed `no_bands` without them."""
+    file = folder / UNIFORM_FILE
+    if not file.is_file():
+        raise CalculationFailed("no_bands", f"there is no {UNIFORM_FILE} in {folder}", folder)
+    return from_gpw(file)
 
 
 def gap_on_mesh(calculator: Any) -> float:
@@ -201,13 +210,13 @@ def _refuse_metal(calculator: Any, structure: Structure, folder: Path) -> None:
         )
 
 
-def gap_of(path: Path) -> float:
-    """Gap on the mesh of a file, eV; 0 for a metal.
+def gap_of(folder: Path) -> float:
+    """Gap on the mesh of finished bands, eV; 0 for a metal.
 
     From the mesh: the Fermi level may lie at a band's edge.
     """
     try:
-        return load_bands(path).edges().gap
+        return read_bands(folder).edges().gap
     except CalculationFailed as failure:
         if failure.reason == "metal":
             return 0.0
@@ -270,47 +279,15 @@ def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
         raise CalculationFailed("element_not_supported", detail, folder) from err
 
 
-def _moments(atoms: Any) -> Any:
-    return atoms.get_magnetic_moments() if atoms.calc.get_number_of_spins() == 2 else None
-
-
-def _result(
-    atoms: Any,
-    structure: Structure,
-    settings: GPAWPreset,
-    max_force: float,
-    steps: int,
-    start: float,
-) -> Relaxed:
-    converged = max_force < settings.fmax or steps == 0
-    return Relaxed(
-        structure=structure,
-        energy=float(atoms.get_potential_energy()) / len(atoms),
-        forces=atoms.get_forces(),
-        stress=atoms.get_stress(voigt=False) * EV_PER_A3_IN_GPA,
-        magmoms=_moments(atoms),
-        converged=converged,
-        max_force=max_force,
-        steps=steps,
-        seconds=time.perf_counter() - start,
-        band_gap=gap_on_mesh(atoms.calc),
-        run_type=run_type(structure, settings),
-        hubbards=hubbards(structure, settings),
-        warnings=()
-        if converged
-        else (f"not converged after {steps} steps: {max_force:.3f} eV/Angstrom",),
-    )
-
-
-def _makers(preset: str) -> Makers:
-    from gen2dft.engines.gpaw.makers import GPAWRelaxMaker, GPAWStaticMaker, GPAWUniformBandsMaker
-
-    name = get_preset(preset).name
-    return Makers(
-        GPAWRelaxMaker(preset=name),
-        GPAWStaticMaker(preset=name),
-        GPAWUniformBandsMaker(preset=name),
-    )
+def _told(atoms: Any, structure: Structure, settings: GPAWPreset, begun: float) -> dict[str, Any]:
+    """Fields of a Calculation that every task tells alike, the time since `begun` among them."""
+    is_polarised = atoms.calc.get_number_of_spins() == 2
+    return {
+        "magmoms": atoms.get_magnetic_moments() if is_polarised else None,
+        "run_type": run_type(structure, settings),
+        "hubbards": hubbards(structure, settings),
+        "wall_seconds": time.perf_counter() - begun,
+    }
 
 
 def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -367,11 +344,14 @@ def valence_electrons(symbol: str, xc: str) -> float:
 ENGINE = Engine(
     name="gpaw",
     is_dft=True,
-    provides=frozenset({"formation_energy", "e_above_hull", "band_gap", "power_factor"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
     relax=relax,
     static=static,
-    makers=_makers,
     formation_energy=without_references("gpaw"),
+    bands=bands,
+    read_bands=read_bands,
+    packages=PACKAGES,
+    takes_folder=True,
     check=check,
 )

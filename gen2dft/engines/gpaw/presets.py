@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from pymatgen.core import Structure
 
-from gen2dft.errors import CampaignError, SettingsError, not_one_of
+from gen2dft.engines.installed import versions_of_packages
+from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
+PACKAGES = ("gpaw", "gpaw-data", "ase")
 # Elements whose 2p states make forces, stresses and bands need a harder cutoff.
 HARD = frozenset({"N", "O", "F"})
 # Hubbard U on d states in oxides and fluorides, eV, of the Materials Project (Jain et al., Phys.
@@ -134,10 +135,7 @@ def get_preset(preset: str | GPAWPreset) -> GPAWPreset:
 
 def versions() -> dict[str, str]:
     """Versions of the programs that decide the result; SettingsError if they are not installed."""
-    try:
-        return {package: version(package) for package in ("gpaw", "gpaw-data", "ase")}
-    except PackageNotFoundError as err:
-        raise SettingsError(f"engine 'gpaw' needs the package {err.name}: make gpaw") from err
+    return versions_of_packages(PACKAGES, "gpaw", "make gpaw")
 
 
 def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[str, Any]:

@@ -12,7 +12,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection, Task
+from gen2dft.engines.base import (
+    CalculationDoc,
+    CalculationFailure,
+    CustodianCorrection,
+    Outcome,
+    Task,
+)
 from gen2dft.engines.kept import computed_once
 from gen2dft.engines.vasp import corrections
 from gen2dft.engines.vasp.presets import get_preset
@@ -115,9 +121,7 @@ def after_lost_runs(
 
 
 @computed_once
-def relax_attempt(
-    preset: str, structure: Structure, spent: Spent
-) -> CalculationDoc | CalculationFailure | GoOn:
+def relax_attempt(preset: str, structure: Structure, spent: Spent) -> Outcome | GoOn:
     """One attempt in the present folder: the document, where to go on, or why there is nothing to
     go on from.
     """
@@ -133,10 +137,9 @@ def relax_attempt(
         return spent.failure(failure)
 
 
-@computed_once
 def single_attempt(
     task: Task, preset: str, structure: Structure, prev_dir: str | None = None, scale: float = 1.0
-) -> CalculationDoc | CalculationFailure:
+) -> Outcome:
     """A static or band calculation in the present folder.
 
     It has no intermediate structure to go on from.

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gen2dft.engines.base import CalculationDoc, Task, Vector
+from gen2dft.calculation import GAP
+from gen2dft.engines.base import CalculationDoc, Task
 from gen2dft.engines.vasp import corrections
 from gen2dft.engines.vasp.presets import get_preset
 
@@ -72,7 +74,7 @@ def _results(task_doc: TaskDoc) -> dict[str, Any]:
         "energy": float(output.energy),
         "energy_per_atom": float(output.energy_per_atom),
         "magmoms": None if moments is None else [float(moment) for moment in moments],
-        "band_gap": None if output.bandgap is None else float(output.bandgap),
+        "values": {} if output.bandgap is None else {GAP: float(output.bandgap)},
         "is_gap_direct": bool(calculation.output.is_gap_direct) if output.bandgap else None,
     }
 
@@ -94,13 +96,15 @@ def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]
         return {"forces": None, "max_force": None, "stress": None}
     forces = np.array(output.forces, dtype=float).reshape(-1, 3)
     return {
-        "forces": _rows(forces),
+        "forces": forces,
         "max_force": float(np.linalg.norm(forces, axis=1).max()),
-        # VASP's stress is positive under pressure.
-        "stress": None
-        if output.stress is None
-        else _rows(-GPA_PER_KILOBAR * np.array(output.stress, dtype=float)),
+        "stress": _stress(output.stress),
     }
+
+
+def _stress(kilobar: Any) -> NDArray[np.float64] | None:
+    """GPa; VASP's own is positive under pressure."""
+    return None if kilobar is None else -GPA_PER_KILOBAR * np.array(kilobar, dtype=float)
 
 
 def _statistics(task_doc: TaskDoc) -> dict[str, Any]:
@@ -140,7 +144,3 @@ def _converged_electronic(calculation: Any) -> bool:
 def _used_fewer_steps(calculation: Any) -> bool:
     """Whether a relaxation ended before it used up NSW."""
     return len(calculation.output.ionic_steps) < calculation.input.parameters["NSW"]
-
-
-def _rows(array: np.ndarray[Any, Any]) -> list[Vector]:
-    return [(float(x), float(y), float(z)) for x, y, z in array]

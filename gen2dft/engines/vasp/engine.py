@@ -9,7 +9,6 @@ import contextlib
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from pymatgen.core import Structure
 
 from gen2dft.engines.base import (
@@ -17,16 +16,20 @@ from gen2dft.engines.base import (
     CalculationFailure,
     Engine,
     Makers,
-    Relaxed,
+    Outcome,
     without_references,
 )
 from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt, single_attempt
 from gen2dft.engines.vasp.presets import PRESETS, get_preset
 from gen2dft.engines.vasp.requirements import check
 from gen2dft.errors import CalculationFailed
+from gen2dft.transport.bands import UniformBands
+from gen2dft.transport.loaders import from_vasprun
+
+BAND_FILES = ("vasprun.xml", "vasprun.xml.gz")
 
 
-def relax(structure: Structure, preset: str = "ggau-v1") -> Relaxed:
+def relax(structure: Structure, preset: str = "ggau-v1") -> CalculationDoc:
     """Relax positions and cell in new folders `vasp_*` below the present one.
 
     Raises
@@ -40,65 +43,58 @@ def relax(structure: Structure, preset: str = "ggau-v1") -> Relaxed:
         with _new_folder("relax"):
             outcome = relax_attempt(preset, start, spent)
         if not isinstance(outcome, GoOn):
-            return _result(outcome)
+            return _finished(outcome)
         start, spent = outcome.structure, outcome.spent
 
 
-def static(structure: Structure, preset: str = "ggau-v1") -> Relaxed:
+def static(structure: Structure, preset: str = "ggau-v1") -> CalculationDoc:
     """Energy, forces, stress, moments and gap of a structure as it is.
 
     Runs and fails as `relax` does.
     """
     get_preset(preset)
     with _new_folder("static"):
-        return _result(single_attempt("static", preset, structure))
+        return _finished(single_attempt("static", preset, structure))
+
+
+def read_bands(folder: Path) -> UniformBands:
+    """Bands of a finished run in a folder; CalculationFailed `no_bands` without a vasprun.xml."""
+    for name in BAND_FILES:
+        if (folder / name).is_file():
+            return from_vasprun(folder / name)
+    raise CalculationFailed("no_bands", f"neither of {BAND_FILES} is in {folder}", folder)
 
 
 def _new_folder(task: str) -> contextlib.chdir[str]:
     return contextlib.chdir(tempfile.mkdtemp(prefix=f"vasp_{task}_", dir=Path.cwd()))
 
 
-def _result(outcome: CalculationDoc | CalculationFailure) -> Relaxed:
+def _finished(outcome: Outcome) -> CalculationDoc:
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
-    return Relaxed(
-        structure=outcome.structure,
-        energy=outcome.energy_per_atom,
-        forces=None if outcome.forces is None else np.array(outcome.forces),
-        stress=None if outcome.stress is None else np.array(outcome.stress),
-        magmoms=None if outcome.magmoms is None else np.array(outcome.magmoms),
-        converged=outcome.converged,
-        max_force=outcome.max_force or 0.0,
-        steps=outcome.num_steps,
-        seconds=outcome.wall_seconds,
-        warnings=tuple(outcome.warnings),
-        band_gap=outcome.band_gap,
-        run_type=outcome.run_type,
-        hubbards=outcome.hubbards,
-        is_stand_in=outcome.is_stand_in,
-    )
+    return outcome
 
 
 def _makers(preset: str) -> Makers:
     from gen2dft.engines.vasp.makers import VaspRelaxMaker, VaspStaticMaker, VaspUniformBandsMaker
 
-    name = get_preset(preset).name
     return Makers(
-        VaspRelaxMaker(preset=name),
-        VaspStaticMaker(preset=name),
-        VaspUniformBandsMaker(preset=name),
+        VaspRelaxMaker(preset=preset),
+        VaspStaticMaker(preset=preset),
+        VaspUniformBandsMaker(preset=preset),
     )
 
 
 ENGINE = Engine(
     name="vasp",
     is_dft=True,
-    provides=frozenset({"formation_energy", "e_above_hull", "band_gap", "power_factor"}),
+    provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
     relax=relax,
     static=static,
-    makers=_makers,
     formation_energy=without_references("vasp"),
+    read_bands=read_bands,
+    makers=_makers,
     check=check,
     breakdowns=frozenset(
         {"potcar_missing", "unsuitable_preset", "vasp_command_not_found", "vasp_died"}

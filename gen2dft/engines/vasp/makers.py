@@ -1,5 +1,4 @@
-"""Engine `vasp` as jobflow jobs: relax, static and uniform bands, each yielding a CalculationDoc or
-a failure.
+"""Jobs of engine `vasp`: a relaxation in several attempts, and bands that need a charge density.
 
 A job runs atomate2's own job as a function, in its own folder: so the failure of a run is still in
 hand there, with custodian's log and the last structure, and becomes the job's output instead of a
@@ -13,7 +12,9 @@ from dataclasses import dataclass
 from jobflow import Maker, Response, job
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, lost_runs, starting_structure
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, Outcome, Task
+from gen2dft.engines.kit import lost_runs, starting_structure
+from gen2dft.engines.makers import EngineMaker
 from gen2dft.engines.vasp.attempts import (
     GoOn,
     Spent,
@@ -21,8 +22,6 @@ from gen2dft.engines.vasp.attempts import (
     relax_attempt,
     single_attempt,
 )
-
-Outcome = CalculationDoc | CalculationFailure
 
 
 @dataclass
@@ -47,9 +46,9 @@ class VaspRelaxMaker(Maker):
         prev: Outcome | None = None,
         spent: Spent | None = None,
     ) -> Response[Outcome] | Outcome:
-        """Relax `structure`, or what `prev` ended with.
+        """Relax `structure`, or the final structure of `prev`.
 
-        A stopped run is replaced by a job that goes on from it.
+        A stopped run is replaced by a job that resumes it.
         """
         start = starting_structure(structure, prev, resumes=True)
         if isinstance(start, CalculationFailure):
@@ -64,57 +63,29 @@ class VaspRelaxMaker(Maker):
 
 
 @dataclass
-class VaspStaticMaker(Maker):
-    """Energy, forces, gap and charge density of a structure as it is.
-
-    Parameters
-    ----------
-    name
-        Name of the job.
-    preset
-        Name of a preset of engine `vasp`.
-    """
+class VaspStaticMaker(EngineMaker):
+    """Energy, forces, gap and charge density of a structure as it is."""
 
     name: str = "vasp static"
+    engine: str = "vasp"
     preset: str = "ggau-v1"
 
-    @job
-    def make(self, structure: Structure | None = None, prev: Outcome | None = None) -> Outcome:
-        """Compute `structure`, or what `prev` ended with."""
-        start = starting_structure(structure, prev)
-        return (
-            start
-            if isinstance(start, CalculationFailure)
-            else single_attempt("static", self.preset, start)
-        )
+    def compute(self, start: Structure, prev: Outcome | None, scale: float) -> Outcome:  # noqa: ARG002
+        """One attempt in the present folder, whose failure tells its cost."""
+        return single_attempt("static", self.preset, start)
 
 
 @dataclass
-class VaspUniformBandsMaker(Maker):
-    """Bands on a dense Gamma-centred mesh, from the charge density of a static calculation.
-
-    Parameters
-    ----------
-    name
-        Name of the job.
-    preset
-        Name of a preset of engine `vasp`.
-    """
+class VaspUniformBandsMaker(EngineMaker):
+    """Bands on a dense Gamma-centred mesh, from the charge density of a static calculation."""
 
     name: str = "vasp uniform bands"
+    engine: str = "vasp"
+    task: Task = "uniform_bands"
     preset: str = "ggau-v1"
 
-    @job
-    def make(
-        self, structure: Structure | None = None, prev: Outcome | None = None, scale: float = 1.0
-    ) -> Outcome:
-        """Bands of what `prev`, a static calculation, was made of.
-
-        Its folder must still be there.
-        """
-        start = starting_structure(structure, prev)
-        if isinstance(start, CalculationFailure):
-            return start
+    def compute(self, start: Structure, prev: Outcome | None, scale: float) -> Outcome:
+        """Bands from `prev`, a static calculation whose folder must still be there."""
         if not isinstance(prev, CalculationDoc) or prev.task != "static" or prev.directory is None:
             detail = (
                 "uniform bands need `prev`, a static calculation with its folder: they start "

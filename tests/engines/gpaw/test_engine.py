@@ -13,12 +13,14 @@ from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure, validate_engine
-from gen2dft.engines.gpaw import engine, makers
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.contract import validate_engine
+from gen2dft.engines.gpaw import engine
 from gen2dft.engines.gpaw.presets import PRESETS
+from gen2dft.engines.kit import bands_of, run_task
+from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
 from gen2dft.transport.compute import TransportSettings, compute_transport
-from gen2dft.transport.loaders import load_bands
 
 needs_gpaw = pytest.mark.skipif(
     importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)"
@@ -49,7 +51,7 @@ def test_silicon_from_relaxation_to_transport(tmp_path: Path):
     bands = engine.uniform_bands(relaxed.structure, ROUGH, tmp_path)
     assert bands.band_gap is not None
     assert 0.2 < bands.band_gap < 1.2
-    read = load_bands(tmp_path / engine.UNIFORM_FILE)
+    read = engine.read_bands(tmp_path)
     assert read.electrons == pytest.approx(8, abs=1e-3)
     assert read.mesh.size == (4, 4, 4)
     settings = TransportSettings(
@@ -76,7 +78,7 @@ def test_a_metal_is_found_on_the_coarse_mesh(tmp_path: Path):
 def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
     monkeypatch.chdir(tmp_path)
-    made = load_engine("gpaw").makers("gpaw-quick-v1")
+    made = makers_of(load_engine("gpaw"), "gpaw-quick-v1")
     assert made.uniform_bands is not None
     static = made.static.make(silicon())
     bands = made.uniform_bands.make(prev=static.output, scale=2.0)
@@ -91,9 +93,7 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert (first.task, second.task) == ("static", "uniform_bands")
     assert first.is_dft
     assert first.band_gap is not None
-    assert second.directory is not None
-    file = Path(second.directory.partition(":")[2], engine.UNIFORM_FILE)
-    assert load_bands(file).mesh.size == (2, 2, 2)
+    assert bands_of(second).mesh.size == (2, 2, 2)
 
 
 @needs_gpaw
@@ -147,25 +147,24 @@ def test_the_data_sets_of_gpaw_are_found():
     assert {"Si", "O", "V"} <= engine.elements_with_data("PBE")
 
 
-def test_a_failed_calculation_before_is_passed_on(monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_calculation_before_is_passed_on():
     failure = CalculationFailure(reason="scf_not_converged", detail="no")
-    assert makers._outcome("static", "gpaw-v1", engine.static, None, failure) == failure
-    assert makers._outcome("static", "gpaw-v1", engine.static, None, None).reason == "no_structure"
+    assert run_task("static", engine.ENGINE, "gpaw-v1", None, failure) == failure
+    assert run_task("static", engine.ENGINE, "gpaw-v1", None, None).reason == "no_structure"
 
 
-def test_a_failure_keeps_its_reason_as_an_outcome():
+def test_a_failure_keeps_its_reason_as_an_outcome(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def fails(structure: Structure, preset: str, folder: Path) -> None:
         raise CalculationFailed("scf_not_converged", "not in 333 steps", folder)
 
-    outcome = makers._outcome("static", "gpaw-v1", fails, silicon(), None)
+    monkeypatch.chdir(tmp_path)
+    failing = replace(engine.ENGINE, static=fails)
+    outcome = run_task("static", failing, "gpaw-v1", silicon(), None)
     assert isinstance(outcome, CalculationFailure)
     assert (outcome.reason, outcome.detail) == ("scf_not_converged", "not in 333 steps")
+    assert outcome.directory == str(tmp_path)
 
 
-def test_makers_have_defaults_of_their_own():
-    names = {"gpaw relax": makers.GPAWRelaxMaker, "gpaw static": makers.GPAWStaticMaker}
-    names["gpaw uniform bands"] = makers.GPAWUniformBandsMaker
-    for name, kind in names.items():
-        assert kind().name == name
-        assert kind().preset == "gpaw-v1"
-        assert kind(preset="gpaw-quick-v1") != kind()
+def test_a_folder_without_bands(tmp_path: Path):
+    with pytest.raises(CalculationFailed, match=r"no_bands: there is no uniform\.gpw in"):
+        engine.read_bands(tmp_path)

@@ -113,6 +113,6 @@ def test_unknown_presets_and_a_missing_package_are_said(monkeypatch: pytest.Monk
     def missing(package: str) -> str:
         raise importlib.metadata.PackageNotFoundError(package)
 
-    monkeypatch.setattr(presets, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(SettingsError, match=r"engine 'gpaw' needs the package gpaw.*: make gpaw"):
         presets.versions()

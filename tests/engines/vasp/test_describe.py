@@ -2,9 +2,15 @@
 
 import pytest
 
-from gen2dft.engines.vasp.describe import BY_CRYSTAL, incar_tags, mesh_rule
 from gen2dft.engines.vasp.input_sets import PresetInputSet
-from gen2dft.engines.vasp.presets import PRESETS, TASKS, base_settings
+from gen2dft.engines.vasp.presets import (
+    BY_CRYSTAL,
+    PRESETS,
+    TASKS,
+    base_settings,
+    incar_tags,
+    mesh_rule,
+)
 
 
 @pytest.mark.parametrize("task", TASKS)

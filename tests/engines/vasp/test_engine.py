@@ -1,5 +1,8 @@
+import shutil
+
 import pytest
 from pymatgen.core import Composition
+from recorded_bands import RECORDED, recorded_file
 
 from gen2dft.engines import load_engine
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
@@ -30,3 +33,11 @@ def test_no_elemental_references_ship_with_vasp():
         DatasetError, match=r"no elemental reference energies for O-V: .* validation.references"
     ):
         load_engine("vasp").formation_energy(Composition("VO2"), -8.0)
+
+
+def test_bands_are_read_from_the_folder_of_a_run(tmp_path):
+    engine = load_engine("vasp")
+    with pytest.raises(CalculationFailed, match=r"no_bands: neither of .*vasprun\.xml\.gz.* is in"):
+        engine.read_bands(tmp_path)
+    shutil.copy(recorded_file(RECORDED["Si"]), tmp_path / "vasprun.xml.gz")
+    assert engine.read_bands(tmp_path).mesh.size[0] == 19

@@ -7,6 +7,7 @@ from monty.json import MontyDecoder
 
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure
+from gen2dft.engines.makers import makers_of
 
 
 def outcomes(flow, jobs, folder):
@@ -20,7 +21,7 @@ def outcomes(flow, jobs, folder):
 
 def test_a_stopped_relaxation_is_replaced_and_the_static_calculation_follows(vasp, oxide):
     folder = vasp(OV=("killed", 1))
-    makers = load_engine("vasp").makers("ggau-v1")
+    makers = makers_of(load_engine("vasp"), "ggau-v1")
     relax = makers.relax.make(oxide)
     static = makers.static.make(prev=relax.output)
     relaxed, last = outcomes(Flow([relax, static]), [relax, static], folder)
@@ -35,7 +36,7 @@ def test_a_stopped_relaxation_is_replaced_and_the_static_calculation_follows(vas
 def test_a_job_finds_in_its_tags_what_a_lost_run_left(vasp, oxide, tmp_path):
     folder = vasp()
     oxide.to(str(tmp_path / "CONTCAR"), fmt="poscar")
-    relax = load_engine("vasp").makers("ggau-v1").relax.make(oxide)
+    relax = makers_of(load_engine("vasp"), "ggau-v1").relax.make(oxide)
     relax.update_metadata({"tags": ["mine", f"{LOST_RUN_TAG}{tmp_path}"]})
     (relaxed,) = outcomes(Flow([relax]), [relax], folder)
     assert "went on from its CONTCAR after: worker_died" in relaxed.warnings
@@ -43,7 +44,7 @@ def test_a_job_finds_in_its_tags_what_a_lost_run_left(vasp, oxide, tmp_path):
 
 def test_a_failure_is_an_outcome_that_stops_what_follows(vasp, oxide):
     folder = vasp(OV=("dies", 99))
-    makers = load_engine("vasp").makers("ggau-v1")
+    makers = makers_of(load_engine("vasp"), "ggau-v1")
     relax = makers.relax.make(oxide)
     static = makers.static.make(prev=relax.output)
     bands = makers.uniform_bands.make(prev=static.output)
@@ -53,14 +54,14 @@ def test_a_failure_is_an_outcome_that_stops_what_follows(vasp, oxide):
 
 
 def test_bands_need_a_static_calculation(oxide, tmp_path):
-    bands = load_engine("vasp").makers("ggau-v1").uniform_bands.make(oxide)
+    bands = makers_of(load_engine("vasp"), "ggau-v1").uniform_bands.make(oxide)
     (outcome,) = outcomes(Flow([bands]), [bands], tmp_path)
     assert outcome.reason == "no_charge_density"
     assert "they start from its CHGCAR" in outcome.detail
 
 
 def test_makers_have_defaults_of_their_own():
-    makers = load_engine("vasp").makers("vo-pbe-v1")
+    makers = makers_of(load_engine("vasp"), "vo-pbe-v1")
     names = [maker.name for maker in (makers.relax, makers.static, makers.uniform_bands)]
     assert names == ["vasp relax", "vasp static", "vasp uniform bands"]
     assert type(makers.relax)(preset="vo-pbe-v1") == makers.relax != type(makers.relax)()

@@ -1,7 +1,7 @@
 """CHGNet as an ASE calculator, at half the cost of the one it ships with.
 
-Only `gen2dft.engines.mlip` imports this module, and only when it computes: torch and chgnet load
-with it.
+Only `gen2dft.engines.mlip.engine` imports this module, and only when it computes: torch and chgnet
+load with it.
 """
 
 from __future__ import annotations

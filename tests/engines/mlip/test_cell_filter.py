@@ -10,7 +10,7 @@ def test_forces_and_positions_are_those_of_ase(seed: int):
     from ase.calculators.emt import EMT
     from ase.filters import FrechetCellFilter
 
-    from gen2dft.engines.cell_filter import CachedCellFilter
+    from gen2dft.engines.mlip.cell_filter import CachedCellFilter
 
     filters = []
     for kind in (FrechetCellFilter, CachedCellFilter):
@@ -29,7 +29,7 @@ def test_forces_follow_the_positions():
     from ase.build import bulk
     from ase.calculators.emt import EMT
 
-    from gen2dft.engines.cell_filter import CachedCellFilter
+    from gen2dft.engines.mlip.cell_filter import CachedCellFilter
 
     atoms = bulk("Cu", a=3.6)
     atoms.calc = EMT()

@@ -6,13 +6,14 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.makers import makers_of
 
 pytest.importorskip("chgnet")
 NACL = Structure(Lattice.cubic(3.3), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
 def outcomes(structure: Structure) -> list[object]:
-    makers = load_engine("mlip").makers("chgnet-screen-v1")
+    makers = makers_of(load_engine("mlip"), "chgnet-screen-v1")
     relax = makers.relax.make(structure)
     static = makers.static.make(prev=relax.output)
     store = JobStore(MemoryStore())
@@ -45,7 +46,7 @@ def test_a_failure_is_an_outcome_with_its_reason():
 
 
 def test_makers_have_defaults_of_their_own():
-    makers = load_engine("mlip").makers("chgnet-v1")
+    makers = makers_of(load_engine("mlip"), "chgnet-v1")
     assert makers.relax.name == "mlip relax"
     assert makers.static.name == "mlip static"
     assert type(makers.relax)(preset="chgnet-screen-v1") != type(makers.relax)()

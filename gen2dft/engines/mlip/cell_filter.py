@@ -1,6 +1,6 @@
 """ASE's FrechetCellFilter without its overhead, which costs as much as the potential itself.
 
-Only `gen2dft.engines.mlip` imports this module, and only when it relaxes: ase loads with it.
+Only `gen2dft.engines.mlip.engine` imports this module, and only when it relaxes: ase loads with it.
 """
 
 from __future__ import annotations
