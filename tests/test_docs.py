@@ -22,7 +22,7 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
     for p in (ROOT / folder).rglob("*.md")
 )
 # Folders whose README has a table of their files.
-FOLDERS = ("gen2dft", "gen2dft/screening", "flows", "launchpad", "benchmarks")
+FOLDERS = ("gen2dft", "gen2dft/heads", "gen2dft/screening", "flows", "launchpad", "benchmarks")
 
 
 def targets() -> set[str]:

@@ -41,6 +41,7 @@ LAYERS = (
         "datasets",
         "engines",
         "generators",
+        "heads",
         "learning",
         "ledger",
         "query",
@@ -77,6 +78,7 @@ HOMES = {
     "mp_api": {"datasets"},
     "optimade": {"serve"},
     "rich": {"cli"},
+    "sklearn": {"heads", "sampling"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},
     "torch": {"engines"},
@@ -91,6 +93,7 @@ SLOW_TO_IMPORT = {
     "keras",
     "matminer",
     "mp_api",
+    "sklearn",
     "tensorflow",
     "torch",
 }

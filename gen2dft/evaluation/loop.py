@@ -23,8 +23,8 @@ from gen2dft.evaluation.journal import Relax
 from gen2dft.evaluation.setting import Setting, training_key
 from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import Generator
-from gen2dft.generators.ensemble import HeadEnsemble
 from gen2dft.generators.snapshot import from_bytes, to_bytes
+from gen2dft.heads.latent_ensemble import HeadEnsemble
 from gen2dft.report.output import write_file
 from gen2dft.screening.elements import element_counts
 from gen2dft.screening.gates import run_gates, screening_gates

@@ -24,7 +24,7 @@ from gen2dft.store.store import Store
 
 if TYPE_CHECKING:
     from gen2dft.generators.base import Generator
-    from gen2dft.generators.ensemble import HeadEnsemble
+    from gen2dft.heads.latent_ensemble import HeadEnsemble
     from gen2dft.thermo.corrections import Fitted
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -178,7 +178,7 @@ class RoundContext:
     @cached_property
     def ensemble(self) -> HeadEnsemble | None:
         """The ensemble of property heads kept with the round's snapshot; None if that has none."""
-        from gen2dft.generators.ensemble import HeadEnsemble
+        from gen2dft.heads.latent_ensemble import HeadEnsemble
 
         blob = self.store.get(SnapshotDoc, str(self.round.snapshot_id)).ensemble_id
         return (

@@ -81,7 +81,7 @@ def fit_ensemble(context: RoundContext, generator: Generator) -> bytes:
     """An ensemble of property heads on the generator's latent vectors of all known crystals, as
     bytes.
     """
-    from gen2dft.generators.ensemble import HeadEnsemble
+    from gen2dft.heads.latent_ensemble import HeadEnsemble
 
     known, members = context.known, context.spec.learning.ensemble
     latents, labels = generator.encode(known.crystals), known.label_matrix(context.heads)

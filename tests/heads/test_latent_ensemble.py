@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gen2dft.errors import SnapshotError
-from gen2dft.generators.ensemble import HeadEnsemble
+from gen2dft.heads.latent_ensemble import HeadEnsemble
 
 NAMES = ("formation_energy", "power_factor")
 

@@ -1,0 +1,1 @@
+"""Heads: what predicts properties of a crystal, with uncertainty."""
