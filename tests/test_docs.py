@@ -24,6 +24,7 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
 # Folders whose README has a table of their files.
 FOLDERS = (
     "gen2dft",
+    "gen2dft/heads",
     "gen2dft/representations",
     "gen2dft/screening",
     "flows",

@@ -45,6 +45,7 @@ LAYERS = (
         "engines",
         "generators",
         "heads",
+        "learning",
         "ledger",
         "property_steps",
         "query",
@@ -78,6 +79,7 @@ HOMES = {
     "mp_api": {"datasets"},
     "optimade": {"serve"},
     "rich": {"cli"},
+    "sklearn": {"heads", "sampling"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},
     "torch": {"engines"},
@@ -92,6 +94,7 @@ SLOW_TO_IMPORT = {
     "keras",
     "matminer",
     "mp_api",
+    "sklearn",
     "tensorflow",
     "torch",
 }

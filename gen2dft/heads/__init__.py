@@ -1,1 +1,1 @@
-"""Heads: models that predict properties of a crystal, with uncertainty."""
+"""Heads: what predicts properties of a crystal, with uncertainty."""

@@ -1,10 +1,10 @@
-"""What every head offers."""
+"""What every head offers: predictions for crystals, and how sure they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,15 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a head says of n crystals.
+    """Predicted properties of n crystals, in the properties' units.
 
     Parameters
     ----------
     values
-        Property to (n,) values in its unit.
+        Property to (n,) predictions.
     members
-        Property to (K, n) values of the members of an ensemble; empty without uncertainty.
+        Property to (K, n) predictions of the K members of an ensemble, whose spread is the
+        uncertainty; empty if the head knows none.
     """
 
     values: Mapping[str, Array]
@@ -31,17 +32,28 @@ class Prediction:
 
 
 class Head(Protocol):
-    """A model that predicts properties of crystals."""
+    """A fitted model of properties of crystals."""
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Properties that it predicts."""
+        """Names of the properties that it predicts."""
         ...
 
     def predict(self, crystals: CrystalTable) -> Prediction:
-        """Predictions for n crystals."""
+        """Predictions for n crystals; each depends on its crystal alone."""
         ...
 
     def to_bytes(self) -> bytes:
-        """All that `from_bytes` needs."""
+        """The head as bytes; equal heads give equal bytes."""
+        ...
+
+    @classmethod
+    def from_bytes(cls, data: bytes, origin: str) -> Self:
+        """Inverse of `to_bytes`; the copy predicts the same, bit for bit.
+
+        Raises
+        ------
+        SnapshotError
+            The data are damaged or of another format; `origin` is named.
+        """
         ...

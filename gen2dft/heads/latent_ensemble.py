@@ -15,10 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.crystals import CrystalTable
-from gen2dft.errors import SnapshotError
-from gen2dft.generators.base import LatentGenerator
-from gen2dft.generators.snapshot import DAMAGED, read_archive, write_archive
+from gen2dft.generators.snapshot import write_archive
 from gen2dft.generators.transforms import (
     as_header,
     backward,
@@ -26,7 +23,7 @@ from gen2dft.generators.transforms import (
     from_header,
     transforms_of,
 )
-from gen2dft.heads.base import Prediction
+from gen2dft.heads.stored import damage_named, read_head
 from gen2dft.properties import PROPERTIES, Property, Transform
 
 Array = NDArray[np.float64]
@@ -93,30 +90,40 @@ class HeadEnsemble:
             What the properties are.
         """
         z = np.asarray(latents, dtype=np.float64)
-        centre, scale = z.mean(axis=0), np.maximum(z.std(axis=0), 1e-6)
-        directions = rng.standard_normal((members, z.shape[1], FEATURES)) / np.sqrt(z.shape[1])
+        size = z.shape[1]
+        centre = z.mean(axis=0)
+        scale = np.maximum(z.std(axis=0), 1e-6)
+        shape = (members, size, FEATURES)
+        directions = rng.standard_normal(shape) / np.sqrt(size)
         offsets = rng.uniform(-1.0, 1.0, (members, FEATURES))
-        x = (z - centre) / scale
-        features = [_features(x, directions[k], offsets[k]) for k in range(members)]
-        drawn = np.ones(len(z)) if importance is None else np.asarray(importance, dtype=np.float64)
+        features = _features_of_members((z - centre) / scale, directions, offsets)
+        often = np.ones(len(z)) if importance is None else np.asarray(importance, dtype=np.float64)
         transforms = transforms_of(properties, known)
-        fitted = [
-            _fit_one(features, forward(labels[:, i], transform), drawn, rng)
-            for i, transform in enumerate(transforms)
-        ]
-        weights = np.array([w for w, _ in fitted])
-        factors = np.array([factor for _, factor in fitted])
+        weights: list[Array] = []
+        factors: list[float] = []
+        for column, transform in zip(labels.T, transforms, strict=True):
+            fit, factor = _fit_one(features, forward(column, transform), often, rng)
+            weights.append(fit)
+            factors.append(factor)
         return cls(
-            tuple(properties), centre, scale, directions, offsets, weights, factors, transforms
+            properties=tuple(properties),
+            centre=centre,
+            scale=scale,
+            directions=directions,
+            offsets=offsets,
+            weights=np.array(weights),
+            factors=np.array(factors),
+            transforms=transforms,
         )
 
     def predict(self, latents: NDArray[np.floating]) -> dict[str, Array]:
         """Property to (K, n) predictions of the members, in its unit, for (n, d) latent vectors."""
-        x = (np.asarray(latents, dtype=np.float64) - self.centre) / self.scale
-        features = [_features(x, *part) for part in zip(self.directions, self.offsets, strict=True)]
-        found = {}
+        z = np.asarray(latents, dtype=np.float64)
+        x = (z - self.centre) / self.scale
+        features = _features_of_members(x, self.directions, self.offsets)
+        found: dict[str, Array] = {}
         for i, name in enumerate(self.properties):
-            raw = np.array([f @ w for f, w in zip(features, self.weights[i], strict=True)])
+            raw = _products(features, self.weights[i])
             mean = raw.mean(axis=0)
             stretched = mean + self.factors[i] * (raw - mean)
             found[name] = backward(stretched, self.transforms[i])
@@ -125,12 +132,10 @@ class HeadEnsemble:
     def to_bytes(self) -> bytes:
         """The ensemble as bytes; equal ensembles give equal bytes."""
         names = ("centre", "scale", "directions", "offsets", "weights", "factors")
-        header = {
-            "format": FORMAT,
-            "properties": list(self.properties),
-            **as_header(self.properties, self.transforms),
-        }
-        return write_archive(header, {name: getattr(self, name) for name in names})
+        arrays = {name: getattr(self, name) for name in names}
+        header = {"format": FORMAT, "properties": list(self.properties)}
+        header |= as_header(self.properties, self.transforms)
+        return write_archive(header, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes, origin: str) -> Self:
@@ -138,23 +143,28 @@ class HeadEnsemble:
 
         SnapshotError if it is damaged or of another format, `origin` is named.
         """
-        try:
-            header, arrays = read_archive(data)
-            if header["format"] != FORMAT:
-                raise SnapshotError(
-                    f"{origin} is of format {header['format']!r}, not {FORMAT!r}: train again"
-                )
+        with damage_named(origin):
+            header, arrays = read_head(data, origin, FORMAT)
             names = tuple(header["properties"])
             return cls(names, transforms=from_header(names, header), **arrays)
-        except DAMAGED as err:
-            raise SnapshotError(
-                f"{origin} is damaged ({type(err).__name__}: {err}): restore it from a backup"
-            ) from err
 
 
-def _features(x: Array, directions: Array, offsets: Array) -> Array:
-    """(n, 1 + d + h) constant, standardised latent vector, tanh of random projections."""
-    return np.concatenate([np.ones((len(x), 1)), x, np.tanh(x @ directions + offsets)], axis=1)
+def _features_of_members(x: Array, directions: Array, offsets: Array) -> list[Array]:
+    """For each member (n, 1 + d + h): constant, standardised latent vector, tanh of random
+    projections.
+    """
+    constant = np.ones((len(x), 1))
+    features: list[Array] = []
+    for direction, offset in zip(directions, offsets, strict=True):
+        projected = np.tanh(x @ direction + offset)
+        features.append(np.concatenate([constant, x, projected], axis=1))
+    return features
+
+
+def _products(features: Sequence[Array], weights: Sequence[Array] | Array) -> Array:
+    """(K, ...) product of each member's features and weights."""
+    pairs = zip(features, weights, strict=True)
+    return np.array([part @ weight for part, weight in pairs])
 
 
 def _fit_one(
@@ -162,40 +172,56 @@ def _fit_one(
 ) -> tuple[Array, float]:
     """(K, f) weights of all members for one property, and the factor on their spread."""
     rows = np.flatnonzero(np.isfinite(labels))
-    share = importance[rows] / importance[rows].sum()
-    fits, outside = [], []
+    size = min(len(rows), MAX_ROWS)
+    share = importance[rows]
+    share = share / share.sum()
+    fits: list[Array] = []  # (r, f) of each member, one row per ridge
+    outside: list[NDArray[np.int64]] = []
     for part in features:
-        drawn = rng.choice(rows, size=min(len(rows), MAX_ROWS), p=share)
-        fits.append(_ridge(part[drawn], labels[drawn]))  # (r, f), one row per ridge
+        drawn = rng.choice(rows, size=size, p=share)
+        fits.append(_ridge(part[drawn], labels[drawn]))
         outside.append(np.setdiff1d(rows, drawn))
-    errors = [
-        np.concatenate(
-            [
-                part[out] @ w[i] - labels[out]
-                for part, w, out in zip(features, fits, outside, strict=True)
-            ]
-        )
-        for i in range(len(RIDGES))
-    ]
-    best = (
-        int(np.argmin([np.mean(e**2) if len(e) else 0.0 for e in errors]))
-        if len(errors[0])
-        else len(RIDGES) - 1
-    )
-    weights = np.array([w[best] for w in fits])
+    best = _best_ridge(features, fits, labels, outside)
+    weights = np.array([fit[best] for fit in fits])
     return weights, _factor(features, weights, labels, outside)
+
+
+def _best_ridge(
+    features: Sequence[Array],
+    fits: Sequence[Array],
+    labels: Array,
+    outside: Sequence[NDArray[np.int64]],
+) -> int:
+    """Index of the ridge whose members err least on crystals that they did not see."""
+    unseen = np.concatenate(outside)
+    if not len(unseen):
+        return len(RIDGES) - 1  # nothing to go by: the stiffest
+    theirs = [part[rows] for part, rows in zip(features, outside, strict=True)]
+    errors = []
+    for i in range(len(RIDGES)):
+        predicted = [part @ fit[i] for part, fit in zip(theirs, fits, strict=True)]
+        missed = np.concatenate(predicted) - labels[unseen]
+        errors.append(np.mean(missed**2))
+    return int(np.argmin(errors))
 
 
 def _ridge(features: Array, labels: Array) -> Array:
     """(r, f) weights w of min |features w - labels|^2 + n ridge |w without the constant|^2, for
     each ridge.
     """
-    centre, mean = features[:, 1:].mean(axis=0), labels.mean()
-    x, n = features[:, 1:] - centre, len(labels)
-    values, vectors = np.linalg.eigh(x.T @ x / n)
-    turned = vectors.T @ (x.T @ (labels - mean) / n)
-    slopes = np.array([vectors @ (turned / (np.maximum(values, 0.0) + ridge)) for ridge in RIDGES])
-    return np.concatenate([(mean - slopes @ centre)[:, None], slopes], axis=1)
+    varying = features[:, 1:]
+    centre = varying.mean(axis=0)
+    mean = labels.mean()
+    x, y = varying - centre, labels - mean
+    n = len(y)
+    covariance = x.T @ x / n
+    values, vectors = np.linalg.eigh(covariance)
+    turned = vectors.T @ (x.T @ y / n)
+    positive = np.maximum(values, 0.0)
+    slopes = [vectors @ (turned / (positive + ridge)) for ridge in RIDGES]
+    stacked = np.array(slopes)
+    constants = mean - stacked @ centre
+    return np.concatenate([constants[:, None], stacked], axis=1)
 
 
 def _factor(
@@ -204,7 +230,7 @@ def _factor(
     """How much the members' spread must be stretched to be as large as their error on crystals they
     did not see.
     """
-    predicted = np.array([part @ w for part, w in zip(features, weights, strict=True)])
+    predicted = _products(features, weights)
     unseen = np.zeros(predicted.shape, dtype=bool)
     for k, rows in enumerate(outside):
         unseen[k, rows] = True
@@ -212,57 +238,9 @@ def _factor(
     rows = np.flatnonzero(count >= 2)
     if not len(rows):
         return 1.0
-    mean = np.where(unseen, predicted, 0.0)[:, rows].sum(axis=0) / count[rows]
+    blind = np.where(unseen, predicted, 0.0)
+    mean = blind[:, rows].sum(axis=0) / count[rows]
     spread = predicted[:, rows].var(axis=0, ddof=1).mean()
     error = np.mean((mean - labels[rows]) ** 2)
-    return float(np.clip(np.sqrt(error / max(spread, 1e-12)), 1.0, WIDEST))
-
-
-@dataclass(frozen=True, eq=False)
-class LatentHead:
-    """A head that reads a generator's latent space; a `Head`.
-
-    Parameters
-    ----------
-    generator
-        Encodes crystals and predicts from latent vectors.
-    ensemble
-        Tells how sure a prediction is; None: nothing does.
-    """
-
-    generator: LatentGenerator
-    ensemble: HeadEnsemble | None
-
-    @classmethod
-    def fit(
-        cls,
-        generator: LatentGenerator,
-        crystals: CrystalTable,
-        labels: Array,
-        properties: Sequence[str],
-        rng: np.random.Generator,
-        *,
-        members: int = 8,
-        known: Mapping[str, Property] = PROPERTIES,
-    ) -> Self:
-        """Fit the ensemble to the latent vectors of labelled crystals."""
-        latents = generator.encode(crystals)
-        ensemble = HeadEnsemble.fit(latents, labels, properties, rng, members=members, known=known)
-        return cls(generator, ensemble)
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Properties that it predicts."""
-        return self.generator.properties
-
-    def predict(self, crystals: CrystalTable) -> Prediction:
-        """Predictions for n crystals."""
-        latents = self.generator.encode(crystals)
-        predicted = self.generator.predict(latents)
-        values = {name: predicted[:, column] for column, name in enumerate(self.properties)}
-        members = {} if self.ensemble is None else self.ensemble.predict(latents)
-        return Prediction(values, members)
-
-    def to_bytes(self) -> bytes:
-        """The ensemble as bytes; the generator is stored as a snapshot."""
-        return b"" if self.ensemble is None else self.ensemble.to_bytes()
+    ratio = np.sqrt(error / max(spread, 1e-12))
+    return float(np.clip(ratio, 1.0, WIDEST))

@@ -55,7 +55,8 @@ def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> H
     blob = document.ensemble_id
     data = None if blob is None else store.get_blob(blob)
     if is_latent(generator):
-        from gen2dft.heads.latent_ensemble import HeadEnsemble, LatentHead
+        from gen2dft.heads.latent import LatentHead
+        from gen2dft.heads.latent_ensemble import HeadEnsemble
 
         ensemble = None if data is None else HeadEnsemble.from_bytes(data, f"ensemble {blob}")
         return LatentHead(generator, ensemble)
@@ -64,3 +65,12 @@ def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> H
     if data is None:
         raise StoreError(f"snapshot {document.id} has no head: train the round again")
     return CompositionTrees.from_bytes(data, f"head {blob}")
+
+
+def head_bytes(head: Head) -> bytes:
+    """What is stored of a head beside its snapshot, which holds the generator already."""
+    from gen2dft.heads.latent import LatentHead
+
+    if isinstance(head, LatentHead) and head.ensemble is not None:
+        return head.ensemble.to_bytes()
+    return head.to_bytes()

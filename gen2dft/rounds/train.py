@@ -9,7 +9,7 @@ from gen2dft.loop.learn import Lesson, fit_generator, fit_head
 from gen2dft.loop.view import part_of
 from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.learner import read_learner
-from gen2dft.rounds.models import snapshot_of
+from gen2dft.rounds.models import head_bytes, snapshot_of
 from gen2dft.store.documents import SnapshotDoc
 from gen2dft.streams import Stream, Streams
 from gen2dft.thermo.hull_check import self_test
@@ -69,7 +69,7 @@ def train_source(
     generator, result = fit_generator(lesson, checkpoint_dir, tell)
     data = to_bytes(generator)
     rng = Streams(context.spec.seed, context.index).rng(*part_of(Stream.ENSEMBLE, place))
-    head = fit_head(lesson, generator, rng).to_bytes()
+    head = head_bytes(fit_head(lesson, generator, rng))
     document = SnapshotDoc(
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),

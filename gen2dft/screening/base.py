@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
@@ -83,6 +83,6 @@ class Gate(ABC, Generic[S]):
         """
 
 
-def as_reasons(refused: NDArray[np.bool_], reason: str) -> list[str | None]:
+def as_reasons(refused: Iterable[bool] | NDArray[np.bool_], reason: str) -> list[str | None]:
     """The reason where (n,) `refused` is true, None elsewhere."""
-    return [reason if stop else None for stop in refused.tolist()]
+    return [reason if stop else None for stop in refused]

@@ -92,8 +92,9 @@ def is_charge_balanced(numbers: Sequence[int], counts: Sequence[int]) -> bool:
 
 def _can_be_neutral(cations: Sequence[tuple[int, int]], anions: Sequence[tuple[int, int]]) -> bool:
     """Whether charges of cations and of anions, pairs of element and number, can be the same."""
-    greediest_cation = max(_greed(element) for element, _ in cations)
-    if greediest_cation > min(_greed(element) for element, _ in anions):
+    of_cations = [_greed(element) for element, _ in cations]
+    of_anions = [_greed(element) for element, _ in anions]
+    if max(of_cations) > min(of_anions):
         return False
     given = _totals([_cation_charges(element, number) for element, number in cations])
     taken = _totals([_anion_charges(element, number) for element, number in anions])
@@ -124,13 +125,14 @@ def _cation_charges(number: int, count: int) -> frozenset[int]:
     """Total charges that `count` atoms of an element can have as cations, of one or of several
     states.
     """
-    positive = frozenset(charge for charge in _states(number) if charge > 0)
-    return _totals([positive] * count)
+    charges = [charge for charge in _states(number) if charge > 0]
+    return _totals([frozenset(charges)] * count)
 
 
 def _anion_charges(number: int, count: int) -> frozenset[int]:
     """Total charges, without their sign, that `count` atoms of an element can have as anions."""
-    return frozenset(-charge * count for charge in _states(number) if charge < 0)
+    charges = [charge for charge in _states(number) if charge < 0]
+    return frozenset(-charge * count for charge in charges)
 
 
 @functools.cache

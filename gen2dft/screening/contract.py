@@ -17,6 +17,8 @@ from gen2dft.screening.gates import judge
 
 GATE_NAME = re.compile(r"[a-z][a-z0-9-]*")
 REASON_NAME = re.compile(r"[a-z][a-z0-9_]*")
+ROTATION = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
+SUPERCELL = np.array([2, 1, 2])
 Transform = Callable[[CrystalTable], CrystalTable]
 
 
@@ -53,7 +55,8 @@ def validate_gate(
 
 def require_declarations(gate: Gate[Any]) -> None:
     """ValueError unless name, reasons and settings are as the funnel and the files need them."""
-    _require(gate, GATE_NAME.fullmatch(gate.name) is not None, "its name is not kebab-case")
+    is_kebab_case = GATE_NAME.fullmatch(gate.name) is not None
+    _require(gate, is_kebab_case, "its name is not kebab-case")
     _require(gate, bool(gate.reasons), "it declares no reason")
     for reason, sentence in gate.reasons.items():
         is_snake_case = REASON_NAME.fullmatch(reason) is not None
@@ -90,8 +93,9 @@ def require_independence(gate: Gate[Any], table: CrystalTable, context: GateCont
     if gate.depends_on_order:
         return
     some = np.arange(len(table))[::-2]
-    theirs = list(judge(gate, table.select(some), context))
-    _require(gate, theirs == verdicts[some].tolist(), "verdicts depend on order or company")
+    theirs = judge(gate, table.select(some), context)
+    same = list(theirs) == verdicts[some].tolist()
+    _require(gate, same, "verdicts depend on order or company")
 
 
 def require_invariance(
@@ -99,8 +103,9 @@ def require_invariance(
 ) -> None:
     """ValueError if another description of the same crystals gets other verdicts."""
     disguised = DISGUISES[name](table)
-    same = list(judge(gate, disguised, context)) == list(judge(gate, table, context))
-    _require(gate, same, f"verdicts change for crystals that are {name}")
+    verdicts = list(judge(gate, table, context))
+    theirs = list(judge(gate, disguised, context))
+    _require(gate, theirs == verdicts, f"verdicts change for crystals that are {name}")
 
 
 def _require(gate: Gate[Any], condition: bool, problem: str) -> None:
@@ -115,27 +120,29 @@ def _translated(table: CrystalTable) -> CrystalTable:
 
 
 def _permuted(table: CrystalTable) -> CrystalTable:
-    order = [np.arange(len(table.numbers))[table.sites(i)][::-1] for i in range(len(table))]
-    sites = np.concatenate(order)
-    return CrystalTable(table.lattices, table.numbers[sites], table.frac[sites], table.offsets)
+    sites = np.arange(len(table.numbers))
+    turned_round = [sites[table.sites(i)][::-1] for i in range(len(table))]
+    order = np.concatenate(turned_round)
+    return CrystalTable(table.lattices, table.numbers[order], table.frac[order], table.offsets)
 
 
 def _turned(table: CrystalTable) -> CrystalTable:
-    rotation = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
-    return CrystalTable(table.lattices @ rotation, table.numbers, table.frac, table.offsets)
+    lattices = table.lattices @ ROTATION
+    return CrystalTable(lattices, table.numbers, table.frac, table.offsets)
 
 
 def _repeated(table: CrystalTable) -> CrystalTable:
-    times = np.array([2, 1, 2])
-    shifts = np.array(list(product(*map(range, times))))
-    frac = [_copies(table.frac[table.sites(i)], shifts) / times for i in range(len(table))]
-    numbers = [np.tile(table.numbers[table.sites(i)], len(shifts)) for i in range(len(table))]
-    return CrystalTable.from_arrays(table.lattices * times[:, None], numbers, frac)
-
-
-def _copies(frac: NDArray[np.float64], shifts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(s n, 3) positions in each of s cells."""
-    return (shifts[:, None, :] + frac).reshape(-1, 3)
+    along_axes = [range(int(times)) for times in SUPERCELL]
+    shifts = np.array(list(product(*along_axes)))
+    numbers: list[NDArray[np.uint8]] = []
+    frac: list[NDArray[np.float64]] = []
+    for i in range(len(table)):
+        sites = table.sites(i)
+        copies = shifts[:, None, :] + table.frac[sites]
+        numbers.append(np.tile(table.numbers[sites], len(shifts)))
+        frac.append(copies.reshape(-1, 3) / SUPERCELL)
+    lattices = table.lattices * SUPERCELL[:, None]
+    return CrystalTable.from_arrays(lattices, numbers, frac)
 
 
 DISGUISES: dict[str, Transform] = {

@@ -44,19 +44,19 @@ def element_gate(
     how_many
         Numbers of different elements that a crystal may have.
     """
-    wrong_sites = ~np.isin(table.numbers, list(allowed))
     owners = np.repeat(np.arange(len(table)), table.num_sites)
-    num_wrong = np.bincount(owners[wrong_sites], minlength=len(table))
+    fine_sites = np.isin(table.numbers, list(allowed))
+    fine_numbers = np.isin(element_counts(table), list(how_many))
     reasons = np.full(len(table), None, dtype=object)
-    reasons[~np.isin(element_counts(table), list(how_many))] = BAD_NUMBER
-    reasons[num_wrong > 0] = BAD_ELEMENT  # last, because it says more than the number does
+    reasons[~fine_numbers] = BAD_NUMBER
+    reasons[owners[~fine_sites]] = BAD_ELEMENT  # last: it says more than the number does
     return list(reasons)
 
 
 def element_counts(table: CrystalTable) -> NDArray[np.int64]:
     """(n,) different elements in each crystal."""
-    present = np.zeros((len(table), 256), dtype=bool)
     owners = np.repeat(np.arange(len(table)), table.num_sites)
+    present = np.zeros((len(table), 256), dtype=bool)
     present[owners, table.numbers] = True
     return present.sum(axis=1)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.screening.base import Gate, GateContext, NoSettings
+from gen2dft.screening.base import Gate, GateContext, NoSettings, as_reasons
 
 KNOWN_FORMULA = "known_formula"
 
@@ -25,4 +25,5 @@ def formula_gate(table: CrystalTable, known_formulas: frozenset[str]) -> list[st
 
     Ren et al., Matter 5, 314 (2022).
     """
-    return [KNOWN_FORMULA if formula in known_formulas else None for formula in table.formulas()]
+    is_known = [formula in known_formulas for formula in table.formulas()]
+    return as_reasons(is_known, KNOWN_FORMULA)

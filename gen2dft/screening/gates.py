@@ -54,21 +54,20 @@ def screening_gates(
         If the spec names something that is not an element.
     """
     context = gate_context(spec, known, earlier)
-    gates = [(name, load_gate(name, settings)) for name, settings in spec.plan]
-    return [(name, functools.partial(judge, gate, context=context)) for name, gate in gates]
+    gates: list[tuple[str, Judge]] = []
+    for name, settings in spec.plan:
+        gate = load_gate(name, settings)
+        gates.append((name, functools.partial(judge, gate, context=context)))
+    return gates
 
 
 def gate_context(
     spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
 ) -> GateContext:
     """What gates may compare with; parameters and errors as those of `screening_gates`."""
-    num_elements = element_counts(known.crystals)
-    return GateContext(
-        known,
-        allowed=allowed_elements(spec, known.crystals),
-        num_elements=frozenset(num_elements.tolist()),
-        earlier=earlier,
-    )
+    allowed = allowed_elements(spec, known.crystals)
+    num_elements = frozenset(element_counts(known.crystals).tolist())
+    return GateContext(known, allowed, num_elements, earlier)
 
 
 def judge(gate: Gate[Any], table: CrystalTable, context: GateContext) -> Sequence[str | None]:
@@ -111,8 +110,8 @@ def run_gates(
         for row, verdict in zip(kept, verdicts, strict=True):
             reasons[row] = verdict
         counts.append(stage_count(name, verdicts, package_of(GROUP, name)))
-        passed = np.array([verdict is None for verdict in verdicts], dtype=bool)
-        kept = kept[passed]
+        passed = [verdict is None for verdict in verdicts]
+        kept = kept[np.array(passed, dtype=bool)]
     return kept, reasons, counts
 
 
@@ -127,13 +126,10 @@ def stage_count(
         Name and version of the package that brings the stage, if it does not ship.
     """
     stopped = Counter(reason for reason in reasons if reason is not None)
-    return StageCount(
-        stage=stage,
-        n_in=len(reasons),
-        n_out=len(reasons) - stopped.total(),
-        reasons=dict(sorted(stopped.items())),
-        package=package,
-    )
+    by_reason = dict(sorted(stopped.items()))
+    n_in = len(reasons)
+    n_out = n_in - stopped.total()
+    return StageCount(stage=stage, n_in=n_in, n_out=n_out, reasons=by_reason, package=package)
 
 
 def table() -> str:

@@ -37,13 +37,15 @@ class StructureIndex:
         """Take in crystal `row` of a table, whose reduced formula is given as
         `CrystalTable.formulas` writes it.
         """
-        entry = _Reduced(functools.partial(table.structure, row), name)
-        self._groups.setdefault(formula, []).append(entry)
+        build = functools.partial(table.structure, row)
+        group = self._groups.setdefault(formula, [])
+        group.append(_Reduced(build, name))
 
     def contains(self, structure: Structure) -> bool:
         """Whether a structure matches one of the index."""
-        formula = CrystalTable.from_structures([structure]).formulas()[0]
-        return self._match(_Reduced(lambda: structure), formula) is not None
+        (formula,) = CrystalTable.from_structures([structure]).formulas()
+        candidate = _Reduced(lambda: structure)
+        return self._match(candidate, formula) is not None
 
     def matches_row(self, table: CrystalTable, row: int, formula: str) -> bool:
         """Whether crystal `row` of a table matches one of the index."""
@@ -54,7 +56,8 @@ class StructureIndex:
 
         None if there is none.
         """
-        return self._match(_Reduced(functools.partial(table.structure, row)), formula)
+        candidate = _Reduced(functools.partial(table.structure, row))
+        return self._match(candidate, formula)
 
     def _match(self, candidate: _Reduced, formula: str) -> str | None:
         for other in self._groups.get(formula, ()):
@@ -85,7 +88,9 @@ def reduced_primitive(structure: Structure) -> Structure:
 
 
 def _same(first: Structure, second: Structure) -> bool:
-    return len(first) == len(second) and bool(_matcher().fit(first, second))
+    if len(first) != len(second):
+        return False
+    return bool(_matcher().fit(first, second))
 
 
 @functools.cache

@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 
 VANADIUM, OXYGEN = 23, 8
-LOWEST_STATE, HIGHEST_STATE = (
-    2.0,
-    5.0,
-)  # of V in crystals of the ICSD, from VO to V2O5; those between are mixed
+# Of V in crystals of the ICSD, from VO to V2O5; those between are mixed.
+LOWEST_STATE, HIGHEST_STATE = 2.0, 5.0
 
 
 def vanadium_state(table: CrystalTable) -> NDArray[np.float64]:
@@ -19,14 +17,21 @@ def vanadium_state(table: CrystalTable) -> NDArray[np.float64]:
 
     NaN where V or O is missing.
     """
-    owner = np.repeat(np.arange(len(table)), table.num_sites)
-    v, o = (
-        np.bincount(owner[table.numbers == z], minlength=len(table)) for z in (VANADIUM, OXYGEN)
-    )
+    vanadium, oxygen = _count(table, VANADIUM), _count(table, OXYGEN)
+    has_both = (vanadium > 0) & (oxygen > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where((v > 0) & (o > 0), 2.0 * o / v, np.nan)
+        states = 2.0 * oxygen / vanadium
+    return np.where(has_both, states, np.nan)
 
 
 def is_valid_state(states: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether vanadium can have a mean oxidation state; where there is none, nothing is refused."""
-    return np.isnan(states) | ((states >= LOWEST_STATE) & (states <= HIGHEST_STATE))
+    within = (states >= LOWEST_STATE) & (states <= HIGHEST_STATE)
+    return np.isnan(states) | within
+
+
+def _count(table: CrystalTable, number: int) -> NDArray[np.int64]:
+    """(n,) atoms of an element in each crystal."""
+    owners = np.repeat(np.arange(len(table)), table.num_sites)
+    of_element = owners[table.numbers == number]
+    return np.bincount(of_element, minlength=len(table))
