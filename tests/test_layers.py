@@ -59,6 +59,7 @@ LAYERS = (
     {"flows"},
     {"launchpad"},
     {"cli"},
+    {"testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 
@@ -75,6 +76,7 @@ HOMES = {
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
     "optimade": {"serve"},
+    "pytest": {"testing"},
     "rich": {"cli"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from gen2dft.campaign.generator import GeneratorSpec
-from gen2dft.campaign.part import Part
-from gen2dft.campaign.sources import DEFAULT, generator_class, settings_class
+from gen2dft.campaign.problems import explain
+from gen2dft.campaign.sources import generator_class
 from gen2dft.campaign.spec import CampaignSpec
 from gen2dft.errors import CampaignError, not_one_of
 
@@ -70,7 +68,8 @@ def parse_campaign(
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as err:
-        raise CampaignError(f"{origin} is not valid:\n" + "\n".join(_explain(err, data))) from err
+        lines = [f"  {line}" for line in explain(err, CampaignSpec, data)]
+        raise CampaignError("\n".join([f"{origin} is not valid:", *lines])) from err
     _require_generators(spec, origin)
     return spec
 
@@ -110,70 +109,3 @@ def _place(part: list[Any], step: str, key: str) -> int:
     raise CampaignError(
         f"{key}: {step!r} is no place in a list of {len(part)}; they are counted from 0"
     )
-
-
-def _explain(err: ValidationError, data: Mapping[str, Any]) -> list[str]:
-    """One line per problem: where, what, and for a misspelt key the nearest valid one."""
-    lines = []
-    for problem in err.errors():
-        place = ".".join(str(step) for step in problem["loc"])
-        if problem["type"] == "extra_forbidden":
-            found = _unknown_key(problem["loc"], data)
-        else:
-            found = problem["msg"].removeprefix("Value error, ") + _given(problem["input"])
-        lines.append(f"  {place or 'file'}: {found}")
-    return lines
-
-
-def _given(value: object) -> str:
-    return "" if isinstance(value, dict | list) else f" (given: {value!r})"
-
-
-def _unknown_key(place: Sequence[int | str], data: object) -> str:
-    """What to say of the key at `place`, which its part does not have."""
-    *above, key = place
-    part, name = _part_at(above, data)
-    valid = [field.alias or name for name, field in part.model_fields.items()]
-    near = difflib.get_close_matches(str(key), valid, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(sorted(valid))}"
-    owner = f" of generator {name!r}" if name else ""
-    return f"unknown key{owner}; {hint}"
-
-
-def _part_at(place: Sequence[int | str], data: object) -> tuple[type[BaseModel], str]:
-    """The class that reads the part at `place`, and the generator whose settings it is, if any."""
-    part: type[Part] = CampaignSpec
-    generator = ""
-    for step in place:
-        data = _inside(data, step)
-        if isinstance(step, str):
-            part, generator = _part_of(part, step), ""
-        if part is GeneratorSpec and isinstance(data, Mapping):
-            generator = str(data.get("name", DEFAULT))
-            part = settings_class(generator)
-    return part, generator
-
-
-def _inside(data: Any, step: int | str) -> object:
-    """What lies in the data at a step; None for a part given by another name."""
-    try:
-        return data[step]
-    except (LookupError, TypeError):
-        return None
-
-
-def _part_of(part: type[Part], key: str) -> type[Part]:
-    """The class of the part at a key of another part, or in a list there."""
-    field = next(f for name, f in part.readable().items() if key in (name, f.alias))
-    return next(choice for choice in _types_in(field.annotation) if _is_part(choice))
-
-
-def _types_in(annotation: Any) -> Iterator[Any]:
-    """An annotation and all that it is composed of."""
-    yield annotation
-    for inner in get_args(annotation):
-        yield from _types_in(inner)
-
-
-def _is_part(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Part)
