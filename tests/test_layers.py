@@ -78,6 +78,7 @@ HOMES = {
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
     "optimade": {"serve"},
+    "pytest": {"testing"},
     "rich": {"cli"},
     "sklearn": {"heads", "sampling"},
     "starlette": {"serve"},
