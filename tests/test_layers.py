@@ -60,6 +60,7 @@ LAYERS = (
     {"flows"},
     {"launchpad"},
     {"cli"},
+    {"testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 
@@ -76,6 +77,7 @@ HOMES = {
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
     "optimade": {"serve"},
+    "pytest": {"testing"},
     "rich": {"cli"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},

@@ -1,0 +1,1 @@
+"""Contracts as test suites that plugins inherit; needs pytest."""
