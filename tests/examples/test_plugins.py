@@ -26,7 +26,12 @@ from gen2dft.generators.contract import validate_generator
 from gen2dft.plugins import added, registry
 
 PLUGINS = Path(__file__).resolve().parents[2] / "examples" / "plugins"
-NAMES = {"emt": "engines", "pca": "generators", "vote": "acquisitions"}
+NAMES = {
+    "bulk_modulus": "properties",
+    "emt": "engines",
+    "pca": "generators",
+    "vote": "acquisitions",
+}
 CU_AU = Structure(Lattice.tetragonal(2.8, 3.8), ["Cu", "Au"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
