@@ -93,6 +93,7 @@ def test_the_doctor_names_them() -> None:
         "engine emt (gen2dft-emt 0.1.0)",
         "generator pca (gen2dft-pca",
         "acquisition vote (gen2dft-vote",
+        "property bulk_modulus (gen2dft-bulk-modulus",
     ):
         assert text in check.detail
 
