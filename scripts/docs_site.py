@@ -114,10 +114,12 @@ def _parts(
     """Dotted place and schema of a part and of all parts in it."""
     yield place, part
     for name, value in part["properties"].items():
+        # In a mapping to parts the file chooses the names.
+        inside = f"{name}.NAME" if "additionalProperties" in value else name
         for reference in _references(value):
             inner = schema["$defs"][reference]
             if "properties" in inner:
-                yield from _parts(schema, inner, f"{place}.{name}".lstrip("."))
+                yield from _parts(schema, inner, f"{place}.{inside}".lstrip("."))
 
 
 def _references(value: Any) -> list[str]:
@@ -125,7 +127,9 @@ def _references(value: Any) -> list[str]:
     if isinstance(value, Mapping):
         own = [value["$ref"].rpartition("/")[2]] if "$ref" in value else []
         return own + [
-            name for key in ("anyOf", "allOf", "items") for name in _references(value.get(key))
+            name
+            for key in ("anyOf", "allOf", "items", "additionalProperties")
+            for name in _references(value.get(key))
         ]
     return [name for item in value for name in _references(item)] if isinstance(value, list) else []
 

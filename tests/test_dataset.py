@@ -5,6 +5,7 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError
+from gen2dft.properties import Properties, Property
 
 
 def make(ids=("a", "b"), energy=(-1.0, np.nan)):
@@ -72,3 +73,38 @@ def test_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OutputError, match="choose a writable folder"):
         make().save(tmp_path / "file" / "set.npz")
+
+
+HARDNESS = Properties([Property("hardness", "GPa", "Vickers hardness", "log1p")])
+
+
+def hard(values=(20.0, np.nan)):
+    base = make()
+    labels = {**base.labels, "hardness": np.array(values)}
+    return Dataset(base.crystals, base.ids, labels, base.provenance, HARDNESS)
+
+
+def test_a_property_of_its_own_is_stored_with_the_data_and_kept_by_parts(tmp_path):
+    hard().save(tmp_path / "set.npz")
+    again = Dataset.load(tmp_path / "set.npz")
+    assert again.properties == again.select([0]).properties == HARDNESS
+    assert again.label("hardness")[0] == 20.0 and again.content_hash == hard().content_hash
+
+
+def test_built_in_properties_leave_the_file_as_it_was():
+    assert b"properties" not in make().to_bytes()
+    assert make().knowing(Properties()).to_bytes() == make().to_bytes()
+
+
+def test_a_property_without_labels_gets_a_column_for_those_to_come():
+    known = make().knowing(HARDNESS)
+    assert known.num_labels() == {"formation_energy": 1, "hardness": 0}
+    assert hard().knowing(HARDNESS).num_labels()["hardness"] == 1
+
+
+def test_extend_knows_the_properties_of_both():
+    both = make(("c",), (0,)).extend(hard())
+    assert both.properties == HARDNESS and both.num_labels()["hardness"] == 1
+    other = Properties([Property("hardness", "kgf/mm^2", "hardness")])
+    with pytest.raises(DatasetError, match="'hardness' is in 'GPa' in one set"):
+        hard().extend(make(("c",), (0,)).knowing(other))

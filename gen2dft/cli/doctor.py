@@ -116,12 +116,13 @@ def check_python() -> Check:
 
 
 def check_plugins() -> Check:
-    """Whether engines, generators and acquisitions of other packages can be loaded."""
+    """Whether what other packages add can be loaded."""
     from gen2dft.plugins import added
 
     found, broken = [], []
     for point in added():
-        kind = point.group.rpartition(".")[2].removesuffix("s")
+        kinds = point.group.rpartition(".")[2]
+        kind = f"{kinds[:-3]}y" if kinds.endswith("ies") else kinds.removesuffix("s")
         package = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
         try:
             point.load()

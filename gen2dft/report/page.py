@@ -271,6 +271,12 @@ def _provenance(data: ReportData) -> list[tuple[str, str]]:
     ]
 
 
+def _steps_of(label: LabelDoc) -> list[str]:
+    """Which packages computed properties of a label."""
+    steps: dict[str, dict[str, str]] = label.provenance.get("properties") or {}
+    return [f"{name} by {made['package']} {made['version']}" for name, made in steps.items()]
+
+
 def _label_sources(labels: Iterable[LabelDoc]) -> list[str]:
     """Each combination of engine, settings, corrections and versions among the labels, with its
     number of labels.
@@ -284,6 +290,7 @@ def _label_sources(labels: Iterable[LabelDoc]) -> list[str]:
             *([f"corrections {', '.join(label.corrections)}"] if label.corrections else []),
             *(["settings changed by custodian"] if label.settings_changed else []),
             *(f"{name} {version}" for name, version in sorted(versions.items())),
+            *_steps_of(label),
         ]
         text = ", ".join(parts)
         counts[text] = counts.get(text, 0) + 1

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pymatgen.core import Lattice, Structure
+from pymatgen.io.cif import CifWriter
 
-from gen2dft.campaign import DatasetSpec
-from gen2dft.datasets import builtin_datasets, load_dataset, sources
+from gen2dft.campaign import DatasetSpec, PropertySpec
+from gen2dft.datasets import builtin_datasets, check_labels, load_dataset, sources
 from gen2dft.errors import DatasetError
 from tests.datasets.test_computed_labels import file_of, record
 from tests.toys import toy_dataset
@@ -74,3 +76,60 @@ def test_missing_file_names_the_choices():
         DatasetError, match=r"gone.csv does not exist; give `starter`, `materials-project`"
     ):
         load_dataset(DatasetSpec(source="gone.csv"), seed=0)
+
+
+HALVES = [[0, 0, 0], [0.5, 0.5, 0.5]]
+HARDNESS = {"hardness": PropertySpec(unit="GPa", column="Hv", transform="log1p")}
+
+
+def table(folder, **columns):
+    cifs = [str(CifWriter(Structure(Lattice.cubic(4 + i), ["Na", "Cl"], HALVES))) for i in range(3)]
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "cif": cifs, **columns})
+    frame.to_csv(folder / "set.csv", index=False)
+    return str(folder / "set.csv")
+
+
+def test_a_column_of_a_file_becomes_labels_of_a_property_of_ones_own(tmp_path):
+    source = DatasetSpec(source=table(tmp_path, Hv=[1.0, None, 3.0]))
+    dataset = load_dataset(source, seed=0, cache_dir=tmp_path, properties=HARDNESS)
+    assert np.array_equal(dataset.label("hardness"), [1.0, np.nan, 3.0], equal_nan=True)
+    assert dataset.properties["hardness"].unit == "GPa"
+    cached = load_dataset(source, seed=0, cache_dir=tmp_path, properties=HARDNESS)
+    assert cached.content_hash == dataset.content_hash
+    assert "hardness" not in load_dataset(source, seed=0, cache_dir=tmp_path).labels
+
+
+def test_without_a_column_it_is_found_by_its_name(tmp_path):
+    source = DatasetSpec(source=table(tmp_path, Hardness=[1.0, 2.0, 3.0]))
+    named = {"hardness": PropertySpec(unit="GPa")}
+    assert load_dataset(source, seed=0, properties=named).num_labels()["hardness"] == 3
+
+
+def test_without_labels_it_gets_an_empty_column():
+    dataset = load_dataset(
+        DatasetSpec(max_crystals=20), seed=0, properties={"hardness": PropertySpec(unit="GPa")}
+    )
+    assert dataset.num_labels()["hardness"] == 0
+    plain = load_dataset(DatasetSpec(max_crystals=20), seed=0)
+    assert "hardness" not in plain.labels
+
+
+def test_a_column_that_is_not_there_is_named(tmp_path):
+    source = DatasetSpec(source=table(tmp_path, H=[1.0, 2.0, 3.0]))
+    with pytest.raises(DatasetError, match=r"no column 'Hv' \(for hardness\)"):
+        load_dataset(source, seed=0, properties=HARDNESS)
+
+
+def test_sources_that_are_no_files_have_no_columns():
+    message = r"properties\.hardness\.column names a column of a file, but .* 'starter'"
+    with pytest.raises(DatasetError, match=message):
+        load_dataset(DatasetSpec(), seed=0, properties=HARDNESS)
+
+
+def test_too_few_labels_of_a_property_of_ones_own_say_how_to_come_by_more():
+    dataset = load_dataset(
+        DatasetSpec(max_crystals=20), seed=0, properties={"hardness": PropertySpec(unit="GPa")}
+    )
+    message = r"hardness: 0 of 20 crystals; use a file that has it \(properties\.hardness\.column\)"
+    with pytest.raises(DatasetError, match=message):
+        check_labels(dataset, ["hardness"], 5)

@@ -17,25 +17,21 @@ import mongomock
 import numpy as np
 import pytest
 from example_crystals import example_dataset
-from mongomock.gridfs import enable_gridfs_integration
-from pymatgen.core import Lattice, Structure
-
-from gen2dft import generators
-from gen2dft.campaign import CampaignSpec, LearningSpec, read_generator
-from gen2dft.cli.doctor import check_plugins
-from gen2dft.crystals import CrystalTable
-from gen2dft.engines.base import CalculationDoc, validate_engine
-from gen2dft.errors import CampaignError
 from gen2dft.flows import jobs
 from gen2dft.flows.candidates import CandidateMaker
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
+from mongomock.gridfs import enable_gridfs_integration
+from pymatgen.core import Lattice, Structure
+
 from gen2dft import engines, generators
-from gen2dft.campaign import CampaignSpec, GeneratorSpec, LearningSpec
+from gen2dft.campaign import CampaignSpec, LearningSpec, read_generator
+from gen2dft.cli.doctor import check_plugins
+from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine
 from gen2dft.engines.kit import calculate
 from gen2dft.engines.makers import makers_of
-from gen2dft.errors import CalculationFailed
+from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.generators.contract import validate_generator
 from gen2dft.plugins import added, registry
 from gen2dft.rounds.begin import begin_campaign
@@ -53,6 +49,7 @@ enable_gridfs_integration()
 
 PLUGINS = Path(__file__).resolve().parents[2] / "examples" / "plugins"
 NAMES = {
+    "bulk_modulus": "properties",
     "cosine": "engines",
     "emt": "engines",
     "pca": "generators",
@@ -122,6 +119,7 @@ def test_the_doctor_names_them() -> None:
         "generator pca (gen2dft-pca",
         "gate rare-earth (gen2dft-rare-earth",
         "acquisition vote (gen2dft-vote",
+        "property bulk_modulus (gen2dft-bulk-modulus",
     ):
         assert text in check.detail
 

@@ -2,12 +2,14 @@
 
 import mongomock
 import pytest
+from example_steps import CRASH, SIZE, SQUARE
 from gen2dft.flows import candidates
-from gen2dft.flows.candidates import CandidateMaker
+from gen2dft.flows.candidates import CandidateMaker, expand
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from mongomock.gridfs import enable_gridfs_integration
 
+from gen2dft import property_steps
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
@@ -103,3 +105,66 @@ def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, ban
     (kept,) = context.store.from_bands(context.campaign_id)
     assert (kept.id, kept.mesh, kept.converged) == (label.id, (10, 10, 10), True)
     assert 0 < kept.relative_error < 1
+
+
+def stepped(monkeypatch: pytest.MonkeyPatch, *names: str, refined: bool = False) -> RoundContext:
+    """A queued rock salt in a campaign of toys that asks for the properties of steps."""
+    for step in (SIZE, SQUARE, CRASH):
+        monkeypatch.setitem(property_steps.STEPS, step.name, lambda step=step: step)
+    refine = {"preset": "toy-fine-v1", "max_e_above_hull": 9.0} if refined else None
+    return waiting(
+        monkeypatch,
+        targets=[{"property": name, "min": 0.0} for name in names],
+        validation={"engine": "toy", "preset": "toy-v1", "refine": refine},
+    )
+
+
+@pytest.mark.parametrize("refined", [False, True])
+def test_steps_follow_the_last_static_calculation_each_after_what_it_waits_for(
+    monkeypatch, toy_plugins, refined: bool
+):
+    context = stepped(monkeypatch, "size_squared", refined=refined)
+    flow = CandidateMaker.of_campaign(context).make(context, KEY)
+    run_locally(flow, store=JobStore(MemoryStore()), log=False)
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.preset == ("toy-fine-v1" if refined else "toy-v1")
+    assert label.values["size_squared"] == pytest.approx(label.values["size"] ** 2) != 0
+    assert set(label.provenance["properties"]) == {"size", "size_squared"}
+
+
+def test_a_step_that_crashes_leaves_the_label_and_a_reason(monkeypatch, toy_plugins):
+    context = stepped(monkeypatch, "luck", "size")
+    flow = CandidateMaker.of_campaign(context).make(context, KEY)
+    run_locally(flow, store=JobStore(MemoryStore()), log=False)
+    (label,) = context.store.labels(context.campaign_id)
+    assert "luck" not in label.values and label.values["size"] > 0
+    assert "no luck: no_result: its calculation left no result" in label.warnings
+
+
+def test_steps_belong_to_their_candidate(monkeypatch, toy_plugins):
+    context = stepped(monkeypatch, "size")
+    (step,) = [
+        job
+        for job in CandidateMaker.of_campaign(context).make(context, KEY).jobs
+        if job.name == "volume"
+    ]
+    assert step.metadata["gen2dft"]["candidate_id"] == KEY
+    assert step.config.manager_config["_priority"] == 1
+
+
+def test_a_worker_that_lacks_a_package_gives_the_candidate_up(monkeypatch, toy_plugins):
+    context = stepped(monkeypatch, "size")
+    context.spec  # noqa: B018 - read while the package is there
+    monkeypatch.delitem(property_steps.STEPS, "size")
+    assert expand(context, KEY) is None
+    document = context.store.candidate(context.campaign_id, KEY)
+    assert document.state == "given_up:plugin_missing"
+    assert "pip install it on every worker" in document.failure
+
+
+def test_a_candidate_is_expanded_once(monkeypatch, toy_plugins):
+    context = stepped(monkeypatch, "size")
+    flow = expand(context, KEY)
+    assert [job.name for job in flow.jobs] == ["toy", "toy static", "volume", "ingest"]
+    run_locally(flow, store=JobStore(MemoryStore()), log=False)
+    assert expand(context, KEY) is None

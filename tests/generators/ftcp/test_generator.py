@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,13 @@ from gen2dft.generators.base import Generator, TrainingResult
 from gen2dft.generators.contract import validate_generator
 from gen2dft.generators.ftcp.fitting import FTCPTraining
 from gen2dft.generators.ftcp.generator import FTCPGenerator
+from gen2dft.generators.ftcp.scalers import PropertyScaler
 from gen2dft.generators.ftcp.settings import FTCPSettings
+from gen2dft.generators.ftcp.trained import TrainedFTCP
 from gen2dft.generators.keras_setup import load_keras
 from gen2dft.generators.snapshot import to_bytes
 from gen2dft.generators.split import held_out
+from gen2dft.properties import Properties, Property
 from gen2dft.representations import FTCP
 
 Trained = tuple[FTCPGenerator, TrainingResult]
@@ -258,3 +262,16 @@ def test_an_untrained_generator_says_so():
 def test_the_class_is_a_generator():
     _: type[Generator] = FTCPGenerator
     assert example_dataset().num_labels()["band_gap"] == 36
+
+
+def test_a_snapshot_knows_the_scale_of_a_property_of_ones_own(trained: Trained):
+    model = trained[0].trained
+    names = [f"own_{column}" for column in range(len(PROPERTIES))]
+    known = Properties(Property(name, "GPa", name, "log1p") for name in names)
+    scaler = PropertyScaler.fit(np.geomspace(1, 400, 20 * len(names)).reshape(20, -1), names, known)
+    own = replace(model, property_scaler=scaler)
+    again = TrainedFTCP.from_state(json.loads(json.dumps(own.config())), own.arrays())
+    assert again.property_scaler.transforms == ("log1p",) * len(names)
+    latents = model.latent_mean[None, :]
+    np.testing.assert_array_equal(again.predict(latents), own.predict(latents))
+    assert "transforms" not in model.config()
