@@ -10,12 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mongomock
 import numpy as np
 import pytest
+import yaml
 from example_crystals import example_dataset
 from gen2dft.flows import jobs
 from gen2dft.flows.candidates import CandidateMaker
@@ -25,14 +27,14 @@ from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Lattice, Structure
 
 from gen2dft import engines, generators
-from gen2dft.campaign import CampaignSpec, LearningSpec, read_generator
+from gen2dft.campaign import CampaignSpec, LearningSpec, load_campaign, read_generator
 from gen2dft.cli.doctor import check_plugins
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine
 from gen2dft.engines.kit import calculate
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError
-from gen2dft.generators.contract import validate_generator
+from gen2dft.generators.contract import example_request, validate_generator
 from gen2dft.plugins import added, registry
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.context import RoundContext
@@ -41,6 +43,7 @@ from gen2dft.rounds.train import train
 from gen2dft.store.store import Store
 from gen2dft.testing.engines import EngineSuite
 from gen2dft.testing.gates import GateContract, cscl_like
+from gen2dft.testing.generators import GeneratorContract
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -53,6 +56,7 @@ NAMES = {
     "cosine": "engines",
     "emt": "engines",
     "pca": "generators",
+    "pyxtal": "generators",
     "rare_earth": "gates",
     "vote": "acquisitions",
 }
@@ -118,6 +122,7 @@ def test_the_doctor_names_them() -> None:
         "engine emt (gen2dft-emt 0.1.0)",
         "generator pca (gen2dft-pca",
         "gate rare-earth (gen2dft-rare-earth",
+        "generator pyxtal (gen2dft-pyxtal",
         "acquisition vote (gen2dft-vote",
         "property bulk_modulus (gen2dft-bulk-modulus",
     ):
@@ -220,6 +225,86 @@ def test_the_generator_keeps_its_contract(monkeypatch: pytest.MonkeyPatch) -> No
     assert result.num_train + result.num_heldout == len(dataset) and result.num_heldout > 0
     assert result.heldout["formation_energy"].mae is not None
     validate_generator(generator, dataset.crystals)
+
+
+SALTS = example_dataset().crystals.select(np.arange(12))  # LiH, LiO, LiF, LiCl, NaH, ...
+
+
+@pytest.fixture
+def pyxtal_named(plugged: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generator can be named in campaign files of this process."""
+    monkeypatch.setitem(generators.GENERATORS, "pyxtal", lambda: load("pyxtal"))
+
+
+@pytest.mark.usefixtures("pyxtal_named")
+@pytest.mark.skipif(importlib.util.find_spec("pyxtal") is None, reason="pyxtal is not installed")
+class TestPyxtal(GeneratorContract):
+    @pytest.fixture
+    def generator(self, pyxtal_named: None) -> Any:
+        return drawing(["LiF", "NaCl", "K2O"])
+
+    @pytest.fixture
+    def table(self) -> CrystalTable:
+        return SALTS
+
+    def test_crystals_have_the_formulas_and_are_symmetric(self, generator: Any) -> None:
+        drawn = generator.propose(example_request(SALTS), np.random.default_rng(0))
+        assert set(drawn.crystals.formulas()) == {"F1 Li1", "Cl1 Na1", "K2 O1"}
+        groups = [s.get_space_group_info()[1] for s in drawn.crystals.structures()]
+        assert len(groups) > 10 and min(groups) >= 16
+
+    def test_what_the_campaign_does_not_allow_is_counted(self) -> None:
+        request = example_request(SALTS)
+        reasons = {
+            reason: drawing([formula]).propose(limits, np.random.default_rng(0)).reasons
+            for formula, reason, limits in (
+                ("CsBr", "foreign_element", request),
+                ("LiNaCl2", "number_of_elements", request),
+                ("Li2O", "too_many_sites", replace(request, max_sites=2)),
+            )
+        }
+        assert reasons == {reason: (reason,) * 20 for reason in reasons}
+
+
+def drawing(formulas: list[str]) -> Any:
+    """The generator with those formulas, in orthorhombic and higher systems."""
+    generator = load("pyxtal")()
+    keys = {"name": "pyxtal", "formulas": formulas, "space_groups": [16, 230]}
+    generator.fit(example_dataset(), read_generator(keys), (), seed=0)
+    return generator
+
+
+@pytest.mark.usefixtures("pyxtal_named")
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("formula: [NaCl]", r"generator\.formula: unknown key of generator 'pyxtal'; .*'formulas'"),
+        ("volume_factor: 2", r"generator\.formulas: Field required"),
+        ("formulas: []", r"generator\.formulas: .*at least 1 item"),
+        ("formulas: [Na+]", r"generator\.formulas: .*is an invalid formula"),
+        ("formulas: [Xq2]", r"generator\.formulas: 'Xq2' must name elements and whole numbers"),
+        ("formulas: [Na0.5Cl]", r"generator\.formulas: 'Na0\.5Cl' must name elements and whole"),
+        ("formulas: [NaCl], attempts: 0", r"generator\.attempts: .*greater than 0"),
+        (
+            "formulas: [NaCl], space_groups: [9, 300]",
+            r"generator\.space_groups\.1: .*or equal to 230",
+        ),
+    ],
+)
+def test_wrong_settings_of_the_random_crystals_are_refused(keys: str, message: str) -> None:
+    file = str(PLUGINS / "pyxtal" / "campaign.yaml")
+    generator = yaml.safe_load(f"{{name: pyxtal, {keys}}}")
+    with pytest.raises(CampaignError, match=message):
+        load_campaign(file, {"generator": generator})
+
+
+@pytest.mark.usefixtures("pyxtal_named")
+@pytest.mark.parametrize("name", ["campaign.yaml", "beside-ftcp.yaml"])
+def test_the_campaigns_of_the_random_crystals_are_valid(name: str) -> None:
+    spec = load_campaign(str(PLUGINS / "pyxtal" / name))
+    source = spec.sources[-1]
+    assert (source.name, source.label) == ("pyxtal", "pyxtal")
+    assert sum(source.share for source in spec.sources) == pytest.approx(1)
 
 
 @pytest.mark.usefixtures("plugged")

@@ -18,7 +18,10 @@ MATRIX = FTCP()
 class PCAGenerator:
     name = "pca"
 
-    def fit(self, dataset, spec, properties, *, seed, warm_start=None, may_hold_out=None, **more):
+    def fit(
+        self, dataset, spec, properties, *,
+        seed, warm_start=None, may_hold_out=None, checkpoint_dir=None, on_epoch=None,
+    ):  # fmt: skip
         begun, out = time.perf_counter(), held_out(dataset.ids, spec.holdout, may_hold_out)
         require_properties(properties)
         truth = np.stack([dataset.label(name) for name in properties], axis=1)
@@ -31,52 +34,46 @@ class PCAGenerator:
         latents = self._project(flat)
         self.latent_mean, self.latent_std = latents[~out].mean(axis=0), latents[~out].std(axis=0)
         self.fits = np.stack([self._line(latents[~out], column) for column in truth[~out].T])
-        loss = float(((self._project(train) @ self.axes + self.mean - train) ** 2).mean())
+        loss = float(((latents[~out] @ self.axes + self.mean - train) ** 2).mean())
         row = {"epoch": 1, "loss": loss, "reconstruction": loss, "kl": 0.0, "property": 0.0}
-        if more.get("on_epoch"):
-            more["on_epoch"](1, row)
-        known, said = np.isfinite(truth), self.predict(latents)
-        parity = {name: Parity(truth[keep, i].tolist(), said[keep, i].tolist())
-                  for i, name in enumerate(properties) for keep in [out & known[:, i]]}  # fmt: skip
-        counts = {name: int(known[~out, i].sum()) for i, name in enumerate(properties)}
-        return TrainingResult(
-            [row],
-            parity,
-            Reconstruction(0),
-            int((~out).sum()),
-            int(out.sum()),
-            counts,
-            warm_start is not None,
-            time.perf_counter() - begun,
-        )
+        if on_epoch:
+            on_epoch(1, row)
+        parity = self._parity(truth[out], self.predict(latents[out]))
+        counts = dict(zip(properties, np.isfinite(truth[~out]).sum(axis=0).tolist(), strict=True))
+        sizes, warm = (len(train), int(out.sum())), warm_start is not None
+        seconds = time.perf_counter() - begun
+        return TrainingResult([row], parity, Reconstruction(0), *sizes, counts, warm, seconds)
 
-    def _project(
-        self, flat
-    ):  # row by row: a crystal's latent vector must not depend on its company
-        return (
-            np.stack([self.axes @ (row - self.mean) for row in flat])
-            if len(flat)
-            else flat[:, : len(self.axes)]
-        )
+    def _parity(self, truth, predicted):
+        pairs = {}
+        for name, label, said in zip(self.properties, truth.T, predicted.T, strict=True):
+            known = np.isfinite(label)
+            pairs[name] = Parity(label[known].tolist(), said[known].tolist())
+        return pairs
+
+    def _project(self, flat):
+        # Row by row: a crystal's latent vector must not depend on its company.
+        latents = [self.axes @ (row - self.mean) for row in flat]
+        return np.reshape(latents, (len(flat), len(self.axes))).astype(np.float32)
+
+    def _scaled(self, latents):
+        return (np.asarray(latents, dtype=float) - self.latent_mean) / (self.latent_std + 1e-6)
 
     def _line(self, latents, labels, ridge=1.0):
-        scaled, known = (latents - self.latent_mean) / (self.latent_std + 1e-6), np.isfinite(labels)
-        x = np.column_stack([np.ones(known.sum()), scaled[known]])
+        known = np.isfinite(labels)
+        x = np.column_stack([np.ones(known.sum()), self._scaled(latents)[known]])
         return np.linalg.solve(x.T @ x + ridge * np.eye(x.shape[1]), x.T @ labels[known])
 
     def encode(self, table):
         return self._project(MATRIX.encode(table).reshape(len(table), len(self.mean)))
 
     def decode(self, latents):
-        return MATRIX.decode(
-            (np.asarray(latents) @ self.axes + self.mean).reshape(-1, *MATRIX.shape)
-        )
+        flat = np.asarray(latents) @ self.axes + self.mean
+        return MATRIX.decode(flat.reshape(-1, *MATRIX.shape))
 
     def predict(self, latents):
-        scaled = (np.asarray(latents, dtype=np.float64) - self.latent_mean) / (
-            self.latent_std + 1e-6
-        )
-        return (scaled[:, None, :] * self.fits[None, :, 1:]).sum(axis=2) + self.fits[:, 0]
+        slopes = self._scaled(latents)[:, None, :] * self.fits[None, :, 1:]
+        return slopes.sum(axis=2) + self.fits[:, 0]
 
     def state(self):
         names = ("mean", "axes", "fits", "latent_mean", "latent_std")
