@@ -141,6 +141,11 @@ class CrystalTable:
         return np.diff(self.offsets)
 
     @property
+    def owners(self) -> NDArray[np.int64]:
+        """(N,) the crystal that each site belongs to."""
+        return np.repeat(np.arange(len(self)), self.num_sites)
+
+    @property
     def volumes(self) -> NDArray[np.float64]:
         """(n,) cell volumes, Angstrom^3."""
         return np.abs(np.linalg.det(self.lattices)) if len(self) else np.zeros(0)

@@ -14,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+BEFORE_GATES = ("sample", "invert")
+AFTER_GATES = ("shortlist", "surrogate", "select", "validate", "targets", "distinct")
 HITS_LEFT = ("targets", "distinct")  # stages after which hits are counted
 
 

@@ -237,6 +237,7 @@ def test_the_order_of_the_gates_makes_another_campaign():
 
 @pytest.mark.parametrize(("text", "keys", "message"), [
     ("[geometri]", {}, r"screening\.gates: gate 'geometri' is not one of .* mean 'geometry'"),
+    ("[select]", {}, "gate 'select': the name is taken, by another stage of the funnel"),
     ("[price]", {}, r"If another package brings it, install that package .*gen2dft doctor"),
     ("[{geometry: {min_distanc: 1}}]", {},
      r"gate 'geometry': min_distanc: unknown key; did you mean 'min_distance'"),

@@ -66,3 +66,11 @@ def test_partial_occupancy_is_refused():
     alloy = Structure(Lattice.cubic(3), [{"Fe": 0.5, "Ni": 0.5}], [[0, 0, 0]])
     with pytest.raises(ValueError, match="partially occupied"):
         CrystalTable.from_structures([alloy])
+
+
+def test_owners_say_which_crystal_a_site_belongs_to():
+    table = CrystalTable.from_arrays(
+        [np.eye(3)] * 3, [[1, 2], [], [3]], [np.zeros((2, 3)), np.zeros((0, 3)), np.zeros((1, 3))]
+    )
+    assert table.owners.tolist() == [0, 0, 2]
+    assert table.select([]).owners.tolist() == []

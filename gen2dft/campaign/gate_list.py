@@ -14,11 +14,14 @@ from pydantic import Field, PositiveFloat, ValidationError
 from gen2dft.campaign.part import Part
 from gen2dft.campaign.problems import explain
 from gen2dft.errors import not_one_of
+from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
 from gen2dft.plugins import registry
 
 GROUP = "gen2dft.gates"
 DEFAULT = "default"  # in a list: all gates that the keys of `screening` ask for
 ALREADY_RESOLVED = "gates_already_resolved"  # in pydantic's context: the list is a stored one
+# Names that no gate may have: other stages of the funnel are told by theirs.
+RESERVED = (DEFAULT, *BEFORE_GATES, *AFTER_GATES)
 GateEntry = dict[str, dict[str, Any]]  # one name to the gate's settings
 
 
@@ -92,6 +95,8 @@ def settings_class(name: str) -> type[Part]:
     ValueError
         No package installed here brings a gate of that name, or it cannot be imported.
     """
+    if name in RESERVED:
+        raise ValueError(f"gate {name!r}: the name is taken, by another stage of the funnel")
     gates = registry(GROUP)
     if name not in gates:
         raise ValueError(

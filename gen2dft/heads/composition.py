@@ -49,10 +49,8 @@ def composition_features(crystals: CrystalTable, elements: Array) -> Array:
 
 def _shares(crystals: CrystalTable) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """For each element of each crystal: the crystal's row, the atomic number, its share."""
-    num_sites = crystals.num_sites
-    rows = np.repeat(np.arange(len(crystals)), num_sites)
     # One number per pair of crystal and element; atomic numbers are below 256.
-    codes = rows * 256 + crystals.numbers
+    codes = crystals.owners * 256 + crystals.numbers
     pairs, counts = np.unique(codes, return_counts=True)
     owners, numbers = np.divmod(pairs, 256)
-    return owners, numbers, counts / num_sites[owners]
+    return owners, numbers, counts / crystals.num_sites[owners]

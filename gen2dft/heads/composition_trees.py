@@ -205,15 +205,11 @@ def _factor(predicted: Array, y: Array, unseen: NDArray[np.bool_]) -> float:
     unseen
         (K, n) whether a member was grown without a crystal.
     """
-    count = unseen.sum(axis=0)
-    rows = np.flatnonzero(count >= 2)
-    if not len(rows):
+    rows = unseen.sum(axis=0) >= 2
+    if not rows.any():
         return 1.0
-    several, parts = count[rows], predicted[:, rows]
-    weights = unseen[:, rows].astype(np.float64)
-    mean = (weights * parts).sum(axis=0) / several
-    squares = weights * (parts - mean) ** 2
-    variances = squares.sum(axis=0) / (several - 1)
-    errors = mean - y[rows]
+    blind = np.ma.array(predicted, mask=~unseen)[:, rows]
+    errors = blind.mean(axis=0) - y[rows]
+    variances = blind.var(axis=0, ddof=1)
     ratio = np.sqrt(np.mean(errors**2) / max(variances.mean(), 1e-12))
     return float(np.clip(ratio, 1.0, WIDEST))

@@ -65,15 +65,14 @@ def element_table() -> NDArray[np.float64]:
 
 def _properties(element: Element) -> list[float]:
     read = [_number(element, attribute) for attribute in READ]
-    radius = float(COVALENT_RADII[element.Z])
+    radius = COVALENT_RADII[element.Z]
     states = element.common_oxidation_states or (0,)
-    highest, lowest = max(states), min(states)
     shells = _valence_shells(element)
     electrons = sum(shells.values())
     occupied = [shell for shell, count in shells.items() if count]
-    holes = sum(CAPACITIES[shell] for shell in occupied) - electrons
-    counts = [highest, lowest, *shells.values(), electrons, holes]
-    return [*read, radius, *map(float, counts)]
+    places = sum(CAPACITIES[shell] for shell in occupied)
+    counted = [*shells.values(), electrons, places - electrons]
+    return [*read, radius, max(states), min(states), *counted]
 
 
 def _number(element: Element, attribute: str) -> float:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
-from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from gen2dft.campaign.gate_list import RESERVED
 from gen2dft.campaign.part import Part
 from gen2dft.crystals import CrystalTable
 from gen2dft.screening.base import Gate, GateContext
 from gen2dft.screening.gates import judge
 
 GATE_NAME = re.compile(r"[a-z][a-z0-9-]*")
+SENTENCE = re.compile(r"[^\n|]+\.")  # a bar would end the cell of the documents' table
 REASON_NAME = re.compile(r"[a-z][a-z0-9_]*")
 ROTATION = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
-SUPERCELL = np.array([2, 1, 2])
 Transform = Callable[[CrystalTable], CrystalTable]
 
 
@@ -57,11 +56,12 @@ def require_declarations(gate: Gate[Any]) -> None:
     """ValueError unless name, reasons and settings are as the funnel and the files need them."""
     is_kebab_case = GATE_NAME.fullmatch(gate.name) is not None
     _require(gate, is_kebab_case, "its name is not kebab-case")
+    _require(gate, gate.name not in RESERVED, "its name is that of another stage")
     _require(gate, bool(gate.reasons), "it declares no reason")
-    for reason, sentence in gate.reasons.items():
+    for reason, text in gate.reasons.items():
         is_snake_case = REASON_NAME.fullmatch(reason) is not None
         _require(gate, is_snake_case, f"reason {reason!r} is not snake_case")
-        is_sentence = sentence.endswith(".") and "\n" not in sentence and "|" not in sentence
+        is_sentence = SENTENCE.fullmatch(text) is not None
         _require(gate, is_sentence, f"the text of {reason!r} is not one sentence on one line")
     _require(gate, issubclass(gate.Settings, Part), "its Settings are not a Part")
     _require(gate, isinstance(gate.settings, gate.Settings), "its settings are of another class")
@@ -72,16 +72,17 @@ def require_declarations(gate: Gate[Any]) -> None:
 
 def require_verdicts(gate: Gate[Any], table: CrystalTable, context: GateContext) -> None:
     """ValueError unless each crystal gets one declared reason or None, the same each time."""
-    before = table.content_hash()
+    size, before = len(table), table.content_hash()
     verdicts = list(judge(gate, table, context))
-    _require(gate, len(verdicts) == len(table), "it does not give one verdict per crystal")
-    stopped = sum(verdict is not None for verdict in verdicts)
-    _require(gate, 0 < stopped < len(table), "the crystals of the test do not try it")
+    _require(gate, len(verdicts) == size, "it does not give one verdict per crystal")
+    passed = verdicts.count(None)
+    _require(gate, 0 < passed < size, "the crystals of the test do not try it")
     _require(gate, table.content_hash() == before, "it changes the table")
     again = list(judge(gate, table, context))
     _require(gate, again == verdicts, "it remembers earlier calls")
-    nothing = judge(gate, table.select(np.arange(0)), context)
-    _require(gate, len(nothing) == 0, "it gives verdicts on an empty table")
+    nothing = table.select(np.arange(0))
+    of_nothing = judge(gate, nothing, context)
+    _require(gate, len(of_nothing) == 0, "it gives verdicts on an empty table")
 
 
 def require_independence(gate: Gate[Any], table: CrystalTable, context: GateContext) -> None:
@@ -120,9 +121,9 @@ def _translated(table: CrystalTable) -> CrystalTable:
 
 
 def _permuted(table: CrystalTable) -> CrystalTable:
+    """Sites in reverse order: within a crystal, the last comes first."""
     sites = np.arange(len(table.numbers))
-    turned_round = [sites[table.sites(i)][::-1] for i in range(len(table))]
-    order = np.concatenate(turned_round)
+    order = np.lexsort([-sites, table.owners])
     return CrystalTable(table.lattices, table.numbers[order], table.frac[order], table.offsets)
 
 
@@ -132,17 +133,15 @@ def _turned(table: CrystalTable) -> CrystalTable:
 
 
 def _repeated(table: CrystalTable) -> CrystalTable:
-    along_axes = [range(int(times)) for times in SUPERCELL]
-    shifts = np.array(list(product(*along_axes)))
-    numbers: list[NDArray[np.uint8]] = []
-    frac: list[NDArray[np.float64]] = []
-    for i in range(len(table)):
-        sites = table.sites(i)
-        copies = shifts[:, None, :] + table.frac[sites]
-        numbers.append(np.tile(table.numbers[sites], len(shifts)))
-        frac.append(copies.reshape(-1, 3) / SUPERCELL)
-    lattices = table.lattices * SUPERCELL[:, None]
-    return CrystalTable.from_arrays(lattices, numbers, frac)
+    """Cells twice as long along their first axis."""
+    lattices = table.lattices.copy()
+    lattices[:, 0] *= 2
+    # Each site twice, and its copies beside each other.
+    numbers = np.repeat(table.numbers, 2)
+    frac = np.repeat(table.frac, 2, axis=0)
+    frac[1::2, 0] += 1
+    frac[:, 0] /= 2
+    return CrystalTable(lattices, numbers, frac, 2 * table.offsets)
 
 
 DISGUISES: dict[str, Transform] = {

@@ -44,20 +44,18 @@ def element_gate(
     how_many
         Numbers of different elements that a crystal may have.
     """
-    owners = np.repeat(np.arange(len(table)), table.num_sites)
     fine_sites = np.isin(table.numbers, list(allowed))
     fine_numbers = np.isin(element_counts(table), list(how_many))
     reasons = np.full(len(table), None, dtype=object)
     reasons[~fine_numbers] = BAD_NUMBER
-    reasons[owners[~fine_sites]] = BAD_ELEMENT  # last: it says more than the number does
+    reasons[table.owners[~fine_sites]] = BAD_ELEMENT  # last: it says more than the number does
     return list(reasons)
 
 
 def element_counts(table: CrystalTable) -> NDArray[np.int64]:
     """(n,) different elements in each crystal."""
-    owners = np.repeat(np.arange(len(table)), table.num_sites)
     present = np.zeros((len(table), 256), dtype=bool)
-    present[owners, table.numbers] = True
+    present[table.owners, table.numbers] = True
     return present.sum(axis=1)
 
 

@@ -32,6 +32,5 @@ def is_valid_state(states: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _count(table: CrystalTable, number: int) -> NDArray[np.int64]:
     """(n,) atoms of an element in each crystal."""
-    owners = np.repeat(np.arange(len(table)), table.num_sites)
-    of_element = owners[table.numbers == number]
+    of_element = table.owners[table.numbers == number]
     return np.bincount(of_element, minlength=len(table))

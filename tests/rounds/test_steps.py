@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.base import CalculationDoc, run_task
 from gen2dft.engines.kit import run_task
+from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.context import RoundContext
@@ -69,6 +70,7 @@ def test_a_whole_round_is_counted_completely(context):
     names = [stage.stage for stage in context.round.funnel]
     assert names[:2] == ["sample", "invert"]
     assert names[-5:] == ["surrogate", "select", "validate", "targets", "distinct"]
+    assert names == [*BEFORE_GATES, *dict(context.spec.screening.plan), *AFTER_GATES]
     check_funnel(context)
     hits = context.store.hits(context.campaign_id)
     assert context.round.funnel[-2].n_out == len(hits) > 0

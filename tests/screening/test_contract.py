@@ -96,6 +96,10 @@ class WrongName(Odd):
     name = "Odd gate"
 
 
+class TakenName(Odd):
+    name = "surrogate"
+
+
 class NoReason(Odd):
     reasons = {}
 
@@ -184,6 +188,7 @@ def context() -> GateContext:
 
 @pytest.mark.parametrize(("gate", "problem"), [
     (WrongName, "its name is not kebab-case"),
+    (TakenName, "its name is that of another stage"),
     (NoReason, "it declares no reason"),
     (LoudReason, "reason 'TooLight' is not snake_case"),
     (NoSentence, "the text of 'light' is not one sentence"),

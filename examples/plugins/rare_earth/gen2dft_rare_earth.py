@@ -39,6 +39,6 @@ class RareEarthGate(Gate[Settings]):
 
     def judge(self, table, context):
         scarce = [Element(symbol).Z for symbol in self.settings.elements]
-        owners = np.repeat(np.arange(len(table)), table.num_sites)
-        counts = np.bincount(owners[np.isin(table.numbers, scarce)], minlength=len(table))
+        of_scarce = table.owners[np.isin(table.numbers, scarce)]
+        counts = np.bincount(of_scarce, minlength=len(table))
         return as_reasons(counts > self.settings.max_fraction * table.num_sites, TOO_MUCH)
