@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc, run_task
+from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kit import run_task
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
 from gen2dft.rounds.begin import begin_campaign, begin_round
