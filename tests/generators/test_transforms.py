@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from gen2dft.generators.ensemble import HeadEnsemble
 
 from gen2dft.errors import SnapshotError
 from gen2dft.generators.ftcp.scalers import PropertyScaler
 from gen2dft.generators.snapshot import read_archive, write_archive
 from gen2dft.generators.transforms import as_header, backward, forward, from_header, transforms_of
+from gen2dft.heads.latent_ensemble import HeadEnsemble
 from gen2dft.properties import Properties, Property
 
 KNOWN = Properties([Property("hardness", "GPa", "hardness", "log1p")])
