@@ -35,7 +35,7 @@ from gen2dft.datasets.starter import load_starter
 from gen2dft.funnel import StageCount
 from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.settings import Settings
 from gen2dft.store.connect import open_store
 from gen2dft.store.documents import CampaignDoc, RoundDoc, now
@@ -170,7 +170,7 @@ def main() -> None:
         measured("gen2dft status", lambda: status(settings))
         measured("gen2dft status CAMPAIGN", lambda: status(settings, CAMPAIGN))
         measured("every candidate's end written", lambda: finish_candidates(store, hull_id))
-        measured("closing the round", lambda: try_close(RoundContext(store, CAMPAIGN, 0)))
+        measured("closing the round", lambda: try_close(Round(store, CAMPAIGN, 0)))
         assert store.round(CAMPAIGN, 0).state == "closed"
         measured("gen2dft status CAMPAIGN, closed", lambda: status(settings, CAMPAIGN))
         store.database.client.drop_database("gen2dft_bench_rounds")

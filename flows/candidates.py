@@ -18,12 +18,12 @@ from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.property_steps import STATIC, Compute, computes
 from gen2dft.rounds import ingest as ingesting
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.rounds.reuse import start_of
+from gen2dft.rounds.round import Round
 
 
-def expand(context: RoundContext, candidate_id: str, package: str | None = None) -> Flow | None:
+def expand(context: Round, candidate_id: str, package: str | None = None) -> Flow | None:
     """The calculations of a dispatched candidate, on the worker that picks it up.
 
     Parameters
@@ -75,7 +75,7 @@ class CandidateMaker(Maker):
     name: str = "validate"
 
     @classmethod
-    def of_campaign(cls, context: RoundContext) -> CandidateMaker:
+    def of_campaign(cls, context: Round) -> CandidateMaker:
         """The Maker for the engine, the presets and the properties that the campaign names.
 
         PluginMissing if one of its steps is from a package that is not here.
@@ -90,7 +90,7 @@ class CandidateMaker(Maker):
         steps = computes(context.spec, validation.refine.preset)
         return cls(makers.relax, makers.static, fine.relax, fine.static, steps)
 
-    def make(self, context: RoundContext, candidate_id: str) -> Flow:
+    def make(self, context: Round, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
         structure = start_of(context.store.candidate(context.campaign_id, candidate_id))
         key = (context.campaign_id, context.index, candidate_id)
@@ -108,7 +108,7 @@ class CandidateMaker(Maker):
         flow = Flow([relax, *later, last], output=last.output, name=f"{self.name} {candidate_id}")
         return _whatever_happens(flow, [*later, last], context, candidate_id)
 
-    def second_stage(self, context: RoundContext, candidate_id: str, prev: Any) -> Flow:
+    def second_stage(self, context: Round, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage,
         ended.
         """
@@ -136,7 +136,7 @@ def _outputs(steps: Mapping[str, Job | Flow]) -> dict[str, Any]:
 
 
 def _whatever_happens(
-    flow: Flow, later: Iterable[Job | Flow], context: RoundContext, candidate_id: str
+    flow: Flow, later: Iterable[Job | Flow], context: Round, candidate_id: str
 ) -> Flow:
     """Tag the flow, and let it run on: a calculation that crashed leaves nothing, but the candidate
     its reason.

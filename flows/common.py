@@ -11,14 +11,14 @@ from typing import Any
 from jobflow import Flow, Job, JobStore
 
 from gen2dft.campaign import StageResources
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.settings import load_settings
 from gen2dft.store.connect import open_store
 
 
-def open_round(campaign_id: str, index: int) -> RoundContext:
+def open_round(campaign_id: str, index: int) -> Round:
     """The round, read from this worker's store."""
-    return RoundContext(open_store(load_settings()), campaign_id, index)
+    return Round(open_store(load_settings()), campaign_id, index)
 
 
 def memory_store() -> JobStore:
@@ -44,9 +44,7 @@ def run_here(work: Flow | Job, folder: Path, store: JobStore) -> Any:
     return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 
 
-def tag(
-    flow: Flow | Job, context: RoundContext, stage: str, candidate_id: str | None = None
-) -> None:
+def tag(flow: Flow | Job, context: Round, stage: str, candidate_id: str | None = None) -> None:
     """Write into every job of a round what it belongs to, and what it asks of the queue."""
     resources = {
         "train": context.spec.resources.train,

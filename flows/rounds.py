@@ -8,7 +8,7 @@ from gen2dft.flows import jobs
 from gen2dft.flows.common import tag
 from jobflow import Flow, Maker
 
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 
 
 @dataclass
@@ -23,7 +23,7 @@ class RoundMaker(Maker):
 
     name: str = "round"
 
-    def make(self, context: RoundContext) -> Flow:
+    def make(self, context: Round) -> Flow:
         """The flow of one round; its last job queues the batch."""
         key = (context.campaign_id, context.index)
         train = jobs.train(*key)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from gen2dft.errors import StoreError
 from gen2dft.rounds.close import is_late, may_close, try_close
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -56,7 +56,7 @@ def _is_ready(store: Store, campaign_id: str) -> bool:
     if store.campaign(campaign_id).state != "running":
         return False
     context = _latest_round(store, campaign_id)
-    document = context.round
+    document = context.document
     return (
         document.state != "validating"
         or _has_room(context, document)
@@ -64,8 +64,8 @@ def _is_ready(store: Store, campaign_id: str) -> bool:
     )
 
 
-def _latest_round(store: Store, campaign_id: str) -> RoundContext:
-    return RoundContext(store, campaign_id, store.rounds(campaign_id)[-1].index)
+def _latest_round(store: Store, campaign_id: str) -> Round:
+    return Round(store, campaign_id, store.rounds(campaign_id)[-1].index)
 
 
 def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
@@ -73,7 +73,7 @@ def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     if store.campaign(campaign_id).state != "running":
         return []
     context = _latest_round(store, campaign_id)
-    document = context.round
+    document = context.document
     if document.state == "proposing":
         return _submit_round(context, lpad)
     if _has_room(context, document):
@@ -86,7 +86,7 @@ def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     return [f"began round {context.index + 1}"] if stuck else []
 
 
-def _submit_round(context: RoundContext, lpad: LaunchPad) -> list[str]:
+def _submit_round(context: Round, lpad: LaunchPad) -> list[str]:
     """Insert the round's flow unless it is there."""
     from gen2dft.flows.rounds import RoundMaker
     from gen2dft.launchpad.convert import campaign_workflow
@@ -98,7 +98,7 @@ def _submit_round(context: RoundContext, lpad: LaunchPad) -> list[str]:
     return [f"submitted round {context.index}"]
 
 
-def _may_close(context: RoundContext, document: RoundDoc) -> bool:
+def _may_close(context: Round, document: RoundDoc) -> bool:
     """Whether a round's quorum or deadline is reached.
 
     While candidates have no firework, only the deadline counts.
@@ -108,7 +108,7 @@ def _may_close(context: RoundContext, document: RoundDoc) -> bool:
     )
 
 
-def _has_room(context: RoundContext, document: RoundDoc) -> bool:
+def _has_room(context: Round, document: RoundDoc) -> bool:
     """Whether candidates may go into the queue."""
     if document.state != "validating" or document.dispatch_complete:
         return False
@@ -116,7 +116,7 @@ def _has_room(context: RoundContext, document: RoundDoc) -> bool:
     return len(in_queue) <= IN_QUEUE // 2
 
 
-def _queued(context: RoundContext, document: RoundDoc) -> tuple[list[str], list[str]]:
+def _queued(context: Round, document: RoundDoc) -> tuple[list[str], list[str]]:
     """Candidates that nobody works on yet: those whose turn to get a firework has been, and the
     others, in order.
     """
@@ -126,7 +126,7 @@ def _queued(context: RoundContext, document: RoundDoc) -> tuple[list[str], list[
     return queued[:place], queued[place:]
 
 
-def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
+def _dispatch(context: Round, lpad: LaunchPad) -> list[str]:
     """Fill the queue: insert one light firework for each of the next candidates that has none yet.
 
     A firework that has run counts no more: it found the campaign paused, and its candidate is still
@@ -134,7 +134,7 @@ def _dispatch(context: RoundContext, lpad: LaunchPad) -> list[str]:
     """
     from gen2dft.launchpad.convert import candidate_workflow
 
-    in_queue, waiting = _queued(context, context.round)
+    in_queue, waiting = _queued(context, context.document)
     portion = waiting[: max(0, min(BULK, IN_QUEUE - len(in_queue)))]
     place = {
         "spec.gen2dft.candidate_id": {"$in": portion},

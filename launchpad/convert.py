@@ -13,7 +13,7 @@ from gen2dft.engines.kit import package_of
 if TYPE_CHECKING:
     from jobflow import Flow
 
-    from gen2dft.rounds.context import RoundContext
+    from gen2dft.rounds.round import Round
 
 
 TASKS = "gen2dft.launchpad.tasks"
@@ -56,7 +56,7 @@ def campaign_workflow(flow: Flow, campaign_id: str) -> Workflow:
     return workflow
 
 
-def candidate_workflow(context: RoundContext, candidate_id: str) -> Workflow:
+def candidate_workflow(context: Round, candidate_id: str) -> Workflow:
     """The light workflow of one candidate: a single firework that expands on the worker that picks
     it up.
     """

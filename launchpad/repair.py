@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.resume import resume
 
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import give_up
+from gen2dft.rounds.round import Round
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -41,7 +41,7 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
     fields = {"fw_id": 1, "name": 1, "spec.gen2dft": 1, "launches": 1, "archived_launches": 1}
     for firework in lpad.fireworks.find(query, fields):
         place: dict[str, Any] = firework["spec"]["gen2dft"]
-        context = RoundContext(store, campaign_id, place["round"])
+        context = Round(store, campaign_id, place["round"])
         if "candidate_id" in place:
             done += _repair_candidate(context, lpad, firework, place["candidate_id"])
         elif retry:
@@ -51,7 +51,7 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
 
 
 def _repair_candidate(
-    context: RoundContext, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str
+    context: Round, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str
 ) -> list[str]:
     """A crashed firework of a candidate: one that was ingested is left.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
@@ -22,10 +22,10 @@ def resume(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     """
     if store.campaign(campaign_id).state != "paused":
         return []
-    context = RoundContext(store, campaign_id, store.rounds(campaign_id)[-1].index)
+    context = Round(store, campaign_id, store.rounds(campaign_id)[-1].index)
     again = [
         candidate_id
-        for candidate_id in context.round.suspects
+        for candidate_id in context.document.suspects
         if _reopen(context, lpad, candidate_id)
     ]
     context.update(suspects=[], dispatched_to="", dispatch_complete=False)
@@ -33,7 +33,7 @@ def resume(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     return [f"resumed; {len(again)} candidates are queued again"]
 
 
-def _reopen(context: RoundContext, lpad: LaunchPad, candidate_id: str) -> bool:
+def _reopen(context: Round, lpad: LaunchPad, candidate_id: str) -> bool:
     """Queue one candidate again.
 
     Its old fireworks are archived, so that nobody tries them again too.

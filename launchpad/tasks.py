@@ -63,10 +63,10 @@ class ExpandCandidate(FiretaskBase):
         from gen2dft.flows.candidates import expand
         from gen2dft.launchpad.advance import advance
 
-        from gen2dft.rounds.context import RoundContext
+        from gen2dft.rounds.round import Round
 
         settings = load_settings()
-        context = RoundContext(open_store(settings), self["campaign_id"], self["round_index"])
+        context = Round(open_store(settings), self["campaign_id"], self["round_index"])
         flow = expand(context, self["candidate_id"], self.get("package"))
         if flow is None:
             advance(context.store, connect_launchpad(settings), context.campaign_id)

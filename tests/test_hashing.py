@@ -25,7 +25,7 @@ from gen2dft.generators.split import held_out
 from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.loop.ids import candidate_id
 from gen2dft.rounds.begin import campaign_id
-from gen2dft.rounds.ingest import label_id
+from gen2dft.rounds.labelling import label_id
 from gen2dft.serve.app import _policy_of
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull

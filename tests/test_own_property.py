@@ -22,7 +22,7 @@ from gen2dft.report.data import load_report_data
 from gen2dft.report.learning_figures import calibration, parity
 from gen2dft.report.page import write_report
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.train import train
 from gen2dft.serve.app import build_app
 from gen2dft.serve.hits import hits_page
@@ -131,7 +131,7 @@ def test_a_head_learns_it_from_the_users_data():
     store = Store(mongomock.MongoClient(tz_aware=True)["test"])
     with toys.toys_registered():
         document, _ = begin_campaign(store, own, dataset, ReferenceHull.from_dataset(dataset))
-        context = RoundContext(store, document.id, 0)
+        context = Round(store, document.id, 0)
         train(context)
     assert context.heads == ("hardness",) and context.ensemble.transforms == ("log1p",)
     assert context.known.properties["hardness"].unit == "GPa"

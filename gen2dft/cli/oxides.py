@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gen2dft.evaluation.tables import Table
     from gen2dft.generators.imatgen.generator import ImatgenGenerator
     from gen2dft.generators.imatgen.trained import TrainedImatgen
-    from gen2dft.rounds.context import RoundContext
+    from gen2dft.rounds.round import Round
 
 console = Console()
 
@@ -58,7 +58,7 @@ def oxides(
     codes = tensors.reshape(len(known), -1)
     classes = trained.classes.of(known.label_matrix(trained.classes.properties))
     classifier = _classifier(
-        trained, codes, latents, classes, context.round.training.get("figures", {})
+        trained, codes, latents, classes, context.document.training.get("figures", {})
     )
     tables = [_sections(context, trained), statistics.table(), classifier, back.table(len(chosen))]
     first = f"{trained.classes.properties[0].replace('_', ' ')} below its threshold"
@@ -75,7 +75,7 @@ def oxides(
         return
     for table in tables:
         _show(table)
-    repaired = {name: count for name, count in context.round.repairs.items() if count}
+    repaired = {name: count for name, count in context.document.repairs.items() if count}
     console.print(
         f"put right in decoded crystals (S3.3): {reasons_text(repaired) or 'nothing'}",
         highlight=False,
@@ -85,9 +85,9 @@ def oxides(
     )
 
 
-def _newest_round(campaign: str | None) -> RoundContext:
+def _newest_round(campaign: str | None) -> Round:
     """The newest round that has a generator."""
-    from gen2dft.rounds.context import RoundContext
+    from gen2dft.rounds.round import Round
 
     store = open_store()
     document = store.find_campaign(campaign)
@@ -97,10 +97,10 @@ def _newest_round(campaign: str | None) -> RoundContext:
             f"campaign {document.id} has trained no generator yet: `gen2dft status` tells where it "
             "is"
         )
-    return RoundContext(store, document.id, max(trained))
+    return Round(store, document.id, max(trained))
 
 
-def _trained(context: RoundContext) -> TrainedImatgen:
+def _trained(context: Round) -> TrainedImatgen:
     from gen2dft.generators import load_generator_class
     from gen2dft.generators.imatgen.generator import ImatgenGenerator
 
@@ -115,10 +115,11 @@ def _trained(context: RoundContext) -> TrainedImatgen:
     return cast("ImatgenGenerator", model.generator).trained
 
 
-def _sections(context: RoundContext, trained: TrainedImatgen) -> Table:
+def _sections(context: Round, trained: TrainedImatgen) -> Table:
     from gen2dft.evaluation.oxides import section_table
+    from gen2dft.rounds.footing import footing_of
 
-    phases = context.hull.phases(trained.representation.elements)
+    phases = footing_of(context).hull.phases(trained.representation.elements)
     reference = {
         " ".join(f"{symbol}{number:.0f}" for symbol, number in sorted(formula))
         for formula, _ in phases

@@ -110,7 +110,7 @@ def _tasks(
     from gen2dft.campaign import stored_campaign
     from gen2dft.engines import load_engine
     from gen2dft.property_steps import Made
-    from gen2dft.rounds.ingest import label_id
+    from gen2dft.rounds.labelling import label_id
     from gen2dft.symmetry import idealised_primitive
 
     spec = stored_campaign(document)

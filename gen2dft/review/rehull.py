@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from gen2dft.engines import load_engine
 from gen2dft.ground.hulls import put_hull
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import missed_target
+from gen2dft.rounds.judging import missed_target
+from gen2dft.rounds.round import Round
 from gen2dft.screening.surrogate import hull_reason
 from gen2dft.store.documents import LabelDoc
 from gen2dft.store.store import Store
@@ -87,7 +87,7 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
     distances: dict[str, float] = {}
     screened = 0
     for document in store.rounds(campaign_id):
-        context = RoundContext(store, campaign_id, document.index)
+        context = Round(store, campaign_id, document.index)
         found = list(_screen_changes(context, hull))
         screened += len(found)
         changes += [change for change in found if change.before != change.after]
@@ -114,7 +114,7 @@ def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> Non
 
 
 def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:
-    correction = RoundContext(store, campaign_id, 0).spec.validation.correction
+    correction = Round(store, campaign_id, 0).spec.validation.correction
     scales = {
         scale_of(correction, doc.engine, doc.run_type, load_engine(doc.engine).scale)
         for doc in labels
@@ -122,7 +122,7 @@ def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: Refe
     must_share(hull.scale, scales, f"labels of {campaign_id}", "Choose a hull of their kind")
 
 
-def _target_change(context: RoundContext, label: LabelDoc, hull: ReferenceHull) -> Change:
+def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Change:
     """The verdict on one label before and after."""
     from pymatgen.core import Structure
 
@@ -146,7 +146,7 @@ def _target_change(context: RoundContext, label: LabelDoc, hull: ReferenceHull) 
     )
 
 
-def _screen_changes(context: RoundContext, hull: ReferenceHull) -> Iterator[Change]:
+def _screen_changes(context: Round, hull: ReferenceHull) -> Iterator[Change]:
     """The verdict of the surrogate's gate on each candidate that came to its hull, before and
     after.
     """

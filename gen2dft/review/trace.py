@@ -19,8 +19,9 @@ from gen2dft.loop.ids import candidate_id, id_of
 from gen2dft.loop.view import CONTROL, SAMPLING_STREAMS
 from gen2dft.report.candidate import labels_of
 from gen2dft.report.data import load_latents
-from gen2dft.rounds.context import RoundContext, load_generator
 from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.models import load_generator
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.view import view_to_propose
 from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.streams import Streams
@@ -183,7 +184,7 @@ def redecode(
 
 def redraw(store: Store, candidate: CandidateDoc) -> tuple[Structure | None, bool]:
     """The crystal of a source without a latent space, drawn again, and whether its id came out."""
-    context = RoundContext(store, candidate.campaign_id, candidate.round_index)
+    context = Round(store, candidate.campaign_id, candidate.round_index)
     view = view_to_propose(context)
     source = candidate.source or context.spec.sources[0].label
     drawn = draw(view, view.arm_of[source, candidate.arm])
@@ -222,7 +223,7 @@ def _training_set(
     store: Store, candidate: CandidateDoc, snapshot: SnapshotDoc
 ) -> TrainingSet | None:
     # The control arm stays with what the first round knew.
-    context = RoundContext(
+    context = Round(
         store, candidate.campaign_id, 0 if candidate.arm == CONTROL else candidate.round_index
     )
     try:

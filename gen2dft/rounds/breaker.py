@@ -10,7 +10,7 @@ again.
 from __future__ import annotations
 
 from gen2dft.engines.outcomes import tells_of_the_engine
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 
 REMEDY = (
     "Nothing is lost: after mending it, `gen2dft run` with the same campaign or `gen2dft "
@@ -18,12 +18,12 @@ REMEDY = (
 )
 
 
-def engine_works(context: RoundContext) -> None:
+def engine_works(context: Round) -> None:
     """The engine has computed something: what failed before was not for the engine's sake."""
     context.update(suspects=[])
 
 
-def engine_failed(context: RoundContext, candidate_id: str, reason: str, detail: str) -> None:
+def engine_failed(context: Round, candidate_id: str, reason: str, detail: str) -> None:
     """Take note of a candidate that was given up, and pause the campaign if it was one too many.
 
     Parameters
@@ -36,7 +36,7 @@ def engine_failed(context: RoundContext, candidate_id: str, reason: str, detail:
         engine_works(context)
         return
     context.store.add_to_round(context.campaign_id, context.index, "suspects", candidate_id)
-    document = context.round
+    document = context.document
     if validation.pause_after is None or document.state != "validating":
         return
     count = len(document.suspects)

@@ -12,9 +12,9 @@ from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
 from gen2dft.loop.stopping import stop_reason
 from gen2dft.rounds.begin import begin_round
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.distinct import distinct_stage, mark_repeats
-from gen2dft.rounds.ingest import missed_target
+from gen2dft.rounds.judging import missed_target
+from gen2dft.rounds.round import Round
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import RoundDoc, now
 from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
@@ -23,13 +23,13 @@ from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
 UNFINISHED = "unfinished"
 
 
-def try_close(context: RoundContext) -> bool:
+def try_close(context: Round) -> bool:
     """Close the round if its quorum or deadline is reached, then begin the next or finish the
     campaign.
 
     True for exactly one caller. What a killed caller left undone is done by the next one.
     """
-    document, closed = context.round, False
+    document, closed = context.document, False
     ends = document.state == "validating" and may_close(context, document)
     if ends or document.state == "closed":  # then a straggler may have become a hit
         mark_repeats(context)
@@ -53,12 +53,12 @@ def try_close(context: RoundContext) -> bool:
             funnel=funnel,
             seconds=seconds,
         )
-    if context.round.state == "closed":
+    if context.document.state == "closed":
         go_on(context)
     return closed
 
 
-def may_close(context: RoundContext, document: RoundDoc) -> bool:
+def may_close(context: Round, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
     needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
@@ -67,7 +67,7 @@ def may_close(context: RoundContext, document: RoundDoc) -> bool:
     )
 
 
-def is_late(context: RoundContext, document: RoundDoc) -> bool:
+def is_late(context: Round, document: RoundDoc) -> bool:
     """Whether the round's deadline has passed."""
     hours = context.spec.learning.deadline_hours
     if hours is None or document.dispatched is None:
@@ -75,7 +75,7 @@ def is_late(context: RoundContext, document: RoundDoc) -> bool:
     return now() - document.dispatched.replace(tzinfo=UTC) > timedelta(hours=hours)
 
 
-def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
+def last_stages(context: Round) -> tuple[StageCount, ...]:
     """Counters of validation, of the targets and of distinct crystals, as they stand now.
 
     Everything is asked for once and without structures: the embedded database reads 3,000 documents
@@ -109,7 +109,7 @@ def last_stages(context: RoundContext) -> tuple[StageCount, ...]:
 
 
 def _target_reason(
-    context: RoundContext, candidate: Mapping[str, Any], labels: Mapping[str, Mapping[str, Any]]
+    context: Round, candidate: Mapping[str, Any], labels: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
     """Which target a labelled candidate misses; None for one that is about to become a hit."""
     label = labels[candidate["candidate_id"]]
@@ -123,7 +123,7 @@ def _validation_reason(state: State) -> str | None:
     return state.reason or UNFINISHED
 
 
-def go_on(context: RoundContext) -> None:
+def go_on(context: Round) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
     spec = context.spec.learning
     found = Counter(

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gen2dft.property_steps import Made, PropertyStep, StepOutcome, made_by, settings_of, steps_of
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import LabelDoc
 
 
-def with_properties(
-    context: RoundContext, label: LabelDoc, outcomes: Mapping[str, Any]
-) -> LabelDoc:
+def with_properties(context: Round, label: LabelDoc, outcomes: Mapping[str, Any]) -> LabelDoc:
     """The label with the values of all steps that the campaign asks for, or why there are none.
 
     Parameters

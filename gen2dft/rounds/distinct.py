@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.funnel import StageCount
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 
@@ -20,7 +20,7 @@ KNOWN, REPEATED = "relaxed_to_known", "same_as_another_hit"
 KNOWN_MARK = "known:"  # before the id of a crystal of the training set
 
 
-def mark_repeats(context: RoundContext) -> None:
+def mark_repeats(context: Round) -> None:
     """Write into each hit of the campaign what it is the same as: a crystal of its dataset, or a
     hit that precedes it.
 
@@ -35,7 +35,7 @@ def mark_repeats(context: RoundContext) -> None:
             context.store.set_hit(hit.id, same_as=same_as)
 
 
-def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
+def repeats(context: Round, hits: list[HitDoc]) -> list[str | None]:
     """Of each hit, in the order given: what it is the same as, None if nothing."""
     from pymatgen.core import Structure
 
@@ -56,7 +56,7 @@ def repeats(context: RoundContext, hits: list[HitDoc]) -> list[str | None]:
     return [found[hit.id] for hit in hits]
 
 
-def distinct_stage(context: RoundContext, met: Sequence[str]) -> StageCount:
+def distinct_stage(context: Round, met: Sequence[str]) -> StageCount:
     """The last stage of a funnel: of the candidates that meet the targets, those that are crystals
     of their own.
 

@@ -8,12 +8,12 @@ from pymatgen.core import Structure
 
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.property_steps import step_names
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest, wants_refinement
 from gen2dft.rounds.reuse import same_crystal, settings_hashes, start_of
+from gen2dft.rounds.round import Round
 
 
-def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
+def ingest_known(context: Round, candidate_id: str) -> str | None:
     """Ingest a candidate whose crystal was computed before with this campaign's settings.
 
     None if it was not.

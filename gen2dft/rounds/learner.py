@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from gen2dft.loop.labels import Label
 from gen2dft.loop.learn import learnt
 from gen2dft.loop.view import Learner
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import LabelDoc
 
 
-def read_learner(context: RoundContext) -> Learner:
+def read_learner(context: Round) -> Learner:
     """What is known when a round begins: the base set and all labels of earlier rounds."""
     return learnt(context.spec, context.base, as_labels(context, earlier_labels(context)))
 
 
-def earlier_labels(context: RoundContext) -> list[LabelDoc]:
+def earlier_labels(context: Round) -> list[LabelDoc]:
     """Labels of earlier rounds. One that comes late counts from the next round on."""
     return context.store.labels(context.campaign_id, round_index={"$lt": context.index})
 
 
-def as_labels(context: RoundContext, documents: Sequence[LabelDoc]) -> list[Label]:
+def as_labels(context: Round, documents: Sequence[LabelDoc]) -> list[Label]:
     """Stored labels as the loop takes them."""
     from pymatgen.core import Structure
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.errors import StoreError
 from gen2dft.generators.base import AnyGenerator, is_latent
+from gen2dft.generators.snapshot import from_bytes
 from gen2dft.heads.base import Head
 from gen2dft.loop.view import Model
-from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import RoundDoc, SnapshotDoc
 from gen2dft.store.store import Store
 
 
-def read_models(context: RoundContext) -> list[Model]:
+def read_models(context: Round) -> list[Model]:
     """The models of a round, in the order of the campaign's sources.
 
     Raises
@@ -20,7 +21,7 @@ def read_models(context: RoundContext) -> list[Model]:
     StoreError
         If the round's training has not finished.
     """
-    document = context.round
+    document = context.document
     return [
         read_model(context.store, source, snapshot_of(document, source))
         for source in context.spec.sources
@@ -44,6 +45,12 @@ def read_model(store: Store, source: GeneratorSpec, snapshot_id: str) -> Model:
     generator = load_generator(store, snapshot_id)
     document = store.get(SnapshotDoc, snapshot_id)
     return Model(source, generator, read_head(store, document, generator), snapshot_id)
+
+
+def load_generator(store: Store, snapshot_id: str) -> AnyGenerator:
+    """The generator of a snapshot; SnapshotError if it is damaged."""
+    document = store.get(SnapshotDoc, snapshot_id)
+    return from_bytes(store.get_blob(document.blob_id), f"snapshot {snapshot_id}")
 
 
 def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> Head:

@@ -14,7 +14,8 @@ from gen2dft.loop.propose import propose as proposed_by
 from gen2dft.loop.sieve import Sifted
 from gen2dft.loop.verdicts import named
 from gen2dft.loop.view import LEARNING, View
-from gen2dft.rounds.context import RoundContext, pack_arrays
+from gen2dft.rounds.arrays import pack_arrays
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.view import view_to_propose
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.states import Kind, State
@@ -24,7 +25,7 @@ from gen2dft.streams import Stream
 MAP_SIZE = 2000  # training crystals kept for the latent map of the report
 
 
-def propose(context: RoundContext) -> list[str]:
+def propose(context: Round) -> list[str]:
     """Store the round's candidates; the ids of those that passed the cheap gates come back."""
     with context.stage("propose"):
         view = view_to_propose(context)
@@ -39,9 +40,7 @@ def propose(context: RoundContext) -> list[str]:
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]
 
 
-def candidate_documents(
-    context: RoundContext, view: View, proposed: Proposed
-) -> list[CandidateDoc]:
+def candidate_documents(context: Round, view: View, proposed: Proposed) -> list[CandidateDoc]:
     """One document per draw, arm after arm."""
     documents: list[CandidateDoc] = []
     first_row = 0
@@ -52,9 +51,7 @@ def candidate_documents(
     return documents
 
 
-def documents_of(
-    context: RoundContext, view: View, part: Sifted, first_row: int
-) -> list[CandidateDoc]:
+def documents_of(context: Round, view: View, part: Sifted, first_row: int) -> list[CandidateDoc]:
     """One document per draw of an arm, whose latent vectors begin at `first_row` of the round's."""
     proposal, arm = part.drawn.proposal, part.drawn.arm
     crystal_of = {int(row): i for i, row in enumerate(proposal.kept)}
@@ -94,7 +91,7 @@ def state_after(reason: str | None) -> State:
     return State(Kind.SAMPLED) if reason is None else State.rejected(reason)
 
 
-def put_latents(context: RoundContext, view: View, proposed: Proposed) -> str | None:
+def put_latents(context: Round, view: View, proposed: Proposed) -> str | None:
     """Keep the sampled points and a seeded part of the training set, with its labels.
 
     None where no source has a latent space.

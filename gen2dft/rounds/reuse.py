@@ -18,7 +18,7 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kept import plain
 from gen2dft.hashing import content_hash
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.screening.novelty import reduced_primitive
 from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import CalculationsDoc, CandidateDoc
@@ -35,7 +35,7 @@ def start_of(candidate: CandidateDoc) -> Structure:
 
 
 def remember(
-    context: RoundContext,
+    context: Round,
     candidate_id: str,
     label_id: str,
     calculations: Sequence[CalculationDoc],
@@ -65,7 +65,7 @@ def remember(
     )
 
 
-def settings_hashes(context: RoundContext) -> list[str]:
+def settings_hashes(context: Round) -> list[str]:
     """Hashes of the settings of the campaign's stages: one, or two with a second stage."""
     validation = context.spec.validation
     engine = load_engine(validation.engine)

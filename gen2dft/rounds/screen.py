@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pymatgen.core import Structure
 
 from gen2dft.funnel import StageCount
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.round import Round
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import OVERRULABLE, surrogate_screen
@@ -18,13 +19,13 @@ from gen2dft.store.store import candidate_key
 from gen2dft.streams import Stream, Streams
 
 
-def chunks(context: RoundContext, candidate_ids: Sequence[str]) -> list[list[str]]:
+def chunks(context: Round, candidate_ids: Sequence[str]) -> list[list[str]]:
     """Candidate ids in parts of the size that the campaign gives."""
     size = context.spec.screening.surrogate.chunk
     return [list(candidate_ids[i : i + size]) for i in range(0, len(candidate_ids), size)]
 
 
-def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
+def screen_chunk(context: Round, candidate_ids: Sequence[str]) -> None:
     """Relax one chunk; each candidate gets its surrogate result or is rejected with one reason.
 
     A killed chunk resumes where it stopped: what has a result is not computed again.
@@ -38,7 +39,7 @@ def screen_chunk(context: RoundContext, candidate_ids: Sequence[str]) -> None:
         context.count()
 
 
-def unscreened(context: RoundContext, candidate_ids: Sequence[str]) -> list[CandidateDoc]:
+def unscreened(context: Round, candidate_ids: Sequence[str]) -> list[CandidateDoc]:
     """Those of the candidates that have no result yet, in the order of their ids."""
     keys = [candidate_key(context.campaign_id, found) for found in candidate_ids]
     documents = context.store.find_many(CandidateDoc, keys)
@@ -46,11 +47,11 @@ def unscreened(context: RoundContext, candidate_ids: Sequence[str]) -> list[Cand
     return [doc for doc in in_order if doc.state == "sampled" and doc.surrogate is None]
 
 
-def screen_one(context: RoundContext, document: CandidateDoc, known: StructureIndex) -> None:
+def screen_one(context: Round, document: CandidateDoc, known: StructureIndex) -> None:
     """Relax one candidate and write the verdict down."""
     structure = Structure.from_dict(document.structure or {})
     limits = context.spec.screening.surrogate
-    verdict = surrogate_screen(structure, limits, context.screen_hull, known)
+    verdict = surrogate_screen(structure, limits, footing_of(context).screen_hull, known)
     store, key = context.store, document.candidate_id
     found = verdict.as_dict()
     if verdict.reason is None or may_be_audited(context, verdict.reason):
@@ -60,14 +61,14 @@ def screen_one(context: RoundContext, document: CandidateDoc, known: StructureIn
     store.move_candidate(context.campaign_id, key, state, surrogate=found)
 
 
-def may_be_audited(context: RoundContext, reason: str) -> bool:
+def may_be_audited(context: Round, reason: str) -> bool:
     """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation
     came to an end.
     """
     return bool(context.spec.learning.gate_audit) and reason in OVERRULABLE
 
 
-def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
+def draw_audit(context: Round, candidate_ids: Sequence[str]) -> None:
     """Let a random part of the gate's rejects through to validation, and reject the others.
 
     The draw is among all that the gate rejected, moved already or not, so that an interrupted draw
@@ -87,9 +88,7 @@ def draw_audit(context: RoundContext, candidate_ids: Sequence[str]) -> None:
     context.store.move_candidates(context.campaign_id, moves)
 
 
-def overrulable_rejects(
-    context: RoundContext, candidate_ids: Sequence[str]
-) -> list[tuple[str, str]]:
+def overrulable_rejects(context: Round, candidate_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Ids and reasons of what the gate refused and DFT may overrule, in the order of ids."""
     found = context.store.candidate_fields(
         context.campaign_id,
@@ -107,7 +106,7 @@ def overrulable_rejects(
     return rejects
 
 
-def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageCount:
+def finish_screen(context: Round, candidate_ids: Sequence[str]) -> StageCount:
     """Draw the audit and count the stage, once all chunks are through."""
     if context.spec.learning.gate_audit:
         draw_audit(context, candidate_ids)
@@ -115,7 +114,7 @@ def finish_screen(context: RoundContext, candidate_ids: Sequence[str]) -> StageC
     context.store.follow_unfinished(context.campaign_id, context.index)
     states = context.store.tally.states(context.campaign_id, context.index)
     reasons = [State.parse(states[key]).rejection for key in sorted(candidate_ids)]
-    progress = context.round.progress
+    progress = context.document.progress
     if progress.get("stage") == "screen":
         seconds = (now() - progress["since"]).total_seconds()
         context.update(**{"seconds.screen": seconds})

@@ -13,14 +13,15 @@ from pymatgen.core import Structure
 
 from gen2dft.loop.choose import Choice, choose
 from gen2dft.loop.verdicts import Verdict
-from gen2dft.rounds.context import RoundContext, unpack_arrays
+from gen2dft.rounds.arrays import unpack_arrays
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.view import view_to_choose
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, now
 from gen2dft.store.states import Kind, State
 
 
-def select(context: RoundContext, surrogate_count: Mapping[str, object]) -> int:
+def select(context: Round, surrogate_count: Mapping[str, object]) -> int:
     """Queue the batch and open the round for validation; how many were queued.
 
     The choice is written down before the first candidate moves. So an interrupted selection is
@@ -37,7 +38,7 @@ def select(context: RoundContext, surrogate_count: Mapping[str, object]) -> int:
     number = sum(choice.by is not None for choice in choices)
     count = stage_count("select", [None if choice.by else "not_selected" for choice in choices])
     # An interrupted selection may have written its stages already.
-    before = [s for s in context.round.funnel if s.stage not in ("surrogate", "select")]
+    before = [s for s in context.document.funnel if s.stage not in ("surrogate", "select")]
     funnel = [stage.model_dump() for stage in before]
     context.store.move_round(
         context.campaign_id,
@@ -52,15 +53,15 @@ def select(context: RoundContext, surrogate_count: Mapping[str, object]) -> int:
     return number
 
 
-def chosen_once(context: RoundContext) -> list[Choice]:
+def chosen_once(context: Round) -> list[Choice]:
     """The round's choice: made by the first caller, read by every other."""
     store = context.store
-    if context.round.batch_id is None:
+    if context.document.batch_id is None:
         choices = choose(view_to_choose(context), read_verdicts(context))
         content = json.dumps([asdict(choice) for choice in choices]).encode()
         blob_id = store.put_blob(content, "batch")
         store.set_round_once(context.campaign_id, context.index, "batch_id", blob_id)
-    stored = store.get_blob(str(context.round.batch_id))
+    stored = store.get_blob(str(context.document.batch_id))
     return [Choice(**found) for found in json.loads(stored)]
 
 
@@ -74,7 +75,7 @@ def change_of(choice: Choice) -> dict[str, Any]:
     }
 
 
-def read_verdicts(context: RoundContext) -> list[Verdict]:
+def read_verdicts(context: Round) -> list[Verdict]:
     """What the screen said of the candidates that it let through, in the order of their ids."""
     waiting = context.store.candidates(
         context.campaign_id, round_index=context.index, state="sampled", surrogate={"$ne": None}
@@ -84,9 +85,9 @@ def read_verdicts(context: RoundContext) -> list[Verdict]:
     return [verdict_of(document, sources[0].label, latents) for document in waiting]
 
 
-def read_latents(context: RoundContext) -> NDArray[np.float32]:
+def read_latents(context: Round) -> NDArray[np.float32]:
     """(m, d) latent vectors of the round's draws; empty where no source has a latent space."""
-    blob_id = context.round.latents_id
+    blob_id = context.document.latents_id
     if blob_id is None:
         return np.zeros((0, 0), dtype=np.float32)
     return unpack_arrays(context.store.get_blob(blob_id))["latents"]

@@ -7,15 +7,16 @@ from pathlib import Path
 from gen2dft.campaign import GeneratorSpec
 from gen2dft.loop.learn import Lesson, fit_generator, fit_head
 from gen2dft.loop.view import part_of
-from gen2dft.rounds.context import RoundContext, load_generator
+from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.learner import read_learner
-from gen2dft.rounds.models import head_bytes, snapshot_of
+from gen2dft.rounds.models import head_bytes, load_generator, snapshot_of
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import SnapshotDoc
 from gen2dft.streams import Stream, Streams
 from gen2dft.thermo.hull_check import self_test
 
 
-def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
+def train(context: Round, checkpoint_dir: Path | None = None) -> str:
     """Train each source (later rounds start from the last snapshot) and store the snapshots.
 
     Parameters
@@ -27,9 +28,11 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
     -------
     The first source's snapshot id.
     """
-    if context.round.snapshot_id is not None:
-        return context.round.snapshot_id
-    for hull in (context.hull, context.screen_hull):  # before anything may be called stable
+    if context.document.snapshot_id is not None:
+        return context.document.snapshot_id
+    # Before anything may be called stable.
+    footing = footing_of(context)
+    for hull in (footing.hull, footing.screen_hull):
         self_test(hull, context.spec.hull.tolerance)
     found = {}
     with context.stage("train", 1):
@@ -45,7 +48,7 @@ def train(context: RoundContext, checkpoint_dir: Path | None = None) -> str:
 
 
 def train_source(
-    context: RoundContext, source: GeneratorSpec, place: int, checkpoint_dir: Path | None
+    context: Round, source: GeneratorSpec, place: int, checkpoint_dir: Path | None
 ) -> str:
     """Train one source, fit its head, and store both; the snapshot's id."""
     from gen2dft.generators.snapshot import snapshot_id, to_bytes
@@ -85,7 +88,7 @@ def train_source(
     return document.id
 
 
-def _parent_of(context: RoundContext, source: GeneratorSpec) -> str | None:
+def _parent_of(context: Round, source: GeneratorSpec) -> str | None:
     """Id of the source's snapshot of the round before; None in the first round."""
     if context.index == 0:
         return None

@@ -13,15 +13,16 @@ from gen2dft.loop.costs import CostModel
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.stopping import calls_left
 from gen2dft.loop.view import CONTROL, Arm, Learner, View
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.learner import earlier_labels, read_learner
 from gen2dft.rounds.models import read_models
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import LabelDoc
 
 MIN_ERRORS = 5  # labels from which the surrogate's error is known
 
 
-def read_view(context: RoundContext) -> View:
+def read_view(context: Round) -> View:
     """The round with its arms, as far as every step needs it.
 
     Raises
@@ -35,16 +36,16 @@ def read_view(context: RoundContext) -> View:
         arms=tuple(read_arms(context)),
         base=context.base,
         earlier=CrystalTable.from_structures([]),
-        screen_hull=context.screen_hull,
+        screen_hull=footing_of(context).screen_hull,
     )
 
 
-def view_to_propose(context: RoundContext) -> View:
+def view_to_propose(context: Round) -> View:
     """The round as its draws need it: with the crystals that are not to be computed twice."""
     return replace(read_view(context), earlier=earlier_candidates(context))
 
 
-def view_to_choose(context: RoundContext) -> View:
+def view_to_choose(context: Round) -> View:
     """The round as the choice of a batch needs it: with errors, costs and what is left to spend."""
     labels = earlier_labels(context)
     dispatched = [document.dispatch_size for document in context.store.rounds(context.campaign_id)]
@@ -59,7 +60,7 @@ def view_to_choose(context: RoundContext) -> View:
     )
 
 
-def read_arms(context: RoundContext) -> list[Arm]:
+def read_arms(context: Round) -> list[Arm]:
     """The arms of a round: each source with what is learnt, then each with the first round's.
 
     In the first round nothing is learnt yet, so there is no control.
@@ -67,13 +68,13 @@ def read_arms(context: RoundContext) -> list[Arm]:
     control = context.spec.learning.control if context.index else 0.0
     arms = arms_of(context, read_learner(context), 1.0 - control)
     if control:
-        first = RoundContext(context.store, context.campaign_id, 0)
+        first = Round(context.store, context.campaign_id, 0)
         beginning = replace(read_learner(first), name=CONTROL)
         arms += arms_of(first, beginning, control)
     return arms
 
 
-def arms_of(context: RoundContext, learner: Learner, share: float) -> list[Arm]:
+def arms_of(context: Round, learner: Learner, share: float) -> list[Arm]:
     """One arm per source, with the models that a round has trained."""
     arms = []
     for place, model in enumerate(read_models(context)):
@@ -81,7 +82,7 @@ def arms_of(context: RoundContext, learner: Learner, share: float) -> list[Arm]:
     return arms
 
 
-def earlier_candidates(context: RoundContext) -> CrystalTable:
+def earlier_candidates(context: Round) -> CrystalTable:
     """Crystals of earlier rounds that came as far as the surrogate."""
     from pymatgen.core import Structure
 
@@ -92,7 +93,7 @@ def earlier_candidates(context: RoundContext) -> CrystalTable:
     return CrystalTable.from_structures(crystals)
 
 
-def surrogate_errors(context: RoundContext, labels: Sequence[LabelDoc]) -> Mapping[str, float]:
+def surrogate_errors(context: Round, labels: Sequence[LabelDoc]) -> Mapping[str, float]:
     """Root mean square difference between the screen's values and labels, in their units."""
     by_candidate = {label.candidate_id: label for label in labels}
     names = (ENERGY, DISTANCE)
@@ -115,7 +116,7 @@ def surrogate_errors(context: RoundContext, labels: Sequence[LabelDoc]) -> Mappi
     return errors
 
 
-def hours_left(context: RoundContext) -> float | None:
+def hours_left(context: Round) -> float | None:
     """Core-hours of validation that the budget still holds; None if it has no limit."""
     budget = context.spec.learning.budget.core_hours
     if budget is None:

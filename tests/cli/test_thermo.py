@@ -16,7 +16,7 @@ from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
 from gen2dft.cli import thermo
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
@@ -65,7 +65,7 @@ def finished(store: Store) -> str:
         dataset,
         ReferenceHull.from_dataset(dataset),
     )
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     up_to_dispatch(context)
     validate_all(context)
     return document.id

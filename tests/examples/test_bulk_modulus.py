@@ -34,7 +34,7 @@ from gen2dft.query import find_hits
 from gen2dft.report.page import write_report
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.store import Store
 from gen2dft.testing.properties import PropertyStepSuite
 from gen2dft.thermo.hull import ReferenceHull
@@ -205,7 +205,7 @@ def test_a_campaign_finds_stiff_crystals_and_shows_their_moduli(monkeypatch, tmp
     )
     store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     monkeypatch.setattr(candidates, "open_round", lambda *_: context)
     up_to_dispatch(context)
     for key in queued(context):

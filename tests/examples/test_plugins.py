@@ -37,8 +37,8 @@ from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.generators.contract import example_request, validate_generator
 from gen2dft.plugins import added, registry
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.train import train
 from gen2dft.store.store import Store
 from gen2dft.testing.engines import EngineSuite
@@ -199,7 +199,7 @@ def test_the_bands_of_the_engine_become_a_power_factor_in_a_label(
     })  # fmt: skip
     store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     queue_candidates(context, {"salt": toys.rock_salt("K", "Cl", 6.3)})
     monkeypatch.setattr(jobs, "open_round", lambda *_: context)
     monkeypatch.chdir(tmp_path)
@@ -355,18 +355,18 @@ def spec_with(gate: dict[str, Any]) -> CampaignSpec:
 
 
 @pytest.fixture
-def gated_round(gated: None, toy_plugins: None) -> RoundContext:
+def gated_round(gated: None, toy_plugins: None) -> Round:
     """The first round of a campaign with the gate."""
     store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
     spec = spec_with({"max_fraction": 0.1, "elements": ["Rb", "Ba"]})
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    return RoundContext(store, campaign.id, 0)
+    return Round(store, campaign.id, 0)
 
 
-def test_the_funnel_counts_what_the_gate_stops(gated_round: RoundContext) -> None:
+def test_the_funnel_counts_what_the_gate_stops(gated_round: Round) -> None:
     train(gated_round)
     propose(gated_round)
-    stages = {stage.stage: stage for stage in gated_round.round.funnel}
+    stages = {stage.stage: stage for stage in gated_round.document.funnel}
     assert list(stages)[1:4] == ["invert", "rare-earth", "geometry"]
     stopped = stages["rare-earth"].reasons["too_much_rare_earth"]
     rejected = gated_round.store.candidates(
@@ -380,7 +380,7 @@ def test_the_funnel_counts_what_the_gate_stops(gated_round: RoundContext) -> Non
 
 
 def test_a_worker_without_the_gate_says_what_to_install(
-    gated_round: RoundContext, monkeypatch: pytest.MonkeyPatch
+    gated_round: Round, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert gated_round.campaign.packages == {"gate rare-earth": "gen2dft-rare-earth 0.1.0"}
     monkeypatch.delitem(registry("gen2dft.gates"), "rare-earth")

@@ -13,7 +13,7 @@ from gen2dft.exchange.credits import Credits
 from gen2dft.exchange.export import Choice, export_campaign
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
@@ -29,7 +29,7 @@ def finished() -> Store:
             {**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6}}
         )
         campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-        context = RoundContext(store, campaign.id, 0)
+        context = Round(store, campaign.id, 0)
         up_to_dispatch(context)
         validate_all(context)
         assert try_close(context)

@@ -16,7 +16,7 @@ from gen2dft.exchange.archive import from_line, to_line
 from gen2dft.exchange.credits import Credits
 from gen2dft.exchange.export import export_campaign
 from gen2dft.exchange.restore import import_archive
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import now
 from gen2dft.store.store import Store
 from tests.exchange.conftest import everything
@@ -75,7 +75,7 @@ def test_an_empty_store_then_holds_the_same(
     )
     assert store.state_counts(campaign_id) == finished.state_counts(campaign_id)
     assert done.new["candidates"] == finished.database.candidates.count_documents({})
-    restored, original = (RoundContext(s, campaign_id, 0) for s in (store, finished))
+    restored, original = (Round(s, campaign_id, 0) for s in (store, finished))
     assert restored.base.content_hash == original.base.content_hash
 
 

@@ -13,7 +13,7 @@ from gen2dft import property_steps
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.store import Store, candidate_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -22,7 +22,7 @@ from tests import toys
 KEY = "0123456789abcdef"
 
 
-def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
+def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> Round:
     """A queued rock salt in a campaign of toys, with changes of its file."""
     enable_gridfs_integration()
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, **changes})
@@ -43,7 +43,7 @@ def waiting(monkeypatch: pytest.MonkeyPatch, **changes: object) -> RoundContext:
             structure=structure,
         )
     )
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     monkeypatch.setattr(candidates, "open_round", lambda *_: context)
     return context
 
@@ -107,7 +107,7 @@ def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, ban
     assert 0 < kept.relative_error < 1
 
 
-def stepped(monkeypatch: pytest.MonkeyPatch, *names: str, refined: bool = False) -> RoundContext:
+def stepped(monkeypatch: pytest.MonkeyPatch, *names: str, refined: bool = False) -> Round:
     """A queued rock salt in a campaign of toys that asks for the properties of steps."""
     for step in (SIZE, SQUARE, CRASH):
         monkeypatch.setitem(property_steps.STEPS, step.name, lambda step=step: step)

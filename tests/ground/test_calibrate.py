@@ -31,9 +31,10 @@ from gen2dft.ground.calibrate import (
 from gen2dft.ground.hulls import campaign_hull
 from gen2dft.ground.phases import find_structures, needed_phases, refuse_missing, wanted_phases
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import corrected_energy, label_values
+from gen2dft.rounds.footing import footing_of
+from gen2dft.rounds.labelling import corrected_energy, told_by
 from gen2dft.rounds.prepare import check_validation
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.noh2019 import DE_O
@@ -207,9 +208,9 @@ def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     (fit,) = calibrate(store, spec, found)
     document, _ = begin_campaign(store, spec, dataset, hull)
     assert document.calibration_ids == {"toy-v1": fit.id}
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     calculation = toys.run_task("static", made_engine(), "toy-v1", OXIDES[2].literature(), None)
-    energy = corrected_energy(context, "some", calculation)
+    energy = corrected_energy(footing_of(context), "some", calculation)
     assert energy.value == pytest.approx(KNOWN["VO2"])
     assert energy.adjustments == {
         "noh2019 O2 correction": pytest.approx(DE_O * 2 / 3),
@@ -219,7 +220,7 @@ def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     with pytest.raises(
         ThermoError, match="has no calibration of correction 'noh2019-v1' for preset 'toy-v1'"
     ):
-        RoundContext(store, document.id, 0).fitted("toy-v1")
+        Round(store, document.id, 0).fitted("toy-v1")
 
 
 def test_settings_that_the_correction_does_not_hold_for_are_not_fitted(monkeypatch, store, folder):
@@ -372,10 +373,9 @@ def test_own_elements_are_frozen_with_the_campaign_and_measure_its_labels(store,
     document, _ = begin_campaign(store, spec, dataset, hull)
     assert document.elements == {"toy-v1": {"Mg": -3.0, "O": -3.0, "Sr": -3.0}}
     crystal = toys.rock_salt("Sr", "O", 5.1)
-    context = RoundContext(store, document.id, 0)
-    values, energy, _ = label_values(
-        context, "some", run_task("static", plain, "toy-v1", crystal, None)
-    )
+    context = Round(store, document.id, 0)
+    told = told_by(footing_of(context), "some", run_task("static", plain, "toy-v1", crystal, None))
+    values, energy = told.values, told.energy
     assert values["formation_energy"] == pytest.approx(toys.formation_energy(crystal.composition))
     assert energy.scale == hull.scale
     assert {"e_above_hull"} <= set(values)

@@ -19,9 +19,10 @@ from gen2dft.ground.hulls import (
     screen_hull,
 )
 from gen2dft.rounds.begin import begin_campaign, begin_round
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.prepare import needs_store, prepare
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.train import train
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.store.documents import ReferenceDoc
@@ -159,8 +160,8 @@ def test_a_label_of_another_run_type_is_given_up_with_the_reason(store, raw):
     document, _ = begin_campaign(
         store, spec, toys.toy_dataset(), toy_hull(scale="raw:GGA"), toy_hull()
     )
-    context = RoundContext(store, document.id, 0)
-    assert context.screen_hull.hull_hash != context.hull.hull_hash
+    context = Round(store, document.id, 0)
+    assert footing_of(context).screen_hull.hull_hash != footing_of(context).hull.hull_hash
     up_to_dispatch(context)
     key, other, *_ = queued(context)
     for name, run_type in ((key, "GGA+U"), (other, "GGA")):
@@ -181,7 +182,7 @@ def test_what_the_hull_does_not_cover_gets_no_number_and_no_hit(store):
     document, _ = begin_campaign(
         store, spec_with(targets=targets), toys.toy_dataset(), sodium, toy_hull()
     )
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     up_to_dispatch(context)
     validate_all(context)
     labels = store.labels(context.campaign_id)
@@ -220,14 +221,14 @@ def test_a_round_begins_with_the_self_test(store):
         ThermoError,
         match=r"fails its self-test: 1 of 1 .* Na2 Cl1|fails its self-test: 1 of 1 .*Cl1 Na2",
     ):
-        train(RoundContext(store, document.id, 0))
+        train(Round(store, document.id, 0))
 
 
 def test_own_phases_join_the_hull_of_later_rounds(store):
     document, _ = begin_campaign(
         store, spec_with(hull={"own_phases": True}), toys.toy_dataset(), toy_hull()
     )
-    first, second = RoundContext(store, document.id, 0), RoundContext(store, document.id, 1)
+    first, second = Round(store, document.id, 0), Round(store, document.id, 1)
     up_to_dispatch(first)
     straggler, *_ = queued(first)
     store.move_candidate(document.id, straggler, "running")
@@ -248,7 +249,7 @@ def test_own_phases_join_the_hull_of_later_rounds(store):
         assert second.hull.e_above_hull(composition, label.values["formation_energy"]) >= -1e-9
     ingest(first, straggler, calculations(first, straggler))
     assert len(store.labels(document.id)) == len(labels) + 1
-    assert RoundContext(store, document.id, 1).hull.hull_hash == second.hull.hull_hash
+    assert Round(store, document.id, 1).hull.hull_hash == second.hull.hull_hash
 
 
 def test_a_stored_hull_is_read_once(store):

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pymatgen.core import Structure
 
 from gen2dft.funnel import StageCount
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CandidateDoc, now
 from gen2dft.store.store import candidate_key
 
 
-def queue_candidates(context: RoundContext, crystals: Mapping[str, Structure]) -> None:
+def queue_candidates(context: Round, crystals: Mapping[str, Structure]) -> None:
     """Queue crystals as the candidates of a round, by their ids."""
     place = {
         "campaign_id": context.campaign_id,

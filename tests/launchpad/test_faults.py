@@ -15,8 +15,8 @@ from gen2dft.calculation import MAX_WARNING
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, ingest
+from gen2dft.rounds.round import Round
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -34,7 +34,7 @@ def queue_toys(store, number, **changes):
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "learning": learning, **changes})
     dataset = toys.toy_dataset()
     document, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     crystals = [toys.rock_salt(c, a, 5.0) for c in toys.CATIONS for a in toys.ANIONS]
     sound = [crystal for crystal in crystals if _is_sound(crystal)]
     queue_candidates(context, {f"candidate{i:03d}": sound[i % len(sound)] for i in range(number)})

@@ -18,8 +18,8 @@ from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.ground.calibrate import references_of
 from gen2dft.ground.phases import wanted_phases
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.prepare import check_validation, prepare
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import ReferenceDoc
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -66,7 +66,7 @@ def test_one_compound_from_its_elements_to_its_label(bench, monkeypatch, tmp_pat
     assert prepared.hull.scale == "gpaw:GGA"
     assert check_validation(spec, prepared.dataset, store) == ()
     campaign, _ = begin_campaign(store, spec, *prepared)
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     queue_candidates(context, {"sige": silicon_germanium()})
     advance(store, lpad, campaign.id)
     work()

@@ -12,8 +12,8 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.prepare import check_validation
+from gen2dft.rounds.round import Round
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -77,7 +77,7 @@ def queue_oxides(store, monkeypatch, folder, oxides, plan, **validation):
         [{"V": 2, "O": 5}, {"V": 1, "O": 2}], [-2.3, -2.5], scale="vasp:GGA+U"
     )
     campaign, _ = begin_campaign(store, spec, dataset, hull)
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     queue_candidates(context, dict(zip(names, crystals, strict=True)))
     return context
 

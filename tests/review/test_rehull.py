@@ -10,7 +10,7 @@ from gen2dft.errors import MixedEnergies
 from gen2dft.ground.hulls import get_hull
 from gen2dft.review.rehull import apply, by_stage, rehull
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.rounds.test_steps import up_to_dispatch, validate_all
@@ -25,17 +25,17 @@ def toy_hull(lower: dict[str, float] | None = None, **fields) -> ReferenceHull:
 
 
 @pytest.fixture
-def finished(store) -> RoundContext:
+def finished(store) -> Round:
     """A validated round."""
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "targets": TARGETS})
     document, _ = begin_campaign(store, spec, toys.toy_dataset(), toy_hull())
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     up_to_dispatch(context)
     validate_all(context)
     return context
 
 
-def everything(context: RoundContext) -> list[dict]:
+def everything(context: Round) -> list[dict]:
     store = context.store
     found = [
         *store.candidates(context.campaign_id),

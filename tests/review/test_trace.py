@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from gen2dft.cli.app import app
 from gen2dft.review.trace import latent_vector, trace
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.round import Round
 from tests.rounds.test_steps import up_to_dispatch, validate_all
 
 
@@ -20,7 +20,7 @@ from tests.rounds.test_steps import up_to_dispatch, validate_all
 def hit(context):
     """A hit of the second round."""
     for index in (0, 1):
-        now = RoundContext(context.store, context.campaign_id, index)
+        now = Round(context.store, context.campaign_id, index)
         up_to_dispatch(now)
         validate_all(now)
         try_close(now)
@@ -43,7 +43,7 @@ def test_the_chain_is_whole_and_the_vector_decodes_to_the_same_structure(store, 
     ]
     assert found.training.hash == found.training.rebuilt == found.snapshots[0].training_set_hash
     assert found.training.num_labels > 0
-    known = read_learner(RoundContext(store, hit.campaign_id, 1)).known
+    known = read_learner(Round(store, hit.campaign_id, 1)).known
     assert set(candidate.parents) <= set(known.ids)
     assert np.array_equal(found.vector, latent_vector(store, candidate))
 

@@ -6,7 +6,7 @@ from mongomock.gridfs import enable_gridfs_integration
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
@@ -33,4 +33,4 @@ def spec():
 def context(store, spec):
     dataset = toys.toy_dataset()
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    return RoundContext(store, campaign.id, 0)
+    return Round(store, campaign.id, 0)

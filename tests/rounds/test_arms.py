@@ -8,9 +8,9 @@ from gen2dft.report.page import claims
 from gen2dft.review.trace import trace
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
@@ -40,7 +40,7 @@ def begun(store, spec, lowest=-9.0, relaxations=12, **learning):
 
 def finish(store, key, rounds=2):
     for index in range(rounds):
-        context = RoundContext(store, key, index)
+        context = Round(store, key, index)
         up_to_dispatch(context)
         validate_all(context)
         assert try_close(context)
@@ -55,7 +55,7 @@ def test_the_control_arm_stays_with_the_first_round(store, spec):
     first = store.round(key, 0).snapshot_id
     assert {doc.round_index for doc in arms["control"]} == {1}
     assert {doc.snapshot_id for doc in arms["control"]} == {first}
-    base = set(RoundContext(store, key, 0).base.ids)
+    base = set(Round(store, key, 0).base.ids)
     assert all(set(doc.parents) <= base for doc in arms["control"])
     points = [sum(doc.round_index == 1 for doc in docs) for docs in arms.values()]
     assert points == [50, 50]
@@ -89,7 +89,7 @@ def test_the_audit_lets_random_rejects_of_the_screen_through(store, spec):
 
 def test_an_interrupted_audit_draws_the_same(store, spec, monkeypatch):
     key = begun(store, spec, lowest=-0.9, relaxations=None, gate_audit=0.5, batch=6)
-    context = RoundContext(store, key, 0)
+    context = Round(store, key, 0)
     train(context)
     survivors = propose(context)
     screen_chunk(context, survivors)
@@ -114,18 +114,18 @@ def test_an_interrupted_audit_draws_the_same(store, spec, monkeypatch):
 
 def test_a_late_label_does_not_change_a_selection_that_was_made(store, spec):
     key = begun(store, spec, quorum=0.5, batch=6)
-    first = RoundContext(store, key, 0)
+    first = Round(store, key, 0)
     up_to_dispatch(first)
     *most, last = queued(first)
     for candidate in most:
         ingest(first, candidate, calculations(first, candidate))
     assert try_close(first)
-    second = RoundContext(store, key, 1)
+    second = Round(store, key, 1)
     up_to_dispatch(second)
     before = list(store.candidates(key, round_index=1))
     ingest(first, last, calculations(first, last))
-    again = RoundContext(store, key, 1)
-    select(again, again.round.funnel[-2].model_dump())
+    again = Round(store, key, 1)
+    select(again, again.document.funnel[-2].model_dump())
     assert list(store.candidates(key, round_index=1)) == before
 
 

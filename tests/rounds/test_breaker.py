@@ -5,8 +5,8 @@ import pytest
 from gen2dft.campaign import CampaignSpec
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.breaker import engine_works
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, give_up
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.store import candidate_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -35,7 +35,7 @@ def validating(store, candidates=8, **validation):
             )
         )
     store.move_round(campaign.id, 0, "proposing", "validating", dispatch_size=candidates)
-    return RoundContext(store, campaign.id, 0)
+    return Round(store, campaign.id, 0)
 
 
 def fail(context, names, reason="calculation_crashed"):
@@ -53,7 +53,7 @@ def test_failures_of_the_engine_in_a_row_pause_the_campaign_and_say_what_to_do(s
         "engine 'toy' failed for 3 candidates in a row, the last with calculation_crashed: no li"
     )
     assert "gen2dft advance --retry" in reason
-    assert context.round.suspects == ["0", "1", "2"]
+    assert context.document.suspects == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize("between", ["a label", "a failure of the crystal"])
@@ -62,7 +62,7 @@ def test_a_sign_that_the_engine_works_begins_the_count_anew(store, between):
     fail(context, "01")
     engine_works(context) if between == "a label" else fail(context, "2", "exploded")
     assert fail(context, "34") == "running"
-    assert context.round.suspects == ["3", "4"]
+    assert context.document.suspects == ["3", "4"]
 
 
 def test_all_of_a_small_round_count_as_enough_and_null_as_never(store):
@@ -84,6 +84,6 @@ def test_nothing_begins_while_it_is_paused(store):
     context = validating(store)
     assert begin_attempt(context, "7")
     fail(context, "012")
-    paused = RoundContext(store, context.campaign_id, 0)
+    paused = Round(store, context.campaign_id, 0)
     assert not begin_attempt(paused, "6")
     assert store.candidate(context.campaign_id, "6").state == "queued"

@@ -6,7 +6,8 @@ from example_steps import CRASH, SIZE, SQUARE
 from gen2dft import property_steps
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.property_steps import StepOutcome
-from gen2dft.rounds.ingest import ingest, missed_target
+from gen2dft.rounds.ingest import ingest
+from gen2dft.rounds.judging import missed_target
 from gen2dft.rounds.known_crystals import ingest_known
 from tests import toys
 from tests.rounds.test_ingest import calculations
@@ -103,7 +104,7 @@ def test_a_worker_that_lacks_the_package_gives_up_with_a_reason(context, candida
         document.failure
     )
     assert document.lost_core_hours == pytest.approx(sum(calc.core_hours for calc in calcs))
-    assert context.round.suspects == [candidate]
+    assert context.document.suspects == [candidate]
     assert not context.store.labels(context.campaign_id)
 
 

@@ -14,9 +14,9 @@ from gen2dft.engines.kit import run_task
 from gen2dft.errors import DatasetError
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import go_on
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, give_up, ingest
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
@@ -120,7 +120,7 @@ def test_the_campaigns_references_come_before_the_engines_own(store, spec):
         }
     )
     campaign, _ = begin_campaign(store, own, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     key = dispatched(context)[0]
     ingest(context, key, calculations(context, key))
     label = only_label(context, key)
@@ -136,7 +136,7 @@ def test_what_failed_calculations_cost_counts_against_the_budget(store, spec):
     campaign, _ = begin_campaign(
         store, spec.model_validate(short), dataset, ReferenceHull.from_dataset(dataset)
     )
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     key = dispatched(context)[0]
     failure = CalculationFailure(reason="vasp_died", detail="it died", core_hours=6.0)
     assert ingest(context, key, [failure, failure]) == "given_up:vasp_died"

@@ -11,8 +11,10 @@ from gen2dft import engines
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.property_steps import step_names
 from gen2dft.rounds.computed_properties import with_properties
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import ingest, make_label
+from gen2dft.rounds.footing import footing_of
+from gen2dft.rounds.ingest import ingest
+from gen2dft.rounds.labelling import make_label
+from gen2dft.rounds.round import Round
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import get_reduction
 from tests import toys
@@ -38,7 +40,7 @@ def banded(monkeypatch):
     monkeypatch.setitem(engines.ENGINES, "toy", lambda: BANDED)
 
 
-def dispatched(context: RoundContext) -> tuple[str, list]:
+def dispatched(context: Round) -> tuple[str, list]:
     up_to_dispatch(context)
     key = queued(context)[0]
     return key, calculations(context, key)
@@ -96,7 +98,7 @@ def test_without_a_power_factor_the_label_says_why_and_misses(
 
 def test_a_label_is_kept_once(context, banded):
     key, calcs = dispatched(context)
-    label = make_label(context, key, calcs)
+    label = make_label(footing_of(context), key, calcs)
     outcomes = {"power_factor": transport()}
     first = with_properties(context, label, outcomes)
     assert with_properties(context, label, outcomes).values == first.values

@@ -7,20 +7,22 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.engines.kit import run_task
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import ingest, make_label, wants_refinement
+from gen2dft.rounds.footing import footing_of
+from gen2dft.rounds.ingest import ingest, wants_refinement
+from gen2dft.rounds.labelling import make_label
+from gen2dft.rounds.round import Round
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.rounds.test_steps import queued, up_to_dispatch
 
 
-def campaign(store, limit) -> RoundContext:
+def campaign(store, limit) -> Round:
     refine = {"preset": "toy-fine-v1", "max_e_above_hull": limit}
     validation = {"engine": "toy", "preset": "toy-v1", "refine": refine}
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "validation": validation})
     dataset = toys.toy_dataset()
     document, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, document.id, 0)
+    context = Round(store, document.id, 0)
     up_to_dispatch(context)
     return context
 
@@ -63,7 +65,7 @@ def test_the_label_is_the_second_stages_and_keeps_the_firsts_figures(store):
     ingest(context, key, first, fine)
     (label,) = store.labels(context.campaign_id)
     assert (label.preset, label.settings_hash) == ("toy-fine-v1", "toyfine")
-    coarse = make_label(context, key, first)
+    coarse = make_label(footing_of(context), key, first)
     assert label.provenance["first_stage"] == {
         "preset": "toy-v1", "settings_hash": "toyhash", "values": coarse.values,
     }  # fmt: skip

@@ -8,9 +8,9 @@ from pymatgen.core import Structure
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.known_crystals import ingest_known
+from gen2dft.rounds.round import Round
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -45,7 +45,7 @@ def campaign(store, name="first", **changes):
     spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "name": name, **changes})
     dataset = toys.toy_dataset()
     document, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    return RoundContext(store, document.id, 0)
+    return Round(store, document.id, 0)
 
 
 @pytest.fixture

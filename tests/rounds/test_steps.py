@@ -12,10 +12,11 @@ from gen2dft.engines.kit import run_task
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, ingest
+from gen2dft.rounds.judging import open_properties
 from gen2dft.rounds.learner import read_learner
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
@@ -53,7 +54,7 @@ def validate_all(context):
 
 
 def check_funnel(context):
-    funnel = context.round.funnel
+    funnel = context.document.funnel
     assert [stage.n_out for stage in funnel[:-1]] == [stage.n_in for stage in funnel[1:]]
     counted = sum(sum(stage.reasons.values()) for stage in funnel) + funnel[-1].n_out
     assert (
@@ -67,14 +68,14 @@ def test_a_whole_round_is_counted_completely(context):
     up_to_dispatch(context)
     validate_all(context)
     assert try_close(context)
-    names = [stage.stage for stage in context.round.funnel]
+    names = [stage.stage for stage in context.document.funnel]
     assert names[:2] == ["sample", "invert"]
     assert names[-5:] == ["surrogate", "select", "validate", "targets", "distinct"]
     assert names == [*BEFORE_GATES, *dict(context.spec.screening.plan), *AFTER_GATES]
     check_funnel(context)
     hits = context.store.hits(context.campaign_id)
-    assert context.round.funnel[-2].n_out == len(hits) > 0
-    assert context.round.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
+    assert context.document.funnel[-2].n_out == len(hits) > 0
+    assert context.document.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
 
 
 def test_every_step_can_be_repeated_without_changing_anything(context):
@@ -82,8 +83,8 @@ def test_every_step_can_be_repeated_without_changing_anything(context):
     validate_all(context)
     before = [doc.model_dump() for doc in context.store.candidates(context.campaign_id)]
     labels = [doc.model_dump() for doc in context.store.labels(context.campaign_id)]
-    snapshot = context.round.snapshot_id
-    again = RoundContext(context.store, context.campaign_id, 0)
+    snapshot = context.document.snapshot_id
+    again = Round(context.store, context.campaign_id, 0)
     assert train(again) == snapshot
     propose(again)
     screen_chunk(again, survivors)
@@ -114,8 +115,8 @@ def test_an_interrupted_selection_chooses_the_same_again(context, monkeypatch):
     monkeypatch.setattr(context.store.tally, "follow", follow)
     select(context, count)
     assert context.store.tally.recount(context.campaign_id) == 0
-    assert len(queued(context)) == context.round.dispatch_size == 6
-    assert context.round.state == "validating"
+    assert len(queued(context)) == context.document.dispatch_size == 6
+    assert context.document.state == "validating"
 
 
 def test_same_seed_same_candidates_and_another_seed_others(store, spec):
@@ -124,7 +125,7 @@ def test_same_seed_same_candidates_and_another_seed_others(store, spec):
     for seed, other in ((0, {}), (0, {"learning": {"batch": 5}}), (1, {})):
         variant = spec.model_validate({**toys.TOY_CAMPAIGN, **other, "seed": seed})
         campaign, _ = begin_campaign(store, variant, dataset, ReferenceHull.from_dataset(dataset))
-        context = RoundContext(store, campaign.id, 0)
+        context = Round(store, campaign.id, 0)
         train(context)
         propose(context)
         ids.append({doc.candidate_id for doc in store.candidates(campaign.id)})
@@ -150,7 +151,7 @@ def test_a_failed_candidate_keeps_its_reason_and_stops_nothing(context):
     assert ingest(context, second, unfinished) == "given_up:not_converged"
     validate_all(context)
     assert try_close(context)
-    reasons = {stage.stage: stage.reasons for stage in context.round.funnel}
+    reasons = {stage.stage: stage.reasons for stage in context.document.funnel}
     assert reasons["validate"]["calculation_crashed"] == reasons["validate"]["not_converged"] == 1
     check_funnel(context)
 
@@ -167,12 +168,12 @@ def test_a_round_closes_once_and_the_campaign_goes_on_to_its_end(context):
     assert not try_close(context)
     validate_all(context)
     assert [try_close(context) for _ in range(3)] == [True, False, False]
-    second = RoundContext(context.store, context.campaign_id, 1)
+    second = Round(context.store, context.campaign_id, 1)
     assert len(read_learner(second).known) == len(context.base) + len(
         context.store.labels(context.campaign_id)
     )
     up_to_dispatch(second)
-    assert second.round.training["warm"]
+    assert second.document.training["warm"]
     validate_all(second)
     assert try_close(second)
     check_funnel(second)
@@ -184,7 +185,7 @@ def test_no_crystal_is_computed_twice_over_the_rounds(context):
     up_to_dispatch(context)
     validate_all(context)
     try_close(context)
-    up_to_dispatch(RoundContext(context.store, context.campaign_id, 1))
+    up_to_dispatch(Round(context.store, context.campaign_id, 1))
     sent = context.store.candidates(context.campaign_id, surrogate={"$ne": None})
     formulas = [doc.formula for doc in sent if not doc.state.startswith("rejected:relaxation")]
     assert len(formulas) == len(set(formulas))
@@ -196,7 +197,7 @@ def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec
         {**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "quorum": 0.8}}
     )
     campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     up_to_dispatch(context)
     *most, last = queued(context)
     for key in most:
@@ -205,7 +206,7 @@ def test_quorum_closes_a_round_and_the_stragglers_label_still_counts(store, spec
     check_funnel(context)
     labels = len(store.labels(campaign.id))
     assert ingest(context, last, calculations(context, last)) in ("labelled", "hit")
-    assert len(read_learner(RoundContext(store, campaign.id, 1)).known) == len(dataset) + labels + 1
+    assert len(read_learner(Round(store, campaign.id, 1)).known) == len(dataset) + labels + 1
 
 
 def test_a_deadline_closes_a_round_and_gives_up_what_never_answered(store, spec):
@@ -214,7 +215,7 @@ def test_a_deadline_closes_a_round_and_gives_up_what_never_answered(store, spec)
         {**toys.TOY_CAMPAIGN, "learning": {"rounds": 2, "batch": 6, "deadline_hours": 1}}
     )
     campaign, _ = begin_campaign(store, late, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     up_to_dispatch(context)
     *most, silent = queued(context)
     for key in most:
@@ -239,7 +240,7 @@ def test_what_is_still_open_when_the_campaign_ends_is_given_up(store, spec):
         {**toys.TOY_CAMPAIGN, "learning": {"rounds": 1, "batch": 6, "quorum": 0.5}}
     )
     campaign, _ = begin_campaign(store, loose, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     up_to_dispatch(context)
     for key in queued(context)[:4]:
         ingest(context, key, calculations(context, key))
@@ -254,10 +255,10 @@ def test_an_open_target_is_neither_predicted_nor_missed(store, spec):
     targets = [*toys.TOY_CAMPAIGN["targets"], {"property": "band_gap", "min": 1.0}]
     wider = spec.model_validate({**toys.TOY_CAMPAIGN, "targets": targets})
     campaign, _ = begin_campaign(store, wider, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     assert read_learner(context).heads(context.spec) == ("formation_energy",)
     up_to_dispatch(context)
-    assert context.open_properties == ("band_gap",)
+    assert open_properties(context) == {"band_gap"}
     validate_all(context)
     assert try_close(context)
     hits = store.hits(campaign.id)

@@ -10,8 +10,10 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
 from gen2dft.errors import CorrectionRefused
 from gen2dft.rounds.begin import begin_campaign
-from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import corrected_energy, ingest
+from gen2dft.rounds.footing import footing_of
+from gen2dft.rounds.ingest import ingest
+from gen2dft.rounds.labelling import corrected_energy
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CalibrationDoc, CandidateDoc
 from gen2dft.store.store import candidate_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -79,7 +81,7 @@ def campaign(store, scale="materials-project", **validation):
     store.insert_new(
         CandidateDoc(id=key, candidate_id="vo", state="queued", structure=VO.as_dict(), **place)
     )
-    return RoundContext(store, document.id, 0)
+    return Round(store, document.id, 0)
 
 
 def mixture(elements):
@@ -142,13 +144,15 @@ def test_a_calibration_brings_its_own_elements(store, computed):
     )  # fmt: skip
     context = campaign(store, correction="noh2019-v1", references={})
     doc = computed["ggau-v1"]
-    energy = corrected_energy(context, "vo", doc)
+    energy = corrected_energy(footing_of(context), "vo", doc)
     assert energy.scale == "materials-project"
     assert energy.value == pytest.approx(doc.energy_per_atom - mixture(FINE) + (DE_O - 1.7) / 2)
     with pytest.raises(
         CorrectionRefused, match=r"correction 'noh2019-v1' does not hold for vo \(VO\)"
     ):
-        corrected_energy(context, "vo", doc.model_copy(update={"run_type": "GGA", "hubbards": {}}))
+        corrected_energy(
+            footing_of(context), "vo", doc.model_copy(update={"run_type": "GGA", "hubbards": {}})
+        )
 
 
 def test_a_refined_label_keeps_what_custodian_did_before(store, computed):

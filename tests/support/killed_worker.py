@@ -18,7 +18,7 @@ from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import worker_name
 
 from gen2dft.rounds import close
-from gen2dft.rounds.context import RoundContext
+from gen2dft.rounds.round import Round
 from gen2dft.settings import load_settings
 from gen2dft.store.store import Store
 from gen2dft.store.tally import Tally
@@ -51,12 +51,12 @@ POINTS: dict[str, Point] = {
         "put_blob",
         lambda *args: args[2] == "latents",
     ),
-    "screen: a chunk is half through": (RoundContext, "count", lambda _: True),
+    "screen: a chunk is half through": (Round, "count", lambda _: True),
     "select: the choice is written down, nobody has moved": _moves_to("queued"),
     "select: candidates have moved, their tally is behind": _tallies("queued"),
     "select: all have moved, the round has not": _round_becomes("validating"),
     "dispatch: fireworks are inserted, the round does not know": (
-        RoundContext,
+        Round,
         "update",
         lambda _, **fields: "dispatched_to" in fields,
     ),

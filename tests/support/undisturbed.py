@@ -12,10 +12,10 @@ from mongomock.gridfs import enable_gridfs_integration
 from gen2dft.campaign import load_campaign
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
-from gen2dft.rounds.context import RoundContext
 from gen2dft.rounds.ingest import begin_attempt, ingest
 from gen2dft.rounds.prepare import prepare
 from gen2dft.rounds.reuse import start_of
+from gen2dft.rounds.round import Round
 from gen2dft.store.store import Store
 from tests import toys
 from tests.rounds.test_steps import up_to_dispatch
@@ -32,7 +32,7 @@ def undisturbed(file: Path) -> tuple[str, dict[str, dict[str, float]]]:
         )
         campaign, _ = begin_campaign(store, spec, *prepare(spec))
         for index in range(spec.learning.rounds):
-            context = RoundContext(store, campaign.id, index)
+            context = Round(store, campaign.id, index)
             up_to_dispatch(context)
             for candidate in list(store.candidates(campaign.id, state="queued")):
                 relaxed = toys.run_task(

@@ -1,0 +1,99 @@
+"""What the energies of one round stand on: hulls, calibrations and references, from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from gen2dft.campaign import CampaignSpec
+from gen2dft.errors import ThermoError
+from gen2dft.ground.energies import fitted_of
+from gen2dft.ground.hulls import get_hull, put_hull
+from gen2dft.store.documents import CalibrationDoc, CampaignDoc
+from gen2dft.store.store import Store
+from gen2dft.thermo.corrections import Fitted, get_correction
+from gen2dft.thermo.hull import ReferenceHull
+
+
+@dataclass(frozen=True)
+class Footing:
+    """What the energies of one round are measured with.
+
+    Parameters
+    ----------
+    spec
+        The campaign's resolved spec.
+    index
+        Number of the round.
+    """
+
+    store: Store
+    campaign: CampaignDoc
+    spec: CampaignSpec
+    index: int
+
+    @cached_property
+    def hull(self) -> ReferenceHull:
+        """The hull that this round's labels are measured against.
+
+        The campaign's frozen one. Where the campaign says so, labels of earlier rounds join it when
+        the round begins. That hull is kept under a hash of its own, so that a straggler's label
+        changes it no more.
+        """
+        if not (self.spec.hull.own_phases and self.index):
+            return get_hull(self.store, self.campaign.hull_id)
+        document = self.store.round(self.campaign.id, self.index)
+        if document.hull_id is None:
+            joined = self._joined()
+            self.store.set_round_once(self.campaign.id, self.index, "hull_id", joined.hull_hash)
+            document = self.store.round(self.campaign.id, self.index)
+        return get_hull(self.store, str(document.hull_id))
+
+    def _joined(self) -> ReferenceHull:
+        """The campaign's hull with the labels of earlier rounds, kept in the store."""
+        from pymatgen.core import Structure
+
+        labels = self.store.labels(self.campaign.id, round_index={"$lt": self.index})
+        labels = [label for label in labels if "formation_energy" in label.values]
+        compositions = [Structure.from_dict(label.structure).composition for label in labels]
+        energies = [label.values["formation_energy"] for label in labels]
+        frozen = get_hull(self.store, self.campaign.hull_id)
+        joined = frozen.joined_by(compositions, energies)
+        origin = f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign.id}"
+        put_hull(self.store, joined, origin)
+        return joined
+
+    @cached_property
+    def screen_hull(self) -> ReferenceHull:
+        """The hull that the surrogate's energies are measured against."""
+        key = self.campaign.screen_hull_id
+        return self.hull if key is None else get_hull(self.store, key)
+
+    def fitted(self, preset: str) -> Fitted | None:
+        """The parameters that the campaign's calibration found for a preset.
+
+        None if the correction needs none.
+
+        Raises
+        ------
+        ThermoError
+            If it needs some and the campaign has none.
+        """
+        correction = get_correction(self.spec.validation.correction)
+        if not correction.is_fitted:
+            return None
+        if preset not in self.campaign.calibration_ids:
+            raise ThermoError(
+                f"campaign {self.campaign.id} has no calibration of correction "
+                f"{correction.name!r} for preset {preset!r}: run `gen2dft calibrate` and submit "
+                "the campaign again"
+            )
+        key = self.campaign.calibration_ids[preset]
+        return fitted_of(self.store.get(CalibrationDoc, key))
+
+    def references(self, preset: str) -> dict[str, float]:
+        """Energies of the elements with a preset, eV/atom, frozen with the campaign.
+
+        Empty: the engine's own.
+        """
+        return self.campaign.elements.get(preset) or self.spec.validation.references_of(preset)

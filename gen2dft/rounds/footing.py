@@ -1,0 +1,11 @@
+"""The ground of a round, from its documents."""
+
+from __future__ import annotations
+
+from gen2dft.ground.footing import Footing
+from gen2dft.rounds.round import Round
+
+
+def footing_of(context: Round) -> Footing:
+    """What the energies of a round are measured with."""
+    return Footing(context.store, context.campaign, context.spec, context.index)

@@ -1,0 +1,190 @@
+"""From finished calculations to a label: values, corrections, provenance. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gen2dft.engines.base import CalculationDoc, CustodianCorrection
+from gen2dft.engines.outcomes import core_hours
+from gen2dft.errors import DatasetError
+from gen2dft.ground.energies import FormationEnergy, formation_energy
+from gen2dft.ground.footing import Footing
+from gen2dft.hashing import content_hash
+from gen2dft.store.documents import LabelDoc
+from gen2dft.store.store import candidate_key
+from gen2dft.thermo.corrections import NONE
+from gen2dft.thermo.scales import must_share
+
+REMEDY = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What one calculation tells.
+
+    Parameters
+    ----------
+    values
+        Property to value, in the property's unit.
+    energy
+        The corrected formation energy behind them; None without references.
+    problems
+        Why it tells less than it might, for people.
+    """
+
+    values: dict[str, float]
+    energy: FormationEnergy | None
+    problems: list[str]
+
+
+def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:
+    """Hash of candidate, engine and settings: the same calculation gives the same label.
+
+    24 hexadecimal digits.
+    """
+    content = f"{candidate_key(campaign_id, candidate_id)} {engine} {settings_hash}"
+    return content_hash(content, digits=24)
+
+
+def make_label(footing: Footing, candidate_id: str, *stages: Sequence[CalculationDoc]) -> LabelDoc:
+    """The label of one candidate from its calculations.
+
+    The last stage makes it, earlier ones go into its provenance.
+
+    Raises
+    ------
+    CorrectionRefused
+        If the campaign's correction does not hold for the calculation.
+    MixedEnergies
+        If its energy is on another scale than the hull.
+    """
+    *earlier, last_stage = stages
+    everything = [calculation for stage in stages for calculation in stage]
+    last = last_stage[-1]
+    told = told_by(footing, candidate_id, last)
+    campaign_id = footing.campaign.id
+    return LabelDoc(
+        id=label_id(campaign_id, candidate_id, last.engine, last.settings_hash),
+        candidate_id=candidate_id,
+        campaign_id=campaign_id,
+        round_index=footing.index,
+        engine=last.engine,
+        is_dft=last.is_dft,
+        preset=last.preset,
+        settings_hash=last.settings_hash,
+        values=told.values,
+        structure=last.structure.as_dict(verbosity=0),
+        energy_per_atom=last.energy_per_atom,
+        hull_id=footing.hull.hull_hash,
+        corrections=_corrections(footing, told, last_stage),
+        adjustments=dict(told.energy.adjustments) if told.energy else {},
+        adjustment_uncertainty=told.energy.uncertainty if told.energy else None,
+        run_type=last.run_type,
+        custodian=_custodian(everything),
+        settings_changed=any(calculation.settings_changed for calculation in last_stage),
+        warnings=[*_warnings(everything), *told.problems],
+        core_hours=core_hours(everything),
+        provenance=_provenance(footing, candidate_id, earlier, last_stage),
+    )
+
+
+def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) -> Told:
+    """What a calculation tells of a candidate.
+
+    A label without a formation energy keeps its total energy, so that nothing is lost if references
+    come later. There is no distance to the hull where the hull does not cover the chemical system.
+
+    Raises
+    ------
+    CorrectionRefused, MixedEnergies
+        As `make_label`.
+    """
+    values = dict(calculation.values)
+    try:
+        energy = corrected_energy(footing, candidate_id, calculation)
+    except DatasetError as err:
+        return Told(values, None, [f"no formation energy: {err}"])
+    values["formation_energy"] = energy.value
+    problems = list(energy.warnings)
+    composition = calculation.structure.composition
+    gap = footing.hull.gap(element.symbol for element in composition.elements)
+    if gap is None:
+        values["e_above_hull"] = footing.hull.e_above_hull(composition, energy.value)
+    else:
+        problems.append(gap)
+    return Told(values, energy, problems)
+
+
+def corrected_energy(
+    footing: Footing, candidate_id: str, calculation: CalculationDoc
+) -> FormationEnergy:
+    """Corrected formation energy of a calculation, once it is known that it may meet the hull."""
+    preset = calculation.preset
+    energy = formation_energy(
+        calculation,
+        footing.spec.validation.correction,
+        footing.fitted(preset),
+        footing.references(preset),
+        candidate_id,
+    )
+    whose = f"energies of candidate {candidate_id}"
+    must_share(footing.hull.scale, [energy.scale], whose, REMEDY)
+    return energy
+
+
+def _corrections(footing: Footing, told: Told, calculations: Sequence[CalculationDoc]) -> list[str]:
+    """Names of the corrections in the label's energy: the programs' and the campaign's."""
+    names = {name for calculation in calculations for name in calculation.corrections}
+    own = footing.spec.validation.correction
+    if told.energy is not None and own != NONE:
+        names.add(own)
+    return sorted(names)
+
+
+def _warnings(calculations: Sequence[CalculationDoc]) -> list[str]:
+    return [text for calculation in calculations for text in calculation.warnings]
+
+
+def _custodian(calculations: Sequence[CalculationDoc]) -> list[dict[str, Any]]:
+    """The corrections that custodian made, in order."""
+    made = []
+    for calculation in calculations:
+        made += [_made(calculation, correction) for correction in calculation.custodian]
+    return made
+
+
+def _made(calculation: CalculationDoc, made: CustodianCorrection) -> dict[str, Any]:
+    """A correction of custodian's, as a label keeps it."""
+    return {"preset": calculation.preset, "task": calculation.task, **made.model_dump()}
+
+
+def _provenance(
+    footing: Footing,
+    candidate_id: str,
+    earlier: Sequence[Sequence[CalculationDoc]],
+    last_stage: Sequence[CalculationDoc],
+) -> dict[str, Any]:
+    """Programs and calculations of the last stage; of an earlier stage, what it found."""
+    found = {
+        "versions": last_stage[-1].versions,
+        "calculations": [_summary(calculation) for calculation in last_stage],
+    }
+    if earlier:
+        found["first_stage"] = _first_stage(footing, candidate_id, earlier[0][-1])
+    return found
+
+
+def _summary(calculation: CalculationDoc) -> dict[str, Any]:
+    return {
+        "task": calculation.task,
+        "steps": calculation.num_steps,
+        "max_force": calculation.max_force,
+        "directory": calculation.directory,
+    }
+
+
+def _first_stage(footing: Footing, candidate_id: str, last: CalculationDoc) -> dict[str, Any]:
+    values = told_by(footing, candidate_id, last).values
+    return {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}
