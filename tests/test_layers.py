@@ -80,7 +80,7 @@ HOMES = {
     "optimade": {"serve"},
     "pytest": {"testing"},
     "rich": {"cli"},
-    "sklearn": {"heads", "sampling"},
+    "sklearn": {"heads", "loop"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},
     "torch": {"engines"},

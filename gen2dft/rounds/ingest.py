@@ -6,7 +6,6 @@ Each exactly once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from gen2dft.engines.base import CalculationFailure, Outcome
@@ -30,9 +29,14 @@ REFUSALS: dict[type[Exception], str] = {
 }
 
 
-@dataclass(frozen=True)
-class Computed:
-    """What was computed for one candidate.
+def ingest(
+    context: Round,
+    candidate_id: str,
+    calculations: Sequence[Outcome | None],
+    refined: Sequence[Outcome | None] = (),
+    outcomes: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the label of one candidate, or why there is none; the candidate's new state.
 
     Parameters
     ----------
@@ -44,85 +48,46 @@ class Computed:
         to it.
     outcomes
         Property to the output of its step; a step that is missing left nothing.
-    reused_from
-        Label whose calculations these are, if they were not made for this candidate.
     """
-
-    calculations: Sequence[Outcome | None]
-    refined: Sequence[Outcome | None] = ()
-    outcomes: Mapping[str, Any] = field(default_factory=dict)
-    reused_from: str | None = None
-
-    @property
-    def stages(self) -> dict[str, Sequence[Outcome | None]]:
-        """Prefix of the reasons of a stage to its calculations, in order."""
-        first = {"": self.calculations}
-        return {**first, "refine_": self.refined} if self.refined else first
-
-    @property
-    def core_hours(self) -> float:
-        """What all of it has cost."""
-        return core_hours([*self.calculations, *self.refined])
-
-    def problem(self) -> CalculationFailure | None:
-        """Why no label can be made of it; None if one can."""
-        for prefix, stage in self.stages.items():
-            problem = stage_problem(stage)
-            if problem is not None:
-                return problem.model_copy(update={"reason": prefix + problem.reason})
-        return None
+    label = label_or_failure(context, candidate_id, calculations, refined, outcomes or {})
+    if isinstance(label, LabelDoc):
+        reuse.remember(context, candidate_id, label.id, finished(calculations), finished(refined))
+    return write(context, candidate_id, label)
 
 
-def ingest(
+def label_or_failure(
     context: Round,
     candidate_id: str,
     calculations: Sequence[Outcome | None],
-    refined: Sequence[Outcome | None] = (),
-    outcomes: Mapping[str, Any] | None = None,
-    reused_from: str | None = None,
-) -> str:
-    """Write what was computed for one candidate; the candidate's new state.
-
-    Parameters
-    ----------
-    calculations, refined, outcomes, reused_from
-        As in `Computed`.
-    """
-    computed = Computed(calculations, refined, outcomes or {}, reused_from)
-    problem = computed.problem()
-    if problem is not None:
-        spent = computed.core_hours
-        return give_up(context, candidate_id, problem.reason, problem.detail, spent)
+    refined: Sequence[Outcome | None],
+    outcomes: Mapping[str, Any],
+) -> LabelDoc | CalculationFailure:
+    """The label that calculations and property steps make, or why there is none; see `ingest`."""
+    stages = {"": calculations, "refine_": refined} if refined else {"": calculations}
+    spent = core_hours([*calculations, *refined])
+    for prefix, stage in stages.items():
+        problem = stage_problem(stage)
+        if problem is not None:
+            reason = prefix + problem.reason
+            return CalculationFailure(reason=reason, detail=problem.detail, core_hours=spent)
+    done = [finished(stage) for stage in stages.values()]
     try:
-        label = label_of(context, candidate_id, computed)
+        label = make_label(footing_of(context), candidate_id, *done)
+        return with_properties(context, label, outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]
-        return give_up(context, candidate_id, reason, str(refusal), computed.core_hours)
-    if reused_from is None:
-        first, second = finished(calculations), finished(refined)
-        reuse.remember(context, candidate_id, label.id, first, second)
-    return keep(context, candidate_id, label)
+        return CalculationFailure(reason=reason, detail=str(refusal), core_hours=spent)
 
 
-def label_of(context: Round, candidate_id: str, computed: Computed) -> LabelDoc:
-    """The label that a candidate's calculations and property steps make.
+def write(context: Round, candidate_id: str, label: LabelDoc | CalculationFailure) -> str:
+    """Write a label, and the hit that it makes if it meets all targets; a failure closes the
+    candidate.
 
-    Raises
-    ------
-    CorrectionRefused, MixedEnergies, PluginMissing
-        See `REFUSALS`.
+    Writing it again changes nothing: a worker that is killed in between leaves the rest to the next
+    one. The candidate's new state.
     """
-    stages = [finished(stage) for stage in computed.stages.values()]
-    label = make_label(footing_of(context), candidate_id, *stages)
-    label = with_properties(context, label, computed.outcomes)
-    return label.model_copy(update={"reused_from": computed.reused_from})
-
-
-def keep(context: Round, candidate_id: str, label: LabelDoc) -> str:
-    """Write a label, and the hit if it meets the targets; the candidate's new state.
-
-    The label comes first: a worker killed in between leaves a label whose state the next one moves.
-    """
+    if isinstance(label, CalculationFailure):
+        return give_up(context, candidate_id, label.reason, label.detail, label.core_hours)
     store = context.store
     store.insert_new(label)
     store.move_candidate(context.campaign_id, candidate_id, "labelled")
