@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gen2dft import targets
-from gen2dft.engines.base import CalculationDoc, CustodianCorrection, Outcome
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, CustodianCorrection, Outcome
 from gen2dft.engines.outcomes import core_hours, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, DatasetError, MixedEnergies, PluginMissing
 from gen2dft.ground.energies import FormationEnergy, formation_energy
@@ -25,7 +25,7 @@ from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.scales import must_share
 
 PLUGIN_MISSING = "plugin_missing"
-# Errors that close a candidate instead of crashing its job.
+# Errors that close a candidate instead of crashing its job, and the reasons that are counted.
 REFUSALS: dict[type[Exception], str] = {
     CorrectionRefused: "correction_refused",
     MixedEnergies: "energies_not_comparable",
@@ -39,9 +39,8 @@ def ingest(
     calculations: Sequence[Outcome | None],
     refined: Sequence[Outcome | None] = (),
     outcomes: Mapping[str, Any] | None = None,
-    reused_from: str | None = None,
 ) -> str:
-    """Write what the engine found out about one candidate.
+    """Write the label of one candidate, or why there is none.
 
     Parameters
     ----------
@@ -53,32 +52,48 @@ def ingest(
         to it.
     outcomes
         Property to the output of its step; a step that is missing left nothing.
-    reused_from
-        Label whose calculations these are, if they were not made for this candidate.
 
     Returns
     -------
     The candidate's new state.
     """
+    label = label_or_failure(context, candidate_id, calculations, refined, outcomes or {})
+    if isinstance(label, LabelDoc):
+        reuse.remember(context, candidate_id, label.id, finished(calculations), finished(refined))
+    return write(context, candidate_id, label)
+
+
+def label_or_failure(
+    context: RoundContext,
+    candidate_id: str,
+    calculations: Sequence[Outcome | None],
+    refined: Sequence[Outcome | None],
+    outcomes: Mapping[str, Any],
+) -> LabelDoc | CalculationFailure:
+    """The label that calculations and property steps make, or why there is none; see `ingest`."""
     stages = [("", calculations), ("refine_", refined)] if refined else [("", calculations)]
-    spent = core_hours([calculation for _, stage in stages for calculation in stage])
+    spent = core_hours([*calculations, *refined])
     for prefix, stage in stages:
         if (problem := stage_problem(stage)) is not None:
-            return give_up(context, candidate_id, prefix + problem.reason, problem.detail, spent)
+            reason = prefix + problem.reason
+            return CalculationFailure(reason=reason, detail=problem.detail, core_hours=spent)
     try:
         label = make_label(context, candidate_id, *(finished(stage) for _, stage in stages))
-        label = with_properties(context, label, outcomes or {})
+        return with_properties(context, label, outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]
-        return give_up(context, candidate_id, reason, str(refusal), spent)
-    if reused_from is None:
-        reuse.remember(
-            context,
-            candidate_id,
-            label.id,
-            *(finished(stage) for stage in (calculations, refined)),
-        )
-    context.store.insert_new(label.model_copy(update={"reused_from": reused_from}))
+        return CalculationFailure(reason=reason, detail=str(refusal), core_hours=spent)
+
+
+def write(context: RoundContext, candidate_id: str, label: LabelDoc | CalculationFailure) -> str:
+    """Write a label, and the hit that it makes if it meets all targets; a failure closes the
+    candidate.
+
+    Writing it again changes nothing. The candidate's new state.
+    """
+    if isinstance(label, CalculationFailure):
+        return give_up(context, candidate_id, label.reason, label.detail, label.core_hours)
+    context.store.insert_new(label)
     context.store.move_candidate(context.campaign_id, candidate_id, "labelled")
     breaker.engine_works(context)
     candidate = context.store.candidate(context.campaign_id, candidate_id)

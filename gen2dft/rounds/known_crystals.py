@@ -9,8 +9,9 @@ from pymatgen.core import Structure
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.property_steps import step_names
 from gen2dft.rounds.context import RoundContext
-from gen2dft.rounds.ingest import ingest, wants_refinement
+from gen2dft.rounds.ingest import label_or_failure, wants_refinement, write
 from gen2dft.rounds.reuse import same_crystal, settings_hashes, start_of
+from gen2dft.store.documents import LabelDoc
 
 
 def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
@@ -34,13 +35,11 @@ def ingest_known(context: RoundContext, candidate_id: str) -> str | None:
         refines = wants_refinement(context, candidate_id, calculations)
         if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
             continue  # it was never refined, or with other settings
-        return ingest(
-            context,
-            candidate_id,
-            calculations,
-            refined if refines else (),
-            reused_from=known.label_id,
-        )
+        last_stage = refined if refines else ()
+        label = label_or_failure(context, candidate_id, calculations, last_stage, {})
+        if isinstance(label, LabelDoc):
+            label = label.model_copy(update={"reused_from": known.label_id})
+        return write(context, candidate_id, label)
     return None
 
 
