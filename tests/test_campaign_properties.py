@@ -49,7 +49,10 @@ def test_the_definition_is_part_of_what_decides_the_results():
     ("properties", "message"),
     [
         ("{}", r"'hardness' is not one of .*To define one, give its unit .* under `properties:`"),
-        ("{hardness: {column: Hv}}", r"properties\.hardness needs a `unit`"),
+        (
+            "{hardness: {column: Hv}}",
+            r"properties\.hardness needs a `unit` .*unless a package computes it",
+        ),
         ("{hardness: {units: GPa}}", r"properties\.hardness\.units: unknown key"),
         ("{is_dft: {unit: ''}}", r"'is_dft' cannot name a property"),
         ("{lambda: {unit: ''}}", r"'lambda' cannot name a property"),
@@ -90,6 +93,12 @@ def test_a_column_and_settings_join_the_packages_definition():
         SIZED + "properties: {size: {column: V, settings: {factor: 2}}}", "x"
     ).properties["size"]
     assert (entry.column, entry.unit, entry.settings) == ("V", "A^3/atom", {"factor": 2})
+
+
+@pytest.mark.usefixtures("plugged")
+def test_another_package_than_the_file_names_is_refused():
+    with pytest.raises(CampaignError, match=r"it is package gen2dft that computes it, not other"):
+        parse_campaign(SIZED + "properties: {size: {package: other}}", "x")
 
 
 @pytest.mark.usefixtures("plugged")

@@ -49,7 +49,7 @@ class PropertySpec(Part):
         {}, description="settings of the step that computes it; see the package that brings it"
     )
     package: str | None = Field(
-        None, description="package whose step computes it; filled in where it is installed"
+        None, description="package whose step computes it; filled in from what is installed"
     )
 
     @property
@@ -126,13 +126,21 @@ def _check_entry(name: str, entry: PropertySpec) -> None:
                 f"properties.{name} is computed by package {entry.package}, which is not installed "
                 "here: pip install it"
             )
-        raise ValueError(f'properties.{name} needs a `unit` ("" for a number without one)')
+        raise ValueError(
+            f'properties.{name} needs a `unit` ("" for a number without one), unless a package '
+            "computes it: none that is installed here does"
+        )
 
 
 def _of_package(name: str, entry: PropertySpec) -> PropertySpec:
     """The entry of a property that an installed package computes, with its definition."""
     known: Property = plugged_step(name).definition
     package, _ = origin(GROUP, name)
+    if entry.package not in (None, package):
+        raise ValueError(
+            f"properties.{name}: here it is package {package} that computes it, not "
+            f"{entry.package}: install that one, or leave `package` out"
+        )
     if entry.unit not in (None, known.unit):
         raise ValueError(
             f"properties.{name}: package {package} computes it in {known.unit!r}, not in "

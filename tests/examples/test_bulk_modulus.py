@@ -28,6 +28,9 @@ from gen2dft.calculation import Calculation
 from gen2dft.campaign import CampaignSpec, load_campaign
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed
+from gen2dft.exchange.credits import Credits
+from gen2dft.exchange.export import Choice, export_campaign
+from gen2dft.exchange.restore import import_archive
 from gen2dft.plugins import registry
 from gen2dft.properties import GROUP
 from gen2dft.query import find_hits
@@ -93,14 +96,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-@pytest.fixture
-def plugin(site: Path, monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> ModuleType:
-    """The package, installed for this process, and the toy engine with springs."""
-    monkeypatch.syspath_prepend(str(site))
+def plug(patch: pytest.MonkeyPatch, site: Path) -> None:
+    """Install the package for this process, and the toy engine with springs."""
+    patch.syspath_prepend(str(site))
     # The registry of this process was read before the package was installed.
     found = registry.__wrapped__(GROUP)["bulk_modulus"]
-    monkeypatch.setitem(property_steps.STEPS, "bulk_modulus", found)
-    monkeypatch.setitem(engines.ENGINES, "toy", lambda: SPRINGS)
+    patch.setitem(property_steps.STEPS, "bulk_modulus", found)
+    patch.setitem(engines.ENGINES, "toy", lambda: SPRINGS)
+
+
+@pytest.fixture
+def plugin(site: Path, monkeypatch: pytest.MonkeyPatch, toy_plugins: None) -> ModuleType:
+    """The package, installed for one test."""
+    plug(monkeypatch, site)
     return importlib.import_module("gen2dft_bulk_modulus")
 
 
@@ -191,35 +199,55 @@ def test_its_campaign_is_valid():
     property_steps.check_steps(spec)
 
 
-@pytest.mark.usefixtures("plugin")
-def test_a_campaign_finds_stiff_crystals_and_shows_their_moduli(monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def found(site: Path) -> tuple[Store, str]:
+    """A round of toys that asks for stiff ones; afterwards the package is gone again."""
     enable_gridfs_integration()
-    spec = CampaignSpec.model_validate(
-        {
-            **toys.TOY_CAMPAIGN,
-            "targets": [
-                {"property": "bulk_modulus", "min": 150.0},
-                {"property": "formation_energy", "max": 9.0},
-            ],
-        }
-    )
+    targets = [
+        {"property": "bulk_modulus", "min": 150.0},
+        {"property": "formation_energy", "max": 9.0},
+    ]
     store, dataset = Store(mongomock.MongoClient(tz_aware=True)["test"]), toys.toy_dataset()
-    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = Round(store, campaign.id, 0)
-    monkeypatch.setattr(candidates, "open_round", lambda *_: context)
-    up_to_dispatch(context)
-    for key in queued(context):
-        run_locally(expand(context, key), store=JobStore(MemoryStore()), log=False)
-    assert try_close(context)
-    labels = store.labels(campaign.id)
-    moduli = {label.candidate_id: label.values["bulk_modulus"] for label in labels}
-    stiff = {key for key, modulus in moduli.items() if modulus > 150}
-    assert 0 < len(stiff) < len(moduli)
+    with toys.toys_registered(), pytest.MonkeyPatch.context() as patch:
+        plug(patch, site)
+        spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "targets": targets})
+        campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+        context = Round(store, campaign.id, 0)
+        patch.setattr(candidates, "open_round", lambda *_: context)
+        up_to_dispatch(context)
+        for key in queued(context):
+            run_locally(expand(context, key), store=JobStore(MemoryStore()), log=False)
+        assert try_close(context)
+    return store, campaign.id
+
+
+def test_a_campaign_labels_crystals_and_names_the_package(found: tuple[Store, str]):
+    store, key = found
+    labels = store.labels(key)
+    moduli = [label.values["bulk_modulus"] for label in labels]
+    assert min(moduli) == pytest.approx(50, rel=0.02) and max(moduli) == pytest.approx(
+        400, rel=0.02
+    )
     made = {"package": "gen2dft-bulk-modulus", "version": "0.1.0"}
     assert all(label.provenance["properties"] == {"bulk_modulus": made} for label in labels)
-    hits = find_hits(store, "bulk_modulus > 150", campaign.id)
-    assert {hit.candidate_id for hit in hits} == stiff
+
+
+def test_its_hits_are_the_stiff_ones_by_computed_values(found: tuple[Store, str]):
+    store, key = found
+    moduli = {label.candidate_id: label.values["bulk_modulus"] for label in store.labels(key)}
+    hits = find_hits(store, "bulk_modulus > 150", key)
+    assert {hit.candidate_id for hit in hits} == {k for k, v in moduli.items() if v > 150} != set()
     assert all(hit.basis["bulk_modulus"] == "toy" for hit in hits)
-    page = write_report(store, campaign.id, tmp_path).read_text()
+
+
+def test_report_and_archive_can_be_read_without_the_package(found: tuple[Store, str], tmp_path):
+    store, key = found
+    assert "bulk_modulus" not in property_steps.STEPS
+    archive, copy = tmp_path / "stiff.zip", Store(mongomock.MongoClient(tz_aware=True)["copy"])
+    with toys.toys_registered():
+        export_campaign(store, key, archive, Credits(), Choice(True, True))
+        import_archive(copy, archive)
+    assert len(find_hits(copy, "bulk_modulus > 150", key)) == len(store.hits(key))
+    page = write_report(copy, key, tmp_path).read_text()
     assert "bulk modulus" in page and "at least 150 GPa" in page
     assert "bulk_modulus by gen2dft-bulk-modulus 0.1.0" in page
