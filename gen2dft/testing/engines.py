@@ -73,12 +73,15 @@ class EngineSuite:
         relaxed = _run(makers.relax, tmp_path / "relax", self.structure)
         static = _run(makers.static, tmp_path / "static", None, relaxed)
         assert (relaxed.task, static.task) == ("relax", "static")
+        settings_hash, versions = loaded.preset(self.preset).settings_hash, versions_of(loaded)
         for document in (relaxed, static):
-            assert (document.engine, document.preset) == (self.engine, self.preset)
-            assert document.settings_hash == loaded.preset(self.preset).settings_hash
+            assert document.engine == self.engine
+            assert document.preset == self.preset
+            assert document.settings_hash == settings_hash
             assert document.is_dft == loaded.is_dft
-            assert versions_of(loaded).items() <= document.versions.items()
-            assert CalculationDoc.model_validate(plain(document)) == document
+            assert versions.items() <= document.versions.items()
+            stored = plain(document)
+            assert CalculationDoc.model_validate(stored) == document
 
     def test_bands_keep_the_contract(self, loaded: Engine) -> None:
         """Bands belong to the crystal and follow the mesh that is asked for."""
@@ -94,7 +97,8 @@ class EngineSuite:
         static = _run(makers.static, tmp_path / "static", self.structure)
         bands = _run(makers.uniform_bands, tmp_path / "bands", None, static, scale=self.scale)
         found = bands_of(bands)
-        assert found.edges().gap == pytest.approx(bands.band_gap, abs=1e-3)
+        gap = found.edges().gap
+        assert gap == pytest.approx(bands.band_gap, abs=1e-3)
         assert found.structure.composition == self.structure.composition
 
 
