@@ -1,0 +1,56 @@
+"""Campaign files of version 0.1.0 keep their dump, its hash, and so the id of their campaign."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import stored
+import yaml
+
+from gen2dft.campaign import CampaignSpec, builtin_campaigns, load_campaign, parse_campaign
+from gen2dft.rounds.begin import campaign_id
+from gen2dft.rounds.prepare import prepare
+
+# Files that together set every key that version 0.1.0 had, and what that version made of them.
+SPECS = stored.read_json("specs")
+SHIPPED = {name.removeprefix("shipped "): SPECS[name] for name in SPECS if "shipped" in name}
+DATASET = SimpleNamespace(content_hash="0123456789abcdef")
+HULL = SimpleNamespace(hull_hash="fedcba9876543210")
+SCREEN_HULL = SimpleNamespace(hull_hash="00112233445566aa")
+CALIBRATIONS = {"ggau-v1": "c1", "ggau-refine-v1": "c2"}
+ELEMENTS = {"toy-v1": {"Mg": -3.0, "O": -4.5}}
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_campaign_file_gives_the_same_dump_and_ids(name):
+    wanted = SPECS[name]
+    spec = parse_campaign(wanted["yaml"], name)
+    assert spec.model_dump(mode="json", by_alias=True) == wanted["dump"]
+    assert spec.content_hash() == wanted["hash"]
+    assert campaign_id(spec, DATASET, HULL) == wanted["id"]
+    everything = (SCREEN_HULL, CALIBRATIONS, ELEMENTS)
+    assert campaign_id(spec, DATASET, HULL, *everything) == wanted["id with all"]
+    assert list(spec.head_properties) == wanted["head_properties"]
+    assert spec.generator.training_settings() == wanted["training_settings"]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_stored_spec_is_read_as_what_it_was(name):
+    wanted = SPECS[name]
+    spec = CampaignSpec.model_validate(wanted["dump"])
+    assert spec == parse_campaign(wanted["yaml"], name)
+    assert spec.content_hash() == wanted["hash"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_campaign_that_ships_is_carried_on_under_its_id(name):
+    """Who changes a shipped file or the data on purpose begins a new campaign: replace the id."""
+    spec = load_campaign(name)
+    assert spec.content_hash() == SHIPPED[name]["hash"]
+    assert campaign_id(spec, *prepare(spec)) == SHIPPED[name]["shipped id"]
+
+
+def test_all_that_shipped_still_ships():
+    assert set(SHIPPED) <= set(builtin_campaigns())
+    assert all(yaml.safe_load(wanted["yaml"])["name"] == name for name, wanted in SHIPPED.items())
