@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from gen2dft.engines.installed import versions_of_packages
 from gen2dft.engines.mlip.guards import DEFAULT, Guards
 from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.hashing import content_hash
 
 PACKAGES = ("chgnet", "torch", "ase")
 
@@ -62,7 +62,7 @@ class MLIPPreset:
             "optimizer": "LBFGS/FrechetCellFilter",
             "chgnet": versions()["chgnet"],
         }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+        return content_hash(json.dumps(content, sort_keys=True), digits=12)
 
 
 PRESETS: dict[str, MLIPPreset] = {
