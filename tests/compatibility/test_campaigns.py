@@ -12,7 +12,7 @@ from gen2dft.launchpad.submit import submit
 from gen2dft.campaign import load_campaign
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.prepare import prepare
-from gen2dft.store.documents import OPEN_STATES
+from gen2dft.store.states import OPEN_STATES
 
 STAGES = [
     "begun",

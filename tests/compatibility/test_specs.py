@@ -8,9 +8,11 @@ import pytest
 import stored
 import yaml
 
+from gen2dft import generators
 from gen2dft.campaign import CampaignSpec, builtin_campaigns, load_campaign, parse_campaign
 from gen2dft.rounds.begin import campaign_id
 from gen2dft.rounds.prepare import prepare
+from tests import toys
 
 # Files that together set every key that version 0.1.0 had, and what that version made of them.
 SPECS = stored.read_json("specs")
@@ -20,6 +22,14 @@ HULL = SimpleNamespace(hull_hash="fedcba9876543210")
 SCREEN_HULL = SimpleNamespace(hull_hash="00112233445566aa")
 CALIBRATIONS = {"ggau-v1": "c1", "ggau-refine-v1": "c2"}
 ELEMENTS = {"toy-v1": {"Mg": -3.0, "O": -4.5}}
+
+
+@pytest.fixture(autouse=True)
+def _plugin(monkeypatch):
+    """The generator of another package that one of the files names: it has no settings of its own,
+    as none had then.
+    """
+    monkeypatch.setitem(generators.GENERATORS, "pca", lambda: toys.ToyGenerator)
 
 
 @pytest.mark.parametrize("name", SPECS)
