@@ -22,5 +22,7 @@ def draw_id(source: GeneratorSpec, seed: Sequence[int], key: bytes) -> str:
         The draw's entry in `Proposal.keys`.
     """
     settings = json.dumps(source.training_settings(), sort_keys=True)
-    content = f"{settings} {list(seed)} ".encode() + key
-    return hashlib.sha256(content).hexdigest()[:16]
+    what = f"{settings} {list(seed)} "
+    digest = hashlib.sha256(what.encode())
+    digest.update(key)
+    return digest.hexdigest()[:16]
