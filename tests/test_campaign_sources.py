@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from gen2dft import generators
 from gen2dft.campaign import CampaignSpec, GeneratorSpec, parse_campaign
 from gen2dft.errors import CampaignError
+from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.generators.unlearned import UnlearnedGenerator
 
 START = "name: test\ntargets: [{property: band_gap, near: 1.5, tolerance: 0.2}]\n"
@@ -25,6 +27,9 @@ class SphereSettings(GeneratorSpec):
 class Spheres(UnlearnedGenerator[SphereSettings]):
     name = "spheres"
     Settings: ClassVar = SphereSettings
+
+    def propose(self, request: Request, rng: np.random.Generator) -> Proposal:
+        return Proposal.of_draws([])
 
 
 @pytest.fixture(autouse=True)

@@ -159,9 +159,15 @@ def test_a_package_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPa
 
 
 def test_settings_that_are_no_part_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    kind = type("Kind", (), {"Settings": dict})
+    kind = type("Kind", (WithoutSettings,), {"Settings": dict})
     monkeypatch.setitem(generators.GENERATORS, "odd", lambda: kind)
     with pytest.raises(CampaignError, match=r"'odd': its `Settings` must derive from gen2dft\."):
+        parse_campaign(f"{MINIMAL}generator: {{name: odd}}", "my.yaml")
+
+
+def test_a_generator_of_neither_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(generators.GENERATORS, "odd", lambda: object)
+    with pytest.raises(CampaignError, match=r"'odd' has neither `propose` nor a latent space"):
         parse_campaign(f"{MINIMAL}generator: {{name: odd}}", "my.yaml")
 
 

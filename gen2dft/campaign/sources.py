@@ -31,18 +31,24 @@ def generator_class(name: str) -> type[Any]:
     Raises
     ------
     CampaignError
-        There is none, which names the choices, or its package cannot be imported.
+        There is none, its package cannot be imported, or it has the methods of neither kind.
     """
     known = registry("gen2dft.generators")
     if name not in known:
         raise CampaignError(not_one_of("generator", name, known))
     try:
-        return known[name]()
+        generator = known[name]()
     except Exception as err:  # another package may raise anything
         raise CampaignError(
             f"generator {name!r} cannot be loaded ({type(err).__name__}: {err}); repair or "
             "reinstall its package, see `gen2dft doctor`"
         ) from err
+    if not (has_latent_space(generator) or hasattr(generator, "propose")):
+        raise CampaignError(
+            f"generator {name!r} has neither `propose` nor a latent space (`encode` and `decode`): "
+            "see docs/plugins.md"
+        )
+    return generator
 
 
 def settings_class(name: object) -> type[GeneratorSpec]:

@@ -21,6 +21,6 @@ def load_generator_class(name: str) -> type[AnyGenerator]:
     Raises
     ------
     CampaignError
-        There is none, which names the choices, or its package cannot be imported.
+        There is none, its package cannot be imported, or it has the methods of neither kind.
     """
     return generator_class(name)

@@ -144,29 +144,34 @@ class Proposal:
 
     def __post_init__(self) -> None:
         self._require_one_entry_per_draw()
-        accepted = np.flatnonzero([reason is None for reason in self.reasons])
-        if len(self.crystals) != len(self.kept) or not np.array_equal(accepted, self.kept):
-            raise ValueError(
-                f"{len(self.crystals)} crystals, {len(self.kept)} kept draws and {len(accepted)} "
-                "draws without a reason do not fit together"
-            )
-        given = {reason for reason in self.reasons if reason is not None}
-        unreadable = sorted(reason for reason in given if not REASON.fullmatch(reason))
-        if unreadable:
-            raise ValueError(f"reasons {unreadable} are no words in snake_case")
+        self._require_a_crystal_or_a_reason()
+        self._require_readable_reasons()
 
     def _require_one_entry_per_draw(self) -> None:
-        parts = {
-            "reasons": self.reasons,
-            "methods": self.methods,
-            "parents": self.parents,
-            "keys": self.keys,
+        lengths = {
+            "reasons": len(self.reasons),
+            "methods": len(self.methods),
+            "parents": len(self.parents),
+            "keys": len(self.keys),
         }
-        lengths = {name: len(part) for name, part in parts.items()}
         if self.latents is not None:
             lengths["latents"] = len(self.latents)
         if len(set(lengths.values())) > 1:
             raise ValueError(f"each draw needs one entry in every part, and these have {lengths}")
+
+    def _require_a_crystal_or_a_reason(self) -> None:
+        accepted = _without_reason(self.reasons)
+        if len(self.crystals) == len(self.kept) and np.array_equal(accepted, self.kept):
+            return
+        raise ValueError(
+            f"{len(self.crystals)} crystals, {len(self.kept)} kept draws and {len(accepted)} draws "
+            "without a reason do not fit together"
+        )
+
+    def _require_readable_reasons(self) -> None:
+        for reason in self.reasons:
+            if reason is not None and not REASON.fullmatch(reason):
+                raise ValueError(f"reason {reason!r} is no word in snake_case")
 
     def __len__(self) -> int:
         return len(self.reasons)
@@ -174,6 +179,7 @@ class Proposal:
     @classmethod
     def of_points(cls, points: Points, decoded: DecodeResult) -> Proposal:
         """Points of a latent space and the crystals decoded from them."""
+        # The bytes of a vector must not depend on the machine's byte order: they become an id.
         vectors = np.ascontiguousarray(points.points, dtype="<f4")
         return cls(
             crystals=decoded.crystals,
@@ -195,14 +201,25 @@ class Proposal:
         ValueError
             A crystal has partially occupied sites.
         """
-        reasons = tuple(d.outcome if isinstance(d.outcome, str) else None for d in draws)
-        kept = np.flatnonzero([reason is None for reason in reasons])
-        structures = [d.outcome for d in draws if not isinstance(d.outcome, str)]
+        crystals: list[Structure] = []
+        reasons: list[str | None] = []
+        for draw in draws:
+            if isinstance(draw.outcome, str):
+                reasons.append(draw.outcome)
+            else:
+                reasons.append(None)
+                crystals.append(draw.outcome)
         return cls(
-            crystals=CrystalTable.from_structures(structures),
-            kept=kept,
-            reasons=reasons,
-            methods=tuple(d.method for d in draws),
-            parents=tuple(d.parents for d in draws),
-            keys=tuple(d.key.encode() for d in draws),
+            crystals=CrystalTable.from_structures(crystals),
+            kept=_without_reason(reasons),
+            reasons=tuple(reasons),
+            methods=tuple(draw.method for draw in draws),
+            parents=tuple(draw.parents for draw in draws),
+            keys=tuple(draw.key.encode() for draw in draws),
         )
+
+
+def _without_reason(reasons: Sequence[str | None]) -> NDArray[np.int64]:
+    """Rows of the draws that gave a crystal."""
+    rows = [row for row, reason in enumerate(reasons) if reason is None]
+    return np.array(rows, dtype=np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar, cast
 
 from numpy.typing import NDArray
 
@@ -48,8 +48,13 @@ class UnlearnedGenerator(Generic[S]):
         return {"settings": self.settings.training_settings()}, {}
 
     @classmethod
-    def from_state(cls, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: ARG003
+    def from_state(
+        cls,
+        config: Mapping[str, Any],
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG003 - there are none
+    ) -> Self:
         """Inverse of `state`."""
+        settings = cls.Settings.model_validate(config["settings"])
         generator = cls()
-        generator._settings = cls.Settings.model_validate(config["settings"])  # type: ignore[assignment]
+        generator._settings = cast("S", settings)
         return generator

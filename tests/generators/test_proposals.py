@@ -57,8 +57,8 @@ def test_decoded_points_become_a_proposal() -> None:
         ({"methods": ("random",)}, r"one entry in every part, and these have .*'methods': 1"),
         ({"keys": (b"a", b"b")}, r"these have .*'keys': 2"),
         ({"latents": np.zeros((2, 4))}, r"these have .*'latents': 2"),
-        ({"reasons": ("too close", None, "ok")}, r"reasons \['too close'\] are no words in snake"),
-        ({"reasons": ("", None, "ok")}, r"reasons \[''\] are no words in snake_case"),
+        ({"reasons": ("too close", None, "ok")}, r"reason 'too close' is no word in snake_case"),
+        ({"reasons": ("", None, "ok")}, r"reason '' is no word in snake_case"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(changes: dict[str, object], message: str) -> None:
