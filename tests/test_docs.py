@@ -26,6 +26,7 @@ FOLDERS = (
     "gen2dft",
     "gen2dft/representations",
     "gen2dft/screening",
+    "gen2dft/transport",
     "flows",
     "launchpad",
     "benchmarks",

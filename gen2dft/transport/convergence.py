@@ -10,12 +10,14 @@ from pymatgen.core import Structure
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import Convergence, ConvergenceStep, TransportDoc
 from gen2dft.transport.reductions import get_reduction
+from gen2dft.transport.settings import DEFAULT, TransportSettings
 from gen2dft.transport.symmetry import point_group, symmetric_mesh
 
 MeshSize = tuple[int, int, int]
+ROUNDING = 1e-3  # a size this little above a whole number is that number
 SPACINGS = (0.2, 0.15, 0.12, 0.1, 0.085)
 """Spacings of a series, 1/Angstrom, with 2 pi: power factors within some 30, 10, 2, 1 and 0.5 %."""
 
@@ -32,13 +34,16 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
         1/Angstrom, with 2 pi.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    sizes = 2 * np.ceil(lengths / spacing / 2 - 1e-3).astype(np.int64)
+    least = lengths / spacing / 2
+    half_sizes = np.ceil(least - ROUNDING)
+    sizes = 2 * half_sizes.astype(np.int64)
     return symmetric_mesh(sizes, point_group(structure))
 
 
 def irreducible_kpoints(structure: Structure, spacing: float) -> float:
     """Points of a mesh by the order of the point group: about how many of them symmetry leaves."""
-    return float(np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure)))
+    points = np.prod(mesh_of_spacing(structure, spacing))
+    return float(points / len(point_group(structure)))
 
 
 def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
@@ -47,18 +52,16 @@ def relative_cost(structure: Structure, spacing: float = SPACINGS[-1]) -> float:
     Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with
     the electrons.
     """
-    return irreducible_kpoints(structure, spacing) * float(
-        structure.volume * sum(structure.atomic_numbers)
-    )
+    electrons = sum(structure.atomic_numbers)
+    waves_times_bands = float(structure.volume * electrons)
+    return irreducible_kpoints(structure, spacing) * waves_times_bands
 
 
 def mesh_series(structure: Structure, spacings: Iterable[float] = SPACINGS) -> list[MeshSize]:
     """Meshes from coarse to fine, none twice."""
-    return list(
-        dict.fromkeys(
-            mesh_of_spacing(structure, spacing) for spacing in sorted(spacings, reverse=True)
-        )
-    )
+    from_coarse = sorted(spacings, reverse=True)
+    meshes = [mesh_of_spacing(structure, spacing) for spacing in from_coarse]
+    return list(dict.fromkeys(meshes))
 
 
 def converge(
@@ -105,7 +108,8 @@ def converge(
             break
     if doc is None:
         raise CalculationFailed("no_mesh", "a convergence series needs at least one mesh")
-    return doc.model_copy(update={"convergence": summary_of(steps, definition, tolerance)})
+    summary = summary_of(steps, definition, tolerance)
+    return doc.model_copy(update={"convergence": summary})
 
 
 def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
@@ -117,12 +121,13 @@ def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
 def summary_of(steps: Sequence[ConvergenceStep], definition: str, tolerance: float) -> Convergence:
     """How a series of meshes, coarsest first, stands."""
     change = relative_change(steps)
+    converged = change is not None and change < tolerance
     return Convergence(
         definition=definition,
         tolerance=tolerance,
         steps=tuple(steps),
         relative_error=change,
-        converged=change is not None and change < tolerance,
+        converged=converged,
     )
 
 
@@ -133,5 +138,6 @@ def relative_change(steps: Sequence[ConvergenceStep]) -> float | None:
     """
     if len(steps) < 2:
         return None
-    before, last = steps[-2].power_factor, steps[-1].power_factor
-    return abs(last - before) / abs(last)
+    *_, before, last = steps
+    change = abs(last.power_factor - before.power_factor)
+    return change / abs(last.power_factor)

@@ -8,8 +8,8 @@ from example_bands import cosine_bands, tetragonal
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.compute import TransportSettings
 from gen2dft.transport.convergence import MeshSize, converge, mesh_of_spacing, mesh_series
+from gen2dft.transport.settings import TransportSettings
 
 SETTINGS = TransportSettings(temperatures=(300.0,), dopings=(1e18,), grid_spacing=0.06, hall=False)
 MESHES: list[MeshSize] = [(4, 4, 4), (6, 6, 6), (8, 8, 8), (10, 10, 10), (12, 12, 12)]

@@ -17,8 +17,9 @@ from gen2dft.engines.base import CalculationDoc, CalculationFailure, validate_en
 from gen2dft.engines.gpaw import engine, makers
 from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.loaders import load_bands
+from gen2dft.transport.settings import TransportSettings
 
 needs_gpaw = pytest.mark.skipif(
     importlib.util.find_spec("gpaw") is None, reason="GPAW is not installed (make gpaw)"
