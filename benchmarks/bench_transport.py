@@ -32,9 +32,10 @@ from gen2dft.errors import CalculationFailed
 from gen2dft.transport import boltztrap2, coefficients, compute
 from gen2dft.transport.bands import UniformBands, uniform_bands
 from gen2dft.transport.batch import transport_of_files
-from gen2dft.transport.compute import Selection, TransportSettings
 from gen2dft.transport.distribution import Bins, Distribution
 from gen2dft.transport.loaders import load_bands
+from gen2dft.transport.selection import Selection, select_bands
+from gen2dft.transport.settings import TransportSettings
 
 T = TypeVar("T")
 TEMPERATURES, DOPINGS = (300.0,), (1e18, 1e20)
@@ -90,7 +91,7 @@ def ours(bands: UniformBands, selection: Selection, settings: TransportSettings)
 def compare(bands: UniformBands, hall: bool, repeats: int) -> None:
     """One line of times, the ratio, and the largest difference of the coefficients."""
     settings = TransportSettings(temperatures=TEMPERATURES, dopings=DOPINGS, hall=hall)
-    selection = compute.select_bands(bands, settings)
+    selection = select_bands(bands, settings)
     fast, found = timed(lambda: ours(bands, selection, settings), repeats)
     bins = Bins(
         found.energies[0] - found.width / 2,

@@ -28,9 +28,10 @@ from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
 from gen2dft.rounds.power_factors import gives_bands, kept_outcome
 from gen2dft.transport import POWER_FACTOR
-from gen2dft.transport.compute import TransportSettings, transport_within_bands
+from gen2dft.transport.compute import transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
+from gen2dft.transport.settings import TransportSettings
 from gen2dft.workers import limited_cpu
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ FOLDERS = (
     "gen2dft/heads",
     "gen2dft/representations",
     "gen2dft/screening",
+    "gen2dft/transport",
     "flows",
     "launchpad",
     "benchmarks",

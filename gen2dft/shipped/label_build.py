@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.engines.gpaw.presets import GPAWPreset
-    from gen2dft.transport.compute import TransportSettings
+    from gen2dft.transport.settings import TransportSettings
 
 ENGINE = "gpaw"
 # One crystal in six is one whose formula suggests a metal, so that band gaps of 0 are learnt too.
@@ -117,8 +117,8 @@ def _every(period: int, many: Sequence[LabelTask], few: Sequence[LabelTask]) -> 
 def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
     """What holds for all labels of one run."""
     from gen2dft.engines.gpaw.presets import versions
-    from gen2dft.transport.compute import DEFAULT
     from gen2dft.transport.document import METHOD
+    from gen2dft.transport.settings import DEFAULT
 
     packages = ("pymatgen", "numpy", "scipy", "spglib")
     return LabelSettings(
@@ -240,7 +240,7 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
 
 def _settings() -> TransportSettings:
     """What the definitions ask for and no more: higher dopings would need more bands."""
-    from gen2dft.transport.compute import TransportSettings
+    from gen2dft.transport.settings import TransportSettings
 
     definitions = TRANSPORT_DEFINITIONS.values()
     temperatures = tuple(sorted({definition.temperature for definition in definitions}))

@@ -77,11 +77,30 @@ class UniformBands:
     mesh: Mesh
 
     @property
+    def reciprocal_lengths(self) -> FloatArray:
+        """(3,) lengths of the reciprocal vectors, 1/Angstrom, with 2 pi."""
+        reciprocal = self.structure.lattice.reciprocal_lattice
+        return np.array(reciprocal.abc)
+
+    @property
     def spacing(self) -> float:
         """Largest distance of neighbouring mesh points along a reciprocal axis, 1/Angstrom, with 2
         pi.
         """
-        return float(max(np.array(self.structure.lattice.reciprocal_lattice.abc) / self.mesh.size))
+        spacings = self.reciprocal_lengths / self.mesh.size
+        return float(max(spacings))
+
+    @property
+    def one_by_one(self) -> FloatArray:
+        """(n_spins n_bands, n_k) eV, the bands of both spins one after the other."""
+        _, _, num_kpoints = self.energies.shape
+        return self.energies.reshape(-1, num_kpoints)
+
+    @property
+    def complete_below(self) -> float:
+        """Energy below which no band is missing, eV: where the highest computed one begins."""
+        highest = self.energies[:, -1]
+        return float(highest.min())
 
     def edges(self) -> BandEdges:
         """Band edges on the mesh; no Fermi level is needed.
@@ -94,40 +113,54 @@ class UniformBands:
         CalculationFailed
             `metal`: no way leaves a gap. `too_few_bands`: there is no empty band.
         """
-        filled = self.electrons / self.degeneracy
-        whole = round(filled)
-        n_spins, n_bands, _ = self.energies.shape
-        if abs(filled - whole) > 1e-3:
-            raise metal(
-                self.source,
-                self.structure,
-                f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not "
-                "whole ones",
-            )
-        if whole >= n_spins * n_bands:
-            detail = (
-                f"{self.source}: all {n_spins * n_bands} bands are occupied by {self.electrons:g} "
-                "electrons; "
-                "compute empty bands too (NBANDS in VASP, nbands in GPAW)"
-            )
-            raise CalculationFailed("too_few_bands", detail)
-        ways = [(whole,)] if n_spins == 1 else [(up, whole - up) for up in range(whole + 1)]
-        found = [self._edges_of(way) for way in ways if max(way) <= n_bands]
+        filled = self._filled_bands()
+        ways = self._ways(filled)
+        found = [self._edges_of(way) for way in ways]
         best = max(found, key=lambda edges: edges.gap)
-        if best.gap < TOUCHING:
-            how = "touch" if best.gap > -TOUCHING else f"overlap by {-best.gap:.3f} eV"
+        gap = best.gap
+        if gap < TOUCHING:
+            how = "touch" if gap > -TOUCHING else f"overlap by {-gap:.3f} eV"
             raise metal(self.source, self.structure, f"occupied and empty bands {how}")
         return best
 
+    def _filled_bands(self) -> int:
+        """Number of occupied bands, of both spins together; raises as `edges`."""
+        filled = self.electrons / self.degeneracy
+        whole = round(filled)
+        if abs(filled - whole) > 1e-3:
+            why = (
+                f"{self.electrons:g} electrons fill {filled:g} bands of {self.degeneracy}, not "
+                "whole ones"
+            )
+            raise metal(self.source, self.structure, why)
+        computed = len(self.one_by_one)
+        if whole >= computed:
+            detail = (
+                f"{self.source}: all {computed} bands are occupied by {self.electrons:g} "
+                "electrons; compute empty bands too (NBANDS in VASP, nbands in GPAW)"
+            )
+            raise CalculationFailed("too_few_bands", detail)
+        return whole
+
+    def _ways(self, filled: int) -> list[tuple[int, ...]]:
+        """Ways to share out so many occupied bands among the spins."""
+        n_spins, n_bands, _ = self.energies.shape
+        if n_spins == 1:
+            return [(filled,)]
+        ways = [(up, filled - up) for up in range(filled + 1)]
+        return [way for way in ways if max(way) <= n_bands]
+
     def _edges_of(self, occupied: tuple[int, ...]) -> BandEdges:
         """Edges if so many bands of each spin were occupied."""
-        per_spin = list(zip(self.energies, occupied, strict=True))
-        valence = max(
-            (float(bands[n - 1].max()) for bands, n in per_spin if n > 0), default=-np.inf
-        )
-        conduction = min(
-            (float(bands[n].min()) for bands, n in per_spin if n < len(bands)), default=np.inf
-        )
+        valence = -np.inf
+        conduction = np.inf
+        for bands, count in zip(self.energies, occupied, strict=True):
+            if count > 0:
+                highest = bands[count - 1]
+                valence = max(valence, float(highest.max()))
+            if count < len(bands):
+                lowest = bands[count]
+                conduction = min(conduction, float(lowest.min()))
         return BandEdges(valence, conduction, occupied)
 
 
@@ -150,42 +183,52 @@ def uniform_bands(
         `mesh_not_uniform`: the k-points do not make up a uniform mesh with the symmetry of the
         crystal. `symmetry_broken`: the bands have less symmetry than the crystal.
     """
-    k, e = np.asarray(kpoints, dtype=np.float64), np.asarray(energies, dtype=np.float64)
+    k = np.asarray(kpoints, dtype=np.float64)
+    e = np.asarray(energies, dtype=np.float64)
     _check_eigenvalues(k, e, source)
-    e = np.sort(e, axis=1)
+    ascending = np.sort(e, axis=1)
     rotations = point_group(structure)
     mesh = find_mesh(k, rotations, source)
-    differences = np.abs(e - e[:, :, mesh.first[mesh.set_of]]).max()
-    if differences > EQUIVALENT_WITHIN:
-        detail = (
-            f"{source}: energies at k-points that are equal by symmetry differ by "
-            f"{differences:.3f} eV; "
-            "give the magnetic moments as site property `magmom`, or relax the crystal with its "
-            "symmetry kept"
-        )
-        raise CalculationFailed("symmetry_broken", detail)
+    irreducible = ascending[:, :, mesh.first]
+    at_first = irreducible[:, :, mesh.set_of]
+    _check_symmetry(ascending, at_first, source)
+    kept = k[mesh.first]
     return UniformBands(
-        structure,
-        k[mesh.first],
-        e[:, :, mesh.first],
-        float(electrons),
-        degeneracy,
-        source,
-        rotations,
-        mesh,
+        structure, kept, irreducible, float(electrons), degeneracy, source, rotations, mesh
     )
 
 
-def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -> None:
-    if kpoints.ndim != 2 or kpoints.shape[1:] != (3,) or len(kpoints) == 0:
-        raise CalculationFailed("no_eigenvalues", f"{source} has no list of k-points")
-    if energies.ndim != 3 or energies.shape[2] != len(kpoints) or energies.size == 0:
+def _check_symmetry(energies: FloatArray, of_first: FloatArray, source: str) -> None:
+    """Refuse bands that differ where symmetry calls k-points equal.
+
+    Parameters
+    ----------
+    energies, of_first
+        (n_spins, n_bands, n_k) eV: as computed, and at the first k-point of the same set.
+    """
+    difference = np.abs(energies - of_first).max()
+    if difference > EQUIVALENT_WITHIN:
         detail = (
-            f"{source} has no band energies for its {len(kpoints)} k-points (found an array "
-            f"{energies.shape})"
+            f"{source}: energies at k-points that are equal by symmetry differ by "
+            f"{difference:.3f} eV; give the magnetic moments as site property `magmom`, or relax "
+            "the crystal with its symmetry kept"
         )
+        raise CalculationFailed("symmetry_broken", detail)
+
+
+def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -> None:
+    """Refuse k-points or energies that are missing, do not fit each other or are not finite."""
+    count = len(kpoints)
+    are_kpoints = kpoints.ndim == 2 and kpoints.shape[1:] == (3,)
+    if not are_kpoints or count == 0:
+        raise CalculationFailed("no_eigenvalues", f"{source} has no list of k-points")
+    shape = energies.shape
+    fits = len(shape) == 3 and shape[2] == count
+    if not fits or energies.size == 0:
+        detail = f"{source} has no band energies for its {count} k-points (found an array {shape})"
         raise CalculationFailed("no_eigenvalues", detail)
-    missing = int((~np.isfinite(energies)).sum())
+    finite = np.isfinite(energies)
+    missing = int((~finite).sum())
     if missing:
         detail = f"{source}: {missing} of {energies.size} band energies are NaN or infinite"
         raise CalculationFailed("no_eigenvalues", detail)
@@ -193,11 +236,10 @@ def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -
 
 def metal(source: str, structure: Structure, why: str) -> CalculationFailed:
     """The failure `metal`, and why that matters."""
+    formula = structure.composition.reduced_formula
     detail = (
-        f"{source}: {structure.composition.reduced_formula} is a metal here ({why}). A curve over "
-        "doping "
-        "has no meaning for a metal: its carriers are not the dopants'. Where the functional "
-        "closes a real gap, "
+        f"{source}: {formula} is a metal here ({why}). A curve over doping has no meaning for a "
+        "metal: its carriers are not the dopants'. Where the functional closes a real gap, "
         "compute bands with one that opens it"
     )
     return CalculationFailed("metal", detail)

@@ -9,9 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.transport.compute import DEFAULT, TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.loaders import load_bands
+from gen2dft.transport.settings import DEFAULT, TransportSettings
 from gen2dft.workers import in_processes
 
 Outcome = TransportDoc | CalculationFailed

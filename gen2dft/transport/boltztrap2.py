@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.coefficients import Coefficients
-from gen2dft.transport.compute import Selection, TransportSettings
+from gen2dft.transport.coefficients import Coefficients, cyclic_mean
 from gen2dft.transport.distribution import Bins, Distribution
+from gen2dft.transport.selection import Selection
+from gen2dft.transport.settings import TransportSettings
 
 FloatArray = NDArray[np.float64]
 
@@ -46,31 +47,46 @@ def distribution(
         from BoltzTraP2 import bandlib, fite, sphere, units
 
     structure = bands.structure
-    equivalences = sphere.get_equivalences(
-        _atoms(structure), None, settings.stars_per_kpoint * len(bands.kpoints)
-    )
+    stars = settings.stars_per_kpoint * len(bands.kpoints)
+    equivalences = sphere.get_equivalences(_atoms(structure), None, stars)
     lattice = structure.lattice.matrix.T * units.Angstrom
-    data = _Data(bands.kpoints, selection.energies * units.eV, lattice)
+    energies = selection.energies * units.eV
+    data = _Data(bands.kpoints, energies, lattice)
     with np.errstate(all="ignore"):  # its matrix products raise spurious floating-point flags
         series = fite.fitde3D(data, equivalences)
-    energies, vv, curvatures = fite.getBTPbands(
+    energies, velocities, curvatures = fite.getBTPbands(
         equivalences, series, lattice, curvature=settings.hall
     )
-    erange = (bins.low * units.eV, bins.high * units.eV)
-    eps, dos, vvdos, cdos = bandlib.BTPDOS(
-        energies, vv, cband=curvatures, erange=erange, npts=bins.count
+    low = bins.low * units.eV
+    high = bins.high * units.eV
+    summed = bandlib.BTPDOS(
+        energies, velocities, cband=curvatures, erange=(low, high), npts=bins.count
     )
-    per_vv = units.eV * units.Angstrom**2  # eV^2 Angstrom^2 / eV
-    per_curvature = units.eV**2 * units.Angstrom**4
+    return _in_our_units(summed, bands, selection)
+
+
+def _in_our_units(summed: Any, bands: UniformBands, selection: Selection) -> Distribution:
+    """Energies, states, velocities and curvatures of BTPDOS as a Distribution."""
+    from BoltzTraP2 import units
+
+    energies, states, velocities, curvatures = summed
+    energies = energies / units.eV
+    states = states * units.eV
+    velocities = velocities / (units.eV * units.Angstrom**2)  # eV^2 Angstrom^2 / eV
+    if curvatures is not None:
+        curvatures = curvatures / _curvature_unit()
+    volume = float(bands.structure.volume)
+    electrons = selection.electrons
     return Distribution(
-        eps / units.eV,
-        dos * units.eV,
-        vvdos / per_vv,
-        None if cdos is None else cdos / per_curvature,
-        bands.degeneracy,
-        selection.electrons,
-        float(structure.volume),
+        energies, states, velocities, curvatures, bands.degeneracy, electrons, volume
     )
+
+
+def _curvature_unit() -> float:
+    """eV^3 Angstrom^4 / eV in atomic units."""
+    from BoltzTraP2 import units
+
+    return float(units.eV**2 * units.Angstrom**4)
 
 
 def coefficients_at(
@@ -81,32 +97,45 @@ def coefficients_at(
     """
     from BoltzTraP2 import bandlib, units
 
-    per_curvature = units.eV**2 * units.Angstrom**4
-    curvatures = None if found.curvatures is None else found.curvatures * per_curvature
-    mu, t = potentials * units.eV, np.array([temperature])
-    eps, dos = found.energies * units.eV, found.states / units.eV
-    vvdos = found.velocities * units.eV * units.Angstrom**2
-    integrals = bandlib.fermiintegrals(
-        eps, dos, vvdos, mur=mu, Tr=t, dosweight=found.degeneracy, cdos=curvatures
-    )
+    mu = potentials * units.eV
+    t = np.array([temperature])
+    integrals = _fermi_integrals(found, mu, t)
+    _, l0, l1, l2, magnetic = integrals
     volume = found.volume * units.Angstrom**3
-    sigma, seebeck, kappa, hall = bandlib.calc_Onsager_coefficients(
-        *integrals[1:4], mu, t, volume, Lm11=integrals[4]
-    )
+    found_at = bandlib.calc_Onsager_coefficients(l0, l1, l2, mu, t, volume, Lm11=magnetic)
+    sigma, seebeck, kappa, hall = found_at
     mean = np.full(len(potentials), np.nan)
     if hall is not None:
         # In its units of the charge, metre and tesla; cf. pymatgen.electronic_structure.boltztrap2.
-        mean = (hall[0, :, 0, 1, 2] + hall[0, :, 2, 0, 1] + hall[0, :, 1, 2, 0]) / 3.0
+        mean = cyclic_mean(hall[0])
     return Coefficients(seebeck[0], sigma[0], kappa[0], mean)
+
+
+def _fermi_integrals(found: Distribution, mu: FloatArray, t: FloatArray) -> Any:
+    """BoltzTraP2's integrals of a distribution, all in its units: number, L0, L1, L2, L11."""
+    from BoltzTraP2 import bandlib, units
+
+    energies = found.energies * units.eV
+    states = found.states / units.eV
+    velocities = found.velocities * units.eV * units.Angstrom**2
+    curvatures = found.curvatures
+    if curvatures is not None:
+        curvatures = curvatures * _curvature_unit()
+    return bandlib.fermiintegrals(
+        energies, states, velocities, mur=mu, Tr=t, dosweight=found.degeneracy, cdos=curvatures
+    )
 
 
 def chemical_potential(found: Distribution, electrons: float, temperature: float) -> float:
     """BoltzTraP2's own search, eV; exact to some 1e-5 Hartree."""
     from BoltzTraP2 import bandlib, units
 
-    eps, dos = found.energies * units.eV, found.states / units.eV
-    mu = bandlib.solve_for_mu(eps, dos, electrons, temperature, found.degeneracy, refine=True)
-    return float(mu) / units.eV
+    energies = found.energies * units.eV
+    states = found.states / units.eV
+    potential = bandlib.solve_for_mu(
+        energies, states, electrons, temperature, found.degeneracy, refine=True
+    )
+    return float(potential) / units.eV
 
 
 def _atoms(structure: Any) -> Any:

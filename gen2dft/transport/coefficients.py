@@ -65,11 +65,15 @@ def electrons_at(distribution: Distribution, potential: float, temperature: floa
     states.
     """
     low, high = _window(distribution, potential, temperature)
-    x = (distribution.energies[low:high] - potential) / (BOLTZMANN * temperature)
-    occupied = (
-        distribution.states[:low].sum() + (distribution.states[low:high] / (np.exp(x) + 1.0)).sum()
-    )
-    return float(occupied) * distribution.degeneracy * distribution.width
+    full = distribution.states[:low].sum()
+    window = slice(low, high)
+    relative = distribution.energies[window] - potential
+    # f = 1 / (exp(x) + 1) with x = (E - mu) / kT
+    x = relative / (BOLTZMANN * temperature)
+    occupied = distribution.states[window] / (np.exp(x) + 1.0)
+    partly = occupied.sum()
+    electrons = float(full + partly) * distribution.degeneracy
+    return electrons * distribution.width
 
 
 def chemical_potential(distribution: Distribution, electrons: float, temperature: float) -> float:
@@ -82,7 +86,8 @@ def chemical_potential(distribution: Distribution, electrons: float, temperature
     """
     from scipy.optimize import brentq
 
-    bottom, top = float(distribution.energies[0]), float(distribution.energies[-1])
+    bottom = float(distribution.energies[0])
+    top = float(distribution.energies[-1])
 
     def excess(potential: float) -> float:
         return electrons_at(distribution, potential, temperature) - electrons
@@ -92,13 +97,15 @@ def chemical_potential(distribution: Distribution, electrons: float, temperature
             f"{electrons:.6g} electrons do not fit into the bands from {bottom:.2f} to {top:.2f} eV"
         )
         raise CalculationFailed("too_few_bands", detail)
-    return float(brentq(excess, bottom, top, xtol=1e-13, rtol=8.9e-16))
+    potential = brentq(excess, bottom, top, xtol=1e-13, rtol=8.9e-16)
+    return float(potential)
 
 
 def _window(distribution: Distribution, potential: float, temperature: float) -> tuple[int, int]:
     """Bins whose occupation is neither 0 nor 1."""
     reach = WINDOW * BOLTZMANN * temperature
-    low, high = np.searchsorted(distribution.energies, (potential - reach, potential + reach))
+    edges = (potential - reach, potential + reach)
+    low, high = np.searchsorted(distribution.energies, edges)
     return int(low), int(high)
 
 
@@ -109,23 +116,26 @@ def coefficients_at(
     count = len(potentials)
     moments = np.empty((3, count, 3, 3))
     magnetic = np.full((count, 3, 3, 3), np.nan)
+    per_bin = distribution.degeneracy * distribution.width
     for index, potential in enumerate(potentials):
-        low, high = _window(distribution, potential, temperature)
-        relative = distribution.energies[low:high] - potential
-        slope = minus_slope(relative, temperature) * (distribution.degeneracy * distribution.width)
+        window = slice(*_window(distribution, potential, temperature))
+        relative = distribution.energies[window] - potential
+        slope = minus_slope(relative, temperature) * per_bin
+        velocities = distribution.velocities[..., window]
         for power in range(3):
-            moments[power, index] = distribution.velocities[:, :, low:high] @ (
-                slope * relative**power
-            )
+            weights = slope * relative**power
+            moments[power, index] = velocities @ weights
         if distribution.curvatures is not None:
-            magnetic[index] = distribution.curvatures[..., low:high] @ slope
-    return onsager(moments / distribution.volume, magnetic / distribution.volume, temperature)
+            magnetic[index] = distribution.curvatures[..., window] @ slope
+    volume = distribution.volume
+    return onsager(moments / volume, magnetic / volume, temperature)
 
 
 def minus_slope(relative: FloatArray, temperature: float) -> FloatArray:
     """-df/dE = 1 / (4 kT cosh^2(x/2)), 1/eV, at energies relative to the chemical potential, eV."""
     kt = BOLTZMANN * temperature
-    slope: FloatArray = 0.25 / kt / np.cosh(0.5 * relative / kt) ** 2
+    cosh = np.cosh(0.5 * relative / kt)
+    slope: FloatArray = 0.25 / kt / cosh**2
     return slope
 
 
@@ -147,11 +157,35 @@ def onsager(moments: FloatArray, magnetic: FloatArray, temperature: float) -> Co
     inverse = np.linalg.pinv(l0, hermitian=True)
     seebeck = -inverse @ l1 / temperature  # energies are in eV, so this is in V/K
     conductivity = SIGMA * l0
-    thermal = SIGMA * l2 / temperature - temperature * conductivity @ seebeck @ seebeck
+    at_zero_field = SIGMA * l2 / temperature
+    carried_by_current = temperature * conductivity @ seebeck @ seebeck
+    thermal = at_zero_field - carried_by_current
     resistivity = inverse / SIGMA
-    hall = np.einsum("nia,nabk,nbj->nijk", resistivity, -SIGMA_HALL * magnetic, resistivity)
-    mean = (hall[:, 0, 1, 2] + hall[:, 2, 0, 1] + hall[:, 1, 2, 0]) / 3.0
-    return Coefficients(seebeck, conductivity, thermal, mean)
+    hall = _mean_hall(resistivity, -SIGMA_HALL * magnetic)
+    return Coefficients(seebeck, conductivity, thermal, hall)
+
+
+def _mean_hall(resistivity: FloatArray, magnetic: FloatArray) -> FloatArray:
+    """(n,) mean of the Hall coefficient R_ijk = sum over a and b of rho_ia sigma_abk rho_bj.
+
+    Parameters
+    ----------
+    resistivity
+        (n, 3, 3) times tau.
+    magnetic
+        (n, 3, 3, 3) conductivity per magnetic field, over tau^2.
+    """
+    hall = np.einsum("nia,nabk,nbj->nijk", resistivity, magnetic, resistivity)
+    return cyclic_mean(hall)
+
+
+def cyclic_mean(hall: FloatArray) -> FloatArray:
+    """(n,) mean of R_xyz, R_zxy and R_yzx of tensors R (n, 3, 3, 3)."""
+    xyz = hall[:, 0, 1, 2]
+    zxy = hall[:, 2, 0, 1]
+    yzx = hall[:, 1, 2, 0]
+    total: FloatArray = xyz + zxy + yzx
+    return total / 3.0
 
 
 def power_factor(seebeck: FloatArray, conductivity: FloatArray) -> FloatArray:
@@ -163,8 +197,10 @@ def effective_mass(conductivity: FloatArray, concentration: float) -> FloatArray
     """Conductivity mass n e^2 (sigma/tau)^-1 in electron masses, (..., 3, 3), for n carriers per
     cm^3.
     """
-    mobile = concentration * 1e6 * E_CHARGE**2
-    resistivity = np.asarray(np.linalg.pinv(conductivity, hermitian=True), dtype=np.float64)
+    n = concentration * 1e6  # 1/m^3
+    mobile = n * E_CHARGE**2
+    inverse = np.linalg.pinv(conductivity, hermitian=True)
+    resistivity = np.asarray(inverse, dtype=np.float64)
     return mobile / ELECTRON_MASS * resistivity
 
 

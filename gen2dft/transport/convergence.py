@@ -17,6 +17,7 @@ MeshSize = tuple[int, int, int]
 # 1/Angstrom, with 2 pi; power factors within some 30, 10, 2, 1 and 0.5 % take 0.2, 0.15, 0.12, 0.1
 # and 0.085.
 FINEST_SPACING = 0.085
+ROUNDING = 1e-3  # a size this little above a whole number is that number
 
 
 def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
@@ -31,13 +32,16 @@ def mesh_of_spacing(structure: Structure, spacing: float) -> MeshSize:
         1/Angstrom, with 2 pi.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    sizes = 2 * np.ceil(lengths / spacing / 2 - 1e-3).astype(np.int64)
+    least = lengths / spacing / 2
+    half_sizes = np.ceil(least - ROUNDING)
+    sizes = 2 * half_sizes.astype(np.int64)
     return symmetric_mesh(sizes, point_group(structure))
 
 
 def irreducible_kpoints(structure: Structure, spacing: float) -> float:
     """Points of a mesh by the order of the point group: about how many of them symmetry leaves."""
-    return float(np.prod(mesh_of_spacing(structure, spacing)) / len(point_group(structure)))
+    points = np.prod(mesh_of_spacing(structure, spacing))
+    return float(points / len(point_group(structure)))
 
 
 def relative_cost(structure: Structure, spacing: float = FINEST_SPACING) -> float:
@@ -46,9 +50,9 @@ def relative_cost(structure: Structure, spacing: float = FINEST_SPACING) -> floa
     Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with
     the electrons.
     """
-    return irreducible_kpoints(structure, spacing) * float(
-        structure.volume * sum(structure.atomic_numbers)
-    )
+    electrons = sum(structure.atomic_numbers)
+    waves_times_bands = float(structure.volume * electrons)
+    return irreducible_kpoints(structure, spacing) * waves_times_bands
 
 
 def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
@@ -60,12 +64,13 @@ def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
 def summary_of(steps: Sequence[ConvergenceStep], definition: str, tolerance: float) -> Convergence:
     """How a series of meshes, coarsest first, stands."""
     change = relative_change(steps)
+    converged = change is not None and change < tolerance
     return Convergence(
         definition=definition,
         tolerance=tolerance,
         steps=tuple(steps),
         relative_error=change,
-        converged=change is not None and change < tolerance,
+        converged=converged,
     )
 
 
@@ -76,5 +81,6 @@ def relative_change(steps: Sequence[ConvergenceStep]) -> float | None:
     """
     if len(steps) < 2:
         return None
-    before, last = steps[-2].power_factor, steps[-1].power_factor
-    return abs(last - before) / abs(last)
+    *_, before, last = steps
+    change = abs(last.power_factor - before.power_factor)
+    return change / abs(last.power_factor)

@@ -4,7 +4,8 @@ equal energy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from gen2dft.transport.interpolation import PAIRS, GridBand
 
 FloatArray = NDArray[np.float64]
-# (a, b) to its place in PAIRS.
-PLACE = {pair: index for index, ab in enumerate(PAIRS) for pair in (ab, ab[::-1])}
+Vector = tuple[FloatArray, FloatArray, FloatArray]
+# Place in PAIRS of each element of a symmetric tensor.
+FULL = np.array([[0, 1, 2], [1, 3, 4], [2, 4, 5]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,8 @@ class Distribution:
     @property
     def width(self) -> float:
         """Width of a bin, eV."""
-        return float(self.energies[1] - self.energies[0])
+        first, second = self.energies[:2]
+        return float(second - first)
 
 
 @dataclass(frozen=True)
@@ -70,11 +73,14 @@ class Bins:
     @property
     def middles(self) -> FloatArray:
         """(count,) energy in the middle of each bin, eV."""
-        return self.low + self.width * (np.arange(self.count, dtype=np.float64) + 0.5)
+        numbers = np.arange(self.count, dtype=np.float64)
+        return self.low + self.width * (numbers + 0.5)
 
     def of(self, energies: FloatArray) -> NDArray[np.int64]:
         """The bin of each energy; energies outside go into the outermost ones."""
-        return np.clip(((energies - self.low) / self.width).astype(np.int64), 0, self.count - 1)
+        steps = (energies - self.low) / self.width
+        numbers = steps.astype(np.int64)
+        return np.clip(numbers, 0, self.count - 1)
 
 
 def accumulate(
@@ -95,35 +101,72 @@ def accumulate(
     bins
         Bins that hold all energies.
     """
-    states = np.zeros(bins.count)
-    velocities = np.zeros((len(PAIRS), bins.count))
-    curvatures: FloatArray | None = None
+    sums = _Sums(bins.count)
     for band in bands:
         place = bins.of(band.energies)
-        states += np.bincount(place, weights, bins.count)
-        v = band.velocities
-        weighted = [weights * v[a] * v[b] for a, b in PAIRS]
-        for index, values in enumerate(weighted):
-            velocities[index] += np.bincount(place, values, bins.count)
-        if band.curvatures is not None:
-            if curvatures is None:
-                curvatures = np.zeros((3, 3, 3, bins.count))
-            _add_curvatures(curvatures, weighted, band.curvatures, place)
+        sums.add(band, weights, place)
     norm = weights.sum() * bins.width
-    full = np.stack([velocities[PLACE[a, b]] for a in range(3) for b in range(3)]).reshape(3, 3, -1)
-    hall = None if curvatures is None else curvatures / norm
-    return Distribution(
-        bins.middles, states / norm, full / norm, hall, degeneracy, electrons, volume
-    )
+    states = sums.states / norm
+    velocities = sums.velocities[FULL] / norm
+    curvatures = None if sums.curvatures is None else sums.curvatures / norm
+    return Distribution(bins.middles, states, velocities, curvatures, degeneracy, electrons, volume)
+
+
+class _Sums:
+    """States, velocities and curvatures, summed in bins band by band."""
+
+    def __init__(self, count: int) -> None:
+        self.states = np.zeros(count)
+        self.velocities = np.zeros((len(PAIRS), count))
+        self.curvatures: FloatArray | None = None
+
+    def add(self, band: GridBand, weights: FloatArray, place: NDArray[np.int64]) -> None:
+        """Add one band; `place` (n,) is the bin of each of its points."""
+        count = len(self.states)
+        v = band.velocities
+        vv = [weights * v[a] * v[b] for a, b in PAIRS]
+        self.states += np.bincount(place, weights, count)
+        for total, values in zip(self.velocities, vv, strict=True):
+            total += np.bincount(place, values, count)
+        if band.curvatures is None:
+            return
+        if self.curvatures is None:
+            self.curvatures = np.zeros((3, 3, 3, count))
+        _add_curvatures(self.curvatures, vv, band.curvatures, place)
 
 
 def _add_curvatures(
-    total: FloatArray, vv: list[FloatArray], m: FloatArray, place: NDArray[np.int64]
+    total: FloatArray, vv: Sequence[FloatArray], m: FloatArray, place: NDArray[np.int64]
 ) -> None:
-    """Add v_a (v x M_b)_c, the cross product written out."""
-    for a in range(3):
-        for b in range(3):
-            for c in range(3):
-                d, e = (c + 1) % 3, (c + 2) % 3
-                values = vv[PLACE[a, d]] * m[PLACE[b, e]] - vv[PLACE[a, e]] * m[PLACE[b, d]]
-                total[a, b, c] += np.bincount(place, values, total.shape[-1])
+    """Add v_a (v x M_b)_c = (v_a v x M_b)_c.
+
+    Parameters
+    ----------
+    vv, m
+        Six (n,) arrays each, in the order of `PAIRS`: weighted products of velocities, and second
+        derivatives.
+    place
+        (n,) bins.
+    """
+    count = total.shape[-1]
+    for a, b in itertools.product(range(3), repeat=2):
+        vv_a = _row(vv, a)
+        m_b = _row(m, b)
+        crossed = _cross(vv_a, m_b)
+        for sums, values in zip(total[a, b], crossed, strict=True):
+            sums += np.bincount(place, values, count)
+
+
+def _row(tensor: Sequence[FloatArray] | FloatArray, row: int) -> Vector:
+    """One row of a symmetric tensor of six elements."""
+    x, y, z = FULL[row]
+    return tensor[x], tensor[y], tensor[z]
+
+
+def _cross(first: Vector, second: Vector) -> Iterator[FloatArray]:
+    """Components of a cross product in turn; each is made when asked for, to save memory."""
+    x, y, z = first
+    u, v, w = second
+    yield y * w - z * v
+    yield z * u - x * w
+    yield x * v - y * u

@@ -15,7 +15,7 @@ from gen2dft.errors import CampaignError
 
 if TYPE_CHECKING:
     from gen2dft.transport.bands import UniformBands
-    from gen2dft.transport.compute import TransportSettings
+    from gen2dft.transport.settings import TransportSettings
 
 SCHEMA = 1
 METHOD = (
@@ -200,15 +200,20 @@ class TransportDoc(Frozen):
         warnings: tuple[str, ...],
     ) -> TransportDoc:
         """The document of computed carriers."""
+        structure = bands.structure
+        formula = structure.composition.reduced_formula
+        crystal = structure.as_dict(verbosity=0)
+        num_spins, _, num_kpoints = bands.energies.shape
+        is_polarised = num_spins == 2
         return cls(
             relaxation_time=settings.relaxation_time,
-            formula=bands.structure.composition.reduced_formula,
-            structure=bands.structure.as_dict(verbosity=0),
+            formula=formula,
+            structure=crystal,
             source=bands.source,
             mesh=bands.mesh.size,
             spacing=bands.spacing,
-            irreducible_kpoints=len(bands.kpoints),
-            spin_polarised=len(bands.energies) == 2,
+            irreducible_kpoints=num_kpoints,
+            spin_polarised=is_polarised,
             electrons=bands.electrons,
             band_gap=gap,
             temperatures=settings.temperatures,
@@ -223,7 +228,8 @@ class TransportDoc(Frozen):
         """One quantity as an array (n_temperatures, n_dopings) or (n_temperatures, n_dopings, 3,
         3).
         """
-        return np.array(getattr(self.p if carrier == "p" else self.n, name))
+        carriers = self.p if carrier == "p" else self.n
+        return np.array(getattr(carriers, name))
 
     def at(
         self, carrier: Carrier, name: str, temperature: float, doping: float
@@ -235,16 +241,23 @@ class TransportDoc(Frozen):
         CampaignError
             If that point was not computed.
         """
-        rows = np.flatnonzero(np.isclose(self.temperatures, temperature))
-        columns = np.flatnonzero(np.isclose(self.dopings, doping))
-        if not len(rows) or not len(columns):
+        row = _place_of(temperature, self.temperatures)
+        column = _place_of(doping, self.dopings)
+        if row is None or column is None:
+            temperatures = _listed(self.temperatures)
+            dopings = _listed(self.dopings)
             raise CampaignError(
                 f"{self.formula}: transport at {temperature:g} K and {doping:.3g} cm^-3 was not "
-                "computed; there are "
-                f"{_listed(self.temperatures)} K and {_listed(self.dopings)} cm^-3: add it to the "
-                "settings"
+                f"computed; there are {temperatures} K and {dopings} cm^-3: add it to the settings"
             )
-        return self.table(carrier, name)[rows[0], columns[0]]
+        table = self.table(carrier, name)
+        return table[row, column]
+
+
+def _place_of(value: float, values: tuple[float, ...]) -> int | None:
+    """Place of the first of the values that is equal but for rounding; None if there is none."""
+    places = np.flatnonzero(np.isclose(values, value))
+    return int(places[0]) if len(places) else None
 
 
 def _listed(values: tuple[float, ...]) -> str:

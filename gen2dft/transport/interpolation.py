@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,13 @@ from numpy.typing import NDArray
 from gen2dft.transport.stars import Stars
 
 FloatArray = NDArray[np.float64]
+PhaseTables = list[NDArray[np.complex128]]
 # Weights of the roughness function that Madsen et al. take from Pickett, Krakauer and Allen, Phys.
 # Rev. B 38, 2721.
 ROUGHNESS = (0.75, 0.75)
 CHUNK = 4_000_000  # phases held at a time: k-points times lattice vectors
-PAIRS = (
-    (0, 0),
-    (0, 1),
-    (0, 2),
-    (1, 1),
-    (1, 2),
-    (2, 2),
-)  # of Cartesian axes, order of symmetric tensors
+# Pairs of Cartesian axes, in the order of symmetric tensors.
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +50,15 @@ class Interpolation:
 
     def energies(self, kpoints: FloatArray) -> FloatArray:
         """Band energies (n_bands, n_k), eV, at fractional k-points (n_k, 3)."""
-        return self.coefficients @ star_functions(kpoints, self.stars).T
+        functions = star_functions(kpoints, self.stars)
+        return self.coefficients @ functions.T
+
+    @property
+    def reciprocal_lengths(self) -> FloatArray:
+        """(3,) lengths of the reciprocal vectors, 1/Angstrom, with 2 pi."""
+        inverse = np.linalg.inv(self.lattice)
+        lengths = np.linalg.norm(inverse, axis=0)
+        return 2 * np.pi * lengths
 
     def smallest_grid(self) -> NDArray[np.int64]:
         """(3,) the grid that just holds the series; BoltzTraP2's choice."""
@@ -102,13 +106,19 @@ def fit(
     k-point, H l = de, H_kk' = sum_L dS_L(k) dS_L(k') / rho_L, c_L = sum_k l_k dS_L(k) / rho_L
     (Madsen et al., eqs. 5 to 8).
     """
-    s = functions
-    ds, de = s[:-1, 1:] - s[-1, 1:], (energies[:, :-1] - energies[:, -1:]).T
-    smooth = 1.0 / roughness(stars.lengths[1:])
-    multipliers = _solve((ds * smooth) @ ds.T, de)
-    rest = smooth * (multipliers.T @ ds)
-    origin = energies[:, -1] - rest @ s[-1, 1:]
-    return Interpolation(lattice, stars, np.column_stack([origin, rest]))
+    without_origin = functions[:, 1:]
+    last_s = without_origin[-1]
+    last_e = energies[:, -1]
+    ds = without_origin[:-1] - last_s
+    de = energies[:, :-1].T - last_e
+    inverse_rho = 1.0 / roughness(stars.lengths[1:])
+    h = (ds * inverse_rho) @ ds.T
+    multipliers = _solve(h, de)
+    rest = inverse_rho * (multipliers.T @ ds)
+    # The star of the origin costs no roughness; it takes up what is left at the last k-point.
+    origin = last_e - rest @ last_s
+    coefficients = np.column_stack([origin, rest])
+    return Interpolation(lattice, stars, coefficients)
 
 
 def roughness(lengths: FloatArray) -> FloatArray:
@@ -116,31 +126,72 @@ def roughness(lengths: FloatArray) -> FloatArray:
 
     lengths of the stars without the origin.
     """
-    x2 = (lengths / lengths[0]) ** 2
-    return (1.0 - ROUGHNESS[0] * x2) ** 2 + ROUGHNESS[1] * x2**3
+    c1, c2 = ROUGHNESS
+    x = lengths / lengths[0]
+    x2 = x**2
+    curvature = (1.0 - c1 * x2) ** 2
+    return curvature + c2 * x2**3
 
 
 def star_functions(kpoints: FloatArray, stars: Stars) -> FloatArray:
     """(n_k, m) mean of exp(2 pi i k.R) over each star; real, since a star holds -R with R."""
-    bounds = stars.reach
-    # exp(2 pi i k.R) is a product of three factors, each from a small table.
-    tables = [
-        np.exp(2j * np.pi * np.outer(kpoints[:, axis], np.arange(-bounds[axis], bounds[axis] + 1)))
-        for axis in range(3)
-    ]
-    out = np.empty((len(kpoints), len(stars.sizes)))
+    tables = _phase_tables(kpoints, stars.reach)
     starts = np.append(stars.starts, len(stars.vectors))
-    step = max(1, CHUNK // len(kpoints))
+    shape = (len(kpoints), len(stars.sizes))
+    sums = np.empty(shape)
+    at_once = max(1, CHUNK // len(kpoints))
+    for chunk in _chunks(starts, at_once):
+        first = starts[chunk]
+        begin = first[0]
+        end = starts[chunk.stop]
+        places = stars.vectors[begin:end] + stars.reach
+        phases = _real_phases(tables, places)
+        sums[:, chunk] = np.add.reduceat(phases, first - begin, axis=1)
+    return sums / stars.sizes
+
+
+def _chunks(starts: NDArray[np.int64], size: int) -> Iterator[slice]:
+    """Runs of stars of about `size` vectors in all, each of one star at least.
+
+    Parameters
+    ----------
+    starts
+        (m + 1,) first vector of each star, and the number of all vectors.
+    """
+    count = len(starts) - 1
     begin = 0
-    while begin < len(stars.sizes):
-        end = max(begin + 1, int(np.searchsorted(starts, starts[begin] + step, side="right")) - 1)
-        rows = stars.vectors[starts[begin] : starts[end]] + bounds
-        xy = tables[0][:, rows[:, 0]] * tables[1][:, rows[:, 1]]
-        z = tables[2][:, rows[:, 2]]
-        real = xy.real * z.real - xy.imag * z.imag
-        out[:, begin:end] = np.add.reduceat(real, starts[begin:end] - starts[begin], axis=1)
+    while begin < count:
+        limit = starts[begin] + size
+        whole = int(np.searchsorted(starts, limit, side="right")) - 1
+        end = max(begin + 1, whole)
+        yield slice(begin, end)
         begin = end
-    return out / stars.sizes
+
+
+def _phase_tables(kpoints: FloatArray, reach: NDArray[np.int64]) -> PhaseTables:
+    """exp(2 pi i k_a N) for each axis a: (n_k, 2 reach_a + 1), N from -reach_a on."""
+    tables = []
+    for k, largest in zip(kpoints.T, reach, strict=True):
+        coordinates = np.arange(-largest, largest + 1)
+        turns = np.outer(k, coordinates)
+        phases = np.exp(2j * np.pi * turns)
+        tables.append(phases)
+    return tables
+
+
+def _real_phases(tables: PhaseTables, places: NDArray[np.int64]) -> FloatArray:
+    """(n_k, n) cos(2 pi k.R) of vectors given by their places in the tables, (n, 3).
+
+    exp(2 pi i k.R) is a product of three factors, one from each table.
+    """
+    of_x, of_y, of_z = tables
+    x, y, z = places.T
+    first = of_x[:, x] * of_y[:, y]
+    last = of_z[:, z]
+    # The imaginary part, which adds up to 0 over a star, is never made.
+    both_real: FloatArray = first.real * last.real
+    both_imaginary: FloatArray = first.imag * last.imag
+    return both_real - both_imaginary
 
 
 def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
@@ -153,17 +204,26 @@ def _solve(matrix: FloatArray, right: FloatArray) -> FloatArray:
         return linalg.lstsq(matrix, right)[0]
     solution = linalg.cho_solve(factor, right)
     # One step of refinement: the entries of the matrix span many orders of magnitude.
-    return solution + linalg.cho_solve(factor, right - matrix @ solution)
+    residual = right - matrix @ solution
+    return solution + linalg.cho_solve(factor, residual)
 
 
 def grid_weights(grid: NDArray[np.int64]) -> FloatArray:
     """(n,) how many points of the whole grid each point of a GridBand stands for."""
-    half = grid[2] // 2 + 1
+    a, b, c = grid
+    _, _, half = _half_shape(grid)
     along = np.full(half, 2.0)
+    # Gamma, and the edge of the zone if the grid holds it, are minus themselves.
     along[0] = 1.0
-    if grid[2] % 2 == 0:
+    if c % 2 == 0:
         along[-1] = 1.0
-    return np.tile(along, grid[0] * grid[1])
+    return np.tile(along, a * b)
+
+
+def _half_shape(grid: NDArray[np.int64]) -> tuple[int, int, int]:
+    """Shape of the half of a grid that a real FFT keeps."""
+    a, b, c = grid.tolist()
+    return a, b, c // 2 + 1
 
 
 def bands_on_grid(
@@ -178,23 +238,34 @@ def bands_on_grid(
         (3,) points along each reciprocal axis, at least `series.smallest_grid()`.
     """
     stars = series.stars
+    # A real FFT is given one of R and -R.
     kept = stars.vectors[:, 2] >= 0
-    vectors, star = stars.vectors[kept], stars.star_of[kept]
-    shape = (int(grid[0]), int(grid[1]), int(grid[2]) // 2 + 1)
-    places = np.ravel_multi_index(
-        (vectors[:, 0] % grid[0], vectors[:, 1] % grid[1], vectors[:, 2]), shape
-    )
-    cartesian = (vectors @ series.lattice).T
+    vectors = stars.vectors[kept]
+    star_of = stars.star_of[kept]
+    places = _places(vectors, grid)
+    to_grid = partial(_to_grid, places=places, grid=grid)
+    r = (vectors @ series.lattice).T
+    r_r = [r[a] * r[b] for a, b in PAIRS]
     for coefficients in series.coefficients:
-        amplitudes = (coefficients / stars.sizes)[star]
+        per_vector = coefficients / stars.sizes
+        amplitudes = per_vector[star_of]
+        energies = to_grid(amplitudes)
         # d/dk of exp(i k.R) is i R times it, and so on.
-        energies = _to_grid(amplitudes, places, grid)
-        velocities = np.stack([_to_grid(1j * amplitudes * r, places, grid) for r in cartesian])
+        first = [to_grid(1j * amplitudes * factor) for factor in r]
         curvatures = None
         if curvature:
-            products = (cartesian[a] * cartesian[b] for a, b in PAIRS)
-            curvatures = np.stack([_to_grid(-amplitudes * rr, places, grid) for rr in products])
-        yield GridBand(energies, velocities, curvatures)
+            second = [to_grid(-amplitudes * factor) for factor in r_r]
+            curvatures = np.stack(second)
+        yield GridBand(energies, np.stack(first), curvatures)
+
+
+def _places(vectors: NDArray[np.int64], grid: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) place of each lattice vector in the flat array that a real FFT is given."""
+    a, b, _ = grid
+    x, y, z = vectors.T
+    # Negative coordinates along the first two axes count from the end.
+    wrapped = (x % a, y % b, z)
+    return np.ravel_multi_index(wrapped, _half_shape(grid))
 
 
 def _to_grid(
@@ -207,9 +278,10 @@ def _to_grid(
     """
     from scipy import fft
 
-    half = int(grid[2]) // 2 + 1
-    buffer = np.zeros(int(grid[0]) * int(grid[1]) * half, dtype=np.complex128)
-    buffer[places] = amplitudes
-    shaped = buffer.reshape(int(grid[0]), int(grid[1]), half)
-    whole = fft.irfftn(shaped, s=tuple(int(n) for n in grid), norm="forward", overwrite_x=True)
-    return np.ascontiguousarray(whole[:, :, :half]).reshape(-1)
+    shape = _half_shape(grid)
+    spectrum = np.zeros(shape, dtype=np.complex128)
+    spectrum.reshape(-1)[places] = amplitudes
+    size = tuple(grid.tolist())
+    whole = fft.irfftn(spectrum, s=size, norm="forward", overwrite_x=True)
+    half = whole[:, :, : shape[2]]
+    return np.ascontiguousarray(half).reshape(-1)

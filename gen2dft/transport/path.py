@@ -26,14 +26,18 @@ def band_path(series: Interpolation, valence: float) -> BandPath:
     from ase.cell import Cell
 
     # Minus a left-handed lattice is right-handed, and bands at -k are those at k.
-    lattice = series.lattice * np.sign(np.linalg.det(series.lattice))
-    path = Cell(lattice).bandpath(npoints=POINTS)
-    distances, places, names = path.get_linear_kpoint_axis()
-    energies = series.energies(np.asarray(path.kpts, dtype=np.float64)) - valence
+    lattice = series.lattice
+    handedness = np.sign(np.linalg.det(lattice))
+    cell = Cell(lattice * handedness)
+    path = cell.bandpath(npoints=POINTS)
+    distances, corners, names = path.get_linear_kpoint_axis()
+    kpoints = np.asarray(path.kpts, dtype=np.float64)
+    energies = series.energies(kpoints) - valence
+    rounded = np.round(energies, 4).tolist()
+    places = [round(float(corner), 5) for corner in corners]
+    points = zip(places, map(str, names), strict=True)
     return BandPath(
         distances=tuple(np.round(distances, 5).tolist()),
-        energies=tuple(map(tuple, np.round(energies, 4).tolist())),
-        points=tuple(
-            (round(float(x), 5), str(name)) for x, name in zip(places, names, strict=True)
-        ),
+        energies=tuple(map(tuple, rounded)),
+        points=tuple(points),
     )

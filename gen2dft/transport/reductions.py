@@ -23,6 +23,15 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Point:
+    """Where a quantity is read: carriers, temperature (K) and doping (cm^-3)."""
+
+    carrier: Carrier
+    temperature: float
+    doping: float
+
+
+@dataclass(frozen=True)
 class Reduction:
     """How one publication reduces tensors over temperature and doping to single numbers.
 
@@ -56,47 +65,54 @@ def get_reduction(name: str) -> Reduction:
     return REDUCTIONS[name]
 
 
-def _mean_at(
-    unit: str, scale: float, carrier: Carrier, quantity: str, temperature: float, doping: float
-) -> Column:
-    """Column of a mean eigenvalue at one temperature (K) and doping (cm^-3).
+def _mean_at(point: Point, unit: str, scale: float, quantity: str) -> Column:
+    """Column of a mean eigenvalue at one point.
 
     `scale`: the table's unit in ours.
     """
+    name = f"{quantity}_mean"
 
     def value(doc: TransportDoc) -> float:
-        return float(doc.at(carrier, f"{quantity}_mean", temperature, doping)) / scale
+        found = doc.at(point.carrier, name, point.temperature, point.doping)
+        return float(found) / scale
 
     return Column(unit, value)
 
 
+# Name in the table that comes with matminer to its unit, this unit in ours, and the quantity.
+RICCI_TABLE: dict[str, tuple[str, float, str]] = {
+    "sigma": ("1e15 (Ohm m s)^-1", 1e15, "conductivity_per_tau"),
+    "S": ("uV/K", 1.0, "seebeck"),
+    "kappa": ("GW K^-1 m^-1 s^-1", 1e9, "thermal_conductivity_per_tau"),
+    "PF": ("GW K^-2 m^-1 s^-1", 1e9, "power_factor_per_tau"),
+    "m": ("electron masses", 1.0, "effective_mass"),
+}
+
+
 def _ricci_columns(carrier: Carrier) -> dict[str, Column]:
     """Columns of the table that comes with matminer, for one kind of carriers."""
-    of = {
-        "sigma": ("1e15 (Ohm m s)^-1", 1e15, "conductivity_per_tau"),
-        "S": ("uV/K", 1.0, "seebeck"),
-        "kappa": ("GW K^-1 m^-1 s^-1", 1e9, "thermal_conductivity_per_tau"),
-        "PF": ("GW K^-2 m^-1 s^-1", 1e9, "power_factor_per_tau"),
-        "m": ("electron masses", 1.0, "effective_mass"),
-    }
-    return {
-        f"{name}_{carrier}": _mean_at(unit, scale, carrier, quantity, 300.0, 1e18)
-        for name, (unit, scale, quantity) in of.items()
-    }
+    point = Point(carrier, 300.0, 1e18)
+    columns = {}
+    for name, (unit, scale, quantity) in RICCI_TABLE.items():
+        columns[f"{name}_{carrier}"] = _mean_at(point, unit, scale, quantity)
+    return columns
 
 
 def _ftcp_power_factor(doc: TransportDoc) -> float:
     """Square of the mean Seebeck coefficient times the mean conductivity, W m^-1 K^-2 s^-1."""
     seebeck = mean(doc.at("p", "seebeck", 600.0, 1e19)) * 1e-6
-    return float(seebeck**2 * mean(doc.at("p", "conductivity_per_tau", 600.0, 1e19)))
+    conductivity = mean(doc.at("p", "conductivity_per_tau", 600.0, 1e19))
+    return float(seebeck**2 * conductivity)
 
 
 def _ftcp_mass(doc: TransportDoc) -> float:
     """Conductivity mass n e^2 tau over the mean conductivity at 300 K and 1e18 cm^-3, electron
     masses.
     """
-    conductivity = float(mean(doc.at("p", "conductivity_per_tau", 300.0, 1e18)))
-    return 1e18 * 1e6 * E_CHARGE**2 / conductivity / ELECTRON_MASS
+    tensor = doc.at("p", "conductivity_per_tau", 300.0, 1e18)
+    conductivity = float(mean(tensor))
+    n = 1e18 * 1e6  # 1/m^3
+    return n * E_CHARGE**2 / conductivity / ELECTRON_MASS
 
 
 REDUCTIONS: dict[str, Reduction] = {
@@ -109,7 +125,7 @@ REDUCTIONS: dict[str, Reduction] = {
         TRANSPORT_DEFINITIONS["ftcp"],
         _ftcp_power_factor,
         {
-            "Seebeck": _mean_at("uV/K", 1.0, "p", "seebeck", 600.0, 1e19),
+            "Seebeck": _mean_at(Point("p", 600.0, 1e19), "uV/K", 1.0, "seebeck"),
             "Powerfactor": Column(
                 "1e8 W m^-1 K^-2 s^-1", lambda doc: _ftcp_power_factor(doc) / 1e8
             ),

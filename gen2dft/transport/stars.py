@@ -35,12 +35,14 @@ class Stars:
     @property
     def starts(self) -> NDArray[np.int64]:
         """(m,) index of the first vector of each star."""
-        return np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+        ends = np.cumsum(self.sizes)
+        return ends - self.sizes
 
     @property
     def star_of(self) -> NDArray[np.int64]:
         """(n,) number of each vector's star."""
-        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+        numbers = np.arange(len(self.sizes))
+        return np.repeat(numbers, self.sizes)
 
     @property
     def reach(self) -> NDArray[np.int64]:
@@ -60,18 +62,29 @@ def find_stars(lattice: NDArray[np.float64], rotations: NDArray[np.int64], count
         (n, 3, 3) integers, a group that holds the inversion.
     """
     cells = count * len(rotations)
-    radius = (3.0 / (4.0 * np.pi) * cells * abs(np.linalg.det(lattice))) ** (1.0 / 3.0)
+    radius = _radius(lattice, cells)
     vectors, squares = _inside(lattice, radius)
     keys = _smallest_key(vectors, rotations)
+    of_star, first, star = np.unique(keys, return_index=True, return_inverse=True)
+    star_squares = squares[first]
     # Vectors of one star are equally long, so sorting by the star's shortest length keeps a star
     # together.
-    _, first, star = np.unique(keys, return_index=True, return_inverse=True)
-    by_length = np.lexsort((keys[first], np.round(squares[first], 6)))
-    rank = np.empty_like(by_length)
-    rank[by_length] = np.arange(len(by_length))
-    star = rank[star.reshape(-1)]
-    order = np.argsort(star, kind="stable")
-    return Stars(vectors[order], np.bincount(star), np.sqrt(squares[first][by_length]))
+    rounded = np.round(star_squares, 6)
+    by_length = np.lexsort((of_star, rounded))
+    rank = np.argsort(by_length)
+    star_of = rank[star.reshape(-1)]
+    order = np.argsort(star_of, kind="stable")
+    sizes = np.bincount(star_of)
+    lengths = np.sqrt(star_squares[by_length])
+    return Stars(vectors[order], sizes, lengths)
+
+
+def _radius(lattice: NDArray[np.float64], cells: int) -> float:
+    """Radius of the sphere with the volume of so many cells, Angstrom."""
+    volume = abs(np.linalg.det(lattice))
+    # V = 4 pi r^3 / 3
+    cube = 3.0 / (4.0 * np.pi) * cells * volume
+    return float(cube ** (1.0 / 3.0))
 
 
 def _inside(
@@ -79,10 +92,15 @@ def _inside(
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Lattice vectors shorter than the radius, and their squared lengths."""
     # The plane of vectors with coordinate i = N lies N / |b_i| from the origin, b_i without 2 pi.
-    bounds = np.ceil(radius * np.linalg.norm(np.linalg.inv(lattice), axis=0)).astype(int)
-    ranges = [np.arange(-b, b + 1) for b in bounds]
-    vectors = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
-    squares = ((vectors @ lattice) ** 2).sum(axis=1)
+    reciprocal = np.linalg.inv(lattice)
+    reciprocal_lengths = np.linalg.norm(reciprocal, axis=0)
+    bounds = np.ceil(radius * reciprocal_lengths).astype(int)
+    ranges = [np.arange(-bound, bound + 1) for bound in bounds]
+    grid = np.meshgrid(*ranges, indexing="ij")
+    box = np.stack(grid, axis=-1)
+    vectors = box.reshape(-1, 3)
+    cartesian = vectors @ lattice
+    squares = (cartesian**2).sum(axis=1)
     inside = squares < radius**2
     return vectors[inside], squares[inside]
 
@@ -91,12 +109,16 @@ def _smallest_key(vectors: NDArray[np.int64], rotations: NDArray[np.int64]) -> N
     """(n,) for each vector the smallest number among those that stand for its images: the same for
     a whole star.
     """
-    half = int(np.abs(vectors).max()) + 1
-    base = np.array([(2 * half) ** 2, 2 * half, 1])
-    step = max(1, CHUNK // len(rotations))
-    smallest = np.empty(len(vectors), dtype=np.int64)
+    largest = int(np.abs(vectors).max())
+    width = 2 * (largest + 1)  # more than the values that a coordinate can have
+    base = np.array([width**2, width, 1])
     # base . (W R) = (base W) . R: one number per rotation and vector instead of three.
     weights = base @ rotations
+    step = max(1, CHUNK // len(rotations))
+    smallest = np.empty(len(vectors), dtype=np.int64)
     for start in range(0, len(vectors), step):
-        smallest[start : start + step] = (vectors[start : start + step] @ weights.T).min(axis=1)
+        end = start + step
+        chunk = slice(start, end)
+        keys = vectors[chunk] @ weights.T
+        smallest[chunk] = keys.min(axis=1)
     return smallest

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SYMPREC = 1e-4
 # k-points are printed with eight digits by VASP; meshes have fewer than a thousand points per axis.
 K_DIGITS = 5
+SCALE = 10**K_DIGITS
+MERGED = 2  # coordinates no further apart than this are equal, in units of 1 / SCALE
+ROUNDING = 3 / SCALE  # largest distance of a k-point from the mesh, fractional
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +70,9 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
     """
     import spglib
 
-    moments = np.array(
-        structure.site_properties.get("magmom") or np.zeros(len(structure)), dtype=float
-    )
-    kinds = np.column_stack([structure.atomic_numbers, np.round(moments, 1)])
-    labels = np.unique(kinds, axis=0, return_inverse=True)[1].reshape(-1) + 1
-    cell = (structure.lattice.matrix.tolist(), structure.frac_coords.tolist(), labels.tolist())
+    lattice = structure.lattice.matrix.tolist()
+    positions = structure.frac_coords.tolist()
+    cell = (lattice, positions, _site_kinds(structure))
     found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=SYMPREC)
     if found is None:
         formula = structure.composition.reduced_formula
@@ -81,7 +81,20 @@ def point_group(structure: Structure) -> NDArray[np.int64]:
         )
         raise CalculationFailed("no_symmetry", detail)
     rotations = np.asarray(found.rotations, dtype=np.int64)
-    return np.unique(np.concatenate([rotations, -rotations]), axis=0)
+    with_inversion = np.concatenate([rotations, -rotations])
+    return np.unique(with_inversion, axis=0)
+
+
+def _site_kinds(structure: Structure) -> list[int]:
+    """A number for each site, equal where element and magnetic moment are equal."""
+    no_moments = [0.0] * len(structure)
+    given = structure.site_properties.get("magmom")
+    moments = np.array(given or no_moments, dtype=float)
+    rounded = np.round(moments, 1)
+    properties = np.column_stack([structure.atomic_numbers, rounded])
+    _, place = np.unique(properties, axis=0, return_inverse=True)
+    kinds = place.reshape(-1) + 1
+    return [int(kind) for kind in kinds]
 
 
 def symmetric_mesh(sizes: NDArray[np.int64], rotations: NDArray[np.int64]) -> tuple[int, int, int]:
@@ -90,9 +103,12 @@ def symmetric_mesh(sizes: NDArray[np.int64], rotations: NDArray[np.int64]) -> tu
     A rotation with an element between two axes takes points of one axis to the other: both then
     need equal numbers.
     """
-    linked = (rotations != 0).any(axis=0) | (rotations != 0).any(axis=0).T
+    mixed = (rotations != 0).any(axis=0)
+    linked = mixed | mixed.T
+    same_size = linked | np.eye(3, dtype=bool)
     for _ in range(2):  # axes may be linked by way of the third
-        sizes = np.where(linked | np.eye(3, dtype=bool), sizes, 0).max(axis=1)
+        sizes_linked = np.where(same_size, sizes, 0)
+        sizes = sizes_linked.max(axis=1)
     return _three(sizes)
 
 
@@ -113,30 +129,65 @@ def find_mesh(kpoints: NDArray[np.float64], rotations: NDArray[np.int64], source
     CalculationFailed
         `mesh_not_uniform`, saying how many points there are and how many there should be.
     """
-    scale = 10**K_DIGITS
     # k.(W R) = (k W).R: rows of k are rotated by the matrices of the lattice vectors, from the
     # right.
-    images = np.rint((kpoints @ rotations) * scale).astype(np.int64) % scale
-    merged = [_merged(np.unique(images[..., axis]), scale) for axis in range(3)]
-    size = np.array([len(values) for values in merged])
-    shift = np.array([_shift(values, scale) for values in merged])
-    steps = np.rint(images / scale * size - shift).astype(np.int64) % size
-    off = images / scale - (steps + shift) / size
-    cells = (steps[..., 0] * size[1] + steps[..., 1]) * size[2] + steps[..., 2]
-    covered = np.unique(cells)
-    if len(covered) != size.prod() or np.abs(off - np.rint(off)).max() > 3 / scale:
-        detail = (
-            f"{source}: the {len(kpoints)} k-points and those equal to them by symmetry do not "
-            "fill a uniform mesh "
-            f"(they have {' x '.join(map(str, size))} different coordinates, but are "
-            f"{len(covered)} points). A path of "
-            "bands cannot be used, nor a mesh with less symmetry than the crystal: compute a "
-            "Gamma-centred mesh"
-        )
-        raise CalculationFailed("mesh_not_uniform", detail)
-    first, set_of = _sets(cells.min(axis=0))
-    in_set = np.array([len(np.unique(cells[:, index])) for index in first])
-    return Mesh(_three(size), _three(shift), first, set_of, in_set / size.prod())
+    rotated = kpoints @ rotations
+    # Whole numbers compare exactly, and the period of the reciprocal lattice is one of them.
+    rounded = np.rint(rotated * SCALE).astype(np.int64)
+    images = rounded % SCALE
+    size, shift = _axes(images)
+    points, distance = _mesh_points(images, size, shift)
+    total = size.prod()
+    covered = len(np.unique(points))
+    if covered != total or distance > ROUNDING:
+        raise _not_uniform(source, len(kpoints), size, covered)
+    # Equal k-points have the same images, and so the same lowest number.
+    lowest = points.min(axis=0)
+    first, set_of = _sets(lowest)
+    sets = points[:, first].T
+    counts = [len(np.unique(equal)) for equal in sets]
+    weights = np.array(counts) / total
+    return Mesh(_three(size), _three(shift), first, set_of, weights)
+
+
+def _axes(images: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(3,) points along each reciprocal axis, and the offset from Gamma in steps of the mesh."""
+    per_axis = images.reshape(-1, 3).T
+    coordinates = [_merged(values) for values in per_axis]
+    size = [len(values) for values in coordinates]
+    shift = [_shift(values) for values in coordinates]
+    return np.array(size), np.array(shift)
+
+
+def _mesh_points(
+    images: NDArray[np.int64], size: NDArray[np.int64], shift: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], float]:
+    """Number of the mesh point nearest to each image, and the largest distance from one."""
+    fractional = images / SCALE
+    nearest = np.rint(fractional * size - shift)
+    wrapped = nearest.astype(np.int64) % size
+    apart = fractional - (wrapped + shift) / size
+    # Points that are a reciprocal lattice vector apart are equal.
+    apart -= np.rint(apart)
+    distance = np.abs(apart).max()
+    x, y, z = np.moveaxis(wrapped, -1, 0)
+    _, size_y, size_z = size
+    numbers = (x * size_y + y) * size_z + z
+    return numbers, float(distance)
+
+
+def _not_uniform(
+    source: str, kpoints: int, size: NDArray[np.int64], covered: int
+) -> CalculationFailed:
+    """The failure `mesh_not_uniform`, with the numbers that show it."""
+    different = " x ".join(map(str, size))
+    detail = (
+        f"{source}: the {kpoints} k-points and those equal to them by symmetry do not fill a "
+        f"uniform mesh (they have {different} different coordinates, but are {covered} points). A "
+        "path of bands cannot be used, nor a mesh with less symmetry than the crystal: compute a "
+        "Gamma-centred mesh"
+    )
+    return CalculationFailed("mesh_not_uniform", detail)
 
 
 def _sets(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -145,20 +196,28 @@ def _sets(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int6
     """
     _, first, set_of = np.unique(labels, return_index=True, return_inverse=True)
     order = np.argsort(first)
-    return first[order], np.argsort(order)[set_of.reshape(-1)]
+    rank = np.argsort(order)
+    set_in_order = rank[set_of.reshape(-1)]
+    return first[order], set_in_order
 
 
-def _merged(values: NDArray[np.int64], scale: int) -> NDArray[np.int64]:
-    """Sorted coordinates without those that differ from the one before by rounding only, round the
-    circle.
+def _merged(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Different coordinates, ascending, without those that differ from the one before by rounding
+    only, round the circle.
     """
-    kept = values[np.concatenate([[True], np.diff(values) > 2])]
-    return kept[:-1] if len(kept) > 1 and kept[-1] - kept[0] >= scale - 2 else kept
+    different = np.unique(values)
+    apart = np.diff(different) > MERGED
+    kept = different[np.concatenate([[True], apart])]
+    span = kept[-1] - kept[0]
+    # One rounded down to just below a reciprocal lattice vector is the first coordinate again.
+    is_first_again = len(kept) > 1 and span >= SCALE - MERGED
+    return kept[:-1] if is_first_again else kept
 
 
-def _shift(values: NDArray[np.int64], scale: int) -> float:
+def _shift(values: NDArray[np.int64]) -> float:
     """Offset of the mesh from Gamma, 0 or 0.5 for those that occur, in steps of the mesh."""
-    return float(np.round(values[0] * len(values) / scale, 2)) % 1.0
+    steps = values[0] * len(values) / SCALE
+    return float(np.round(steps, 2)) % 1.0
 
 
 def _three(values: NDArray[Any]) -> tuple[Any, Any, Any]:

@@ -15,8 +15,9 @@ from gen2dft.report.transport_figures import (
     bands_along_path,
     beside_reference,
 )
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.settings import TransportSettings
 
 SETTINGS = TransportSettings(
     temperatures=(300.0, 500.0, 600.0),

@@ -30,8 +30,9 @@ from gen2dft.store.documents import (
     SnapshotDoc,
 )
 from gen2dft.store.store import Store, candidate_key, round_key
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.settings import TransportSettings
 
 CAMPAIGN_ID = "thermoelectric-3f9a1c0b77de"
 START = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from gpaw_files import write_gpw
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.batch import transport_of_files
-from gen2dft.transport.compute import TransportSettings
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.settings import TransportSettings
 
 FEW = TransportSettings(
     temperatures=(300.0,), dopings=(1e18,), grid_spacing=0.06, max_spacing=0.3, hall=False

@@ -14,9 +14,10 @@ from recorded_bands import RECORDED, recorded_file
 
 from gen2dft.transport import coefficients, compute
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.compute import Selection, TransportSettings
 from gen2dft.transport.distribution import Bins, Distribution
 from gen2dft.transport.loaders import load_bands
+from gen2dft.transport.selection import Selection, select_bands
+from gen2dft.transport.settings import TransportSettings
 
 SETTINGS = TransportSettings(
     temperatures=(300.0, 1000.0), dopings=(1e17, 1e18, 1e20), bin_width=0.003
@@ -34,7 +35,7 @@ class Ours:
 
 
 def ours_of(bands: UniformBands, settings: TransportSettings = SETTINGS) -> Ours:
-    selection = compute.select_bands(bands, settings)
+    selection = select_bands(bands, settings)
     series, _ = compute.interpolate(bands, selection, settings)
     found = compute.distribute(bands, selection, series, series.smallest_grid(), settings)
     half = found.width / 2

@@ -13,14 +13,11 @@ from scipy.integrate import quad
 
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.transport.bands import uniform_bands
-from gen2dft.transport.compute import (
-    TransportSettings,
-    compute_transport,
-    resolved_above,
-    transport_within_bands,
-)
+from gen2dft.transport.compute import compute_transport, transport_within_bands
 from gen2dft.transport.constants import BOLTZMANN
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.remarks import resolved_above
+from gen2dft.transport.settings import TransportSettings
 
 FEW = TransportSettings(temperatures=(300.0, 600.0), dopings=(1e17, 1e18, 1e19), grid_spacing=0.035)
 TENSORS = (

@@ -10,8 +10,14 @@ from example_bands import cosine_bands, tetragonal
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.compute import TransportSettings, compute_transport
-from gen2dft.transport.convergence import MeshSize, mesh_of_spacing, step_of, summary_of
+from gen2dft.transport.convergence import (
+    MeshSize,
+    mesh_of_spacing,
+    step_of,
+    summary_of,
+)
 from gen2dft.transport.document import Convergence, ConvergenceStep
+from gen2dft.transport.settings import TransportSettings
 
 # The series starts coarse, which is refused elsewhere.
 SETTINGS = TransportSettings(

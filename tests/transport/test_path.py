@@ -7,8 +7,9 @@ import pytest
 from example_bands import cosine_bands, tetragonal
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import BandPath, TransportDoc
+from gen2dft.transport.settings import TransportSettings
 
 SETTINGS = TransportSettings(
     temperatures=(300.0,),

@@ -9,9 +9,10 @@ from example_bands import cosine_bands, tetragonal
 from gen2dft.campaign import CampaignSpec, parse_campaign
 from gen2dft.errors import CampaignError
 from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.reductions import REDUCTIONS, get_reduction
+from gen2dft.transport.settings import TransportSettings
 
 CAMPAIGN = """{name: test-case, targets: [{property: power_factor, optimise: maximise}],
   sampling: [{method: random, num_points: 9}]"""
