@@ -55,6 +55,7 @@ def write_atomically(path: Path, content: bytes | str, mode: int = FOR_ALL) -> N
     OSError
         As `new_file`.
     """
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path, mode) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(data)

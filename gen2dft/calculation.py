@@ -26,7 +26,9 @@ GAP = "band_gap"
 
 def _plain(value: Any) -> Any:
     """NumPy's arrays as lists: documents hold plain values."""
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return value
 
 
 Vectors = Annotated[list[Vector], BeforeValidator(_plain)]
@@ -92,12 +94,14 @@ class Calculation(BaseModel):
         """Documents that an earlier version stored hold the gap in a field of its own."""
         if not isinstance(fields, dict) or GAP not in fields:
             return fields
-        others = {name: value for name, value in fields.items() if name != GAP}
-        if fields[GAP] is None:
-            return others
-        return {**others, "values": {**others.get("values", {}), GAP: fields[GAP]}}
+        others = dict(fields)
+        gap = others.pop(GAP)
+        if gap is not None:
+            others["values"] = {**others.get("values", {}), GAP: gap}
+        return others
 
     @field_validator("warnings")
     @classmethod
     def _short(cls, warnings: list[str]) -> list[str]:
-        return [text[:MAX_WARNING] for text in warnings[:MAX_WARNINGS]]
+        kept = warnings[:MAX_WARNINGS]
+        return [text[:MAX_WARNING] for text in kept]

@@ -46,8 +46,9 @@ def is_plausible(composition: Mapping[str, int]) -> bool:
     composition
         Element symbol to atoms per formula unit.
     """
-    extended = not _NONMETALS.issuperset(composition)
-    return extended and (is_charge_balanced(composition) or has_closed_shell(composition))
+    if _NONMETALS.issuperset(composition):
+        return False
+    return is_charge_balanced(composition) or has_closed_shell(composition)
 
 
 def is_charge_balanced(composition: Mapping[str, int]) -> bool:
@@ -55,42 +56,45 @@ def is_charge_balanced(composition: Mapping[str, int]) -> bool:
 
     No element may be positive that is more electronegative than a negative one.
     """
-    symbols = list(composition)
-    return any(
-        sum(state * composition[s] for s, state in zip(symbols, states, strict=True)) == 0
-        and _signs_follow_electronegativity(symbols, states)
-        for states in itertools.product(*(_states(s) for s in symbols))
-    )
+    choices = [_states(symbol) for symbol in composition]
+    for states in itertools.product(*choices):
+        charges = dict(zip(composition, states, strict=True))
+        total = sum(charge * composition[symbol] for symbol, charge in charges.items())
+        if total == 0 and _signs_follow_electronegativity(charges):
+            return True
+    return False
 
 
 def has_closed_shell(composition: Mapping[str, int]) -> bool:
     """Whether a ternary has the valence electron count of a half-Heusler or Heusler
     semiconductor.
     """
-    shells = _CLOSED_SHELLS.get(tuple(sorted(composition.values())), ())
-    return sum(_valence(s) * n for s, n in composition.items()) in shells
+    counts = tuple(sorted(composition.values()))
+    electrons = sum(_valence(symbol) * count for symbol, count in composition.items())
+    return electrons in _CLOSED_SHELLS.get(counts, ())
 
 
 def anion(composition: Mapping[str, int]) -> str:
     """The most electronegative element."""
-    return max(composition, key=lambda s: (_electronegativity(s), s))
+    # Where two are equal, the later symbol: the order of the mapping must not decide.
+    return max(composition, key=lambda symbol: (_electronegativity(symbol), symbol))
 
 
-def _signs_follow_electronegativity(symbols: list[str], states: tuple[int, ...]) -> bool:
-    positive = [
-        _electronegativity(s) for s, state in zip(symbols, states, strict=True) if state > 0
-    ]
-    negative = [
-        _electronegativity(s) for s, state in zip(symbols, states, strict=True) if state < 0
-    ]
-    return bool(positive and negative) and max(positive) <= min(negative)
+def _signs_follow_electronegativity(charges: Mapping[str, int]) -> bool:
+    cations = [_electronegativity(symbol) for symbol, charge in charges.items() if charge > 0]
+    anions = [_electronegativity(symbol) for symbol, charge in charges.items() if charge < 0]
+    if not cations or not anions:
+        return False
+    return max(cations) <= min(anions)
 
 
 @functools.cache
 def _states(symbol: str) -> tuple[int, ...]:
     from pymatgen.core import Element
 
-    states = {*Element(symbol).common_oxidation_states, *_FURTHER_STATES.get(symbol, ())} - {0}
+    common = Element(symbol).common_oxidation_states
+    further = _FURTHER_STATES.get(symbol, ())
+    states = {*common, *further} - {0}
     return tuple(sorted(states))
 
 
@@ -106,4 +110,6 @@ def _valence(symbol: str) -> int:
     from pymatgen.core import Element
 
     element = Element(symbol)
-    return int(element.group - 10 if element.block == "p" else element.group)
+    if element.block == "p":
+        return int(element.group) - 10  # the filled d shell does not count
+    return int(element.group)

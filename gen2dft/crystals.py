@@ -6,18 +6,19 @@ Conventions: lattice vectors are rows, in Angstrom; positions are fractional row
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gen2dft.hashing import ContentHash
+
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-
-from gen2dft.hashing import ContentHash
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +49,16 @@ class CrystalTable:
 
     def __post_init__(self) -> None:
         n = len(self.lattices)
-        if self.lattices.shape != (n, 3, 3) or self.offsets.shape != (n + 1,):
+        fit = self.lattices.shape == (n, 3, 3) and self.offsets.shape == (n + 1,)
+        if not fit:
             raise ValueError(
                 f"lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit "
                 "together"
             )
-        total = int(self.offsets[-1])
-        if self.offsets[0] != 0 or (np.diff(self.offsets) < 0).any():
+        decrease = self.num_sites < 0
+        if self.offsets[0] != 0 or decrease.any():
             raise ValueError("offsets must start at 0 and never decrease")
+        total = int(self.offsets[-1])
         if self.numbers.shape != (total,) or self.frac.shape != (total, 3):
             raise ValueError(
                 f"{total} sites expected, got numbers {self.numbers.shape}, frac {self.frac.shape}"
@@ -66,73 +69,74 @@ class CrystalTable:
         cls, lattices: ArrayLike, numbers: Sequence[ArrayLike], frac: Sequence[ArrayLike]
     ) -> CrystalTable:
         """Build from one array of species and one of positions per crystal."""
-        counts = [len(np.atleast_1d(z)) for z in numbers]
-        flat = [np.atleast_1d(z) for z in numbers]
-        return cls(
-            np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3),
-            np.concatenate(flat).astype(np.uint8) if flat else np.zeros(0, np.uint8),
-            np.concatenate([np.reshape(f, (-1, 3)) for f in frac]).astype(np.float64)
-            if flat
-            else np.zeros((0, 3)),
-            np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        )
+        matrices = np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3)
+        species = [np.atleast_1d(crystal) for crystal in numbers]
+        positions = [np.reshape(crystal, (-1, 3)) for crystal in frac]
+        counts = [len(crystal) for crystal in species]
+        all_species = _joined(species, np.zeros(0)).astype(np.uint8)
+        all_positions = _joined(positions, np.zeros((0, 3))).astype(np.float64)
+        return cls(matrices, all_species, all_positions, _offsets(counts))
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure]) -> CrystalTable:
         """Build from ordered pymatgen structures; partial occupancy raises ValueError."""
-        items = list(structures)
-        for index, structure in enumerate(items):
+        lattices, numbers, frac = [], [], []
+        for index, structure in enumerate(structures):
             if not structure.is_ordered:
                 raise ValueError(
                     f"structure {index} ({structure.formula}) has partially occupied sites"
                 )
-        return cls.from_arrays(
-            [s.lattice.matrix for s in items],
-            [[site.specie.Z for site in s] for s in items],
-            [s.frac_coords for s in items],
-        )
+            lattices.append(structure.lattice.matrix)
+            numbers.append([site.specie.Z for site in structure])
+            frac.append(structure.frac_coords)
+        return cls.from_arrays(lattices, numbers, frac)
 
     @classmethod
     def concatenate(cls, tables: Sequence[CrystalTable]) -> CrystalTable:
         """Put tables one behind another."""
-        counts = [np.diff(t.offsets) for t in tables]
-        return cls(
-            np.concatenate([t.lattices for t in tables]) if tables else np.zeros((0, 3, 3)),
-            np.concatenate([t.numbers for t in tables]) if tables else np.zeros(0, np.uint8),
-            np.concatenate([t.frac for t in tables]) if tables else np.zeros((0, 3)),
-            np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
-            if tables
-            else np.zeros(1, np.int64),
-        )
+        lattices = _joined([table.lattices for table in tables], np.zeros((0, 3, 3)))
+        numbers = _joined([table.numbers for table in tables], np.zeros(0, np.uint8))
+        frac = _joined([table.frac for table in tables], np.zeros((0, 3)))
+        counts = _joined([table.num_sites for table in tables], np.zeros(0, np.int64))
+        return cls(lattices, numbers, frac, _offsets(counts))
 
     def __len__(self) -> int:
         return len(self.lattices)
 
     def sites(self, index: int) -> slice:
         """Slice of crystal `index` in the site arrays."""
-        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        start, stop = self.offsets[index], self.offsets[index + 1]
+        return slice(int(start), int(stop))
 
     def structure(self, index: int) -> Structure:
         """Crystal `index` as a pymatgen Structure."""
         from pymatgen.core import Element, Lattice, Structure
 
         sites = self.sites(index)
-        species = [Element.from_Z(int(z)) for z in self.numbers[sites]]
-        return Structure(Lattice(self.lattices[index]), species, self.frac[sites])
+        numbers = self.numbers[sites].tolist()
+        species = [Element.from_Z(number) for number in numbers]
+        lattice = Lattice(self.lattices[index])
+        return Structure(lattice, species, self.frac[sites])
 
     def structures(self) -> Iterator[Structure]:
         """All crystals as pymatgen Structures, one at a time."""
-        return (self.structure(i) for i in range(len(self)))
+        for index in range(len(self)):
+            yield self.structure(index)
 
     def select(self, which: ArrayLike) -> CrystalTable:
         """The crystals at `which` (indices or boolean mask), in that order."""
         index = np.asarray(which)
-        chosen = np.arange(len(self))[index if index.size else index.astype(np.int64)]
-        counts = np.diff(self.offsets)[chosen]
-        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        # Site j of the new table is site (j - start of its crystal here) + (start of its crystal
-        # there).
-        source = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], counts)
+        if not index.size:
+            # An empty list becomes an array of floats, which cannot index.
+            index = index.astype(np.int64)
+        chosen = np.arange(len(self))[index]
+        counts = self.num_sites[chosen]
+        offsets = _offsets(counts)
+        # All sites of one crystal move by the same distance: from its start in this table to its
+        # start in the new one.
+        new_sites = np.arange(offsets[-1])
+        shifts = self.offsets[chosen] - offsets[:-1]
+        source = new_sites + np.repeat(shifts, counts)
         return CrystalTable(self.lattices[chosen], self.numbers[source], self.frac[source], offsets)
 
     @property
@@ -143,29 +147,28 @@ class CrystalTable:
     @property
     def owners(self) -> NDArray[np.int64]:
         """(N,) the crystal that each site belongs to."""
-        return np.repeat(np.arange(len(self)), self.num_sites)
+        crystals = np.arange(len(self))
+        return np.repeat(crystals, self.num_sites)
 
     @property
     def volumes(self) -> NDArray[np.float64]:
         """(n,) cell volumes, Angstrom^3."""
-        return np.abs(np.linalg.det(self.lattices)) if len(self) else np.zeros(0)
+        determinants = np.linalg.det(self.lattices)
+        return np.abs(determinants)
 
     def formulas(self) -> list[str]:
-        """Reduced formulas, elements in alphabetical order with explicit counts, e.g.
-
-        `O3 Sr1 Ti1`.
-        """
+        """(n,) reduced formulas such as `O3 Sr1 Ti1`: symbols sorted, every count written."""
         from pymatgen.core import Element
 
-        symbols = {int(z): Element.from_Z(int(z)).symbol for z in np.unique(self.numbers)}
+        # Each element is looked up once: `Element` is slow, and tables hold many thousand sites.
+        present = set(self.numbers.tolist())
+        symbols = {number: Element.from_Z(number).symbol for number in present}
         names = []
-        for i in range(len(self)):
-            elements, counts = np.unique(self.numbers[self.sites(i)], return_counts=True)
-            divisor = np.gcd.reduce(counts) if len(counts) else 1
-            parts = sorted(
-                (symbols[int(z)], int(c // divisor)) for z, c in zip(elements, counts, strict=True)
-            )
-            names.append(" ".join(f"{s}{c}" for s, c in parts))
+        for index in range(len(self)):
+            sites = self.sites(index)
+            numbers = self.numbers[sites].tolist()
+            atoms = Counter(symbols[number] for number in numbers)
+            names.append(_formula(atoms))
         return names
 
     def content_hash(self) -> str:
@@ -177,5 +180,27 @@ class CrystalTable:
             (self.frac, "<f8"),
             (self.offsets, "<i8"),
         ):
-            content.add(np.ascontiguousarray(array, dtype=dtype).tobytes())
+            fixed = np.ascontiguousarray(array, dtype=dtype)
+            content.add(fixed.tobytes())
         return content.digits(16)
+
+
+def _joined(parts: Sequence[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
+    """The parts end to end; `empty` where there are none, which NumPy cannot join."""
+    return np.concatenate(parts) if parts else empty
+
+
+def _offsets(counts: ArrayLike) -> NDArray[np.int64]:
+    """(n + 1,) where each crystal's sites begin, from (n,) numbers of sites."""
+    ends = np.cumsum(counts)
+    return np.concatenate([[0], ends]).astype(np.int64)
+
+
+def _formula(atoms: Mapping[str, int]) -> str:
+    """Reduced formula of a cell with so many atoms of each element."""
+    divisor = math.gcd(*atoms.values())
+    parts = []
+    for symbol in sorted(atoms):
+        count = atoms[symbol] // divisor
+        parts.append(f"{symbol}{count}")
+    return " ".join(parts)

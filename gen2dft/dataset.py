@@ -21,6 +21,9 @@ from gen2dft.hashing import ContentHash
 from gen2dft.properties import Properties, Property
 
 FORMAT_VERSION = 1
+# Names of arrays in the file: the fields of a CrystalTable, and a prefix for columns of labels.
+CRYSTAL_ARRAYS = ("lattices", "numbers", "frac", "offsets")
+LABEL_PREFIX = "label_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,18 +62,22 @@ class Dataset:
             raise DatasetError(f"{len(self.ids)} ids for {len(self.crystals)} crystals")
         _refuse_duplicates(self.ids)
         for name, values in self.labels.items():
-            if name not in self.properties:
-                raise DatasetError(not_one_of("label column", name, self.properties))
-            if values.shape != (len(self),):
-                raise DatasetError(
-                    f"label column {name!r} has shape {values.shape}, expected ({len(self)},)"
-                )
-            if np.isinf(values).any():
-                where = [self.ids[i] for i in np.flatnonzero(np.isinf(values))[:3]]
-                raise DatasetError(
-                    f"label column {name!r} is infinite for {', '.join(where)}; use NaN for a "
-                    "missing label"
-                )
+            self._check_column(name, values)
+
+    def _check_column(self, name: str, values: NDArray[np.float64]) -> None:
+        if name not in self.properties:
+            raise DatasetError(not_one_of("label column", name, self.properties))
+        if values.shape != (len(self),):
+            raise DatasetError(
+                f"label column {name!r} has shape {values.shape}, expected ({len(self)},)"
+            )
+        infinite = np.isinf(values)
+        if infinite.any():
+            first_rows = np.flatnonzero(infinite)[:3]
+            where = ", ".join(self.ids[row] for row in first_rows)
+            raise DatasetError(
+                f"label column {name!r} is infinite for {where}; use NaN for a missing label"
+            )
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -83,71 +90,72 @@ class Dataset:
         content.add(json.dumps(self.ids).encode())
         for name in sorted(self.labels):
             content.add(name.encode())
+            values = self.labels[name].astype("<f8")
             # NaN has many bit patterns; the hash must not tell them apart.
-            values = np.where(np.isnan(self.labels[name]), np.nan, self.labels[name])
-            content.add(values.astype("<f8").tobytes())
+            values[np.isnan(values)] = np.nan
+            content.add(values.tobytes())
         return content.digits(16)
 
     def label(self, name: str) -> NDArray[np.float64]:
         """(n,) values of one property; all NaN where the dataset has no such column."""
-        return np.asarray(self.labels.get(name, np.full(len(self), np.nan)), dtype=np.float64)
+        if name not in self.labels:
+            return np.full(len(self), np.nan)
+        return np.asarray(self.labels[name], dtype=np.float64)
 
     def label_matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
         """(n, len(names)) labels, NaN where missing."""
-        return (
-            np.column_stack([self.label(name) for name in names])
-            if names
-            else np.zeros((len(self), 0))
-        )
+        columns = np.empty((len(self), len(names)))
+        for place, name in enumerate(names):
+            columns[:, place] = self.label(name)
+        return columns
 
     def num_labels(self) -> dict[str, int]:
         """How many crystals carry each label."""
-        return {name: int(np.isfinite(values).sum()) for name, values in self.labels.items()}
+        counts = {}
+        for name, values in self.labels.items():
+            is_labelled = np.isfinite(values)
+            counts[name] = int(is_labelled.sum())
+        return counts
 
     def select(self, which: ArrayLike, **provenance: Any) -> Dataset:
         """The rows at `which` (indices or boolean mask); keywords are added to the provenance."""
         rows = np.arange(len(self))[np.asarray(which)]
-        return Dataset(
-            self.crystals.select(rows),
-            tuple(self.ids[i] for i in rows),
-            {name: values[rows] for name, values in self.labels.items()},
-            {**self.provenance, **provenance},
-            self.properties,
-        )
+        crystals = self.crystals.select(rows)
+        ids = tuple(self.ids[row] for row in rows)
+        labels = {name: values[rows] for name, values in self.labels.items()}
+        known = {**self.provenance, **provenance}
+        return Dataset(crystals, ids, labels, known, self.properties)
 
     def knowing(self, properties: Properties) -> Dataset:
         """The dataset with further properties, whose labels are to come unless it has them."""
         known = self.properties.joined_by(properties)
         columns = {name: self.label(name) for name in properties.own}
-        return replace(self, labels={**self.labels, **columns}, properties=known)
+        labels = {**self.labels, **columns}
+        return replace(self, labels=labels, properties=known)
 
     def extend(self, other: Dataset) -> Dataset:
         """The rows of this dataset, then those of `other`; the label columns are united."""
-        names = sorted({*self.labels, *other.labels})
-        return Dataset(
-            CrystalTable.concatenate([self.crystals, other.crystals]),
-            (*self.ids, *other.ids),
-            {name: np.concatenate([self.label(name), other.label(name)]) for name in names},
-            self.provenance,
-            self.properties.joined_by(other.properties),
-        )
+        crystals = CrystalTable.concatenate([self.crystals, other.crystals])
+        ids = (*self.ids, *other.ids)
+        labels = {}
+        for name in sorted({*self.labels, *other.labels}):
+            labels[name] = np.concatenate([self.label(name), other.label(name)])
+        properties = self.properties.joined_by(other.properties)
+        return Dataset(crystals, ids, labels, self.provenance, properties)
 
     def to_bytes(self) -> bytes:
         """The dataset as the bytes of an .npz file; equal content gives equal bytes."""
         meta: dict[str, Any] = {"format": FORMAT_VERSION, "provenance": self.provenance}
         if own := self.properties.as_plain():
             meta["properties"] = own
-        arrays = {
-            "lattices": self.crystals.lattices,
-            "numbers": self.crystals.numbers,
-            "frac": self.crystals.frac,
-            "offsets": self.crystals.offsets,
-            "ids": np.array(self.ids, dtype=np.str_),
-            "meta": np.array(json.dumps(meta, sort_keys=True)),
-            **{f"label_{name}": self.labels[name] for name in sorted(self.labels)},
-        }
+        # The order of the arrays is part of the bytes, which are to be equal for equal content.
+        arrays = {name: getattr(self.crystals, name) for name in CRYSTAL_ARRAYS}
+        arrays["ids"] = np.array(self.ids, dtype=np.str_)
+        arrays["meta"] = np.array(json.dumps(meta, sort_keys=True))
+        for name in sorted(self.labels):
+            arrays[LABEL_PREFIX + name] = self.labels[name]
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
 
     @classmethod
@@ -155,24 +163,24 @@ class Dataset:
         """Inverse of `to_bytes`; DatasetError names `origin` when the data are broken."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                meta = json.loads(str(arrays["meta"]))
-                if meta["format"] != FORMAT_VERSION:
-                    raise DatasetError(
-                        f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}"
-                    )
-                crystals = CrystalTable(
-                    arrays["lattices"], arrays["numbers"], arrays["frac"], arrays["offsets"]
-                )
-                labels = {
-                    key.removeprefix("label_"): arrays[key]
-                    for key in arrays.files
-                    if key.startswith("label_")
-                }
-                own = Properties(Property(**stored) for stored in meta.get("properties", ()))
-                ids = tuple(map(str, arrays["ids"]))
-                return cls(crystals, ids, labels, meta["provenance"], own)
+                return cls._from_arrays(arrays, origin)
         except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
             raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {err}") from err
+
+    @classmethod
+    def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], origin: str) -> Dataset:
+        meta = json.loads(str(arrays["meta"]))
+        if meta["format"] != FORMAT_VERSION:
+            raise DatasetError(
+                f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}"
+            )
+        crystals = CrystalTable(*(arrays[name] for name in CRYSTAL_ARRAYS))
+        ids = tuple(map(str, arrays["ids"]))
+        names = [key for key in arrays if key.startswith(LABEL_PREFIX)]
+        labels = {name.removeprefix(LABEL_PREFIX): arrays[name] for name in names}
+        stored_properties = meta.get("properties", ())
+        own = Properties(Property(**stored) for stored in stored_properties)
+        return cls(crystals, ids, labels, meta["provenance"], own)
 
     def save(self, path: Path | str) -> None:
         """Write to an .npz file, atomically: a killed process leaves no half-written file."""
@@ -197,8 +205,12 @@ def _refuse_duplicates(ids: Sequence[str]) -> None:
     if len(set(ids)) == len(ids):
         return
     seen: set[str] = set()
-    twice = [i for i in ids if i in seen or seen.add(i)]  # type: ignore[func-returns-value]
+    repeated = []
+    for name in ids:
+        if name in seen:
+            repeated.append(name)
+        seen.add(name)
     raise DatasetError(
-        f"{len(twice)} duplicate ids, the first: {', '.join(twice[:3])}; every crystal needs its "
-        "own id"
+        f"{len(repeated)} duplicate ids, the first: {', '.join(repeated[:3])}; every crystal needs "
+        "its own id"
     )

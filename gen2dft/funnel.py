@@ -50,10 +50,10 @@ class StageCount(BaseModel):
 
     @model_validator(mode="after")
     def _adds_up(self) -> Self:
-        lost = sum(self.reasons.values())
-        if self.n_in != self.n_out + lost:
+        stopped = sum(self.reasons.values())
+        if self.n_in != self.n_out + stopped:
             raise ValueError(
-                f"stage {self.stage!r} does not add up: {self.n_in} in, {self.n_out} out, {lost} "
-                "stopped"
+                f"stage {self.stage!r} does not add up: {self.n_in} in, {self.n_out} out, "
+                f"{stopped} stopped"
             )
         return self

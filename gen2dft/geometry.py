@@ -12,103 +12,17 @@ from gen2dft.crystals import CrystalTable
 # Cordero et al., Dalton Trans. 2832 (2008), Z = 1 to 96, Angstrom; sp3 carbon, low-spin Mn, Fe and
 # Co.
 _CORDERO = (
-    0.31,
-    0.28,
-    1.28,
-    0.96,
-    0.84,
-    0.76,
-    0.71,
-    0.66,
-    0.57,
-    0.58,
-    1.66,
-    1.41,
-    1.21,
-    1.11,
-    1.07,
-    1.05,
-    1.02,
-    1.06,
-    2.03,
-    1.76,
-    1.70,
-    1.60,
-    1.53,
-    1.39,
-    1.39,
-    1.32,
-    1.26,
-    1.24,
-    1.32,
-    1.22,
-    1.22,
-    1.20,
-    1.19,
-    1.20,
-    1.20,
-    1.16,
-    2.20,
-    1.95,
-    1.90,
-    1.75,
-    1.64,
-    1.54,
-    1.47,
-    1.46,
-    1.42,
-    1.39,
-    1.45,
-    1.44,
-    1.42,
-    1.39,
-    1.39,
-    1.38,
-    1.39,
-    1.40,
-    2.44,
-    2.15,
-    2.07,
-    2.04,
-    2.03,
-    2.01,
-    1.99,
-    1.98,
-    1.98,
-    1.96,
-    1.94,
-    1.92,
-    1.92,
-    1.89,
-    1.90,
-    1.87,
-    1.87,
-    1.75,
-    1.70,
-    1.62,
-    1.51,
-    1.44,
-    1.41,
-    1.36,
-    1.36,
-    1.32,
-    1.45,
-    1.46,
-    1.48,
-    1.40,
-    1.50,
-    1.50,
-    2.60,
-    2.21,
-    2.15,
-    2.06,
-    2.00,
-    1.96,
-    1.90,
-    1.87,
-    1.80,
-    1.69,
-)
+    0.31, 0.28, 1.28, 0.96, 0.84, 0.76, 0.71, 0.66, 0.57, 0.58,
+    1.66, 1.41, 1.21, 1.11, 1.07, 1.05, 1.02, 1.06, 2.03, 1.76,
+    1.70, 1.60, 1.53, 1.39, 1.39, 1.32, 1.26, 1.24, 1.32, 1.22,
+    1.22, 1.20, 1.19, 1.20, 1.20, 1.16, 2.20, 1.95, 1.90, 1.75,
+    1.64, 1.54, 1.47, 1.46, 1.42, 1.39, 1.45, 1.44, 1.42, 1.39,
+    1.39, 1.38, 1.39, 1.40, 2.44, 2.15, 2.07, 2.04, 2.03, 2.01,
+    1.99, 1.98, 1.98, 1.96, 1.94, 1.92, 1.92, 1.89, 1.90, 1.87,
+    1.87, 1.75, 1.70, 1.62, 1.51, 1.44, 1.41, 1.36, 1.36, 1.32,
+    1.45, 1.46, 1.48, 1.40, 1.50, 1.50, 2.60, 2.21, 2.15, 2.06,
+    2.00, 1.96, 1.90, 1.87, 1.80, 1.69,
+)  # fmt: skip
 COVALENT_RADII = np.array(
     [np.nan, *_CORDERO, *[max(_CORDERO)] * (118 - len(_CORDERO))]
 )  # indexed by atomic number
@@ -117,6 +31,8 @@ COVALENT_RADII = np.array(
 # cell's least height.
 _IMAGES = np.stack(np.meshgrid(*[[-1, 0, 1]] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
 _CHUNK_VECTORS = 400_000
+_HEIGHT_FOR_27_IMAGES = 2.1  # Angstrom, see `_reduced_where_thin`
+_FLAT_VOLUME = 1e-3  # Angstrom^3
 
 
 @dataclass(frozen=True)
@@ -143,25 +59,32 @@ def closest_contacts(table: CrystalTable) -> Contacts:
     contacts = Contacts(np.full(len(table), np.inf), np.full(len(table), np.inf))
     sizes = table.num_sites
     lattices, frac = _reduced_where_thin(table)
+    # Crystals of equal size make rectangular arrays, chunks bound the memory.
     for size in np.unique(sizes[sizes > 0]):
         rows = np.flatnonzero(sizes == size)
         first, second = np.triu_indices(size)
-        step = max(1, _CHUNK_VECTORS // (len(first) * len(_IMAGES)))
+        vectors_per_crystal = len(first) * len(_IMAGES)
+        step = max(1, _CHUNK_VECTORS // vectors_per_crystal)
         for start in range(0, len(rows), step):
             chosen = rows[start : start + step]
-            sites = table.offsets[chosen][:, None] + np.arange(size)
+            first_sites = table.offsets[chosen]
+            sites = first_sites[:, None] + np.arange(size)
             lengths = _pair_distances(lattices[chosen], frac[sites], first, second)
             radii = COVALENT_RADII[table.numbers[sites]]
+            sums_of_radii = radii[:, first] + radii[:, second]
+            ratios = lengths / sums_of_radii
             contacts.distance[chosen] = lengths.min(axis=1)
-            contacts.ratio[chosen] = (lengths / (radii[:, first] + radii[:, second])).min(axis=1)
+            contacts.ratio[chosen] = ratios.min(axis=1)
     return contacts
 
 
 def cell_heights(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 3) distances between opposite faces of each cell, Angstrom."""
-    normals = np.cross(lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]])
+    following, last = _other_vectors(lattices)
+    normals = np.cross(following, last)
     areas = np.linalg.norm(normals, axis=2)
-    volumes = np.abs(np.linalg.det(lattices))
+    determinants = np.linalg.det(lattices)
+    volumes = np.abs(determinants)
     heights = np.zeros_like(areas)
     np.divide(volumes[:, None], areas, out=heights, where=areas > 0)
     return heights
@@ -169,11 +92,22 @@ def cell_heights(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def cell_angles(lattices: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 3) angles alpha, beta, gamma of each cell, degree; NaN where a vector has no length."""
-    b, c = lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]]
-    lengths = np.linalg.norm(b, axis=2) * np.linalg.norm(c, axis=2)
+    following, last = _other_vectors(lattices)
+    lengths = np.linalg.norm(following, axis=2) * np.linalg.norm(last, axis=2)
+    products = (following * last).sum(axis=2)
     cosines = np.full(lengths.shape, np.nan)
-    np.divide((b * c).sum(axis=2), lengths, out=cosines, where=lengths > 0)
-    return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
+    np.divide(products, lengths, out=cosines, where=lengths > 0)
+    # Rounding can lead a hair beyond 1, where the arc cosine is NaN.
+    cosines = np.clip(cosines, -1, 1)
+    angles = np.arccos(cosines)
+    return np.asarray(np.degrees(angles))
+
+
+def _other_vectors(
+    lattices: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 3, 3) each: beside a, b, c the two other vectors, b, c, a and c, a, b."""
+    return lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]]
 
 
 def _pair_distances(
@@ -188,10 +122,16 @@ def _pair_distances(
     """
     apart = frac[:, second] - frac[:, first]
     apart -= np.round(apart)
-    vectors = apart[:, :, None] @ lattices[:, None] + (_IMAGES @ lattices)[:, None]
+    in_home_cell = apart[:, :, None] @ lattices[:, None]
+    to_images = _IMAGES @ lattices
+    vectors = in_home_cell + to_images[:, None]
     squares = np.einsum("kpic,kpic->kpi", vectors, vectors)
-    squares[:, first == second, len(_IMAGES) // 2] = np.inf  # an atom is not its own neighbour
-    return np.asarray(np.sqrt(squares.min(axis=2)))
+    # An atom is not its own neighbour; its images are.
+    is_itself = first == second
+    home = len(_IMAGES) // 2
+    squares[:, is_itself, home] = np.inf
+    shortest = squares.min(axis=2)
+    return np.asarray(np.sqrt(shortest))
 
 
 def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -204,11 +144,16 @@ def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArr
     from pymatgen.core import Lattice
 
     lattices, frac = table.lattices.copy(), table.frac.copy()
-    thin = cell_heights(lattices).min(axis=1, initial=np.inf) < 2.1
-    for i in map(int, np.flatnonzero(thin & (table.volumes > 1e-3))):
-        reduced = Lattice(lattices[i]).get_lll_reduced_lattice().matrix
-        frac[table.sites(i)] = table.frac[table.sites(i)] @ lattices[i] @ np.linalg.inv(reduced)
-        lattices[i] = reduced
+    heights = cell_heights(lattices).min(axis=1, initial=np.inf)
+    is_thin = heights < _HEIGHT_FOR_27_IMAGES
+    # A flat cell has no reduced one; its contacts are 0 anyway.
+    has_volume = table.volumes > _FLAT_VOLUME
+    for index in np.flatnonzero(is_thin & has_volume).tolist():
+        reduced = Lattice(lattices[index]).get_lll_reduced_lattice().matrix
+        sites = table.sites(index)
+        cartesian = frac[sites] @ lattices[index]
+        frac[sites] = cartesian @ np.linalg.inv(reduced)
+        lattices[index] = reduced
     return lattices, frac
 
 
@@ -220,10 +165,11 @@ def distances_in_cell(
     On the diagonal: of a site and its own images. Exact for what is shorter than 3/2 of the cell's
     least height, as `closest_contacts`.
     """
+    distances = np.zeros((len(frac), len(frac)))
+    if not len(frac):
+        return distances
     first, second = np.triu_indices(len(frac))
-    out = np.zeros((len(frac), len(frac)))
-    if len(first):
-        out[first, second] = out[second, first] = _pair_distances(
-            lattice[None], frac[None], first, second
-        )[0]
-    return out
+    (lengths,) = _pair_distances(lattice[None], frac[None], first, second)
+    distances[first, second] = lengths
+    distances[second, first] = lengths
+    return distances

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
+from operator import attrgetter
 from typing import Any
 
 from gen2dft import __version__
@@ -54,6 +55,7 @@ def registry(group: str) -> dict[str, Callable[[], Any]]:
     Every caller gets the same dictionary. A name that ships cannot be taken over.
     """
     found = {point.name: point.load for point in entry_points(group=group)}
+    # Those that ship come last, so that no package can take their names over.
     for name, value in SHIPPED[group].items():
         found[name] = EntryPoint(name, value, group).load
     return found
@@ -64,16 +66,17 @@ def origin(group: str, name: str) -> tuple[str, str]:
     # A loader is the bound method of its entry point; those that ship belong to no distribution.
     point = getattr(registry(group)[name], "__self__", None)
     package = getattr(point, "dist", None)
-    return (package.name, package.version) if package else ("gen2dft", __version__)
+    if package is None:
+        return "gen2dft", __version__
+    return package.name, package.version
 
 
 def added() -> list[EntryPoint]:
     """Entry points of other packages, by group and name; nothing is loaded."""
-    return [
-        point
-        for group in SHIPPED
-        for point in sorted(entry_points(group=group), key=lambda point: point.name)
-    ]
+    points: list[EntryPoint] = []
+    for group in SHIPPED:
+        points += sorted(entry_points(group=group), key=attrgetter("name"))
+    return points
 
 
 def package_of(group: str, name: str) -> str | None:

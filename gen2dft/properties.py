@@ -7,8 +7,7 @@ file defines its own under `properties:`. `Properties` looks up all three.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from gen2dft.errors import DatasetError, PluginMissing
@@ -100,9 +99,11 @@ def plugged_step(name: str, package: str | None = None) -> Any:
     try:
         return load()
     except (ImportError, AttributeError) as err:
+        at_fault = package or origin(GROUP, name)[0]
+        problem = f"{type(err).__name__}: {err}"
         raise PluginMissing(
-            f"property {name!r} is computed by package {package or origin(GROUP, name)[0]}, which "
-            f"cannot be loaded here: {type(err).__name__}: {err}; `gen2dft doctor` checks plugins"
+            f"property {name!r} is computed by package {at_fault}, which cannot be loaded here: "
+            f"{problem}; `gen2dft doctor` checks plugins"
         ) from err
 
 
@@ -121,18 +122,27 @@ class Properties(Mapping[str, Property]):
 
     def __getitem__(self, name: str) -> Property:
         """The property of that name; KeyError if nobody defines it."""
-        return PROPERTIES.get(name) or self.own.get(name) or plugged_step(name).definition
+        # An own definition comes before the package's: it says in which unit the values are stored,
+        # and it is there where the package is not.
+        known = PROPERTIES.get(name) or self.own.get(name)
+        return known or plugged_step(name).definition
 
     def __iter__(self) -> Iterator[str]:
         """Names, those that are built in first."""
-        return iter(dict.fromkeys(chain(PROPERTIES, self.own, registry(GROUP))))
+        yield from PROPERTIES
+        yield from self.own
+        for name in registry(GROUP):
+            if name not in PROPERTIES and name not in self.own:
+                yield name
 
     def __len__(self) -> int:
-        return len({*PROPERTIES, *self.own, *registry(GROUP)})
+        return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
         """Whether somebody defines it; nothing is loaded."""
-        return name in PROPERTIES or name in self.own or name in registry(GROUP)
+        if name in PROPERTIES or name in self.own:
+            return True
+        return name in registry(GROUP)
 
     def __eq__(self, other: object) -> bool:
         """Whether the own ones are the same; all others are."""
@@ -144,21 +154,24 @@ class Properties(Mapping[str, Property]):
 
     def joined_by(self, other: Properties) -> Properties:
         """These and the own ones of another; DatasetError where a name has two units."""
-        for name in sorted(self.own.keys() & other.own.keys()):
-            units = [self.own[name].unit, other.own[name].unit]
-            if units[0] != units[1]:
+        shared = self.own.keys() & other.own.keys()
+        for name in sorted(shared):
+            here, there = self.own[name].unit, other.own[name].unit
+            if here != there:
                 raise DatasetError(
-                    f"property {name!r} is in {units[0]!r} in one set of labels and in "
-                    f"{units[1]!r} in the other: convert one, or take another name"
+                    f"property {name!r} is in {here!r} in one set of labels and in {there!r} in "
+                    "the other: convert one, or take another name"
                 )
         return Properties((*self.own.values(), *other.own.values()))
 
     def as_plain(self) -> list[dict[str, Any]]:
         """The own ones as plain values, to be stored with the data that they belong to."""
-        return [
-            {"name": prop.name, "unit": prop.unit, "title": prop.title, "transform": prop.transform}
-            for _, prop in sorted(self.own.items())
-        ]
+        plain = []
+        for name in sorted(self.own):
+            fields = asdict(self.own[name])
+            del fields["labels"]  # advice for messages, which may change with the version
+            plain.append(fields)
+        return plain
 
 
 @dataclass(frozen=True)

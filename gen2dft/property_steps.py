@@ -81,11 +81,16 @@ def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutc
     if isinstance(output, CalculationFailure):
         return StepOutcome(**output.model_dump(include={"reason", "detail", "core_hours"}))
     outcome = StepOutcome.model_validate(output)
-    broken = sorted(name for name, value in outcome.values.items() if not math.isfinite(value))
+    broken = [name for name, value in outcome.values.items() if not math.isfinite(value)]
     if not broken:
         return outcome
-    detail = f"{', '.join(broken)} came out as NaN or infinite"
-    return outcome.model_copy(update={"values": {}, "reason": "not_finite", "detail": detail})
+    names = ", ".join(sorted(broken))
+    return StepOutcome(
+        warnings=outcome.warnings,
+        core_hours=outcome.core_hours,
+        reason="not_finite",
+        detail=f"{names} came out as NaN or infinite",
+    )
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,9 @@ def load_step(name: str, entry: PropertySpec | None = None) -> PropertyStep:
             "installed here: pip install it on every worker"
         )
     step: PropertyStep = plugged_step(name, package)
-    if entry is not None and entry.unit not in (None, step.unit):
+    if entry is None or entry.unit is None:
+        return step
+    if entry.unit != step.unit:
         raise PluginMissing(
             f"property {name!r} is in {entry.unit} in this campaign, but {package} computes it in "
             f"{step.unit} here: install the version that the campaign began with"
@@ -169,19 +176,20 @@ def settings_of(step: PropertyStep, spec: CampaignSpec) -> Any:
     """What a campaign says about a step; CampaignError names the key that is wrong."""
     entry = spec.properties.get(step.name)
     given = entry.settings if entry else {}
-    if step.key is not None and given:
-        raise CampaignError(f"properties.{step.name} takes its settings from `{step.key}:`")
     if step.key is not None:
+        if given:
+            raise CampaignError(f"properties.{step.name} takes its settings from `{step.key}:`")
         return getattr(spec, step.key)
-    if step.settings is None and given:
-        raise CampaignError(f"properties.{step.name} takes no settings; leave them out")
     if step.settings is None:
+        if given:
+            raise CampaignError(f"properties.{step.name} takes no settings; leave them out")
         return None
     try:
         return step.settings.model_validate(given)
     except ValidationError as err:
         problem = err.errors()[0]
-        place = ".".join(map(str, (step.name, "settings", *problem["loc"])))
+        keys = (step.name, "settings", *problem["loc"])
+        place = ".".join(map(str, keys))
         raise CampaignError(f"properties.{place}: {problem['msg']}") from err
 
 
@@ -198,7 +206,8 @@ def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
     """
     found: dict[str, PropertyStep] = {}
     for name in _asked_for(spec):
-        found |= {step.name: step for step in _runnable(name, spec)}
+        for step in _runnable(name, spec):
+            found[step.name] = step
     return tuple(found.values())
 
 
@@ -221,7 +230,8 @@ def step_names(spec: CampaignSpec) -> frozenset[str]:
     names: set[str] = set()
     for name in _asked_for(spec):
         try:
-            names |= {step.name for step in _runnable(name, spec)}
+            steps = _runnable(name, spec)
+            names.update(step.name for step in steps)
         except PluginMissing:
             names.add(name)  # another worker computes it, so nothing else may stand in for it
     return frozenset(names)
@@ -238,12 +248,16 @@ def _runnable(name: str, spec: CampaignSpec) -> list[PropertyStep]:
     engine = load_engine(spec.validation.engine)
     chain: list[PropertyStep] = []
     while name != STATIC:
-        if any(step.name == name for step in chain):
-            circle = " after ".join([*(step.name for step in chain), name])
+        names = [step.name for step in chain]
+        if name in names:
+            circle = " after ".join([*names, name])
             raise CampaignError(f"property steps wait for each other: {circle}")
-        chain.append(load_step(name, spec.properties.get(name)))
-        name = chain[-1].after
-    return chain[::-1] if all(step.runs_on(engine) for step in chain) else []
+        entry = spec.properties.get(name)
+        step = load_step(name, entry)
+        chain.append(step)
+        name = step.after
+    is_served = all(step.runs_on(engine) for step in chain)
+    return chain[::-1] if is_served else []
 
 
 def provided(spec: CampaignSpec, engine: str) -> frozenset[str]:
@@ -260,10 +274,11 @@ def computes(spec: CampaignSpec, preset: str) -> Mapping[str, tuple[str, Compute
         Of the static calculation that the steps follow.
     """
     engine = spec.validation.engine
-    return {
-        step.name: (step.after, step.maker(engine, preset, settings_of(step, spec)))
-        for step in steps_of(spec)
-    }
+    builders = {}
+    for step in steps_of(spec):
+        settings = settings_of(step, spec)
+        builders[step.name] = (step.after, step.maker(engine, preset, settings))
+    return builders
 
 
 def made_by(name: str) -> dict[str, str]:

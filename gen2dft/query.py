@@ -38,6 +38,13 @@ NEGATED = {
     "$in": "$nin", "$nin": "$in",
 }  # fmt: skip
 ORDER = ("$lt", "$lte", "$gt", "$gte")
+# How messages ask for a value of a kind.
+WANTED: dict[type, str] = {
+    float: "a number",
+    int: "a whole number",
+    bool: "True or False",
+    str: "a text in quotes",
+}
 
 Filter = dict[str, Any]
 
@@ -58,10 +65,12 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
         The condition is not understood, or asks for what the hits of this campaign do not carry.
     """
     campaigns = store.campaigns() if campaign_id is None else [store.campaign(campaign_id)]
-    wanted = {target["property"] for document in campaigns for target in document.spec["targets"]}
-    found = parse_where(where, {*PROPERTIES, *wanted})
+    properties = set(PROPERTIES)
+    for document in campaigns:
+        properties.update(_carried(document.spec))
+    found = parse_where(where, properties)
     if campaign_id is not None:
-        _carried(where, campaigns[0].spec)
+        _refuse_others(where, campaigns[0].spec)
     return store.hits(campaign_id, **found)
 
 
@@ -81,8 +90,10 @@ def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
     """
     condition = _parse(text)
     found = _filter(condition, negate=False)
-    for name in sorted(_names(condition) - set(FIELDS) - set(properties)):
-        raise QueryError(not_one_of("property or field of a hit", name, [*properties, *FIELDS]))
+    known = {*properties, *FIELDS}
+    for name in sorted(_names(condition)):
+        if name not in known:
+            raise QueryError(not_one_of("property or field of a hit", name, known))
     return found
 
 
@@ -95,10 +106,16 @@ def _names(condition: ast.expr) -> set[str]:
     return {node.id for node in ast.walk(condition) if isinstance(node, ast.Name)}
 
 
-def _carried(where: str, spec: Mapping[str, Any]) -> None:
-    """Refuse properties that are no targets: hits carry the values of their campaign's targets."""
-    carried = [target["property"] for target in spec["targets"]]
-    for name in sorted(names_in(where) - set(FIELDS)):
+def _carried(spec: Mapping[str, Any]) -> list[str]:
+    """Properties of a campaign's hits: its targets."""
+    return [target["property"] for target in spec["targets"]]
+
+
+def _refuse_others(where: str, spec: Mapping[str, Any]) -> None:
+    """Refuse properties that the campaign's hits do not carry."""
+    carried = _carried(spec)
+    asked_for = names_in(where) - set(FIELDS)
+    for name in sorted(asked_for):
         if name not in carried:
             raise QueryError(
                 f"hits of campaign {spec['name']} carry no {name}: it is no target; they carry "
@@ -122,35 +139,58 @@ def _filter(node: ast.expr, *, negate: bool) -> Filter:
     """
     if isinstance(node, ast.BoolOp):
         parts = [_filter(value, negate=negate) for value in node.values]
-        return {"$and" if isinstance(node.op, ast.And) != negate else "$or": parts}
+        return _combined(parts, all_of=isinstance(node.op, ast.And), negate=negate)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return _filter(node.operand, negate=not negate)
     if isinstance(node, ast.Compare):
-        sides = [node.left, *node.comparators]
-        links = [
-            _comparison(left, OPERATORS.get(type(operator), ""), right, negate=negate)
-            for left, operator, right in zip(sides, node.ops, sides[1:], strict=False)
-        ]
-        return links[0] if len(links) == 1 else {"$or" if negate else "$and": links}
-    if isinstance(node, ast.Name) and FIELDS.get(node.id, ("", str))[1] is bool:
-        return {FIELDS[node.id][0]: not negate}
+        return _chain(node, negate=negate)
+    if isinstance(node, ast.Name):
+        field, kind = _field(node.id)
+        if kind is bool:
+            return {field: not negate}
     raise QueryError(f"{ast.unparse(node)!r} is no comparison; {EXAMPLE}")
+
+
+def _combined(parts: list[Filter], *, all_of: bool, negate: bool) -> Filter:
+    """`and` or `or` of parts that are negated already: by De Morgan the one becomes the other."""
+    operator = "$and" if all_of != negate else "$or"
+    return {operator: parts}
+
+
+def _chain(node: ast.Compare, *, negate: bool) -> Filter:
+    """`a < b < c` means `a < b and b < c`."""
+    parts = []
+    left = node.left
+    for kind, right in zip(node.ops, node.comparators, strict=True):
+        operator = OPERATORS.get(type(kind), "")
+        parts.append(_comparison(left, operator, right, negate=negate))
+        left = right
+    if len(parts) == 1:
+        return parts[0]
+    return _combined(parts, all_of=True, negate=negate)
 
 
 def _comparison(left: ast.expr, operator: str, right: ast.expr, *, negate: bool) -> Filter:
     """`name operator value`, or the other way round, as a filter."""
     what = f"{ast.unparse(left)} ... {ast.unparse(right)}"
-    if isinstance(right, ast.Name) and not isinstance(left, ast.Name) and operator in TURNED:
+    if operator in TURNED and isinstance(right, ast.Name) and not isinstance(left, ast.Name):
         left, operator, right = right, TURNED[operator], left
     if not isinstance(left, ast.Name) or isinstance(right, ast.Name) or operator not in NEGATED:
         raise QueryError(f"{what!r} does not compare a property with a value; {EXAMPLE}")
     field, kind = _field(left.id)
     if operator in ORDER and kind not in (int, float):
         raise QueryError(f"{what!r}: {left.id} has no order; use ==, != or in")
-    value = _value(right, left.id, kind, several=operator in ("$in", "$nin"))
-    operator = NEGATED[operator] if negate else operator
-    if operator in ("$ne", "$nin"):  # MongoDB lets unknown values pass these
-        return {field: {"$nin": [*(value if isinstance(value, list) else [value]), None]}}
+    if operator in ("$in", "$nin"):
+        value: Any = _values(right, left.id, kind)
+    else:
+        value = _value(right, left.id, kind)
+    if negate:
+        operator = NEGATED[operator]
+    # MongoDB lets unknown values pass `$ne` and `$nin`, so they are excluded by name.
+    if operator == "$ne":
+        return {field: {"$nin": [value, None]}}
+    if operator == "$nin":
+        return {field: {"$nin": [*value, None]}}
     return {field: {operator: value}}
 
 
@@ -159,27 +199,34 @@ def _field(name: str) -> tuple[str, type]:
     return FIELDS.get(name, (f"values.{name}", float))
 
 
-def _value(node: ast.expr, name: str, kind: type, *, several: bool) -> Any:
-    """A constant, or several, of the kind that a field has."""
-    if several:
-        if not isinstance(node, ast.Tuple | ast.List):
-            raise QueryError(
-                f"{name} in {ast.unparse(node)!r}: give a list in brackets, such as ['SnO', 'PbO']"
-            )
-        return [_value(item, name, kind, several=False) for item in node.elts]
+def _values(node: ast.expr, name: str, kind: type) -> list[Any]:
+    """Several constants of the kind that a field has."""
+    if not isinstance(node, ast.Tuple | ast.List):
+        raise QueryError(
+            f"{name} in {ast.unparse(node)!r}: give a list in brackets, such as ['SnO', 'PbO']"
+        )
+    return [_value(item, name, kind) for item in node.elts]
+
+
+def _value(node: ast.expr, name: str, kind: type) -> Any:
+    """A constant of the kind that a field has."""
     is_number, sign = kind in (int, float), 1
+    # Python's grammar has no negative numbers: -1 is the operator `-` before the constant 1.
     if is_number and isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         sign, node = -1, node.operand
     value: Any = node.value if isinstance(node, ast.Constant) else None
-    is_of_kind = isinstance(value, (int, float) if kind is float else kind)
-    if isinstance(value, bool) != (kind is bool) or not is_of_kind:
-        wanted = {
-            float: "a number",
-            int: "a whole number",
-            bool: "True or False",
-            str: "a text in quotes",
-        }[kind]
-        raise QueryError(f"{name} is compared with {ast.unparse(node)!r}; give {wanted}")
+    if not _is_of_kind(value, kind):
+        raise QueryError(f"{name} is compared with {ast.unparse(node)!r}; give {WANTED[kind]}")
     if not is_number:
         return value
-    return sign * value - (FIRST_ROUND if name == "round" else 0)
+    signed = sign * value
+    return signed - FIRST_ROUND if name == "round" else signed
+
+
+def _is_of_kind(value: object, kind: type) -> bool:
+    # In Python True is an int too; here it is no number.
+    if isinstance(value, bool):
+        return kind is bool
+    if kind is float:
+        return isinstance(value, int | float)
+    return isinstance(value, kind)

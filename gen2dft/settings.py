@@ -48,14 +48,21 @@ def allows_stand_in() -> bool:
 
 def default_workers() -> int:
     """One worker per core that this process may use, but no more than fit into the memory."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    cores = _usable_cores()
     try:
         memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     except (ValueError, OSError):  # a system that does not tell
         return cores
-    return max(1, min(cores, int(memory_gb / GB_PER_WORKER)))
+    fitting = int(memory_gb / GB_PER_WORKER)
+    return max(1, min(cores, fitting))
+
+
+def _usable_cores() -> int:
+    # A queue system or container may give a process fewer cores than the machine has; macOS cannot
+    # tell.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Settings(BaseSettings):
@@ -81,9 +88,8 @@ class Settings(BaseSettings):
     @field_validator("database")
     @classmethod
     def _embedded_or_uri(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() != EMBEDDED and not value.get_secret_value().startswith(
-            SCHEMES
-        ):
+        text = value.get_secret_value()
+        if text != EMBEDDED and not text.startswith(SCHEMES):
             raise ValueError(
                 f"must be `{EMBEDDED}` or a MongoDB URI like mongodb://user:password@host:27017/"
             )
@@ -110,16 +116,15 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then the configuration file."""
         del dotenv_settings, file_secret_settings
-        return (
-            init_settings,
-            env_settings,
-            YamlConfigSettingsSource(settings_cls, yaml_file=config_file()),
-        )
+        file_settings = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        return (init_settings, env_settings, file_settings)
 
     def as_environment(self) -> dict[str, str]:
         """Variables that give another process these very settings, wherever it runs."""
-        values = {**self.model_dump(mode="json"), "database": self.database.get_secret_value()}
-        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+        values = self.model_dump(mode="json")
+        # The dump hides the URI's password behind asterisks.
+        values["database"] = self.database.get_secret_value()
+        return {_variable(name): str(value) for name, value in values.items()}
 
 
 class GivenSettings(Settings):
@@ -149,20 +154,19 @@ def load_settings() -> Settings:
     except ValidationError as err:
         problem = err.errors()[0]
         key = str(problem["loc"][0])
-        variable = f"{PREFIX}{key.upper()}"
+        variable = _variable(key)
         place = variable if variable in os.environ else f"{file}: {key}"
-        given = (
-            "" if key == "database" else f" (given: {problem['input']!r})"
-        )  # a URI holds a password
-        raise SettingsError(
-            f"{place}: {problem['msg'].removeprefix('Value error, ')}{given}"
-        ) from None
+        what = problem["msg"].removeprefix("Value error, ")
+        # The value of `database` may hold a password.
+        given = "" if key == "database" else f" (given: {problem['input']!r})"
+        raise SettingsError(f"{place}: {what}{given}") from None
 
 
 def _content(file: Path) -> dict[str, Any]:
     """The configuration file's keys and values; none if there is no file."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        text = file.read_text(encoding="utf-8") if file.is_file() else ""
+        content = yaml.safe_load(text) or {}
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(f"cannot read the configuration file {file}: {err}") from err
     except yaml.YAMLError as err:
@@ -171,17 +175,23 @@ def _content(file: Path) -> dict[str, Any]:
         raise SettingsError(
             f"configuration file {place} is not valid YAML; `gen2dft init` writes a new one"
         ) from None
-    if not isinstance(content or {}, dict):
+    if not isinstance(content, dict):
         raise SettingsError(f"configuration file {file} must hold lines of the form `key: value`")
-    return content or {}
+    return content
 
 
 def _refuse_unknown(file: Path, content: dict[str, Any]) -> None:
     """A misspelt setting would otherwise be passed over in silence."""
+    names = Settings.model_fields
     for key in content:
-        if key not in Settings.model_fields:
-            raise SettingsError(f"{file}: {not_one_of('key', key, Settings.model_fields)}")
-    variables = [f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *OTHER_VARIABLES)]
-    for name in os.environ:
-        if name.startswith(PREFIX) and name not in variables:
-            raise SettingsError(f"environment: {not_one_of('variable', name, variables)}")
+        if key not in names:
+            raise SettingsError(f"{file}: {not_one_of('key', key, names)}")
+    variables = [_variable(name) for name in (*names, *OTHER_VARIABLES)]
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in variables:
+            raise SettingsError(f"environment: {not_one_of('variable', variable, variables)}")
+
+
+def _variable(name: str) -> str:
+    """Environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"

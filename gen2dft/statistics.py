@@ -21,36 +21,48 @@ class Interval(NamedTuple):
 
 
 def share(hits: int, calls: int, z: float = Z95) -> Interval:
-    """Hits / calls with Wilson's interval (J. Am. Stat. Assoc.
+    """Hits / calls with Wilson's interval; calls > 0.
 
-    22, 209 (1927), centre and half width); calls > 0.
+    Wilson, J. Am. Stat. Assoc. 22, 209 (1927): centre and half width.
     """
     p, n = hits / calls, calls
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return Interval(p, max(0.0, centre - half), min(1.0, centre + half))
+    shrinkage = 1 + z * z / n
+    centre = (p + z * z / (2 * n)) / shrinkage
+    variance = p * (1 - p) / n + z * z / (4 * n * n)
+    half_width = z / shrinkage * math.sqrt(variance)
+    low = max(0.0, centre - half_width)
+    high = min(1.0, centre + half_width)
+    return Interval(p, low, high)
 
 
 def difference(hits: tuple[int, int], calls: tuple[int, int], z: float = Z95) -> Interval:
-    """First share less the second; Newcombe's hybrid score interval (Stat. Med.
+    """First share less the second, with Newcombe's hybrid score interval.
 
-    17, 873 (1998), method 10).
+    Newcombe, Stat. Med. 17, 873 (1998), method 10.
     """
-    a, b = share(hits[0], calls[0], z), share(hits[1], calls[1], z)
+    a = share(hits[0], calls[0], z)
+    b = share(hits[1], calls[1], z)
     delta = a.value - b.value
-    low = delta - math.hypot(a.value - a.low, b.high - b.value)
-    return Interval(delta, low, delta + math.hypot(a.high - a.value, b.value - b.low))
+    below = math.hypot(a.value - a.low, b.high - b.value)
+    above = math.hypot(a.high - a.value, b.value - b.low)
+    return Interval(delta, delta - below, delta + above)
 
 
 def ratio(hits: tuple[int, int], calls: tuple[int, int], z: float = Z95) -> Interval | None:
-    """First share over the second; log interval of Katz et al. (Biometrics 34, 469 (1978)).
+    """First share over the second, with the log interval of Katz et al.
 
-    Half a hit is added to both where one of them has none; None if both have none.
+    Katz, Baptista, Azen and Pike, Biometrics 34, 469 (1978). Half a hit is added to both where one
+    of them has none; None if both have none.
     """
     if not any(hits):
         return None
-    add = 0.0 if all(hits) else 0.5
-    (a, b), (n, m) = (h + add for h in hits), (c + add for c in calls)
+    added = 0.0 if all(hits) else 0.5
+    a, b = hits[0] + added, hits[1] + added
+    n, m = calls[0] + added, calls[1] + added
     value = (a / n) / (b / m)
-    half = z * math.sqrt(max(0.0, 1 / a - 1 / n + 1 / b - 1 / m))
-    return Interval(value, value * math.exp(-half), value * math.exp(half))
+    variance = 1 / a - 1 / n + 1 / b - 1 / m
+    # Rounding may leave a variance of zero just below it.
+    half_width = z * math.sqrt(max(0.0, variance))
+    low = value * math.exp(-half_width)
+    high = value * math.exp(half_width)
+    return Interval(value, low, high)

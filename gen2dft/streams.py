@@ -60,4 +60,5 @@ class Streams:
 
     def rng(self, stream: Stream, *more: int) -> np.random.Generator:
         """Randomness of one purpose: the same for the same seed, round and stream."""
-        return np.random.default_rng(self.entropy(stream, *more))
+        entropy = self.entropy(stream, *more)
+        return np.random.default_rng(entropy)

@@ -1,5 +1,5 @@
-"""spglib (Togo & Tanaka, arXiv:1808.01590), asked so that a crystal it cannot read is an answer,
-not an accident.
+"""spglib (Togo & Tanaka, arXiv:1808.01590), called so that a crystal that it cannot read gives an
+answer, not an error.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ UNDETERMINED = "undetermined"
 
 
 def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """What a function of spglib says; None where it finds nothing, as with two atoms on one place.
+    """Call a function of spglib; None where it finds nothing, as with two atoms on one place.
 
     spglib 2 either returns None or raises, by a switch of the whole process which other libraries
-    set (ASE leaves it set after its first use), and warns that None will go.
+    set (ASE leaves it set after its first use), and warns that it will no longer return None.
     """
     from spglib.error import SpglibError
 
@@ -39,11 +39,9 @@ def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
     """
     import spglib
 
-    cell = (
-        structure.lattice.matrix.tolist(),
-        structure.frac_coords.tolist(),
-        list(structure.atomic_numbers),
-    )
+    lattice = structure.lattice.matrix.tolist()
+    positions = structure.frac_coords.tolist()
+    cell = (lattice, positions, list(structure.atomic_numbers))
     found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec)
     return UNDETERMINED if found is None else str(found.international)
 

@@ -24,11 +24,8 @@ HULL_INCOMPLETE = "hull_incomplete"
 NOT_COVERED = "hull_does_not_cover"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
-OVERRULABLE = (
-    ABOVE_HULL,
-    HULL_INCOMPLETE,
-    UNCONVERGED,
-)  # verdicts that DFT may overrule: the relaxation came to an end
+# Verdicts that DFT may overrule: the relaxation came to an end.
+OVERRULABLE = (ABOVE_HULL, HULL_INCOMPLETE, UNCONVERGED)
 
 # eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few
 # meV/atom, less than the potential's error, and the distance to the hull can only shrink.
@@ -37,7 +34,7 @@ TOLERABLE_FORCE = 0.3
 
 @dataclass(frozen=True)
 class SurrogateVerdict:
-    """What the surrogate found out about one crystal.
+    """The surrogate's result for one crystal.
 
     Parameters
     ----------
@@ -73,7 +70,7 @@ class SurrogateVerdict:
 
     def stored(self) -> StoredVerdict:
         """The verdict as the store keeps it, with the structure as pymatgen's dictionary."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        plain = dict(vars(self))
         if self.structure is not None:
             plain["structure"] = self.structure.as_dict(verbosity=0)
         return StoredVerdict.model_validate(plain)
@@ -87,7 +84,9 @@ class SurrogateVerdict:
         """Inverse of `stored`."""
         from pymatgen.core import Structure
 
-        plain = {field.name: getattr(stored, field.name) for field in dataclasses.fields(cls)}
+        # Documents of older versions hold further keys, which a verdict does not have.
+        names = [field.name for field in dataclasses.fields(cls)]
+        plain = {name: getattr(stored, name) for name in names}
         if stored.structure is not None:
             plain["structure"] = Structure.from_dict(stored.structure)
         return cls(**plain)
@@ -99,7 +98,7 @@ def surrogate_screen(
     hull: ReferenceHull,
     known: StructureIndex | None = None,
 ) -> SurrogateVerdict:
-    """Relax one crystal and measure its distance to the hull.
+    """Relax one crystal and measure its distance to the hull; failures become a verdict's reason.
 
     Parameters
     ----------
@@ -120,9 +119,7 @@ def surrogate_screen(
     try:
         relaxed = engine.relax(structure, spec.preset)
     except CalculationFailed as failure:
-        reason = (
-            failure.reason if "relaxation" in failure.reason else f"relaxation_{failure.reason}"
-        )
+        reason = _reason_of(failure)
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
     composition = relaxed.structure.composition
     try:
@@ -131,28 +128,50 @@ def surrogate_screen(
         return SurrogateVerdict(
             NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err)
         )
+    return _placed(relaxed, formation_energy, spec, hull, known)
+
+
+def _placed(
+    relaxed: Calculation,
+    formation_energy: float,
+    spec: SurrogateSpec,
+    hull: ReferenceHull,
+    known: StructureIndex | None,
+) -> SurrogateVerdict:
+    """The verdict on a relaxed crystal from its place on the hull."""
+    composition = relaxed.structure.composition
     gap = hull.gap(element.symbol for element in composition.elements)
     e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
     return SurrogateVerdict(
-        _reason(relaxed, e_above_hull, spec, known),
-        spec.engine,
-        spec.preset,
-        relaxed.structure,
-        relaxed.energy_per_atom,
-        formation_energy,
-        e_above_hull,
-        relaxed.converged,
-        relaxed.max_force,
-        relaxed.num_steps,
-        relaxed.wall_seconds,
-        gap,
+        reason=_reason(relaxed, e_above_hull, spec, known),
+        engine=spec.engine,
+        preset=spec.preset,
+        structure=relaxed.structure,
+        energy_per_atom=relaxed.energy_per_atom,
+        formation_energy=formation_energy,
+        e_above_hull=e_above_hull,
+        converged=relaxed.converged,
+        max_force=relaxed.max_force,
+        steps=relaxed.num_steps,
+        seconds=relaxed.wall_seconds,
+        detail=gap,
     )
 
 
-def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
-    """Why a distance to the hull (eV/atom.
+def _reason_of(failure: CalculationFailed) -> str:
+    """The engine's reason; its name says that it was the relaxation that failed."""
+    if "relaxation" in failure.reason:
+        return failure.reason
+    return f"relaxation_{failure.reason}"
 
-    None: the hull does not cover the system) is refused, None if it passes.
+
+def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
+    """Why a distance to the hull is refused; None if it passes.
+
+    Parameters
+    ----------
+    e_above_hull
+        eV/atom; None where the hull does not cover the system.
     """
     if e_above_hull is None:
         return NOT_COVERED
@@ -167,11 +186,16 @@ def _reason(
     spec: SurrogateSpec,
     known: StructureIndex | None,
 ) -> str | None:
-    force = relaxed.max_force
-    if not relaxed.converged and (force is None or force > TOLERABLE_FORCE):
+    if not relaxed.converged and _is_far_from_rest(relaxed.max_force):
         return UNCONVERGED
-    if (reason := hull_reason(e_above_hull, spec)) is not None:
+    reason = hull_reason(e_above_hull, spec)
+    if reason is not None:
         return reason
+    # Last, because comparing structures costs most.
     if known is not None and known.contains(relaxed.structure):
         return RELAXED_TO_KNOWN
     return None
+
+
+def _is_far_from_rest(force: float | None) -> bool:
+    return force is None or force > TOLERABLE_FORCE
