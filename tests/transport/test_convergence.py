@@ -9,7 +9,7 @@ import pytest
 from example_bands import cosine_bands, tetragonal
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.convergence import (
     MeshSize,
     mesh_of_spacing,

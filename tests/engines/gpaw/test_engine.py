@@ -19,7 +19,7 @@ from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.engines.kit import bands_of, run_task
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
-from gen2dft.transport.compute import TransportSettings, compute_transport
+from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.settings import TransportSettings
 
 needs_gpaw = pytest.mark.skipif(
