@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.errors import StoreError
-from gen2dft.properties import PROPERTIES
+from gen2dft.properties import PROPERTIES, Property
 from gen2dft.report.wording import PREDICTED, basis_text, pretty, target_text, value_text
 from gen2dft.targets import is_met
 
@@ -49,7 +49,8 @@ def labels_of(store: Store, candidate: CandidateDoc) -> list[LabelDoc]:
 
 def engine_text(label: LabelDoc) -> str:
     """Which engine made a label, and whether that is DFT."""
-    return f"{label.engine} {label.preset} ({'DFT' if label.is_dft else 'surrogate, not DFT'})"
+    kind = "DFT" if label.is_dft else "surrogate, not DFT"
+    return f"{label.engine} {label.preset} ({kind})"
 
 
 def structures_of(
@@ -92,26 +93,26 @@ def value_rows(
     rows = []
     for name, prop in PROPERTIES.items():
         computed = [label.values.get(name) for label in labels]
-        if (
-            name not in candidate.predicted
-            and name not in targets
-            and not any(v is not None for v in computed)
-        ):
-            continue
-        verdict, by_prediction = _verdict(
-            targets.get(name), computed, candidate.predicted.get(name)
-        )
-        rows.append(
-            ValueRow(
-                f"{prop.title} ({pretty(prop.unit)})",
-                *_expected(candidate, name),
-                tuple(value_text(name, value) for value in computed),
-                target_text(targets[name]) if name in targets else "",
-                verdict,
-                by_prediction,
-            )
-        )
+        is_computed = any(value is not None for value in computed)
+        if name in candidate.predicted or name in targets or is_computed:
+            rows.append(_value_row(prop, candidate, computed, targets.get(name)))
     return rows
+
+
+def _value_row(
+    prop: Property,
+    candidate: CandidateDoc,
+    computed: Sequence[float | None],
+    target: Target | None,
+) -> ValueRow:
+    name = prop.name
+    expected, basis = _expected(candidate, name)
+    predicted = candidate.predicted.get(name)
+    verdict, by_prediction = _verdict(target, computed, predicted)
+    title = f"{prop.title} ({pretty(prop.unit)})"
+    texts = tuple(value_text(name, value) for value in computed)
+    wanted = "" if target is None else target_text(target)
+    return ValueRow(title, expected, basis, texts, wanted, verdict, by_prediction)
 
 
 def _verdict(
@@ -122,7 +123,8 @@ def _verdict(
     value = predicted if label is None else label
     if target is None or value is None:
         return "", False
-    return ("met" if is_met(target, value) else "missed"), label is None
+    verdict = "met" if is_met(target, value) else "missed"
+    return verdict, label is None
 
 
 def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
@@ -144,7 +146,9 @@ def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
         yield from label.warnings
         for made in label.custodian:
             where = f"custodian, {made['preset']} {made['task']}"
-            yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
+            errors = ", ".join(made["errors"])
+            actions = "; ".join(made["actions"])
+            yield f"{where}, {errors}: {actions}"
         if label.settings_changed:
             yield (
                 "the energy belongs to the settings that custodian changed, not to the preset's own"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
 
 if TYPE_CHECKING:
+    from gen2dft.funnel import StageCount
     from gen2dft.store.documents import (
         CampaignDoc,
         HitDoc,
@@ -100,9 +101,23 @@ class ReportData:
         """Candidates of one round."""
         return [p for p in self.points if p.round_index == round_index]
 
+    def selected_by(self, way: str) -> list[CandidatePoint]:
+        """Candidates that one way of choosing sent to validation."""
+        return [p for p in self.points if p.selected_by == way]
+
+    def stages(self, name: str) -> list[StageCount]:
+        """Counts of one stage of the funnel, in all rounds that came to it."""
+        every = (stage for document in self.rounds for stage in document.funnel)
+        return [stage for stage in every if stage.stage == name]
+
     def core_hours(self, round_index: int) -> float:
         """Core-hours of a round's labels."""
-        return sum(label.core_hours for label in self.labels if label.round_index == round_index)
+        labels = (label for label in self.labels if label.round_index == round_index)
+        return sum(label.core_hours for label in labels)
+
+    def num_hits(self, round_index: int) -> int:
+        """Hits of one round."""
+        return sum(hit.round_index == round_index for hit in self.hits)
 
     def surrogate_seconds(self, round_index: int) -> float:
         """Worker seconds of the surrogate's relaxations in a round."""
@@ -120,30 +135,49 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     from gen2dft.store.documents import HullDoc, SnapshotDoc
 
     campaign = store.campaign(campaign_id)
+    spec = CampaignSpec.model_validate(campaign.spec)
     rounds = store.rounds(campaign_id)
+    points = list(_points(store, campaign_id))
+    latents = _latents_of(store, rounds)
+    snapshots = [store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id]
     power_factors = store.power_factors(campaign_id)
+    ledger = read_ledger(store, campaign_id)
+    transport = transport_of(store, power_factors)
     return ReportData(
         campaign=campaign,
-        spec=CampaignSpec.model_validate(campaign.spec),
+        spec=spec,
         rounds=rounds,
-        points=list(_points(store, campaign_id)),
+        points=points,
         labels=store.labels(campaign_id),
         hits=store.hits(campaign_id),
-        latents={r.index: load_latents(store, r.latents_id) for r in rounds if r.latents_id},
-        snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
+        latents=latents,
+        snapshots=snapshots,
         hull=store.get(HullDoc, campaign.hull_id),
         power_factors=power_factors,
-        ledger=read_ledger(store, campaign_id),
-        transport=transport_of(store, power_factors),
+        ledger=ledger,
+        transport=transport,
     )
+
+
+def _latents_of(store: Store, rounds: Iterable[RoundDoc]) -> dict[int, LatentArrays]:
+    """Latent points by round, of the rounds that have drawn some."""
+    latents = {}
+    for document in rounds:
+        if document.latents_id:
+            latents[document.index] = load_latents(store, document.latents_id)
+    return latents
 
 
 def transport_of(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
     """The transport behind the largest of the power factors, if there is any."""
     from gen2dft.transport.document import TransportDoc
 
-    blob = next((found.transport_id for found in power_factors if found.transport_id), None)
-    return None if blob is None else TransportDoc.model_validate_json(store.get_blob(blob))
+    # The store lists the largest power factor first.
+    blobs = (found.transport_id for found in power_factors if found.transport_id)
+    blob_id = next(blobs, None)
+    if blob_id is None:
+        return None
+    return TransportDoc.model_validate_json(store.get_blob(blob_id))
 
 
 _POINT_FIELDS = (
@@ -175,14 +209,20 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
     StoreError if it is missing or damaged.
     """
     try:
-        with np.load(io.BytesIO(store.get_blob(blob_id)), allow_pickle=False) as arrays:
-            values = {
-                name.removeprefix("train_"): arrays[name].astype(np.float64)
-                for name in arrays.files
-                if name.startswith("train_") and name != "train_latents"
-            }
-            return LatentArrays(arrays["latents"], arrays["train_latents"], values)
+        return _latent_arrays(store.get_blob(blob_id))
     except (ValueError, KeyError, zipfile.BadZipFile) as err:
         raise StoreError(
             f"blob {blob_id} does not hold latent points: {err}; restore it from a backup"
         ) from err
+
+
+def _latent_arrays(data: bytes) -> LatentArrays:
+    """Arrays of an `npz` file; labels of the training crystals stand under `train_` + property."""
+    values = {}
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        latents, train_latents = arrays["latents"], arrays["train_latents"]
+        for name in arrays.files:
+            if name.startswith("train_") and name != "train_latents":
+                property_name = name.removeprefix("train_")
+                values[property_name] = arrays[name].astype(np.float64)
+    return LatentArrays(latents, train_latents, values)

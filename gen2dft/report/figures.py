@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.report import learning_figures, screening_figures, style, transport_figures
+from gen2dft.report import (
+    latent_figures,
+    learning_figures,
+    screening_figures,
+    style,
+    transport_figures,
+)
 from gen2dft.report.data import ReportData
 
 if TYPE_CHECKING:
@@ -80,13 +86,12 @@ TRANSPORT_FIGURES: dict[str, TransportFigureKind] = {
 
 def _of_the_largest(kind: TransportFigureKind) -> FigureKind:
     """The same figure of the crystal with the campaign's largest power factor."""
-    caption = (
-        "The crystal with the largest power factor that was computed from its bands. "
-        f"{kind.caption}"
-    )
-    return FigureKind(
-        kind.title, caption, lambda data: kind.draw(data.transport) if data.transport else None
-    )
+
+    def draw(data: ReportData) -> Figure | None:
+        return None if data.transport is None else kind.draw(data.transport)
+
+    whose = "The crystal with the largest power factor that was computed from its bands."
+    return FigureKind(kind.title, f"{whose} {kind.caption}", draw)
 
 
 FIGURES: dict[str, FigureKind] = {
@@ -120,7 +125,7 @@ FIGURES: dict[str, FigureKind] = {
         "round. Others: training crystals coloured by label (grey: no label). Circles were "
         "validated, stars became "
         "hits. Every round has its own generator and so its own map.",
-        learning_figures.latent_map,
+        latent_figures.latent_map,
     ),
     "hull": FigureKind(
         "Distance to the hull",
@@ -150,5 +155,9 @@ FIGURES: dict[str, FigureKind] = {
 
 def draw_all(data: ReportData) -> dict[str, bytes]:
     """Every figure that has something to show, as PNG."""
-    drawn = {name: kind.draw(data) for name, kind in FIGURES.items()}
-    return {name: style.png(figure) for name, figure in drawn.items() if figure is not None}
+    pictures = {}
+    for name, kind in FIGURES.items():
+        figure = kind.draw(data)
+        if figure is not None:
+            pictures[name] = style.png(figure)
+    return pictures

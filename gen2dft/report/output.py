@@ -16,7 +16,8 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        raise OutputError(f"cannot make folder {folder}: {err.strerror or err}; {REMEDY}") from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot make folder {folder}: {reason}; {REMEDY}") from err
     return folder
 
 
@@ -40,7 +41,6 @@ def write_file(path: Path, data: bytes) -> Path:
     except OSError as err:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}"
-        ) from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot write {path.name} in {path.parent}: {reason}; {REMEDY}") from err
     return path

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gen2dft.report.wording import chemical, pretty, round_title, words
+from gen2dft.report.wording import chemical, most_frequent_first, pretty, round_title, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -18,10 +19,10 @@ def environment(*packages: str) -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def load(name: str) -> str | None:
-        return next(
-            (read_text(package, name) for package in packages if _file(package, name).is_file()),
-            None,
-        )
+        for package in packages:
+            if _file(package, name).is_file():
+                return read_text(package, name)
+        return None
 
     jinja = Environment(
         loader=FunctionLoader(load),
@@ -30,15 +31,7 @@ def environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {
-        "by_count": lambda reasons: sorted(reasons.items(), key=lambda item: -item[1]),
-        "chemical": chemical,
-        "pretty": pretty,
-        "round_title": round_title,
-        "subscripts": subscripts,
-        "symbol": symbol,
-        "words": words,
-    }
+    jinja.filters |= FILTERS
     return jinja
 
 
@@ -61,12 +54,24 @@ def _lowered(pattern: str, text: str) -> Markup:
     """Text, escaped, with what the pattern's group finds below the line."""
     from markupsafe import Markup, escape
 
-    parts = [
-        escape(part) for part in re.split(pattern, text)
-    ]  # in turn: between, found, between, ...
-    return Markup().join(
-        Markup("<sub>{}</sub>").format(part) if i % 2 else part for i, part in enumerate(parts)
-    )
+    below = Markup("<sub>{}</sub>")
+    parts = re.split(pattern, text)  # in turn: between, found, between, ...
+    shown = []
+    for place, part in enumerate(parts):
+        is_found = place % 2 == 1
+        shown.append(below.format(part) if is_found else escape(part))
+    return Markup().join(shown)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "by_count": most_frequent_first,
+    "chemical": chemical,
+    "pretty": pretty,
+    "round_title": round_title,
+    "subscripts": subscripts,
+    "symbol": symbol,
+    "words": words,
+}
 
 
 def _file(package: str, name: str) -> resources.abc.Traversable:

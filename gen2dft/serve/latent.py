@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from gen2dft.errors import ServeError
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.data import load_latents
-from gen2dft.report.learning_figures import principal_axes
+from gen2dft.report.latent_figures import principal_axes
 from gen2dft.report.wording import chemical, pretty
 
 if TYPE_CHECKING:
