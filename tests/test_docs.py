@@ -22,7 +22,7 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
     for p in (ROOT / folder).rglob("*.md")
 )
 # Folders whose README has a table of their files.
-FOLDERS = ("gen2dft", "flows", "launchpad", "benchmarks", "gen2dft/report")
+FOLDERS = ("gen2dft", "flows", "launchpad", "benchmarks", "gen2dft/report", "gen2dft/serve")
 
 
 def targets() -> set[str]:

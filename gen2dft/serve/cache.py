@@ -25,7 +25,9 @@ class Cache:
     def __init__(
         self, seconds: float, size: int = 64, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._seconds, self._size, self._clock = seconds, size, clock
+        self._seconds = seconds
+        self._size = size
+        self._clock = clock
         self._values: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -46,6 +48,7 @@ class Cache:
             try:
                 value = make()
             finally:
+                # Also after an error: the next reader tries anew.
                 with self._lock:
                     self._making.pop(key, None)
             with self._lock:

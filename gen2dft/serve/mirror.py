@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 FRESH = 2.0  # seconds after which it is asked what changed
 PATIENCE = 0.15  # seconds that a page waits for the answer before it shows what was known
 OVERLAP = timedelta(seconds=30)  # clocks of workers may differ by this
-ALL_AGAIN = (
-    1800.0  # seconds after which everything is read again: an import, or a clock that is far off
-)
+# Seconds after which everything is read again: an import, or a clock that is far off.
+ALL_AGAIN = 1800.0
 CANDIDATE_FIELDS = (
     "candidate_id",
     "round_index",
@@ -83,12 +82,13 @@ class MirrorStore(Store):
 
         More than those asked for may be among them.
         """
-        if not {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS} or not all(
-            map(_is_plain, query.values())
-        ):
+        is_mirrored = {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS}
+        if not is_mirrored or not all(map(_is_plain, query.values())):
             return super().candidate_fields(campaign_id, fields, skip=skip, limit=limit, **query)
-        rows = [row for row in self._candidates(campaign_id).rows() if _fits(row, query)]
-        return rows[skip : skip + limit if limit else None]
+        mirror = self._candidates(campaign_id)
+        rows = [row for row in mirror.rows() if _fits(row, query)]
+        end = skip + limit if limit else None
+        return rows[skip:end]
 
     def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[Row]:
         """Fields of a campaign's labels in the order of their ids.
@@ -140,7 +140,8 @@ class MirrorStore(Store):
         query: dict[str, Any] = {"campaign_id": campaign_id}
         if since is not None:
             query[moment] = {"$gte": since}
-        return list(self.database[collection].find(query, dict.fromkeys(fields, 1)))
+        found = self.database[collection].find(query, dict.fromkeys(fields, 1))
+        return list(found)
 
 
 class Mirror:
@@ -155,11 +156,14 @@ class Mirror:
     def __init__(
         self, read: Read, pool: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._read, self._pool, self._clock = read, pool, clock
+        self._read = read
+        self._pool = pool
+        self._clock = clock
         self._by_id: dict[str, Row] = {}
         self._rows: tuple[Row, ...] | None = None
         self._asked: datetime | None = None
-        self._fresh_at = self._whole_at = 0.0
+        self._fresh_at = 0.0
+        self._whole_at = 0.0
         self._reading: Future[None] | None = None
         self._lock = threading.Lock()
 
@@ -192,15 +196,21 @@ class Mirror:
             return self._reading
 
     def _bring_up_to_date(self) -> None:
-        moment, begun = now(), self._clock()
-        whole = self._asked is None or begun - self._whole_at > ALL_AGAIN
-        found = self._read(None if whole or self._asked is None else self._asked - OVERLAP)
-        if whole:
-            self._by_id, self._whole_at = {}, begun
+        # The moment is taken before the reading: what changes meanwhile is read next time.
+        moment = now()
+        begun = self._clock()
+        since = None if self._asked is None else self._asked - OVERLAP
+        if begun - self._whole_at > ALL_AGAIN:
+            since = None
+        found = self._read(since)
+        if since is None:
+            self._by_id = {}
+            self._whole_at = begun
         if found or self._rows is None:
             self._by_id |= {row["_id"]: row for row in found}
             self._rows = tuple(self._by_id[key] for key in sorted(self._by_id))
-        self._asked, self._fresh_at = moment, self._clock()
+        self._asked = moment
+        self._fresh_at = self._clock()
 
 
 def _is_plain(wanted: Any) -> bool:
@@ -209,14 +219,13 @@ def _is_plain(wanted: Any) -> bool:
 
 
 def _fits(row: Row, query: Mapping[str, Any]) -> bool:
-    for name, wanted in query.items():
-        value = row.get(name)
-        if not isinstance(wanted, Mapping):
-            fits = value == wanted
-        else:
-            fits = value in wanted.get("$in", (value,)) and (
-                "$ne" not in wanted or value != wanted["$ne"]
-            )
-        if not fits:
-            return False
-    return True
+    return all(_meets(row.get(name), wanted) for name, wanted in query.items())
+
+
+def _meets(value: Any, wanted: Any) -> bool:
+    """Whether a value meets a condition for which `_is_plain` holds."""
+    if not isinstance(wanted, Mapping):
+        return bool(value == wanted)
+    if "$in" in wanted and value not in wanted["$in"]:
+        return False
+    return "$ne" not in wanted or bool(value != wanted["$ne"])

@@ -40,7 +40,9 @@ def reader_token(host: str, given: str | None) -> str | None:
     """
     if given is not None and len(given) < 16:
         raise ServeError("--token must have at least 16 characters; leave it out to get a good one")
-    return given or (None if is_loopback(host) else secrets.token_urlsafe(24))
+    if given or is_loopback(host):
+        return given or None
+    return secrets.token_urlsafe(24)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,7 +54,8 @@ def listen(host: str, port: int) -> socket.socket:
         The port is taken, or the address is none of this machine's.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family = found[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as err:
         cause = getattr(err, "strerror", None) or err
@@ -67,14 +70,16 @@ def address(listening: socket.socket, token: str | None) -> str:
     name = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         name = socket.gethostname()
-    return f"http://{name}:{port}/" + (f"?token={quote(token)}" if token else "")
+    query = f"?token={quote(token)}" if token else ""
+    return f"http://{name}:{port}/{query}"
 
 
 def serve(app: Starlette, listening: socket.socket) -> None:
     """Serve until the process is stopped."""
     from uvicorn import Server
 
-    Server(server_config(app)).run(sockets=[listening])
+    server = Server(server_config(app))
+    server.run(sockets=[listening])
 
 
 def server_config(app: Starlette) -> Config:
