@@ -22,7 +22,15 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
     for p in (ROOT / folder).rglob("*.md")
 )
 # Folders whose README has a table of their files.
-FOLDERS = ("gen2dft", "flows", "launchpad", "benchmarks", "gen2dft/report", "gen2dft/serve")
+FOLDERS = (
+    "gen2dft",
+    "gen2dft/exchange",
+    "gen2dft/report",
+    "gen2dft/serve",
+    "flows",
+    "launchpad",
+    "benchmarks",
+)
 
 
 def targets() -> set[str]:

@@ -17,6 +17,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -100,11 +101,9 @@ class ArchiveWriter:
 
     def finish(self, **fields: Any) -> str:
         """Write the manifest with these further fields; the archive's digest."""
-        text = (
-            Manifest(files=dict(sorted(self.files.items())), **fields)
-            .model_dump_json(indent=1)
-            .encode()
-        )
+        files = dict(sorted(self.files.items()))
+        manifest = Manifest(files=files, **fields)
+        text = manifest.model_dump_json(indent=1).encode()
         self.add(MANIFEST, [text])
         return hashlib.sha256(text).hexdigest()
 
@@ -130,9 +129,8 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
         draft.chmod(0o644)
         draft.replace(path)
     except OSError as err:
-        raise OutputError(
-            f"cannot write {path}: {err.strerror or err}; choose another place with -o"
-        ) from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot write {path}: {reason}; choose another place with -o") from err
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
@@ -177,10 +175,7 @@ class Archive:
         return self._archive.read(name)
 
     def documents(self, collection: str) -> Iterator[dict[str, Any]]:
-        """Documents of one collection, as they stand in the database.
-
-        None if there is no such file.
-        """
+        """Documents of one collection, as they stand in the database; none without its file."""
         name = documents_name(collection)
         if not self.has(name):
             return
@@ -194,28 +189,47 @@ class Archive:
 
 def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
     """Manifest and digest, once names, sizes and hashes of all files are found to be right."""
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    if strange := sorted({name for name in names if not NAME.fullmatch(name)}):
+    _check_names(archive.namelist(), path)
+    # Before anything is unpacked: a small file may grow without end.
+    _check_growth(archive, path)
+    text = archive.read(MANIFEST)
+    manifest = _manifest(text, path)
+    _check_files(archive, manifest, path)
+    return manifest, hashlib.sha256(text).hexdigest()
+
+
+def _check_names(names: list[str], path: Path) -> None:
+    """That every name is one that an archive may hold, once."""
+    strange = sorted(name for name in names if not NAME.fullmatch(name))
+    if strange:
         raise ArchiveError(
             f"{path} holds {strange[0]!r}, which no archive of gen2dft does; refused"
         )
-    if twice := sorted(
-        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
-    ):
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
         raise ArchiveError(f"{path} holds {twice[0]!r} twice; refused")
     if MANIFEST not in names:
         raise ArchiveError(f"{path} has no {MANIFEST}: it is no archive of gen2dft")
-    packed, unpacked = sum(i.compress_size for i in infos), sum(i.file_size for i in infos)
-    if archive.getinfo(MANIFEST).file_size > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
+
+
+def _check_growth(archive: zipfile.ZipFile, path: Path) -> None:
+    """That it does not claim to unpack to more than an archive may."""
+    infos = archive.infolist()
+    packed = sum(info.compress_size for info in infos)
+    unpacked = sum(info.file_size for info in infos)
+    manifest = archive.getinfo(MANIFEST).file_size
+    if manifest > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
         raise ArchiveError(
             f"{path} would grow from {packed:,} to {unpacked:,} bytes, as no archive of gen2dft "
             "does"
         )
-    text = archive.read(MANIFEST)
-    manifest = _manifest(text, path)
-    if set(names) - {MANIFEST} != set(manifest.files):
-        differ = sorted(set(names) - {MANIFEST} ^ set(manifest.files))
+
+
+def _check_files(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
+    """That the files are those of the manifest, with their sizes and hashes."""
+    names = set(archive.namelist()) - {MANIFEST}
+    differ = sorted(names ^ set(manifest.files))
+    if differ:
         raise ArchiveError(
             f"{path} was changed: files and manifest disagree on {differ[0]!r}; {REMEDY}"
         )
@@ -224,7 +238,6 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
             raise ArchiveError(
                 f"{path} was changed: {name} is not what the manifest says; {REMEDY}"
             )
-    return manifest, hashlib.sha256(text).hexdigest()
 
 
 def _manifest(text: bytes, path: Path) -> Manifest:
@@ -271,10 +284,9 @@ def to_line(document: Mapping[str, Any]) -> bytes:
     """A document as one line of relaxed Extended JSON; equal documents give equal lines."""
     from bson import json_util
 
-    return (
-        json_util.dumps(document, json_options=_options(), sort_keys=True, ensure_ascii=False)
-        + "\n"
-    ).encode()
+    options = _options()
+    text = json_util.dumps(document, json_options=options, sort_keys=True, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def from_line(line: bytes) -> dict[str, Any]:
