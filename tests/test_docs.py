@@ -27,6 +27,7 @@ FOLDERS = (
     "gen2dft/exchange",
     "gen2dft/report",
     "gen2dft/serve",
+    "gen2dft/store",
     "flows",
     "launchpad",
     "benchmarks",

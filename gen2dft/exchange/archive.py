@@ -62,7 +62,7 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an archive says of itself."""
+    """Contents of an archive, as it declares them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -80,7 +80,7 @@ class Manifest(BaseModel):
 
 
 class ArchiveWriter:
-    """Adds files to an archive and keeps account of them; the manifest goes in last."""
+    """Adds files to an archive and records them; the manifest goes in last."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -100,7 +100,7 @@ class ArchiveWriter:
         self.files[name] = FileEntry(size=size, sha256=digest.hexdigest())
 
     def finish(self, **fields: Any) -> str:
-        """Write the manifest with these further fields; the archive's digest."""
+        """Write the manifest with these further fields; return the archive's digest."""
         files = dict(sorted(self.files.items()))
         manifest = Manifest(files=files, **fields)
         text = manifest.model_dump_json(indent=1).encode()
@@ -110,12 +110,12 @@ class ArchiveWriter:
 
 @contextlib.contextmanager
 def new_archive(path: Path) -> Iterator[ArchiveWriter]:
-    """A writer of an archive that stands under its name only once it is whole.
+    """A writer of an archive that gets its name only once it is complete.
 
     Raises
     ------
     OutputError
-        There is such a file already, or it cannot be written.
+        The file exists already, or cannot be written.
     """
     if path.exists():
         raise OutputError(f"{path} is there already; choose another name, or remove it first")
@@ -152,8 +152,8 @@ class Archive:
         Raises
         ------
         ArchiveError
-            It is none, is damaged or was changed, holds names that an archive never holds, or is of
-            a newer format.
+            The file is not an archive, is damaged or was changed, holds names that no archive
+            holds, or has a newer format.
         """
         try:
             with zipfile.ZipFile(path) as archive:
@@ -190,7 +190,7 @@ class Archive:
 def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
     """Manifest and digest, once names, sizes and hashes of all files are found to be right."""
     _check_names(archive.namelist(), path)
-    # Before anything is unpacked: a small file may grow without end.
+    # Before anything is unpacked: a small file may unpack to any size.
     _check_growth(archive, path)
     text = archive.read(MANIFEST)
     manifest = _manifest(text, path)
@@ -199,7 +199,7 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
 
 
 def _check_names(names: list[str], path: Path) -> None:
-    """That every name is one that an archive may hold, once."""
+    """Refuse names that an archive never holds, and names that occur twice."""
     strange = sorted(name for name in names if not NAME.fullmatch(name))
     if strange:
         raise ArchiveError(
@@ -213,7 +213,7 @@ def _check_names(names: list[str], path: Path) -> None:
 
 
 def _check_growth(archive: zipfile.ZipFile, path: Path) -> None:
-    """That it does not claim to unpack to more than an archive may."""
+    """Refuse an archive that would unpack to far more than any archive does."""
     infos = archive.infolist()
     packed = sum(info.compress_size for info in infos)
     unpacked = sum(info.file_size for info in infos)
@@ -226,7 +226,7 @@ def _check_growth(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _check_files(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
-    """That the files are those of the manifest, with their sizes and hashes."""
+    """Refuse files that differ from the manifest in name, size or hash."""
     names = set(archive.namelist()) - {MANIFEST}
     differ = sorted(names ^ set(manifest.files))
     if differ:
@@ -290,7 +290,7 @@ def to_line(document: Mapping[str, Any]) -> bytes:
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """Inverse of `to_line`; moments come back in UTC. ValueError or TypeError if it is none."""
+    """Inverse of `to_line`; moments are in UTC. ValueError or TypeError if the line is invalid."""
     found = json.loads(line, object_hook=_special)
     if not isinstance(found, dict) or not isinstance(found.get("_id"), str):
         raise ValueError("a document is a JSON object with `_id`")

@@ -1,4 +1,4 @@
-"""What an archive says to people: what is in it, under which licence, and what to cite."""
+"""Texts of an archive for people: contents, licence and citation."""
 
 from __future__ import annotations
 

@@ -27,21 +27,21 @@ STILL_RUNNING = "exported while it was running"
 
 @dataclass(frozen=True)
 class Choice:
-    """What goes into an archive beyond documents, hull and latent points.
+    """Contents of an archive beyond documents, hull and latent points.
 
     Parameters
     ----------
     snapshots
         The trained generators, tens of megabytes each.
     training_data
-        The set that the generator was trained on; whoever passes it on must be allowed to.
+        The set that the generator was trained on; pass it on only if its terms allow that.
     """
 
     snapshots: bool = False
     training_data: bool = False
 
     def left_out(self) -> tuple[str, ...]:
-        """What is not chosen, in words."""
+        """The parts that are not chosen, in words."""
         chosen = {"snapshots": self.snapshots, "training data": self.training_data}
         return tuple(words for words, is_chosen in chosen.items() if not is_chosen)
 
@@ -82,7 +82,7 @@ def export_campaign(
     Parameters
     ----------
     path
-        The new file; it stands there whole or not at all.
+        The new file; it appears complete or not at all.
     credits_
         Licence and authors.
 
@@ -95,7 +95,7 @@ def export_campaign(
     StoreError
         No such campaign, or a blob of it is missing or damaged.
     OutputError
-        The file is there already or cannot be written.
+        The file exists already or cannot be written.
     """
     content = _Content.read(store, campaign_id)
     left_out = choice.left_out()
@@ -137,7 +137,7 @@ def _add_texts(
     left_out: tuple[str, ...],
     credits_: Credits,
 ) -> None:
-    """Write what people read first."""
+    """Write README, licence and citation."""
     readme = readme_file(campaign, counts, left_out, credits_)
     licence = licence_file(campaign, credits_)
     citation = citation_file(campaign, credits_)
@@ -147,9 +147,7 @@ def _add_texts(
 
 
 def _at_rest(campaign: CampaignDoc) -> CampaignDoc:
-    """The campaign as others get it: nobody advances it, and where it was still running it ends
-    here.
-    """
+    """The campaign as others get it: nobody advances it, and a running one ends here."""
     changes: dict[str, object] = {"lease": {}}
     if campaign.state != "finished":
         changes |= {"state": "finished", "stop_reason": STILL_RUNNING}
@@ -174,7 +172,7 @@ def _shared(
 
 
 def _named(store: Store, model: type[Document], keys: Iterable[str | None]) -> list[Document]:
-    """Documents under these ids, in their order; where none is named there is None."""
+    """Documents under these ids, in their order; None stands for no document."""
     known = sorted(filter(None, keys))
     return [store.get(model, key) for key in known]
 
@@ -196,7 +194,7 @@ def _blobs(content: _Content, choice: Choice) -> list[str]:
 
 
 def _add_documents(writer: ArchiveWriter, collection: str, documents: Iterable[Document]) -> int:
-    """Write the documents of one collection; how many there are."""
+    """Write the documents of one collection; return their number."""
     count = 0
 
     def lines() -> Iterator[bytes]:
@@ -210,7 +208,7 @@ def _add_documents(writer: ArchiveWriter, collection: str, documents: Iterable[D
 
 
 def _add_hits(writer: ArchiveWriter, content: _Content) -> None:
-    """The hits as a table, best first, and one CIF file each."""
+    """Write the hits as a table, best first, and one CIF file each."""
     spec = CampaignSpec.model_validate(content.campaign.spec)
     properties = [target.property for target in spec.targets]
     surrogates = surrogate_engines(content.labels)

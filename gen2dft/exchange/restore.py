@@ -1,6 +1,6 @@
-"""Read an archive into a database: everything is checked first, then written under the ids it had.
+"""Read an archive into a database: everything is checked first, then written under its old ids.
 
-Nothing doubles.
+Documents that are there already are not written again.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did.
+    """Result of an import.
 
     Parameters
     ----------
     new, known
-        Collection to the number of documents that were added, and that were there already.
+        Collection to the number of documents added, and of those that were there already.
     """
 
     campaign_id: str
@@ -65,20 +65,20 @@ def import_archive(
 ) -> Imported:
     """Restore a campaign from an archive.
 
-    Doing it again, or going on after a kill, adds only what is missing.
+    A second import, or one after an interrupted import, adds only the missing documents.
 
     Parameters
     ----------
     expected
-        The archive's digest as whoever wrote it has told; None: not compared.
+        The digest that the archive's author gave; None: not compared.
     dry_run
         Check everything, write nothing.
 
     Raises
     ------
     ArchiveError
-        The archive is damaged, was changed, does not hang together or is not the expected one; or
-        the database holds the campaign already with another history. Nothing was written then.
+        The archive is damaged, was changed, is inconsistent or is not the expected one; or the
+        database holds the campaign with another history. Nothing has been written then.
     """
     with Archive.open(path) as archive:
         if expected is not None and expected.lower() != archive.digest:
@@ -117,8 +117,8 @@ def _documents(archive: Archive, collection: str) -> Iterator[Document]:
 
 
 def _check(archive: Archive) -> None:
-    """That the documents belong to one campaign and name only what is there, and that ids are the
-    hashes they claim.
+    """Refuse documents of other campaigns, documents that name missing ones, and ids that are not
+    the hashes they claim to be.
     """
     campaign_id = archive.manifest.campaign_id
     _check_collections(archive)
@@ -144,7 +144,7 @@ def _check(archive: Archive) -> None:
 
 
 def _check_collections(archive: Archive) -> None:
-    """That there are no collections of a newer version."""
+    """Refuse collections that this version does not know."""
     known = {documents_name(name) for name in (*SHARED, *ITS_OWN)}
     held = {name for name in archive.manifest.files if name.startswith("documents/")}
     unknown = held - known
@@ -153,8 +153,8 @@ def _check_collections(archive: Archive) -> None:
 
 
 def _check_place(document: Document, campaign_id: str, ids: dict[str, set[str]]) -> None:
-    """That a document belongs to the campaign, under the id that says so, and that what it names
-    came before it.
+    """Refuse a document of another campaign, one under a wrong id, and one that names a document
+    that has not come before it.
     """
     its_campaign = getattr(document, "campaign_id", campaign_id)
     if document.id != _id_within(campaign_id, document) or its_campaign != campaign_id:
@@ -197,8 +197,8 @@ def _names_in(document: Document, campaign_id: str) -> Iterator[tuple[str, str |
 
 
 def _check_content(archive: Archive, document: Document) -> None:
-    """That the blobs of a document are there, unless they were left out, and have the hashes that
-    ids say.
+    """Refuse a document whose blobs are missing without having been left out, or do not have
+    the hashes that their ids claim.
     """
     left_out = archive.manifest.left_out
     if isinstance(document, HullDoc):
@@ -239,9 +239,9 @@ def _must_be(document: Document, claimed: str, found: str) -> None:
 
 
 def _count_known(store: Store, archive: Archive, collection: str) -> int:
-    """How many documents the database has already.
+    """Number of documents that the database holds already.
 
-    ArchiveError if it has another one under the same id.
+    ArchiveError if it holds a different one under the same id.
     """
     known = 0
     documents = _documents(archive, collection)
@@ -259,14 +259,14 @@ def _check_history(
     chunk: Sequence[Document],
     stored: Mapping[str, Document],
 ) -> None:
-    """That what is there already under the same ids says the same."""
+    """Refuse an archive whose documents differ from those stored under the same ids."""
     for document in chunk:
         if document.id in stored and not _same(document, stored[document.id]):
             raise _other_history(archive, collection, document)
 
 
 def _same(archived: Document, stored: Document) -> bool:
-    """Whether two documents say the same; how a campaign stands at the moment does not count."""
+    """Whether two documents are equal, apart from the present state of a campaign."""
     return _lasting(archived) == _lasting(stored)
 
 
@@ -294,7 +294,7 @@ def _other_history(archive: Archive, collection: str, document: Document) -> Gen
 
 
 def _write(store: Store, archive: Archive) -> None:
-    """Blobs first, the campaign last."""
+    """Write blobs first and the campaign last."""
     for name in archive.manifest.files:
         if name.startswith("blobs/"):
             store.put_blob(archive.read(name), "imported")

@@ -1,4 +1,4 @@
-"""What is known of one candidate, as command line and pages show it."""
+"""Everything known about one candidate, as command line and pages show it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ValueRow:
-    """One property: what was expected before validation and on what basis, what was computed, what
-    is wanted.
+    """One property of a candidate: the value expected before validation and its basis, the computed
+    values, and the target.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def labels_of(store: Store, candidate: CandidateDoc) -> list[LabelDoc]:
 
 
 def engine_text(label: LabelDoc) -> str:
-    """Which engine made a label, and whether that is DFT."""
+    """Engine and preset of a label, and whether it is DFT."""
     kind = "DFT" if label.is_dft else "surrogate, not DFT"
     return f"{label.engine} {label.preset} ({kind})"
 
@@ -56,9 +56,7 @@ def engine_text(label: LabelDoc) -> str:
 def structures_of(
     candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> list[tuple[dict[str, Any], str]]:
-    """Structures there are of a candidate (pymatgen dictionaries) and what they are, the best
-    first.
-    """
+    """Structures of a candidate (pymatgen dictionaries), each with its origin; the best first."""
     found = [(label.structure, f"relaxed by {engine_text(label)}") for label in labels]
     surrogate = candidate.surrogate or {}
     if surrogate.get("structure"):
@@ -71,7 +69,7 @@ def structures_of(
 
 
 def crystal_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> tuple[dict[str, Any], str]:
-    """The best structure there is of a candidate, and what it is.
+    """The best structure of a candidate, and its origin.
 
     Raises
     ------
@@ -88,7 +86,7 @@ def crystal_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> tuple[dic
 def value_rows(
     spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> list[ValueRow]:
-    """Every property that was expected, computed or is wanted."""
+    """Every property that was predicted, computed or has a target."""
     targets = {target.property: target for target in spec.targets}
     rows = []
     for name, prop in PROPERTIES.items():
@@ -118,7 +116,7 @@ def _value_row(
 def _verdict(
     target: Target | None, computed: Sequence[float | None], predicted: float | None
 ) -> tuple[str, bool]:
-    """Whether a target is met, and whether that goes by prediction alone."""
+    """Whether a target is met, and whether only a prediction says so."""
     label = next((value for value in computed if value is not None), None)
     value = predicted if label is None else label
     if target is None or value is None:
@@ -128,7 +126,7 @@ def _verdict(
 
 
 def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
-    """Value before validation, and whether the surrogate or the generator's head gave it."""
+    """Value expected before validation, and its basis: the surrogate or the generator's head."""
     surrogate = candidate.surrogate or {}
     if surrogate.get(name) is not None:
         engine = str(surrogate.get("engine"))
@@ -139,9 +137,7 @@ def _expected(candidate: CandidateDoc, name: str) -> tuple[str, str]:
 
 
 def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
-    """What a reader of the labels should know: warnings, and what custodian changed while they were
-    computed.
-    """
+    """Warnings of the labels, and the changes that custodian made while they were computed."""
     for label in labels:
         yield from label.warnings
         for made in label.custodian:

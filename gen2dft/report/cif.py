@@ -56,7 +56,7 @@ def _comment(text: str) -> str:
 
 
 def cif_name(formula: str | None, candidate_id: str) -> str:
-    """File name of a crystal: formula and id, nothing that a shell or file system minds."""
+    """File name of a crystal: formula and id, without characters special to a shell."""
     plain = re.sub(r"[^A-Za-z0-9.]", "", formula or "") or "crystal"
     key = re.sub(r"[^A-Za-z0-9]", "", candidate_id)
     return f"{plain}_{key}.cif"

@@ -1,5 +1,5 @@
-"""What a campaign may claim: what learning gained and what the screen lost, and no more than
-intervals allow.
+"""Claims that a campaign's numbers support: the gain by learning and the losses of the screen, with
+their intervals.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _gain_of_the_acquisition(data: ReportData) -> list[str]:
 
 
 def gain(what: str, first: Count, against: str, second: Count) -> list[str]:
-    """What one way of choosing gains over another; nothing if either was not tried."""
+    """The gain of one way of choosing over another; empty if either was not tried."""
     if not first.calls or not second.calls:
         return []
     found = difference((first.hits, second.hits), (first.calls, second.calls))
@@ -73,9 +73,9 @@ def gain(what: str, first: Count, against: str, second: Count) -> list[str]:
 
 
 def lost(data: ReportData) -> list[str]:
-    """How often the ML potential rejects what the engine makes a hit.
+    """How often the ML potential rejects a candidate that the engine confirms as a hit.
 
-    Nothing without an audit of it.
+    Empty if none of its rejects was validated.
     """
     rejects = data.selected_by(GATE_AUDIT)
     # One that the engine could not finish says nothing of the potential.

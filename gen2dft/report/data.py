@@ -1,4 +1,4 @@
-"""What a report speaks of: everything of one campaign, read once from the store."""
+"""The data of a report: everything about one campaign, read once from the store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CandidatePoint:
-    """What figures need of one candidate.
+    """The part of a candidate that figures show.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
 
 
 def _latents_of(store: Store, rounds: Iterable[RoundDoc]) -> dict[int, LatentArrays]:
-    """Latent points by round, of the rounds that have drawn some."""
+    """Latent points by round; rounds that have not sampled yet are left out."""
     latents = {}
     for document in rounds:
         if document.latents_id:
@@ -169,7 +169,7 @@ def _latents_of(store: Store, rounds: Iterable[RoundDoc]) -> dict[int, LatentArr
 
 
 def transport_of(store: Store, power_factors: Sequence[PowerFactorDoc]) -> TransportDoc | None:
-    """The transport behind the largest of the power factors, if there is any."""
+    """The transport behind the largest of the power factors; None if none was kept."""
     from gen2dft.transport.document import TransportDoc
 
     # The store lists the largest power factor first.
@@ -217,7 +217,7 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
 
 
 def _latent_arrays(data: bytes) -> LatentArrays:
-    """Arrays of an `npz` file; labels of the training crystals stand under `train_` + property."""
+    """Arrays of an `npz` file; labels of the training crystals are named `train_` + property."""
     values = {}
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         latents, train_latents = arrays["latents"], arrays["train_latents"]

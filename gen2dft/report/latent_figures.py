@@ -119,7 +119,7 @@ class _RoundMap:
 
 @styled
 def latent_map(data: ReportData) -> Figure | None:
-    """Maps of the latent space, a row per round: where was sampled, then one column per labelled
+    """Maps of the latent space, one row per round: the sampled points, then one column per labelled
     target property.
     """
     indices = _rounds_shown(data)
@@ -143,7 +143,7 @@ def latent_map(data: ReportData) -> Figure | None:
 
 
 def _rounds_shown(data: ReportData) -> list[int]:
-    """Rounds that have a map: the first, which all others come from, and the last ones."""
+    """Rounds with a map: the first, from which all others descend, and the last ones."""
     # One crystal spans no plane.
     mapped = [i for i, arrays in data.latents.items() if len(arrays.train_latents) >= 2]
     mapped.sort()
@@ -170,7 +170,7 @@ def _labelled(arrays: LatentArrays) -> Iterator[str]:
 
 
 def _sampled_panel(axes: Axes, points: _RoundMap, title: str) -> None:
-    """Where the round has sampled."""
+    """Sampled points among the training crystals."""
     axes.scatter(*points.train.T, color=UNLABELLED, label="training crystals", **TRAINING)
     axes.scatter(*points.drawn.T, label="sampled points", **DRAWN)
     _mark_validated(axes, points)
@@ -237,7 +237,7 @@ def _add_colour_bar(axes: Axes, dots: Any, prop: Property) -> None:
 
 
 def _view(axes: Axes, points: Floats) -> None:
-    """Limits that show nearly all points: single strays must not shrink the map."""
+    """Set limits that show nearly all points: single outliers must not shrink the map."""
     low, high = np.percentile(points, [0.5, 99.5], axis=0)
     margin = 0.12 * (high - low) + 1e-9
     left, bottom = low - margin

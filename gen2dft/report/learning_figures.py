@@ -1,4 +1,4 @@
-"""Figures of what the generator learnt: training curves, and predictions against labels."""
+"""Figures of the generator's training: loss curves, and predictions against labels."""
 
 from __future__ import annotations
 
@@ -96,8 +96,8 @@ def _curve(
         values = np.array(losses, dtype=float)
         known = values[np.isfinite(values)]
         if len(known):
-            # NaN between two rounds: no line joins the end of one training to the begin of the
-            # next.
+            # NaN between two rounds: no line joins the end of one training to the start of
+            # the next.
             x = np.insert(at, ends, math.nan)
             y = np.insert(values, ends, math.nan)
             axes.plot(x, y, line, color=colour, label=name)
@@ -109,7 +109,7 @@ def _curve(
 
 
 def _scale_losses(axes: Axes, shown: Sequence[Floats]) -> None:
-    """A logarithmic axis where losses are positive and fall far."""
+    """Use a logarithmic axis if the losses are positive and span more than `LOG_SPAN`."""
     if not shown:
         return
     losses = np.concatenate(shown)
@@ -135,7 +135,7 @@ def parity(data: ReportData) -> Figure | None:
 
 @styled
 def calibration(data: ReportData) -> Figure | None:
-    """What the screens expected of validated candidates against their labels."""
+    """Values that the screens expected of validated candidates, against their labels."""
     pairs = {}
     for name, rows in _computed_and_expected(data).items():
         computed, expected = zip(*rows, strict=True)
@@ -145,7 +145,7 @@ def calibration(data: ReportData) -> Figure | None:
 
 
 def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, float]]]:
-    """Property to its value in each label, and what was expected of the same candidate."""
+    """Property to pairs: the value of a label, and the value expected of the same candidate."""
     expected = {point.candidate_id: point.predicted for point in data.points}
     found: dict[str, list[tuple[float, float]]] = {}
     for label in data.labels:
@@ -158,7 +158,7 @@ def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, floa
 
 
 def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
-    """Both where both are known."""
+    """The pairs of which both values are known."""
     t = np.asarray(truth, dtype=float)
     p = np.asarray(predicted, dtype=float)
     known = np.isfinite(t) & np.isfinite(p)
@@ -183,7 +183,7 @@ def _parity_panels(pairs: dict[str, Pairs], sides: tuple[str, str], source: str)
 
 
 def _scatter_pair(axes: Axes, prop: Property, pair: Pairs) -> None:
-    """Points about the diagonal, on axes of equal scale, and how well they follow it."""
+    """Draw points about the diagonal, on axes of equal scale, and write their mean error."""
     truth, predicted = pair
     # The more points, the fainter each: crowds stay readable, few points visible.
     alpha = min(0.75, 0.15 + 40 / len(truth))
@@ -231,7 +231,7 @@ def _title_parity(axes: Axes, prop: Property, sides: tuple[str, str], source: st
 
 
 def _spread_small_values(axes: Axes, low: float, high: float) -> tuple[float, float]:
-    """Scale a skewed positive property: linear up to 1, logarithmic above; limits come back."""
+    """Scale a skewed positive property, linear up to 1 and logarithmic above; return the limits."""
     axes.set_xscale("symlog", **SYMLOG)
     axes.set_yscale("symlog", **SYMLOG)
     ticks = [tick for tick in SYMLOG_TICKS if tick <= 1.4 * high]
@@ -243,7 +243,7 @@ def _spread_small_values(axes: Axes, low: float, high: float) -> tuple[float, fl
 
 
 def wrapped(before: str, prop: Property) -> str:
-    """Axis label of a property, after some words, that breaks before a long unit."""
+    """Axis label of a property after the words `before`; a long unit goes to a second line."""
     text = pretty(before + prop.axis)
     if len(text) <= 42:
         return text

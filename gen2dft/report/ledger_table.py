@@ -18,7 +18,7 @@ COLUMNS = (
 def rows(ledger: Ledger) -> list[list[str]]:
     """Texts of `COLUMNS`.
 
-    Samplers have no share in training and proposing, which serve all candidates.
+    Training and proposing serve all candidates, so no sampler has a share in them.
     """
     table = []
     for index, account in sorted(ledger.rounds.items()):

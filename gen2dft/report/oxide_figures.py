@@ -87,7 +87,7 @@ def _scatter(axes: Axes, points: NDArray[np.floating], colour: str, label: str) 
 def reconstruction_errors(
     errors: Mapping[str, NDArray[np.floating]], dissimilarity: NDArray[np.floating]
 ) -> Figure:
-    """Histograms of the images' squared errors, and of the dissimilarity of what came back."""
+    """Histograms of the images' squared errors, and of the decoded crystals' dissimilarity."""
     figure = new_figure(3.2)
     *panels, last = figure.subplots(1, 3)
     for axes, colour, name in zip(panels, SERIES, errors, strict=False):

@@ -41,7 +41,7 @@ def training_row(document: RoundDoc) -> Iterator[tuple[str, bool]]:
 
 
 def _reconstruction(figures: Mapping[str, float | None]) -> str:
-    """How well held-out crystals come back from their latent vectors, in words."""
+    """How well held-out crystals are reconstructed from their latent vectors, in words."""
     parts = []
     for name, text in RECONSTRUCTION.items():
         value = figures.get(name)
@@ -107,7 +107,7 @@ def ledger_columns(data: ReportData) -> list[str]:
 
 
 def ledger_row(data: ReportData, document: RoundDoc) -> Iterator[str]:
-    """What a round cost and gave."""
+    """Costs of a round, its oracle calls and hits."""
     index = document.index
     yield round_title(index)
     for stage in _stages(data):

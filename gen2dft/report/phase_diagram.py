@@ -62,7 +62,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Diagram:
-    """What a phase diagram shows.
+    """Phases, tie lines and candidates of a phase diagram.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class Diagram:
 
 
 def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHull) -> Diagram:
-    """Read what the diagram of one chemical system shows.
+    """Read the phase diagram of one chemical system.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
     Raises
     ------
     ThermoError
-        A system that is none, or one that the hull does not cover.
+        The text names no chemical system, or the hull does not cover it.
     """
     elements = _elements(system)
     if gap := hull.gap(elements):
@@ -142,8 +142,8 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
 
 def _phases(hull: ReferenceHull, lower: LowerHull, elements: Sequence[str]) -> Iterator[Phase]:
     above = lower.energies - lower.energy(lower.fractions)
-    # Corners of the hull. What merely lies on a tie line may be a phase of which only the hull
-    # below it is known.
+    # Only corners of the hull count as stable: a point that merely lies on a tie line may be a
+    # phase of which only the energy of the hull beneath it is known.
     rows = np.arange(len(lower.energies))
     stable = np.isin(rows, lower.facets)
     known = hull.phases(elements)
@@ -173,7 +173,7 @@ _POINT_FIELDS = (
 def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterator[Point]:
     """Candidates within the chemical system: by their label, else by the surrogate."""
     labels = _labels_on_the_hull(store, campaign_id)
-    # A surrogate's distances to a hull of its own do not belong into this diagram.
+    # A surrogate's distances to a hull of its own do not belong in this diagram.
     same_hull = store.campaign(campaign_id).screen_hull_id is None
     for found in store.candidate_fields(campaign_id, _POINT_FIELDS, surrogate={"$ne": None}):
         counts = _counts(found.get("formula") or "")
@@ -202,9 +202,9 @@ def _labels_on_the_hull(store: Store, campaign_id: str) -> dict[str, dict[str, A
 
 
 def systems_of(store: Store, campaign_id: str) -> dict[str, int]:
-    """Chemical systems of the candidates that came to the hull, and how many there are.
+    """Chemical systems of the candidates that were measured against the hull, with their numbers.
 
-    The fullest first.
+    The most frequent come first.
     """
     counts: dict[str, int] = {}
     for found in store.candidate_fields(campaign_id, ("formula",), surrogate={"$ne": None}):
@@ -300,7 +300,7 @@ def _offsets_below(stable: Sequence[Phase]) -> dict[str, tuple[float, float, str
 
 
 def _offset(phase: Phase, in_a_row: int, climbing: int) -> tuple[float, float, str]:
-    """Where a name stands after so many near neighbours, and near neighbours on a rising branch."""
+    """Where a name stands, given its near neighbours to the left, all and on the rising branch."""
     if phase.formation_energy >= 0:
         return 0.0, 12.0, "center"
     if climbing:

@@ -46,7 +46,7 @@ Text = tuple[float, float, str, str]
 
 
 def write_diagram(diagram: Diagram, folder: Path) -> tuple[Path, Path]:
-    """Write picture and page; their paths. OutputError if the folder cannot be written."""
+    """Write picture and page; return their paths. OutputError if the folder cannot be written."""
     name = f"hull-{diagram.system}"
     picture = png(draw(diagram))
     page = render(diagram).encode("utf-8")
@@ -128,7 +128,7 @@ class _Binary:
         self.top = -0.25 * self.low
 
     def of(self, item: Phase | Point) -> dict[str, float]:
-        """Pixels of one phase or candidate; what lies above the view stays at its edge."""
+        """Pixels of one phase or candidate; one above the view is drawn at its edge."""
         energy = min(item.formation_energy, self.top)
         return {"x": _x(item.fractions[1]), "y": self._y(energy)}
 

@@ -76,7 +76,7 @@ def _binary(diagram: Diagram) -> Figure:
 
 
 def _scatter_kind(axes: Axes, kind: str, points: Sequence[Point]) -> None:
-    """Candidates of one kind in a binary; hits stand before everything."""
+    """Draw candidates of one kind in a binary, hits over everything else."""
     if not points:
         return
     colour, marker = KINDS[kind]
@@ -87,7 +87,7 @@ def _scatter_kind(axes: Axes, kind: str, points: Sequence[Point]) -> None:
 
 
 def _frame(axes: Axes, diagram: Diagram) -> None:
-    """View and titles of a binary: candidates far above the hull are counted, not shown."""
+    """Set view and titles of a binary; candidates far above the hull are counted, not shown."""
     low = lowest_energy(diagram)
     top = 0.25 * abs(low) or 0.1
     axes.set_xlim(-0.03, 1.03)
@@ -126,8 +126,9 @@ def _ternary(diagram: Diagram) -> Figure:
 
 
 def _scatter_by_distance(axes: Axes, kind: str, points: Sequence[Point]) -> Any:
-    """Candidates of one kind in a ternary, coloured by their distance to the hull; None without
-    any.
+    """Draw candidates of one kind in a ternary, coloured by their distance to the hull.
+
+    None if there are none.
     """
     if not points:
         return None

@@ -141,7 +141,7 @@ def crystal_svg(structure: Structure, prefix: str) -> str:
     """
     cell = _Cell.of(structure)
     shapes = _shapes(cell, prefix)
-    # What is nearer is drawn later, over the rest.
+    # Nearer shapes are drawn later, over the others.
     shapes.sort(key=lambda shape: -shape.depth)
     drawn = "".join(shape.svg for shape in shapes)
     gradients = "".join(_gradient(prefix, symbol) for symbol in cell.elements)
@@ -164,7 +164,7 @@ def _shapes(cell: _Cell, prefix: str) -> list[_Shape]:
 
 
 def crystal_scene(structure: Structure) -> dict[str, Any]:
-    """One unit cell as plain numbers, for a viewer that turns it.
+    """One unit cell as plain numbers, for a viewer that rotates it.
 
     Returns
     -------
@@ -190,7 +190,7 @@ def _atoms_of_scene(cell: _Cell, middle: Floats) -> Iterator[dict[str, Any]]:
 
 
 def _upright(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same cell turned so that c points up and a lies to the right."""
+    """The same cell rotated so that c points up and a lies to the right."""
     a, _, c = matrix
     up = c / np.linalg.norm(c)
     right = a - (a @ up) * up

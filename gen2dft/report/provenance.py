@@ -1,4 +1,4 @@
-"""What a campaign's numbers rest on: data, hull, engines, versions."""
+"""Provenance of a campaign's numbers: data, hull, engines, versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where campaigns stand, in a few numbers and words."""
+"""State and progress of campaigns, in a few numbers and words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stems(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
-    """Where one campaign stands, in a few numbers; rounds count from 0 as in the database."""
+    """State of one campaign in a few numbers; rounds count from 0 as in the database."""
     rounds = store.rounds(document.id)
     counts = store.state_counts(document.id)
     candidates = stems(counts)
@@ -59,7 +59,7 @@ def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
 
 
 def seconds_left(store: Store, document: RoundDoc, moment: datetime) -> float | None:
-    """Seconds until the stage under way ends, at its mean pace so far; None while unknown."""
+    """Seconds until the current stage ends, at its mean pace so far; None while unknown."""
     is_validating = document.state == "validating"
     begun = document.dispatched if is_validating else document.progress.get("since")
     if document.state == "closed" or not isinstance(begun, datetime):
@@ -73,7 +73,7 @@ def seconds_left(store: Store, document: RoundDoc, moment: datetime) -> float | 
 
 
 def stage_text(store: Store, document: RoundDoc) -> str:
-    """What a round is at: `train 12/60 loss 0.31`."""
+    """Current stage of a round: `train 12/60 loss 0.31`."""
     if document.state == "closed":
         return "next round"
     return " ".join(_parts_of_stage(store, document))

@@ -1,4 +1,4 @@
-"""Jinja as all pages use it: every text is escaped, an unknown name is an error."""
+"""The Jinja environment of all pages: every text is escaped, an unknown name is an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def environment(*packages: str) -> Environment:
-    """Jinja with templates from these packages, the first that has one of a name."""
+    """Jinja with templates from these packages; the first package that has a name wins."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def load(name: str) -> str | None:
@@ -41,17 +41,17 @@ def read_text(package: str, name: str) -> str:
 
 
 def subscripts(formula: str) -> Markup:
-    """A formula with its numbers below the line."""
+    """A formula with its numbers as subscripts."""
     return _lowered(r"(\d+(?:\.\d+)?)", formula)
 
 
 def symbol(spacegroup: str) -> Markup:
-    """A space group's symbol with its screw axes' numbers below the line."""
+    """A space group's symbol with the numbers of its screw axes as subscripts."""
     return _lowered(r"_(\d)", spacegroup)
 
 
 def _lowered(pattern: str, text: str) -> Markup:
-    """Text, escaped, with what the pattern's group finds below the line."""
+    """Text, escaped, with every match of the pattern's group as a subscript."""
     from markupsafe import Markup, escape
 
     below = Markup("<sub>{}</sub>")

@@ -47,7 +47,7 @@ SUBSCRIPTS = str.maketrans(
 
 @dataclass(frozen=True)
 class _Curves:
-    """What one figure shows of a document.
+    """Curves that one figure draws from a document.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def _all_positive(axes: Axes) -> bool:
 
 
 def _said(doc: TransportDoc, who: str) -> str:
-    """What holds for every number of a figure."""
+    """Assumptions that hold for every number of a figure."""
     return "; ".join(_facts(doc, who))
 
 

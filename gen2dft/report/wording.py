@@ -1,7 +1,4 @@
-"""How names, numbers and the basis of values are put into words.
-
-The report and the command line say it alike.
-"""
+"""Names, numbers and the basis of values in words, the same in reports and on the command line."""
 
 from __future__ import annotations
 
@@ -59,19 +56,19 @@ def counted(number: int, noun: str) -> str:
 
 
 def as_utc(moment: datetime) -> datetime:
-    """A moment of the database, which is in UTC whether or not the driver says so."""
+    """A moment from the database, which is in UTC even if the driver drops the time zone."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     return moment.astimezone(UTC)
 
 
 def when(moment: datetime) -> str:
-    """A moment for people."""
+    """A moment as people read it."""
     return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def duration(seconds: float) -> str:
-    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """A time span as people read it: `42 s`, `3 min 05 s`, `2 h 10 min`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -86,7 +83,7 @@ def round_title(index: int) -> str:
 
 
 def value_text(name: str, value: float | None) -> str:
-    """A property's value with the digits that mean something, without its unit."""
+    """A property's value with its significant digits, without its unit."""
     if value is None:
         return "\u2013"
     per_atom = name in PROPERTIES and PROPERTIES[name].unit == "eV/atom"
@@ -94,7 +91,7 @@ def value_text(name: str, value: float | None) -> str:
 
 
 def target_text(target: Target) -> str:
-    """What a target asks for, with the unit."""
+    """A target in words, with its unit."""
     unit = pretty(PROPERTIES[target.property].unit)
     wish = ", ".join(_bounds(target))
     parts = [f"{wish} {unit}"] if wish else []
@@ -117,7 +114,7 @@ def _bounds(target: Target) -> Iterator[str]:
 
 
 def basis_text(basis: str, surrogates: Iterable[str]) -> str:
-    """Where a value is from: `predicted`, or the engine and whether it is a surrogate."""
+    """Basis of a value: `predicted`, or the engine and whether it is a surrogate."""
     if basis in (PREDICTED, OPEN):
         return basis
     return f"{basis} (surrogate)" if basis in surrogates else f"{basis} (DFT)"
@@ -131,10 +128,7 @@ def condition_text(definition: str) -> str:
 
 
 def power_factor_text(found: PowerFactorDoc) -> str:
-    """A power factor computed from bands, what it means and how well it is known.
-
-    Or why there is none.
-    """
+    """A power factor computed from bands, its conditions and error; or why there is none."""
     if found.reason is not None:
         return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
     error = (
@@ -159,7 +153,7 @@ def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
 
 
 def honest_notes(hits: Sequence[HitDoc], surrogates: Iterable[str]) -> list[str]:
-    """What a reader must know before believing the hits, in whole sentences; empty without hits."""
+    """Caveats that a reader of the hits must know, in whole sentences; empty without hits."""
     bases = {named for hit in hits for named in hit.basis.items()}
     engines = {basis for _, basis in bases}.difference((PREDICTED, OPEN))
     not_dft = sorted(surrogates)

@@ -1,6 +1,6 @@
-"""The web application: addresses to pages.
+"""The web application: maps addresses to pages.
 
-Every page only reads, and every text from the database is escaped.
+Pages only read, and every text from the database is escaped.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ def build_app(
     store
         A `MirrorStore` answers in a moment, however many candidates there are.
     token
-        What every reader must know; None: whoever reaches the server may read.
+        The secret of the readers; None: everybody who reaches the server may read.
     any_host
-        Whether it may be addressed by other names than those of this machine; without a token it
-        may not, so that a page from elsewhere cannot reach it under a name of its own.
+        Whether to answer under names other than those of this machine; not without a token, so
+        that a page from elsewhere cannot reach the server under a name of its own.
     optimade
         An application to serve under `/optimade`.
     """
@@ -192,7 +192,7 @@ class Pages:
         return PlainTextResponse(text, headers=headers, media_type="chemical/x-cif")
 
     def latent(self, request: Request) -> Response:
-        """The map of a round's latent space; its points come by themselves."""
+        """The map of a round's latent space; the page loads its points afterwards."""
         campaign_id, index = _round_key(request)
 
         def make() -> dict[str, Any]:
@@ -252,7 +252,7 @@ class Pages:
         return self._drawn(key, lambda: transport_figure(self.store, *key))
 
     def _drawn(self, key: tuple[str, ...], draw: Callable[[], Any]) -> Response:
-        """What `draw` gives (a Figure or None), kept for a while."""
+        """The picture that `draw` returns (a Figure or None), kept for a while."""
         from starlette.responses import Response
 
         def make() -> bytes:
@@ -266,19 +266,17 @@ class Pages:
         return Response(content, media_type="image/png")
 
     def failed(self, _: Request, error: Exception) -> Response:
-        """A page that says what is wrong: 404 for what is not there, 400 for what is not
-        understood.
-        """
+        """A page with the error: 404 for something missing, 400 for a field that is not valid."""
         status = 404 if isinstance(error, StoreError) else 400
         return self._error(str(error), status)
 
     def unavailable(self, _: Request, error: Exception) -> Response:
-        """A page that says that the database does not answer."""
+        """A page for a database that does not answer."""
         cause = type(error).__name__
         return self._error(f"the database failed ({cause}); `gen2dft doctor` tests it", 503)
 
     def not_found(self, request: Request, _: Exception) -> Response:
-        """A page for an address that there is not."""
+        """A page for an unknown address."""
         return self._error(f"there is no page {request.url.path}", 404)
 
     def _error(self, message: str, status: int) -> Response:
@@ -289,7 +287,7 @@ class Pages:
 
 
 def _without(given: Mapping[str, str], *names: str) -> list[tuple[str, Any]]:
-    """Fields of an address but these."""
+    """Fields of an address, without these."""
     return [(name, value) for name, value in given.items() if name not in names]
 
 
@@ -313,7 +311,7 @@ def _round_key(request: Request) -> tuple[str, int]:
 
 
 def _policy_of(page: str) -> str:
-    """What a page with its own script and style may load: these and nothing else."""
+    """Content security policy of a page with its own script and style: it may load nothing else."""
     parts = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
     for tag in ("script", "style"):
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)

@@ -33,9 +33,9 @@ class Cache:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made if there is none or it is too old.
+        """The value of a key, made anew if it is missing or too old.
 
-        Errors of `make` are passed on, not kept.
+        Errors of `make` propagate and are not cached.
         """
         with self._lock:
             if (found := self._fresh(key)) is not None:

@@ -1,4 +1,4 @@
-"""Pages of campaigns: all of them, one of them, its candidates by state, its phase diagrams."""
+"""Values of the pages of campaigns: the list, one campaign, its candidates by state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _row(store: Store, document: CampaignDoc) -> dict[str, Any]:
 
 
 def _at_work(store: Store, document: CampaignDoc) -> dict[str, str]:
-    """What a campaign is doing, and for how long still; empty texts if it does nothing."""
+    """Current stage of a campaign and the time left; empty texts if it is at rest."""
     rounds = store.rounds(document.id)
     if document.state == "finished" or not rounds:
         return {"at_work_on": "", "left": ""}
@@ -119,7 +119,7 @@ def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) ->
     Raises
     ------
     ServeError
-        A state that no candidate of the campaign is in, or a page that is no number.
+        The state is unknown, or the page is not a number.
     """
     document = store.campaign(campaign_id)
     counts = store.state_counts(campaign_id)

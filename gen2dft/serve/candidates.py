@@ -1,4 +1,6 @@
-"""The page of one crystal: structures, values, labels, and its way back to the latent vector."""
+"""Values of the page of one crystal: structures, values, labels, and the trace to its latent
+vector.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ def _cost(label: LabelDoc) -> tuple[str, float, str, str]:
 
 
 def _transport(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
-    """Power factors from bands, and which figures there are of them."""
+    """Power factors from bands, and the figures of their transport."""
     found = store.power_factors(candidate.campaign_id, candidate_id=candidate.candidate_id)
     return {
         "power_factors": found,
@@ -111,7 +113,7 @@ def _shown(data: dict[str, Any], what: str, number: int) -> dict[str, Any]:
 
 
 def _facts(structure: Structure) -> Iterator[tuple[str, str]]:
-    """Title and text of what a reader compares."""
+    """Title and text of each figure that readers compare."""
     lattice = structure.lattice
     lengths = [f"{length:.3f}" for length in lattice.abc]
     angles = [f"{angle:.1f}" for angle in lattice.angles]
@@ -145,7 +147,7 @@ def _shortest(structure: Structure) -> float:
 
 
 def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
-    """Where a candidate is from: generator, training set, sampler, parents, latent vector."""
+    """Origin of a candidate: round, generator, latent vector, screen."""
     document = store.round(candidate.campaign_id, candidate.round_index)
     snapshot = store.find(SnapshotDoc, document.snapshot_id) if document.snapshot_id else None
     vector = [float(x) for x in latent_vector(store, candidate)]

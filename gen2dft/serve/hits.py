@@ -22,7 +22,7 @@ ORDERS = ("best", "formula", "spacegroup", "round")  # and every property with a
 
 
 def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """What the page of hits shows.
+    """Values of the page of hits.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     Raises
     ------
     ServeError
-        A field that is not understood; the message names it.
+        A field is not valid; the message names it.
     """
     document = store.campaign(campaign_id)
     spec = CampaignSpec.model_validate(document.spec)
@@ -74,7 +74,7 @@ def _surrogates(store: Store, campaign_id: str, hits: Sequence[HitDoc]) -> set[s
 
 @dataclass(frozen=True)
 class _Filter:
-    """What a reader wants to see.
+    """The filters of a reader.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def _within(value: float | None, low: float | None, high: float | None) -> bool:
 
 
 def _ordered(hits: list[HitDoc], sort: str, down: bool) -> list[HitDoc]:
-    """In the order asked for; hits without the value come last either way."""
+    """Hits in the requested order; those without the value come last in both directions."""
     if sort == "best":
         return hits[::-1] if down else hits
     if sort in ORDERS:

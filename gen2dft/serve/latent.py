@@ -1,5 +1,5 @@
-"""The map of a round's latent space: places on its first two principal axes, and what lies
-there.
+"""The map of a round's latent space: training crystals and candidates on its first two principal
+axes.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _candidate(doc: Mapping[str, Any], kind: str, point: NDArray[np.float64]) ->
 
 
 def _thinned(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Evenly spaced ones of too many rows."""
+    """The rows, or `most` of them evenly spaced."""
     if len(rows) <= most:
         return rows
     chosen = np.linspace(0, len(rows) - 1, most)

@@ -1,10 +1,10 @@
-"""A store for readers: the light parts of candidates and labels, kept in memory and brought up to
-date by what changed.
+"""A store for readers: the light parts of candidates and labels, kept in memory and updated with
+what changed.
 
-The embedded database reads some 3,000 documents a second, so that to read 20,000 candidates anew
-for every page would keep readers waiting and workers from writing. What a page asks of all
-candidates of a campaign is answered from memory; one crystal, hits, rounds and how many candidates
-stand where (the tally) are read from the database each time.
+The embedded database reads some 3,000 documents a second: reading 20,000 candidates for every page
+would keep readers waiting and block workers that write. Questions on all candidates of a campaign
+are answered from memory; single crystals, hits, rounds and the tally are read from the database
+each time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gen2dft.store.store import Store
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-FRESH = 2.0  # seconds after which it is asked what changed
+FRESH = 2.0  # seconds after which changes are read
 PATIENCE = 0.15  # seconds that a page waits for the answer before it shows what was known
 OVERLAP = timedelta(seconds=30)  # clocks of workers may differ by this
 # Seconds after which everything is read again: an import, or a clock that is far off.
@@ -52,7 +52,7 @@ Read = Callable[[datetime | None], list[Row]]
 
 
 class MirrorStore(Store):
-    """A store that answers what concerns a whole campaign from memory; it is only ever read."""
+    """A store that answers questions on a whole campaign from memory; it is never written to."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         super().__init__(database)
@@ -62,9 +62,7 @@ class MirrorStore(Store):
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Begin to read all campaigns, the newest first, so that the first reader need not wait for
-        it.
-        """
+        """Start reading all campaigns, the newest first, so that the first reader need not wait."""
         for campaign in self.campaigns():
             self._candidates(campaign.id).refresh()
             self._labels(campaign.id).refresh()
@@ -136,7 +134,7 @@ class MirrorStore(Store):
         campaign_id: str,
         since: datetime | None,
     ) -> list[Row]:
-        """Documents whose moment is not before `since`; all without one."""
+        """Documents that changed at `since` or later; all if it is None."""
         query: dict[str, Any] = {"campaign_id": campaign_id}
         if since is not None:
             query[moment] = {"$gte": since}
@@ -168,7 +166,7 @@ class Mirror:
         self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
-        """All documents; those of a moment ago if to ask what changed takes too long.
+        """All documents; the last known ones if the database takes longer than `PATIENCE`.
 
         Raises
         ------
@@ -183,9 +181,9 @@ class Mirror:
         return self._rows or ()
 
     def refresh(self) -> Future[None] | None:
-        """Begin to ask what changed unless that is known.
+        """Start reading what changed unless the documents are fresh.
 
-        The reading under way, if there is one.
+        Returns the reading in progress; None if they are fresh.
         """
         with self._lock:
             if self._reading is not None and not self._reading.done():

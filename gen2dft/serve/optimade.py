@@ -1,8 +1,8 @@
 """Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by
 optimade-python-tools.
 
-The server answers from a copy in memory, in OPTIMADE's own form, to which it adds what has come
-since; the campaigns' database is only read. Fields of ours carry the prefix `_gen2dft_`.
+The server answers from a copy in memory in OPTIMADE's own format, to which it adds new crystals; it
+only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft_`.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _described(prop: Property) -> dict[str, Any]:
 
 
 class _Fresh:
-    """An application that looks for new crystals, now and then, before it answers."""
+    """An application that looks for new crystals before it answers, every few seconds."""
 
     def __init__(self, app: Any, copy: _Copy) -> None:
         self._app = app
@@ -130,7 +130,7 @@ class _Fresh:
 
 
 class _Copy:
-    """Crystals in OPTIMADE's form: one entry per label."""
+    """Crystals in OPTIMADE's format: one entry per label."""
 
     def __init__(self, store: Store, shared: Shared, entries: Any) -> None:
         self._store = store
@@ -142,7 +142,7 @@ class _Copy:
         entries.create_index("id")
 
     def refresh(self) -> None:
-        """Add what is new, if the last look is old enough.
+        """Add new crystals, at most every `LOOK_EVERY` seconds.
 
         States only move forward, so nothing is ever removed.
         """
@@ -225,7 +225,7 @@ def _fields_of(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
 
 
 def _origin_fields(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
-    """Campaign, round and generator that a crystal came from, and what was expected of it."""
+    """Campaign, round and generator that a crystal came from, and its predictions."""
     campaign_id = label.campaign_id
     candidate = origins.candidates[candidate_key(campaign_id, label.candidate_id)]
     round_ = origins.rounds[round_key(campaign_id, label.round_index)]

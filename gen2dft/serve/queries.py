@@ -1,6 +1,6 @@
-"""What a reader asks for in the address: filters, order, page.
+"""Filters, order and page from an address.
 
-ServeError names a field that is not understood.
+A field that is not valid raises ServeError, which names it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def num_pages(number: int, rows: int) -> int:
 
 
 def choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """One of some words; the first if the field is empty or missing."""
+    """One of the choices; the first if the field is empty or missing."""
     value = given.get(name, "") or choices[0]
     if value not in choices:
         raise ServeError(not_one_of(name, value, choices))
@@ -51,7 +51,7 @@ def choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str
 
 
 def elements(given: Mapping[str, str], name: str) -> frozenset[str]:
-    """Symbols of elements, parted by commas, blanks or hyphens."""
+    """Symbols of elements, separated by commas, blanks or hyphens."""
     from pymatgen.core import Element
 
     words = re.split(r"[\s,;-]+", given.get(name, ""))

@@ -32,7 +32,7 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address or name to listen at."""
+    """Whether an address or name to listen at can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -40,12 +40,12 @@ def is_loopback(host: str) -> bool:
 
 
 async def guard(request: Request, go_on: Handler, token: str | None) -> Response:
-    """Answer a request that may be answered, and no other.
+    """Answer a request of a reader who may read, refuse any other.
 
     Parameters
     ----------
     token
-        What every reader must know; None: whoever reaches the server may read.
+        The secret of the readers; None: everybody who reaches the server may read.
     """
     if request.method not in READING:
         return _sealed(_only_reads())
@@ -66,7 +66,7 @@ def _only_reads() -> Response:
 
 
 def _moved_to_cookie(request: Request, token: str) -> Response:
-    """The same address without its token, which would be seen and kept there; a cookie holds it."""
+    """Redirect to the address without its token, which histories would keep; a cookie holds it."""
     from starlette.responses import RedirectResponse
 
     rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
@@ -94,7 +94,7 @@ def _knows(request: Request, token: str) -> bool:
 
 
 def _same(given: str, token: str) -> bool:
-    """Compared in a time that tells nothing of how much of it is right."""
+    """Compare in constant time: the time must not tell how much of a guess is right."""
     return hmac.compare_digest(given.encode(), token.encode())
 
 

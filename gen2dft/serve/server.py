@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def require_packages() -> None:
-    """ServeError that names the remedy if the web server's packages are not installed."""
+    """Raise ServeError, with the remedy, if the web server's packages are not installed."""
     import importlib.util
 
     missing = [
@@ -29,9 +29,9 @@ def require_packages() -> None:
 
 
 def reader_token(host: str, given: str | None) -> str | None:
-    """The token that readers need: the given one; a fresh one where other machines can reach it.
+    """The token that readers need: the given one, or a new one if other machines reach the host.
 
-    Else none.
+    None otherwise.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     ServeError
-        The port is taken, or the address is none of this machine's.
+        The port is taken, or the address is not one of this machine's.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -65,7 +65,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(listening: socket.socket, token: str | None) -> str:
-    """What to type into a browser."""
+    """The address to open in a browser."""
     host, port = listening.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
