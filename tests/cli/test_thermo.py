@@ -20,7 +20,7 @@ from gen2dft.rounds.context import RoundContext
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
-from tests.rounds.test_calibrate import compute, crystal, made_engine
+from tests.ground.test_calibrate import compute, crystal, made_engine
 from tests.rounds.test_steps import up_to_dispatch, validate_all
 
 pytestmark = pytest.mark.usefixtures("toy_plugins")
