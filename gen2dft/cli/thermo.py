@@ -311,7 +311,8 @@ def hull(
     """
     from gen2dft.ground.hulls import get_hull
     from gen2dft.report.output import write_file
-    from gen2dft.report.phase_diagram import load_diagram, systems_of, write_diagram
+    from gen2dft.report.phase_diagram import load_diagram, systems_of
+    from gen2dft.report.phase_diagram_page import write_diagram
 
     store = open_store()
     document = store.find_campaign(campaign)

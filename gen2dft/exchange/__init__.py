@@ -1,3 +1,1 @@
-"""Campaigns on their way from one database to another: one archive, written, checked and read
-back.
-"""
+"""Archives that carry campaigns from one database to another: writing, checking, reading."""

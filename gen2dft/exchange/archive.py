@@ -14,6 +14,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -60,7 +61,7 @@ class FileEntry(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What an archive says of itself."""
+    """Contents of an archive, as it declares them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,7 +79,7 @@ class Manifest(BaseModel):
 
 
 class ArchiveWriter:
-    """Adds files to an archive and keeps account of them; the manifest goes in last."""
+    """Adds files to an archive and records them; the manifest goes in last."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
@@ -97,24 +98,22 @@ class ArchiveWriter:
         self.files[name] = FileEntry(size=content.size, sha256=content.digits())
 
     def finish(self, **fields: Any) -> str:
-        """Write the manifest with these further fields; the archive's digest."""
-        text = (
-            Manifest(files=dict(sorted(self.files.items())), **fields)
-            .model_dump_json(indent=1)
-            .encode()
-        )
+        """Write the manifest with these further fields; return the archive's digest."""
+        files = dict(sorted(self.files.items()))
+        manifest = Manifest(files=files, **fields)
+        text = manifest.model_dump_json(indent=1).encode()
         self.add(MANIFEST, [text])
         return content_hash(text)
 
 
 @contextlib.contextmanager
 def new_archive(path: Path) -> Iterator[ArchiveWriter]:
-    """A writer of an archive that stands under its name only once it is whole.
+    """A writer of an archive that gets its name only once it is complete.
 
     Raises
     ------
     OutputError
-        There is such a file already, or it cannot be written.
+        The file exists already, or cannot be written.
     """
     if path.exists():
         raise OutputError(f"{path} is there already; choose another name, or remove it first")
@@ -123,9 +122,8 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
         with new_file(path) as file, zipfile.ZipFile(file, "w") as archive:
             yield ArchiveWriter(archive)
     except OSError as err:
-        raise OutputError(
-            f"cannot write {path}: {err.strerror or err}; choose another place with -o"
-        ) from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot write {path}: {reason}; choose another place with -o") from err
 
 
 class Archive:
@@ -144,8 +142,8 @@ class Archive:
         Raises
         ------
         ArchiveError
-            It is none, is damaged or was changed, holds names that an archive never holds, or is of
-            a newer format.
+            The file is not an archive, is damaged or was changed, holds names that no archive
+            holds, or has a newer format.
         """
         try:
             with zipfile.ZipFile(path) as archive:
@@ -167,10 +165,7 @@ class Archive:
         return self._archive.read(name)
 
     def documents(self, collection: str) -> Iterator[dict[str, Any]]:
-        """Documents of one collection, as they stand in the database.
-
-        None if there is no such file.
-        """
+        """Documents of one collection, as they stand in the database; none without its file."""
         name = documents_name(collection)
         if not self.has(name):
             return
@@ -184,28 +179,47 @@ class Archive:
 
 def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
     """Manifest and digest, once names, sizes and hashes of all files are found to be right."""
-    infos = archive.infolist()
-    names = [info.filename for info in infos]
-    if strange := sorted({name for name in names if not NAME.fullmatch(name)}):
+    _check_names(archive.namelist(), path)
+    # Before anything is unpacked: a small file may unpack to any size.
+    _check_growth(archive, path)
+    text = archive.read(MANIFEST)
+    manifest = _manifest(text, path)
+    _check_files(archive, manifest, path)
+    return manifest, content_hash(text)
+
+
+def _check_names(names: list[str], path: Path) -> None:
+    """Refuse names that an archive never holds, and names that occur twice."""
+    strange = sorted(name for name in names if not NAME.fullmatch(name))
+    if strange:
         raise ArchiveError(
             f"{path} holds {strange[0]!r}, which no archive of gen2dft does; refused"
         )
-    if twice := sorted(
-        {name for name in names if names.count(name) > 1} if len(set(names)) < len(names) else ()
-    ):
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
         raise ArchiveError(f"{path} holds {twice[0]!r} twice; refused")
     if MANIFEST not in names:
         raise ArchiveError(f"{path} has no {MANIFEST}: it is no archive of gen2dft")
-    packed, unpacked = sum(i.compress_size for i in infos), sum(i.file_size for i in infos)
-    if archive.getinfo(MANIFEST).file_size > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
+
+
+def _check_growth(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse an archive that would unpack to far more than any archive does."""
+    infos = archive.infolist()
+    packed = sum(info.compress_size for info in infos)
+    unpacked = sum(info.file_size for info in infos)
+    manifest = archive.getinfo(MANIFEST).file_size
+    if manifest > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
         raise ArchiveError(
             f"{path} would grow from {packed:,} to {unpacked:,} bytes, as no archive of gen2dft "
             "does"
         )
-    text = archive.read(MANIFEST)
-    manifest = _manifest(text, path)
-    if set(names) - {MANIFEST} != set(manifest.files):
-        differ = sorted(set(names) - {MANIFEST} ^ set(manifest.files))
+
+
+def _check_files(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
+    """Refuse files that differ from the manifest in name, size or hash."""
+    names = set(archive.namelist()) - {MANIFEST}
+    differ = sorted(names ^ set(manifest.files))
+    if differ:
         raise ArchiveError(
             f"{path} was changed: files and manifest disagree on {differ[0]!r}; {REMEDY}"
         )
@@ -214,7 +228,6 @@ def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
             raise ArchiveError(
                 f"{path} was changed: {name} is not what the manifest says; {REMEDY}"
             )
-    return manifest, content_hash(text)
 
 
 def _manifest(text: bytes, path: Path) -> Manifest:
@@ -260,14 +273,13 @@ def to_line(document: Mapping[str, Any]) -> bytes:
     """A document as one line of relaxed Extended JSON; equal documents give equal lines."""
     from bson import json_util
 
-    return (
-        json_util.dumps(document, json_options=_options(), sort_keys=True, ensure_ascii=False)
-        + "\n"
-    ).encode()
+    options = _options()
+    text = json_util.dumps(document, json_options=options, sort_keys=True, ensure_ascii=False)
+    return f"{text}\n".encode()
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """Inverse of `to_line`; moments come back in UTC. ValueError or TypeError if it is none."""
+    """Inverse of `to_line`; moments are in UTC. ValueError or TypeError if the line is invalid."""
     found = json.loads(line, object_hook=_special)
     if not isinstance(found, dict) or not isinstance(found.get("_id"), str):
         raise ValueError("a document is a JSON object with `_id`")

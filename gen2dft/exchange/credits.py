@@ -1,8 +1,8 @@
-"""What an archive says to people: what is in it, under which licence, and what to cite."""
+"""Texts of an archive for people: contents, licence and citation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,10 @@ LICENCES = {  # SPDX identifier to name and text
     ),
 }
 DEFAULT_LICENCE = "CC-BY-4.0"
+TERMS = {  # of training sets
+    "starter": "comes with gen2dft (Apache-2.0)",
+    "materials-project": "is the Materials Project's (CC BY 4.0, https://materialsproject.org)",
+}
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ class Paper:
 
     def as_cff(self) -> dict[str, Any]:
         """As a reference of a CITATION.cff."""
-        family, given = self.author.split(", ")
-        authors = [{"family-names": family, "given-names": given}, {"name": "et al."}]
+        authors = [_author(self.author), {"name": "et al."}]
         rest = {name: value for name, value in vars(self).items() if name != "author"}
         return {"type": "article", "authors": authors, **rest}
 
@@ -130,42 +133,51 @@ class Credits:
 
 def papers_of(spec: CampaignSpec) -> list[Paper]:
     """The works that a campaign rests on, each once."""
-    used = [
-        *(source.name for source in spec.sources),
-        spec.dataset.source,
-        *spec.dataset.labels,
-        spec.screening.surrogate.engine,
-        spec.validation.engine,
-        spec.validation.correction,
-    ]
-    keys = [key for name in used for key in BEHIND.get(name, (name,))]
-    return [PAPERS[key] for key in dict.fromkeys(keys) if key in PAPERS]
+    keys: dict[str, None] = {}
+    for name in _used(spec):
+        keys |= dict.fromkeys(BEHIND.get(name, (name,)))
+    return [PAPERS[key] for key in keys if key in PAPERS]
+
+
+def _used(spec: CampaignSpec) -> Iterator[str]:
+    """Names of generator, data, engines and corrections."""
+    for source in spec.sources:
+        yield source.name
+    yield spec.dataset.source
+    yield from spec.dataset.labels
+    yield spec.screening.surrogate.engine
+    yield spec.validation.engine
+    yield spec.validation.correction
 
 
 def citation_file(campaign: CampaignDoc, credits_: Credits) -> str:
     """Content of CITATION.cff (Citation File Format 1.2.0)."""
-    spec = stored_campaign(campaign)
-    content = {
-        "cff-version": "1.2.0",
-        "message": "If you use these data, please cite them and the works that they rest on.",
-        "type": "dataset",
-        "title": f"Crystals of the gen2dft campaign {campaign.id}",
-        **({"abstract": spec.description} if spec.description else {}),
-        "authors": [_author(name) for name in credits_.authors] or [{"name": "authors not named"}],
-        "license": credits_.licence,
-        "version": campaign.id,
-        "references": [paper.as_cff() for paper in papers_of(spec)],
-    }
+    content = dict(_citation(campaign, credits_))
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
 
 
+def _citation(campaign: CampaignDoc, credits_: Credits) -> Iterator[tuple[str, Any]]:
+    """Fields of CITATION.cff, in their order."""
+    spec = stored_campaign(campaign)
+    authors = [_author(name) for name in credits_.authors]
+    yield "cff-version", "1.2.0"
+    yield "message", "If you use these data, please cite them and the works that they rest on."
+    yield "type", "dataset"
+    yield "title", f"Crystals of the gen2dft campaign {campaign.id}"
+    if spec.description:
+        yield "abstract", spec.description
+    yield "authors", authors or [{"name": "authors not named"}]
+    yield "license", credits_.licence
+    yield "version", campaign.id
+    yield "references", [paper.as_cff() for paper in papers_of(spec)]
+
+
 def _author(name: str) -> dict[str, str]:
+    """`Family, Given` as a person; any other name as an entity."""
     family, comma, given = name.partition(",")
-    return (
-        {"family-names": family.strip(), "given-names": given.strip()}
-        if comma
-        else {"name": name.strip()}
-    )
+    if not comma:
+        return {"name": name.strip()}
+    return {"family-names": family.strip(), "given-names": given.strip()}
 
 
 def licence_file(campaign: CampaignDoc, credits_: Credits) -> str:
@@ -173,10 +185,7 @@ def licence_file(campaign: CampaignDoc, credits_: Credits) -> str:
     title, link = LICENCES[credits_.licence]
     whose = "; ".join(credits_.authors) or "the authors of the campaign"
     source = campaign.spec["dataset"]["source"]
-    terms = {
-        "starter": "comes with gen2dft (Apache-2.0)",
-        "materials-project": "is the Materials Project's (CC BY 4.0, https://materialsproject.org)",
-    }.get(source, f"is from {source}, whose terms hold for it")
+    terms = TERMS.get(source, f"is from {source}, whose terms hold for it")
     return (
         f"The data of campaign {campaign.id} by {whose} are licensed under\n\n{title} "
         f"({credits_.licence})\n{link}\n\n"
@@ -190,29 +199,45 @@ def readme_file(
     campaign: CampaignDoc, counts: Mapping[str, int], left_out: Sequence[str], credits_: Credits
 ) -> str:
     """What is in the archive and how to read it."""
-    lines = [
-        f"# Campaign {campaign.id}",
-        "",
-        *([campaign.spec["description"], ""] if campaign.spec.get("description") else []),
-        f"Written by gen2dft; licence {credits_.licence}, see LICENCE.txt; what to cite is in "
-        "CITATION.cff.",
-        "",
-        "| file | what it is |",
-        "|---|---|",
-        "| `hits.csv` | the hits, best first; values with units and where each is from |",
-        "| `cif/` | one CIF per hit, as the engine relaxed it |",
-        *(
-            f"| `documents/{name}.jsonl` | {count:,} {name}, one JSON object a line |"
-            for name, count in counts.items()
-        ),
-        "| `blobs/` | hulls (JSON), latent points (NumPy's npz) and what else was chosen, named by "
-        "their hash |",
-        "| `manifest.json` | size and SHA-256 of every file |",
-        "",
-        f"Not in it: {', '.join(left_out) or 'nothing was left out'}.",
-        "",
-        "Energies are in eV/atom, gaps in eV, lengths in Angstrom. Each label names its engine and "
-        "whether that is DFT",
-        "(`is_dft`). `gen2dft import FILE` puts all of it back into a database.",
-    ]
+    lines = [*_introduction(campaign, credits_), *_table_of_files(counts), *_notes(left_out)]
     return "\n".join(lines) + "\n"
+
+
+def _introduction(campaign: CampaignDoc, credits_: Credits) -> Iterator[str]:
+    yield f"# Campaign {campaign.id}"
+    yield ""
+    description = campaign.spec.get("description")
+    if description:
+        yield description
+        yield ""
+    yield (
+        f"Written by gen2dft; licence {credits_.licence}, see LICENCE.txt; what to cite is in "
+        "CITATION.cff."
+    )
+    yield ""
+
+
+def _table_of_files(counts: Mapping[str, int]) -> Iterator[str]:
+    yield "| file | what it is |"
+    yield "|---|---|"
+    yield "| `hits.csv` | the hits, best first; values with units and where each is from |"
+    yield "| `cif/` | one CIF per hit, as the engine relaxed it |"
+    for name, count in counts.items():
+        yield f"| `documents/{name}.jsonl` | {count:,} {name}, one JSON object a line |"
+    yield (
+        "| `blobs/` | hulls (JSON), latent points (NumPy's npz) and what else was chosen, named by "
+        "their hash |"
+    )
+    yield "| `manifest.json` | size and SHA-256 of every file |"
+    yield ""
+
+
+def _notes(left_out: Sequence[str]) -> Iterator[str]:
+    missing = ", ".join(left_out) or "nothing was left out"
+    yield f"Not in it: {missing}."
+    yield ""
+    yield (
+        "Energies are in eV/atom, gaps in eV, lengths in Angstrom. Each label names its engine and "
+        "whether that is DFT"
+    )
+    yield "(`is_dft`). `gen2dft import FILE` puts all of it back into a database."

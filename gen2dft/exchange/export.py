@@ -27,29 +27,51 @@ STILL_RUNNING = "exported while it was running"
 
 @dataclass(frozen=True)
 class Choice:
-    """What goes into an archive beyond documents, hull and latent points.
+    """Contents of an archive beyond documents, hull and latent points.
 
     Parameters
     ----------
     snapshots
         The trained generators, tens of megabytes each.
     training_data
-        The set that the generator was trained on; whoever passes it on must be allowed to.
+        The set that the generator was trained on; pass it on only if its terms allow that.
     """
 
     snapshots: bool = False
     training_data: bool = False
 
     def left_out(self) -> tuple[str, ...]:
-        """What is not chosen, in words."""
-        return tuple(
-            words
-            for words, chosen in (
-                ("snapshots", self.snapshots),
-                ("training data", self.training_data),
-            )
-            if not chosen
-        )
+        """The parts that are not chosen, in words."""
+        chosen = {"snapshots": self.snapshots, "training data": self.training_data}
+        return tuple(words for words, is_chosen in chosen.items() if not is_chosen)
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Documents of a campaign, without its candidates, which may be many.
+
+    Parameters
+    ----------
+    shared
+        Collection to documents that other campaigns may use too: all that this one names.
+    """
+
+    campaign: CampaignDoc
+    rounds: list[RoundDoc]
+    labels: list[LabelDoc]
+    hits: list[HitDoc]
+    shared: dict[str, list[Document]]
+
+    @classmethod
+    def read(cls, store: Store, campaign_id: str) -> _Content:
+        # In this order, and the candidates after it, so that of a campaign at work no hit comes
+        # without its label and no label without its candidate.
+        hits = store.hits(campaign_id)
+        labels = store.labels(campaign_id)
+        campaign = _at_rest(store.campaign(campaign_id))
+        rounds = store.rounds(campaign_id)
+        shared = _shared(store, campaign, rounds, labels)
+        return cls(campaign, rounds, labels, hits, shared)
 
 
 def export_campaign(
@@ -60,7 +82,7 @@ def export_campaign(
     Parameters
     ----------
     path
-        The new file; it stands there whole or not at all.
+        The new file; it appears complete or not at all.
     credits_
         Licence and authors.
 
@@ -73,90 +95,106 @@ def export_campaign(
     StoreError
         No such campaign, or a blob of it is missing or damaged.
     OutputError
-        The file is there already or cannot be written.
+        The file exists already or cannot be written.
     """
-    # In this order, so that of a campaign at work no hit comes without its label and no label
-    # without its candidate.
-    hits, labels = store.hits(campaign_id), store.labels(campaign_id)
-    campaign, rounds = _at_rest(store.campaign(campaign_id)), store.rounds(campaign_id)
-    shared = _shared(store, campaign, rounds, labels)
-    collections: dict[str, Iterable[Document]] = {
-        "campaigns": [campaign],
-        "rounds": rounds,
-        "candidates": store.candidates(campaign_id),
-        "labels": labels,
-        "hits": hits,
-        **shared,
-    }
-    counts = {}
+    content = _Content.read(store, campaign_id)
+    left_out = choice.left_out()
     with new_archive(path) as writer:
-        for collection, documents in collections.items():
-            counts[collection] = _add_documents(writer, collection, documents)
-        for blob_id in _blobs(campaign, rounds, shared, choice):
+        counts = _add_collections(writer, store, content)
+        for blob_id in _blobs(content, choice):
             writer.add(names.blob_name(blob_id), [store.get_blob(blob_id)])
-        _add_hits(writer, campaign, hits, labels)
-        for name, text in (
-            (names.README, readme_file(campaign, counts, choice.left_out(), credits_)),
-            (names.LICENCE, licence_file(campaign, credits_)),
-            (names.CITATION, citation_file(campaign, credits_)),
-        ):
-            writer.add(name, [text.encode()])
+        _add_hits(writer, content)
+        _add_texts(writer, content.campaign, counts, left_out, credits_)
         digest = writer.finish(
             campaign_id=campaign_id,
             licence=credits_.licence,
-            left_out=choice.left_out(),
+            left_out=left_out,
             documents=counts,
         )
     return digest, counts
 
 
+def _add_collections(writer: ArchiveWriter, store: Store, content: _Content) -> dict[str, int]:
+    """Write all documents; collection to their number."""
+    collections: dict[str, Iterable[Document]] = {
+        "campaigns": [content.campaign],
+        "rounds": content.rounds,
+        "candidates": store.candidates(content.campaign.id),
+        "labels": content.labels,
+        "hits": content.hits,
+        **content.shared,
+    }
+    counts = {}
+    for collection, documents in collections.items():
+        counts[collection] = _add_documents(writer, collection, documents)
+    return counts
+
+
+def _add_texts(
+    writer: ArchiveWriter,
+    campaign: CampaignDoc,
+    counts: dict[str, int],
+    left_out: tuple[str, ...],
+    credits_: Credits,
+) -> None:
+    """Write README, licence and citation."""
+    readme = readme_file(campaign, counts, left_out, credits_)
+    licence = licence_file(campaign, credits_)
+    citation = citation_file(campaign, credits_)
+    writer.add(names.README, [readme.encode()])
+    writer.add(names.LICENCE, [licence.encode()])
+    writer.add(names.CITATION, [citation.encode()])
+
+
 def _at_rest(campaign: CampaignDoc) -> CampaignDoc:
-    """The campaign as others get it: nobody advances it, and where it was still running it ends
-    here.
-    """
-    if campaign.state == "finished":
-        return campaign.model_copy(update={"lease": {}})
-    return campaign.model_copy(
-        update={"lease": {}, "state": "finished", "stop_reason": STILL_RUNNING}
-    )
+    """The campaign as others get it: nobody advances it, and a running one ends here."""
+    changes: dict[str, object] = {"lease": {}}
+    if campaign.state != "finished":
+        changes |= {"state": "finished", "stop_reason": STILL_RUNNING}
+    return campaign.model_copy(update=changes)
 
 
 def _shared(
     store: Store, campaign: CampaignDoc, rounds: Sequence[RoundDoc], labels: Sequence[LabelDoc]
 ) -> dict[str, list[Document]]:
     """Documents that other campaigns may use too: all that this one names."""
-    hulls = {campaign.hull_id, campaign.screen_hull_id, *(r.hull_id for r in rounds)}
-    hulls |= {hull for label in labels for hull in (label.hull_id, *label.other_hulls)}
-    snapshots = {r.snapshot_id for r in rounds}
+    snapshots = {document.snapshot_id for document in rounds}
+    hulls = {campaign.hull_id, campaign.screen_hull_id}
+    hulls.update(document.hull_id for document in rounds)
+    for label in labels:
+        hulls |= {label.hull_id, *label.other_hulls}
+    calibrations = set(campaign.calibration_ids.values())
     return {
-        "snapshots": [store.get(SnapshotDoc, key) for key in sorted(filter(None, snapshots))],
-        "hulls": [store.get(HullDoc, key) for key in sorted(filter(None, hulls))],
-        "calibrations": [
-            store.get(CalibrationDoc, key) for key in sorted(set(campaign.calibration_ids.values()))
-        ],
+        "snapshots": _named(store, SnapshotDoc, snapshots),
+        "hulls": _named(store, HullDoc, hulls),
+        "calibrations": _named(store, CalibrationDoc, calibrations),
     }
 
 
-def _blobs(
-    campaign: CampaignDoc,
-    rounds: Sequence[RoundDoc],
-    shared: dict[str, list[Document]],
-    choice: Choice,
-) -> list[str]:
+def _named(store: Store, model: type[Document], keys: Iterable[str | None]) -> list[Document]:
+    """Documents under these ids, in their order; None stands for no document."""
+    known = sorted(filter(None, keys))
+    return [store.get(model, key) for key in known]
+
+
+def _blobs(content: _Content, choice: Choice) -> list[str]:
     """Ids of the blobs that go with the documents."""
-    found = {blob for r in rounds for blob in (r.latents_id, r.batch_id) if blob}
-    for document in (*shared["hulls"], *(shared["snapshots"] if choice.snapshots else ())):
-        if isinstance(document, HullDoc | SnapshotDoc):
-            found.add(document.blob_id)
-        if isinstance(document, SnapshotDoc) and document.ensemble_id:
-            found.add(document.ensemble_id)
+    found: set[str | None] = set()
+    for document in content.rounds:
+        found |= {document.latents_id, document.batch_id}
+    for hull in content.shared["hulls"]:
+        if isinstance(hull, HullDoc):
+            found.add(hull.blob_id)
+    for snapshot in content.shared["snapshots"]:
+        if choice.snapshots and isinstance(snapshot, SnapshotDoc):
+            found |= {snapshot.blob_id, snapshot.ensemble_id}
     if choice.training_data:
-        found.add(campaign.dataset_id)
-    return sorted(found)
+        found.add(content.campaign.dataset_id)
+    return sorted(filter(None, found))
 
 
 def _add_documents(writer: ArchiveWriter, collection: str, documents: Iterable[Document]) -> int:
-    """Write the documents of one collection; how many there are."""
+    """Write the documents of one collection; return their number."""
     count = 0
 
     def lines() -> Iterator[bytes]:
@@ -169,14 +207,16 @@ def _add_documents(writer: ArchiveWriter, collection: str, documents: Iterable[D
     return count
 
 
-def _add_hits(
-    writer: ArchiveWriter, campaign: CampaignDoc, hits: Sequence[HitDoc], labels: Sequence[LabelDoc]
-) -> None:
-    """The hits as a table, best first, and one CIF file each."""
-    spec, surrogates = stored_campaign(campaign), surrogate_engines(labels)
-    known, wanted = spec.known_properties, [target.property for target in spec.targets]
-    ordered, _ = ranked(hits, spec.targets, known)
-    writer.add(names.TABLE, [hits_csv(ordered, wanted, surrogates, known).encode()])
+def _add_hits(writer: ArchiveWriter, content: _Content) -> None:
+    """Write the hits as a table, best first, and one CIF file each."""
+    spec = stored_campaign(content.campaign)
+    known = spec.known_properties
+    wanted = [target.property for target in spec.targets]
+    surrogates = surrogate_engines(content.labels)
+    ordered, _ = ranked(content.hits, spec.targets, known)
+    table = hits_csv(ordered, wanted, surrogates, known)
+    writer.add(names.TABLE, [table.encode()])
     for hit in ordered:
-        name = f"cif/{cif_name(hit.formula, hit.candidate_id)}"
-        writer.add(name, [hit_cif(hit, surrogates, known).encode()])
+        name = cif_name(hit.formula, hit.candidate_id)
+        cif = hit_cif(hit, surrogates, known)
+        writer.add(f"cif/{name}", [cif.encode()])

@@ -1,12 +1,12 @@
-"""Read an archive into a database: everything is checked first, then written under the ids it had.
+"""Read an archive into a database: everything is checked first, then written under its old ids.
 
-Nothing doubles.
+Documents that are there already are not written again.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,12 +44,12 @@ AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did.
+    """Result of an import.
 
     Parameters
     ----------
     new, known
-        Collection to the number of documents that were added, and that were there already.
+        Collection to the number of documents added, and of those that were there already.
     """
 
     campaign_id: str
@@ -64,20 +64,20 @@ def import_archive(
 ) -> Imported:
     """Restore a campaign from an archive.
 
-    Doing it again, or going on after a kill, adds only what is missing.
+    A second import, or one after an interrupted import, adds only the missing documents.
 
     Parameters
     ----------
     expected
-        The archive's digest as whoever wrote it has told; None: not compared.
+        The digest that the archive's author gave; None: not compared.
     dry_run
         Check everything, write nothing.
 
     Raises
     ------
     ArchiveError
-        The archive is damaged, was changed, does not hang together or is not the expected one; or
-        the database holds the campaign already with another history. Nothing was written then.
+        The archive is damaged, was changed, is inconsistent or is not the expected one; or the
+        database holds the campaign with another history. Nothing has been written then.
     """
     with Archive.open(path) as archive:
         if expected is not None and expected.lower() != archive.digest:
@@ -90,12 +90,9 @@ def import_archive(
         if not dry_run:
             store.ensure_indices()
             _write(store, archive)
-        new = {
-            name: archive.manifest.documents.get(name, 0) - count for name, count in known.items()
-        }
-        return Imported(
-            archive.manifest.campaign_id, archive.digest, archive.manifest.left_out, new, known
-        )
+        manifest = archive.manifest
+        new = {name: manifest.documents.get(name, 0) - known[name] for name in known}
+        return Imported(manifest.campaign_id, archive.digest, manifest.left_out, new, known)
 
 
 def _documents(archive: Archive, collection: str) -> Iterator[Document]:
@@ -107,9 +104,9 @@ def _documents(archive: Archive, collection: str) -> Iterator[Document]:
         except ValidationError as err:
             first = err.errors()[0]
             place = ".".join(map(str, first["loc"]))
+            what = f"{documents_name(collection)}: document {data['_id']!r}"
             raise ArchiveError(
-                f"{documents_name(collection)}: document {data['_id']!r} is not valid ({place}: "
-                f"{first['msg']}); the "
+                f"{what} is not valid ({place}: {first['msg']}); the "
                 f"archive was written by gen2dft {archive.manifest.code_version}"
             ) from err
 
@@ -119,15 +116,11 @@ def _documents(archive: Archive, collection: str) -> Iterator[Document]:
 
 
 def _check(archive: Archive) -> None:
-    """That the documents belong to one campaign and name only what is there, and that ids are the
-    hashes they claim.
+    """Refuse documents of other campaigns, documents that name missing ones, and ids that are not
+    the hashes they claim to be.
     """
     campaign_id = archive.manifest.campaign_id
-    unknown = {name for name in archive.manifest.files if name.startswith("documents/")} - {
-        documents_name(name) for name in (*SHARED, *ITS_OWN)
-    }
-    if unknown:
-        raise ArchiveError(f"{min(unknown)}: this gen2dft knows no such collection; update it")
+    _check_collections(archive)
     ids: dict[str, set[str]] = {}
     for name in (*SHARED, *ITS_OWN):
         ids[name] = set()
@@ -137,9 +130,10 @@ def _check(archive: Archive) -> None:
             ids[name].add(document.id)
             _check_place(document, campaign_id, ids)
             _check_content(archive, document)
-        if len(ids[name]) != archive.manifest.documents.get(name, 0):
+        number = len(ids[name])
+        if number != archive.manifest.documents.get(name, 0):
             raise ArchiveError(
-                f"{documents_name(name)}: {len(ids[name])} documents are not what the manifest says"
+                f"{documents_name(name)}: {number} documents are not what the manifest says"
             )
     if ids["campaigns"] != {campaign_id}:
         raise ArchiveError(
@@ -148,32 +142,25 @@ def _check(archive: Archive) -> None:
         )
 
 
+def _check_collections(archive: Archive) -> None:
+    """Refuse collections that this version does not know."""
+    known = {documents_name(name) for name in (*SHARED, *ITS_OWN)}
+    held = {name for name in archive.manifest.files if name.startswith("documents/")}
+    unknown = held - known
+    if unknown:
+        raise ArchiveError(f"{min(unknown)}: this gen2dft knows no such collection; update it")
+
+
 def _check_place(document: Document, campaign_id: str, ids: dict[str, set[str]]) -> None:
-    """That a document belongs to the campaign, under the id that says so, and that what it names
-    came before it.
+    """Refuse a document of another campaign, one under a wrong id, and one that names a document
+    that has not come before it.
     """
-    wanted, named = document.id, []
-    if isinstance(document, RoundDoc):
-        wanted = round_key(campaign_id, document.index)
-        named = [("snapshots", document.snapshot_id), ("hulls", document.hull_id)]
-    elif isinstance(document, CandidateDoc):
-        wanted = candidate_key(campaign_id, document.candidate_id)
-    elif isinstance(document, HitDoc):
-        wanted = candidate_key(campaign_id, document.candidate_id)
-        named = [("candidates", document.id), ("labels", document.label_id)]
-    elif isinstance(document, LabelDoc):
-        named = [
-            ("candidates", candidate_key(campaign_id, document.candidate_id)),
-            ("hulls", document.hull_id),
-        ]
-    elif isinstance(document, CampaignDoc):
-        named = [("hulls", document.hull_id), ("hulls", document.screen_hull_id)]
-        named += [("calibrations", key) for key in document.calibration_ids.values()]
-    if document.id != wanted or getattr(document, "campaign_id", campaign_id) != campaign_id:
+    its_campaign = getattr(document, "campaign_id", campaign_id)
+    if document.id != _id_within(campaign_id, document) or its_campaign != campaign_id:
         raise ArchiveError(
             f"document {document.id!r} does not belong to campaign {campaign_id!r}; refused"
         )
-    for collection, key in named:
+    for collection, key in _names_in(document, campaign_id):
         if key is not None and key not in ids[collection]:
             raise ArchiveError(
                 f"document {document.id!r} names {key!r}, which is not among the archive's "
@@ -181,26 +168,51 @@ def _check_place(document: Document, campaign_id: str, ids: dict[str, set[str]])
             )
 
 
+def _id_within(campaign_id: str, document: Document) -> str:
+    """The id that a document must have in this campaign."""
+    if isinstance(document, RoundDoc):
+        return round_key(campaign_id, document.index)
+    if isinstance(document, CandidateDoc | HitDoc):
+        return candidate_key(campaign_id, document.candidate_id)
+    return document.id
+
+
+def _names_in(document: Document, campaign_id: str) -> Iterator[tuple[str, str | None]]:
+    """Collection and id of every document that another one names."""
+    if isinstance(document, RoundDoc):
+        yield "snapshots", document.snapshot_id
+        yield "hulls", document.hull_id
+    elif isinstance(document, HitDoc):
+        yield "candidates", document.id
+        yield "labels", document.label_id
+    elif isinstance(document, LabelDoc):
+        yield "candidates", candidate_key(campaign_id, document.candidate_id)
+        yield "hulls", document.hull_id
+    elif isinstance(document, CampaignDoc):
+        yield "hulls", document.hull_id
+        yield "hulls", document.screen_hull_id
+        for key in document.calibration_ids.values():
+            yield "calibrations", key
+
+
 def _check_content(archive: Archive, document: Document) -> None:
-    """That the blobs of a document are there, unless they were left out, and have the hashes that
-    ids say.
+    """Refuse a document whose blobs are missing without having been left out, or do not have
+    the hashes that their ids claim.
     """
+    left_out = archive.manifest.left_out
     if isinstance(document, HullDoc):
         data = _blob(archive, document, document.blob_id)
-        _must_be(
-            document, document.id, ReferenceHull.from_bytes(data, f"hull {document.id}").hull_hash
-        )
+        hull = ReferenceHull.from_bytes(data, f"hull {document.id}")
+        _must_be(document, document.id, hull.hull_hash)
     elif isinstance(document, RoundDoc) and document.latents_id:
         _blob(archive, document, document.latents_id)
-    elif isinstance(document, SnapshotDoc) and "snapshots" not in archive.manifest.left_out:
-        _must_be(document, document.id, snapshot_id(_blob(archive, document, document.blob_id)))
-    elif isinstance(document, CampaignDoc) and "training data" not in archive.manifest.left_out:
+    elif isinstance(document, SnapshotDoc) and "snapshots" not in left_out:
+        data = _blob(archive, document, document.blob_id)
+        _must_be(document, document.id, snapshot_id(data))
+    elif isinstance(document, CampaignDoc) and "training data" not in left_out:
         data = _blob(archive, document, document.dataset_id)
-        _must_be(
-            document,
-            document.dataset_hash,
-            Dataset.from_bytes(data, "the training data").content_hash,
-        )
+        dataset = Dataset.from_bytes(data, "the training data")
+        _must_be(document, document.dataset_hash, dataset.content_hash)
 
 
 def _blob(archive: Archive, document: Document, blob_id: str) -> bytes:
@@ -226,29 +238,44 @@ def _must_be(document: Document, claimed: str, found: str) -> None:
 
 
 def _count_known(store: Store, archive: Archive, collection: str) -> int:
-    """How many documents the database has already.
+    """Number of documents that the database holds already.
 
-    ArchiveError if it has another one under the same id.
+    ArchiveError if it holds a different one under the same id.
     """
     known = 0
     documents = _documents(archive, collection)
     while chunk := list(itertools.islice(documents, AT_ONCE)):
         stored = store.find_many(COLLECTIONS[collection], [document.id for document in chunk])
         known += len(stored)
-        for document in chunk if collection in ITS_OWN else ():
-            if document.id in stored and not _same(document, stored[document.id]):
-                raise _other_history(archive, collection, document)
+        if collection in ITS_OWN:
+            _check_history(archive, collection, chunk, stored)
     return known
 
 
+def _check_history(
+    archive: Archive,
+    collection: str,
+    chunk: Sequence[Document],
+    stored: Mapping[str, Document],
+) -> None:
+    """Refuse an archive whose documents differ from those stored under the same ids."""
+    for document in chunk:
+        if document.id in stored and not _same(document, stored[document.id]):
+            raise _other_history(archive, collection, document)
+
+
 def _same(archived: Document, stored: Document) -> bool:
-    """Whether two documents say the same; how a campaign stands at the moment does not count."""
-    passing = ("lease", "state", "stop_reason") if isinstance(archived, CampaignDoc) else ()
-    plain = [
-        {k: v for k, v in document.to_mongo().items() if k not in passing}
-        for document in (archived, stored)
-    ]
-    return to_line(plain[0]) == to_line(plain[1])
+    """Whether two documents are equal, apart from the present state of a campaign."""
+    return _lasting(archived) == _lasting(stored)
+
+
+def _lasting(document: Document) -> bytes:
+    """A document as a line, without what changes while a campaign runs."""
+    fields = document.to_mongo()
+    if isinstance(document, CampaignDoc):
+        for name in ("lease", "state", "stop_reason"):
+            fields.pop(name, None)
+    return to_line(fields)
 
 
 def _other_history(archive: Archive, collection: str, document: Document) -> Gen2DFTError:
@@ -266,7 +293,7 @@ def _other_history(archive: Archive, collection: str, document: Document) -> Gen
 
 
 def _write(store: Store, archive: Archive) -> None:
-    """Blobs first, the campaign last."""
+    """Write blobs first and the campaign last."""
     for name in archive.manifest.files:
         if name.startswith("blobs/"):
             store.put_blob(archive.read(name), "imported")

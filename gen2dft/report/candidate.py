@@ -1,4 +1,4 @@
-"""What is known of one candidate, as command line and pages show it."""
+"""Everything known about one candidate, as command line and pages show it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
+from gen2dft.properties import Property
 from gen2dft.report.wording import PREDICTED, Known, basis_text, pretty, target_text, value_text
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ValueRow:
-    """One property: what was expected before validation and on what basis, what was computed, what
-    is wanted.
+    """One property of a candidate: the value expected before validation and its basis, the computed
+    values, and the target.
 
     Parameters
     ----------
@@ -47,16 +48,15 @@ def labels_of(store: Store, candidate: CandidateDoc) -> list[LabelDoc]:
 
 
 def engine_text(label: LabelDoc) -> str:
-    """Which engine made a label, and whether that is DFT."""
-    return f"{label.engine} {label.preset} ({'DFT' if label.is_dft else 'surrogate, not DFT'})"
+    """Engine and preset of a label, and whether it is DFT."""
+    kind = "DFT" if label.is_dft else "surrogate, not DFT"
+    return f"{label.engine} {label.preset} ({kind})"
 
 
 def structures_of(
     candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> list[tuple[dict[str, Any], str]]:
-    """Structures there are of a candidate (pymatgen dictionaries) and what they are, the best
-    first.
-    """
+    """Structures of a candidate (pymatgen dictionaries), each with its origin; the best first."""
     found = [(label.structure, f"relaxed by {engine_text(label)}") for label in labels]
     screened = candidate.verdict
     if screened.structure:
@@ -67,7 +67,7 @@ def structures_of(
 
 
 def crystal_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> tuple[dict[str, Any], str]:
-    """The best structure there is of a candidate, and what it is.
+    """The best structure of a candidate, and its origin.
 
     Raises
     ------
@@ -84,43 +84,45 @@ def crystal_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> tuple[dic
 def value_rows(
     spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> list[ValueRow]:
-    """Every property that was expected, computed or is wanted."""
+    """Every property that was predicted, computed or has a target."""
     targets = {target.property: target for target in spec.targets}
     known = spec.known_properties
     rows = []
     for name, prop in known.items():
         computed = [label.values.get(name) for label in labels]
-        if (
-            name not in candidate.predicted
-            and name not in targets
-            and not any(v is not None for v in computed)
-        ):
-            continue
-        verdict, by_prediction = _verdict(
-            targets.get(name), computed, candidate.predicted.get(name)
-        )
-        rows.append(
-            ValueRow(
-                f"{prop.title} ({pretty(prop.unit)})",
-                *_expected(candidate, name, known),
-                tuple(value_text(name, value, known) for value in computed),
-                target_text(targets[name], known) if name in targets else "",
-                verdict,
-                by_prediction,
-            )
-        )
+        is_computed = any(value is not None for value in computed)
+        if name in candidate.predicted or name in targets or is_computed:
+            rows.append(_value_row(prop, candidate, computed, targets.get(name), known))
     return rows
+
+
+def _value_row(
+    prop: Property,
+    candidate: CandidateDoc,
+    computed: Sequence[float | None],
+    target: Target | None,
+    known: Known,
+) -> ValueRow:
+    name = prop.name
+    expected, basis = _expected(candidate, name, known)
+    predicted = candidate.predicted.get(name)
+    verdict, by_prediction = _verdict(target, computed, predicted)
+    title = f"{prop.title} ({pretty(prop.unit)})"
+    texts = tuple(value_text(name, value, known) for value in computed)
+    wanted = "" if target is None else target_text(target, known)
+    return ValueRow(title, expected, basis, texts, wanted, verdict, by_prediction)
 
 
 def _verdict(
     target: Target | None, computed: Sequence[float | None], predicted: float | None
 ) -> tuple[str, bool]:
-    """Whether a target is met, and whether that goes by prediction alone."""
+    """Whether a target is met, and whether only a prediction says so."""
     label = next((value for value in computed if value is not None), None)
     value = predicted if label is None else label
     if target is None or value is None:
         return "", False
-    return ("met" if is_met(target, value) else "missed"), label is None
+    verdict = "met" if is_met(target, value) else "missed"
+    return verdict, label is None
 
 
 def _expected(candidate: CandidateDoc, name: str, known: Known) -> tuple[str, str]:
@@ -135,14 +137,14 @@ def _expected(candidate: CandidateDoc, name: str, known: Known) -> tuple[str, st
 
 
 def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
-    """What a reader of the labels should know: warnings, and what custodian changed while they were
-    computed.
-    """
+    """Warnings of the labels, and the changes that custodian made while they were computed."""
     for label in labels:
         yield from label.warnings
         for made in label.custodian:
             where = f"custodian, {made['preset']} {made['task']}"
-            yield f"{where}, {', '.join(made['errors'])}: {'; '.join(made['actions'])}"
+            errors = ", ".join(made["errors"])
+            actions = "; ".join(made["actions"])
+            yield f"{where}, {errors}: {actions}"
         if label.settings_changed:
             yield (
                 "the energy belongs to the settings that custodian changed, not to the preset's own"

@@ -1,10 +1,10 @@
-"""What a report speaks of: everything of one campaign, read once from the store."""
+"""The data of a report: everything about one campaign, read once from the store."""
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import State
 
 if TYPE_CHECKING:
+    from gen2dft.funnel import StageCount
     from gen2dft.store.documents import (
         CampaignDoc,
         HitDoc,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CandidatePoint:
-    """What figures need of one candidate.
+    """The part of a candidate that figures show.
 
     Parameters
     ----------
@@ -103,9 +104,23 @@ class ReportData:
         """Candidates of one round."""
         return [p for p in self.points if p.round_index == round_index]
 
+    def selected_by(self, way: str) -> list[CandidatePoint]:
+        """Candidates that one way of choosing sent to validation."""
+        return [p for p in self.points if p.selected_by == way]
+
+    def stages(self, name: str) -> list[StageCount]:
+        """Counts of one stage of the funnel, in all rounds that came to it."""
+        every = (stage for document in self.rounds for stage in document.funnel)
+        return [stage for stage in every if stage.stage == name]
+
     def core_hours(self, round_index: int) -> float:
         """Core-hours of a round's labels."""
-        return sum(label.core_hours for label in self.labels if label.round_index == round_index)
+        labels = (label for label in self.labels if label.round_index == round_index)
+        return sum(label.core_hours for label in labels)
+
+    def num_hits(self, round_index: int) -> int:
+        """Hits of one round."""
+        return sum(hit.round_index == round_index for hit in self.hits)
 
     def surrogate_seconds(self, round_index: int) -> float:
         """Worker seconds of the surrogate's relaxations in a round."""
@@ -123,22 +138,37 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     from gen2dft.store.documents import HullDoc, SnapshotDoc
 
     campaign = store.campaign(campaign_id)
+    spec = stored_campaign(campaign)
     rounds = store.rounds(campaign_id)
+    points = list(_points(store, campaign_id))
+    latents = _latents_of(store, rounds)
+    snapshots = [store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id]
     bands = store.from_bands(campaign_id)
+    ledger = read_ledger(store, campaign_id)
+    transport = transport_of(store, bands)
     return ReportData(
         campaign=campaign,
-        spec=stored_campaign(campaign),
+        spec=spec,
         rounds=rounds,
-        points=list(_points(store, campaign_id)),
+        points=points,
         labels=store.labels(campaign_id),
         hits=store.hits(campaign_id),
-        latents={r.index: load_latents(store, r.latents_id) for r in rounds if r.latents_id},
-        snapshots=[store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id],
+        latents=latents,
+        snapshots=snapshots,
         hull=store.get(HullDoc, campaign.hull_id),
         bands=bands,
-        ledger=read_ledger(store, campaign_id),
-        transport=transport_of(store, bands),
+        ledger=ledger,
+        transport=transport,
     )
+
+
+def _latents_of(store: Store, rounds: Iterable[RoundDoc]) -> dict[int, LatentArrays]:
+    """Latent points by round; rounds that have not sampled yet are left out."""
+    latents = {}
+    for document in rounds:
+        if document.latents_id:
+            latents[document.index] = load_latents(store, document.latents_id)
+    return latents
 
 
 _POINT_FIELDS = (
@@ -170,14 +200,20 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
     StoreError if it is missing or damaged.
     """
     try:
-        with np.load(io.BytesIO(store.get_blob(blob_id)), allow_pickle=False) as arrays:
-            values = {
-                name.removeprefix("train_"): arrays[name].astype(np.float64)
-                for name in arrays.files
-                if name.startswith("train_") and name != "train_latents"
-            }
-            return LatentArrays(arrays["latents"], arrays["train_latents"], values)
+        return _latent_arrays(store.get_blob(blob_id))
     except (ValueError, KeyError, zipfile.BadZipFile) as err:
         raise StoreError(
             f"blob {blob_id} does not hold latent points: {err}; restore it from a backup"
         ) from err
+
+
+def _latent_arrays(data: bytes) -> LatentArrays:
+    """Arrays of an `npz` file; labels of the training crystals are named `train_` + property."""
+    values = {}
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        latents, train_latents = arrays["latents"], arrays["train_latents"]
+        for name in arrays.files:
+            if name.startswith("train_") and name != "train_latents":
+                property_name = name.removeprefix("train_")
+                values[property_name] = arrays[name].astype(np.float64)
+    return LatentArrays(latents, train_latents, values)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.report import learning_figures, screening_figures, style
+from gen2dft.report import latent_figures, learning_figures, screening_figures, style
 from gen2dft.report.data import ReportData
 from gen2dft.report.transport_figures import TRANSPORT_FIGURES, TransportFigureKind
 
@@ -38,13 +38,12 @@ class FigureKind:
 
 def _of_the_largest(kind: TransportFigureKind) -> FigureKind:
     """The same figure of the crystal with the campaign's largest power factor."""
-    caption = (
-        "The crystal with the largest power factor that was computed from its bands. "
-        f"{kind.caption}"
-    )
-    return FigureKind(
-        kind.title, caption, lambda data: kind.draw(data.transport) if data.transport else None
-    )
+
+    def draw(data: ReportData) -> Figure | None:
+        return None if data.transport is None else kind.draw(data.transport)
+
+    whose = "The crystal with the largest power factor that was computed from its bands."
+    return FigureKind(kind.title, f"{whose} {kind.caption}", draw)
 
 
 FIGURES: dict[str, FigureKind] = {
@@ -78,7 +77,7 @@ FIGURES: dict[str, FigureKind] = {
         "round. Others: training crystals coloured by label (grey: no label). Circles were "
         "validated, stars became "
         "hits. Every round has its own generator and so its own map.",
-        learning_figures.latent_map,
+        latent_figures.latent_map,
     ),
     "hull": FigureKind(
         "Distance to the hull",
@@ -108,5 +107,9 @@ FIGURES: dict[str, FigureKind] = {
 
 def draw_all(data: ReportData) -> dict[str, bytes]:
     """Every figure that has something to show, as PNG."""
-    drawn = {name: kind.draw(data) for name, kind in FIGURES.items()}
-    return {name: style.png(figure) for name, figure in drawn.items() if figure is not None}
+    pictures = {}
+    for name, kind in FIGURES.items():
+        figure = kind.draw(data)
+        if figure is not None:
+            pictures[name] = style.png(figure)
+    return pictures

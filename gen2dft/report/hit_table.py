@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
@@ -33,21 +33,27 @@ def hits_csv(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [text for name in names for text in (f"{name} ({known[name].unit})", f"{name} from")]
+    columns = [column for name in names for column in _columns_of(name, known)]
     writer.writerow(
         ["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"]
     )
     for hit in found:
-        cells = [
-            text
-            for n in names
-            for text in (
-                "" if hit.values[n] is None else repr(hit.values[n]),
-                basis_text(hit.basis[n], surrogates),
-            )
-        ]
-        place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow(
-            [*place, hit.formula, hit.spacegroup, *cells, hit.hull_id, hit.same_as or ""]
-        )
+        writer.writerow(_row(hit, names, surrogates))
     return text.getvalue()
+
+
+def _columns_of(name: str, known: Known) -> tuple[str, str]:
+    """Headers of a property: its values, and where they are from."""
+    return f"{name} ({known[name].unit})", f"{name} from"
+
+
+def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str]) -> Iterator[str]:
+    round_number = round_title(hit.round_index).split()[-1]
+    yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
+    for name in names:
+        value = hit.values[name]
+        # Every digit: whoever computes with the table loses nothing.
+        yield "" if value is None else repr(value)
+        yield basis_text(hit.basis[name], surrogates)
+    yield hit.hull_id
+    yield hit.same_as or ""

@@ -1,32 +1,29 @@
-"""Figures of what the generator learnt: training curves, parity plots, latent maps."""
+"""Figures of the generator's training: loss curves, and predictions against labels."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gen2dft.properties import Property
-from gen2dft.report.data import LatentArrays, ReportData
+from gen2dft.report.data import ReportData
 from gen2dft.report.style import (
-    HIT,
     INK,
     MUTED,
-    SAMPLED,
-    SCALE,
     SERIES,
-    UNLABELLED,
     WIDTH,
     grid_on,
+    hide,
     new_figure,
     plain_numbers,
     styled,
 )
 from gen2dft.report.wording import pretty, round_title, words
-from gen2dft.store.states import LABELLED_STATES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,69 +33,90 @@ Floats = NDArray[np.float64]
 Pairs = tuple[Floats, Floats]
 NOT_TERMS = ("epoch", "lr", "learning_rate", "seconds")
 TERM_TITLES = {"loss": "total loss", "kl": "KL divergence"}
-MOST_ROUNDS = 3  # rows of the latent map: the first round and the last ones
+CURVES = (("", "-", "training"), ("val_", "--", "held out"))  # prefix in the history, line, name
+LOG_SPAN = 8  # largest over smallest loss from which a logarithmic axis shows more
+NEW_ROUND: Mapping[str, Any] = {"color": MUTED, "linestyle": ":", "linewidth": 1}
+POINTS: Mapping[str, Any] = {"s": 16, "color": SERIES[0], "linewidths": 0}
+DIAGONAL: Mapping[str, Any] = {"color": INK, "linewidth": 0.9, "zorder": 0.9}
+SYMLOG: Mapping[str, Any] = {"linthresh": 1.0, "linscale": 0.8}
+SYMLOG_TICKS = (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 @styled
 def training(data: ReportData) -> Figure | None:
     """One panel per loss term over all epochs of all rounds; held-out values are dashed."""
-    histories = [(r.index, r.training["history"]) for r in data.rounds if r.training.get("history")]
+    histories = [r.training["history"] for r in data.rounds if r.training.get("history")]
     if not histories:
         return None
-    epochs = [row for _, history in histories for row in history]
-    terms = sorted(
-        {k.removeprefix("val_") for row in epochs for k in row if k not in NOT_TERMS},
-        key=_term_order,
-    )
-    columns = 2 if len(terms) in (2, 4) else min(len(terms), 3)
-    figure = new_figure(2.5 * math.ceil(len(terms) / columns) + 0.2)
-    panels = figure.subplots(
-        math.ceil(len(terms) / columns), columns, squeeze=False, sharex=True
-    ).ravel()
-    starts = np.cumsum([0, *(len(history) for _, history in histories)])
-    for axes, term, colour in zip(panels, terms, SERIES * len(terms), strict=False):
-        _curve(axes, epochs, starts[1:-1], term, colour)
-        for start in starts[1:-1]:
-            axes.axvline(start + 0.5, color=MUTED, linestyle=":", linewidth=1)
-    for axes in panels[len(terms) :]:
-        axes.set_visible(False)
-    for axes in panels[max(0, len(terms) - columns) : len(terms)]:
-        axes.set_xlabel("epoch, all rounds")
-        axes.tick_params(labelbottom=True)
+    epochs = [row for history in histories for row in history]
+    terms = _terms(epochs)
+    ends = np.cumsum([len(history) for history in histories])
+    figure, panels = _panels_of_terms(len(terms))
+    for axes, term, colour in zip(panels, terms, itertools.cycle(SERIES), strict=False):
+        _curve(axes, epochs, ends[:-1], term, colour)
+        for end in ends[:-1]:
+            axes.axvline(end + 0.5, **NEW_ROUND)
     panels[0].legend(loc="upper right")
     return figure
 
 
-def _term_order(term: str) -> tuple[bool, str]:
-    return term != "loss", term
+def _terms(epochs: Sequence[Mapping[str, float]]) -> list[str]:
+    """Terms of the loss in a history, the total first."""
+    keys = {key for row in epochs for key in row}
+    terms = {key.removeprefix("val_") for key in keys.difference(NOT_TERMS)}
+    return sorted(terms, key=lambda term: (term != "loss", term))
+
+
+def _panels_of_terms(number: int) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with a panel per term, at most three side by side."""
+    columns = 2 if number in (2, 4) else min(number, 3)
+    lines = math.ceil(number / columns)
+    figure = new_figure(2.5 * lines + 0.2)
+    panels = figure.subplots(lines, columns, squeeze=False, sharex=True).ravel()
+    hide(panels[number:])
+    # The lowest panel of each column, which is not in the last line where that has a gap.
+    for axes in panels[max(0, number - columns) : number]:
+        axes.set_xlabel("epoch, all rounds")
+        axes.tick_params(labelbottom=True)
+    return figure, panels
 
 
 def _curve(
     axes: Axes,
-    epochs: Sequence[dict[str, float]],
-    starts: NDArray[np.int64],
+    epochs: Sequence[Mapping[str, float]],
+    ends: NDArray[np.int64],
     term: str,
     colour: str,
 ) -> None:
-    at = np.arange(1, len(epochs) + 1)
+    """One term's curves; `ends` are the epochs that end a round."""
+    at = np.arange(1.0, len(epochs) + 1)
     shown = []
-    for key, line, name in ((term, "-", "training"), (f"val_{term}", "--", "held out")):
-        values = np.array([row.get(key, math.nan) for row in epochs], dtype=float)
-        if np.isfinite(values).any():
-            # NaN between two rounds: no line joins the end of one training to the begin of the
-            # next.
-            curve = np.insert(values, starts, math.nan)
-            axes.plot(
-                np.insert(at.astype(float), starts, math.nan), curve, line, color=colour, label=name
-            )
-            shown.append(values[np.isfinite(values)])
-    flat = np.concatenate(shown) if shown else np.ones(1)
-    if (flat > 0).all() and flat.max() > 8 * flat.min():
-        axes.set_yscale("log")
-        plain_numbers(axes, "y")
+    for prefix, line, name in CURVES:
+        losses = [row.get(prefix + term, math.nan) for row in epochs]
+        values = np.array(losses, dtype=float)
+        known = values[np.isfinite(values)]
+        if len(known):
+            # NaN between two rounds: no line joins the end of one training to the start of
+            # the next.
+            x = np.insert(at, ends, math.nan)
+            y = np.insert(values, ends, math.nan)
+            axes.plot(x, y, line, color=colour, label=name)
+            shown.append(known)
+    _scale_losses(axes, shown)
     axes.set_title(TERM_TITLES.get(term, words(term)))
     axes.set_ylabel("loss (no unit)")
     grid_on(axes, "y")
+
+
+def _scale_losses(axes: Axes, shown: Sequence[Floats]) -> None:
+    """Use a logarithmic axis if the losses are positive and span more than `LOG_SPAN`."""
+    if not shown:
+        return
+    losses = np.concatenate(shown)
+    lowest, highest = losses.min(), losses.max()
+    if lowest > 0 and highest > LOG_SPAN * lowest:
+        axes.set_yscale("log")
+        plain_numbers(axes, "y")
 
 
 @styled
@@ -109,32 +127,44 @@ def parity(data: ReportData) -> Figure | None:
     trained = [r for r in data.rounds if r.training.get("heldout")]
     if not trained:
         return None
-    pairs = {
-        name: _finite(found["truth"], found["predicted"])
-        for name, found in trained[-1].training["heldout"].items()
-    }
-    panels = {data.spec.known_properties[name]: pair for name, pair in pairs.items()}
-    return _parity_panels(panels, ("label", "prediction"), round_title(trained[-1].index))
+    last = trained[-1]
+    heldout = last.training["heldout"].items()
+    pairs = {name: _finite(found["truth"], found["predicted"]) for name, found in heldout}
+    known = data.spec.known_properties
+    panels = {known[name]: pair for name, pair in pairs.items()}
+    return _parity_panels(panels, ("label", "prediction"), round_title(last.index))
 
 
 @styled
 def calibration(data: ReportData) -> Figure | None:
-    """What the screens expected of validated candidates against their labels."""
-    points, known = {p.candidate_id: p for p in data.points}, data.spec.known_properties
+    """Values that the screens expected of validated candidates, against their labels."""
+    pairs = {}
+    for name, rows in _computed_and_expected(data).items():
+        computed, expected = zip(*rows, strict=True)
+        pairs[name] = _finite(computed, expected)
+    engines = sorted({label.engine for label in data.labels})
+    known = data.spec.known_properties
+    panels = {known[name]: pair for name, pair in pairs.items()}
+    return _parity_panels(panels, ("label", "expected"), ", ".join(engines))
+
+
+def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, float]]]:
+    """Property to pairs: the value of a label, and the value expected of the same candidate."""
+    expected = {point.candidate_id: point.predicted for point in data.points}
     found: dict[str, list[tuple[float, float]]] = {}
     for label in data.labels:
-        point = points.get(label.candidate_id)
+        predicted = expected.get(label.candidate_id, {})
         for name, value in label.values.items():
-            if point is not None and name in point.predicted and name in known:
-                found.setdefault(name, []).append((value, point.predicted[name]))
-    pairs = {name: _finite(*zip(*rows, strict=True)) for name, rows in found.items()}
-    engines = ", ".join(sorted({label.engine for label in data.labels}))
-    panels = {known[name]: pair for name, pair in pairs.items()}
-    return _parity_panels(panels, ("label", "expected"), engines)
+            if name in predicted and name in data.spec.known_properties:
+                pairs = found.setdefault(name, [])
+                pairs.append((value, predicted[name]))
+    return found
 
 
 def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
-    t, p = np.asarray(truth, dtype=float), np.asarray(predicted, dtype=float)
+    """The pairs of which both values are known."""
+    t = np.asarray(truth, dtype=float)
+    p = np.asarray(predicted, dtype=float)
     known = np.isfinite(t) & np.isfinite(p)
     return t[known], p[known]
 
@@ -151,195 +181,75 @@ def _parity_panels(
     figure = new_figure(3.75 * lines, width)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (prop, pair) in zip(panels, shown.items(), strict=False):
-        _parity_panel(axes, prop, pair, sides, source)
-    for axes in panels[len(shown) :]:
-        axes.set_visible(False)
+        _scatter_pair(axes, prop, pair)
+        _title_parity(axes, prop, sides, source)
+    hide(panels[len(shown) :])
     return figure
 
 
-def _parity_panel(
-    axes: Axes, prop: Property, pair: Pairs, sides: tuple[str, str], source: str
-) -> None:
+def _scatter_pair(axes: Axes, prop: Property, pair: Pairs) -> None:
+    """Draw points about the diagonal, on axes of equal scale, and write their mean error."""
     truth, predicted = pair
-    error, guess = np.abs(predicted - truth).mean(), np.abs(truth - truth.mean()).mean()
-    axes.scatter(
-        truth,
-        predicted,
-        s=16,
-        color=SERIES[0],
-        alpha=min(0.75, 0.15 + 40 / len(truth)),
-        linewidths=0,
-    )
-    low, high = min(truth.min(), predicted.min()), max(truth.max(), predicted.max())
-    margin = 0.04 * (high - low) or 0.1
-    limits = (low - margin, high + margin)
+    # The more points, the fainter each: crowds stay readable, few points visible.
+    alpha = min(0.75, 0.15 + 40 / len(truth))
+    axes.scatter(truth, predicted, alpha=alpha, **POINTS)
     axes.locator_params(nbins=6)
-    if prop.transform == "log1p":
-        limits = _spread_small_values(axes, low, high)
-    axes.plot(limits, limits, color=INK, linewidth=0.9, zorder=0.9)
+    limits = _equal_limits(axes, prop, pair)
+    axes.plot(limits, limits, **DIAGONAL)
     axes.set(xlim=limits, ylim=limits)
     axes.set_box_aspect(1)
-    unit = pretty(prop.unit.partition(" at ")[0])
-    axes.set_title(f"{prop.title}, {source}", pad=19)
-    figures = f"MAE {error:.2g} [{guess:.2g}] {unit}, n = {len(truth):,}"
+    figures = _error_text(prop, pair)
     axes.text(0, 1.02, figures, transform=axes.transAxes, va="bottom", fontsize=8.5)
-    axes.set_xlabel(_wrapped(f"{sides[0]}: ", prop))
-    axes.set_ylabel(_wrapped(f"{sides[1]}: ", prop))
     grid_on(axes, "both")
 
 
+def _equal_limits(axes: Axes, prop: Property, pair: Pairs) -> tuple[float, float]:
+    """Limits of both axes, which hold all points."""
+    low = min(values.min() for values in pair)
+    high = max(values.max() for values in pair)
+    if prop.transform == "log1p":
+        return _spread_small_values(axes, low, high)
+    margin = 0.04 * (high - low) or 0.1
+    return low - margin, high + margin
+
+
+def _error_text(prop: Property, pair: Pairs) -> str:
+    """Mean absolute error, and in brackets that of guessing the mean of the labels."""
+    truth, predicted = pair
+    error = _mean_absolute(predicted - truth)
+    guess = _mean_absolute(truth - truth.mean())
+    # A condition (`at tau = 1e-14 s`) would not fit; the axes say it.
+    unit, *_ = prop.unit.partition(" at ")
+    errors = f"MAE {error:.2g} [{guess:.2g}] {pretty(unit)}"
+    return f"{errors}, n = {len(truth):,}"
+
+
+def _mean_absolute(values: Floats) -> float:
+    return float(np.abs(values).mean())
+
+
+def _title_parity(axes: Axes, prop: Property, sides: tuple[str, str], source: str) -> None:
+    known, expected = sides
+    axes.set_title(f"{prop.title}, {source}", pad=19)
+    axes.set_xlabel(wrapped(f"{known}: ", prop))
+    axes.set_ylabel(wrapped(f"{expected}: ", prop))
+
+
 def _spread_small_values(axes: Axes, low: float, high: float) -> tuple[float, float]:
-    """Scale a skewed positive property: linear up to 1, logarithmic above; limits come back."""
-    ticks = [t for t in (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500) if t <= 1.4 * high]
-    for set_scale, set_ticks in (
-        (axes.set_xscale, axes.set_xticks),
-        (axes.set_yscale, axes.set_yticks),
-    ):
-        set_scale("symlog", linthresh=1.0, linscale=0.8)
-        set_ticks(ticks, [f"{t:g}" for t in ticks])
+    """Scale a skewed positive property, linear up to 1 and logarithmic above; return the limits."""
+    axes.set_xscale("symlog", **SYMLOG)
+    axes.set_yscale("symlog", **SYMLOG)
+    ticks = [tick for tick in SYMLOG_TICKS if tick <= 1.4 * high]
+    texts = [f"{tick:g}" for tick in ticks]
+    for set_ticks in (axes.set_xticks, axes.set_yticks):
+        set_ticks(ticks, texts)
         set_ticks([], minor=True)
     return min(low, 0.0) - 0.1, 1.25 * high
 
 
-def _wrapped(before: str, prop: Property) -> str:
-    """Axis label that breaks before a long unit."""
+def wrapped(before: str, prop: Property) -> str:
+    """Axis label of a property after the words `before`; a long unit goes to a second line."""
     text = pretty(before + prop.axis)
-    return text if len(text) <= 42 else text.replace(" (", "\n(", 1)
-
-
-def principal_axes(vectors: NDArray[np.floating[Any]]) -> tuple[Floats, Floats, Floats]:
-    """Mean, first two principal axes and their shares of the variance (PCA by singular value
-    decomposition).
-
-    Parameters
-    ----------
-    vectors
-        (n, d) latent vectors, no unit; n >= 2, d >= 2.
-
-    Returns
-    -------
-    Mean (d,), axes (2, d) of unit length with their largest component positive, shares (2,) between
-    0 and 1.
-    """
-    x = np.asarray(vectors, dtype=np.float64)
-    mean = x.mean(axis=0)
-    _, singular, axes = np.linalg.svd(x - mean, full_matrices=False)
-    # The sign of a principal axis is arbitrary; this one does not depend on the library.
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
-    variance = singular**2
-    return mean, (axes * np.sign(largest))[:2], variance[:2] / (variance.sum() or 1.0)
-
-
-@styled
-def latent_map(data: ReportData) -> Figure | None:
-    """Maps of the latent space, a row per round: where was sampled, then one column per labelled
-    target property.
-    """
-    indices = sorted(i for i, arrays in data.latents.items() if len(arrays.train_latents) >= 2)
-    if not indices:
-        return None
-    indices = indices if len(indices) <= MOST_ROUNDS else [indices[0], *indices[1 - MOST_ROUNDS :]]
-    names = [t.property for t in data.spec.targets]
-    names = [n for n in names if any(_num_labels(data.latents[i], n) for i in indices)][:3]
-    columns = 1 + len(names)
-    figure = new_figure(
-        (8.6 / columns + 0.85) * len(indices) + 0.4,
-        WIDTH if columns > 2 else 0.45 * WIDTH * columns,
-    )
-    panels = figure.subplots(len(indices), columns, squeeze=False)
-    for index, row in zip(indices, panels, strict=True):
-        _map_row(figure, row, data, index, names)
-    handles, labels = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, markerscale=1.4)
-    return figure
-
-
-def _num_labels(arrays: LatentArrays, name: str) -> int:
-    return int(np.isfinite(arrays.train_values.get(name, np.zeros(0))).sum())
-
-
-def _map_row(
-    figure: Figure, panels: Sequence[Axes], data: ReportData, index: int, names: Sequence[str]
-) -> None:
-    arrays = data.latents[index]
-    mean, axes_of_variance, shares = principal_axes(arrays.train_latents)
-    train = (arrays.train_latents - mean) @ axes_of_variance.T
-    drawn = (arrays.latents - mean) @ axes_of_variance.T
-    validated, hits = _rows_of(data, index)
-    for axes, name in zip(panels, [None, *names], strict=True):
-        if name is None:
-            axes.scatter(*train.T, s=7, color=UNLABELLED, linewidths=0, label="training crystals")
-            axes.scatter(
-                *drawn.T, s=5, color=SAMPLED, alpha=0.8, linewidths=0, label="sampled points"
-            )
-        else:
-            prop = data.spec.known_properties[name]
-            _colour_known(figure, axes, train, arrays.train_values.get(name), prop)
-        axes.scatter(
-            *drawn[validated].T,
-            s=30,
-            facecolors="white",
-            edgecolors=INK,
-            linewidths=1.1,
-            label="validated",
-        )
-        axes.scatter(
-            *drawn[hits].T,
-            s=120,
-            marker="*",
-            color=HIT,
-            edgecolors="white",
-            linewidths=0.9,
-            label="hits",
-        )
-        axes.set_title(round_title(index) if name is None else "")
-        axes.set_xlabel(f"PC 1 ({100 * shares[0]:.0f}% of variance)")
-        axes.set_ylabel(f"PC 2 ({100 * shares[1]:.0f}%)" if name is None else "")
-        axes.tick_params(labelleft=name is None)
-        _view(axes, np.concatenate([train, drawn[hits]]))
-
-
-def _rows_of(data: ReportData, index: int) -> tuple[list[int], list[int]]:
-    """Rows of the validated candidates and of the hits in the round's latent points."""
-    hit_ids = {hit.candidate_id for hit in data.hits}
-    validated, hits = [], []
-    for point in data.points_of(index):
-        if point.latent_row is None:  # of a source without a latent space
-            continue
-        if point.candidate_id in hit_ids:
-            hits.append(point.latent_row)
-        elif point.state in LABELLED_STATES:
-            validated.append(point.latent_row)
-    return validated, hits
-
-
-def _colour_known(
-    figure: Figure, axes: Axes, train: Floats, values: Floats | None, prop: Property
-) -> None:
-    """Training crystals, grey where not labelled.
-
-    The colour scale leaves out the extreme 2 % at either end.
-    """
-    known = np.isfinite(values) if values is not None else np.zeros(len(train), bool)
-    axes.scatter(*train[~known].T, s=7, color=UNLABELLED, linewidths=0)
-    if values is None or not known.any():
-        return
-    low, high = np.percentile(values[known], [2, 98])
-    dots = axes.scatter(
-        *train[known].T, s=7, c=values[known], cmap=SCALE, vmin=low, vmax=high, linewidths=0
-    )
-    bar = figure.colorbar(
-        dots, ax=axes, location="top", shrink=0.95, aspect=28, pad=0.02, extend="both"
-    )
-    bar.ax.tick_params(labelsize=8)
-    bar.locator.set_params(nbins=4)
-    bar.set_label(_wrapped("", prop), fontsize=8)
-    bar.outline.set_visible(False)
-
-
-def _view(axes: Axes, points: Floats) -> None:
-    """Limits that show nearly all points: single strays must not shrink the map."""
-    low, high = np.percentile(points, [0.5, 99.5], axis=0)
-    margin = 0.12 * (high - low) + 1e-9
-    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
-    axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+    if len(text) <= 42:
+        return text
+    return text.replace(" (", "\n(", 1)

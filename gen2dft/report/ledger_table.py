@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from gen2dft.ledger import FAILED, STAGES, Account, Ledger
 from gen2dft.report.wording import round_title
 
@@ -16,21 +18,25 @@ COLUMNS = (
 def rows(ledger: Ledger) -> list[list[str]]:
     """Texts of `COLUMNS`.
 
-    Samplers have no share in training and proposing, which serve all candidates.
+    Training and proposing serve all candidates, so no sampler has a share in them.
     """
-    return [
-        *(_row(round_title(index), account) for index, account in sorted(ledger.rounds.items())),
-        *(
-            _row(name, account, only_candidates=True)
-            for name, account in sorted(ledger.samplers.items())
-        ),
-        _row("whole campaign", ledger.whole),
-    ]
+    table = []
+    for index, account in sorted(ledger.rounds.items()):
+        row = _row(round_title(index), account)
+        table.append(list(row))
+    for name, account in sorted(ledger.samplers.items()):
+        row = _row(name, account, only_candidates=True)
+        table.append(list(row))
+    last = _row("whole campaign", ledger.whole)
+    return [*table, list(last)]
 
 
-def _row(name: str, account: Account, *, only_candidates: bool = False) -> list[str]:
+def _row(name: str, account: Account, *, only_candidates: bool = False) -> Iterator[str]:
     shared = STAGES[:2] if only_candidates else ()
-    hours = [UNKNOWN if stage in shared else f"{account.hours[stage]:.3g}" for stage in STAGES]
-    counts = (account.oracle_calls, account.labels, account.failures, account.hits)
-    per_hit = UNKNOWN if account.per_hit is None else f"{account.per_hit:.3g}"
-    return [name, *hours, f"{account.total:.3g}", *(f"{count:,}" for count in counts), per_hit]
+    yield name
+    for stage in STAGES:
+        yield UNKNOWN if stage in shared else f"{account.hours[stage]:.3g}"
+    yield f"{account.total:.3g}"
+    for count in (account.oracle_calls, account.labels, account.failures, account.hits):
+        yield f"{count:,}"
+    yield UNKNOWN if account.per_hit is None else f"{account.per_hit:.3g}"

@@ -11,28 +11,27 @@ REMEDY = "choose a folder that you may write to and that has space, with --out (
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made if it is not there; OutputError if that is not possible."""
+    """Create a folder unless it exists, and return it; OutputError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        raise OutputError(f"cannot make folder {folder}: {err.strerror or err}; {REMEDY}") from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot make folder {folder}: {reason}; {REMEDY}") from err
     return folder
 
 
 def write_file(path: Path, data: bytes) -> Path:
-    """Write a file so that readers see the old content or the new, never a part; folders are made.
+    """Write a file so that readers see the old content or the new, never a part; create its folder.
 
     Raises
     ------
     OutputError
-        Read-only folder, full disk; the message names the folder. What stood there before still
-        stands there.
+        Read-only folder, full disk; the message names the folder. An earlier file is kept.
     """
     make_folder(path.parent)
     try:
         write_atomically(path, data)
     except OSError as err:
-        raise OutputError(
-            f"cannot write {path.name} in {path.parent}: {err.strerror or err}; {REMEDY}"
-        ) from err
+        reason = err.strerror or err
+        raise OutputError(f"cannot write {path.name} in {path.parent}: {reason}; {REMEDY}") from err
     return path

@@ -1,7 +1,5 @@
-"""The phase diagram of one chemical system: what it shows, read from the store, and its picture.
-
-Two elements: formation energy against composition, with the hull. Three: the triangle of
-compositions, with the tie lines of the hull, and the distance to the hull as colour.
+"""The phase diagram of one chemical system, read from the store: phases of the hull, and the
+candidates among them.
 """
 
 from __future__ import annotations
@@ -10,42 +8,27 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import ThermoError
-from gen2dft.report.output import write_file
-from gen2dft.report.style import (
-    FAINT,
-    HIT,
-    INK,
-    MUTED,
-    SCALE,
-    SURROGATE,
-    VALIDATED,
-    grid_on,
-    new_figure,
-    png,
-    styled,
-)
-from gen2dft.report.wording import counted
+from gen2dft.report.style import HIT, SURROGATE, VALIDATED
+from gen2dft.report.wording import most_frequent_first
 from gen2dft.store.documents import StoredVerdict
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from gen2dft.store.store import Store
     from gen2dft.thermo.hull import ReferenceHull
+    from gen2dft.thermo.lower_hull import LowerHull
 
 SCREENED, LABELLED, IS_HIT = "screened", "labelled", "hit"
 KINDS = {SCREENED: (SURROGATE, "o"), LABELLED: (VALIDATED, "o"), IS_HIT: (HIT, "*")}
-SIZES = {SCREENED: 16, LABELLED: 26, IS_HIT: 130}  # points squared
 WORST_SHOWN = 0.3  # eV/atom; the end of the colour scale
 HEIGHT = float(np.sqrt(3) / 2)  # of a triangle of edge 1
+NEAR = 0.06  # atomic fraction; names of phases nearer than this would overlap
+RISES = 0.04  # eV/atom; the branch of the hull that climbs faster takes names to its right
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Diagram:
-    """What a phase diagram shows.
+    """Phases, tie lines and candidates of a phase diagram.
 
     Parameters
     ----------
@@ -101,13 +84,36 @@ class Diagram:
     ties: tuple[tuple[int, int], ...]
     points: tuple[Point, ...]
 
+    @property
+    def system(self) -> str:
+        """`Ca-Ti-O`."""
+        return "-".join(self.elements)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether there are two elements, not three."""
+        return len(self.elements) == 2
+
+    def phases_that_are(self, *, stable: bool) -> list[Phase]:
+        """Phases on the hull, or above it."""
+        return [phase for phase in self.phases if phase.is_stable == stable]
+
+    @property
+    def surrogates(self) -> list[str]:
+        """Engines of the candidates that are not DFT."""
+        return sorted({point.engine for point in self.points if not point.is_dft})
+
+    def points_of(self, kind: str) -> list[Point]:
+        """Candidates of one kind."""
+        return [point for point in self.points if point.kind == kind]
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
         return asdict(self)
 
 
 def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHull) -> Diagram:
-    """Read what the diagram of one chemical system shows.
+    """Read the phase diagram of one chemical system.
 
     Parameters
     ----------
@@ -119,7 +125,7 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
     Raises
     ------
     ThermoError
-        A system that is none, or one that the hull does not cover.
+        The text names no chemical system, or the hull does not cover it.
     """
     elements = _elements(system)
     if gap := hull.gap(elements):
@@ -128,294 +134,97 @@ def load_diagram(store: Store, campaign_id: str, system: str, hull: ReferenceHul
             "candidates"
         )
     lower = hull.system(elements)
-    # Corners of the hull. What merely lies on a tie line may be a phase of which only the hull
-    # below it is known.
-    stable = np.isin(np.arange(len(lower.energies)), lower.facets)
+    phases = tuple(_phases(hull, lower, elements))
+    ties = _ties(lower)
+    points = list(_points(store, campaign_id, elements))
+    points.sort(key=lambda point: (point.e_above_hull, point.formula))
+    return Diagram(campaign_id, hull.hull_hash, elements, phases, ties, tuple(points))
+
+
+def _phases(hull: ReferenceHull, lower: LowerHull, elements: Sequence[str]) -> Iterator[Phase]:
     above = lower.energies - lower.energy(lower.fractions)
-    phases = [
-        Phase(
-            _formula(formula),
-            _fractions(dict(formula), elements),
-            energy,
-            max(float(e), 0.0),
-            bool(is_stable),
-        )
-        for (formula, energy), e, is_stable in zip(
-            hull.phases(elements), above, stable, strict=True
-        )
-    ]
-    pairs = {
-        tuple(sorted(map(int, pair)))
-        for facet in lower.facets
-        for pair in itertools.combinations(facet, 2)
-    }
-    ties = tuple((first, second) for first, second in sorted(pairs))
-    points = tuple(
-        sorted(
-            _points(store, campaign_id, elements),
-            key=lambda point: (point.e_above_hull, point.formula),
-        )
-    )
-    return Diagram(campaign_id, hull.hull_hash, elements, tuple(phases), ties, points)
+    # Only corners of the hull count as stable: a point that merely lies on a tie line may be a
+    # phase of which only the energy of the hull beneath it is known.
+    rows = np.arange(len(lower.energies))
+    stable = np.isin(rows, lower.facets)
+    known = hull.phases(elements)
+    for (formula, energy), distance, is_stable in zip(known, above, stable, strict=True):
+        name = _formula(formula)
+        fractions = _fractions(dict(formula), elements)
+        # Rounding may place a corner a little below its own hull.
+        e_above_hull = max(float(distance), 0.0)
+        yield Phase(name, fractions, energy, e_above_hull, bool(is_stable))
 
 
-def systems_of(store: Store, campaign_id: str) -> dict[str, int]:
-    """Chemical systems of the candidates that came to the hull, and how many there are.
-
-    The fullest first.
-    """
-    counts: dict[str, int] = {}
-    for found in store.candidate_fields(campaign_id, ("formula",), surrogate={"$ne": None}):
-        name = "-".join(sorted(_counts(found.get("formula") or "")))
-        counts[name] = counts.get(name, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _ties(lower: LowerHull) -> tuple[tuple[int, int], ...]:
+    """Edges of the hull's facets, each once: neighbours share an edge."""
+    ties: set[tuple[int, int]] = set()
+    for facet in lower.facets:
+        rows = sorted(int(row) for row in facet)
+        ties.update(itertools.combinations(rows, 2))
+    return tuple(sorted(ties))
 
 
-def write_diagram(diagram: Diagram, folder: Path) -> tuple[Path, Path]:
-    """Write picture and page; their paths. OutputError if the folder cannot be written."""
-    from gen2dft.report.phase_diagram_page import render
-
-    name = f"hull-{'-'.join(diagram.elements)}"
-    picture = write_file(folder / f"{name}.png", png(draw(diagram)))
-    return picture, write_file(folder / f"{name}.html", render(diagram).encode("utf-8"))
-
-
-def lowest_energy(diagram: Diagram) -> float:
-    """The lowest formation energy of phases and candidates, eV/atom.
-
-    The pure elements are at 0 at most.
-    """
-    return min(
-        [p.formation_energy for p in diagram.phases] + [p.formation_energy for p in diagram.points]
-    )
-
-
-def corners(fractions: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
-    """(n, 2) places of (n, 3) compositions in a triangle of edge 1: first element left, second
-    right, third on top.
-    """
-    table = np.asarray(fractions, dtype=np.float64).reshape(-1, 3)
-    return np.column_stack([table[:, 1] + 0.5 * table[:, 2], HEIGHT * table[:, 2]])
-
-
-@styled
-def draw(diagram: Diagram) -> Figure:
-    """The picture."""
-    return _binary(diagram) if len(diagram.elements) == 2 else _ternary(diagram)
-
-
-def _binary(diagram: Diagram) -> Figure:
-    figure = new_figure(5.2)
-    axes = figure.subplots()
-    for first, second in diagram.ties:
-        ends = [diagram.phases[first], diagram.phases[second]]
-        axes.plot(
-            [p.fractions[1] for p in ends],
-            [p.formation_energy for p in ends],
-            color=INK,
-            linewidth=1.3,
-            zorder=2,
-        )
-    metastable = [p for p in diagram.phases if not p.is_stable]
-    stable = [p for p in diagram.phases if p.is_stable]
-    axes.scatter(
-        *_xy(metastable), s=14, color=MUTED, marker="_", zorder=2, label="other known phases"
-    )
-    axes.scatter(*_xy(stable), s=30, color=INK, marker="s", zorder=4, label="known stable phases")
-    for kind, (colour, marker) in KINDS.items():
-        points = [p for p in diagram.points if p.kind == kind]
-        if points:
-            label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
-            style = {"edgecolors": "white", "linewidths": 0.5, "zorder": 5 if kind == IS_HIT else 3}
-            axes.scatter(
-                *_xy(points), s=SIZES[kind], color=colour, marker=marker, label=label, **style
-            )
-    low = lowest_energy(diagram)
-    top = 0.25 * abs(low) or 0.1
-    axes.set_ylim(low - 0.2 * abs(low), top)
-    _name_phases(axes, diagram)
-    outside = sum(p.formation_energy > top for p in diagram.points)
-    note = f"; {counted(outside, 'candidate')} above the view" if outside else ""
-    axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel(
-        f"atomic fraction of {diagram.elements[1]} in {'-'.join(diagram.elements)}{note}"
-    )
-    axes.set_ylabel("formation energy (eV/atom)")
-    axes.set_title(f"{diagram.campaign_id}, hull {diagram.hull_id}")
-    grid_on(axes, "both")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return figure
-
-
-def label_offsets(diagram: Diagram) -> dict[str, tuple[float, float, str]]:
-    """Formula of each stable phase to where its name stands: right and up of it in points, and its
-    alignment.
-
-    In a binary, elements are named above; compounds below, neighbours in turn nearer and farther;
-    on the rising branch to the right. In a ternary, away from the middle.
-    """
-    stable = [phase for phase in diagram.phases if phase.is_stable]
-    if len(diagram.elements) == 3:
-        places = corners([phase.fractions for phase in stable])
-        return {
-            phase.formula: (*_outwards(place), "center")
-            for phase, place in zip(stable, places, strict=True)
-        }
-    offsets: dict[str, tuple[float, float, str]] = {}
-    last, in_a_row, climbing = Phase("", (1.0, -1.0), 0.0, 0.0, is_stable=True), 0, 0
-    for phase in sorted(stable, key=lambda phase: phase.fractions[1]):
-        is_near = phase.fractions[1] - last.fractions[1] < 0.06
-        rising = is_near and phase.formation_energy > last.formation_energy + 0.04
-        in_a_row = in_a_row + 1 if is_near else 0
-        climbing = climbing + 1 if rising else 0
-        if phase.formation_energy >= 0:
-            offsets[phase.formula] = (0.0, 12.0, "center")
-        elif rising:
-            offsets[phase.formula] = (8.0, -21.0 + 9 * min(climbing, 3), "left")
-        else:
-            offsets[phase.formula] = (0.0, -12.0 - 13 * (in_a_row % 3), "center")
-        last = phase
-    return offsets
-
-
-def _name_phases(axes: Axes, diagram: Diagram) -> None:
-    """Write the formulas of the stable phases."""
-    places = {phase.formula: _place(phase, diagram) for phase in diagram.phases}
-    for formula, (right, up, alignment) in label_offsets(diagram).items():
-        axes.annotate(
-            _pretty(formula),
-            places[formula],
-            (right, up),
-            textcoords="offset points",
-            ha=alignment,
-            va="center",
-            fontsize=8.5,
-            zorder=6,
-        )
-
-
-def _place(phase: Phase, diagram: Diagram) -> tuple[float, float]:
-    """Where a phase stands on the axes."""
-    if len(diagram.elements) == 2:
-        return phase.fractions[1], phase.formation_energy
-    ((x, y),) = corners([phase.fractions])
-    return float(x), float(y)
-
-
-def _xy(items: Sequence[Phase] | Sequence[Point]) -> tuple[list[float], list[float]]:
-    """Fraction of the second element and formation energy."""
-    return [item.fractions[1] for item in items], [item.formation_energy for item in items]
-
-
-def _ternary(diagram: Diagram) -> Figure:
-    figure = new_figure(6.6, width=8.2)
-    axes = figure.subplots()
-    _triangle(axes, diagram)
-    metastable = [p for p in diagram.phases if not p.is_stable]
-    stable = [p for p in diagram.phases if p.is_stable]
-    if metastable:
-        axes.scatter(
-            *corners([p.fractions for p in metastable]).T,
-            s=14,
-            color=MUTED,
-            marker="x",
-            linewidths=0.8,
-            zorder=2,
-            label="other known phases",
-        )
-    axes.scatter(*corners([p.fractions for p in stable]).T, s=30, color=INK, marker="s", zorder=4,
-                 label="known stable phases")  # fmt: skip
-    mappable = None
-    for kind, (_, marker) in KINDS.items():
-        points = [p for p in diagram.points if p.kind == kind]
-        if points:
-            label = f"{kind}: {', '.join(_engines(points))}, n = {len(points):,}"
-            mappable = axes.scatter(
-                *corners([p.fractions for p in points]).T,
-                c=[p.e_above_hull for p in points],
-                cmap=SCALE,
-                vmin=0,
-                vmax=WORST_SHOWN,
-                s=2 * SIZES[kind],
-                marker=marker,
-                edgecolors="white",
-                linewidths=0.6,
-                zorder=5,
-                label=label,
-            )
-    _name_phases(axes, diagram)
-    if mappable is not None:
-        bar = figure.colorbar(mappable, ax=axes, shrink=0.6, pad=0.06, extend="both")
-        bar.set_label("candidates: energy above hull (eV/atom)")
-    axes.set_title(f"{diagram.campaign_id}, hull {diagram.hull_id}", pad=16)
-    axes.legend(loc="upper left", bbox_to_anchor=(-0.02, 1.0))
-    return figure
-
-
-def _triangle(axes: Axes, diagram: Diagram) -> None:
-    """Edges of the triangle and the tie lines."""
-    places = corners([p.fractions for p in diagram.phases])
-    edge = corners([(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0)])
-    axes.plot(*edge.T, color="#98a2ad", linewidth=1.0, zorder=1)
-    for first, second in diagram.ties:
-        axes.plot(*places[[first, second]].T, color=FAINT, linewidth=1.1, zorder=1)
-    axes.set_aspect("equal")
-    axes.set_xlim(-0.1, 1.1)
-    axes.set_ylim(-0.1, HEIGHT + 0.1)
-    axes.axis("off")
-
-
-def _outwards(place: NDArray[np.float64]) -> tuple[float, float]:
-    """Offset of a label in points, away from the middle of the triangle."""
-    away = place - np.array([0.5, HEIGHT / 3])
-    length = float(np.linalg.norm(away)) or 1.0
-    return float(13 * away[0] / length), float(11 * away[1] / length) if length > 0.05 else 11.0
+_POINT_FIELDS = (
+    "candidate_id", "formula", "state",
+    "surrogate.formation_energy", "surrogate.e_above_hull", "surrogate.engine",
+)  # fmt: skip
 
 
 def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterator[Point]:
     """Candidates within the chemical system: by their label, else by the surrogate."""
-    found_labels = store.label_fields(campaign_id, ("candidate_id", "values", "engine", "is_dft"))
-    labels = {
-        label["candidate_id"]: label for label in found_labels if "e_above_hull" in label["values"]
-    }
+    labels = _labels_on_the_hull(store, campaign_id)
+    # A surrogate's distances to a hull of its own do not belong in this diagram.
     same_hull = store.campaign(campaign_id).screen_hull_id is None
-    fields = (
-        "candidate_id",
-        "formula",
-        "state",
-        "surrogate.formation_energy",
-        "surrogate.e_above_hull",
-        "surrogate.engine",
-    )
-    for found in store.candidate_fields(campaign_id, fields, surrogate={"$ne": None}):
+    for found in store.candidate_fields(campaign_id, _POINT_FIELDS, surrogate={"$ne": None}):
         counts = _counts(found.get("formula") or "")
         if not counts or not set(counts) <= set(elements):
             continue
-        place = (_formula(tuple(sorted(counts.items()))), _fractions(counts, elements))
+        formula = _formula(tuple(sorted(counts.items())))
+        fractions = _fractions(counts, elements)
+        place = (found["candidate_id"], formula, fractions)
         label = labels.get(found["candidate_id"])
         verdict = StoredVerdict.of(found["surrogate"])
         if label is not None:
             kind = IS_HIT if found["state"] == "hit" else LABELLED
-            energies = (label["values"]["formation_energy"], label["values"]["e_above_hull"])
-            yield Point(
-                found["candidate_id"], *place, *energies, kind, label["engine"], label["is_dft"]
-            )
+            values = label["values"]
+            energies = (values["formation_energy"], values["e_above_hull"])
+            yield Point(*place, *energies, kind, label["engine"], label["is_dft"])
         elif (
             same_hull and verdict.formation_energy is not None and verdict.e_above_hull is not None
         ):
             energies = (verdict.formation_energy, verdict.e_above_hull)
-            yield Point(found["candidate_id"], *place, *energies, SCREENED, verdict.engine, False)
+            yield Point(*place, *energies, SCREENED, verdict.engine, False)
+
+
+def _labels_on_the_hull(store: Store, campaign_id: str) -> dict[str, dict[str, Any]]:
+    """Candidate to its label, of those whose label was measured against the hull."""
+    fields = ("candidate_id", "values", "engine", "is_dft")
+    found = store.label_fields(campaign_id, fields)
+    return {label["candidate_id"]: label for label in found if "e_above_hull" in label["values"]}
+
+
+def systems_of(store: Store, campaign_id: str) -> dict[str, int]:
+    """Chemical systems of the candidates that were measured against the hull, with their numbers.
+
+    The most frequent come first.
+    """
+    counts: dict[str, int] = {}
+    for found in store.candidate_fields(campaign_id, ("formula",), surrogate={"$ne": None}):
+        elements = _counts(found.get("formula") or "")
+        name = "-".join(sorted(elements))
+        counts[name] = counts.get(name, 0) + 1
+    by_name = dict(sorted(counts.items()))
+    return dict(most_frequent_first(by_name))
 
 
 def _elements(system: str) -> tuple[str, ...]:
     from pymatgen.core import Element
 
     elements = tuple(part.strip() for part in system.split("-"))
-    if (
-        len(elements) not in (2, 3)
-        or len(set(elements)) < len(elements)
-        or not all(map(Element.is_valid_symbol, elements))
-    ):
+    are_different = len(set(elements)) == len(elements)
+    are_valid = all(map(Element.is_valid_symbol, elements))
+    if len(elements) not in (2, 3) or not are_different or not are_valid:
         raise ThermoError(
             f"--system {system!r} must name two or three different elements, e.g. V-O or Li-Fe-O"
         )
@@ -431,7 +240,8 @@ def _counts(formula: str) -> Mapping[str, float]:
 
 def _fractions(counts: Mapping[str, float], elements: Sequence[str]) -> tuple[float, ...]:
     total = sum(counts.values())
-    return tuple(counts.get(symbol, 0.0) / total for symbol in elements)
+    numbers = [counts.get(symbol, 0.0) for symbol in elements]
+    return tuple(number / total for number in numbers)
 
 
 def _formula(formula: Sequence[tuple[str, float]]) -> str:
@@ -440,13 +250,76 @@ def _formula(formula: Sequence[tuple[str, float]]) -> str:
     return str(Composition(dict(formula)).reduced_formula)
 
 
-def _engines(points: Sequence[Point]) -> list[str]:
-    """Engines of the points, and whether they are surrogates."""
-    return sorted({f"{p.engine} (DFT)" if p.is_dft else f"{p.engine} (surrogate)" for p in points})
+def lowest_energy(diagram: Diagram) -> float:
+    """The lowest formation energy of phases and candidates, eV/atom.
+
+    The pure elements are at 0 at most.
+    """
+    drawn: list[Phase | Point] = [*diagram.phases, *diagram.points]
+    return min(item.formation_energy for item in drawn)
 
 
-def _pretty(formula: str) -> str:
-    """A formula with subscripts, for matplotlib."""
-    import re
+def corners(fractions: Sequence[tuple[float, ...]]) -> NDArray[np.float64]:
+    """(n, 2) places of (n, 3) compositions in a triangle of edge 1: first element left, second
+    right, third on top.
+    """
+    table = np.asarray(fractions, dtype=np.float64).reshape(-1, 3)
+    _, second, third = table.T
+    right = second + 0.5 * third
+    return np.column_stack([right, HEIGHT * third])
 
-    return re.sub(r"(\d+)", r"$_{\1}$", formula)
+
+def label_offsets(diagram: Diagram) -> dict[str, tuple[float, float, str]]:
+    """Formula of each stable phase to where its name stands: right and up of it in points, and its
+    alignment.
+
+    In a binary, elements are named above; compounds below, neighbours in turn nearer and farther;
+    on the rising branch to the right. In a ternary, away from the middle.
+    """
+    stable = diagram.phases_that_are(stable=True)
+    if diagram.is_binary:
+        return _offsets_below(stable)
+    offsets = {}
+    places = corners([phase.fractions for phase in stable])
+    for phase, place in zip(stable, places, strict=True):
+        right, up = _outwards(place)
+        offsets[phase.formula] = (right, up, "center")
+    return offsets
+
+
+def _offsets_below(stable: Sequence[Phase]) -> dict[str, tuple[float, float, str]]:
+    offsets: dict[str, tuple[float, float, str]] = {}
+    last = Phase("", (1.0, -1.0), 0.0, 0.0, is_stable=True)  # far to the left of all
+    in_a_row, climbing = 0, 0
+    for phase in sorted(stable, key=lambda phase: phase.fractions[1]):
+        here, before = phase.fractions[1], last.fractions[1]
+        is_near = here - before < NEAR
+        rises = is_near and phase.formation_energy > last.formation_energy + RISES
+        in_a_row = in_a_row + 1 if is_near else 0
+        climbing = climbing + 1 if rises else 0
+        offsets[phase.formula] = _offset(phase, in_a_row, climbing)
+        last = phase
+    return offsets
+
+
+def _offset(phase: Phase, in_a_row: int, climbing: int) -> tuple[float, float, str]:
+    """Where a name stands, given its near neighbours to the left, all and on the rising branch."""
+    if phase.formation_energy >= 0:
+        return 0.0, 12.0, "center"
+    if climbing:
+        step = min(climbing, 3)
+        return 8.0, -21.0 + 9 * step, "left"
+    step = in_a_row % 3
+    return 0.0, -12.0 - 13 * step, "center"
+
+
+def _outwards(place: NDArray[np.float64]) -> tuple[float, float]:
+    """Offset of a label in points, away from the middle of the triangle."""
+    middle = np.array([0.5, HEIGHT / 3])
+    away = place - middle
+    length = float(np.linalg.norm(away)) or 1.0
+    right, up = away * (13, 11) / length
+    # A phase in the very middle has no direction away from it: its name stands above.
+    if length <= 0.05:
+        up = 11
+    return float(right), float(up)

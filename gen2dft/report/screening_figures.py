@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,20 +24,37 @@ from gen2dft.report.style import (
     new_figure,
     plain_numbers,
     styled,
+    whole_numbers,
 )
-from gen2dft.report.wording import round_title, words
+from gen2dft.report.wording import counted, most_frequent_first, round_title, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gen2dft.store.documents import RoundDoc
+    from gen2dft.store.documents import LabelDoc, RoundDoc
 
 ROW = 0.27  # inches per stage of the funnel
+AROUND = 0.75  # inches per round around them
 LETTER = 0.0135  # width of a letter as a share of the reasons' axis
+# A logarithmic axis has no zero: it begins here, so that one crystal is a visible bar and none is
+# no bar.
+LOG_ZERO = 0.7
 SURROGATE_TIME = "surrogate (all workers)"
 STAGES_IN_TIME = ("train", "propose", "screen", SURROGATE_TIME, "validate")
+UNITS_OF_TIME = ((3600, "h"), (60, "min"), (1, "s"))
 HULL_VIEW = (-0.2, 0.6)  # eV/atom; what lies outside is counted in the outermost bins
+HULL_BINS = np.linspace(*HULL_VIEW, 41)
+
+REASON: Mapping[str, Any] = {"height": 0.72, "edgecolor": "white", "linewidth": 0.8}
+REASON_TEXT: Mapping[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+GATE_LINE: Mapping[str, Any] = {"color": SURROGATE, "linestyle": "--", "linewidth": 1.2}
+TARGET_LINE: Mapping[str, Any] = {"color": HIT, "linestyle": ":", "linewidth": 1.6}
+COST: Mapping[str, Any] = {"height": 0.55}
+TIMES_LEGEND: Mapping[str, Any] = {
+    "loc": "lower left", "bbox_to_anchor": (-0.02, 1), "ncols": 4,
+    "columnspacing": 1.1, "handlelength": 1, "borderpad": 0.2,
+}  # fmt: skip
 
 
 @styled
@@ -45,14 +63,10 @@ def funnel(data: ReportData) -> Figure | None:
     rounds = [r for r in data.rounds if r.funnel]
     if not rounds:
         return None
-    heights = [ROW * len(r.funnel) + 0.75 for r in rounds]
+    heights = [ROW * len(r.funnel) + AROUND for r in rounds]
     figure = new_figure(sum(heights))
-    panels = figure.subplots(
-        len(rounds),
-        2,
-        squeeze=False,
-        gridspec_kw={"width_ratios": [1, 2.1], "height_ratios": heights},
-    )
+    proportions = {"width_ratios": [1, 2.1], "height_ratios": heights}
+    panels = figure.subplots(len(rounds), 2, squeeze=False, gridspec_kw=proportions)
     largest = max(stage.n_in for r in rounds for stage in r.funnel)
     for document, (left, right) in zip(rounds, panels, strict=True):
         _survivors(left, document, largest)
@@ -65,18 +79,18 @@ def funnel(data: ReportData) -> Figure | None:
 
 def _survivors(axes: Axes, document: RoundDoc, largest: int) -> None:
     stages = document.funnel
-    rows = np.arange(len(stages))
-    counts = np.array([stage.n_out for stage in stages])
+    rows = range(len(stages))
+    bars = [max(stage.n_out, LOG_ZERO) for stage in stages]
     colours = [HIT if stage.stage in HITS_LEFT else PASSED for stage in stages]
-    # A logarithmic axis has no zero: it begins at 0.7, so that one crystal is a visible bar and
-    # none is no bar.
-    axes.barh(rows, np.where(counts > 0, counts, 0.7), color=colours, height=0.72)
+    axes.barh(rows, bars, color=colours, height=0.72)
     axes.set_xscale("log")
-    axes.set_xlim(0.7, largest * 6)
+    axes.set_xlim(LOG_ZERO, largest * 6)
     plain_numbers(axes, "x")
-    for row, count in zip(rows, counts, strict=True):
-        axes.text(max(count, 0.7) * 1.12, row, f"{count:,}", va="center", fontsize=8.5)
-    axes.set_yticks(rows, [words(stage.stage) for stage in stages])
+    for row, bar, stage in zip(rows, bars, stages, strict=True):
+        number = f"{stage.n_out:,}"
+        axes.text(bar * 1.12, row, number, va="center", fontsize=8.5)
+    titles = [words(stage.stage) for stage in stages]
+    axes.set_yticks(rows, titles)
     axes.set_ylim(len(stages) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
     axes.set_title(round_title(document.index))
@@ -87,108 +101,121 @@ def _reasons(axes: Axes, stages: Sequence[StageCount]) -> None:
     for row, stage in enumerate(stages):
         if stage.n_in == 0:
             axes.text(1, row, "nothing entered", va="center", fontsize=8, color=MUTED)
-            continue
-        parts = [("passed", stage.n_out), *sorted(stage.reasons.items(), key=lambda item: -item[1])]
-        start = 0.0
-        for number, (reason, count) in enumerate(parts):
-            share = count / stage.n_in
-            colour = PASSED if number == 0 else TINTS[(number - 1) % len(TINTS)]
-            axes.barh(
-                row,
-                100 * share,
-                left=100 * start,
-                color=colour,
-                height=0.72,
-                edgecolor="white",
-                linewidth=0.8,
-            )
-            _label_part(
-                axes, row, start, share, "" if number == 0 else f"{words(reason)} ", number == 0
-            )
-            start += share
+        else:
+            _stack_reasons(axes, row, stage)
     axes.set_xlim(0, 100)
     axes.set_ylim(len(stages) - 0.45, -0.55)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
 
 
-def _label_part(axes: Axes, row: int, start: float, share: float, text: str, passed: bool) -> None:
-    """Write reason and per cent into a part of a bar, or as much of it as fits."""
-    percent = f"{100 * share:.0f}%" if share >= 0.01 else f"{100 * share:.1f}%"
-    fitting = next(
-        (t for t in (f"{text}{percent}", text.strip()) if t and len(t) * LETTER <= share - 0.01),
-        None,
-    )
-    if fitting:
-        colour = "white" if passed else INK
-        axes.text(
-            100 * (start + share / 2),
-            row,
-            fitting,
-            ha="center",
-            va="center",
-            fontsize=8,
-            color=colour,
-        )
+def _stack_reasons(axes: Axes, row: int, stage: StageCount) -> None:
+    """A bar of those that passed, then of the reasons, the most frequent first."""
+    passed = stage.n_out / stage.n_in
+    axes.barh(row, 100 * passed, left=0.0, color=PASSED, **REASON)
+    _write_inside(axes, row, (0.0, passed), "", "white")
+    start = passed
+    reasons = most_frequent_first(stage.reasons)
+    for (reason, count), colour in zip(reasons, itertools.cycle(TINTS), strict=False):
+        share = count / stage.n_in
+        name = words(reason)
+        axes.barh(row, 100 * share, left=100 * start, color=colour, **REASON)
+        _write_inside(axes, row, (start, share), name, INK)
+        start += share
+
+
+def _write_inside(
+    axes: Axes, row: int, part: tuple[float, float], reason: str, colour: str
+) -> None:
+    """Write reason and per cent into a part of a bar, or as much of it as fits.
+
+    Parameters
+    ----------
+    part
+        Where it starts and how long it is, as shares of the bar.
+    """
+    start, share = part
+    digits = 0 if share >= 0.01 else 1
+    percent = f"{100 * share:.{digits}f}%"
+    whole = f"{reason} {percent}".strip()
+    for text in (whole, reason):
+        if text and len(text) * LETTER <= share - 0.01:
+            middle = 100 * (start + share / 2)
+            axes.text(middle, row, text, color=colour, **REASON_TEXT)
+            return
 
 
 @styled
 def hull_distances(data: ReportData) -> Figure | None:
     """Histograms of e_above_hull after the surrogate's relaxation and after validation."""
     screened = [p.surrogate_hull for p in data.points if p.surrogate_hull is not None]
-    validated = [v for label in data.labels if (v := label.values.get("e_above_hull")) is not None]
+    validated = list(_validated_distances(data.labels))
     if not screened and not validated:
         return None
     figure = new_figure(3.9)
     axes = figure.subplots()
-    edges = np.linspace(*HULL_VIEW, 41)
-    for values, name, colour in (
-        (screened, f"screen: {_engines(data, screening=True)}", SURROGATE),
-        (validated, f"validation: {_engines(data, screening=False)}", VALIDATED),
-    ):
-        if values:
-            clipped = np.clip(values, edges[0] + 1e-9, edges[-1] - 1e-9)
-            label = f"{name}, n = {len(values):,}"
-            axes.hist(clipped, edges, color=colour, alpha=0.35, label=label)
-            axes.hist(clipped, edges, color=colour, histtype="step", linewidth=1.4)
+    _histogram(axes, screened, f"screen: {_gate(data)}", SURROGATE)
+    _histogram(axes, validated, f"validation: {_engines(data.labels)}", VALIDATED)
     _hull_lines(axes, data)
-    outside = sum(not HULL_VIEW[0] <= v <= HULL_VIEW[1] for v in [*screened, *validated])
-    note = f"; {outside} outside the view are in the outermost bins" if outside else ""
-    axes.set_xlabel(f"{PROPERTIES['e_above_hull'].axis}, hull {data.campaign.hull_id}{note}")
+    note = _outside_note([*screened, *validated])
+    hull_id = data.campaign.hull_id
+    axes.set_xlabel(f"{PROPERTIES['e_above_hull'].axis}, hull {hull_id}{note}")
     axes.set_ylabel("candidates")
     axes.set_xlim(*HULL_VIEW)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axes.yaxis)
     grid_on(axes, "y")
     axes.legend(loc="upper right")
     return figure
 
 
-def _engines(data: ReportData, screening: bool) -> str:
-    """Engine with preset, and whether it is a surrogate."""
-    if screening:
-        gate = data.spec.screening.surrogate
-        return f"{gate.engine} {gate.preset} (surrogate, not DFT)"
-    names = sorted({(label.engine, label.preset, label.is_dft) for label in data.labels})
-    return ", ".join(
-        f"{e} {p}" + ("" if is_dft else " (surrogate, not DFT)") for e, p, is_dft in names
-    )
+def _validated_distances(labels: Sequence[LabelDoc]) -> Iterator[float]:
+    for label in labels:
+        value = label.values.get("e_above_hull")
+        if value is not None:
+            yield value
+
+
+def _histogram(axes: Axes, values: Sequence[float], name: str, colour: str) -> None:
+    if not values:
+        return
+    # Values outside the view are counted in the outermost bins, whose edges belong to no bin.
+    low, high = HULL_VIEW
+    clipped = np.clip(values, low + 1e-9, high - 1e-9)
+    label = f"{name}, n = {len(values):,}"
+    axes.hist(clipped, HULL_BINS, color=colour, alpha=0.35, label=label)
+    axes.hist(clipped, HULL_BINS, color=colour, histtype="step", linewidth=1.4)
+
+
+def _outside_note(distances: Sequence[float]) -> str:
+    low, high = HULL_VIEW
+    outside = sum(not low <= distance <= high for distance in distances)
+    return f"; {outside} outside the view are in the outermost bins" if outside else ""
+
+
+def _gate(data: ReportData) -> str:
+    """Engine and preset of the screen."""
+    gate = data.spec.screening.surrogate
+    return f"{gate.engine} {gate.preset} (surrogate, not DFT)"
+
+
+def _engines(labels: Sequence[LabelDoc]) -> str:
+    """Engines with their presets, and whether they are surrogates."""
+    names = set()
+    for label in labels:
+        kind = "" if label.is_dft else " (surrogate, not DFT)"
+        names.add(f"{label.engine} {label.preset}{kind}")
+    return ", ".join(sorted(names))
 
 
 def _hull_lines(axes: Axes, data: ReportData) -> None:
     """The gate of the screen, the target's bound, and the hull itself."""
     axes.axvline(0, color=INK, linewidth=0.9)
     gate = data.spec.screening.surrogate.max_e_above_hull
-    axes.axvline(
-        gate,
-        color=SURROGATE,
-        linestyle="--",
-        linewidth=1.2,
-        label=f"screen's limit {gate:g} eV/atom",
-    )
-    target = next((t for t in data.spec.targets if t.property == "e_above_hull"), None)
-    if target is not None and target.max is not None:
-        text = f"target: at most {target.max:g} eV/atom"
-        axes.axvline(target.max, color=HIT, linestyle=":", linewidth=1.6, label=text)
+    axes.axvline(gate, label=f"screen's limit {gate:g} eV/atom", **GATE_LINE)
+    for target in data.spec.targets:
+        if target.property == "e_above_hull" and target.max is not None:
+            text = f"target: at most {target.max:g} eV/atom"
+            axes.axvline(target.max, label=text, **TARGET_LINE)
 
 
 @styled
@@ -196,64 +223,97 @@ def costs(data: ReportData) -> Figure | None:
     """Time per stage, core-hours of validation, oracle calls and hits, per round."""
     if not any(r.seconds for r in data.rounds):
         return None
-    figure = new_figure(max(2.6, 0.5 * len(data.rounds) + 1.6))
+    height = 0.5 * len(data.rounds) + 1.6
+    figure = new_figure(max(2.6, height))
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": [2.2, 1, 1.2]})
-    rows = np.arange(len(data.rounds))
-    _times(panels[0], data)
-    hours = [data.core_hours(r.index) for r in data.rounds]
-    panels[1].barh(rows, hours, color=VALIDATED, height=0.55)
-    _write_beside(panels[1], hours, [f"{h:.3g}" for h in hours])
-    panels[1].set_xlabel("core-hours of validation")
-    calls = [r.dispatch_size for r in data.rounds]
-    hits = [sum(hit.round_index == r.index for hit in data.hits) for r in data.rounds]
-    panels[2].barh(rows, calls, color=VALIDATED, height=0.55, alpha=0.35)
-    panels[2].barh(rows, hits, color=HIT, height=0.55)
-    texts = [f"{c:,}, {h:,} hit{'s' if h != 1 else ''}" for c, h in zip(calls, hits, strict=True)]
-    _write_beside(panels[2], calls, texts)
-    panels[2].xaxis.get_major_locator().set_params(integer=True)
-    panels[2].set_xlabel("oracle calls, of which hits")
+    times, hours, calls = panels
+    rows = range(len(data.rounds))
+    _times(times, data)
+    _core_hours(hours, data)
+    _oracle_calls(calls, data)
     for axes in panels:
         axes.set_ylim(len(rows) - 0.4, -0.6)
         grid_on(axes, "x")
-        axes.set_yticks(
-            rows,
-            [round_title(r.index) for r in data.rounds] if axes is panels[0] else [""] * len(rows),
-        )
+        axes.set_yticks(rows, [""] * len(rows))
         axes.tick_params(axis="y", length=0)
+    # The panels share their rows, which the first one names.
+    titles = [round_title(r.index) for r in data.rounds]
+    times.set_yticks(rows, titles)
     return figure
+
+
+def _core_hours(axes: Axes, data: ReportData) -> None:
+    hours = [data.core_hours(r.index) for r in data.rounds]
+    axes.barh(range(len(hours)), hours, color=VALIDATED, **COST)
+    texts = [f"{h:.3g}" for h in hours]
+    _write_beside(axes, hours, texts)
+    axes.set_xlabel("core-hours of validation")
+
+
+def _oracle_calls(axes: Axes, data: ReportData) -> None:
+    """Oracle calls, and in front of them their hits."""
+    rows = range(len(data.rounds))
+    calls = [r.dispatch_size for r in data.rounds]
+    hits = [data.num_hits(r.index) for r in data.rounds]
+    axes.barh(rows, calls, color=VALIDATED, alpha=0.35, **COST)
+    axes.barh(rows, hits, color=HIT, **COST)
+    pairs = zip(calls, hits, strict=True)
+    texts = [f"{called:,}, {counted(hit, 'hit')}" for called, hit in pairs]
+    _write_beside(axes, calls, texts)
+    whole_numbers(axes.xaxis)
+    axes.set_xlabel("oracle calls, of which hits")
 
 
 def _times(axes: Axes, data: ReportData) -> None:
     """Stacked time per stage."""
-    spent = [{**r.seconds, SURROGATE_TIME: data.surrogate_seconds(r.index)} for r in data.rounds]
-    known = [stage for stage in STAGES_IN_TIME if any(seconds.get(stage) for seconds in spent)]
-    stages = known + sorted({stage for seconds in spent for stage in seconds} - set(STAGES_IN_TIME))
-    largest = max(sum(seconds.values()) for seconds in spent)
-    divisor, unit = next(
-        (d, u) for d, u in ((3600, "h"), (60, "min"), (1, "s")) if largest >= 2 * d or d == 1
-    )
+    spent = [_spent(data, document) for document in data.rounds]
+    stages = _stages_of(spent)
+    longest = max(sum(seconds.values()) for seconds in spent)
+    divisor, unit = _unit_of_time(longest)
+    rows = range(len(spent))
     start = np.zeros(len(spent))
-    for stage, colour in zip(stages, SERIES * len(stages), strict=False):
-        time = np.array([seconds.get(stage, 0.0) / divisor for seconds in spent])
-        bars = axes.barh(
-            np.arange(len(start)), time, left=start, color=colour, height=0.55, edgecolor="white"
-        )
+    for stage, colour in zip(stages, itertools.cycle(SERIES), strict=False):
+        seconds = [times.get(stage, 0.0) for times in spent]
+        lengths = np.array(seconds) / divisor
+        bars = axes.barh(rows, lengths, left=start, color=colour, edgecolor="white", **COST)
         bars.set_label(words(stage))
-        start += time
+        start += lengths
     axes.set_xlabel(f"time ({unit})")
-    axes.legend(
-        loc="lower left",
-        bbox_to_anchor=(-0.02, 1),
-        ncols=4,
-        columnspacing=1.1,
-        handlelength=1,
-        borderpad=0.2,
-    )
+    axes.legend(**TIMES_LEGEND)
+
+
+def _spent(data: ReportData, document: RoundDoc) -> dict[str, float]:
+    """Seconds per stage of a round, with those of the surrogate's workers."""
+    surrogate = data.surrogate_seconds(document.index)
+    return {**document.seconds, SURROGATE_TIME: surrogate}
+
+
+def _stages_of(spent: Sequence[Mapping[str, float]]) -> list[str]:
+    """Stages that took time, in the order of a round; names of an older version come last."""
+    named: set[str] = set()
+    took_time: set[str] = set()
+    for times in spent:
+        named.update(times)
+        took_time.update(stage for stage, seconds in times.items() if seconds)
+    known = [stage for stage in STAGES_IN_TIME if stage in took_time]
+    others = named.difference(STAGES_IN_TIME)
+    return [*known, *sorted(others)]
+
+
+def _unit_of_time(longest: float) -> tuple[int, str]:
+    """Seconds of a unit in which the longest time is 2 or more, and its symbol."""
+    for seconds, symbol in UNITS_OF_TIME:
+        if longest >= 2 * seconds:
+            return seconds, symbol
+    return UNITS_OF_TIME[-1]
 
 
 def _write_beside(axes: Axes, values: Sequence[float], texts: Sequence[str]) -> None:
     """Write a text behind each bar, and leave room for it."""
     largest = max([*values, 0.0]) or 1.0
-    for row, (value, text) in enumerate(zip(values, texts, strict=True)):
-        axes.text(value + 0.02 * largest, row, text, va="center", fontsize=8.5)
-    axes.set_xlim(0, largest * (1.15 + 0.055 * max(len(text) for text in texts)))
+    gap = 0.02 * largest
+    for row, value in enumerate(values):
+        axes.text(value + gap, row, texts[row], va="center", fontsize=8.5)
+    longest = max(len(text) for text in texts)
+    room = 1.15 + 0.055 * longest
+    axes.set_xlim(0, largest * room)

@@ -1,8 +1,8 @@
-"""Where campaigns stand, in a few numbers and words."""
+"""State and progress of campaigns, in a few numbers and words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +24,11 @@ def stems(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
-    """Where one campaign stands, in a few numbers; rounds count from 0 as in the database."""
+    """State of one campaign in a few numbers; rounds count from 0 as in the database."""
     rounds = store.rounds(document.id)
-    candidates = stems(store.state_counts(document.id))
+    counts = store.state_counts(document.id)
+    candidates = stems(counts)
+    progress = rounds[-1].progress if rounds else {}
     return {
         "id": document.id,
         "name": document.name,
@@ -35,7 +37,7 @@ def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
         "created": document.created,
         "rounds": len(rounds),
         "rounds_at_most": document.spec["learning"]["rounds"],
-        "progress": rounds[-1].progress if rounds else {},
+        "progress": progress,
         "hits": candidates.get("hit", 0),
         "candidates": candidates,
     }
@@ -48,28 +50,42 @@ def stage_progress(store: Store, document: RoundDoc) -> tuple[str, int, int]:
     """
     if document.state == "validating":
         size = document.dispatch_size
-        return "validate", size - store.count_open(document.campaign_id, document.index), size
-    stage = str(document.progress.get("stage") or "waiting")
-    return stage, int(document.progress.get("done") or 0), int(document.progress.get("total") or 0)
+        still_open = store.count_open(document.campaign_id, document.index)
+        return "validate", size - still_open, size
+    progress = document.progress
+    stage = str(progress.get("stage") or "waiting")
+    done = int(progress.get("done") or 0)
+    total = int(progress.get("total") or 0)
+    return stage, done, total
 
 
 def seconds_left(store: Store, document: RoundDoc, moment: datetime) -> float | None:
-    """Seconds until the stage under way ends, at its mean pace so far; None while unknown."""
-    _, done, total = stage_progress(store, document)
-    begun = (
-        document.dispatched if document.state == "validating" else document.progress.get("since")
-    )
-    if document.state == "closed" or not isinstance(begun, datetime) or not 0 < done < total:
+    """Seconds until the current stage ends, at its mean pace so far; None while unknown."""
+    is_validating = document.state == "validating"
+    begun = document.dispatched if is_validating else document.progress.get("since")
+    if document.state == "closed" or not isinstance(begun, datetime):
         return None
-    return (moment - as_utc(begun)).total_seconds() / done * (total - done)
+    _, done, total = stage_progress(store, document)
+    # Without a unit done there is no pace yet; with all done the next stage is about to begin.
+    if not 0 < done < total:
+        return None
+    spent = moment - as_utc(begun)
+    return spent.total_seconds() / done * (total - done)
 
 
 def stage_text(store: Store, document: RoundDoc) -> str:
-    """What a round is at: `train 12/60 loss 0.31`."""
+    """Current stage of a round: `train 12/60 loss 0.31`."""
     if document.state == "closed":
         return "next round"
+    return " ".join(_parts_of_stage(store, document))
+
+
+def _parts_of_stage(store: Store, document: RoundDoc) -> Iterator[str]:
     stage, done, total = stage_progress(store, document)
-    message = str(document.progress.get("message") or "") if document.state == "proposing" else ""
-    return " ".join(
-        part for part in (words(stage), f"{done}/{total}" if total else "", message) if part
-    )
+    yield words(stage)
+    if total:
+        yield f"{done}/{total}"
+    # Messages come from proposing; in a later state the last one is out of date.
+    message = document.progress.get("message")
+    if message and document.state == "proposing":
+        yield str(message)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-WIDTH = (
-    9.6  # inches; with PNG_DPI twice the pixels of the page, so that it is sharp on dense screens
-)
+# Inches; with PNG_DPI twice the pixels of the page, so that it is sharp on dense screens.
+WIDTH = 9.6
 PNG_DPI = 200
 
 INK = "#1f2933"
@@ -110,12 +110,25 @@ def grid_on(axes: Axes, axis: str) -> None:
     axes.tick_params(length=3)
 
 
+def whole_numbers(axis: Axis) -> None:
+    """Ticks of a count: none between two whole numbers."""
+    axis.get_major_locator().set_params(integer=True)
+
+
+def hide(panels: Iterable[Axes]) -> None:
+    """Hide panels that a grid of them has too many."""
+    for axes in panels:
+        axes.set_visible(False)
+
+
 def plain_numbers(axes: Axes, axis: str) -> None:
     """Ticks of a logarithmic axis as plain numbers, 0.1 instead of 10^-1."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     of = axes.xaxis if axis == "x" else axes.yaxis
     low, high = sorted(of.get_view_interval())
-    of.set_major_locator(LogLocator(subs=(1.0,) if high > 100 * low else (1.0, 2.0, 5.0)))
+    # Over few decades, powers of ten alone would leave an axis with one tick or none.
+    steps = (1.0,) if high > 100 * low else (1.0, 2.0, 5.0)
+    of.set_major_locator(LogLocator(subs=steps))
     of.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     of.set_minor_formatter(NullFormatter())

@@ -1,12 +1,13 @@
-"""Jinja as all pages use it: every text is escaped, an unknown name is an error."""
+"""The Jinja environment of all pages: every text is escaped, an unknown name is an error."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from gen2dft.report.wording import chemical, pretty, round_title, words
+from gen2dft.report.wording import chemical, most_frequent_first, pretty, round_title, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -14,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def environment(*packages: str) -> Environment:
-    """Jinja with templates from these packages, the first that has one of a name."""
+    """Jinja with templates from these packages; the first package that has a name wins."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def load(name: str) -> str | None:
-        return next(
-            (read_text(package, name) for package in packages if _file(package, name).is_file()),
-            None,
-        )
+        for package in packages:
+            if _file(package, name).is_file():
+                return read_text(package, name)
+        return None
 
     jinja = Environment(
         loader=FunctionLoader(load),
@@ -30,15 +31,7 @@ def environment(*packages: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {
-        "by_count": lambda reasons: sorted(reasons.items(), key=lambda item: -item[1]),
-        "chemical": chemical,
-        "pretty": pretty,
-        "round_title": round_title,
-        "subscripts": subscripts,
-        "symbol": symbol,
-        "words": words,
-    }
+    jinja.filters |= FILTERS
     return jinja
 
 
@@ -48,25 +41,37 @@ def read_text(package: str, name: str) -> str:
 
 
 def subscripts(formula: str) -> Markup:
-    """A formula with its numbers below the line."""
+    """A formula with its numbers as subscripts."""
     return _lowered(r"(\d+(?:\.\d+)?)", formula)
 
 
 def symbol(spacegroup: str) -> Markup:
-    """A space group's symbol with its screw axes' numbers below the line."""
+    """A space group's symbol with the numbers of its screw axes as subscripts."""
     return _lowered(r"_(\d)", spacegroup)
 
 
 def _lowered(pattern: str, text: str) -> Markup:
-    """Text, escaped, with what the pattern's group finds below the line."""
+    """Text, escaped, with every match of the pattern's group as a subscript."""
     from markupsafe import Markup, escape
 
-    parts = [
-        escape(part) for part in re.split(pattern, text)
-    ]  # in turn: between, found, between, ...
-    return Markup().join(
-        Markup("<sub>{}</sub>").format(part) if i % 2 else part for i, part in enumerate(parts)
-    )
+    below = Markup("<sub>{}</sub>")
+    parts = re.split(pattern, text)  # in turn: between, found, between, ...
+    shown = []
+    for place, part in enumerate(parts):
+        is_found = place % 2 == 1
+        shown.append(below.format(part) if is_found else escape(part))
+    return Markup().join(shown)
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "by_count": most_frequent_first,
+    "chemical": chemical,
+    "pretty": pretty,
+    "round_title": round_title,
+    "subscripts": subscripts,
+    "symbol": symbol,
+    "words": words,
+}
 
 
 def _file(package: str, name: str) -> resources.abc.Traversable:

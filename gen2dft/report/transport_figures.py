@@ -1,13 +1,12 @@
-"""Figures of transport: bands.
-
-Seebeck, conductivity, power factor against doping, temperature, beside a reference.
+"""Figures of transport: bands; Seebeck coefficient, conductivity and power factor against doping
+and temperature; a crystal beside a reference material.
 
 All are in the constant-relaxation-time approximation, and say so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -20,69 +19,112 @@ from gen2dft.report.style import FAINT, MUTED, SERIES, grid_on, new_figure, styl
 from gen2dft.report.wording import pretty
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from gen2dft.transport.document import Carrier, TransportDoc
+    from gen2dft.transport.document import BandPath, Carrier, TransportDoc
 
-Curves = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Floats = NDArray[np.float64]
 # Field of the document, title of the panel, unit, whether the axis is logarithmic.
 QUANTITIES = (
     ("seebeck_mean", "Seebeck coefficient", "uV K^-1", False),
     ("conductivity_per_tau_mean", "conductivity over tau", "S m^-1 s^-1", True),
     ("power_factor_mean", "power factor", "uW cm^-1 K^-2", True),
 )
+FIELDS = tuple(name for name, *_ in QUANTITIES)
 CARRIERS: tuple[tuple[Carrier, str], ...] = (("p", "holes"), ("n", "electrons"))
 TEMPERATURES = (300.0, 600.0, 900.0, 1200.0)  # K, curves against doping, of those computed
 DOPINGS = (1e18, 1e19, 1e20, 1e21)  # cm^-3, curves against temperature, of those computed
-
-
+MOST_CURVES = 4
 BANDS_SHOWN = 2.5  # eV below and above the gap
+OCCUPIED, EMPTY = SERIES[0], SERIES[5]
+GAP: Mapping[str, Any] = {"color": FAINT, "alpha": 0.5, "linewidth": 0}
+NOTE: Mapping[str, Any] = {"fontsize": 8.5, "color": MUTED, "x": 0.01, "ha": "left"}
+SUBSCRIPTS = str.maketrans(
+    "0123456789", "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089"
+)
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Curves that one figure draws from a document.
+
+    Parameters
+    ----------
+    x, title
+        Values of the horizontal axis, and its title.
+    names
+        One per curve.
+    of
+        A table (temperatures, dopings) in, the curves (names, x) out.
+    log_x
+        Whether the horizontal axis is logarithmic.
+    """
+
+    x: Sequence[float]
+    title: str
+    names: Sequence[str]
+    of: Callable[[Floats], Floats]
+    log_x: bool
 
 
 @styled
 def bands_along_path(doc: TransportDoc) -> Figure | None:
     """The bands near the gap between points of high symmetry; None if the document has none."""
-    if doc.path is None:
+    path = doc.path
+    if path is None:
         return None
     figure = new_figure(4.2)
     axes = figure.subplots()
-    for energies in doc.path.energies:
+    for energies in path.energies:
         occupied = max(energies) < doc.band_gap / 2
-        axes.plot(doc.path.distances, energies, color=SERIES[0 if occupied else 5], linewidth=1.4)
-    names: dict[float, list[str]] = {}
-    for place, name in doc.path.points:
-        shown = "\u0393" if name == "G" else name
-        if shown not in names.setdefault(place, []):
-            names[place].append(shown)
-    axes.set_xticks(list(names), ["|".join(found) for found in names.values()])
+        colour = OCCUPIED if occupied else EMPTY
+        axes.plot(path.distances, energies, color=colour, linewidth=1.4)
+    names = _names_of_points(path)
+    axes.set_xticks(list(names), list(names.values()))
     axes.grid(True, axis="x")
-    axes.axhspan(0.0, doc.band_gap, color=FAINT, alpha=0.5, linewidth=0)
-    axes.set_xlim(doc.path.distances[0], doc.path.distances[-1])
+    axes.axhspan(0.0, doc.band_gap, **GAP)
+    first, *_, last = path.distances
+    axes.set_xlim(first, last)
     axes.set_ylim(-BANDS_SHOWN, doc.band_gap + BANDS_SHOWN)
     axes.set_xlabel("wave vector")
     axes.set_ylabel("energy above the valence bands (eV)")
-    axes.set_title(f"{_formula(doc.formula)}, gap on the mesh {doc.band_gap:.2f} eV")
+    gap = f"gap on the mesh {doc.band_gap:.2f} eV"
+    axes.set_title(f"{_formula(doc.formula)}, {gap}")
     return figure
+
+
+def _names_of_points(path: BandPath) -> dict[float, str]:
+    """Place on the path to the name there; both names where the path jumps (`U|K`)."""
+    names: dict[float, list[str]] = {}
+    for place, letter in path.points:
+        name = "\u0393" if letter == "G" else letter
+        found = names.setdefault(place, [])
+        if name not in found:
+            found.append(name)
+    return {place: "|".join(found) for place, found in names.items()}
 
 
 @styled
 def against_doping(doc: TransportDoc) -> Figure:
     """Three quantities against doping at some temperatures; holes above, electrons below."""
     rows = _chosen(doc.temperatures, TEMPERATURES)
-    names = [f"{doc.temperatures[row]:g} K" for row in rows]
-    return _both_carriers(
-        doc, doc.dopings, lambda table: table[rows], names, "doping (cm^-3)", log_x=True
-    )
+    temperatures = [doc.temperatures[row] for row in rows]
+    names = [f"{temperature:g} K" for temperature in temperatures]
+    curves = _Curves(doc.dopings, "doping (cm^-3)", names, lambda table: table[rows], log_x=True)
+    return _both_carriers(doc, curves)
 
 
 @styled
 def against_temperature(doc: TransportDoc) -> Figure:
     """Three quantities against temperature at some dopings; holes above, electrons below."""
     columns = _chosen(doc.dopings, DOPINGS)
-    names = [f"{pretty(f'1e{np.log10(doc.dopings[c]):g} cm^-3')}" for c in columns]
-    return _both_carriers(
-        doc, doc.temperatures, lambda table: table.T[columns], names, "temperature (K)", log_x=False
+    dopings = [doc.dopings[column] for column in columns]
+    names = [pretty(f"1e{np.log10(doping):g} cm^-3") for doping in dopings]
+    curves = _Curves(
+        doc.temperatures, "temperature (K)", names, lambda table: table.T[columns], log_x=False
     )
+    return _both_carriers(doc, curves)
 
 
 @styled
@@ -100,26 +142,43 @@ def beside_reference(
         If one of the temperatures (K) was not computed for both, or the relaxation times differ.
     """
     if doc.relaxation_time != reference.relaxation_time:
+        times = f"{doc.relaxation_time:g} and {reference.relaxation_time:g} s"
         raise CampaignError(
             f"{doc.formula} and {reference.formula} were computed with relaxation times of "
-            f"{doc.relaxation_time:g} and "
-            f"{reference.relaxation_time:g} s; compute one of them anew"
+            f"{times}; compute one of them anew"
         )
     figure = new_figure(3.4)
     panels = figure.subplots(1, 3, squeeze=False)
     for temperature, colour in zip(temperatures, SERIES, strict=False):
-        for shown, style in ((doc, "-"), (reference, "--")):
-            rows = _chosen(shown.temperatures, (temperature,), shown.formula)
-            tables = [shown.table(carrier, name)[rows] for name, *_ in QUANTITIES]
-            label = f"{_formula(shown.formula)}, {temperature:g} K"
-            for axes, table in zip(panels[0], tables, strict=True):
-                axes.plot(shown.dopings, table[0], style, color=colour, label=label)
+        for shown, line in ((doc, "-"), (reference, "--")):
+            look = {"color": colour, "linestyle": line}
+            _plot_one(panels[0], shown, temperature, carrier, look)
     _dress(panels, "doping (cm^-3)", log_x=True)
     panels[0, 2].legend(loc="lower right")
-    figure.suptitle(
-        _said(doc, dict(CARRIERS)[carrier]), fontsize=8.5, color=MUTED, x=0.01, ha="left"
-    )
+    who = dict(CARRIERS)[carrier]
+    figure.suptitle(_said(doc, who), **NOTE)
     return figure
+
+
+def _plot_one(
+    panels: Sequence[Axes],
+    doc: TransportDoc,
+    temperature: float,
+    carrier: Carrier,
+    look: Mapping[str, Any],
+) -> None:
+    """Three quantities of one crystal at one temperature."""
+    rows = _places_of(doc.temperatures, (temperature,))
+    if not rows:
+        computed = list(doc.temperatures)
+        raise CampaignError(
+            f"{doc.formula}: {[temperature]} K were not computed; there are {computed} K"
+        )
+    (row,) = rows
+    label = f"{_formula(doc.formula)}, {temperature:g} K"
+    for axes, name in zip(panels, FIELDS, strict=True):
+        values = doc.table(carrier, name)[row]
+        axes.plot(doc.dopings, values, label=label, **look)
 
 
 def beside_gete(doc: TransportDoc) -> Figure:
@@ -129,32 +188,30 @@ def beside_gete(doc: TransportDoc) -> Figure:
     from gen2dft.transport.document import TransportDoc
 
     file = resources.files("gen2dft.report") / "gete.json"
-    return beside_reference(doc, TransportDoc.model_validate_json(file.read_text(encoding="utf-8")))
+    gete = TransportDoc.model_validate_json(file.read_text(encoding="utf-8"))
+    return beside_reference(doc, gete)
 
 
-def _both_carriers(
-    doc: TransportDoc,
-    x: Sequence[float],
-    curves: Curves,
-    names: Sequence[str],
-    x_title: str,
-    log_x: bool,
-) -> Figure:
+def _both_carriers(doc: TransportDoc, curves: _Curves) -> Figure:
     """Holes above, electrons below; a curve for each name."""
     figure = new_figure(5.6)
     panels = figure.subplots(2, 3, squeeze=False, sharex=True)
     for row, (carrier, _) in zip(panels, CARRIERS, strict=True):
-        for axes, (name, *_rest) in zip(row, QUANTITIES, strict=True):
-            for values, label, colour in zip(
-                curves(doc.table(carrier, name)), names, SERIES, strict=False
-            ):
-                axes.plot(x, values, color=colour, label=label)
-    _dress(panels, x_title, log_x)
-    for row, (_, who) in zip(panels, CARRIERS, strict=True):
-        row[0].set_ylabel(f"{who}: {row[0].get_ylabel()}")
+        for axes, name in zip(row, FIELDS, strict=True):
+            table = doc.table(carrier, name)
+            _plot_all(axes, curves, table)
+    _dress(panels, curves.title, curves.log_x)
+    for (first, *_), (_, who) in zip(panels, CARRIERS, strict=True):
+        first.set_ylabel(f"{who}: {first.get_ylabel()}")
     panels[0, 2].legend(loc="best")
-    figure.suptitle(_said(doc, ""), fontsize=8.5, color=MUTED, x=0.01, ha="left")
+    figure.suptitle(_said(doc, ""), **NOTE)
     return figure
+
+
+def _plot_all(axes: Axes, curves: _Curves, table: Floats) -> None:
+    drawn = zip(curves.of(table), curves.names, SERIES, strict=False)
+    for values, label, colour in drawn:
+        axes.plot(curves.x, values, color=colour, label=label)
 
 
 def _dress(panels: NDArray[Any], x_title: str, log_x: bool) -> None:
@@ -164,7 +221,7 @@ def _dress(panels: NDArray[Any], x_title: str, log_x: bool) -> None:
     for row in panels:
         for axes, (_, _, unit, log_y) in zip(row, QUANTITIES, strict=True):
             axes.set_ylabel(pretty(unit))
-            if log_y and all(np.all(np.asarray(line.get_ydata()) > 0) for line in axes.lines):
+            if log_y and _all_positive(axes):
                 axes.set_yscale("log")
             if log_x:
                 axes.set_xscale("log")
@@ -173,40 +230,51 @@ def _dress(panels: NDArray[Any], x_title: str, log_x: bool) -> None:
         axes.set_xlabel(pretty(x_title))
 
 
+def _all_positive(axes: Axes) -> bool:
+    """Whether every value of the curves has a logarithm."""
+    for line in axes.lines:
+        values = np.asarray(line.get_ydata())
+        if not (values > 0).all():
+            return False
+    return True
+
+
 def _said(doc: TransportDoc, who: str) -> str:
-    """What holds for every number of a figure."""
-    tau = pretty(f"1e{np.log10(doc.relaxation_time):g} s")
-    parts = [
-        _formula(doc.formula),
-        who,
-        f"constant relaxation time, {tau} for the power factor",
-        "means of eigenvalues",
-    ]
-    return "; ".join(part for part in parts if part)
+    """Assumptions that hold for every number of a figure."""
+    return "; ".join(_facts(doc, who))
+
+
+def _facts(doc: TransportDoc, who: str) -> Iterator[str]:
+    power = np.log10(doc.relaxation_time)
+    tau = pretty(f"1e{power:g} s")
+    yield _formula(doc.formula)
+    if who:
+        yield who
+    yield f"constant relaxation time, {tau} for the power factor"
+    yield "means of eigenvalues"
 
 
 def _formula(formula: str) -> str:
     """A formula with its numbers as subscripts."""
-    return formula.translate(
-        str.maketrans("0123456789", "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089")
-    )
+    return formula.translate(SUBSCRIPTS)
 
 
-def _chosen(computed: Sequence[float], wanted: Sequence[float], whose: str = "") -> list[int]:
-    """Places of the wanted values among those computed; without any, of the last four.
+def _chosen(computed: Sequence[float], preferred: Sequence[float]) -> list[int]:
+    """Places of the preferred values among those computed; without any, of the last four."""
+    found = _places_of(computed, preferred)
+    if found:
+        return found
+    return list(range(len(computed)))[-MOST_CURVES:]
 
-    With a name: all or an error.
-    """
-    found = [
-        int(np.flatnonzero(hits)[0])
-        for value in wanted
-        if (hits := np.isclose(computed, value)).any()
-    ]
-    if whose and len(found) < len(wanted):
-        raise CampaignError(
-            f"{whose}: {list(wanted)} K were not computed; there are {list(computed)} K"
-        )
-    return found or list(range(len(computed)))[-4:]
+
+def _places_of(computed: Sequence[float], wanted: Sequence[float]) -> list[int]:
+    """Places of values among those computed; values that are not there have none."""
+    places = []
+    for value in wanted:
+        is_value = np.isclose(computed, value)
+        if is_value.any():
+            places.append(int(is_value.argmax()))
+    return places
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,10 @@
-"""How names, numbers and the basis of values are put into words.
-
-The report and the command line say it alike.
-"""
+"""Names, numbers and the basis of values in words, the same in reports and on the command line."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
 # `known`; without them they know the built-in ones alone.
 Known = Mapping[str, Property]
 PREDICTED = "predicted"
+_DIRECTIONS = {"maximise": "as large as possible", "minimise": "as small as possible"}
 _SUPERSCRIPTS = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 )
@@ -40,27 +38,40 @@ def words(name: str) -> str:
 def pretty(text: str) -> str:
     """A unit as it is printed: `uW cm^-1` becomes `\u00b5W cm\u207b\u00b9`."""
     text = re.sub(r"\b1e(-?\d+)", r"10^\1", text)
-    text = re.sub(r"\^(-?\d+)", lambda power: power[1].translate(_SUPERSCRIPTS), text)
-    return re.sub(r"\btau\b", "\u03c4", re.sub(r"\bu(?=[WV]\b)", "\u00b5", text))
+    text = re.sub(r"\^(-?\d+)", _superscript, text)
+    text = re.sub(r"\bu(?=[WV]\b)", "\u00b5", text)
+    return re.sub(r"\btau\b", "\u03c4", text)
+
+
+def _superscript(power: re.Match[str]) -> str:
+    return power[1].translate(_SUPERSCRIPTS)
+
+
+def most_frequent_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Reasons or states with their numbers; the order of equal numbers stays."""
+    return sorted(counts.items(), key=lambda item: -item[1])
 
 
 def counted(number: int, noun: str) -> str:
     """`1 hit`, `2 hits`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    ending = "" if number == 1 else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def as_utc(moment: datetime) -> datetime:
-    """A moment of the database, which is in UTC whether or not the driver says so."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """A moment from the database, which is in UTC even if the driver drops the time zone."""
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC)
 
 
 def when(moment: datetime) -> str:
-    """A moment for people."""
+    """A moment as people read it."""
     return f"{as_utc(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def duration(seconds: float) -> str:
-    """A time span for people: `42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """A time span as people read it: `42 s`, `3 min 05 s`, `2 h 10 min`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -75,7 +86,7 @@ def round_title(index: int) -> str:
 
 
 def value_text(name: str, value: float | None, known: Known = PROPERTIES) -> str:
-    """A property's value with the digits that mean something, without its unit."""
+    """A property's value with its significant digits, without its unit."""
     if value is None:
         return "\u2013"
     per_atom = name in known and known[name].unit == "eV/atom"
@@ -83,28 +94,30 @@ def value_text(name: str, value: float | None, known: Known = PROPERTIES) -> str
 
 
 def target_text(target: Target, known: Known = PROPERTIES) -> str:
-    """What a target asks for, with the unit."""
+    """A target in words, with its unit."""
     unit = pretty(known[target.property].unit)
-    parts = []
+    wish = ", ".join(_bounds(target))
+    parts = [f"{wish} {unit}"] if wish else []
+    if target.optimise:
+        parts.append(_DIRECTIONS[target.optimise])
+    return "; ".join(parts)
+
+
+def _bounds(target: Target) -> Iterator[str]:
+    """Values that a target accepts."""
     if target.near:
-        parts.append(
-            f"near {' or '.join(f'{v:g}' for v in target.near)} (\u00b1 {target.tolerance:g})"
-        )
+        values = " or ".join(f"{value:g}" for value in target.near)
+        yield f"near {values} (\u00b1 {target.tolerance:g})"
     if target.min is not None and target.max is not None:
-        parts.append(f"{target.min:g} to {target.max:g}")
+        yield f"{target.min:g} to {target.max:g}"
     elif target.min is not None:
-        parts.append(f"at least {target.min:g}")
+        yield f"at least {target.min:g}"
     elif target.max is not None:
-        parts.append(f"at most {target.max:g}")
-    text = f"{', '.join(parts)} {unit}" if parts else ""
-    direction = {"maximise": "as large as possible", "minimise": "as small as possible"}.get(
-        target.optimise or "", ""
-    )
-    return "; ".join(part for part in (text, direction) if part)
+        yield f"at most {target.max:g}"
 
 
 def basis_text(basis: str, surrogates: Iterable[str]) -> str:
-    """Where a value is from: `predicted`, or the engine and whether it is a surrogate."""
+    """Basis of a value: `predicted`, or the engine and whether it is a surrogate."""
     if basis in (PREDICTED, OPEN):
         return basis
     return f"{basis} (surrogate)" if basis in surrogates else f"{basis} (DFT)"
@@ -113,7 +126,8 @@ def basis_text(basis: str, surrogates: Iterable[str]) -> str:
 def condition_text(definition: str) -> str:
     """Temperature and doping of a power factor's definition."""
     known = TRANSPORT_DEFINITIONS[definition]
-    return pretty(f"{known.temperature:g} K, 1e{round(math.log10(known.doping))} cm^-3")
+    power = round(math.log10(known.doping))
+    return pretty(f"{known.temperature:g} K, 1e{power} cm^-3")
 
 
 def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
@@ -124,16 +138,16 @@ def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
 def honest_notes(
     hits: Sequence[HitDoc], surrogates: Iterable[str], known: Known = PROPERTIES
 ) -> list[str]:
-    """What a reader must know before believing the hits, in whole sentences; empty without hits."""
-    bases = {(name, basis) for hit in hits for name, basis in hit.basis.items()}
-    engines = {basis for _, basis in bases if basis not in (PREDICTED, OPEN)}
+    """Caveats that a reader of the hits must know, in whole sentences; empty without hits."""
+    bases = {named for hit in hits for named in hit.basis.items()}
+    engines = {basis for _, basis in bases}.difference((PREDICTED, OPEN))
     not_dft = sorted(surrogates)
     notes = []
     if hits and not_dft:
-        only = "only on a surrogate" if engines <= set(not_dft) else "partly on a surrogate"
+        share = "only" if engines <= set(not_dft) else "partly"
+        rest = f"{share} on a surrogate ({', '.join(not_dft)})"
         notes.append(
-            f"These hits rest {only} ({', '.join(not_dft)}), not on DFT: they are candidates worth "
-            "a DFT calculation, "
+            f"These hits rest {rest}, not on DFT: they are candidates worth a DFT calculation, "
             "not proven to be stable."
         )
     predicted = sorted(known[name].title for name, basis in bases if basis == PREDICTED)
@@ -162,24 +176,39 @@ def ranked(
     by stability.
     """
     for target in targets:
-        if target.optimise and any(hit.values[target.property] is not None for hit in hits):
-            sign = -1 if target.optimise == "maximise" else 1
-            order = f"{known[target.property].title}, {'largest' if sign < 0 else 'smallest'} first"
-            return sorted(
-                hits, key=lambda hit: (sign * (hit.values[target.property] or 0.0), hit.id)
-            ), order
+        if target.optimise and _has_values(hits, target):
+            return _by_size(hits, target, known)
     for target in targets:
-        if target.near and any(hit.values[target.property] is not None for hit in hits):
+        if target.near and _has_values(hits, target):
             order = f"distance of the {known[target.property].title} to the target"
             return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
-    return sorted(
-        hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id)
-    ), "energy above hull"
+    stable_first = sorted(hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id))
+    return stable_first, "energy above hull"
+
+
+def _has_values(hits: Sequence[HitDoc], target: Target) -> bool:
+    return any(hit.values[target.property] is not None for hit in hits)
+
+
+def _by_size(hits: Sequence[HitDoc], target: Target, known: Known) -> tuple[list[HitDoc], str]:
+    """Hits by the property that the target optimises, and that order in words."""
+    maximised = target.optimise == "maximise"
+    sign = -1 if maximised else 1
+    first = "largest" if maximised else "smallest"
+    order = f"{known[target.property].title}, {first} first"
+
+    def place(hit: HitDoc) -> tuple[float, str]:
+        value = hit.values[target.property] or 0.0
+        return sign * value, hit.id
+
+    return sorted(hits, key=place), order
 
 
 def _distance(target: Target, hit: HitDoc) -> float:
     value = hit.values[target.property]
-    return min(abs(value - wanted) for wanted in target.near) if value is not None else float("inf")
+    if value is None:
+        return math.inf
+    return min(abs(value - wanted) for wanted in target.near)
 
 
 @lru_cache(maxsize=100_000)

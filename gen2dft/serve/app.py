@@ -1,6 +1,6 @@
-"""The web application: addresses to pages.
+"""The web application: maps addresses to pages.
 
-Every page only reads, and every text from the database is escaped.
+Pages only read, and every text from the database is escaped.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import base64
 import functools
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -34,6 +34,7 @@ from gen2dft.serve.security import LOOPBACK_NAMES, guard
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
+    from starlette.middleware import Middleware
     from starlette.requests import Request
     from starlette.responses import Response
 
@@ -59,51 +60,64 @@ def build_app(
     store
         A `MirrorStore` answers in a moment, however many candidates there are.
     token
-        What every reader must know; None: whoever reaches the server may read.
+        The secret of the readers; None: everybody who reaches the server may read.
     any_host
-        Whether it may be addressed by other names than those of this machine; without a token it
-        may not, so that a page from elsewhere cannot reach it under a name of its own.
+        Whether to answer under names other than those of this machine; not without a token, so
+        that a page from elsewhere cannot reach the server under a name of its own.
     optimade
         An application to serve under `/optimade`.
     """
     from pymongo.errors import PyMongoError
     from starlette.applications import Starlette
-    from starlette.middleware import Middleware
-    from starlette.middleware.base import BaseHTTPMiddleware
-    from starlette.middleware.trustedhost import TrustedHostMiddleware
     from starlette.routing import Mount, Route
 
     pages = Pages(store)
-    campaign = "/campaigns/{campaign_id}"
-    routes: list[Any] = [
-        Route("/", pages.index),
-        Route(campaign, pages.campaign),
-        Route(f"{campaign}/hits", pages.hits),
-        Route(f"{campaign}/candidates", pages.candidates),
-        Route(f"{campaign}/candidates/{{candidate_id}}", pages.candidate),
-        Route(f"{campaign}/candidates/{{candidate_id}}/cif", pages.cif),
-        Route(f"{campaign}/candidates/{{candidate_id}}/figures/{{name}}", pages.transport_figure),
-        Route(f"{campaign}/latent/{{round_index:int}}", pages.latent),
-        Route(f"{campaign}/latent/{{round_index:int}}/points", pages.latent_points),
-        Route(f"{campaign}/systems", pages.systems),
-        Route(f"{campaign}/systems/{{system}}", pages.system),
-        Route(f"{campaign}/figures/{{name}}", pages.figure),
-        Route("/static/{name}", asset),
-    ]
+    routes: list[Any] = [Route(path, handler) for path, handler in _addresses(pages)]
     if optimade is not None:
         routes.append(Mount("/optimade", optimade))
     return Starlette(
         routes=routes,
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["*"] if any_host else LOOPBACK_NAMES),
-            Middleware(BaseHTTPMiddleware, dispatch=functools.partial(guard, token=token)),
-        ],
+        middleware=_middleware(token, any_host),
         exception_handlers={
             Gen2DFTError: pages.failed,
             PyMongoError: pages.unavailable,
             404: pages.not_found,
         },
     )
+
+
+def _addresses(pages: Pages) -> Iterator[tuple[str, Callable[[Request], Response]]]:
+    """Path and handler of each page."""
+    campaign = "/campaigns/{campaign_id}"
+    candidate = f"{campaign}/candidates/{{candidate_id}}"
+    latent = f"{campaign}/latent/{{round_index:int}}"
+    yield "/", pages.index
+    yield campaign, pages.campaign
+    yield f"{campaign}/hits", pages.hits
+    yield f"{campaign}/candidates", pages.candidates
+    yield candidate, pages.candidate
+    yield f"{candidate}/cif", pages.cif
+    yield f"{candidate}/figures/{{name}}", pages.transport_figure
+    yield latent, pages.latent
+    yield f"{latent}/points", pages.latent_points
+    yield f"{campaign}/systems", pages.systems
+    yield f"{campaign}/systems/{{system}}", pages.system
+    yield f"{campaign}/figures/{{name}}", pages.figure
+    yield "/static/{name}", asset
+
+
+def _middleware(token: str | None, any_host: bool) -> list[Middleware]:
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    hosts = ["*"] if any_host else LOOPBACK_NAMES
+    guarded = functools.partial(guard, token=token)
+    # The name comes first: a page from elsewhere learns nothing, not even that a token is needed.
+    return [
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+        Middleware(BaseHTTPMiddleware, dispatch=guarded),
+    ]
 
 
 def asset(request: Request) -> Response:
@@ -114,7 +128,8 @@ def asset(request: Request) -> Response:
     if name not in ASSETS:
         raise ServeError(not_one_of("file", name, ASSETS))
     package, kind = ASSETS[name]
-    return Response((resources.files(package) / name).read_bytes(), media_type=kind)
+    file = resources.files(package) / name
+    return Response(file.read_bytes(), media_type=kind)
 
 
 class Pages:
@@ -135,8 +150,10 @@ class Pages:
         """A page whose data are at most `FRESH` seconds old."""
         from starlette.responses import HTMLResponse
 
-        data = self._fresh.get((template, request.url.path, request.url.query), make)
-        return HTMLResponse(self._jinja.get_template(template).render(data))
+        key = (template, request.url.path, request.url.query)
+        data = self._fresh.get(key, make)
+        page = self._jinja.get_template(template).render(data)
+        return HTMLResponse(page)
 
     def index(self, request: Request) -> Response:
         """All campaigns."""
@@ -144,43 +161,45 @@ class Pages:
 
     def campaign(self, request: Request) -> Response:
         """One campaign."""
-        return self._page(request, "campaign.html", lambda: campaign_page(self.store, _id(request)))
+        campaign_id = _id(request)
+        return self._page(request, "campaign.html", lambda: campaign_page(self.store, campaign_id))
 
     def hits(self, request: Request) -> Response:
         """Its hits, filtered and ordered."""
+        campaign_id = _id(request)
         given = dict(request.query_params)
-        return self._page(request, "hits.html", lambda: hits_page(self.store, _id(request), given))
+        return self._page(request, "hits.html", lambda: hits_page(self.store, campaign_id, given))
 
     def candidates(self, request: Request) -> Response:
         """Its candidates by state."""
+        campaign_id = _id(request)
         given = dict(request.query_params)
         return self._page(
-            request, "candidates.html", lambda: candidates_page(self.store, _id(request), given)
+            request, "candidates.html", lambda: candidates_page(self.store, campaign_id, given)
         )
 
     def candidate(self, request: Request) -> Response:
         """One crystal."""
-        key = request.path_params["candidate_id"]
-        return self._page(
-            request, "candidate.html", lambda: candidate_page(self.store, _id(request), key)
-        )
+        key = _candidate_key(request)
+        return self._page(request, "candidate.html", lambda: candidate_page(self.store, *key))
 
     def cif(self, request: Request) -> Response:
         """Its structure as a file."""
         from starlette.responses import PlainTextResponse
 
-        name, text = candidate_cif(self.store, _id(request), request.path_params["candidate_id"])
+        name, text = candidate_cif(self.store, *_candidate_key(request))
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return PlainTextResponse(text, headers=headers, media_type="chemical/x-cif")
 
     def latent(self, request: Request) -> Response:
-        """The map of a round's latent space; its points come by themselves."""
-        index = request.path_params["round_index"]
+        """The map of a round's latent space; the page loads its points afterwards."""
+        campaign_id, index = _round_key(request)
 
         def make() -> dict[str, Any]:
-            self.store.round(_id(request), index)
-            rounds = [r.index for r in self.store.rounds(_id(request)) if r.latents_id]
-            return {"campaign": self.store.campaign(_id(request)), "index": index, "rounds": rounds}
+            self.store.round(campaign_id, index)  # an error where there is no such round
+            campaign = self.store.campaign(campaign_id)
+            rounds = [r.index for r in self.store.rounds(campaign_id) if r.latents_id]
+            return {"campaign": campaign, "index": index, "rounds": rounds}
 
         return self._page(request, "latent.html", make)
 
@@ -188,8 +207,9 @@ class Pages:
         """The points of that map as JSON."""
         from starlette.responses import JSONResponse
 
-        key = (_id(request), request.path_params["round_index"])
-        return JSONResponse(self._fresh.get(("points", *key), lambda: latent_map(self.store, *key)))
+        key = _round_key(request)
+        points = self._fresh.get(("points", *key), lambda: latent_map(self.store, *key))
+        return JSONResponse(points)
 
     def systems(self, request: Request) -> Response:
         """Chemical systems that have a phase diagram."""
@@ -197,8 +217,9 @@ class Pages:
         def make() -> dict[str, Any]:
             campaign = self.store.campaign(_id(request))
             found = systems_of(self.store, campaign.id)
-            drawn = [(name, number) for name, number in found.items() if name.count("-") in (1, 2)]
-            return {"campaign": campaign, "systems": drawn, "others": len(found) - len(drawn)}
+            drawn = [(name, number) for name, number in found.items() if _has_diagram(name)]
+            others = len(found) - len(drawn)
+            return {"campaign": campaign, "systems": drawn, "others": others}
 
         return self._page(request, "systems.html", make)
 
@@ -209,30 +230,29 @@ class Pages:
         def make() -> str:
             campaign = self.store.campaign(_id(request))
             hull = get_hull(self.store, campaign.hull_id)
-            return render(
-                load_diagram(self.store, campaign.id, request.path_params["system"], hull)
-            )
+            system = request.path_params["system"]
+            return render(load_diagram(self.store, campaign.id, system, hull))
 
         page = self._fresh.get(request.url.path, make)
         return HTMLResponse(page, headers={"Content-Security-Policy": _policy_of(page)})
 
     def figure(self, request: Request) -> Response:
         """A figure of the report as PNG; 204 if there is nothing to show yet."""
-        name, campaign_id = request.path_params["name"], _id(request)
+        name = request.path_params["name"]
+        campaign_id = _id(request)
         if name not in FIGURES:
             raise ServeError(not_one_of("figure", name, FIGURES))
-        data = self._figures.get(
-            ("data", campaign_id), lambda: load_report_data(self.store, campaign_id)
-        )
+        key = ("data", campaign_id)  # one reading serves all figures
+        data = self._figures.get(key, lambda: load_report_data(self.store, campaign_id))
         return self._drawn((name, campaign_id), lambda: FIGURES[name].draw(data))
 
     def transport_figure(self, request: Request) -> Response:
         """Bands or transport of a crystal as PNG; 204 if there is nothing to show."""
-        key = (_id(request), request.path_params["candidate_id"], request.path_params["name"])
+        key = (*_candidate_key(request), request.path_params["name"])
         return self._drawn(key, lambda: transport_figure(self.store, *key))
 
     def _drawn(self, key: tuple[str, ...], draw: Callable[[], Any]) -> Response:
-        """What `draw` gives (a Figure or None), kept for a while."""
+        """The picture that `draw` returns (a Figure or None), kept for a while."""
         from starlette.responses import Response
 
         def make() -> bytes:
@@ -241,44 +261,62 @@ class Pages:
                 return b"" if figure is None else png(figure)
 
         content = self._figures.get(key, make)
-        return Response(content, media_type="image/png") if content else Response(status_code=204)
+        if not content:
+            return Response(status_code=204)
+        return Response(content, media_type="image/png")
 
     def failed(self, _: Request, error: Exception) -> Response:
-        """A page that says what is wrong: 404 for what is not there, 400 for what is not
-        understood.
-        """
-        return self._error(str(error), 404 if isinstance(error, StoreError) else 400)
+        """A page with the error: 404 for something missing, 400 for a field that is not valid."""
+        status = 404 if isinstance(error, StoreError) else 400
+        return self._error(str(error), status)
 
     def unavailable(self, _: Request, error: Exception) -> Response:
-        """A page that says that the database does not answer."""
-        return self._error(
-            f"the database failed ({type(error).__name__}); `gen2dft doctor` tests it", 503
-        )
+        """A page for a database that does not answer."""
+        cause = type(error).__name__
+        return self._error(f"the database failed ({cause}); `gen2dft doctor` tests it", 503)
 
     def not_found(self, request: Request, _: Exception) -> Response:
-        """A page for an address that there is not."""
+        """A page for an unknown address."""
         return self._error(f"there is no page {request.url.path}", 404)
 
     def _error(self, message: str, status: int) -> Response:
         from starlette.responses import HTMLResponse
 
-        return HTMLResponse(self._jinja.get_template("error.html").render(message=message), status)
+        page = self._jinja.get_template("error.html").render(message=message)
+        return HTMLResponse(page, status)
 
 
 def _without(given: Mapping[str, str], *names: str) -> list[tuple[str, Any]]:
-    """Fields of an address but these."""
+    """Fields of an address, without these."""
     return [(name, value) for name, value in given.items() if name not in names]
+
+
+def _has_diagram(system: str) -> bool:
+    """Whether a system has two or three elements: `V-O`."""
+    return system.count("-") in (1, 2)
 
 
 def _id(request: Request) -> str:
     return str(request.path_params["campaign_id"])
 
 
+def _candidate_key(request: Request) -> tuple[str, str]:
+    """Campaign and candidate of an address."""
+    return _id(request), request.path_params["candidate_id"]
+
+
+def _round_key(request: Request) -> tuple[str, int]:
+    """Campaign and round of an address."""
+    return _id(request), request.path_params["round_index"]
+
+
 def _policy_of(page: str) -> str:
-    """What a page with its own script and style may load: these and nothing else."""
+    """Content security policy of a page with its own script and style: it may load nothing else."""
     parts = ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]
     for tag in ("script", "style"):
         found = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
-        hashes = [base64.b64encode(bytes.fromhex(content_hash(text))).decode() for text in found]
-        parts.append(f"{tag}-src " + " ".join(f"'sha256-{digest}'" for digest in hashes))
+        digests = [bytes.fromhex(content_hash(text)) for text in found]
+        hashes = [base64.b64encode(digest).decode() for digest in digests]
+        sources = [f"'sha256-{digest}'" for digest in hashes]
+        parts.append(f"{tag}-src {' '.join(sources)}")
     return "; ".join(parts)

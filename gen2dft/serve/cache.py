@@ -25,15 +25,17 @@ class Cache:
     def __init__(
         self, seconds: float, size: int = 64, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._seconds, self._size, self._clock = seconds, size, clock
+        self._seconds = seconds
+        self._size = size
+        self._clock = clock
         self._values: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._making: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of a key, made if there is none or it is too old.
+        """The value of a key, made anew if it is missing or too old.
 
-        Errors of `make` are passed on, not kept.
+        Errors of `make` propagate and are not cached.
         """
         with self._lock:
             if (found := self._fresh(key)) is not None:
@@ -46,6 +48,7 @@ class Cache:
             try:
                 value = make()
             finally:
+                # Also after an error: the next reader tries anew.
                 with self._lock:
                     self._making.pop(key, None)
             with self._lock:

@@ -1,15 +1,16 @@
-"""Pages of campaigns: all of them, one of them, its candidates by state, its phase diagrams."""
+"""Values of the pages of campaigns: the list, one campaign, its candidates by state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError, not_one_of
 from gen2dft.report.figures import FIGURES
 from gen2dft.report.standing import seconds_left, stage_text, stems, summary
-from gen2dft.report.wording import duration, target_text, when
+from gen2dft.report.wording import duration, most_frequent_first, target_text, when
 from gen2dft.serve import queries
 from gen2dft.store.documents import now
 from gen2dft.store.states import KINDS, Kind, State
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 EXAMPLES = 3  # candidates shown of each cause of failure
 ROWS = 100  # candidates on one page
+FIELDS = (
+    "candidate_id", "formula", "state", "round_index", "sampler",
+    "surrogate.e_above_hull", "failure",
+)  # fmt: skip
 
 
 def campaign_rows(store: Store) -> list[dict[str, Any]]:
@@ -28,72 +33,68 @@ def campaign_rows(store: Store) -> list[dict[str, Any]]:
 
 
 def _row(store: Store, document: CampaignDoc) -> dict[str, Any]:
-    facts, rounds = summary(store, document), store.rounds(document.id)
-    left = _left(store, document, rounds)
-    return {
-        **facts,
-        "validated": facts["candidates"].get("labelled", 0) + facts["hits"],
-        "at_work_on": ""
-        if document.state == "finished" or not rounds
-        else stage_text(store, rounds[-1]),
-        "left": duration(left) if left is not None else "",
-        "core_hours": sum(store.core_hours(document.id).values()),
-        "begun": when(document.created),
-    }
+    row = summary(store, document)
+    hours = store.core_hours(document.id)
+    row["validated"] = row["candidates"].get("labelled", 0) + row["hits"]
+    row["core_hours"] = sum(hours.values())
+    row["begun"] = when(document.created)
+    return row | _at_work(store, document)
 
 
-def _left(store: Store, document: CampaignDoc, rounds: list[RoundDoc]) -> float | None:
-    """Seconds until the stage under way ends."""
-    return (
-        None
-        if document.state == "finished" or not rounds
-        else seconds_left(store, rounds[-1], now())
-    )
+def _at_work(store: Store, document: CampaignDoc) -> dict[str, str]:
+    """Current stage of a campaign and the time left; empty texts if it is at rest."""
+    rounds = store.rounds(document.id)
+    if document.state == "finished" or not rounds:
+        return {"at_work_on": "", "left": ""}
+    current = rounds[-1]
+    stage = stage_text(store, current)
+    left = seconds_left(store, current, now())
+    return {"at_work_on": stage, "left": "" if left is None else duration(left)}
 
 
 def campaign_page(store: Store, campaign_id: str) -> dict[str, Any]:
-    """What the page of one campaign shows."""
+    """Values of the page of one campaign."""
     document = store.campaign(campaign_id)
     spec = stored_campaign(document)
     known = spec.known_properties
-    row, rounds, hours = (
-        _row(store, document),
-        store.rounds(campaign_id),
-        store.core_hours(campaign_id),
-    )
+    rounds = store.rounds(campaign_id)
     counts = store.state_counts(campaign_id)
-    hits = [hit["round_index"] for hit in store.hit_fields(campaign_id, ("round_index",))]
-    sampled = sum(stage.n_in for r in rounds for stage in r.funnel if stage.stage == "sample")
-    return {
-        "campaign": document,
-        "spec": spec,
-        "row": row,
-        "tiles": [
-            ("hits", f"{row['hits']:,}", "hit"),
-            ("crystals sampled", f"{sampled:,}", ""),
-            ("candidates validated", f"{row['validated']:,}", ""),
-            ("core-hours of validation", f"{row['core_hours']:.3g}", ""),
-            ("rounds", f"{len(rounds)} of {row['rounds_at_most']}", ""),
-            *([("stage ends in about", row["left"], "")] if row["left"] else []),
-        ],
-        "targets": [(known[t.property].title, target_text(t, known)) for t in spec.targets],
-        "rounds": rounds,
-        "states": sorted(stems(counts).items(), key=lambda item: -item[1]),
-        "failures": _failures(store, campaign_id, counts),
-        "ledger": [
-            (
-                r.index,
-                r.state,
-                sum(r.seconds.values()),
-                hours.get(r.index, 0.0),
-                r.dispatch_size,
-                hits.count(r.index),
-            )
-            for r in rounds
-        ],
-        "figures": [(name, kind.title, kind.caption) for name, kind in FIGURES.items()],
-        "hull_id": document.hull_id,
-    }
+    row = _row(store, document)
+    page = {"campaign": document, "spec": spec, "row": row, "rounds": rounds}
+    page["tiles"] = list(_tiles(row, rounds))
+    page["targets"] = [(known[t.property].title, target_text(t, known)) for t in spec.targets]
+    page["states"] = most_frequent_first(stems(counts))
+    page["failures"] = _failures(store, campaign_id, counts)
+    page["ledger"] = list(_ledger(store, campaign_id, rounds))
+    page["figures"] = [(name, kind.title, kind.caption) for name, kind in FIGURES.items()]
+    page["hull_id"] = document.hull_id
+    return page
+
+
+def _tiles(row: Mapping[str, Any], rounds: Sequence[RoundDoc]) -> Iterator[tuple[str, str, str]]:
+    """Title, number and style of the figures at the top."""
+    stages = (stage for document in rounds for stage in document.funnel)
+    sampled = sum(stage.n_in for stage in stages if stage.stage == "sample")
+    yield "hits", f"{row['hits']:,}", "hit"
+    yield "crystals sampled", f"{sampled:,}", ""
+    yield "candidates validated", f"{row['validated']:,}", ""
+    yield "core-hours of validation", f"{row['core_hours']:.3g}", ""
+    yield "rounds", f"{len(rounds)} of {row['rounds_at_most']}", ""
+    if row["left"]:
+        yield "stage ends in about", row["left"], ""
+
+
+def _ledger(
+    store: Store, campaign_id: str, rounds: Sequence[RoundDoc]
+) -> Iterator[tuple[int, str, float, float, int, int]]:
+    """Round, its state, wall time (s), core-hours of validation, oracle calls and hits."""
+    hours = store.core_hours(campaign_id)
+    hits = Counter(hit["round_index"] for hit in store.hit_fields(campaign_id, ("round_index",)))
+    for document in rounds:
+        index = document.index
+        seconds = sum(document.seconds.values())
+        core_hours = hours.get(index, 0.0)
+        yield index, document.state, seconds, core_hours, document.dispatch_size, hits[index]
 
 
 def _failures(store: Store, campaign_id: str, counts: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -128,10 +129,12 @@ def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) ->
     Raises
     ------
     ServeError
-        A state that no candidate of the campaign is in, or a page that is no number.
+        The state is unknown, or the page is not a number.
     """
-    document, counts = store.campaign(campaign_id), store.state_counts(campaign_id)
-    state, page = given.get("state", ""), queries.whole(given, "page", 1)
+    document = store.campaign(campaign_id)
+    counts = store.state_counts(campaign_id)
+    state = given.get("state", "")
+    page = queries.whole(given, "page", 1)
     if state and state not in counts and state not in KINDS:
         raise ServeError(not_one_of("state", state, {*counts, *stems(counts)}))
     fitting = {
@@ -139,23 +142,17 @@ def candidates_page(store: Store, campaign_id: str, given: Mapping[str, str]) ->
         for text, number in counts.items()
         if state in ("", text, State.parse(text).kind)
     }
-    fields = (
-        "candidate_id",
-        "formula",
-        "state",
-        "round_index",
-        "sampler",
-        "surrogate.e_above_hull",
-        "failure",
-    )
     query = {"state": {"$in": sorted(fitting)}} if state else {}
-    found = store.candidate_fields(campaign_id, fields, skip=(page - 1) * ROWS, limit=ROWS, **query)
+    skipped = (page - 1) * ROWS
+    found = store.candidate_fields(campaign_id, FIELDS, skip=skipped, limit=ROWS, **query)
+    by_name = dict(sorted(counts.items()))
+    number = sum(fitting.values())
     return {
         "campaign": document,
         "state": state,
-        "states": sorted(counts.items(), key=lambda item: (-item[1], item[0])),
+        "states": most_frequent_first(by_name),
         "found": found,
-        "number": sum(fitting.values()),
+        "number": number,
         "page": page,
-        "pages": max(1, -(-sum(fitting.values()) // ROWS)),
+        "pages": queries.num_pages(number, ROWS),
     }

@@ -1,8 +1,11 @@
-"""The page of one crystal: structures, values, labels, and its way back to the latent vector."""
+"""Values of the page of one crystal: structures, values, labels, and the trace to its latent
+vector.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
@@ -25,40 +28,35 @@ from gen2dft.store.documents import HitDoc, SnapshotDoc
 from gen2dft.store.store import candidate_key
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import CandidateDoc
+    from pymatgen.core import Structure
+
+    from gen2dft.store.documents import CandidateDoc, LabelDoc
     from gen2dft.store.store import Store
 
 
 def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[str, Any]:
-    """What the page of one candidate shows; StoreError if there is none."""
-    document, candidate = store.campaign(campaign_id), store.candidate(campaign_id, candidate_id)
+    """Values of the page of one candidate; StoreError if there is none."""
+    document = store.campaign(campaign_id)
+    candidate = store.candidate(campaign_id, candidate_id)
+    spec = stored_campaign(document)
     labels = labels_of(store, candidate)
-    shown = [
-        _shown(data, what, i)
-        for i, (data, what) in enumerate(_first_and_last(structures_of(candidate, labels)))
-    ]
-    return {
-        "campaign": document,
-        "candidate": candidate,
-        "hit": store.find(HitDoc, candidate_key(campaign_id, candidate_id)),
-        "labels": labels,
-        "engines": [engine_text(label) for label in labels],
-        "values": value_rows(stored_campaign(document), candidate, labels),
-        "remarks": list(remarks(labels)),
-        "structures": shown,
-        "facts": [
-            (title, [s["facts"][title] for s in shown])
-            for title in (shown[0]["facts"] if shown else ())
-        ],
-        "trace": _trace(store, candidate),
-        **_transport(store, candidate),
-        "costs": [
-            (engine_text(label), label.core_hours, label.settings_hash, label.hull_id)
-            for label in labels
-        ],
-        "system": _system(candidate.formula),
-        "history": [(step["state"], when(step["at"])) for step in candidate.history],
-    }
+    shown = _structures(candidate, labels)
+    page = {"campaign": document, "candidate": candidate, "structures": shown}
+    page["hit"] = store.find(HitDoc, candidate_key(campaign_id, candidate_id))
+    page["facts"] = _facts_beside(shown)
+    page["values"] = value_rows(spec, candidate, labels)
+    page["engines"] = [engine_text(label) for label in labels]
+    page["remarks"] = list(remarks(labels))
+    page["costs"] = [_cost(label) for label in labels]
+    page["trace"] = _trace(store, candidate)
+    page["system"] = _system(candidate.formula)
+    page["history"] = [(step["state"], when(step["at"])) for step in candidate.history]
+    return page | _transport(store, candidate)
+
+
+def _cost(label: LabelDoc) -> tuple[str, float, str, str]:
+    """Engine, core-hours, settings and hull of a label."""
+    return engine_text(label), label.core_hours, label.settings_hash, label.hull_id
 
 
 def _transport(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
@@ -80,25 +78,26 @@ def transport_figure(store: Store, campaign_id: str, candidate_id: str, name: st
     """
     if name not in TRANSPORT_FIGURES:
         raise ServeError(not_one_of("figure", name, TRANSPORT_FIGURES))
-    document = transport_of(store, store.from_bands(campaign_id, candidate_id=candidate_id))
+    bands = store.from_bands(campaign_id, candidate_id=candidate_id)
+    document = transport_of(store, bands)
     return None if document is None else TRANSPORT_FIGURES[name].draw(document)
 
 
 def candidate_cif(store: Store, campaign_id: str, candidate_id: str) -> tuple[str, str]:
     """File name and text of a candidate's best structure; StoreError if it has none."""
     candidate = store.candidate(campaign_id, candidate_id)
-    structure, origin = crystal_of(candidate, labels_of(store, candidate))
-    comments = (f"campaign {campaign_id}, candidate {candidate_id}, {origin}",)
-    return cif_name(chemical(candidate.formula or ""), candidate_id), structure_cif(
-        structure, comments
-    )
+    labels = labels_of(store, candidate)
+    structure, origin = crystal_of(candidate, labels)
+    comment = f"campaign {campaign_id}, candidate {candidate_id}, {origin}"
+    name = cif_name(chemical(candidate.formula or ""), candidate_id)
+    return name, structure_cif(structure, [comment])
 
 
-def _first_and_last(
-    structures: list[tuple[dict[str, Any], str]],
-) -> list[tuple[dict[str, Any], str]]:
+def _structures(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> list[dict[str, Any]]:
     """The best structure and the decoded one, to be compared."""
-    return structures if len(structures) < 2 else [structures[0], structures[-1]]
+    found = structures_of(candidate, labels)
+    compared = found if len(found) < 2 else [found[0], found[-1]]
+    return [_shown(data, what, number) for number, (data, what) in enumerate(compared)]
 
 
 def _shown(data: dict[str, Any], what: str, number: int) -> dict[str, Any]:
@@ -107,43 +106,58 @@ def _shown(data: dict[str, Any], what: str, number: int) -> dict[str, Any]:
     from pymatgen.core import Structure
 
     structure = Structure.from_dict(data)
+    picture = Markup(crystal_svg(structure, f"s{number}"))  # noqa: S704 - escaped text
+    scene = crystal_scene(structure)
+    facts = dict(_facts(structure))
+    return {"what": what, "picture": picture, "scene": scene, "facts": facts}
+
+
+def _facts(structure: Structure) -> Iterator[tuple[str, str]]:
+    """Title and text of each figure that readers compare."""
     lattice = structure.lattice
-    return {
-        "what": what,
-        "picture": Markup(crystal_svg(structure, f"s{number}")),  # noqa: S704 - escaped text
-        "scene": crystal_scene(structure),
-        "facts": {
-            "a, b, c (\u00c5)": ", ".join(f"{length:.3f}" for length in lattice.abc),
-            "\u03b1, \u03b2, \u03b3 (\u00b0)": ", ".join(
-                f"{angle:.1f}" for angle in lattice.angles
-            ),
-            "atoms in the cell": str(len(structure)),
-            "volume (\u00c5\u00b3/atom)": f"{lattice.volume / len(structure):.2f}",
-            "density (g/cm\u00b3)": f"{float(structure.density):.2f}",
-            "shortest distance (\u00c5)": _shortest(structure),
-        },
-    }
+    lengths = [f"{length:.3f}" for length in lattice.abc]
+    angles = [f"{angle:.1f}" for angle in lattice.angles]
+    volume = lattice.volume / len(structure)
+    density = float(structure.density)
+    yield "a, b, c (\u00c5)", ", ".join(lengths)
+    yield "\u03b1, \u03b2, \u03b3 (\u00b0)", ", ".join(angles)
+    yield "atoms in the cell", str(len(structure))
+    yield "volume (\u00c5\u00b3/atom)", f"{volume:.2f}"
+    yield "density (g/cm\u00b3)", f"{density:.2f}"
+    yield "shortest distance (\u00c5)", f"{_shortest(structure):.2f}"
 
 
-def _shortest(structure: Any) -> str:
-    """The shortest distance between two atoms, an atom's own images included."""
+def _facts_beside(shown: Sequence[dict[str, Any]]) -> list[tuple[str, list[str]]]:
+    """Title of each fact with its texts, one per structure."""
+    rows: dict[str, list[str]] = {}
+    for structure in shown:
+        for title, text in structure["facts"].items():
+            rows.setdefault(title, []).append(text)
+    return list(rows.items())
+
+
+def _shortest(structure: Structure) -> float:
+    """The shortest distance between two atoms, an atom's own images included, in Angstrom."""
     import numpy as np
 
-    distances = structure.distance_matrix + np.diag([min(structure.lattice.abc)] * len(structure))
-    return f"{float(distances.min()):.2f}"
+    # Its distance to itself is zero in the matrix, but to its next image an edge of the cell.
+    own_image = min(structure.lattice.abc)
+    distances = structure.distance_matrix + own_image * np.eye(len(structure))
+    return float(distances.min())
 
 
 def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
-    """Where a candidate is from: generator, training set, sampler, parents, latent vector."""
+    """Origin of a candidate: round, generator, latent vector, screen."""
     document = store.round(candidate.campaign_id, candidate.round_index)
     snapshot = store.find(SnapshotDoc, document.snapshot_id) if document.snapshot_id else None
     vector = [float(x) for x in latent_vector(store, candidate)]
+    numbers = [f"{x:.4g}" for x in vector]
     return {
         "round": round_title(candidate.round_index),
         "round_index": candidate.round_index,
         "snapshot": snapshot,
         "vector": vector,
-        "text": ", ".join(f"{x:.4g}" for x in vector),
+        "text": ", ".join(numbers),
         "chosen": candidate.selected_by,
         "screen": candidate.verdict.detail,
     }
@@ -151,5 +165,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
 
 def _system(formula: str | None) -> str | None:
     """`V-O` for the phase diagram of a crystal of two or three elements."""
-    symbols = sorted(set(re.findall(r"[A-Z][a-z]?", formula or "")))
-    return "-".join(symbols) if len(symbols) in (2, 3) else None
+    symbols = set(re.findall(r"[A-Z][a-z]?", formula or ""))
+    if len(symbols) not in (2, 3):
+        return None
+    return "-".join(sorted(symbols))

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
-from gen2dft.report.picture import crystal_svg
-from gen2dft.report.wording import Known, basis_text, honest_notes, ranked, value_text
+from gen2dft.report.hit_rows import hit_row
+from gen2dft.report.wording import honest_notes, ranked
 from gen2dft.serve import queries
-from gen2dft.store.documents import HitDoc
 
 if TYPE_CHECKING:
+    from gen2dft.store.documents import HitDoc
     from gen2dft.store.store import Store
 
 ROWS = 50
+ORDERS = ("best", "formula", "spacegroup", "round")  # and every property with a target
 
 
 def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
-    """What the page of hits shows.
+    """Values of the page of hits.
 
     Parameters
     ----------
@@ -30,29 +33,26 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     Raises
     ------
     ServeError
-        A field that is not understood; the message names it.
+        A field is not valid; the message names it.
     """
     document = store.campaign(campaign_id)
     spec = stored_campaign(document)
     names = [target.property for target in spec.targets]
-    sort = queries.choice(given, "sort", ("best", "formula", "spacegroup", "round", *names))
+    sort = queries.choice(given, "sort", (*ORDERS, *names))
     down = queries.choice(given, "order", ("up", "down")) == "down"
     known = spec.known_properties
     hits, best = ranked(store.hits(campaign_id), spec.targets, known)
-    theirs = {hit.label_id for hit in hits}
-    labels = store.label_fields(campaign_id, ("engine", "is_dft"))
-    surrogates = {
-        label["engine"] for label in labels if label["_id"] in theirs and not label["is_dft"]
-    }
-    found = _ordered(_fitting(hits, names, given), sort, down)
-    pages = max(1, -(-len(found) // ROWS))
+    surrogates = _surrogates(store, campaign_id, hits)
+    wanted = _Filter.of(given, names)
+    found = _ordered([hit for hit in hits if wanted.fits(hit)], sort, down)
+    pages = queries.num_pages(len(found), ROWS)
     page = min(queries.whole(given, "page", 1), pages)
-    shown = found[(page - 1) * ROWS : page * ROWS]
+    on_page = found[(page - 1) * ROWS : page * ROWS]
     return {
         "campaign": document,
         "given": given,
         "columns": [known[name] for name in names],
-        "rows": [_row(hit, names, surrogates, known) for hit in shown],
+        "rows": [hit_row(hit, names, surrogates, known) for hit in on_page],
         "number": len(found),
         "of": len(hits),
         "best": best,
@@ -64,23 +64,57 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     }
 
 
-def _fitting(
-    hits: Sequence[HitDoc], names: Sequence[str], given: Mapping[str, str]
-) -> list[HitDoc]:
-    """Hits that pass every filter; a value that is open passes no bound."""
-    wanted, part = queries.elements(given, "elements"), given.get("formula", "").strip().lower()
-    only_dft = queries.choice(given, "basis", ("any", "dft")) == "dft"
-    bounds = [
-        (n, queries.number(given, f"{n}_min"), queries.number(given, f"{n}_max")) for n in names
-    ]
-    return [
-        hit
-        for hit in hits
-        if part in hit.formula.lower()
-        and (not wanted or wanted <= _elements(hit.formula))
-        and (hit.is_dft or not only_dft)
-        and all(_within(hit.values.get(name), low, high) for name, low, high in bounds)
-    ]
+def _surrogates(store: Store, campaign_id: str, hits: Sequence[HitDoc]) -> set[str]:
+    """Engines behind the hits that are not DFT."""
+    theirs = {hit.label_id for hit in hits}
+    labels = store.label_fields(campaign_id, ("engine", "is_dft"))
+    not_dft = [label for label in labels if not label["is_dft"]]
+    return {label["engine"] for label in not_dft if label["_id"] in theirs}
+
+
+@dataclass(frozen=True)
+class _Filter:
+    """The filters of a reader.
+
+    Parameters
+    ----------
+    part
+        Part of the formula, in lower case.
+    elements
+        All of them in the crystal.
+    only_dft
+        Whether only hits whose label a DFT engine computed.
+    bounds
+        Property to the least and largest value.
+    """
+
+    part: str
+    elements: frozenset[str]
+    only_dft: bool
+    bounds: dict[str, tuple[float | None, float | None]]
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], names: Sequence[str]) -> _Filter:
+        elements = queries.elements(given, "elements")
+        only_dft = queries.choice(given, "basis", ("any", "dft")) == "dft"
+        bounds = {}
+        for name in names:
+            low = queries.number(given, f"{name}_min")
+            high = queries.number(given, f"{name}_max")
+            bounds[name] = (low, high)
+        part = given.get("formula", "").strip()
+        return cls(part.lower(), elements, only_dft, bounds)
+
+    def fits(self, hit: HitDoc) -> bool:
+        """Whether a hit passes every filter; a value that is open passes no bound."""
+        if self.part not in hit.formula.lower():
+            return False
+        if self.only_dft and not hit.is_dft:
+            return False
+        if self.elements and not self.elements <= _elements(hit.formula):
+            return False
+        values = hit.values
+        return all(_within(values.get(name), *bounds) for name, bounds in self.bounds.items())
 
 
 def _elements(formula: str) -> set[str]:
@@ -96,40 +130,20 @@ def _elements(formula: str) -> set[str]:
 def _within(value: float | None, low: float | None, high: float | None) -> bool:
     if low is None and high is None:
         return True
-    return value is not None and (low is None or value >= low) and (high is None or value <= high)
+    if value is None:
+        return False
+    is_enough = low is None or value >= low
+    return is_enough and (high is None or value <= high)
 
 
 def _ordered(hits: list[HitDoc], sort: str, down: bool) -> list[HitDoc]:
-    """In the order asked for; hits without the value come last either way."""
+    """Hits in the requested order; those without the value come last in both directions."""
     if sort == "best":
         return hits[::-1] if down else hits
-    if sort in ("formula", "spacegroup", "round"):
+    if sort in ORDERS:
         field = "round_index" if sort == "round" else sort
-        return sorted(hits, key=lambda hit: (getattr(hit, field), hit.id), reverse=down)
+        return sorted(hits, key=operator.attrgetter(field, "id"), reverse=down)
     known = [hit for hit in hits if hit.values.get(sort) is not None]
+    unknown = [hit for hit in hits if hit.values.get(sort) is None]
     known.sort(key=lambda hit: (hit.values[sort] or 0.0, hit.id), reverse=down)
-    return known + [hit for hit in hits if hit.values.get(sort) is None]
-
-
-def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str], known: Known) -> dict[str, Any]:
-    from markupsafe import Markup
-    from pymatgen.core import Structure
-
-    picture = crystal_svg(Structure.from_dict(hit.structure), f"c{hit.candidate_id}")
-    return {
-        "hit": hit,
-        "picture": Markup(picture),  # noqa: S704 - numbers, element symbols and escaped text
-        "cells": [
-            (
-                value_text(n, hit.values[n], known),
-                basis_text(hit.basis[n], surrogates),
-                _kind(hit.basis[n], surrogates),
-            )
-            for n in names
-        ],
-    }
-
-
-def _kind(basis: str, surrogates: set[str]) -> str:
-    """Style of a basis."""
-    return "" if basis in ("predicted", "open") else "surrogate" if basis in surrogates else "dft"
+    return known + unknown

@@ -1,9 +1,10 @@
-"""The map of a round's latent space: places on its first two principal axes, and what lies
-there.
+"""The map of a round's latent space: training crystals and candidates on its first two principal
+axes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import ServeError
-from gen2dft.report.data import load_latents
-from gen2dft.report.learning_figures import principal_axes
+from gen2dft.report.data import LatentArrays, load_latents
+from gen2dft.report.latent_figures import principal_axes
 from gen2dft.report.wording import chemical, pretty
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_REJECTED = 4000  # points of candidates that no engine computed; all others are always there
 MOST_TRAINING = 4000
 KINDS = {"hit": "hit", "labelled": "validated"}
+FIELDS = ("candidate_id", "formula", "state", "latent_row")
 
 
 def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, Any]:
@@ -39,57 +41,70 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
     ServeError
         The round has no map yet.
     """
+    arrays = _arrays(store, campaign_id, round_index)
+    axes = principal_axes(arrays.train_latents)
+    drawn = axes.places(arrays.latents)
+    crystals = np.arange(len(arrays.train_latents))
+    rows = _thinned(crystals, MOST_TRAINING)
+    training = axes.places(arrays.train_latents[rows])
+    labels = {name: _nullable(values[rows]) for name, values in arrays.train_values.items()}
+    known = stored_campaign(store.campaign(campaign_id)).known_properties
+    properties = {name: pretty(known[name].axis) for name in labels if name in known}
+    return {
+        "shares": axes.shares.tolist(),
+        "training": {**_columns(training), "values": labels},
+        "properties": properties,
+        "candidates": _candidates(store, campaign_id, round_index, drawn),
+    }
+
+
+def _arrays(store: Store, campaign_id: str, round_index: int) -> LatentArrays:
+    """Latent points of a round that has a map."""
     document = store.round(campaign_id, round_index)
     if not document.latents_id:
         raise ServeError(
             f"round {round_index + 1} has no latent points yet; look again once it has sampled"
         )
     arrays = load_latents(store, document.latents_id)
-    known = stored_campaign(store.campaign(campaign_id)).known_properties
     if len(arrays.train_latents) < 2:
         raise ServeError(
             f"round {round_index + 1} has fewer than two training crystals to make a map of"
         )
-    mean, axes, shares = principal_axes(arrays.train_latents)
-    drawn = (arrays.latents - mean) @ axes.T
-    rows = _thinned(np.arange(len(arrays.train_latents)), MOST_TRAINING)
-    training = (arrays.train_latents[rows] - mean) @ axes.T
-    return {
-        "shares": [float(share) for share in shares],
-        "training": {
-            **_columns(training),
-            "values": {
-                name: _nullable(values[rows]) for name, values in arrays.train_values.items()
-            },
-        },
-        "properties": {
-            name: pretty(known[name].axis) for name in arrays.train_values if name in known
-        },
-        "candidates": _candidates(store, campaign_id, round_index, drawn),
-    }
+    return arrays
 
 
 def _candidates(
     store: Store, campaign_id: str, round_index: int, drawn: NDArray[np.float64]
 ) -> list[dict[str, Any]]:
-    fields = ("candidate_id", "formula", "state", "latent_row")
-    documents = store.candidate_fields(campaign_id, fields, round_index=round_index)
-    found = [doc for doc in documents if _is_in(doc["latent_row"], drawn)]
+    documents = store.candidate_fields(campaign_id, FIELDS, round_index=round_index)
+    found = [document for document in documents if _is_in(document["latent_row"], drawn)]
     kinds = [KINDS.get(doc["state"], "other") for doc in found]
-    others = _thinned(np.flatnonzero([kind == "other" for kind in kinds]), MOST_REJECTED)
-    shown = sorted(
-        {*others.tolist(), *np.flatnonzero([kind != "other" for kind in kinds]).tolist()}
-    )
-    return [
-        {
-            "id": found[i]["candidate_id"],
-            "formula": chemical(found[i].get("formula") or "not decoded"),
-            "state": found[i]["state"],
-            "kind": kinds[i],
-            **_place(drawn[found[i]["latent_row"]]),
-        }
-        for i in shown
-    ]
+    points = []
+    for row in _rows_shown(kinds):
+        doc = found[row]
+        points.append(_candidate(doc, kinds[row], drawn[doc["latent_row"]]))
+    return points
+
+
+def _rows_shown(kinds: Sequence[str]) -> list[int]:
+    """Rows of all candidates that an engine computed, and of a part of the others."""
+    is_other = np.array([kind == "other" for kind in kinds], dtype=bool)
+    others = _thinned(np.flatnonzero(is_other), MOST_REJECTED)
+    computed = np.flatnonzero(~is_other)
+    return sorted([*others.tolist(), *computed.tolist()])
+
+
+def _candidate(doc: Mapping[str, Any], kind: str, point: NDArray[np.float64]) -> dict[str, Any]:
+    x, y = point.round(4).tolist()
+    formula = chemical(doc.get("formula") or "not decoded")
+    return {
+        "id": doc["candidate_id"],
+        "formula": formula,
+        "state": doc["state"],
+        "kind": kind,
+        "x": x,
+        "y": y,
+    }
 
 
 def _is_in(row: int | None, drawn: NDArray[np.float64]) -> bool:
@@ -98,19 +113,18 @@ def _is_in(row: int | None, drawn: NDArray[np.float64]) -> bool:
 
 
 def _thinned(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Evenly spaced ones of too many rows."""
+    """The rows, or `most` of them evenly spaced."""
     if len(rows) <= most:
         return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(int)]
-
-
-def _place(point: NDArray[np.float64]) -> dict[str, float]:
-    return {"x": round(float(point[0]), 4), "y": round(float(point[1]), 4)}
+    chosen = np.linspace(0, len(rows) - 1, most)
+    return rows[chosen.astype(int)]
 
 
 def _columns(points: NDArray[np.float64]) -> dict[str, list[float]]:
-    return {"x": np.round(points[:, 0], 4).tolist(), "y": np.round(points[:, 1], 4).tolist()}
+    x, y = points.T.round(4).tolist()
+    return {"x": x, "y": y}
 
 
 def _nullable(values: NDArray[np.float64]) -> list[float | None]:
+    """Values with the digits that a map shows; JSON has no NaN."""
     return [float(f"{v:.5g}") if np.isfinite(v) else None for v in values]

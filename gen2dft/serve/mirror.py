@@ -1,10 +1,10 @@
-"""A store for readers: the light parts of candidates and labels, kept in memory and brought up to
-date by what changed.
+"""A store for readers: the light parts of candidates and labels, kept in memory and updated with
+what changed.
 
-The embedded database reads some 3,000 documents a second, so that to read 20,000 candidates anew
-for every page would keep readers waiting and workers from writing. What a page asks of all
-candidates of a campaign is answered from memory; one crystal, hits, rounds and how many candidates
-stand where (the tally) are read from the database each time.
+The embedded database reads some 3,000 documents a second: reading 20,000 candidates for every page
+would keep readers waiting and block workers that write. Questions on all candidates of a campaign
+are answered from memory; single crystals, hits, rounds and the tally are read from the database
+each time.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from gen2dft.store.store import Store
 if TYPE_CHECKING:
     from pymongo.database import Database
 
-FRESH = 2.0  # seconds after which it is asked what changed
+FRESH = 2.0  # seconds after which changes are read
 PATIENCE = 0.15  # seconds that a page waits for the answer before it shows what was known
 OVERLAP = timedelta(seconds=30)  # clocks of workers may differ by this
-ALL_AGAIN = (
-    1800.0  # seconds after which everything is read again: an import, or a clock that is far off
-)
+# Seconds after which everything is read again: an import, or a clock that is far off.
+ALL_AGAIN = 1800.0
 CANDIDATE_FIELDS = (
     "candidate_id",
     "round_index",
@@ -53,7 +52,7 @@ Read = Callable[[datetime | None], list[Row]]
 
 
 class MirrorStore(Store):
-    """A store that answers what concerns a whole campaign from memory; it is only ever read."""
+    """A store that answers questions on a whole campaign from memory; it is never written to."""
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         super().__init__(database)
@@ -63,9 +62,7 @@ class MirrorStore(Store):
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Begin to read all campaigns, the newest first, so that the first reader need not wait for
-        it.
-        """
+        """Start reading all campaigns, the newest first, so that the first reader need not wait."""
         for campaign in self.campaigns():
             self._candidates(campaign.id).refresh()
             self._labels(campaign.id).refresh()
@@ -83,12 +80,13 @@ class MirrorStore(Store):
 
         More than those asked for may be among them.
         """
-        if not {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS} or not all(
-            map(_is_plain, query.values())
-        ):
+        is_mirrored = {*fields, *query} <= {"surrogate", *CANDIDATE_FIELDS}
+        if not is_mirrored or not all(map(_is_plain, query.values())):
             return super().candidate_fields(campaign_id, fields, skip=skip, limit=limit, **query)
-        rows = [row for row in self._candidates(campaign_id).rows() if _fits(row, query)]
-        return rows[skip : skip + limit if limit else None]
+        mirror = self._candidates(campaign_id)
+        rows = [row for row in mirror.rows() if _fits(row, query)]
+        end = skip + limit if limit else None
+        return rows[skip:end]
 
     def label_fields(self, campaign_id: str, fields: Sequence[str], **query: Any) -> list[Row]:
         """Fields of a campaign's labels in the order of their ids.
@@ -136,11 +134,12 @@ class MirrorStore(Store):
         campaign_id: str,
         since: datetime | None,
     ) -> list[Row]:
-        """Documents whose moment is not before `since`; all without one."""
+        """Documents that changed at `since` or later; all if it is None."""
         query: dict[str, Any] = {"campaign_id": campaign_id}
         if since is not None:
             query[moment] = {"$gte": since}
-        return list(self.database[collection].find(query, dict.fromkeys(fields, 1)))
+        found = self.database[collection].find(query, dict.fromkeys(fields, 1))
+        return list(found)
 
 
 class Mirror:
@@ -155,16 +154,19 @@ class Mirror:
     def __init__(
         self, read: Read, pool: ThreadPoolExecutor, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._read, self._pool, self._clock = read, pool, clock
+        self._read = read
+        self._pool = pool
+        self._clock = clock
         self._by_id: dict[str, Row] = {}
         self._rows: tuple[Row, ...] | None = None
         self._asked: datetime | None = None
-        self._fresh_at = self._whole_at = 0.0
+        self._fresh_at = 0.0
+        self._whole_at = 0.0
         self._reading: Future[None] | None = None
         self._lock = threading.Lock()
 
     def rows(self) -> tuple[Row, ...]:
-        """All documents; those of a moment ago if to ask what changed takes too long.
+        """All documents; the last known ones if the database takes longer than `PATIENCE`.
 
         Raises
         ------
@@ -179,9 +181,9 @@ class Mirror:
         return self._rows or ()
 
     def refresh(self) -> Future[None] | None:
-        """Begin to ask what changed unless that is known.
+        """Start reading what changed unless the documents are fresh.
 
-        The reading under way, if there is one.
+        Returns the reading in progress; None if they are fresh.
         """
         with self._lock:
             if self._reading is not None and not self._reading.done():
@@ -192,15 +194,21 @@ class Mirror:
             return self._reading
 
     def _bring_up_to_date(self) -> None:
-        moment, begun = now(), self._clock()
-        whole = self._asked is None or begun - self._whole_at > ALL_AGAIN
-        found = self._read(None if whole or self._asked is None else self._asked - OVERLAP)
-        if whole:
-            self._by_id, self._whole_at = {}, begun
+        # The moment is taken before the reading: what changes meanwhile is read next time.
+        moment = now()
+        begun = self._clock()
+        since = None if self._asked is None else self._asked - OVERLAP
+        if begun - self._whole_at > ALL_AGAIN:
+            since = None
+        found = self._read(since)
+        if since is None:
+            self._by_id = {}
+            self._whole_at = begun
         if found or self._rows is None:
             self._by_id |= {row["_id"]: row for row in found}
             self._rows = tuple(self._by_id[key] for key in sorted(self._by_id))
-        self._asked, self._fresh_at = moment, self._clock()
+        self._asked = moment
+        self._fresh_at = self._clock()
 
 
 def _is_plain(wanted: Any) -> bool:
@@ -209,14 +217,13 @@ def _is_plain(wanted: Any) -> bool:
 
 
 def _fits(row: Row, query: Mapping[str, Any]) -> bool:
-    for name, wanted in query.items():
-        value = row.get(name)
-        if not isinstance(wanted, Mapping):
-            fits = value == wanted
-        else:
-            fits = value in wanted.get("$in", (value,)) and (
-                "$ne" not in wanted or value != wanted["$ne"]
-            )
-        if not fits:
-            return False
-    return True
+    return all(_meets(row.get(name), wanted) for name, wanted in query.items())
+
+
+def _meets(value: Any, wanted: Any) -> bool:
+    """Whether a value meets a condition for which `_is_plain` holds."""
+    if not isinstance(wanted, Mapping):
+        return bool(value == wanted)
+    if "$in" in wanted and value not in wanted["$in"]:
+        return False
+    return "$ne" not in wanted or bool(value != wanted["$ne"])

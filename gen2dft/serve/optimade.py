@@ -1,8 +1,8 @@
 """Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by
 optimade-python-tools.
 
-The server answers from a copy in memory, in OPTIMADE's own form, to which it adds what has come
-since; the campaigns' database is only read. Fields of ours carry the prefix `_gen2dft_`.
+The server answers from a copy in memory in OPTIMADE's own format, to which it adds new crystals; it
+only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft_`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from gen2dft import __version__
-from gen2dft.campaign import stored_campaign
-from gen2dft.properties import Properties
+from gen2dft.campaign import CampaignSpec, stored_campaign
+from gen2dft.properties import Properties, Property
 from gen2dft.report.wording import target_text
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, RoundDoc
 from gen2dft.store.store import candidate_key, round_key
@@ -28,6 +29,13 @@ PREFIX = "gen2dft"
 LOOK_EVERY = 5.0  # seconds between looks for new crystals
 AT_ONCE = 200
 BUILT_IN = Properties()
+IMPLEMENTATION = {"name": "gen2dft", "version": __version__}
+PROVIDER = {
+    "prefix": PREFIX,
+    "name": "gen2dft",
+    "description": "Crystals found by generative design and validated by an engine that each of "
+    "them names",
+}
 Shared = Literal["hits", "validated"]
 
 # Name, type in OPTIMADE's words, description; values of properties come in addition, with their
@@ -79,24 +87,21 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     from optimade.server.config import ServerConfig
     from optimade.server.create_app import create_app
 
+    # The library shares one database in memory among applications.
+    database = f"{PREFIX}-{uuid.uuid4().hex}"
     config = ServerConfig(
         insert_test_data=False,
         database_backend="mongomock",
-        # the library shares one database in memory among applications
-        mongo_database=f"{PREFIX}-{uuid.uuid4().hex}",
+        mongo_database=database,
         base_url=base_url,
         page_limit=50,
-        implementation={"name": "gen2dft", "version": __version__},
-        provider={
-            "prefix": PREFIX,
-            "name": "gen2dft",
-            "description": "Crystals found by generative design and validated by an engine that "
-            "each of them names",
-        },
+        implementation=IMPLEMENTATION,
+        provider=PROVIDER,
         provider_fields={"structures": field_descriptions(known_in(store))},
     )
     app = create_app(config)
-    return _Fresh(app, _Copy(store, shared, app.state.entry_collections["structures"].collection))
+    entries = app.state.entry_collections["structures"].collection
+    return _Fresh(app, _Copy(store, shared, entries))
 
 
 def known_in(store: Store) -> Properties:
@@ -111,23 +116,21 @@ def known_in(store: Store) -> Properties:
 def field_descriptions(known: Properties = BUILT_IN) -> list[dict[str, Any]]:
     """Our fields as `/info/structures` describes them."""
     described = [{"name": name, "type": kind, "description": text} for name, kind, text in FIELDS]
-    values = [
-        {
-            "name": p.name,
-            "type": "float",
-            "unit": p.unit,
-            "description": f"{p.title}, as the engine computed it.",
-        }
-        for p in known.values()
-    ]
+    values = [_described(entry) for entry in known.values()]
     return described + values
 
 
+def _described(prop: Property) -> dict[str, Any]:
+    text = f"{prop.title}, as the engine computed it."
+    return {"name": prop.name, "type": "float", "unit": prop.unit, "description": text}
+
+
 class _Fresh:
-    """An application that looks for new crystals, now and then, before it answers."""
+    """An application that looks for new crystals before it answers, every few seconds."""
 
     def __init__(self, app: Any, copy: _Copy) -> None:
-        self._app, self._copy = app, copy
+        self._app = app
+        self._copy = copy
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.concurrency import run_in_threadpool
@@ -137,17 +140,19 @@ class _Fresh:
 
 
 class _Copy:
-    """Crystals in OPTIMADE's form: one entry per label."""
+    """Crystals in OPTIMADE's format: one entry per label."""
 
     def __init__(self, store: Store, shared: Shared, entries: Any) -> None:
-        self._store, self._shared, self._entries = store, shared, entries
+        self._store = store
+        self._shared = shared
+        self._entries = entries
         self._known: dict[str, bool] = {}  # label, and whether it was a hit's when it was copied
         self._looked = -LOOK_EVERY
         self._lock = threading.Lock()
         entries.create_index("id")
 
     def refresh(self) -> None:
-        """Add what is new, if the last look is old enough.
+        """Add new crystals, at most every `LOOK_EVERY` seconds.
 
         States only move forward, so nothing is ever removed.
         """
@@ -155,75 +160,101 @@ class _Copy:
             if time.monotonic() - self._looked < LOOK_EVERY:
                 return
             hits = self._store.hit_labels()
-            wanted = (
-                dict.fromkeys(self._store.ids(LabelDoc), False)
-                if self._shared == "validated"
-                else {}
-            )
-            wanted |= dict.fromkeys(hits, True)
-            new = [
-                label for label, is_hit in wanted.items() if self._known.get(label) is not is_hit
-            ]
-            for i in range(0, len(new), AT_ONCE):
-                for entry in entries_of(self._store, new[i : i + AT_ONCE], hits):
-                    self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
-            self._known |= {label: wanted[label] for label in new}
+            wanted = self._wanted(hits)
+            # A label may become a hit's after it was copied: it is copied again then.
+            new = [label for label in wanted if self._known.get(label) is not wanted[label]]
+            for start in range(0, len(new), AT_ONCE):
+                self._add(new[start : start + AT_ONCE], hits)
+            self._known |= wanted
             self._looked = time.monotonic()
+
+    def _wanted(self, hits: set[str]) -> dict[str, bool]:
+        """Labels to share, and whether each is a hit's."""
+        wanted: dict[str, bool] = {}
+        if self._shared == "validated":
+            labels = self._store.ids(LabelDoc)
+            wanted |= dict.fromkeys(labels, False)
+        return wanted | dict.fromkeys(hits, True)
+
+    def _add(self, labels: Sequence[str], hits: set[str]) -> None:
+        for entry in entries_of(self._store, labels, hits):
+            self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
 
 
 def entries_of(store: Store, label_ids: Iterable[str], hits: set[str]) -> list[dict[str, Any]]:
     """Entries of these labels, in the order of their ids; `hits` are the labels of hits."""
     labels = store.find_many(LabelDoc, list(label_ids))
-    keys = {candidate_key(label.campaign_id, label.candidate_id) for label in labels.values()}
-    candidates = store.find_many(CandidateDoc, sorted(keys))
-    campaigns = store.find_many(
-        CampaignDoc, sorted({label.campaign_id for label in labels.values()})
-    )
-    rounds = store.find_many(
-        RoundDoc, sorted({round_key(c.campaign_id, c.round_index) for c in candidates.values()})
-    )
-    return [
-        _entry(
-            label,
-            candidates[candidate_key(label.campaign_id, label.candidate_id)],
-            campaigns[label.campaign_id],
-            rounds[round_key(label.campaign_id, label.round_index)],
-            label.id in hits,
+    origins = _Origins.of(store, labels.values())
+    entries = []
+    for key in sorted(labels):
+        entry = dict(_fields_of(labels[key], origins))
+        entry["is_hit"] = key in hits
+        entries.append(entry)
+    return entries
+
+
+@dataclass(frozen=True)
+class _Origins:
+    """Documents that some labels come from, by their ids: read for all of them at once."""
+
+    candidates: Mapping[str, CandidateDoc]
+    campaigns: Mapping[str, CampaignDoc]
+    rounds: Mapping[str, RoundDoc]
+
+    @classmethod
+    def of(cls, store: Store, labels: Iterable[LabelDoc]) -> _Origins:
+        candidates, campaigns, rounds = set(), set(), set()
+        for label in labels:
+            campaign_id = label.campaign_id
+            candidates.add(candidate_key(campaign_id, label.candidate_id))
+            campaigns.add(campaign_id)
+            rounds.add(round_key(campaign_id, label.round_index))
+        return cls(
+            store.find_many(CandidateDoc, sorted(candidates)),
+            store.find_many(CampaignDoc, sorted(campaigns)),
+            store.find_many(RoundDoc, sorted(rounds)),
         )
-        for _, label in sorted(labels.items())
-    ]
+
+    def spec_of(self, label: LabelDoc) -> CampaignSpec:
+        """The spec of the campaign that a label belongs to."""
+        return stored_campaign(self.campaigns[label.campaign_id])
 
 
-def _entry(
-    label: LabelDoc, candidate: CandidateDoc, campaign: CampaignDoc, round_: RoundDoc, is_hit: bool
-) -> dict[str, Any]:
-    spec = stored_campaign(campaign)
+def _fields_of(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
+    """Fields of an entry: OPTIMADE's, then ours."""
+    yield from structure_fields(label.structure).items()
+    yield "id", label.id
+    yield "immutable_id", label.id
+    yield "last_modified", label.created.replace(tzinfo=None, microsecond=0)
+    yield from _origin_fields(label, origins)
+    yield "engine", label.engine
+    yield "is_dft", label.is_dft
+    yield "preset", label.preset
+    yield "settings_hash", label.settings_hash
+    yield "run_type", label.run_type
+    yield "corrections", label.corrections
+    yield "hull", label.hull_id
+    for name in origins.spec_of(label).known_properties:
+        yield name, label.values.get(name)
+
+
+def _origin_fields(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
+    """Campaign, round and generator that a crystal came from, and its predictions."""
+    campaign_id = label.campaign_id
+    candidate = origins.candidates[candidate_key(campaign_id, label.candidate_id)]
+    round_ = origins.rounds[round_key(campaign_id, label.round_index)]
+    spec = origins.spec_of(label)
     known = spec.known_properties
-    return {
-        **structure_fields(label.structure),
-        "id": label.id,
-        "immutable_id": label.id,
-        "last_modified": label.created.replace(tzinfo=None, microsecond=0),
-        "campaign": label.campaign_id,
-        "round": label.round_index + 1,
-        "candidate_id": label.candidate_id,
-        "snapshot": round_.snapshot_id,
-        "sampler": candidate.sampler,
-        "parents": candidate.parents,
-        "is_hit": is_hit,
-        "targets": {target.property: target_text(target, known) for target in spec.targets},
-        "predicted": {
-            name: value for name, value in candidate.predicted.items() if name not in label.values
-        },
-        "engine": label.engine,
-        "is_dft": label.is_dft,
-        "preset": label.preset,
-        "settings_hash": label.settings_hash,
-        "run_type": label.run_type,
-        "corrections": label.corrections,
-        "hull": label.hull_id,
-        **{name: label.values.get(name) for name in known},
-    }
+    # A value that the engine has computed is served as such, not as a prediction.
+    predicted = {k: value for k, value in candidate.predicted.items() if k not in label.values}
+    yield "campaign", campaign_id
+    yield "round", label.round_index + 1
+    yield "candidate_id", label.candidate_id
+    yield "snapshot", round_.snapshot_id
+    yield "sampler", candidate.sampler
+    yield "parents", candidate.parents
+    yield "targets", {target.property: target_text(target, known) for target in spec.targets}
+    yield "predicted", predicted
 
 
 def structure_fields(structure: dict[str, Any]) -> dict[str, Any]:
@@ -231,8 +262,8 @@ def structure_fields(structure: dict[str, Any]) -> dict[str, Any]:
     from optimade.adapters.structures.pymatgen import from_pymatgen
     from pymatgen.core import Structure
 
-    fields = from_pymatgen(Structure.from_dict(structure)).model_dump(mode="json")
-    fields["species"].sort(
-        key=lambda species: species["name"]
-    )  # the library leaves their order to chance
+    crystal = Structure.from_dict(structure)
+    fields = from_pymatgen(crystal).model_dump(mode="json")
+    # The library leaves their order to chance.
+    fields["species"].sort(key=lambda species: species["name"])
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,6 +1,6 @@
-"""What a reader asks for in the address: filters, order, page.
+"""Filters, order and page from an address.
 
-ServeError names a field that is not understood.
+A field that is not valid raises ServeError, which names it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,14 @@ def whole(given: Mapping[str, str], name: str, default: int) -> int:
     return int(value)
 
 
+def num_pages(number: int, rows: int) -> int:
+    """Pages that so many rows fill, at least 1."""
+    full = math.ceil(number / rows)
+    return max(1, full)
+
+
 def choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    """One of some words; the first if the field is empty or missing."""
+    """One of the choices; the first if the field is empty or missing."""
     value = given.get(name, "") or choices[0]
     if value not in choices:
         raise ServeError(not_one_of(name, value, choices))
@@ -45,10 +51,12 @@ def choice(given: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str
 
 
 def elements(given: Mapping[str, str], name: str) -> frozenset[str]:
-    """Symbols of elements, parted by commas, blanks or hyphens."""
+    """Symbols of elements, separated by commas, blanks or hyphens."""
     from pymatgen.core import Element
 
-    found = frozenset(filter(None, re.split(r"[\s,;-]+", given.get(name, ""))))
-    if unknown := [symbol for symbol in sorted(found) if not Element.is_valid_symbol(symbol)]:
-        raise ServeError(f"{name}: {unknown[0]!r} is no element; write symbols like Te, Sr")
+    words = re.split(r"[\s,;-]+", given.get(name, ""))
+    found = frozenset(filter(None, words))
+    for symbol in sorted(found):
+        if not Element.is_valid_symbol(symbol):
+            raise ServeError(f"{name}: {symbol!r} is no element; write symbols like Te, Sr")
     return found

@@ -32,7 +32,7 @@ Handler = Callable[["Request"], Awaitable["Response"]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address or name to listen at."""
+    """Whether an address or name to listen at can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -40,53 +40,61 @@ def is_loopback(host: str) -> bool:
 
 
 async def guard(request: Request, go_on: Handler, token: str | None) -> Response:
-    """Answer a request that may be answered, and no other.
+    """Answer a request of a reader who may read, refuse any other.
 
     Parameters
     ----------
     token
-        What every reader must know; None: whoever reaches the server may read.
+        The secret of the readers; None: everybody who reaches the server may read.
     """
-    from starlette.responses import PlainTextResponse, RedirectResponse
-
     if request.method not in READING:
-        return _sealed(
-            PlainTextResponse("this page only reads\n", 405, {"Allow": ", ".join(READING)})
-        )
+        return _sealed(_only_reads())
     if token is not None:
         asked = request.query_params.get("token")
         if asked is not None and _same(asked, token):
-            # Out of the address, where it would be seen and kept, into a cookie.
-            rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
-            target = request.url.path + (f"?{urlencode(rest)}" if rest else "")
-            moved = RedirectResponse(f"/{target.lstrip('/')}", 303)
-            moved.set_cookie(
-                COOKIE,
-                token,
-                httponly=True,
-                samesite="strict",
-                secure=request.url.scheme == "https",
-            )
-            return _sealed(moved)
+            return _sealed(_moved_to_cookie(request, token))
         if not _knows(request, token):
-            text = (
-                "a token is needed: open the address that `gen2dft serve` printed, with "
-                "?token=...\n"
-            )
-            return _sealed(PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"}))
+            return _sealed(_token_needed())
     return _sealed(await go_on(request))
+
+
+def _only_reads() -> Response:
+    from starlette.responses import PlainTextResponse
+
+    headers = {"Allow": ", ".join(READING)}
+    return PlainTextResponse("this page only reads\n", 405, headers)
+
+
+def _moved_to_cookie(request: Request, token: str) -> Response:
+    """Redirect to the address without its token, which histories would keep; a cookie holds it."""
+    from starlette.responses import RedirectResponse
+
+    rest = [(k, v) for k, v in request.query_params.multi_items() if k != "token"]
+    query = f"?{urlencode(rest)}" if rest else ""
+    path = request.url.path.lstrip("/")
+    moved = RedirectResponse(f"/{path}{query}", 303)
+    is_secure = request.url.scheme == "https"
+    moved.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=is_secure)
+    return moved
+
+
+def _token_needed() -> Response:
+    from starlette.responses import PlainTextResponse
+
+    text = "a token is needed: open the address that `gen2dft serve` printed, with ?token=...\n"
+    return PlainTextResponse(text, 401, {"WWW-Authenticate": "Bearer"})
 
 
 def _knows(request: Request, token: str) -> bool:
     """Whether the request carries the token, as a cookie or as `Authorization: Bearer`."""
+    cookie = request.cookies.get(COOKIE, "")
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    return _same(request.cookies.get(COOKIE, ""), token) or (
-        kind.lower() == "bearer" and _same(given, token)
-    )
+    is_bearer = kind.lower() == "bearer"
+    return _same(cookie, token) or (is_bearer and _same(given, token))
 
 
 def _same(given: str, token: str) -> bool:
-    """Compared in a time that tells nothing of how much of it is right."""
+    """Compare in constant time: the time must not tell how much of a guess is right."""
     return hmac.compare_digest(given.encode(), token.encode())
 
 

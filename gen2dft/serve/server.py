@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def require_packages() -> None:
-    """ServeError that names the remedy if the web server's packages are not installed."""
+    """Raise ServeError, with the remedy, if the web server's packages are not installed."""
     import importlib.util
 
     missing = [
@@ -29,9 +29,9 @@ def require_packages() -> None:
 
 
 def reader_token(host: str, given: str | None) -> str | None:
-    """The token that readers need: the given one; a fresh one where other machines can reach it.
+    """The token that readers need: the given one, or a new one if other machines reach the host.
 
-    Else none.
+    None otherwise.
 
     Raises
     ------
@@ -40,7 +40,9 @@ def reader_token(host: str, given: str | None) -> str | None:
     """
     if given is not None and len(given) < 16:
         raise ServeError("--token must have at least 16 characters; leave it out to get a good one")
-    return given or (None if is_loopback(host) else secrets.token_urlsafe(24))
+    if given or is_loopback(host):
+        return given or None
+    return secrets.token_urlsafe(24)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -49,10 +51,11 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     ServeError
-        The port is taken, or the address is none of this machine's.
+        The port is taken, or the address is not one of this machine's.
     """
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family = found[0][0]
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as err:
         cause = getattr(err, "strerror", None) or err
@@ -62,19 +65,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(listening: socket.socket, token: str | None) -> str:
-    """What to type into a browser."""
+    """The address to open in a browser."""
     host, port = listening.getsockname()[:2]
     name = f"[{host}]" if ":" in host else host
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         name = socket.gethostname()
-    return f"http://{name}:{port}/" + (f"?token={quote(token)}" if token else "")
+    query = f"?token={quote(token)}" if token else ""
+    return f"http://{name}:{port}/{query}"
 
 
 def serve(app: Starlette, listening: socket.socket) -> None:
     """Serve until the process is stopped."""
     from uvicorn import Server
 
-    Server(server_config(app)).run(sockets=[listening])
+    server = Server(server_config(app))
+    server.run(sockets=[listening])
 
 
 def server_config(app: Starlette) -> Config:

@@ -22,7 +22,7 @@ SELECTION_MS = 5000
 
 
 def database_uri(settings: Settings) -> SecretStr:
-    """URI of the database server; starts the embedded one if that is what the settings ask for."""
+    """URI of the database server; starts the embedded one if the settings ask for it."""
     if not settings.is_embedded:
         return settings.database
     from gen2dft.store.embedded import embedded_uri
@@ -109,4 +109,7 @@ def _client(uri: str) -> MongoClient[dict[str, Any]]:
 
 def host_of(uri: str) -> str:
     """Host and port of a URI, without user and password."""
-    return re.split(r"[/?]", uri.partition("://")[2].rpartition("@")[2] or "?")[0] or "(no host)"
+    _, _, rest = uri.partition("://")
+    _, _, address = rest.rpartition("@")
+    host = re.split(r"[/?]", address)[0]
+    return host or "(no host)"

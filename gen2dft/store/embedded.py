@@ -1,10 +1,10 @@
-"""The embedded database: a server of one's own in `data_dir/db`, reached only from this machine and
-by its owner.
+"""The embedded database: a private server with its data in `data_dir/db`, reachable only from this
+machine and only by its owner.
 
-A `mongod` on PATH is used if there is one, else SecantusDB, always as a separate process. It
-listens on 127.0.0.1, asks for a password that only this folder knows (so no other user's and no
-other folder's server is ever mistaken for it), confirms a write only once it is on disk, and ends
-by itself some seconds after its last client.
+It is the `mongod` on PATH, or else SecantusDB, always as a process of its own. It listens on
+127.0.0.1, requires a password that is stored only in this folder (so that another user's or another
+folder's server is never mistaken for it), confirms a write only once it is on disk, and stops by
+itself a few seconds after its last client.
 """
 
 from __future__ import annotations
@@ -37,14 +37,13 @@ MAX_LOG_BYTES = 5_000_000
 
 _client_locks: dict[Path, IO[str]] = {}  # one per folder, held until the process ends
 _uris: dict[Path, str] = {}  # where the server was found last
-_started: list[
-    subprocess.Popen[bytes]
-] = []  # keepers that this process began, which may outlive it
+# Keepers that this process began, which may outlive it.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 def embedded_uri(data_dir: Path) -> str:
-    """URI of the embedded server, which is started if it is not running and stays up while this
-    process lives.
+    """URI of the embedded server; starts it if it is not running and keeps it up while this process
+    lives.
 
     Raises
     ------
@@ -54,7 +53,8 @@ def embedded_uri(data_dir: Path) -> str:
         `data_dir` cannot be written.
     """
     folder = data_dir / "db"
-    if (uri := _uris.get(folder)) and _keeper_lives(folder) and f":{_port(folder)}/" in uri:
+    uri = _uris.get(folder)
+    if uri and _keeper_lives(folder) and f":{_port(folder)}/" in uri:
         return uri
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,8 @@ def embedded_uri(data_dir: Path) -> str:
             _join(folder)
             command = server_command(folder)
             password = _password(folder, command)
-            _uris[folder] = _uri(_ensure_keeper(folder, command, password), password)
+            port = _ensure_keeper(folder, command, password)
+            _uris[folder] = _uri(port, password)
             return _uris[folder]
 
 
@@ -74,16 +75,15 @@ def server_command(folder: Path) -> list[str]:
     A folder keeps to the kind of server that made its data.
     """
     commands = {"mongod": _mongod, "secantus": _secantus}
-    kinds = [kind for kind in commands if (folder / kind).is_dir()] or list(commands)
-    for kind in kinds:
-        if command := commands[kind](str(folder / kind)):
-            (folder / kind).mkdir(exist_ok=True)
+    made_by = [kind for kind in commands if (folder / kind).is_dir()]
+    for kind in made_by or commands:
+        storage = folder / kind
+        if command := commands[kind](str(storage)):
+            storage.mkdir(exist_ok=True)
             return command
-    need = (
-        f"what made the database in {folder}, {kinds[0]}, is"
-        if len(kinds) == 1
-        else "mongod and SecantusDB are"
-    )
+    need = "mongod and SecantusDB are"
+    if len(made_by) == 1:
+        need = f"what made the database in {folder}, {made_by[0]}, is"
     raise StoreError(
         f"{need} not installed here: `pip install 'gen2dft[serve]'` for SecantusDB, or install "
         "mongod, or set "
@@ -92,7 +92,7 @@ def server_command(folder: Path) -> list[str]:
 
 
 def stop_server(data_dir: Path) -> None:
-    """Stop the embedded server, whoever uses it; nothing happens if it is not running."""
+    """Stop the embedded server, even if others use it; do nothing if it is not running."""
     folder = data_dir / "db"
     _leave(folder)
     if not folder.is_dir():
@@ -105,8 +105,9 @@ def stop_server(data_dir: Path) -> None:
 
 
 def is_running(data_dir: Path) -> bool:
-    """Whether somebody keeps the embedded server of this folder running."""
-    return (data_dir / "db").is_dir() and _keeper_lives(data_dir / "db")
+    """Whether the embedded server of this folder is kept running."""
+    folder = data_dir / "db"
+    return folder.is_dir() and _keeper_lives(folder)
 
 
 @contextlib.contextmanager
@@ -114,10 +115,10 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as err:
+        reason = err.strerror or err
         raise OutputError(
-            f"cannot keep the database in {folder}: {err.strerror or err}; free some space or "
-            "rights there, or choose "
-            "another folder by `data_dir` (GEN2DFT_DATA_DIR)"
+            f"cannot keep the database in {folder}: {reason}; free some space or rights there, or "
+            "choose another folder by `data_dir` (GEN2DFT_DATA_DIR)"
         ) from err
 
 
@@ -143,7 +144,8 @@ def _mongod(storage: str) -> list[str] | None:
 
 def _secantus(storage: str) -> list[str] | None:
     here = str(Path(sys.executable).parent)
-    program = shutil.which("secantusd-py", path=os.pathsep.join([here, os.environ.get("PATH", "")]))
+    path = os.pathsep.join([here, os.environ.get("PATH", "")])
+    program = shutil.which("secantusd-py", path=path)
     if program is None:
         return None
     # Without --config it would take settings from files of other projects.
@@ -204,15 +206,18 @@ def _keeper_lives(folder: Path) -> bool:
 def _port(folder: Path) -> int | None:
     """Port of the server that a living keeper runs; a dead one's server is about to be replaced."""
     record = keeper.read_record(folder)
-    return record[0] if record and process_stamp(record[1]) else None
+    if record is None:
+        return None
+    port, pid = record
+    return port if process_stamp(pid) else None
 
 
 def _keepers(folder: Path) -> list[Any]:
     import psutil
 
-    me = str(Path(keeper.__file__))
+    words = {str(Path(keeper.__file__)), str(folder)}
     processes = psutil.process_iter(["cmdline"])
-    return [p for p in processes if {me, str(folder)} <= set(p.info["cmdline"] or ())]
+    return [process for process in processes if words <= set(process.info["cmdline"] or ())]
 
 
 def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
@@ -222,9 +227,8 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
     while time.monotonic() < deadline:
         alive = _keeper_lives(folder)
         if process is None and not alive:
-            process = _spawn(
-                folder, [sys.executable, keeper.__file__, str(folder), _storage(command), *command]
-            )
+            arguments = [str(folder), _storage(command), *command]
+            process = _spawn(folder, [sys.executable, keeper.__file__, *arguments])
             _started.append(process)
         elif not alive and process and process.poll() is not None:
             break
@@ -238,8 +242,9 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
 def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     """Start a process that outlives this one and writes to server.log."""
     path = folder / "server.log"
-    too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
-    with path.open("wb" if too_long else "ab") as log:
+    is_too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
+    mode = "wb" if is_too_long else "ab"
+    with path.open(mode) as log:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -252,8 +257,9 @@ def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
 
 def _not_started(folder: Path) -> StoreError:
     """The error of a server that did not come up, with the end of its log."""
-    lines = (folder / "server.log").read_text(errors="replace").splitlines()[-8:]
-    tail = "\n".join(f"  {line}" for line in lines)
+    log = (folder / "server.log").read_text(errors="replace")
+    last = log.splitlines()[-8:]
+    tail = "\n".join(f"  {line}" for line in last)
     return StoreError(
         f"the embedded database in {folder} does not start; its log ends with:\n{tail}"
     )
@@ -285,7 +291,7 @@ def _answers(uri: str, port: int) -> bool:
 def _password(folder: Path, command: list[str]) -> str:
     """The server's password.
 
-    On first use it is drawn and made known to a server that does not yet ask for one.
+    On first use it is drawn at random and set on a server that does not require one yet.
     """
     path = folder / "password"
     with contextlib.suppress(FileNotFoundError):
@@ -294,7 +300,8 @@ def _password(folder: Path, command: list[str]) -> str:
     password = secrets.token_urlsafe(24)
     keeper.stop_strays(_storage(command))
     port = keeper.free_port(None)
-    server = _spawn(folder, [w.replace("{port}", str(port)) for w in command if w != "--auth"])
+    open_to_all = [word.replace("{port}", str(port)) for word in command if word != "--auth"]
+    server = _spawn(folder, open_to_all)
     try:
         _create_user(folder, server, port, password)
     finally:

@@ -2,9 +2,9 @@
 
 `gen2dft.store.embedded` starts it as a script: `python keeper.py FOLDER STORAGE COMMAND...`, where
 `{port}` in the command stands for the port. It holds `keeper.lock` while it lives, writes the port
-to `server.json`, starts a server that died again on the same port, and stops the server once no
-process has held `clients.lock` for a while. The kernel gives up a dead process's locks, so neither
-a killed client nor a killed keeper leaves anything behind that the next one cannot put right.
+to `server.json`, restarts a server that died on the same port, and stops the server once no process
+has held `clients.lock` for a while. The kernel releases the locks of a dead process, so neither a
+killed client nor a killed keeper leaves anything behind that the next one cannot repair.
 """
 
 from __future__ import annotations
@@ -21,20 +21,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 POLL_SECONDS = 0.2
 LINGER_SECONDS = 5.0  # so that commands typed one after another find the server up
+STOP_SECONDS = 20.0  # for a server to write what it holds
 MAX_STARTS, WITHIN_SECONDS = 5, 60.0
 
 
 @contextlib.contextmanager
 def flock(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock on a file; yields whether it was got (always, with `wait`)."""
+    """Hold a lock on a file; yields whether it was acquired (always, with `wait`)."""
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    if not wait:
+        kind |= fcntl.LOCK_NB
     with path.open("a") as file:
         try:
-            fcntl.flock(
-                file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
-            )
+            fcntl.flock(file, kind)
         except BlockingIOError:
             yield False
         else:
@@ -45,7 +48,8 @@ def read_record(folder: Path) -> tuple[int, int] | None:
     """Port and process id that a keeper of this folder last wrote; None if they cannot be read."""
     try:
         record = json.loads((folder / "server.json").read_text())
-        port, pid = int(record["port"]), int(record["keeper"])
+        port = int(record["port"])
+        pid = int(record["keeper"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return (port, pid) if 0 < port < 65536 else None
@@ -55,19 +59,26 @@ def stop_strays(storage: str) -> None:
     """Stop servers of this storage that a dead keeper left."""
     import psutil
 
-    strays = [
-        process
-        for process in psutil.process_iter(["cmdline", "uids"])
-        if storage in (process.info["cmdline"] or ())
-        and not any(Path(word).name == Path(__file__).name for word in process.info["cmdline"])
-        and process.info["uids"].real == os.getuid()
-    ]
+    processes = psutil.process_iter(["cmdline", "uids"])
+    strays = [process for process in processes if _serves(process.info, storage)]
     for process in strays:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    for process in psutil.wait_procs(strays, timeout=20)[1]:
+    _, alive = psutil.wait_procs(strays, timeout=STOP_SECONDS)
+    for process in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def _serves(info: dict[str, Any], storage: str) -> bool:
+    """Whether a process of this user is a server of the storage.
+
+    A keeper has the same words in its command line, but is no server.
+    """
+    words = info["cmdline"] or ()
+    if storage not in words or info["uids"].real != os.getuid():
+        return False
+    return not any(Path(word).name == Path(__file__).name for word in words)
 
 
 class Keeper:
@@ -90,13 +101,14 @@ class Keeper:
         self.stopping = False
 
     def run(self) -> int:
-        """Keep the server up until nobody uses it; the process's exit code."""
+        """Keep the server up until nobody uses it; return the process's exit code."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         starts: list[float] = []
         while True:
             now = time.monotonic()
-            starts = [moment for moment in starts if now - moment < WITHIN_SECONDS] + [now]
+            starts = [moment for moment in starts if now - moment < WITHIN_SECONDS]
+            starts.append(now)
             if len(starts) > MAX_STARTS:
                 sys.stderr.write(
                     f"keeper: the server ended {MAX_STARTS} times in {WITHIN_SECONDS:.0f} s; "
@@ -117,14 +129,15 @@ class Keeper:
 
     def _start(self) -> subprocess.Popen[bytes]:
         last = read_record(self.folder)
+        # On the same port, if it is free, clients find the server again by themselves.
         port = free_port(last and last[0])
         # Not by gen2dft.atomic: the keeper runs as a script, without the package.
-        record = self.folder / "server.json.new"
-        record.write_text(json.dumps({"port": port, "keeper": os.getpid()}))
-        record.replace(self.folder / "server.json")
-        return subprocess.Popen(
-            [word.replace("{port}", str(port)) for word in self.command], cwd=self.folder
-        )
+        record = {"port": port, "keeper": os.getpid()}
+        draft = self.folder / "server.json.new"
+        draft.write_text(json.dumps(record))
+        draft.replace(self.folder / "server.json")
+        command = [word.replace("{port}", str(port)) for word in self.command]
+        return subprocess.Popen(command, cwd=self.folder)
 
     def _watch(self, server: subprocess.Popen[bytes]) -> bool:
         """Wait; True if the server was stopped because it is no longer wanted, False if it died."""
@@ -148,10 +161,10 @@ class Keeper:
 
 
 def stop(server: subprocess.Popen[bytes]) -> bool:
-    """Stop the server in an orderly way, or else by force; True."""
+    """Stop the server in an orderly way, or else by force; returns True."""
     server.terminate()
     try:
-        server.wait(20)
+        server.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
@@ -159,7 +172,7 @@ def stop(server: subprocess.Popen[bytes]) -> bool:
 
 
 def free_port(wanted: int | None) -> int:
-    """`wanted` if it can be had, else any free port of 127.0.0.1."""
+    """`wanted` if it is free, else any free port of 127.0.0.1."""
     for port in (wanted or 0, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -171,9 +184,12 @@ def free_port(wanted: int | None) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run as `keeper.py FOLDER STORAGE COMMAND...`."""
-    folder, storage, *command = arguments
-    with flock(Path(folder) / "keeper.lock") as only_one:
-        return Keeper(Path(folder), storage, command).run() if only_one else 0
+    name, storage, *command = arguments
+    folder = Path(name)
+    with flock(folder / "keeper.lock") as only_one:
+        if not only_one:
+            return 0
+        return Keeper(folder, storage, command).run()
 
 
 if __name__ == "__main__":

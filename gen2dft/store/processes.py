@@ -1,6 +1,4 @@
-"""Which process is meant: a process id with a stamp that tells it from a later process of the same
-id.
-"""
+"""Stamps that tell a process from a later one with the same id."""
 
 from __future__ import annotations
 
@@ -8,19 +6,21 @@ from pathlib import Path
 
 
 def process_stamp(pid: int) -> str | None:
-    """A text that only this run of process `pid` has on this machine.
+    """A text unique to this run of process `pid` on this machine; None if there is no such process.
 
-    None if there is no such process.
-
-    On Linux it is made of the machine's boot and the ticks since then, which no change of the clock
-    moves. A zombie, dead but not yet collected by its parent, counts as gone.
+    On Linux it combines the machine's boot id and the ticks since then, which do not depend on the
+    clock. A zombie, dead but not yet collected by its parent, counts as gone.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        status = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return _portable_stamp(pid)
-    return None if fields[0] in "ZX" else f"{boot[:8]}-{fields[19]}"
+    # The name of the program, in brackets, may hold blanks and brackets itself.
+    _, _, after_name = status.rpartition(")")
+    fields = after_name.split()
+    state, ticks = fields[0], fields[19]
+    return None if state in "ZX" else f"{boot[:8]}-{ticks}"
 
 
 def _portable_stamp(pid: int) -> str | None:

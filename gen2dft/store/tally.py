@@ -1,15 +1,15 @@
-"""Who stands where: the states of all candidates of a campaign, in a few small documents beside the
+"""The tally: the states of all candidates of a campaign, in a few small documents beside the
 candidates.
 
-How many candidates are open is asked whenever one of them has finished. The embedded database reads
-each document that it counts, structure and all, so that 20,000 candidates would take it seconds;
-the tally is read in a hundredth of that.
+Whenever a candidate finishes, the number of open ones is needed. To count them, the embedded
+database would read every document, structure and all: seconds for 20,000 candidates. The tally
+takes a hundredth of that.
 
-A candidate's own document holds; its entry here is written after it, and afterwards compared with
-it once more, so that of several writers the last leaves what is true. Where a writer was killed in
-between, the entry lags behind. It is never ahead: a round may close late for that, not early. The
-same step run again mends it (every step is, that was killed), and so does `gen2dft advance`, which
-compares all.
+The candidate's own document is the truth. Its entry here is written after it and then compared with
+it once more, so that of several writers the last one leaves the true state. If a writer is killed
+in between, the entry lags behind; it is never ahead. So a round may close late, but never early.
+Running the interrupted step again repairs the entry, and so does `gen2dft advance`, which compares
+all entries.
 """
 
 from __future__ import annotations
@@ -59,43 +59,42 @@ class Tally:
         kept = self._kept(campaign_id, round_index)
         rounds = {round_index} if round_index is not None else self._rounds(campaign_id)
         for index in rounds - set(kept):
-            found = self.database.candidates.find(
-                {"campaign_id": campaign_id, "round_index": index}, FIELDS
-            )
+            place = {"campaign_id": campaign_id, "round_index": index}
+            found = self.database.candidates.find(place, FIELDS)
             kept[index] = {row["candidate_id"]: row["state"] for row in found}
-        return {key: state for states in kept.values() for key, state in states.items()}
+        states: dict[str, str] = {}
+        for of_round in kept.values():
+            states |= of_round
+        return states
 
     def last_given_up(self, campaign_id: str, number: int) -> list[str]:
         """Ids of the candidates that were given up last, the newest first."""
-        moments: dict[str, datetime | None] = {}
-        for part in self.database.tallies.find(
-            {"campaign_id": campaign_id}, {"states": 1, "given_up": 1}
-        ):
-            # Who was given up may have been queued again, or labelled after all.
-            moments |= {
-                key: at
-                for key, at in part.get("given_up", {}).items()
-                if State.parse(part["states"][key]).kind is Kind.GIVEN_UP
-            }
-        return sorted(
-            moments, key=lambda key: (moments[key] is not None, moments[key], key), reverse=True
-        )[:number]
+        fields = {"states": 1, "given_up": 1}
+        moments: list[tuple[bool, datetime | None, str]] = []
+        for part in self.database.tallies.find({"campaign_id": campaign_id}, fields):
+            states = part["states"]
+            for key, at in part.get("given_up", {}).items():
+                # One that was given up may have been queued again, or labelled after all.
+                if State.parse(states[key]).kind is Kind.GIVEN_UP:
+                    moments.append((at is not None, at, key))
+        # Documents of an older version have no moment: they count as the oldest.
+        moments.sort(reverse=True)
+        return [key for *_, key in moments[:number]]
 
     def begin(self, candidates: Sequence[CandidateDoc]) -> None:
-        """Write down candidates that were just inserted, also in rounds without a tally: all of a
-        round come here.
+        """Enter candidates that were just inserted, also in rounds without a tally: every
+        candidate of a round passes here.
         """
+        # Parts in their order: few of them change with each write.
         ordered = sorted(candidates, key=lambda candidate: _part(candidate.id))
         for start in range(0, len(ordered), AT_ONCE):
-            rows = [
-                {"_id": c.id, **c.model_dump(include=set(FIELDS))}
-                for c in ordered[start : start + AT_ONCE]
-            ]
+            chunk = ordered[start : start + AT_ONCE]
+            rows = [_row(candidate) for candidate in chunk]
             self._write(rows, begin=True)
             self._compare(rows, begin=True)
 
     def follow(self, keys: Iterable[str], *, begin: bool = False) -> None:
-        """Write down where candidates stand.
+        """Enter the present states of candidates.
 
         Parameters
         ----------
@@ -106,78 +105,90 @@ class Tally:
         """
         ordered = sorted(keys, key=_part)
         for start in range(0, len(ordered), AT_ONCE):
-            rows = self._read(ordered[start : start + AT_ONCE])
+            chunk = ordered[start : start + AT_ONCE]
+            rows = self._read(chunk)
             self._write(rows, begin=begin)
             self._compare(rows, begin=begin)
 
     def recount(self, campaign_id: str) -> int:
-        """Compare every entry with its candidate.
-
-        How many were wrong or missing and are right now.
-        """
+        """Compare every entry with its candidate and repair it; the number of repaired ones."""
         kept = self._kept(campaign_id)
-        found = self.database.candidates.find({"campaign_id": campaign_id}, FIELDS)
-        wrong = [
-            row["_id"]
-            for row in found
-            if kept.get(row["round_index"], {}).get(row["candidate_id"]) != row["state"]
-        ]
+        wrong = []
+        for row in self.database.candidates.find({"campaign_id": campaign_id}, FIELDS):
+            entries = kept.get(row["round_index"], {})
+            if entries.get(row["candidate_id"]) != row["state"]:
+                wrong.append(row["_id"])
         self.follow(wrong, begin=True)
         return len(wrong)
 
     def _compare(self, rows: Sequence[Row], *, begin: bool) -> None:
-        """Write those again that have moved since they were read."""
-        written = {row["_id"]: row["state"] for row in rows}
-        while changed := [
-            row for row in self._read(list(written)) if row["state"] != written[row["_id"]]
-        ]:
+        """Enter those again that have moved since they were read, until none has."""
+        written = _states_of(rows)
+        while True:
+            found = self._read(list(written))
+            changed = [row for row in found if row["state"] != written[row["_id"]]]
+            if not changed:
+                return
             self._write(changed, begin=begin)
-            written |= {row["_id"]: row["state"] for row in changed}
+            written |= _states_of(changed)
 
     def _kept(self, campaign_id: str, round_index: int | None = None) -> dict[int, dict[str, str]]:
-        """Round to candidate id to state, as it is written down."""
-        place = {"campaign_id": campaign_id} | (
-            {} if round_index is None else {"round_index": round_index}
-        )
+        """Round to candidate id to state, as the tally says."""
+        place: Row = {"campaign_id": campaign_id}
+        if round_index is not None:
+            place["round_index"] = round_index
         kept: dict[int, dict[str, str]] = {}
         for part in self.database.tallies.find(place, {"round_index": 1, "states": 1}):
-            kept.setdefault(part["round_index"], {}).update(part["states"])
+            states = kept.setdefault(part["round_index"], {})
+            states.update(part["states"])
         return kept
 
     def _rounds(self, campaign_id: str) -> set[int]:
-        return {
-            found["index"]
-            for found in self.database.rounds.find({"campaign_id": campaign_id}, {"index": 1})
-        }
+        rounds = self.database.rounds.find({"campaign_id": campaign_id}, {"index": 1})
+        return {found["index"] for found in rounds}
 
     def _read(self, keys: Sequence[str]) -> list[Row]:
-        return list(self.database.candidates.find({"_id": {"$in": keys}}, FIELDS))
+        found = self.database.candidates.find({"_id": {"$in": keys}}, FIELDS)
+        return list(found)
 
     def _write(self, rows: Sequence[Row], *, begin: bool) -> None:
+        """Enter states; with `begin` also in parts that are not there yet."""
         from pymongo import UpdateOne
 
+        if not rows:
+            return
         changes: dict[str, Row] = {}
         begun: dict[str, Row] = {}
         for row in rows:
             key = f"{row['campaign_id']}:{row['round_index']}:{_part(row['_id'])}"
             change = changes.setdefault(key, {})
-            change[f"states.{row['candidate_id']}"] = row["state"]
-            if State.parse(row["state"]).kind is Kind.GIVEN_UP:
-                change[f"given_up.{row['candidate_id']}"] = row.get("changed")
-            begun[key] = TallyDoc.model_validate(
-                {"id": key, **{name: row[name] for name in PLACE}}
-            ).to_mongo()
-        if not rows:
-            return
-        self.database.tallies.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": key}, {"$set": change, "$setOnInsert": _bare(begun[key])}, upsert=begin
-                )
-                for key, change in changes.items()
-            ],
-            ordered=False,
-        )
+            change |= _change(row)
+            begun[key] = _new_part(key, row)
+        updates = []
+        for key, change in changes.items():
+            update = {"$set": change, "$setOnInsert": begun[key]}
+            updates.append(UpdateOne({"_id": key}, update, upsert=begin))
+        # Parts do not depend on each other: an error in one must not keep the others back.
+        self.database.tallies.bulk_write(updates, ordered=False)
+
+
+def _row(candidate: CandidateDoc) -> Row:
+    """A candidate as `_read` gives it."""
+    fields = candidate.model_dump(include=set(FIELDS))
+    return {"_id": candidate.id, **fields}
+
+
+def _states_of(rows: Sequence[Row]) -> dict[str, str]:
+    return {row["_id"]: row["state"] for row in rows}
+
+
+def _change(row: Row) -> Row:
+    """What an entry sets in its part of the tally."""
+    candidate_id = row["candidate_id"]
+    change = {f"states.{candidate_id}": row["state"]}
+    if State.parse(row["state"]).kind is Kind.GIVEN_UP:
+        change[f"given_up.{candidate_id}"] = row.get("changed")
+    return change
 
 
 def _part(key: str) -> int:
@@ -185,8 +196,10 @@ def _part(key: str) -> int:
     return zlib.crc32(key.encode()) % PARTS
 
 
-def _bare(document: Row) -> Row:
-    """A new tally without the parts that `$set` writes."""
-    return {
-        name: value for name, value in document.items() if name not in ("_id", "states", "given_up")
-    }
+def _new_part(key: str, row: Row) -> Row:
+    """A part that is not there yet, without the fields that `$set` writes."""
+    place = {name: row[name] for name in PLACE}
+    document = TallyDoc.model_validate({"id": key, **place}).to_mongo()
+    for name in ("_id", "states", "given_up"):
+        document.pop(name, None)
+    return document

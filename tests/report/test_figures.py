@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.data import ReportData
 from gen2dft.report.figures import FIGURES
-from gen2dft.report.learning_figures import principal_axes
+from gen2dft.report.latent_figures import principal_axes
 from gen2dft.report.style import png
 from gen2dft.report.wording import pretty
 

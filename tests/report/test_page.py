@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -69,6 +70,15 @@ def test_nothing_is_fetched_and_nothing_is_executed(report: Path) -> None:
     assert all(link.startswith(("data:", "#")) for link in reader.links)
     assert not {"script", "link", "iframe", "object"} & set(reader.tags)
     assert "url(http" not in page
+
+
+def test_an_open_value_does_not_look_computed(data: ReportData) -> None:
+    hit = data.hits[0]
+    basis = {**hit.basis, "band_gap": "open"}
+    values = {**hit.values, "band_gap": None}
+    opened = hit.model_copy(update={"basis": basis, "values": values})
+    page = render(dataclasses.replace(data, hits=[opened]), {})
+    assert '<span class="basis ">open</span>' in page
 
 
 def test_every_hit_has_picture_values_basis_and_cif(data: ReportData, page: str) -> None:

@@ -16,13 +16,12 @@ from gen2dft.errors import ThermoError
 from gen2dft.report.phase_diagram import (
     Diagram,
     corners,
-    draw,
     label_offsets,
     load_diagram,
     systems_of,
-    write_diagram,
 )
-from gen2dft.report.phase_diagram_page import render
+from gen2dft.report.phase_diagram_page import render, write_diagram
+from gen2dft.report.phase_diagram_picture import draw
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 

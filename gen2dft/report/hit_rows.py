@@ -1,0 +1,68 @@
+"""Hits as tables of pages show them: picture, values, and where each value is from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gen2dft.properties import PROPERTIES
+from gen2dft.report.picture import crystal_svg
+from gen2dft.report.wording import PREDICTED, Known, basis_text, value_text
+from gen2dft.store.documents import OPEN
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from gen2dft.store.documents import HitDoc
+
+
+@dataclass(frozen=True)
+class HitRow:
+    """A hit with its picture as SVG.
+
+    Parameters
+    ----------
+    cells
+        Per property: value, basis, and the style of the basis (`dft`, `surrogate` or none).
+    """
+
+    hit: HitDoc
+    picture: Markup
+    cells: list[tuple[str, str, str]]
+
+
+def hit_row(
+    hit: HitDoc, names: Iterable[str], surrogates: set[str], known: Known = PROPERTIES
+) -> HitRow:
+    """A hit with its values of the properties named.
+
+    Parameters
+    ----------
+    surrogates
+        Engines that are not DFT.
+    known
+        What the properties are.
+    """
+    from markupsafe import Markup
+    from pymatgen.core import Structure
+
+    key = re.sub("[^0-9a-zA-Z]", "", hit.candidate_id)
+    picture = crystal_svg(Structure.from_dict(hit.structure), f"c{key}")
+    cells = [_cell(hit, name, surrogates, known) for name in names]
+    # Numbers, element symbols and escaped text.
+    return HitRow(hit, Markup(picture), cells)  # noqa: S704
+
+
+def _cell(hit: HitDoc, name: str, surrogates: set[str], known: Known) -> tuple[str, str, str]:
+    basis = hit.basis[name]
+    value = value_text(name, hit.values[name], known)
+    return value, basis_text(basis, surrogates), _style(basis, surrogates)
+
+
+def _style(basis: str, surrogates: set[str]) -> str:
+    """No engine has computed what is predicted or open, so neither looks like a result."""
+    if basis in (PREDICTED, OPEN):
+        return ""
+    return "surrogate" if basis in surrogates else "dft"
