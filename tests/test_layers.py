@@ -60,7 +60,8 @@ LAYERS = (
     {"serve"},
     {"flows"},
     {"launchpad"},
-    {"cli", "testing"},
+    {"cli"},
+    {"testing"},
 )
 LAYER_OF = {room: index for index, layer in enumerate(LAYERS) for room in layer}
 
@@ -77,6 +78,7 @@ HOMES = {
     "matplotlib": {"report"},
     "mp_api": {"datasets"},
     "optimade": {"serve"},
+    "pytest": {"testing"},
     "rich": {"cli"},
     "starlette": {"serve"},
     "tensorflow": {"generators"},

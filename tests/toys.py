@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -163,9 +163,15 @@ class WideToyGenerator(ToyGenerator):
 class ToyPreset:
     name: str = "toy-v1"
     settings_hash: str = "toyhash"
+    description: str = "formation energies by electronegativity"
+
+    def contents(self) -> dict[str, str]:
+        return asdict(self)
 
 
 def toy_relax(structure: Structure, preset: str) -> Calculation:
+    if structure.volume < 1.01 * len(structure):
+        raise CalculationFailed("volume_out_of_range", "nothing is as dense")
     digest = hashlib.sha256(structure.composition.reduced_formula.encode()).digest()
     if digest[0] < 40:
         raise CalculationFailed(

@@ -115,11 +115,13 @@ def _equal_structures(structure: Structure) -> dict[str, Structure]:
     moved.translate_sites(range(len(moved)), [0.13, 0.27, 0.41])
     turned = structure.copy()
     turned.make_supercell([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    permuted = Structure.from_sites(list(structure)[::-1])
+    doubled = structure * (2, 1, 1)
     return {
         "translation": moved,
-        "permutation of sites": Structure.from_sites(list(structure)[::-1]),
+        "permutation of sites": permuted,
         "another choice of axes": turned,
-        "a supercell": structure * (2, 1, 1),
+        "a supercell": doubled,
     }
 
 

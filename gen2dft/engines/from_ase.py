@@ -49,21 +49,15 @@ class Ending:
 
 def relaxed(atoms: Atoms, ending: Ending, **found: Any) -> Calculation:
     """The result of a relaxation; `found` are further fields of the Calculation."""
-    return _calculation(
-        atoms,
-        structure=structure_of(atoms),
-        converged=ending.converged,
-        max_force=ending.max_force,
-        num_steps=ending.steps,
-        warnings=ending.warnings,
-        **found,
-    )
+    found["converged"], found["warnings"] = ending.converged, ending.warnings
+    found["max_force"], found["num_steps"] = ending.max_force, ending.steps
+    return _calculation(atoms, structure_of(atoms), **found)
 
 
 def as_given(atoms: Atoms, structure: Structure, **found: Any) -> Calculation:
     """The result of a static calculation; `found` are further fields of the Calculation."""
-    max_force = float(np.linalg.norm(atoms.get_forces(), axis=1).max())
-    return _calculation(atoms, structure=structure, converged=True, max_force=max_force, **found)
+    strengths = np.linalg.norm(atoms.get_forces(), axis=1)
+    return _calculation(atoms, structure, converged=True, max_force=float(strengths.max()), **found)
 
 
 def structure_of(atoms: Atoms) -> Structure:
@@ -71,10 +65,8 @@ def structure_of(atoms: Atoms) -> Structure:
     return Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
 
 
-def _calculation(atoms: Atoms, **found: Any) -> Calculation:
-    return Calculation(
-        energy_per_atom=float(atoms.get_potential_energy()) / len(atoms),
-        forces=atoms.get_forces(),
-        stress=atoms.get_stress(voigt=False) * EV_PER_A3_IN_GPA,
-        **found,
-    )
+def _calculation(atoms: Atoms, structure: Structure, **found: Any) -> Calculation:
+    energy = float(atoms.get_potential_energy())
+    stress = atoms.get_stress(voigt=False) * EV_PER_A3_IN_GPA
+    found["energy_per_atom"] = energy / len(atoms)
+    return Calculation(structure=structure, forces=atoms.get_forces(), stress=stress, **found)

@@ -82,4 +82,5 @@ def vasp_command() -> tuple[str, bool]:
     programs = words[:1]
     if programs and Path(programs[0]).name in LAUNCHERS:
         programs += [word for word in words[1:] if "vasp" in word]
-    return command, bool(programs) and all(shutil.which(program) for program in programs)
+    found = [shutil.which(program) for program in programs]
+    return command, bool(found) and None not in found

@@ -103,20 +103,18 @@ def document(
     """
     if isinstance(result, CalculationDoc):
         return result
-    wall = seconds if result.wall_seconds is None else result.wall_seconds
-    has_files = engine.takes_folder or task == "uniform_bands"
-    found = {**dict(result), "engine": engine.name, "wall_seconds": wall}
-    return CalculationDoc(
-        **found,
-        task=task,
-        preset=preset,
-        settings_hash=engine.preset(preset).settings_hash,
-        is_dft=engine.is_dft,
-        energy=result.energy_per_atom * len(result.structure),
-        core_hours=wall * result.cores / 3600,
-        versions=versions_of(engine),
-        directory=f"{socket.gethostname()}:{Path.cwd()}" if has_files else None,
-    )
+    found = dict(result)
+    found["engine"] = engine.name
+    found["is_dft"] = engine.is_dft
+    found["versions"] = versions_of(engine)
+    found["settings_hash"] = engine.preset(preset).settings_hash
+    found["energy"] = result.energy_per_atom * len(result.structure)
+    if result.wall_seconds is None:
+        found["wall_seconds"] = seconds
+    found["core_hours"] = found["wall_seconds"] * result.cores / 3600
+    if engine.takes_folder or task == "uniform_bands":
+        found["directory"] = f"{socket.gethostname()}:{Path.cwd()}"
+    return CalculationDoc(task=task, preset=preset, **found)
 
 
 def bands_of(calculation: CalculationDoc) -> UniformBands:

@@ -65,7 +65,12 @@ class EngineMaker(Maker):
         """Document or failure of the job, in the present folder."""
         return outcome_of(lambda start: self.compute(start, prev, scale), structure, prev)
 
-    def compute(self, start: Structure, prev: Outcome | None, scale: float) -> Outcome:  # noqa: ARG002
+    def compute(
+        self,
+        start: Structure,
+        prev: Outcome | None,  # noqa: ARG002
+        scale: float,
+    ) -> Outcome:
         """Call the engine; an engine whose tasks need `prev` overrides this."""
         engine = installed_engine(self.engine, self.package)
         return calculate(self.task, engine, self.preset, start, scale)

@@ -42,9 +42,8 @@ def core_hours(calculations: Sequence[Outcome | None]) -> float:
 
     A failure is handed on through its stage and counts once.
     """
-    failed = next(
-        (calc.core_hours for calc in calculations if isinstance(calc, CalculationFailure)), 0.0
-    )
+    failures = [calc for calc in calculations if isinstance(calc, CalculationFailure)]
+    failed = failures[0].core_hours if failures else 0.0
     return failed + sum(calc.core_hours for calc in finished(calculations))
 
 

@@ -12,7 +12,7 @@ from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
-from gen2dft.transport.reductions import REDUCTIONS
+from gen2dft.transport.reductions import factors_by_definition
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -72,7 +72,7 @@ def _without_factor(made: Made, definition: str, failure: CalculationFailure) ->
 
 
 def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
-    factors = {name: reduction.power_factor(transport) for name, reduction in REDUCTIONS.items()}
+    factors = factors_by_definition(transport)
     series = transport.convergence
     return PowerFactorDoc(
         **made._replace(formula=transport.formula)._asdict(),

@@ -18,18 +18,7 @@ MATRIX = FTCP()
 class PCAGenerator:
     name = "pca"
 
-    def fit(
-        self,
-        dataset,
-        spec,
-        properties,
-        *,
-        seed,
-        warm_start=None,
-        may_hold_out=None,
-        checkpoint_dir=None,
-        on_epoch=None,
-    ):
+    def fit(self, dataset, spec, properties, *, seed, warm_start=None, may_hold_out=None, **more):
         begun, out = time.perf_counter(), held_out(dataset.ids, spec.holdout, may_hold_out)
         require_properties(properties)
         truth = np.stack([dataset.label(name) for name in properties], axis=1)
@@ -44,8 +33,8 @@ class PCAGenerator:
         self.fits = np.stack([self._line(latents[~out], column) for column in truth[~out].T])
         loss = float(((self._project(train) @ self.axes + self.mean - train) ** 2).mean())
         row = {"epoch": 1, "loss": loss, "reconstruction": loss, "kl": 0.0, "property": 0.0}
-        if on_epoch:
-            on_epoch(1, row)
+        if more.get("on_epoch"):
+            more["on_epoch"](1, row)
         known, said = np.isfinite(truth), self.predict(latents)
         parity = {name: Parity(truth[keep, i].tolist(), said[keep, i].tolist())
                   for i, name in enumerate(properties) for keep in [out & known[:, i]]}  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pymatgen.core import Structure
 
 from gen2dft.calculation import GAP, Calculation
@@ -141,14 +142,10 @@ def uniform_bands(
     _refuse_metal(atoms.calc, structure, folder)
     fine = _bands_at_density(atoms, structure, spacing or settings.bands_spacing, folder)
     fine.write(str(folder / UNIFORM_FILE))
-    return Calculation(
-        structure=structure,
-        energy_per_atom=float(atoms.get_potential_energy()) / len(atoms),
-        converged=True,
-        max_force=0.0,
-        values={GAP: gap_of(folder)},
-        **_told(atoms, structure, settings, begun),
-    )
+    told = _told(atoms, structure, settings, begun)
+    told["energy_per_atom"] = float(atoms.get_potential_energy()) / len(atoms)
+    told["values"] = {GAP: gap_of(folder)}
+    return Calculation(structure=structure, converged=True, max_force=0.0, **told)
 
 
 def _bands_at_density(atoms: Any, structure: Structure, spacing: float, folder: Path) -> Any:
@@ -189,13 +186,23 @@ def gap_on_mesh(calculator: Any) -> float:
     In an insulator the same number of states lies below the gap at every k-point, both spins
     counted together.
     """
-    spins, points = calculator.get_number_of_spins(), range(len(calculator.get_ibz_k_points()))
-    energies = [[calculator.get_eigenvalues(kpt=k, spin=s) for s in range(spins)] for k in points]
-    states = np.sort(np.array(energies).reshape(len(points), -1), axis=1)
+    spins = calculator.get_number_of_spins()
     filled = calculator.get_number_of_electrons() * spins / 2
-    if abs(filled - round(filled)) > WHOLE:
+    whole = round(filled)
+    if abs(filled - whole) > WHOLE:
         return 0.0
-    return max(0.0, float(states[:, round(filled)].min() - states[:, round(filled) - 1].max()))
+    states = _states(calculator, spins)
+    highest_filled = states[:, whole - 1].max()
+    lowest_empty = states[:, whole].min()
+    return max(0.0, float(lowest_empty - highest_filled))
+
+
+def _states(calculator: Any, spins: int) -> NDArray[np.float64]:
+    """(n_k, n_spins n_bands) energies in ascending order, eV."""
+    points = range(len(calculator.get_ibz_k_points()))
+    at = calculator.get_eigenvalues
+    energies = np.array([at(kpt=k, spin=spin) for k in points for spin in range(spins)])
+    return np.sort(energies.reshape(len(points), -1), axis=1)
 
 
 def _refuse_metal(calculator: Any, structure: Structure, folder: Path) -> None:
@@ -254,7 +261,8 @@ def _atoms(structure: Structure, settings: GPAWPreset, text: Path, bands: bool =
 def _refuse_impossible(structure: Structure) -> None:
     if not structure.is_ordered:
         raise CalculationFailed("disordered", f"{structure.formula} has partially occupied sites")
-    ratio = float(closest_contacts(CrystalTable.from_structures([structure])).ratio[0])
+    contacts = closest_contacts(CrystalTable.from_structures([structure]))
+    ratio = float(contacts.ratio[0])
     if ratio < MIN_DISTANCE_RATIO:
         detail = f"{structure.formula}: {ratio:.2f} of the covalent radii's sum at the closest"
         raise CalculationFailed("atoms_too_close", detail)
@@ -281,13 +289,12 @@ def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
 
 def _told(atoms: Any, structure: Structure, settings: GPAWPreset, begun: float) -> dict[str, Any]:
     """Fields of a Calculation that every task tells alike, the time since `begun` among them."""
-    is_polarised = atoms.calc.get_number_of_spins() == 2
-    return {
-        "magmoms": atoms.get_magnetic_moments() if is_polarised else None,
-        "run_type": run_type(structure, settings),
-        "hubbards": hubbards(structure, settings),
-        "wall_seconds": time.perf_counter() - begun,
-    }
+    told: dict[str, Any] = {"wall_seconds": time.perf_counter() - begun}
+    told["run_type"] = run_type(structure, settings)
+    told["hubbards"] = hubbards(structure, settings)
+    if atoms.calc.get_number_of_spins() == 2:
+        told["magmoms"] = atoms.get_magnetic_moments()
+    return told
 
 
 def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:

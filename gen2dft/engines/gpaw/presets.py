@@ -38,6 +38,7 @@ MOMENTS: Mapping[str, float] = {
     "Gd": 7.0,
 }
 OTHER_MOMENT = 0.6
+NO_MOMENT = 0.01  # a crystal whose largest moment is not above has none
 
 
 @dataclass(frozen=True)
@@ -146,15 +147,8 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
     bands
         Whether uniform bands follow: with the lower cutoff and without regard to stress.
     """
-    symbols = {site.specie.symbol for site in structure}
-    hard = bool(symbols & HARD)
-    soft, stiff = (
-        (preset.bands_cutoff, preset.hard_bands_cutoff)
-        if bands
-        else (preset.cutoff, preset.hard_cutoff)
-    )
     keywords: dict[str, Any] = {
-        "mode": {"name": "pw", "ecut": stiff if hard else soft},
+        "mode": {"name": "pw", "ecut": _cutoff(structure, preset, bands)},
         "xc": preset.xc,
         "kpts": {"size": kpoint_mesh(structure, preset.spacing), "gamma": True},
         "occupations": {"name": "fermi-dirac", "width": preset.smearing},
@@ -164,11 +158,20 @@ def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[st
         "nbands": -empty_bands(len(structure)),
         "convergence": {"bands": "CBM+0.5"},
     }
-    if hubbard := hubbards(structure, preset):
+    hubbard = hubbards(structure, preset)
+    if hubbard:
         keywords["setups"] = {symbol: f":d,{u}" for symbol, u in hubbard.items()}
     if starting_moments(structure) is not None:
         keywords["spinpol"] = True
     return keywords
+
+
+def _cutoff(structure: Structure, preset: GPAWPreset, bands: bool) -> float:
+    """Plane-wave cutoff, eV."""
+    symbols = {site.specie.symbol for site in structure}
+    if symbols & HARD:
+        return preset.hard_bands_cutoff if bands else preset.hard_cutoff
+    return preset.bands_cutoff if bands else preset.cutoff
 
 
 def hubbards(structure: Structure, preset: GPAWPreset) -> dict[str, float]:
@@ -193,10 +196,9 @@ def starting_moments(structure: Structure) -> list[float] | None:
     None without spin.
     """
     given = structure.site_properties.get("magmom")
-    if given and all(m is not None for m in given):
-        return (
-            [float(m) for m in given] if np.abs(np.array(given, dtype=float)).max() > 0.01 else None
-        )
+    if given and None not in given:
+        moments = np.array(given, dtype=float)
+        return moments.tolist() if np.abs(moments).max() > NO_MOMENT else None
     symbols = [site.specie.symbol for site in structure]
     if not set(symbols) & set(MOMENTS):
         return None
@@ -210,9 +212,8 @@ def kpoint_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
     A mesh with less symmetry than the crystal costs two to four times as many k-points.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    return symmetric_mesh(
-        np.ceil(lengths / spacing - 1e-3).astype(np.int64).clip(1), point_group(structure)
-    )
+    points = np.ceil(lengths / spacing - 1e-3).astype(np.int64)
+    return symmetric_mesh(points.clip(1), point_group(structure))
 
 
 def empty_bands(sites: int) -> int:
@@ -225,6 +226,7 @@ def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]
 
     With spin one band holds one electron, and moments shift bands between the spins.
     """
-    occupied = int(np.ceil(electrons / 2)) + (3 * sites if spin else 0)
-    count = occupied + empty_bands(sites)
+    count = int(np.ceil(electrons / 2)) + empty_bands(sites)
+    if spin:
+        count += 3 * sites
     return count, count - 2

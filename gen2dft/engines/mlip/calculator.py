@@ -10,7 +10,7 @@ import contextlib
 import functools
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from chgnet.model.model import CHGNet
+from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.errors import CalculationFailed
@@ -53,28 +54,20 @@ class CHGNetCalculator(Calculator):
     ) -> None:
         """Compute everything at once; the results are kept until the atoms change."""
         super().calculate(atoms, properties, system_changes)
-        with warnings.catch_warnings():
-            # chgnet makes a plain number of a volume that carries a gradient, and writes formulas
-            # of noble gases.
-            warnings.filterwarnings(
-                "ignore", "Converting a tensor with requires_grad=True", UserWarning
-            )
-            warnings.filterwarnings("ignore", "No Pauling electronegativity", UserWarning)
+        with _known_warnings_ignored():
             graph = self._graph()
             prediction = self.model([graph], task="em")
-        per_atom = prediction["e"].sum()
-        by_frac, by_lattice = torch.autograd.grad(
-            per_atom * len(self.atoms), [graph.atom_frac_coord, graph.lattice]
-        )
+        per_atom, count = prediction["e"].sum(), len(self.atoms)
+        variables = [graph.atom_frac_coord, graph.lattice]
+        by_frac, by_lattice = torch.autograd.grad(per_atom * count, variables)
+        energy = float(per_atom.detach()) * count
         lattice = np.asarray(self.atoms.cell)
-        stress = lattice.T @ by_lattice.numpy().astype(float) / abs(np.linalg.det(lattice))
-        energy = float(per_atom.detach()) * len(self.atoms)
         self.results = {
             "energy": energy,
             "free_energy": energy,
-            "forces": -by_frac.numpy().astype(float) @ np.linalg.inv(lattice).T,
-            "stress": ((stress + stress.T) / 2)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]],
-            "magmoms": prediction["m"][0].detach().numpy().astype(float),
+            "forces": -_numbers(by_frac) @ np.linalg.inv(lattice).T,
+            "stress": _stress(lattice, _numbers(by_lattice)),
+            "magmoms": _numbers(prediction["m"][0].detach()),
         }
 
     def _graph(self) -> Any:
@@ -82,14 +75,36 @@ class CHGNetCalculator(Calculator):
             raise CalculationFailed(
                 "element_not_supported", f"CHGNet knows elements 1 to {MAX_ATOMIC_NUMBER} only"
             )
-        structure = Structure(
-            Lattice(self.atoms.cell.array), self.atoms.numbers, self.atoms.get_scaled_positions()
-        )
+        lattice = Lattice(self.atoms.cell.array)
+        structure = Structure(lattice, self.atoms.numbers, self.atoms.get_scaled_positions())
         try:
             return self.model.graph_converter(structure)
         except ValueError as err:
             detail = f"an atom of {structure.formula} has no neighbour within the cutoff"
             raise CalculationFailed("isolated_atoms", detail) from err
+
+
+@contextlib.contextmanager
+def _known_warnings_ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # chgnet makes a plain number of a volume that carries a gradient, and writes formulas of
+        # noble gases.
+        warnings.filterwarnings(
+            "ignore", "Converting a tensor with requires_grad=True", UserWarning
+        )
+        warnings.filterwarnings("ignore", "No Pauling electronegativity", UserWarning)
+        yield
+
+
+def _numbers(tensor: torch.Tensor) -> NDArray[np.float64]:
+    return tensor.numpy().astype(float)
+
+
+def _stress(lattice: NDArray[np.float64], by_lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(6,) eV/Angstrom^3 in Voigt order: L^T dE/dL over the volume, made symmetric."""
+    stress = lattice.T @ by_lattice / abs(np.linalg.det(lattice))
+    symmetric = (stress + stress.T) / 2
+    return symmetric[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
 
 @functools.cache

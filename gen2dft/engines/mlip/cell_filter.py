@@ -48,14 +48,15 @@ class CachedCellFilter(FrechetCellFilter):
         return self._forces.copy()
 
     def _compute_forces(self, **kwargs: Any) -> NDArray[np.float64]:
-        n = len(self.atoms)
+        n, factor = len(self.atoms), self.exp_cell_factor
         deformation = np.linalg.solve(self.orig_cell, self.atoms.cell.array).T
         # ASE's variable is log(n F) times a factor, so log(n) is taken off the diagonal.
-        logarithm = self._x[n:] / self.exp_cell_factor - np.log(self._cell_factor) * np.eye(3)
+        shift = np.log(self._cell_factor) * np.eye(3)
+        logarithm = self._x[n:] / factor - shift
         stress = self.atoms.get_stress(voigt=False, **kwargs)
-        by_deformation = -self.atoms.get_volume() * stress @ np.linalg.inv(deformation.T)
-        by_logarithm = self.expm_frechet(logarithm.T, by_deformation, compute_expm=False)
         self.stress = full_3x3_to_voigt_6_stress(stress)
-        return np.vstack(
-            [self.atoms.get_forces(**kwargs) @ deformation, by_logarithm / self.exp_cell_factor]
-        )
+        work = -self.atoms.get_volume() * stress
+        by_deformation = work @ np.linalg.inv(deformation.T)
+        by_logarithm = self.expm_frechet(logarithm.T, by_deformation, compute_expm=False)
+        on_atoms = self.atoms.get_forces(**kwargs) @ deformation
+        return np.vstack([on_atoms, by_logarithm / factor])

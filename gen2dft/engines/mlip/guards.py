@@ -77,7 +77,8 @@ def check_step(atoms: Atoms, guards: Guards, seconds: float) -> None:
 def check_contacts(structure: Structure, guards: Guards, reason: str) -> None:
     """Refuse atoms that are too close, with the reason given."""
     contacts = closest_contacts(CrystalTable.from_structures([structure]))
-    distance, ratio = float(contacts.distance[0]), float(contacts.ratio[0])
+    distance = float(contacts.distance[0])
+    ratio = float(contacts.ratio[0])
     if distance < guards.min_distance or ratio < guards.min_distance_ratio:
         detail = (
             f"{structure.formula}: {distance:.2f} Angstrom, {ratio:.2f} of the covalent "

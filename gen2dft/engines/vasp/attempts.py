@@ -42,20 +42,18 @@ class Spent(BaseModel):
 
     def and_lost(self, folders: Sequence[str]) -> Spent:
         """With runs of this job whose worker died; what they cost is not known."""
-        reasons = [*self.reasons, *["worker_died"] * len(folders)]
-        return self.model_copy(
-            update={"reasons": reasons, "lost_runs": self.lost_runs + len(folders)}
-        )
+        died = len(folders)
+        reasons = [*self.reasons, *["worker_died"] * died]
+        return self.model_copy(update={"reasons": reasons, "lost_runs": self.lost_runs + died})
 
     def and_attempt(self, failure: Stopped) -> Spent:
         """With one attempt more."""
-        return Spent(
-            reasons=[*self.reasons, failure.reason],
-            wall_seconds=self.wall_seconds + failure.seconds,
-            core_hours=self.core_hours + failure.seconds * failure.cores / 3600,
-            custodian=[*self.custodian, *corrections.applied(failure.log)],
-            lost_runs=self.lost_runs,
-        )
+        spent = self.model_copy()
+        spent.reasons = [*self.reasons, failure.reason]
+        spent.wall_seconds += failure.seconds
+        spent.core_hours += failure.seconds * failure.cores / 3600
+        spent.custodian = [*self.custodian, *corrections.applied(failure.log)]
+        return spent
 
     def added_to(self, doc: CalculationDoc) -> CalculationDoc:
         """The document of the last attempt, with all that the others cost and corrected.
@@ -65,27 +63,23 @@ class Spent(BaseModel):
         """
         if not self.reasons:
             return doc
-        note = f"went on from its CONTCAR after: {', '.join(self.reasons)}"
-        return doc.model_copy(
-            update={
-                "wall_seconds": self.wall_seconds + doc.wall_seconds,
-                "core_hours": self.core_hours + doc.core_hours,
-                "custodian": [*self.custodian, *doc.custodian],
-                "warnings": [*doc.warnings, note],
-            }
-        )
+        total = doc.model_copy()
+        total.wall_seconds += self.wall_seconds
+        total.core_hours += self.core_hours
+        total.custodian = [*self.custodian, *doc.custodian]
+        reasons = ", ".join(self.reasons)
+        total.warnings = [*doc.warnings, f"went on from its CONTCAR after: {reasons}"]
+        return total
 
     def failure(self, last: Stopped) -> CalculationFailure:
         """The outcome when the last attempt failed too; its cost is among what was spent."""
-        tries = (
-            f"given up after {len(self.reasons)} attempts ({', '.join(self.reasons)}): "
-            if self.reasons[1:]
-            else ""
-        )
         outcome = CalculationFailure.from_error(last)
-        return outcome.model_copy(
-            update={"detail": f"{tries}{last.detail}", "core_hours": self.core_hours}
-        )
+        outcome.core_hours = self.core_hours
+        if len(self.reasons) > 1:
+            reasons = ", ".join(self.reasons)
+            outcome.detail = f"given up after {len(self.reasons)} attempts ({reasons}): "
+            outcome.detail += last.detail
+        return outcome
 
 
 @dataclass(frozen=True)
@@ -129,12 +123,10 @@ def relax_attempt(preset: str, structure: Structure, spent: Spent) -> Outcome | 
         return spent.added_to(calculate("relax", preset, structure))
     except Stopped as failure:
         spent = spent.and_attempt(failure)
-        may_go_on = (
-            failure.reason in WORTH_ANOTHER and len(spent.reasons) < get_preset(preset).attempts
-        )
-        if failure.structure is not None and may_go_on:
-            return GoOn(failure.structure, spent)
-        return spent.failure(failure)
+        is_last = len(spent.reasons) >= get_preset(preset).attempts
+        if failure.structure is None or failure.reason not in WORTH_ANOTHER or is_last:
+            return spent.failure(failure)
+        return GoOn(failure.structure, spent)
 
 
 def single_attempt(

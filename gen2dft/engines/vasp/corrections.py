@@ -109,15 +109,14 @@ def logged(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def applied(log: Iterable[Mapping[str, Any]]) -> list[CustodianCorrection]:
     """The corrections that were really made."""
-    return [
-        CustodianCorrection(
-            handler=handler_name(entry),
-            errors=[str(error) for error in entry["errors"]],
-            actions=[text for action in entry["actions"] for text in in_words(action)],
-        )
-        for entry in logged(log)
-        if entry.get("actions")
-    ]
+    made = [entry for entry in logged(log) if entry.get("actions")]
+    return [_correction(entry) for entry in made]
+
+
+def _correction(entry: Mapping[str, Any]) -> CustodianCorrection:
+    errors = [str(error) for error in entry["errors"]]
+    actions = [text for action in entry["actions"] for text in in_words(action)]
+    return CustodianCorrection(handler=handler_name(entry), errors=errors, actions=actions)
 
 
 def handler_name(entry: Mapping[str, Any]) -> str:
@@ -129,29 +128,34 @@ def handler_name(entry: Mapping[str, Any]) -> str:
 def in_words(action: Mapping[str, Any]) -> list[str]:
     """One of custodian's actions as text: `INCAR: ALGO = Normal`, `CONTCAR: copied to POSCAR`."""
     target = action.get("dict") or action.get("file")
-    texts = []
+    texts: list[str] = []
     for verb, content in action["action"].items():
-        if verb == "_set" and target in ("INCAR", "KPOINTS"):
-            texts += [f"{target}: {key} = {value}" for key, value in content.items()]
-        elif verb == "_file_copy":
-            texts.append(f"{target}: copied to {content['dest']}")
-        elif verb == "_set":
-            texts.append(f"{target}: {', '.join(content)} replaced")
-        else:
-            keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else str(content)
-            texts.append(f"{target}: {verb.strip('_').replace('_', ' ')} {keys}".rstrip())
+        texts += [f"{target}: {text}" for text in _steps(target, verb, content)]
     return texts
+
+
+def _steps(target: str | None, verb: str, content: Any) -> list[str]:
+    """One verb of an action, such as `_set`, in words."""
+    if verb == "_set" and target in ("INCAR", "KPOINTS"):
+        return [f"{key} = {value}" for key, value in content.items()]
+    if verb == "_set":
+        return [f"{', '.join(content)} replaced"]
+    if verb == "_file_copy":
+        return [f"copied to {content['dest']}"]
+    keys = ", ".join(map(str, content)) if isinstance(content, Mapping) else str(content)
+    spoken = verb.strip("_").replace("_", " ")
+    return [f"{spoken} {keys}".rstrip()]
 
 
 def changes_settings(log: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a correction touched what the converged energy depends on."""
-    return any(_changes(action) for entry in logged(log) for action in entry.get("actions") or [])
+    lists = [entry.get("actions") or [] for entry in logged(log)]
+    return any(_changes(action) for actions in lists for action in actions)
 
 
 def _changes(action: Mapping[str, Any]) -> bool:
-    if (
-        "dict" not in action
-    ):  # files are copied or deleted to go on elsewhere, which decides nothing
+    # Files are copied or deleted to resume elsewhere, which decides nothing.
+    if "dict" not in action:
         return False
     if action["dict"] != "INCAR":
         return True

@@ -37,46 +37,58 @@ def calculation_doc(
         takes a run stopped before its time for a relaxed one.
     """
     calculation = task_doc.calcs_reversed[0]
-    electronic, ionic = _converged_electronic(calculation), None
+    electronic = _converged_electronic(calculation)
+    ionic = None
     if task == "relax":
         ionic = _used_fewer_steps(calculation) if reached_accuracy is None else reached_accuracy
-    log = [run.model_dump() for run in task_doc.custodian or []]
+    settings_hash = get_preset(preset).settings_hash
     return CalculationDoc(
         task=task,
         engine="vasp",
         preset=preset,
-        settings_hash=get_preset(preset).settings_hash,
+        settings_hash=settings_hash,
         is_dft=True,
         structure=task_doc.structure,
         converged=electronic and ionic is not False,
         converged_electronic=electronic,
         converged_ionic=ionic,
-        num_steps=len(calculation.output.ionic_steps),
-        versions=versions(str(calculation.vasp_version)),
-        custodian=corrections.applied(log),
-        settings_changed=corrections.changes_settings(log),
-        is_stand_in=STAND_IN in str(calculation.vasp_version),
-        run_type=_run_type(task_doc),
-        hubbards=_hubbards(calculation),
-        warnings=list(task_doc.analysis.warnings or []),
-        directory=task_doc.dir_name,
         **_results(task_doc),
         **_mechanics(task_doc, is_self_consistent=task != "uniform_bands"),
         **_statistics(task_doc),
+        **_record(task_doc),
     )
 
 
 def _results(task_doc: TaskDoc) -> dict[str, Any]:
     """Energies, moments and gap."""
-    output, calculation = task_doc.output, task_doc.calcs_reversed[0]
+    output, last = task_doc.output, task_doc.calcs_reversed[0].output
+    found: dict[str, Any] = {"energy": float(output.energy)}
+    found["energy_per_atom"] = float(output.energy_per_atom)
     moments = task_doc.structure.site_properties.get("magmom")
-    return {
-        "energy": float(output.energy),
-        "energy_per_atom": float(output.energy_per_atom),
-        "magmoms": None if moments is None else [float(moment) for moment in moments],
-        "values": {} if output.bandgap is None else {GAP: float(output.bandgap)},
-        "is_gap_direct": bool(calculation.output.is_gap_direct) if output.bandgap else None,
-    }
+    if moments is not None:
+        found["magmoms"] = [float(moment) for moment in moments]
+    if output.bandgap is not None:
+        found["values"] = {GAP: float(output.bandgap)}
+    if output.bandgap:  # a metal's gap is neither direct nor indirect
+        found["is_gap_direct"] = bool(last.is_gap_direct)
+    return found
+
+
+def _record(task_doc: TaskDoc) -> dict[str, Any]:
+    """How it was computed: programs, functional and U, custodian's interventions, remarks."""
+    calculation = task_doc.calcs_reversed[0]
+    vasp = str(calculation.vasp_version)
+    log = [run.model_dump() for run in task_doc.custodian or []]
+    found: dict[str, Any] = {"directory": task_doc.dir_name}
+    found["num_steps"] = len(calculation.output.ionic_steps)
+    found["versions"] = versions(vasp)
+    found["is_stand_in"] = STAND_IN in vasp
+    found["run_type"] = _run_type(task_doc)
+    found["hubbards"] = _hubbards(calculation)
+    found["custodian"] = corrections.applied(log)
+    found["settings_changed"] = corrections.changes_settings(log)
+    found["warnings"] = list(task_doc.analysis.warnings or [])
+    return found
 
 
 def _run_type(task_doc: TaskDoc) -> str | None:
@@ -86,7 +98,8 @@ def _run_type(task_doc: TaskDoc) -> str | None:
 
 def _hubbards(calculation: Any) -> dict[str, float]:
     """Symbol to U - J, eV; those that are not 0."""
-    return {symbol: float(u) for symbol, u in (calculation.input.hubbards or {}).items() if u}
+    given = calculation.input.hubbards or {}
+    return {symbol: float(u) for symbol, u in given.items() if u}
 
 
 def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]:

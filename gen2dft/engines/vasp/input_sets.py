@@ -30,9 +30,8 @@ def gamma_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
     spacing
         1/Angstrom.
     """
-    first, second, third = (
-        max(1, math.ceil(b / spacing - 1e-9)) for b in structure.lattice.reciprocal_lattice.abc
-    )
+    lengths = structure.lattice.reciprocal_lattice.abc
+    first, second, third = (max(1, math.ceil(b / spacing - 1e-9)) for b in lengths)
     return first, second, third
 
 
@@ -63,13 +62,15 @@ class PresetInputSet(MPRelaxSet):
     def incar_updates(self) -> dict[str, Any]:
         """Tags that differ from MPRelaxSet."""
         updates = get_preset(self.preset).tags(self.task)
-        structure = self.structure
+        structure, static = self.structure, self.prev_vasprun
         if structure is not None and structure.composition.chemical_system == "O":
             # O2 is a triplet: without a moment its energy is far too high, and every formation
             # energy too low.
-            updates |= {"ISPIN": 2, "MAGMOM": [1.0] * len(structure)}
-        if self.task == "uniform_bands" and self.prev_vasprun is not None:
-            updates["NBANDS"] = math.ceil(NBANDS_FACTOR * self.prev_vasprun.parameters["NBANDS"])
+            updates["ISPIN"] = 2
+            updates["MAGMOM"] = [1.0] * len(structure)
+        if self.task == "uniform_bands" and static is not None:
+            bands = NBANDS_FACTOR * static.parameters["NBANDS"]
+            updates["NBANDS"] = math.ceil(bands)
         return updates
 
     @property
@@ -100,7 +101,10 @@ def with_initial_moments(structure: Structure) -> Structure:
     Moments that have fallen to zero would stay at zero; without them the preset's own are set anew.
     """
     moments = structure.site_properties.get("magmom")
-    if moments is None or np.abs(np.array(moments, dtype=float)).max() >= MOMENT_LOST:
+    if moments is None:
+        return structure
+    largest = np.abs(np.array(moments, dtype=float)).max()
+    if largest >= MOMENT_LOST:
         return structure
     fresh = structure.copy()
     fresh.remove_site_property("magmom")

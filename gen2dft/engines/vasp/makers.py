@@ -70,7 +70,12 @@ class VaspStaticMaker(EngineMaker):
     engine: str = "vasp"
     preset: str = "ggau-v1"
 
-    def compute(self, start: Structure, prev: Outcome | None, scale: float) -> Outcome:  # noqa: ARG002
+    def compute(
+        self,
+        start: Structure,
+        prev: Outcome | None,  # noqa: ARG002
+        scale: float,  # noqa: ARG002
+    ) -> Outcome:
         """One attempt in the present folder, whose failure tells its cost."""
         return single_attempt("static", self.preset, start)
 

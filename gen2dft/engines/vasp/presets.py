@@ -120,15 +120,14 @@ class VaspPreset:
 
     def hubbard_u(self) -> dict[str, dict[str, float]]:
         """Anion to metal to U - J, eV; empty if the preset uses none."""
-        table: dict[str, dict[str, float]] = (
-            base_settings()["INCAR"]["LDAUU"] if self.uses_u else {}
-        )
+        if not self.uses_u:
+            return {}
         known = self.pseudopotentials
-        return {
-            anion: {metal: float(u) for metal, u in values.items() if metal in known}
-            for anion, values in table.items()
-            if anion in known
-        }
+        table: dict[str, dict[str, float]] = {}
+        for anion, by_metal in base_settings()["INCAR"]["LDAUU"].items():
+            if anion in known:
+                table[anion] = {metal: float(u) for metal, u in by_metal.items() if metal in known}
+        return table
 
     @cached_property
     def settings_hash(self) -> str:
@@ -137,8 +136,9 @@ class VaspPreset:
         12 hexadecimal digits.
         """
         base = base_settings()
+        tags = {task: self.tags(task) for task in TASKS}
         content = {
-            "tasks": {task: self.tags(task) for task in TASKS},
+            "tasks": tags,
             "base": base["INCAR"],
             "potcar": [base["POTCAR_FUNCTIONAL"], self.pseudopotentials],
             "k-points": [self.kspacing, self.uniform_kspacing, self.density],
@@ -160,10 +160,11 @@ def incar_tags(preset: VaspPreset, task: Task, base: dict[str, Any]) -> dict[str
         MPRelaxSet's settings.
     """
     tags = {**base["INCAR"], **preset.tags(task)}
-    if tags.get("EDIFF") is not None:
+    if tags.get("EDIFF") is not None:  # then pymatgen ignores the one per atom
         tags.pop("EDIFF_PER_ATOM", None)
     left_out = BY_CRYSTAL if tags["NSW"] else BY_CRYSTAL | OF_RELAXATIONS
-    return {key: tags[key] for key in sorted(tags) if key not in left_out and tags[key] is not None}
+    named = sorted(key for key, value in tags.items() if value is not None)
+    return {key: tags[key] for key in named if key not in left_out}
 
 
 def mesh_rule(preset: VaspPreset, task: Task) -> str:
@@ -185,18 +186,23 @@ def mesh_rule(preset: VaspPreset, task: Task) -> str:
 def contents(preset: VaspPreset) -> dict[str, Any]:
     """All that a preset says, as plain values; needs neither VASP nor its pseudopotentials."""
     base = base_settings()
+    walltime = f"{WALLTIME_HANDLER} (where the queue tells when it ends)"
+    attempts = f"a stopped relaxation goes on from its CONTCAR, {preset.attempts} attempts in all"
+    functional = "PBE+U (Dudarev)" if preset.uses_u else "PBE"
+    potcars = {"functional": base["POTCAR_FUNCTIONAL"], **preset.pseudopotentials}
+    tags = {task: incar_tags(preset, task, base) for task in TASKS}
+    meshes = {task: mesh_rule(preset, task) for task in TASKS}
     return {
         "description": preset.description,
         "settings_hash": preset.settings_hash,
-        "functional": "PBE+U (Dudarev)" if preset.uses_u else "PBE",
-        "INCAR": {task: incar_tags(preset, task, base) for task in TASKS},
-        "KPOINTS": {task: mesh_rule(preset, task) for task in TASKS},
-        "POTCAR": {"functional": base["POTCAR_FUNCTIONAL"], **preset.pseudopotentials},
+        "functional": functional,
+        "INCAR": tags,
+        "KPOINTS": meshes,
+        "POTCAR": potcars,
         "U - J (eV)": preset.hubbard_u(),
         "moments": _moments(preset, base),
-        "custodian": [*HANDLERS, f"{WALLTIME_HANDLER} (where the queue tells when it ends)"],
-        "attempts": f"a stopped relaxation goes on from its CONTCAR, {preset.attempts} attempts in "
-        "all",
+        "custodian": [*HANDLERS, walltime],
+        "attempts": attempts,
     }
 
 
@@ -204,8 +210,9 @@ def _moments(preset: VaspPreset, base: dict[str, Any]) -> str:
     oxygen = "pure oxygen: ISPIN 2 and 1 Bohr magneton per atom (O2 is a triplet)"
     if preset.incar.get("ISPIN", base["INCAR"]["ISPIN"]) == 1:
         return f"none; {oxygen}"
-    listed = {s: m for s, m in base["INCAR"]["MAGMOM"].items() if s in preset.pseudopotentials}
-    text = ", ".join(f"{symbol} {moment:g}" for symbol, moment in sorted(listed.items()))
+    known = preset.pseudopotentials
+    listed = sorted(base["INCAR"]["MAGMOM"].items())
+    text = ", ".join(f"{symbol} {moment:g}" for symbol, moment in listed if symbol in known)
     kept = "those of the calculation before are kept unless they fell to zero"
     return f"ferromagnetic start, Bohr magnetons: {text}, others 0.6; {kept}; {oxygen}"
 

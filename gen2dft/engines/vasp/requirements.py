@@ -65,8 +65,6 @@ def check_elements(preset: str, symbols: Collection[str]) -> None:
 
 def check_potcars(preset: str, symbols: Collection[str]) -> None:
     """SettingsError if the POTCAR of one of the elements is not found."""
-    from monty.os.path import zpath
-
     named = pymatgen_setting("PMG_VASP_PSP_DIR")
     if named is None:
         raise SettingsError(
@@ -82,19 +80,21 @@ def check_potcars(preset: str, symbols: Collection[str]) -> None:
             "there"
         )
     table = get_preset(preset).pseudopotentials
-    missing = [
-        table[symbol]
-        for symbol in sorted(set(symbols) & set(table))
-        if not any(
-            Path(zpath(str(path))).is_file()
-            for path in (folder / f"POTCAR.{table[symbol]}", folder / table[symbol] / "POTCAR")
-        )
-    ]
+    wanted = [table[symbol] for symbol in sorted(set(symbols) & set(table))]
+    missing = [name for name in wanted if not _is_there(folder, name)]
     if missing:
         raise SettingsError(
             f"no POTCAR of {_some(missing)} in {folder}, which preset {preset} needs: put them "
             "there"
         )
+
+
+def _is_there(folder: Path, name: str) -> bool:
+    """Whether a POTCAR lies in a folder, zipped or not, by either of pymatgen's conventions."""
+    from monty.os.path import zpath
+
+    places = (folder / f"POTCAR.{name}", folder / name / "POTCAR")
+    return any(Path(zpath(str(place))).is_file() for place in places)
 
 
 def missing_command() -> str | None:
@@ -128,15 +128,13 @@ def _functional_folder() -> str:
     from pymatgen.io.vasp import PotcarSingle
 
     functional = base_settings()["POTCAR_FUNCTIONAL"]
-    return str(
-        SETTINGS.get("PMG_VASP_PSP_SUB_DIRS", {}).get(
-            functional, PotcarSingle.functional_dir[functional]
-        )
-    )
+    renamed = SETTINGS.get("PMG_VASP_PSP_SUB_DIRS", {})
+    return str(renamed.get(functional, PotcarSingle.functional_dir[functional]))
 
 
 def _some(names: Collection[str]) -> str:
     """The first names, and how many there are more."""
     listed = list(names)
     more = len(listed) - NAMED_AT_MOST
-    return ", ".join(listed[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    first = ", ".join(listed[:NAMED_AT_MOST])
+    return f"{first} and {more} more" if more > 0 else first

@@ -114,14 +114,14 @@ def _check(preset: str, structure: Structure) -> None:
         requirements.check_potcars(preset, symbols)
     except SettingsError as err:
         raise Stopped("potcar_missing", str(err)) from err
-    if (problem := requirements.missing_command()) is not None:
+    problem = requirements.missing_command()
+    if problem is not None:
         raise Stopped("vasp_command_not_found", problem)
     contacts = closest_contacts(CrystalTable.from_structures([structure]))
-    if (ratio := float(contacts.ratio[0])) < MIN_DISTANCE_RATIO:
-        detail = (
-            f"{structure.formula}: {float(contacts.distance[0]):.2f} Angstrom, {ratio:.2f} of "
-            "the covalent radii"
-        )
+    distance = float(contacts.distance[0])
+    ratio = float(contacts.ratio[0])
+    if ratio < MIN_DISTANCE_RATIO:
+        detail = f"{structure.formula}: {distance:.2f} Angstrom, {ratio:.2f} of the covalent radii"
         raise Stopped("atoms_too_close", detail)
 
 
@@ -159,9 +159,8 @@ def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> 
     except CustodianError as err:
         reason = _reason_of(Path.cwd())
         going_on = _contcar(task) if reason == "ionic_unconverged" else None
-        raise Stopped(
-            reason, f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}", going_on
-        ) from err
+        detail = f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}"
+        raise Stopped(reason, detail, going_on) from err
 
 
 def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
@@ -171,25 +170,23 @@ def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
     from atomate2.vasp.jobs.mp import MPGGARelaxMaker, MPGGAStaticMaker
 
     makers = {"relax": MPGGARelaxMaker, "static": MPGGAStaticMaker, "uniform_bands": NonSCFMaker}
+    # Read now: atomate2 itself has bound its settings when it was imported.
+    running = {
+        "vasp_cmd": SETTINGS.VASP_CMD,
+        "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,
+        "max_errors": SETTINGS.VASP_CUSTODIAN_MAX_ERRORS,
+        "scratch_dir": SETTINGS.CUSTODIAN_SCRATCH_DIR,
+        "handlers": corrections.fresh_handlers(),
+        "custodian_kwargs": dict(POLLING),
+    }
+    # Bands and densities of states stay in the folder; the document needs neither.
+    parts = ("store_additional_json", "parse_dos", "parse_bandstructure")
     return makers[task](
         name=f"{preset} {task}",
         input_set_generator=PresetInputSet(preset=preset, task=task, scale=scale),
-        # said here as they are now: atomate2 itself has bound them when it was imported
-        run_vasp_kwargs={
-            "vasp_cmd": SETTINGS.VASP_CMD,
-            "vasp_gamma_cmd": SETTINGS.VASP_GAMMA_CMD,
-            "max_errors": SETTINGS.VASP_CUSTODIAN_MAX_ERRORS,
-            "scratch_dir": SETTINGS.CUSTODIAN_SCRATCH_DIR,
-            "handlers": corrections.fresh_handlers(),
-            "custodian_kwargs": dict(POLLING),
-        },
-        # Bands and densities of states stay in the folder; the document needs neither.
-        task_document_kwargs={
-            "store_additional_json": False,
-            "parse_dos": False,
-            "parse_bandstructure": False,
-        },
-        # What is not converged becomes a reason here, not an exception there.
+        run_vasp_kwargs=running,
+        task_document_kwargs=dict.fromkeys(parts, False),
+        # A calculation that did not converge becomes a reason here, not an exception there.
         stop_children_kwargs={"handle_unsuccessful": False},
     )
 
@@ -206,12 +203,14 @@ def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
         return
     force = doc.max_force or 0
     detail = f"after {doc.num_steps} ionic steps the largest force is {force:.3f} eV/Angstrom"
-    handlers = {
-        corrections.handler_name(entry)
-        for entry in corrections.logged(corrections.read_log(Path.cwd()))
-    }
-    reason = "walltime" if corrections.WALLTIME_HANDLER in handlers else "ionic_unconverged"
+    met = {corrections.handler_name(entry) for entry in _entries(Path.cwd())}
+    reason = "walltime" if corrections.WALLTIME_HANDLER in met else "ionic_unconverged"
     raise Stopped(reason, detail, doc.structure)
+
+
+def _entries(directory: Path) -> list[Mapping[str, Any]]:
+    """Entries of custodian's log in a folder, in order."""
+    return corrections.logged(corrections.read_log(directory))
 
 
 def _contcar(task: Task) -> Structure | None:
@@ -225,7 +224,7 @@ def _contcar(task: Task) -> Structure | None:
 
 def _reason_of(directory: Path) -> str:
     """Reason for what custodian could not mend, by the last error that it met."""
-    entries = corrections.logged(corrections.read_log(directory))
+    entries = _entries(directory)
     errors = [str(error) for error in entries[-1]["errors"]] if entries else []
     if not errors:
         return "vasp_died"
@@ -244,22 +243,23 @@ def _reason_of(directory: Path) -> str:
 
 def _errors_in_words(directory: Path) -> str:
     """What custodian met, in order."""
-    entries = corrections.logged(corrections.read_log(directory))
-    met = [
-        f"{corrections.handler_name(entry)} ({', '.join(map(str, entry['errors']))})"
-        for entry in entries
-    ]
-    return "it met " + ", ".join(met) if met else "it met no error that it knows"
+    met = []
+    for entry in _entries(directory):
+        errors = ", ".join(map(str, entry["errors"]))
+        met.append(f"{corrections.handler_name(entry)} ({errors})")
+    return f"it met {', '.join(met)}" if met else "it met no error that it knows"
 
 
 def last_words(directory: Path) -> str:
     """Last lines of what VASP wrote to its outputs."""
     lines: list[str] = []
     for name in ("vasp.out", "std_err.txt"):
-        if (directory / name).is_file():
-            with (directory / name).open(encoding="utf-8", errors="replace") as file:
-                lines += [line.strip() for line in deque(file, maxlen=TAIL_LINES) if line.strip()]
-    return " | ".join(lines[-TAIL_LINES:]) or "none"
+        path = directory / name
+        if path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                lines += map(str.strip, deque(file, maxlen=TAIL_LINES))
+    spoken = [line for line in lines if line]
+    return " | ".join(spoken[-TAIL_LINES:]) or "none"
 
 
 def cores_of(directory: Path) -> int:

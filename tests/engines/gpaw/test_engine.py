@@ -14,7 +14,6 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
-from gen2dft.engines.contract import validate_engine
 from gen2dft.engines.gpaw import engine
 from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.engines.kit import bands_of, run_task
@@ -94,19 +93,6 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert first.is_dft
     assert first.band_gap is not None
     assert bands_of(second).mesh.size == (2, 2, 2)
-
-
-@needs_gpaw
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_the_engine_keeps_its_contract(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(PRESETS, "gpaw-quick-v1", ROUGH)
-    # It has no references of its own. An ionic crystal hardly feels how coarse the mesh of a
-    # supercell is.
-    bare = replace(load_engine("gpaw"), formation_energy=lambda composition, energy: energy)
-    salt = silicon(6.2).copy()
-    salt.replace(0, "K")
-    salt.replace(1, "Cl", coords=[0.5, 0.5, 0.5])
-    validate_engine(bare, "gpaw-quick-v1", salt, tolerance=0.03)
 
 
 @needs_gpaw
