@@ -16,7 +16,8 @@ from jobflow import Flow, Job, Maker, OnMissing, Response, job
 from gen2dft.engines import installed_engine, load_engine
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError, PluginMissing
-from gen2dft.property_steps import STATIC, Compute, computes
+from gen2dft.properties import STATIC
+from gen2dft.property_steps import Compute, computes
 from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.rounds.reuse import start_of

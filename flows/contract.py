@@ -17,8 +17,8 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed
-from gen2dft.properties import PROPERTIES, Properties
-from gen2dft.property_steps import STATIC, STEPS, PropertyStep, StepOutcome, load_step, outcome_of
+from gen2dft.properties import PROPERTIES, STATIC
+from gen2dft.property_steps import STEPS, PropertyStep, StepOutcome, load_step, outcome_of
 
 BROKEN = "contract_broken"
 SHIFT = (0.113, 0.227, 0.339)  # of all atoms, in lattice vectors
@@ -114,7 +114,7 @@ def _value(step: PropertyStep, output: Any) -> float:
     if step.name not in outcome.values:
         detail = f"step {step.name} gives no value: {outcome.reason}: {outcome.detail}"
         raise CalculationFailed(BROKEN, detail)
-    unknown = sorted(set(outcome.values) - {step.name, *Properties()})
+    unknown = sorted(set(outcome.values) - {step.name, *PROPERTIES, *STEPS})
     if unknown:
         detail = f"nobody says the unit of {', '.join(unknown)}, which step {step.name} gives"
         raise CalculationFailed(BROKEN, detail)

@@ -1,7 +1,7 @@
 """The properties that labels, targets and property heads speak of, with their units.
 
 Some are built in, packages bring more together with the step that computes them, and a campaign
-file defines its own under `properties:`. `Properties` looks up all three.
+file defines its own under `properties:`. `Properties` holds what one campaign or data set knows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from gen2dft.plugins import origin, registry
 
 # Entry points of this group name a `gen2dft.property_steps.PropertyStep`.
 GROUP = "gen2dft.properties"
+STATIC = "static"  # what the first of a chain of steps comes after
 Transform = Literal["identity", "log1p"]
 
 
@@ -108,44 +109,32 @@ def plugged_step(name: str, package: str | None = None) -> Any:
 
 
 class Properties(Mapping[str, Property]):
-    """Every property by name: built in, brought by packages, and `own` ones beside them.
+    """Properties by name: those that are built in, and `own` ones beside them.
 
     Parameters
     ----------
     own
-        Those of one campaign or data set. The definition of a package's property is among them
-        too, so that its values can be read where the package is not installed.
+        Those of one campaign or data set. What packages define is among them too, so that values
+        can be read where the package is not installed.
     """
 
     def __init__(self, own: Iterable[Property] = ()) -> None:
         self.own = {prop.name: prop for prop in own if prop.name not in PROPERTIES}
+        self._known = {**PROPERTIES, **self.own}
 
     def __getitem__(self, name: str) -> Property:
         """The property of that name; KeyError if nobody defines it."""
-        # An own definition comes before the package's: it says in which unit the values are stored,
-        # and it is there where the package is not.
-        known = PROPERTIES.get(name) or self.own.get(name)
-        return known or plugged_step(name).definition
+        return self._known[name]
 
     def __iter__(self) -> Iterator[str]:
         """Names, those that are built in first."""
-        yield from PROPERTIES
-        yield from self.own
-        for name in registry(GROUP):
-            if name not in PROPERTIES and name not in self.own:
-                yield name
+        return iter(self._known)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __contains__(self, name: object) -> bool:
-        """Whether somebody defines it; nothing is loaded."""
-        if name in PROPERTIES or name in self.own:
-            return True
-        return name in registry(GROUP)
+        return len(self._known)
 
     def __eq__(self, other: object) -> bool:
-        """Whether the own ones are the same; all others are."""
+        """Whether the own ones are the same; the others always are."""
         return isinstance(other, Properties) and self.own == other.own
 
     def __hash__(self) -> int:

@@ -18,7 +18,7 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationFailure, Engine
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.plugins import origin, registry
-from gen2dft.properties import GROUP, Property, Transform, plugged_step
+from gen2dft.properties import GROUP, STATIC, Property, Transform, plugged_step
 
 if TYPE_CHECKING:
     from jobflow import Flow, Job
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec, Part, PropertySpec
     from gen2dft.store.store import Store
 
-STATIC = "static"
 # Other packages add steps by entry points of this group, each naming a PropertyStep.
 STEPS: dict[str, Callable[[], PropertyStep]] = registry(GROUP)
 

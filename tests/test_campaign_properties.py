@@ -1,7 +1,7 @@
 """`properties:` of a campaign file."""
 
 import pytest
-from example_steps import SIZE
+from example_steps import SIZE, SQUARE
 
 from gen2dft import property_steps
 from gen2dft.campaign import CampaignSpec, parse_campaign
@@ -85,6 +85,14 @@ def test_what_a_package_computes_needs_no_definition():
     entry = spec.properties["size"]
     assert (entry.unit, entry.transform, entry.package) == ("A^3/atom", "log1p", "gen2dft")
     assert spec.known_properties["size"].title == "volume per atom"
+
+
+@pytest.mark.usefixtures("plugged")
+def test_what_a_step_waits_for_is_defined_too(monkeypatch):
+    monkeypatch.setitem(property_steps.STEPS, "size_squared", lambda: SQUARE)
+    spec = parse_campaign(BUILT_IN.replace("band_gap", "size_squared"), "x")
+    assert set(spec.properties) == {"size", "size_squared"}
+    assert spec.known_properties["size"].unit == "A^3/atom"
 
 
 @pytest.mark.usefixtures("plugged")

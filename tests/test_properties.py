@@ -1,11 +1,10 @@
-"""Properties are looked up among the built-in ones, a campaign's own, and those of packages."""
+"""Properties are looked up among the built-in ones and a campaign's own."""
 
 import pytest
-from example_steps import SIZE
 
 from gen2dft import property_steps
 from gen2dft.errors import DatasetError, PluginMissing
-from gen2dft.properties import PROPERTIES, Properties, Property
+from gen2dft.properties import PROPERTIES, Properties, Property, plugged_step
 
 HARDNESS = Property("hardness", "GPa", "Vickers hardness", "log1p")
 
@@ -29,17 +28,10 @@ def test_own_ones_are_known_beside_them_and_cannot_take_their_names():
     assert set(known) - set(Properties()) == {"hardness"} and len(known) == len(Properties()) + 1
 
 
-def test_a_package_brings_the_definition_of_what_it_computes(monkeypatch):
-    monkeypatch.setitem(property_steps.STEPS, "size", lambda: SIZE)
-    assert Properties()["size"] == Property("size", "A^3/atom", "volume per atom", "log1p")
-    assert "size" in Properties() and "size" in list(Properties())
-
-
 def test_a_package_that_is_broken_is_named(monkeypatch):
     monkeypatch.setitem(property_steps.STEPS, "size", broken)
-    assert "size" in Properties()
     with pytest.raises(PluginMissing, match=r"'size' is computed .*ImportError: no such"):
-        Properties()["size"]
+        plugged_step("size")
 
 
 def test_two_sets_are_joined_unless_they_contradict_each_other():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import Field
@@ -14,6 +14,7 @@ from gen2dft.plugins import origin, registry
 from gen2dft.properties import (
     GROUP,
     PROPERTIES,
+    STATIC,
     Properties,
     Property,
     Transform,
@@ -91,15 +92,24 @@ def completed(given: Mapping[str, PropertySpec], wanted: Iterable[str]) -> dict[
         _check_name(name)
         _check_entry(name, entry)
     found = dict(given)
-    for name in dict.fromkeys([*given, *wanted]):
+    names = list(dict.fromkeys([*given, *wanted]))
+    for name in names:
         entry = given.get(name, PropertySpec())
         if name in PROPERTIES or entry.is_complete:
             continue
         if name in registry(GROUP):
             found[name] = _of_package(name, entry)
+            names += _waited_for(name, names)
         elif name not in given:
-            raise ValueError(f"{not_one_of('property', name, Properties())} {REMEDY}")
+            choices = {*PROPERTIES, *given, *registry(GROUP)}
+            raise ValueError(f"{not_one_of('property', name, choices)} {REMEDY}")
     return found
+
+
+def _waited_for(name: str, known: Collection[str]) -> list[str]:
+    """The step that the step of a property waits for, whose values labels will carry too."""
+    before: str = plugged_step(name).after
+    return [] if before == STATIC or before in known else [before]
 
 
 def _check_name(name: str) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
@@ -139,39 +140,48 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
         If no id is the dataset's, a crystal is another one than that of its label, or nothing was
         computed by this definition.
     """
+    found = _records_of(dataset, labels, definition)
+    _must_be_the_same_crystals(dataset, found)
+    gaps = {row: record.band_gap for row, record in found}
+    factors = {row: record.power_factor.get(definition) for row, record in found}
+    joined = {
+        **dataset.labels,
+        "band_gap": _filled(dataset.label("band_gap"), gaps),
+        POWER_FACTOR: _filled(dataset.label(POWER_FACTOR), factors),
+    }
+    settings = labels.settings.model_dump(mode="json")
+    note = {**settings, "definition": definition, "counts": labels.counts()}
+    provenance = {**dataset.provenance, "computed_labels": note}
+    return replace(dataset, labels=joined, provenance=provenance)
+
+
+def _records_of(
+    dataset: Dataset, labels: ComputedLabels, definition: str
+) -> list[tuple[int, LabelRecord]]:
+    """Records of the dataset's crystals, each with its row; see `join_labels` for the errors."""
     if definition not in labels.settings.definitions:
         known = ", ".join(labels.settings.definitions)
         raise DatasetError(
             f"the computed labels have no power factors by definition {definition!r}, only by "
             f"{known}"
         )
-    places = {name: i for i, name in enumerate(dataset.ids)}
-    found = [(places[record.id], record) for record in labels.records if record.id in places]
+    rows = {name: row for row, name in enumerate(dataset.ids)}
+    found = [(rows[record.id], record) for record in labels.records if record.id in rows]
     if not found:
         raise DatasetError(
             f"none of the {len(labels.records)} computed labels of {labels.settings.source!r} is "
-            "of a crystal of this "
-            "dataset: they go by id"
+            "of a crystal of this dataset: they go by id"
         )
-    _must_be_the_same_crystals(dataset, found)
-    columns = {
-        "band_gap": {i: record.band_gap for i, record in found},
-        POWER_FACTOR: {i: record.power_factor.get(definition) for i, record in found},
-    }
-    joined = {**dataset.labels}
-    for name, values in columns.items():
-        column = dataset.label(name).copy()
-        for i, value in values.items():
-            if value is not None and np.isnan(column[i]):
-                column[i] = value
-        joined[name] = column
-    note = {
-        **labels.settings.model_dump(mode="json"),
-        "definition": definition,
-        "counts": labels.counts(),
-    }
-    provenance = {**dataset.provenance, "computed_labels": note}
-    return replace(dataset, labels=joined, provenance=provenance)
+    return found
+
+
+def _filled(column: NDArray[np.float64], values: Mapping[int, float | None]) -> NDArray[np.float64]:
+    """A column with values put in by row, where it has none yet."""
+    filled = column.copy()
+    for row, value in values.items():
+        if value is not None and np.isnan(column[row]):
+            filled[row] = value
+    return filled
 
 
 def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:

@@ -29,33 +29,35 @@ def try_close(context: Round) -> bool:
 
     True for exactly one caller. What a killed caller left undone is done by the next one.
     """
-    document, closed = context.document, False
+    document = context.document
     ends = document.state == "validating" and may_close(context, document)
     if ends or document.state == "closed":  # then a straggler may have become a hit
         mark_repeats(context)
-    if ends:
-        if is_late(context, document):
-            context.store.give_up_open(
-                context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
-            )
-        funnel = [
-            *(count.model_dump() for count in document.funnel),
-            *(c.model_dump() for c in last_stages(context)),
-        ]
-        started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else now()
-        seconds = {**document.seconds, "validate": (now() - started).total_seconds()}
-        closed = context.store.move_round(
-            context.campaign_id,
-            context.index,
-            "validating",
-            "closed",
-            closed=now(),
-            funnel=funnel,
-            seconds=seconds,
-        )
+    closed = ends and _close(context, document)
+    # Not only the caller that closed it: that one may have been killed before it went on.
     if context.document.state == "closed":
         go_on(context)
     return closed
+
+
+def _close(context: Round, document: RoundDoc) -> bool:
+    """Count the last stages and close the round; True for exactly one caller."""
+    if is_late(context, document):
+        context.store.give_up_open(
+            context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
+        )
+    counts = [*document.funnel, *last_stages(context)]
+    ended = now()
+    started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else ended
+    return context.store.move_round(
+        context.campaign_id,
+        context.index,
+        "validating",
+        "closed",
+        closed=ended,
+        funnel=[count.model_dump() for count in counts],
+        seconds={**document.seconds, "validate": (ended - started).total_seconds()},
+    )
 
 
 def may_close(context: Round, document: RoundDoc) -> bool:

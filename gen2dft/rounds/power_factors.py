@@ -12,7 +12,7 @@ from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
-from gen2dft.transport.reductions import REDUCTIONS
+from gen2dft.transport.reductions import factors_by_definition
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -48,34 +48,42 @@ def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFa
         Which power factor is the value; the others are kept too.
     """
     if isinstance(outcome, CalculationFailure):
-        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the
-        # coarse one showed.
-        values = {"band_gap": 0.0} if outcome.reason == METAL else {}
-        document = PowerFactorDoc(
-            **made._asdict(),
-            definition=definition,
-            values=values,
-            core_hours=outcome.core_hours,
-            reason=outcome.reason,
-            detail=outcome.detail,
-        )
-        store.insert_new(document)
-        return document
-    factors = {name: reduction.power_factor(outcome) for name, reduction in REDUCTIONS.items()}
-    series = outcome.convergence
-    document = PowerFactorDoc(
-        **{**made._asdict(), "formula": outcome.formula},
-        definition=definition,
-        values={"band_gap": outcome.band_gap, POWER_FACTOR: factors[definition]},
-        power_factors=factors,
-        relaxation_time=outcome.relaxation_time,
-        mesh=outcome.mesh,
-        spacing=outcome.spacing,
-        relative_error=series.relative_error if series else None,
-        converged=series.converged if series else None,
-        core_hours=outcome.core_hours,
-        warnings=list(outcome.warnings),
-        transport_id=store.put_blob(outcome.model_dump_json().encode(), "transport"),
-    )
+        document = _without_factor(made, definition, outcome)
+    else:
+        # A blob is named by its content: a repeated ingest writes the same one.
+        blob = store.put_blob(outcome.model_dump_json().encode(), "transport")
+        document = _with_factor(made, definition, outcome).model_copy(update={"transport_id": blob})
     store.insert_new(document)
     return document
+
+
+def _without_factor(made: Made, definition: str, failure: CalculationFailure) -> PowerFactorDoc:
+    # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the coarse
+    # one showed.
+    values = {"band_gap": 0.0} if failure.reason == METAL else {}
+    return PowerFactorDoc(
+        **made._asdict(),
+        definition=definition,
+        values=values,
+        core_hours=failure.core_hours,
+        reason=failure.reason,
+        detail=failure.detail,
+    )
+
+
+def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
+    factors = factors_by_definition(transport)
+    series = transport.convergence
+    return PowerFactorDoc(
+        **made._replace(formula=transport.formula)._asdict(),
+        definition=definition,
+        values={"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]},
+        power_factors=factors,
+        relaxation_time=transport.relaxation_time,
+        mesh=transport.mesh,
+        spacing=transport.spacing,
+        relative_error=series.relative_error if series else None,
+        converged=series.converged if series else None,
+        core_hours=transport.core_hours,
+        warnings=list(transport.warnings),
+    )

@@ -219,9 +219,10 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
         What keeps the bands from being computed, or transport from being computed from them.
     """
     from gen2dft.engines.gpaw.engine import UNIFORM_FILE
+    from gen2dft.transport import POWER_FACTOR
     from gen2dft.transport.compute import compute_transport
     from gen2dft.transport.loaders import load_bands
-    from gen2dft.transport.reductions import REDUCTIONS
+    from gen2dft.transport.reductions import factors_by_definition
 
     try:
         if not (folder / UNIFORM_FILE).is_file():
@@ -232,10 +233,8 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
             return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
         raise
     found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
-    factors = {
-        name: _rounded(reduction.power_factor(doc)) for name, reduction in REDUCTIONS.items()
-    }
-    return {**found, "band_gap": _rounded(doc.band_gap), "power_factor": factors}
+    factors = {name: _rounded(value) for name, value in factors_by_definition(doc).items()}
+    return {**found, "band_gap": _rounded(doc.band_gap), POWER_FACTOR: factors}
 
 
 def _settings() -> TransportSettings:

@@ -58,6 +58,11 @@ class Reduction:
         return {name: column.value(doc) for name, column in self.columns.items()}
 
 
+def factors_by_definition(doc: TransportDoc) -> dict[str, float]:
+    """Label definition to power factor, uW cm^-1 K^-2 at tau = 1e-14 s."""
+    return {name: reduction.power_factor(doc) for name, reduction in REDUCTIONS.items()}
+
+
 def get_reduction(name: str) -> Reduction:
     """The reduction of that name; CampaignError names the choices."""
     if name not in REDUCTIONS:

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import yaml
 from example_crystals import example_dataset
-from gen2dft.flows import jobs
+from gen2dft.flows import candidates
 from gen2dft.flows.candidates import CandidateMaker
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -201,7 +201,7 @@ def test_the_bands_of_the_engine_become_a_power_factor_in_a_label(
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
     context = Round(store, campaign.id, 0)
     queue_candidates(context, {"salt": toys.rock_salt("K", "Cl", 6.3)})
-    monkeypatch.setattr(jobs, "open_round", lambda *_: context)
+    monkeypatch.setattr(candidates, "open_round", lambda *_: context)
     monkeypatch.chdir(tmp_path)
     flow = CandidateMaker.of_campaign(context).make(context, "salt")
     run_locally(
@@ -210,7 +210,7 @@ def test_the_bands_of_the_engine_become_a_power_factor_in_a_label(
     (label,) = store.labels(campaign.id)
     assert label.engine == "cosine"
     assert label.values["band_gap"] == pytest.approx(3.16 - 0.82)
-    (kept,) = store.power_factors(campaign.id)
+    (kept,) = store.from_bands(campaign.id)
     assert label.values["power_factor"] == kept.values["power_factor"] > 0.1
     assert kept.converged
     assert label.provenance["versions"] == {"gen2dft-cosine": "0.1.0"}
