@@ -3,6 +3,8 @@
 The toy generator knows rock salts AB only: its latent vector is (lattice constant, A, B) and
 decoding rounds it. The toy engine gives every crystal a formation energy that depends on its
 electronegativity difference, and fails on request.
+
+Stored campaigns (tests/data) name the classes of this module and expect the same numbers of them.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ def test_a_job_hands_on_why_the_one_before_failed(name, outcome_of):
 
 
 def test_a_job_of_the_ml_potential_computes(outcome_of):
+    pytest.importorskip("chgnet")
     salt = outcome_of("mlip computes")
     assert isinstance(salt, CalculationDoc)
     assert (salt.task, salt.engine, salt.preset) == ("relax", "mlip", "chgnet-screen-v1")
