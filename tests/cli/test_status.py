@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from example_campaign import CAMPAIGN_ID, empty_store
@@ -14,7 +15,8 @@ from gen2dft.store.store import Store
 def add_round(store: Store, **fields: object) -> RoundDoc:
     """A third round, which is at work."""
     store.database.campaigns.update_one({}, {"$set": {"state": "running", "stop_reason": None}})
-    document = RoundDoc(id=f"{CAMPAIGN_ID}:2", campaign_id=CAMPAIGN_ID, index=2, **fields)  # type: ignore[arg-type]
+    place: dict[str, Any] = {"id": f"{CAMPAIGN_ID}:2", "campaign_id": CAMPAIGN_ID, "index": 2}
+    document = RoundDoc(**place, **fields)
     store.insert_new(document)
     return document
 

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def tell(
             raise failure
         return per_atom
 
-    engine = Engine("told", False, frozenset(), {"only": object()}, relax, relax, formation_energy)  # type: ignore[dict-item]
+    makers: dict[str, Any] = {"only": object()}
+    engine = Engine("told", False, frozenset(), makers, relax, relax, formation_energy)
     monkeypatch.setitem(engines.ENGINES, "told", lambda: engine)
 
 

@@ -9,7 +9,7 @@ from gen2dft.representations import FTCP
 
 load_keras()
 
-from gen2dft.generators.ftcp.staged import blocks as reading  # noqa: E402  # needs the backend chosen first
+from gen2dft.generators.ftcp.staged import blocks as reading  # noqa: E402  # after the backend
 from gen2dft.generators.ftcp.staged.make import (  # noqa: E402
     cell_lengths,
     columns_of_sites,

@@ -7,7 +7,7 @@ from gen2dft.generators.keras_setup import load_keras
 
 load_keras()
 
-from gen2dft.generators.ftcp.staged.positions import Positions  # noqa: E402  # needs the backend chosen first
+from gen2dft.generators.ftcp.staged.positions import Positions  # noqa: E402  # after the backend
 
 SITES = 5
 
