@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
@@ -19,6 +19,7 @@ def hits_csv(
     names: Sequence[str],
     surrogates: set[str],
     known: Known = PROPERTIES,
+    sources: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """One line per hit.
 
@@ -30,24 +31,43 @@ def hits_csv(
         Properties to show, in this order.
     surrogates
         Engines that are not DFT.
+    sources
+        Id of each hit to the sources that drew its crystal, for two more columns; None in a
+        campaign with one generator.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [text for name in names for text in (f"{name} ({known[name].unit})", f"{name} from")]
-    writer.writerow(
-        ["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"]
-    )
+    columns = [column for name in names for column in _columns_of(name, known)]
+    of_sources = [] if sources is None else ["source", "also from"]
+    place = ["id", "campaign", "round", "formula", "space group"]
+    writer.writerow([*place, *of_sources, *columns, "hull", "same as"])
     for hit in found:
-        cells = [
-            text
-            for n in names
-            for text in (
-                "" if hit.values[n] is None else repr(hit.values[n]),
-                basis_text(hit.basis[n], surrogates),
-            )
-        ]
-        place = [hit.candidate_id, hit.campaign_id, round_title(hit.round_index).split()[-1]]
-        writer.writerow(
-            [*place, hit.formula, hit.spacegroup, *cells, hit.hull_id, hit.same_as or ""]
-        )
+        drawn_by = [] if sources is None else _drawn_by(sources[hit.id])
+        row = _row(hit, names, surrogates, drawn_by)
+        writer.writerow(row)
     return text.getvalue()
+
+
+def _columns_of(name: str, known: Known) -> tuple[str, str]:
+    """Headers of a property: its values, and where they are from."""
+    return f"{name} ({known[name].unit})", f"{name} from"
+
+
+def _drawn_by(sources: Sequence[str]) -> list[str]:
+    own, *others = sources
+    return [own, ", ".join(others)]
+
+
+def _row(
+    hit: HitDoc, names: Sequence[str], surrogates: set[str], drawn_by: Sequence[str]
+) -> Iterator[str]:
+    round_number = round_title(hit.round_index).split()[-1]
+    yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
+    yield from drawn_by
+    for name in names:
+        value = hit.values[name]
+        # Every digit: whoever computes with the table loses nothing.
+        yield "" if value is None else repr(value)
+        yield basis_text(hit.basis[name], surrogates)
+    yield hit.hull_id
+    yield hit.same_as or ""

@@ -1,6 +1,8 @@
-"""The ledger as a table: a line per round, per sampler, and for the whole campaign."""
+"""The ledger as a table: a line per round, per source, per sampler, and for the whole campaign."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
 
 from gen2dft.ledger import FAILED, STAGES, Account, Ledger
 from gen2dft.report.wording import round_title
@@ -14,23 +16,33 @@ COLUMNS = (
 
 
 def rows(ledger: Ledger) -> list[list[str]]:
-    """Texts of `COLUMNS`.
-
-    Samplers have no share in training and proposing, which serve all candidates.
-    """
-    return [
-        *(_row(round_title(index), account) for index, account in sorted(ledger.rounds.items())),
-        *(
-            _row(name, account, only_candidates=True)
-            for name, account in sorted(ledger.samplers.items())
-        ),
-        _row("whole campaign", ledger.whole),
-    ]
+    """Texts of `COLUMNS`; sources have lines of their own where there are several."""
+    table = []
+    for index, account in sorted(ledger.rounds.items()):
+        row = _row(round_title(index), account)
+        table.append(list(row))
+    if len(ledger.sources) > 1:
+        table += _of_candidates(ledger.sources)
+    table += _of_candidates(ledger.samplers)
+    last = _row("whole campaign", ledger.whole)
+    return [*table, list(last)]
 
 
-def _row(name: str, account: Account, *, only_candidates: bool = False) -> list[str]:
+def _of_candidates(accounts: Mapping[str, Account]) -> list[list[str]]:
+    """Lines without training and proposing, which serve all candidates."""
+    lines = []
+    for name, account in sorted(accounts.items()):
+        row = _row(name, account, only_candidates=True)
+        lines.append(list(row))
+    return lines
+
+
+def _row(name: str, account: Account, *, only_candidates: bool = False) -> Iterator[str]:
     shared = STAGES[:2] if only_candidates else ()
-    hours = [UNKNOWN if stage in shared else f"{account.hours[stage]:.3g}" for stage in STAGES]
-    counts = (account.oracle_calls, account.labels, account.failures, account.hits)
-    per_hit = UNKNOWN if account.per_hit is None else f"{account.per_hit:.3g}"
-    return [name, *hours, f"{account.total:.3g}", *(f"{count:,}" for count in counts), per_hit]
+    yield name
+    for stage in STAGES:
+        yield UNKNOWN if stage in shared else f"{account.hours[stage]:.3g}"
+    yield f"{account.total:.3g}"
+    for count in (account.oracle_calls, account.labels, account.failures, account.hits):
+        yield f"{count:,}"
+    yield UNKNOWN if account.per_hit is None else f"{account.per_hit:.3g}"
