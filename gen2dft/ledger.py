@@ -1,11 +1,11 @@
-"""What a campaign has cost, in core-hours: by stage, round, sampler and per hit, failures
+"""What a campaign has cost, in core-hours: by stage, round, source, sampler and per hit, failures
 included.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,19 +18,14 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 HOUR = 3600.0
-# Stages in the order of a round. `failed` is what validation spent without a label.
-TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS = (
-    "train",
-    "propose",
-    "screen",
-    "validate",
-    "failed",
-    "bands",
-)
-STAGES = (TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS)
+TRAIN, PROPOSE, SCREEN, VALIDATE = "train", "propose", "screen", "validate"
+FAILED = "failed"  # what validation spent without a label
+BANDS = "bands"
+STAGES = (TRAIN, PROPOSE, SCREEN, VALIDATE, FAILED, BANDS)  # in the order of a round
 _FIELDS = (
     "candidate_id",
     "round_index",
+    "source",
     "sampler",
     "state",
     "selected_by",
@@ -41,7 +36,7 @@ _FIELDS = (
 
 @dataclass
 class Account:
-    """What one round, or one sampler, has cost and given.
+    """Costs and yield of one round, one source or one sampler.
 
     Parameters
     ----------
@@ -74,6 +69,15 @@ class Account:
         """Core-hours of all stages per hit; None without a hit."""
         return self.total / self.hits if self.hits else None
 
+    def add(self, other: Account) -> None:
+        """Add the costs and the yield of another account."""
+        for stage, hours in other.hours.items():
+            self.hours[stage] += hours
+        self.oracle_calls += other.oracle_calls
+        self.labels += other.labels
+        self.failures += other.failures
+        self.hits += other.hits
+
 
 @dataclass(frozen=True)
 class Ledger:
@@ -84,21 +88,22 @@ class Ledger:
     rounds
         Round index to account; training and proposing are the round's.
     samplers
-        Sampling method to account, of what belongs to single candidates: screen and validation.
+        Sampling method to account of its candidates: screen and validation.
+    sources
+        Source to account of its candidates, as for samplers. A crystal that several sources
+        proposed is one candidate, and so is counted once: for its own source.
     """
 
     rounds: Mapping[int, Account]
     samplers: Mapping[str, Account]
+    sources: Mapping[str, Account] = field(default_factory=dict)
 
     @property
     def whole(self) -> Account:
         """All rounds together."""
         total = Account()
         for account in self.rounds.values():
-            for stage, hours in account.hours.items():
-                total.hours[stage] += hours
-            for name in ("oracle_calls", "labels", "failures", "hits"):
-                setattr(total, name, getattr(total, name) + getattr(account, name))
+            total.add(account)
         return total
 
 
@@ -108,25 +113,21 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     Training counts the cores that its firework asks for, proposing and the screen one; validation
     what the engine says.
     """
-    cores = stored_campaign(store.campaign(campaign_id)).resources.train.cores
+    spec = stored_campaign(store.campaign(campaign_id))
+    cores = spec.resources.train.cores
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
-    labelled = {
-        label["_id"]: (label["candidate_id"], label["core_hours"])
-        for label in store.label_fields(campaign_id, ("candidate_id", "core_hours"))
-    }
-    bands = {
-        made.candidate_id: made.core_hours
-        for made in store.from_bands(campaign_id)
-        if made.id not in labelled
-    }
-    spent: dict[str, float] = defaultdict(float)
-    for candidate, hours in labelled.values():
-        spent[candidate] += hours
+    sources: dict[str, Account] = defaultdict(Account)
+    labels = store.label_fields(campaign_id, ("candidate_id", "core_hours"))
+    spent = _of_labels(labels)
+    bands = _of_bands(store, campaign_id, labels)
+    only_source = spec.sources[0].label
     for found in store.candidate_fields(campaign_id, _FIELDS):
-        for account in (rounds[found["round_index"]], samplers[found["sampler"]]):
-            _add(account, found, spent, bands)
-    return Ledger(rounds, dict(samplers))
+        candidate = _of_candidate(found, spent, bands)
+        rounds[found["round_index"]].add(candidate)
+        samplers[found["sampler"]].add(candidate)
+        sources[found.get("source") or only_source].add(candidate)
+    return Ledger(rounds, dict(samplers), dict(sources))
 
 
 def _of_round(document: RoundDoc, cores: int) -> Account:
@@ -136,21 +137,41 @@ def _of_round(document: RoundDoc, cores: int) -> Account:
     return account
 
 
-def _add(
-    account: Account,
-    found: Mapping[str, Any],
-    spent: Mapping[str, float],
-    bands: Mapping[str, float],
-) -> None:
-    """Add one candidate."""
+def _of_labels(labels: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Candidate to core-hours of its labels."""
+    hours: dict[str, float] = defaultdict(float)
+    for label in labels:
+        hours[label["candidate_id"]] += label["core_hours"]
+    return hours
+
+
+def _of_bands(
+    store: Store, campaign_id: str, labels: Sequence[Mapping[str, Any]]
+) -> dict[str, float]:
+    """Candidate to core-hours of bands that were computed outside its validation."""
+    # A label that has the id of the bands contains their cost.
+    counted = {label["_id"] for label in labels}
+    hours = {}
+    for made in store.from_bands(campaign_id):
+        if made.id not in counted:
+            hours[made.candidate_id] = made.core_hours
+    return hours
+
+
+def _of_candidate(
+    found: Mapping[str, Any], spent: Mapping[str, float], bands: Mapping[str, float]
+) -> Account:
+    """One candidate's own account."""
     key, state = found["candidate_id"], State.parse(found["state"])
     verdict = StoredVerdict.of(found.get("surrogate"))
-    account.hours[SCREEN] += (verdict.seconds or 0.0) / HOUR
-    account.hours[VALIDATE] += spent.get(key, 0.0)
-    account.hours[FAILED] += found.get("lost_core_hours") or 0.0
-    account.hours[BANDS] += bands.get(key, 0.0)
     given_up = state.kind is Kind.GIVEN_UP
-    account.oracle_calls += state.is_open or state.is_labelled or given_up
-    account.labels += state.is_labelled
-    account.failures += given_up
-    account.hits += state.kind is Kind.HIT
+    account = Account()
+    account.hours[SCREEN] = (verdict.seconds or 0.0) / HOUR
+    account.hours[VALIDATE] = spent.get(key, 0.0)
+    account.hours[FAILED] = found.get("lost_core_hours") or 0.0
+    account.hours[BANDS] = bands.get(key, 0.0)
+    account.oracle_calls = int(state.is_open or state.is_labelled or given_up)
+    account.labels = int(state.is_labelled)
+    account.failures = int(given_up)
+    account.hits = int(state.kind is Kind.HIT)
+    return account

@@ -8,14 +8,16 @@ ever run. A value that is not known passes no condition, neither a comparison no
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.campaign import stored_campaign
 from gen2dft.errors import QueryError, not_one_of
 from gen2dft.properties import PROPERTIES
+from gen2dft.store.states import LABELLED_STATES
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import HitDoc
+    from gen2dft.store.documents import CampaignDoc, HitDoc
     from gen2dft.store.store import Store
 
 MAX_LENGTH = 2000
@@ -26,7 +28,9 @@ FIELDS: dict[str, tuple[str, type]] = {
     "spacegroup": ("spacegroup", str),
     "round": ("round_index", int),
     "is_dft": ("is_dft", bool),
+    "source": ("source", str),
 }
+SOURCE = "source"  # hits do not carry it, their candidates do
 FIRST_ROUND = 1  # readers count rounds from 1, the database from 0
 OPERATORS: dict[type[ast.cmpop], str] = {
     ast.Lt: "$lt", ast.LtE: "$lte", ast.Gt: "$gt", ast.GtE: "$gte", ast.Eq: "$eq", ast.NotEq: "$ne",
@@ -56,8 +60,9 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
     ----------
     where
         Comparisons of properties (numbers in the property's unit), `formula`, `spacegroup`, `round`
-        (from 1) and `is_dft`, joined by `and`, `or`, `not` and parentheses: `0.3 < band_gap < 1.5
-        and formula in ("SnO", "PbO")`.
+        (from 1), `is_dft` and `source`, joined by `and`, `or`, `not` and parentheses: `0.3 <
+        band_gap < 1.5 and formula in ("SnO", "PbO")`. A crystal that several sources drew is of
+        each of them.
 
     Raises
     ------
@@ -71,11 +76,56 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
     found = parse_where(where, properties)
     if campaign_id is not None:
         _refuse_others(where, campaigns[0].spec)
+    if SOURCE in names_in(where):
+        drawn_by: dict[str, tuple[str, ...]] = {}
+        for document in campaigns:
+            drawn_by |= sources_of_hits(store, document)
+        found = _by_id(found, drawn_by)
     return store.hits(campaign_id, **found)
+
+
+def sources_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, tuple[str, ...]]:
+    """Id of each hit to the sources that drew its crystal, the candidate's own one first.
+
+    Candidates that are labelled and no hits may be among them.
+    """
+    sources = stored_campaign(campaign).sources
+    if len(sources) == 1:
+        hits = store.hit_fields(campaign.id, ("candidate_id",))
+        return {hit["_id"]: (sources[0].label,) for hit in hits}
+    # A hit is written before its candidate's state becomes `hit`.
+    is_labelled = {"$in": list(LABELLED_STATES)}
+    drawn_by = {}
+    for found in store.candidate_fields(campaign.id, (SOURCE, "also_from"), state=is_labelled):
+        drawn_by[found["_id"]] = (found[SOURCE], *found["also_from"])
+    return drawn_by
+
+
+def _by_id(condition: Filter, drawn_by: Mapping[str, Sequence[str]]) -> Filter:
+    """A filter whose conditions on the source are conditions on the ids of hits."""
+    resolved: Filter = {}
+    for key, value in condition.items():
+        if key == SOURCE:
+            resolved["_id"] = {"$in": _drawn_by(value, drawn_by)}
+        elif key in ("$and", "$or"):
+            resolved[key] = [_by_id(part, drawn_by) for part in value]
+        else:
+            resolved[key] = value
+    return resolved
+
+
+def _drawn_by(comparison: Filter, drawn_by: Mapping[str, Sequence[str]]) -> list[str]:
+    """Hits whose sources pass: with `$nin` none of them may be among the values, else one must."""
+    ((operator, wanted),) = comparison.items()
+    names = set(wanted) if isinstance(wanted, list) else {wanted}
+    is_excluded = operator == "$nin"
+    return [hit for hit, sources in drawn_by.items() if names.isdisjoint(sources) == is_excluded]
 
 
 def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
     """The filter that a condition means, for `database.hits.find`.
+
+    Conditions on `source` are for `find_hits`, since hits do not carry it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What several verbs share: the store, JSON output, tables of funnels."""
+"""Shared by several verbs: the store, JSON output, tables of funnels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gen2dft.report.wording import as_utc, round_title, words
 from gen2dft.store.states import kind_of
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import RoundDoc
+    from gen2dft.store.documents import CampaignDoc, RoundDoc
     from gen2dft.store.store import Store
 
 STATE_STYLES = {
@@ -43,14 +43,23 @@ def report_folder(campaign_id: str) -> Path:
     return load_settings().data_dir / "reports" / campaign_id
 
 
+def has_several_sources(document: CampaignDoc) -> bool:
+    """Whether several generators serve a campaign, so that tables name the source."""
+    from gen2dft.campaign import stored_campaign
+
+    return len(stored_campaign(document).sources) > 1
+
+
 def echo_json(data: Any) -> None:
     """Write data as JSON to standard output."""
     typer.echo(json.dumps(data, default=_plain, indent=2, ensure_ascii=False))
 
 
 def _plain(value: Any) -> str:
-    """What JSON has no form for, as text."""
-    return as_utc(value).isoformat() if isinstance(value, datetime) else str(value)
+    """Values that JSON has no form for, as text."""
+    if isinstance(value, datetime):
+        return as_utc(value).isoformat()
+    return str(value)
 
 
 def funnel_table(document: RoundDoc) -> Table:
@@ -61,20 +70,19 @@ def funnel_table(document: RoundDoc) -> Table:
     table.add_column("out", justify="right")
     table.add_column("stopped, by reason")
     for stage in document.funnel:
-        out = (
-            f"[bold green]{stage.n_out:,}[/]"
-            if stage.stage in HITS_LEFT and stage.n_out
-            else f"{stage.n_out:,}"
-        )
-        name = f"{words(stage.stage)} ({stage.package})" if stage.package else words(stage.stage)
+        name, out = words(stage.stage), f"{stage.n_out:,}"
+        if stage.package:
+            name = f"{name} ({stage.package})"
+        if stage.stage in HITS_LEFT and stage.n_out:
+            out = f"[bold green]{out}[/]"
         table.add_row(name, f"{stage.n_in:,}", out, reasons_text(stage.reasons))
     return table
 
 
 def reasons_text(reasons: Mapping[str, int]) -> str:
     """Reasons with their numbers, the most frequent first."""
-    ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{words(reason)} {count:,}" for reason, count in ordered)
+    most_first = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+    return ", ".join(f"{words(reason)} {reasons[reason]:,}" for reason in most_first)
 
 
 def plain_table(title: str | None = None) -> Table:

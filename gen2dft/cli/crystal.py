@@ -4,7 +4,7 @@ structure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from gen2dft.store.documents import CandidateDoc, LabelDoc
+    from gen2dft.campaign import CampaignSpec
+    from gen2dft.store.documents import CandidateDoc, HitDoc, LabelDoc
     from gen2dft.store.store import Store
 
 SHORTEST = 4  # characters of an id that are enough to look for
@@ -42,92 +43,119 @@ def find_crystal(store: Store, identifier: str) -> CandidateDoc | None:
     StoreError
         If no crystal, or more than one, fits; the message names those that come nearest.
     """
-    campaigns = store.campaigns()
-    if any(identifier in (c.id, c.name) for c in campaigns):
+    campaigns = {name for document in store.campaigns() for name in (document.id, document.name)}
+    if identifier in campaigns:
         return None
+    # An id is CAMPAIGN:CANDIDATE, and mostly given without its campaign.
     prefix = identifier.rpartition(":")[2]
-    found = store.find_candidates(prefix) if len(prefix) >= SHORTEST else []
-    fitting = [doc for doc in found if ":" not in identifier or doc.id.startswith(identifier)]
+    fitting = store.find_candidates(prefix) if len(prefix) >= SHORTEST else []
+    if ":" in identifier:
+        fitting = [candidate for candidate in fitting if candidate.id.startswith(identifier)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = ", ".join(f"{doc.id} ({doc.formula})" for doc in fitting[:SHOWN])
-        more = f" and {len(fitting) - SHOWN} more" if len(fitting) > SHOWN else ""
-        raise StoreError(
-            f"{identifier!r} fits {counted(len(fitting), 'crystal')}: {names}{more}; give more of "
-            "the id"
-        )
-    raise StoreError(
-        _not_found(store, identifier, prefix, [name for c in campaigns for name in (c.id, c.name)])
-    )
+        raise StoreError(_ambiguous(identifier, fitting))
+    raise StoreError(_not_found(store, identifier, prefix, campaigns))
 
 
-def _not_found(store: Store, identifier: str, prefix: str, campaigns: list[str]) -> str:
+def _ambiguous(identifier: str, fitting: Sequence[CandidateDoc]) -> str:
+    """Message that names the first of several crystals."""
+    shown = [f"{candidate.id} ({candidate.formula})" for candidate in fitting[:SHOWN]]
+    names = ", ".join(shown)
+    hidden = len(fitting) - len(shown)
+    more = f" and {hidden} more" if hidden else ""
+    number = counted(len(fitting), "crystal")
+    return f"{identifier!r} fits {number}: {names}{more}; give more of the id"
+
+
+def _not_found(store: Store, identifier: str, prefix: str, campaigns: Collection[str]) -> str:
     """Message that names the crystals or the campaign that come nearest."""
     if len(prefix) < SHORTEST:
         return (
             f"{identifier!r} is too short for an id: give at least {SHORTEST} characters, see "
             "`gen2dft hits`"
         )
+    # The longest beginning that fits some crystal: the id was probably mistyped behind it.
     for length in range(len(prefix) - 1, SHORTEST - 2, -1):
-        if near := store.find_candidates(prefix[:length])[:3]:
+        near = store.find_candidates(prefix[:length])[:3]
+        if near:
             names = ", ".join(f"{doc.candidate_id} ({doc.formula})" for doc in near)
             return f"no crystal's id begins with {identifier!r}; nearest: {names}"
-    return (
-        f"no crystal's id begins with {identifier!r}, and "
-        f"{not_one_of('campaign', identifier, set(campaigns))}"
-    )
+    choices = not_one_of("campaign", identifier, campaigns)
+    return f"no crystal's id begins with {identifier!r}, and {choices}"
 
 
 def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     """The candidate with its labels and its hit, for other programs."""
-    hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    spec = stored_campaign(store.campaign(candidate.campaign_id))
+    hit = _hit_of(store, candidate)
+    labels = labels_of(store, candidate)
+    known = _spec_of(store, candidate).known_properties
     return {
         **candidate.model_dump(mode="json"),
-        "labels": [label.model_dump(mode="json") for label in labels_of(store, candidate)],
-        "hit": hits[0].model_dump(mode="json") if hits else None,
-        "units": {prop.name: prop.unit for prop in spec.known_properties.values()},
+        "labels": [label.model_dump(mode="json") for label in labels],
+        "hit": hit.model_dump(mode="json") if hit else None,
+        "units": {prop.name: prop.unit for prop in known.values()},
     }
+
+
+def _spec_of(store: Store, candidate: CandidateDoc) -> CampaignSpec:
+    document = store.campaign(candidate.campaign_id)
+    return stored_campaign(document)
+
+
+def _hit_of(store: Store, candidate: CandidateDoc) -> HitDoc | None:
+    hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    return hits[0] if hits else None
 
 
 def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> None:
     """Everything about one candidate: what it is, its values, its structure, its history."""
-    console.print(
-        f"[bold]{_formula(candidate)}[/]  {styled_state(candidate.state)}", highlight=False
-    )
+    spec = _spec_of(store, candidate)
+    labels = labels_of(store, candidate)
+    title = f"[bold]{_formula(candidate)}[/]  {styled_state(candidate.state)}"
+    console.print(title, highlight=False)
+    console.print(_facts_table(candidate, spec))
+    console.print(_values(spec, candidate, labels))
+    for text in (*remarks(labels), *_remarks_on_bands(store, candidate)):
+        console.print(f"  {escape(text)}", style="yellow", highlight=False)
+    if candidate.structure is not None:
+        _print_structure(store, candidate, labels, console)
+    steps = [f"{step['state']} {when(step['at'])}" for step in candidate.history]
+    console.print(f"[dim]history[/]  {escape(joined(steps)) or 'none'}", highlight=False)
+
+
+def _remarks_on_bands(store: Store, candidate: CandidateDoc) -> Iterator[str]:
+    for computed in store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id):
+        for text in (bands_text(computed), *computed.warnings):
+            yield f"from bands: {text}"
+
+
+def _facts_table(candidate: CandidateDoc, spec: CampaignSpec) -> Table:
     facts = plain_table()
     facts.show_header = False
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    for title, text in _facts(candidate):
+    for title, text in _facts(candidate, spec):
         facts.add_row(title, escape(text))
-    console.print(facts)
-    labels = labels_of(store, candidate)
-    console.print(_values(store, candidate, labels))
-    computed = store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    of_bands = [
-        f"from bands: {text}" for found in computed for text in (bands_text(found), *found.warnings)
-    ]
-    for text in (*remarks(labels), *of_bands):
-        console.print(f"  {escape(text)}", style="yellow", highlight=False)
-    if candidate.structure is not None:
-        _print_structure(store, candidate, labels, console)
-    steps = (f"{step['state']} {when(step['at'])}" for step in candidate.history)
-    console.print(f"[dim]history[/]  {escape(joined(steps)) or 'none'}", highlight=False)
+    return facts
 
 
-def _drawn_by(candidate: CandidateDoc) -> str:
+def _drawn_by(candidate: CandidateDoc, spec: CampaignSpec) -> str:
     """Source, if the campaign has several, way of drawing, and point, if there is one."""
-    source = f"{candidate.source}: " if candidate.source else ""
-    row = candidate.latent_row
-    return f"{source}{candidate.sampler}" + (f", latent point {row}" if row is not None else "")
+    text = candidate.sampler
+    if len(spec.sources) > 1:
+        text = f"{candidate.source}: {text}"
+    if candidate.latent_row is not None:
+        text = f"{text}, latent point {candidate.latent_row}"
+    return text
 
 
-def _facts(candidate: CandidateDoc) -> Iterator[tuple[str, str]]:
+def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, str]]:
     yield "id", candidate.candidate_id
     yield "campaign", f"{candidate.campaign_id}, {round_title(candidate.round_index)}"
-    yield "drawn by", _drawn_by(candidate)
+    yield "drawn by", _drawn_by(candidate, spec)
+    if candidate.also_from:
+        yield "also drawn by", ", ".join(candidate.also_from)
     yield "parents", ", ".join(candidate.parents) or "none"
     if candidate.selected_by:
         score = f", score {candidate.score:.3g}" if candidate.score is not None else ""
@@ -141,27 +169,29 @@ def _facts(candidate: CandidateDoc) -> Iterator[tuple[str, str]]:
 def _formula(candidate: CandidateDoc) -> str:
     from pymatgen.core import Composition
 
-    return (
-        str(Composition(candidate.formula).reduced_formula) if candidate.formula else "not decoded"
-    )
+    if not candidate.formula:
+        return "not decoded"
+    composition = Composition(candidate.formula)
+    return str(composition.reduced_formula)
 
 
-def _values(store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Table:
-    """What was expected of the crystal, what was computed, and what the campaign wants."""
-    spec = stored_campaign(store.campaign(candidate.campaign_id))
+def _values(spec: CampaignSpec, candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Table:
+    """Expected and computed values, beside the campaign's targets."""
     table = plain_table("values")
-    for title in (
-        "property",
-        "expected",
-        *(f"label: {engine_text(label)}" for label in labels),
-        "target",
-    ):
+    of_labels = [f"label: {engine_text(label)}" for label in labels]
+    for title in ("property", "expected", *of_labels, "target"):
         table.add_column(title)
     for row in value_rows(spec, candidate, labels):
-        style = "dim" if row.basis == PREDICTED else "yellow"
-        basis = f" [{style}]{escape(row.basis)}[/]" if row.basis else ""
-        table.add_row(row.title, f"{row.expected}{basis}", *row.computed, _verdict(row))
+        expected = f"{row.expected}{_styled_basis(row)}"
+        table.add_row(row.title, expected, *row.computed, _verdict(row))
     return table
+
+
+def _styled_basis(row: ValueRow) -> str:
+    if not row.basis:
+        return ""
+    style = "dim" if row.basis == PREDICTED else "yellow"
+    return f" [{style}]{escape(row.basis)}[/]"
 
 
 def _verdict(row: ValueRow) -> str:
@@ -169,7 +199,8 @@ def _verdict(row: ValueRow) -> str:
     if not row.verdict:
         return row.wanted
     met = "[green]met[/]" if row.verdict == "met" else "[red]missed[/]"
-    return f"{met}{' by prediction' if row.by_prediction else ''}: {row.wanted}"
+    how = " by prediction" if row.by_prediction else ""
+    return f"{met}{how}: {row.wanted}"
 
 
 def _print_structure(
@@ -180,17 +211,18 @@ def _print_structure(
     data, origin = crystal_of(candidate, labels)
     structure = Structure.from_dict(data)
     lattice = structure.lattice
-    hits = store.hits(candidate.campaign_id, candidate_id=candidate.candidate_id)
-    console.print(f"[bold]structure[/], {escape(origin)}", highlight=False)
     lengths = ", ".join(f"{length:.3f}" for length in lattice.abc)
     angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)
-    console.print(
-        f"  a, b, c = {lengths} \u00c5; \u03b1, \u03b2, \u03b3 = {angles}\u00b0", highlight=False
-    )
+    hit = _hit_of(store, candidate)
     facts = joined((
         counted(len(structure), "atom"),
         f"{lattice.volume / len(structure):.1f} \u00c5\u00b3/atom",
         f"{float(structure.density):.2f} g/cm\u00b3",
-        f"space group {escape(hits[0].spacegroup)}" if hits else "",
+        f"space group {escape(hit.spacegroup)}" if hit else "",
     ))  # fmt: skip
-    console.print(f"  {facts}", highlight=False)
+    for line in (
+        f"[bold]structure[/], {escape(origin)}",
+        f"  a, b, c = {lengths} \u00c5; \u03b1, \u03b2, \u03b3 = {angles}\u00b0",
+        f"  {facts}",
+    ):
+        console.print(line, highlight=False)

@@ -23,7 +23,7 @@ def ledger(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Show core-hours by stage, round, sampler and per hit.
+    """Show core-hours by stage, round, source, sampler and per hit.
 
     What failed calculations cost is among them.
     """
@@ -33,14 +33,13 @@ def ledger(
     document = store.find_campaign(campaign)
     found = read_ledger(store, document.id)
     if as_json:
-        parts: dict[str, Mapping[Any, Account]] = {
-            "rounds": found.rounds,
-            "samplers": found.samplers,
-        }
-        accounts = {
-            part: {str(name): _plain(a) for name, a in of.items()} for part, of in parts.items()
-        }
-        echo_json({"campaign": document.id, **accounts, "whole": _plain(found.whole)})
+        echo_json({
+            "campaign": document.id,
+            "rounds": _all_plain(found.rounds),
+            "sources": _all_plain(found.sources),
+            "samplers": _all_plain(found.samplers),
+            "whole": _plain(found.whole),
+        })  # fmt: skip
         return
     table = plain_table(document.id)
     for title in COLUMNS:
@@ -54,6 +53,10 @@ def ledger(
         style="dim",
         highlight=False,
     )
+
+
+def _all_plain(accounts: Mapping[Any, Account]) -> dict[str, dict[str, Any]]:
+    return {str(name): _plain(account) for name, account in accounts.items()}
 
 
 def _plain(account: Account) -> dict[str, Any]:

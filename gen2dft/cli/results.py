@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -30,7 +30,6 @@ from gen2dft.report.wording import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from gen2dft.campaign import CampaignSpec
     from gen2dft.store.documents import CampaignDoc, HitDoc
     from gen2dft.store.store import Store
 
@@ -76,56 +75,97 @@ def hits(
     """List the hits of a campaign, with units, and where each value is from."""
     store = open_store()
     document = store.find_campaign(campaign)
-    spec = _spec(document)
-    targets, known = spec.targets, spec.known_properties
-    fitting = [
-        hit
-        for hit in _find_hits(store, document.id, query, where)
-        if not (distinct and hit.same_as)
-    ]
-    found, order = ranked(fitting, targets, known)
-    surrogates = surrogate_engines(
-        store.labels(document.id, _id={"$in": [hit.label_id for hit in found]})
-    )
-    names = [target.property for target in targets]
+    found = _find_hits(store, document.id, query, where)
+    if distinct:
+        found = [hit for hit in found if not hit.same_as]
+    shown = _shown(store, document, found)
     if cif is not None:
-        from gen2dft.report.cif import write_hit_cifs
-
-        written = write_hit_cifs(found, surrogates, cif, known)
-        Console(stderr=True).print(f"{counted(len(written), 'CIF file')} in {cif}", highlight=False)
+        _write_cifs(shown, cif)
     if as_json:
-        echo_json([_hit_as_dict(hit, surrogates, known) for hit in found])
+        echo_json([_hit_as_dict(hit, shown) for hit in shown.hits])
     elif as_csv:
-        typer.echo(hits_csv(found, names, surrogates, known), nl=False)
-    elif found:
-        table = _hit_table(found, names, surrogates, known)
-        table.title = f"{counted(len(found), 'hit')} of {document.id}"
-        console.print(table)
-        if repeated := sum(hit.same_as is not None for hit in found):
-            console.print(
-                f"{len(found) - repeated} distinct and new: --distinct",
-                style="dim",
-                highlight=False,
-            )
-        console.print(
-            f"ordered by {order}; e_above_hull against hull {document.hull_id}",
-            style="dim",
-            highlight=False,
-        )
-        for note in honest_notes(found, surrogates, known):
-            console.print(note, style="yellow", highlight=False)
-        for computed in store.from_bands(document.id):
-            console.print(
-                f"from bands, {computed.candidate_id}: {bands_text(computed)}", highlight=False
-            )
+        sources = shown.sources if shown.has_several_sources else None
+        text = hits_csv(shown.hits, shown.names, shown.surrogates, shown.known, sources)
+        typer.echo(text, nl=False)
+    elif shown.hits:
+        _print_hits(store, document, shown)
     else:
         _say_no_hits(store, document, query or where)
 
 
-def _spec(document: CampaignDoc) -> CampaignSpec:
-    from gen2dft.campaign import stored_campaign
+class _Shown(NamedTuple):
+    """Hits of one campaign, with all that tells what their values mean.
 
-    return stored_campaign(document)
+    Parameters
+    ----------
+    hits
+        In the order of `order`.
+    names
+        Properties to show: the campaign's targets.
+    known
+        Properties of the campaign.
+    surrogates
+        Engines that are not DFT.
+    sources
+        Id of each hit to the sources that drew its crystal.
+    """
+
+    hits: Sequence[HitDoc]
+    order: str
+    names: Sequence[str]
+    known: Known
+    surrogates: set[str]
+    sources: Mapping[str, Sequence[str]]
+    has_several_sources: bool
+
+
+def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Shown:
+    from gen2dft.campaign import stored_campaign
+    from gen2dft.query import sources_of_hits
+
+    spec = stored_campaign(document)
+    known = spec.known_properties
+    ordered, order = ranked(found, spec.targets, known)
+    label_ids = [hit.label_id for hit in ordered]
+    labels = store.labels(document.id, _id={"$in": label_ids})
+    return _Shown(
+        hits=ordered,
+        order=order,
+        names=[target.property for target in spec.targets],
+        known=known,
+        surrogates=surrogate_engines(labels),
+        sources=sources_of_hits(store, document),
+        has_several_sources=len(spec.sources) > 1,
+    )
+
+
+def _write_cifs(shown: _Shown, folder: Path) -> None:
+    """Write the files, and say so where it does not disturb the output."""
+    from gen2dft.report.cif import write_hit_cifs
+
+    written = write_hit_cifs(shown.hits, shown.surrogates, folder, shown.known)
+    count = counted(len(written), "CIF file")
+    Console(stderr=True).print(f"{count} in {folder}", highlight=False)
+
+
+def _print_hits(store: Store, document: CampaignDoc, shown: _Shown) -> None:
+    found = shown.hits
+    table = _hit_table(shown)
+    table.title = f"{counted(len(found), 'hit')} of {document.id}"
+    console.print(table)
+    repeated = sum(hit.same_as is not None for hit in found)
+    if repeated:
+        _print_dim(f"{len(found) - repeated} distinct and new: --distinct")
+    _print_dim(f"ordered by {shown.order}; e_above_hull against hull {document.hull_id}")
+    for note in honest_notes(found, shown.surrogates, shown.known):
+        console.print(note, style="yellow", highlight=False)
+    for computed in store.from_bands(document.id):
+        text = f"from bands, {computed.candidate_id}: {bands_text(computed)}"
+        console.print(text, highlight=False)
+
+
+def _print_dim(text: str) -> None:
+    console.print(text, style="dim", highlight=False)
 
 
 def _find_hits(
@@ -136,6 +176,19 @@ def _find_hits(
 
     from gen2dft.query import find_hits
 
+    parsed = _parsed(query)
+    try:
+        found = store.hits(campaign_id, **parsed)
+    except PyMongoError as err:
+        raise Gen2DFTError(f"the database does not understand -q {query!r}: {err}") from err
+    if where is None:
+        return found
+    fitting = {hit.id for hit in find_hits(store, where, campaign_id)}
+    return [hit for hit in found if hit.id in fitting]
+
+
+def _parsed(query: str | None) -> dict[str, Any]:
+    """The query of -q; an empty one where none was given."""
     try:
         parsed = json.loads(query or "{}")
     except json.JSONDecodeError as err:
@@ -147,14 +200,7 @@ def _find_hits(
             f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by "
             "--campaign"
         )
-    try:
-        found = store.hits(campaign_id, **parsed)
-    except PyMongoError as err:
-        raise Gen2DFTError(f"the database does not understand -q {query!r}: {err}") from err
-    if where is None:
-        return found
-    fitting = {hit.id for hit in find_hits(store, where, campaign_id)}
-    return [hit for hit in found if hit.id in fitting]
+    return parsed
 
 
 def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None:
@@ -163,55 +209,62 @@ def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None
         return
     more = "" if document.state == "finished" else f" so far; it is {document.state}"
     console.print(f"no hit in {document.id}{more}", highlight=False)
-    console.print(
-        f"what became of its candidates: gen2dft status {document.id}", style="dim", highlight=False
-    )
+    _print_dim(f"what became of its candidates: gen2dft status {document.id}")
 
 
-def _hit_table(
-    found: Sequence[HitDoc], names: Sequence[str], surrogates: set[str], known: Known
-) -> Table:
+def _hit_table(shown: _Shown) -> Table:
     table = plain_table()
     for header in ("id", "formula", "space group"):
         table.add_column(header, no_wrap=True)
     table.add_column("round", justify="right")
-    for name in names:
-        prop = known[name]
+    if shown.has_several_sources:
+        table.add_column("source")
+    for name in shown.names:
+        prop = shown.known[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
-    repeated = any(hit.same_as for hit in found)
-    if repeated:
+    some_repeat = any(hit.same_as for hit in shown.hits)
+    if some_repeat:
         table.add_column("same as")
-    for hit in found:
-        cells = [
-            f"{value_text(n, hit.values[n], known)} {_styled_basis(hit.basis[n], surrogates)}"
-            for n in names
-        ]
-        place = (
-            hit.candidate_id,
-            escape(hit.formula),
-            escape(hit.spacegroup),
-            str(hit.round_index + 1),
-        )
-        table.add_row(*place, *cells, *([escape(hit.same_as or "")] if repeated else []))
+    for hit in shown.hits:
+        row = _hit_row(hit, shown, with_same=some_repeat)
+        table.add_row(*row)
     return table
 
 
+def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
+    yield hit.candidate_id
+    yield escape(hit.formula)
+    yield escape(hit.spacegroup)
+    yield str(hit.round_index + 1)
+    if shown.has_several_sources:
+        yield escape(", ".join(shown.sources[hit.id]))
+    for name in shown.names:
+        value = value_text(name, hit.values[name], shown.known)
+        yield f"{value} {_styled_basis(hit.basis[name], shown.surrogates)}"
+    if with_same:
+        yield escape(hit.same_as or "")
+
+
 def _styled_basis(basis: str, surrogates: set[str]) -> str:
-    style = "dim" if basis == PREDICTED else "yellow" if basis in surrogates else "green"
+    """DFT in green, a surrogate in yellow, a prediction in grey."""
+    if basis == PREDICTED:
+        style = "dim"
+    elif basis in surrogates:
+        style = "yellow"
+    else:
+        style = "green"
     return f"[{style}]{escape(basis_text(basis, surrogates))}[/]"
 
 
-def _hit_as_dict(hit: HitDoc, surrogates: set[str], known: Known) -> dict[str, Any]:
+def _hit_as_dict(hit: HitDoc, shown: _Shown) -> dict[str, Any]:
     """A hit for other programs; rounds count from 0 as in the database."""
-    values = {
-        name: {
-            "value": value,
-            "unit": known[name].unit,
-            "basis": basis_text(hit.basis[name], surrogates),
-        }
-        for name, value in hit.values.items()
-    }
-    return {**hit.model_dump(mode="json", exclude={"values", "basis"}), "values": values}
+    values = {}
+    for name, value in hit.values.items():
+        basis = basis_text(hit.basis[name], shown.surrogates)
+        values[name] = {"value": value, "unit": shown.known[name].unit, "basis": basis}
+    source, *also_from = shown.sources[hit.id]
+    plain = hit.model_dump(mode="json", exclude={"values", "basis"})
+    return {**plain, "source": source, "also_from": also_from, "values": values}
 
 
 def show(
@@ -238,10 +291,8 @@ def show(
         echo_json(as_dict(store, candidate))
     elif as_cif:
         structure, origin = crystal_of(candidate, labels_of(store, candidate))
-        comments = (
-            f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}, {origin}",
-        )
-        typer.echo(structure_cif(structure, comments), nl=False)
+        ids = f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}"
+        typer.echo(structure_cif(structure, (f"{ids}, {origin}",)), nl=False)
     else:
         print_crystal(store, candidate, console)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
@@ -13,6 +13,7 @@ from rich.markup import escape
 from gen2dft.cli.common import (
     echo_json,
     funnel_table,
+    has_several_sources,
     joined,
     open_store,
     plain_table,
@@ -24,11 +25,13 @@ from gen2dft.report.standing import stage_text, stems, summary
 from gen2dft.report.wording import counted, round_title, when
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import CampaignDoc
+    from gen2dft.store.documents import CampaignDoc, RoundDoc
     from gen2dft.store.store import Store
 
 console = Console()
 LAST_FAILURES = 5
+# Fields of a candidate in a list of them.
+LISTED = ("candidate_id", "round_index", "formula", "state", "source", "sampler", "failure")
 
 
 def status(
@@ -61,12 +64,13 @@ def status(
 def _list_campaigns(store: Store, state: str | None, as_json: bool) -> None:
     from gen2dft.store.documents import CampaignState
 
-    if state is not None and state not in get_args(CampaignState):
-        choices = not_one_of("state of a campaign", state, get_args(CampaignState))
+    states = get_args(CampaignState)
+    if state is not None and state not in states:
+        choices = not_one_of("state of a campaign", state, states)
         raise StoreError(f"{choices} To list candidates: gen2dft status CAMPAIGN -s {state}")
-    found = [c for c in store.campaigns() if state in (None, c.state)]
+    found = [document for document in store.campaigns() if state in (None, document.state)]
     if as_json:
-        echo_json([summary(store, c) for c in found])
+        echo_json([summary(store, document) for document in found])
     elif found:
         console.print(_campaign_table(store, found))
         console.print("more of one: gen2dft status CAMPAIGN", style="dim", highlight=False)
@@ -84,61 +88,75 @@ def _campaign_table(store: Store, found: Sequence[CampaignDoc]) -> Any:
     for title in ("state", "round", "at work on", "validated", "hits", "begun"):
         table.add_column(title, justify="right" if title in ("validated", "hits") else "left")
     for document in found:
-        facts = summary(store, document)
-        rounds = store.rounds(document.id)
-        counts = facts["candidates"]
-        table.add_row(
-            document.id,
-            document.state if document.state == "finished" else f"[yellow]{document.state}[/]",
-            f"{facts['rounds']} of {facts['rounds_at_most']}",
-            "" if document.state == "finished" or not rounds else stage_text(store, rounds[-1]),
-            f"{counts.get('labelled', 0) + counts.get('hit', 0):,}",
-            f"[bold green]{facts['hits']:,}[/]" if facts["hits"] else "0",
-            when(document.created),
-        )
+        row = _campaign_row(store, document)
+        table.add_row(*row)
     return table
+
+
+def _campaign_row(store: Store, document: CampaignDoc) -> Iterator[str]:
+    facts = summary(store, document)
+    rounds = store.rounds(document.id)
+    counts, hits = facts["candidates"], facts["hits"]
+    is_finished = document.state == "finished"
+    yield document.id
+    yield document.state if is_finished else f"[yellow]{document.state}[/]"
+    yield f"{facts['rounds']} of {facts['rounds_at_most']}"
+    yield "" if is_finished or not rounds else stage_text(store, rounds[-1])
+    # A hit is labelled too, but stands in a state of its own.
+    validated = counts.get("labelled", 0) + counts.get("hit", 0)
+    yield f"{validated:,}"
+    yield f"[bold green]{hits:,}[/]" if hits else "0"
+    yield when(document.created)
 
 
 def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
     """Rounds, funnel, candidates per state and last failures of one campaign."""
-    rounds = store.rounds(document.id)
     if as_json:
-        echo_json({
-            **summary(store, document),
-            "states": store.state_counts(document.id),
-            "rounds": [r.model_dump(mode="json", exclude={"training"}) for r in rounds],
-            "failures": [
-                found.model_dump(include={"candidate_id", "formula", "state", "failure", "history"})
-                for found in store.last_given_up(document.id, LAST_FAILURES)
-            ],
-        })  # fmt: skip
+        echo_json(_campaign_as_dict(store, document))
         return
     ended = f": {document.stop_reason}" if document.stop_reason else ""
     console.print(f"[bold]{document.id}[/]  {document.state}{escape(ended)}", highlight=False)
     console.print(_origin(document), style="dim", highlight=False)
-    for entry in rounds:
-        if entry.state != "closed":
-            console.print(
-                f"\n{round_title(entry.index)}: {escape(stage_text(store, entry))}", highlight=False
-            )
-        if entry.funnel:
-            console.print()
-            console.print(funnel_table(entry))
+    for entry in store.rounds(document.id):
+        _print_round(store, entry)
     counts = store.state_counts(document.id)
     _print_states(counts)
+    _print_sources(store, document)
     _print_failures(store, document.id)
     _print_next(document, counts.get("hit", 0))
 
 
+def _campaign_as_dict(store: Store, document: CampaignDoc) -> dict[str, Any]:
+    """One campaign for other programs; rounds count from 0 as in the database."""
+    from gen2dft.report.by_source import by_source
+
+    shown = {"candidate_id", "formula", "state", "failure", "history"}
+    failures = store.last_given_up(document.id, LAST_FAILURES)
+    rounds = store.rounds(document.id)
+    sources = by_source(store, document)
+    return {
+        **summary(store, document),
+        "states": store.state_counts(document.id),
+        "sources": {source: vars(count) for source, count in sources.items()},
+        "rounds": [entry.model_dump(mode="json", exclude={"training"}) for entry in rounds],
+        "failures": [candidate.model_dump(include=shown) for candidate in failures],
+    }
+
+
+def _print_round(store: Store, entry: RoundDoc) -> None:
+    if entry.state != "closed":
+        stage = escape(stage_text(store, entry))
+        console.print(f"\n{round_title(entry.index)}: {stage}", highlight=False)
+    if entry.funnel:
+        console.print()
+        console.print(funnel_table(entry))
+
+
 def _origin(document: CampaignDoc) -> str:
     source = document.spec.get("dataset", {}).get("source")
-    return joined(
-        (
-            f"begun {when(document.created)}",
-            f"dataset {source} {document.dataset_hash}",
-            f"hull {document.hull_id}",
-        )
-    )
+    begun = f"begun {when(document.created)}"
+    dataset = f"dataset {source} {document.dataset_hash}"
+    return joined((begun, dataset, f"hull {document.hull_id}"))
 
 
 def _print_states(counts: Mapping[str, int]) -> None:
@@ -147,9 +165,11 @@ def _print_states(counts: Mapping[str, int]) -> None:
     table = plain_table("candidates")
     for title in ("state", "number", "by reason"):
         table.add_column(title, justify="right" if title == "number" else "left")
-    for stem, number in sorted(stems(counts).items(), key=lambda item: -item[1]):
-        reasons = _reasons(counts, stem)
-        table.add_row(styled_state(stem), f"{number:,}", reasons_text(reasons))
+    numbers = stems(counts)
+    most_first = sorted(numbers, key=lambda kind: -numbers[kind])
+    for kind in most_first:
+        reasons = reasons_text(_reasons(counts, kind))
+        table.add_row(styled_state(kind), f"{numbers[kind]:,}", reasons)
     console.print()
     console.print(table)
 
@@ -158,8 +178,29 @@ def _reasons(counts: Mapping[str, int], kind: str) -> dict[str, int]:
     """Number of candidates for each reason of one kind of states."""
     from gen2dft.store.states import State
 
-    states = {State.parse(text): number for text, number in counts.items()}
-    return {s.reason: n for s, n in states.items() if s.kind == kind and s.reason}
+    numbers = {}
+    for text, number in counts.items():
+        state = State.parse(text)
+        if state.kind == kind and state.reason:
+            numbers[state.reason] = number
+    return numbers
+
+
+def _print_sources(store: Store, document: CampaignDoc) -> None:
+    """How far the candidates of each source have come, in a campaign with several."""
+    from gen2dft.report.by_source import by_source
+
+    if not has_several_sources(document):
+        return
+    table = plain_table("sources")
+    table.add_column("source", no_wrap=True)
+    for title in ("drawn", "passed the gates", "passed the surrogate", "computed", "hits"):
+        table.add_column(title, justify="right")
+    for source, count in by_source(store, document).items():
+        numbers = [f"{number:,}" for number in vars(count).values()]
+        table.add_row(escape(source), *numbers)
+    console.print()
+    console.print(table)
 
 
 def _print_failures(store: Store, campaign_id: str) -> None:
@@ -182,19 +223,26 @@ def _list_candidates(store: Store, document: CampaignDoc, state: str, as_json: b
 
     if kind_of(state) not in KINDS:
         raise StoreError(not_one_of("state of a candidate", state, KINDS))
-    fields = ("candidate_id", "round_index", "formula", "state", "sampler", "failure")
-    found = store.candidate_fields(
-        document.id, fields, state={"$regex": f"^{re.escape(state)}(:|$)"}
-    )
+    with_or_without_reason = {"$regex": f"^{re.escape(state)}(:|$)"}
+    found = store.candidate_fields(document.id, LISTED, state=with_or_without_reason)
     if as_json:
-        echo_json([{key: doc.get(key) for key in fields} for doc in found])
+        echo_json([{key: candidate.get(key) for key in LISTED} for candidate in found])
         return
     table = plain_table(f"{counted(len(found), 'candidate')} of {document.id} in state {state}")
     for title in ("id", "round", "formula", "drawn by", "state", "failure"):
         table.add_column(title, no_wrap=title == "id")
-    for doc in found:
-        texts = (doc["formula"] or "", doc["sampler"], doc["state"], doc.get("failure") or "")
-        table.add_row(
-            doc["candidate_id"], str(doc["round_index"] + 1), *(escape(text) for text in texts)
-        )
+    several = has_several_sources(document)
+    for candidate in found:
+        row = _candidate_row(candidate, with_source=several)
+        table.add_row(*row)
     console.print(table)
+
+
+def _candidate_row(candidate: Mapping[str, Any], *, with_source: bool) -> Iterator[str]:
+    yield candidate["candidate_id"]
+    yield str(candidate["round_index"] + 1)
+    yield escape(candidate["formula"] or "")
+    drawn_by = candidate["sampler"]
+    yield escape(f"{candidate['source']}: {drawn_by}" if with_source else drawn_by)
+    yield escape(candidate["state"])
+    yield escape(candidate.get("failure") or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
@@ -19,6 +19,7 @@ def hits_csv(
     names: Sequence[str],
     surrogates: set[str],
     known: Known = PROPERTIES,
+    sources: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """One line per hit.
 
@@ -30,15 +31,20 @@ def hits_csv(
         Properties to show, in this order.
     surrogates
         Engines that are not DFT.
+    sources
+        Id of each hit to the sources that drew its crystal, for two more columns; None in a
+        campaign with one generator.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = [column for name in names for column in _columns_of(name, known)]
-    writer.writerow(
-        ["id", "campaign", "round", "formula", "space group", *columns, "hull", "same as"]
-    )
+    of_sources = [] if sources is None else ["source", "also from"]
+    place = ["id", "campaign", "round", "formula", "space group"]
+    writer.writerow([*place, *of_sources, *columns, "hull", "same as"])
     for hit in found:
-        writer.writerow(_row(hit, names, surrogates))
+        drawn_by = [] if sources is None else _drawn_by(sources[hit.id])
+        row = _row(hit, names, surrogates, drawn_by)
+        writer.writerow(row)
     return text.getvalue()
 
 
@@ -47,9 +53,17 @@ def _columns_of(name: str, known: Known) -> tuple[str, str]:
     return f"{name} ({known[name].unit})", f"{name} from"
 
 
-def _row(hit: HitDoc, names: Sequence[str], surrogates: set[str]) -> Iterator[str]:
+def _drawn_by(sources: Sequence[str]) -> list[str]:
+    own, *others = sources
+    return [own, ", ".join(others)]
+
+
+def _row(
+    hit: HitDoc, names: Sequence[str], surrogates: set[str], drawn_by: Sequence[str]
+) -> Iterator[str]:
     round_number = round_title(hit.round_index).split()[-1]
     yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
+    yield from drawn_by
     for name in names:
         value = hit.values[name]
         # Every digit: whoever computes with the table loses nothing.

@@ -1,8 +1,8 @@
-"""The ledger as a table: a line per round, per sampler, and for the whole campaign."""
+"""The ledger as a table: a line per round, per source, per sampler, and for the whole campaign."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gen2dft.ledger import FAILED, STAGES, Account, Ledger
 from gen2dft.report.wording import round_title
@@ -16,19 +16,25 @@ COLUMNS = (
 
 
 def rows(ledger: Ledger) -> list[list[str]]:
-    """Texts of `COLUMNS`.
-
-    Training and proposing serve all candidates, so no sampler has a share in them.
-    """
+    """Texts of `COLUMNS`; sources have lines of their own where there are several."""
     table = []
     for index, account in sorted(ledger.rounds.items()):
         row = _row(round_title(index), account)
         table.append(list(row))
-    for name, account in sorted(ledger.samplers.items()):
-        row = _row(name, account, only_candidates=True)
-        table.append(list(row))
+    if len(ledger.sources) > 1:
+        table += _of_candidates(ledger.sources)
+    table += _of_candidates(ledger.samplers)
     last = _row("whole campaign", ledger.whole)
     return [*table, list(last)]
+
+
+def _of_candidates(accounts: Mapping[str, Account]) -> list[list[str]]:
+    """Lines without training and proposing, which serve all candidates."""
+    lines = []
+    for name, account in sorted(accounts.items()):
+        row = _row(name, account, only_candidates=True)
+        lines.append(list(row))
+    return lines
 
 
 def _row(name: str, account: Account, *, only_candidates: bool = False) -> Iterator[str]:

@@ -220,7 +220,7 @@ def test_nothing_is_ranked_before_the_fit_exists(made, store, folder):
     with pytest.raises(
         ThermoError, match="has no calibration of correction 'noh2019-v1' for preset 'toy-v1'"
     ):
-        Round(store, document.id, 0).fitted("toy-v1")
+        footing_of(Round(store, document.id, 0)).fitted("toy-v1")
 
 
 def test_settings_that_the_correction_does_not_hold_for_are_not_fitted(monkeypatch, store, folder):
