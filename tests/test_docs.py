@@ -25,6 +25,7 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
 FOLDERS = (
     "gen2dft",
     "gen2dft/representations",
+    "gen2dft/evaluation",
     "gen2dft/screening",
     "gen2dft/transport",
     "flows",
