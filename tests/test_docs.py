@@ -26,6 +26,7 @@ FOLDERS = (
     "gen2dft",
     "gen2dft/heads",
     "gen2dft/representations",
+    "gen2dft/evaluation",
     "gen2dft/screening",
     "gen2dft/transport",
     "gen2dft/exchange",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from gen2dft.errors import DatasetError
 from gen2dft.evaluation.journal import Journal, Relax
 from gen2dft.evaluation.matching import displacement_rmsd
 from gen2dft.evaluation.setting import Setting
-from gen2dft.evaluation.tables import Column, Row, Table, mean
+from gen2dft.evaluation.tables import Column, Row, Table, mean, share
 from gen2dft.evaluation.ways import Way, all_ways
 from gen2dft.generators.base import LatentGenerator
 from gen2dft.screening.duplicates import duplicate_gate
@@ -31,10 +31,8 @@ from gen2dft.streams import EvaluationStream
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-WANTED, NUM_SEEDS = (
-    -0.5,
-    100,
-)  # eV/atom, and how many training crystals nearest it are the seeds; as in the paper
+WANTED = -0.5  # eV/atom; the training crystals nearest it are the seeds, as in the paper
+NUM_SEEDS = 100
 PER = 1000
 COLUMNS = (
     Column("decoded", "decoded", ".0f"),
@@ -54,55 +52,63 @@ def invention_table(setting: Setting) -> Table:
     """The table of all variants and ways of sampling."""
     seeds = seed_rows(setting.train)
     known = StructureIndex.from_table(setting.known)
-    surrogate, relax = setting.any_spec.screening.surrogate, surrogate_journal(setting)
+    relax = surrogate_journal(setting)
+    ways = all_ways(setting.budget.scales)
     rows = []
     for variant, spec in setting.specs.items():
         generator = setting.generator(variant)
-        for place, way in enumerate(all_ways(setting.budget.scales)):
+        for place, way in enumerate(ways):
             samples = _sample(setting, generator, way, seeds, place)
             sieve = sift(samples, spec.screening, known)
-            outcome = relax_some(
-                samples.select(sieve.new),
-                relax,
-                known,
-                setting.budget.relaxations,
-                setting.rng(EvaluationStream.INVENTION_RELAXATION, place),
-                functools.partial(setting.progress, f"relax, {way.name}"),
-            )
-            rows.append(
-                Row(
-                    f"{variant}, {way.name}",
-                    invention_figures(setting.budget.samples, sieve, outcome),
-                )
-            )
-    notes = (
-        f"Per {PER:,} of {setting.budget.samples:,} samples. Seeds: the {len(seeds)} training "
-        "crystals nearest "
-        f"{WANTED} eV/atom. Stable: relaxed by {surrogate.engine} ({surrogate.preset}) to at most "
-        f"{surrogate.max_e_above_hull:g} eV/atom above the hull of all {len(setting.known):,} "
-        "crystals of the source, "
-        f"and not below {surrogate.min_e_above_hull:g}. "
-        "S.U.N.: stable, and as relaxed unique and novel. Where not every new crystal was relaxed, "
-        "stable and S.U.N. are estimates from a random part, \u00b1 the standard error of that "
-        "choice.",
-    )
+            new = samples.select(sieve.new)
+            outcome = _relaxed(setting, new, relax, known, way, place)
+            figures = invention_figures(setting.budget.samples, sieve, outcome)
+            rows.append(Row(f"{variant}, {way.name}", figures))
+    notes = (_note(setting, len(seeds)),)
     return Table("invention", "Invention", COLUMNS, rows, notes)
+
+
+def _relaxed(
+    setting: Setting,
+    new: CrystalTable,
+    relax: Relax,
+    known: StructureIndex,
+    way: Way,
+    place: int,
+) -> Outcome:
+    """Relaxations of one way of sampling, within the budget."""
+    rng = setting.rng(EvaluationStream.INVENTION_RELAXATION, place)
+    progress = functools.partial(setting.progress, f"relax, {way.name}")
+    return relax_some(new, relax, known, setting.budget.relaxations, rng, progress)
+
+
+def _note(setting: Setting, num_seeds: int) -> str:
+    """What a reader of the table must know."""
+    surrogate = setting.any_spec.screening.surrogate
+    engine = f"{surrogate.engine} ({surrogate.preset})"
+    samples = setting.budget.samples
+    num_known = len(setting.known)
+    return (
+        f"Per {PER:,} of {samples:,} samples. Seeds: the {num_seeds} training crystals nearest "
+        f"{WANTED} eV/atom. Stable: relaxed by {engine} to at most "
+        f"{surrogate.max_e_above_hull:g} eV/atom above the hull of all {num_known:,} crystals of "
+        f"the source, and not below {surrogate.min_e_above_hull:g}. S.U.N.: stable, and as relaxed "
+        "unique and novel. Where not every new crystal was relaxed, stable and S.U.N. are "
+        "estimates from a random part, \u00b1 the standard error of that choice."
+    )
 
 
 def surrogate_journal(setting: Setting) -> Journal:
     """Relaxation by the campaign's surrogate; verdicts are kept where the generators are."""
     surrogate = setting.any_spec.screening.surrogate
-    settings = [
-        surrogate.model_dump(mode="json"),
-        load_engine(surrogate.engine).preset(surrogate.preset).settings_hash,
-        setting.hull.hull_hash,
-    ]
-    path = setting.snapshot_dir / "relaxations.jsonl" if setting.snapshot_dir else None
-    return Journal(
-        path,
-        functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull),
-        json.dumps(settings),
-    )
+    engine = load_engine(surrogate.engine)
+    preset = engine.preset(surrogate.preset)
+    dumped = surrogate.model_dump(mode="json")
+    settings = [dumped, preset.settings_hash, setting.hull.hull_hash]
+    folder = setting.snapshot_dir
+    path = folder / "relaxations.jsonl" if folder else None
+    relax = functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull)
+    return Journal(path, relax, json.dumps(settings))
 
 
 def seed_rows(train: Dataset, wanted: float = WANTED, number: int = NUM_SEEDS) -> NDArray[np.int64]:
@@ -111,16 +117,16 @@ def seed_rows(train: Dataset, wanted: float = WANTED, number: int = NUM_SEEDS) -
     DatasetError without labels.
     """
     distance = np.abs(train.label("formation_energy") - wanted)
-    order = np.argsort(distance, kind="stable")  # NaN comes last
-    rows = order[: min(number, int(np.isfinite(distance).sum()))]
-    if not len(rows):
+    labelled = np.isfinite(distance)
+    if not labelled.any():
         raise DatasetError(
             "table invention starts from crystals near a formation energy, and no training crystal "
-            "is labelled with "
-            "one; name the column with --set dataset.columns={formation_energy: NAME} or leave the "
-            "table out"
+            "is labelled with one; name the column with --set "
+            "dataset.columns={formation_energy: NAME} or leave the table out"
         )
-    return rows
+    order = np.argsort(distance, kind="stable")  # NaN comes last
+    available = int(labelled.sum())
+    return order[: min(number, available)]
 
 
 def _sample(
@@ -156,24 +162,36 @@ class Sieve:
         """Valid, unique and novel."""
         return np.intersect1d(self.unique, self.novel)
 
+    def counts(self) -> dict[str, int]:
+        """Number of crystals by column of the table."""
+        return {
+            "decoded": self.num_decoded,
+            "valid": len(self.valid),
+            "unique": len(self.unique),
+            "novel": len(self.novel),
+            "new": len(self.new),
+        }
+
 
 def sift(crystals: CrystalTable, spec: ScreeningSpec, known: StructureIndex) -> Sieve:
     """Validity by the geometry gate of the campaign.
 
     Uniqueness and novelty by pymatgen's StructureMatcher.
     """
-    valid = np.flatnonzero([reason is None for reason in geometry_gate(crystals, spec)])
+    valid = np.flatnonzero(_passes(geometry_gate(crystals, spec)))
     table = crystals.select(valid)
-    first = [reason is None for reason in duplicate_gate(table, [])]
-    unlike = [
-        not known.matches_row(table, row, formula) for row, formula in enumerate(table.formulas())
-    ]
-    return Sieve(
-        len(crystals),
-        valid,
-        valid[np.array(first, dtype=bool)],
-        valid[np.array(unlike, dtype=bool)],
-    )
+    is_first = _passes(duplicate_gate(table, []))
+    formulas = enumerate(table.formulas())
+    is_novel = [not known.matches_row(table, row, formula) for row, formula in formulas]
+    unique = valid[is_first]
+    novel = valid[np.array(is_novel, dtype=bool)]
+    return Sieve(len(crystals), valid, unique, novel)
+
+
+def _passes(reasons: Iterable[str | None]) -> NDArray[np.bool_]:
+    """(n,) whether a gate gave no reason against a crystal."""
+    passes = [reason is None for reason in reasons]
+    return np.array(passes, dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -215,42 +233,56 @@ def relax_some(
     limit
         Relaxations at most; None relaxes all. A smaller part is part of every larger one.
     """
-    rows = np.arange(len(crystals))
-    if limit is not None and limit < len(rows):
-        rows = np.sort(rng.permutation(rows)[:limit])
+    rows = _chosen(len(crystals), limit, rng)
+    total = len(rows)
     stable: list[Structure] = []
     rmsds: list[float] = []
     for done, row in enumerate(rows):
-        progress(done, len(rows))
+        progress(done, total)
         before = crystals.structure(int(row))
         verdict = relax(before)
-        if verdict.structure is not None:
-            rmsds.append(displacement_rmsd(before, verdict.structure))
-        if verdict.reason is None and verdict.structure is not None:
-            stable.append(verdict.structure)
-    progress(len(rows), len(rows))
-    reasons = duplicate_gate(CrystalTable.from_structures(stable), [("known", known)])
-    return Outcome(len(rows), len(stable), sum(reason is None for reason in reasons), rmsds)
+        after = verdict.structure
+        if after is None:
+            continue
+        rmsds.append(displacement_rmsd(before, after))
+        if verdict.reason is None:
+            stable.append(after)
+    progress(total, total)
+    # Two crystals may relax to one, and a new one to a known one.
+    table = CrystalTable.from_structures(stable)
+    is_new = _passes(duplicate_gate(table, [("known", known)]))
+    num_sun = int(is_new.sum())
+    return Outcome(total, len(stable), num_sun, rmsds)
+
+
+def _chosen(count: int, limit: int | None, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Rows of at most `limit` of `count` crystals, ascending."""
+    rows = np.arange(count)
+    if limit is None or limit >= count:
+        return rows
+    drawn = rng.permutation(rows)
+    return np.sort(drawn[:limit])
 
 
 def invention_figures(num_samples: int, sieve: Sieve, outcome: Outcome) -> dict[str, float | None]:
     """Figures per 1,000 samples; shares of relaxations where the column says so."""
     per = PER / num_samples
-    share = outcome.num_sun / outcome.num_relaxed if outcome.num_relaxed else 0.0
-    return {
-        "decoded": per * sieve.num_decoded,
-        "valid": per * len(sieve.valid),
-        "unique": per * len(sieve.unique),
-        "novel": per * len(sieve.novel),
-        "new": per * len(sieve.new),
-        "relaxed": outcome.num_relaxed,
-        "stable": outcome.num_stable / outcome.num_relaxed if outcome.num_relaxed else None,
-        "sun": per * len(sieve.new) * share if outcome.num_relaxed or not len(sieve.new) else None,
-        "sun_error": per
-        * len(sieve.new)
-        * standard_error(share, outcome.num_relaxed, len(sieve.new)),
-        "rmsd": mean(outcome.rmsds),
-    }
+    figures: dict[str, float | None] = {}
+    for name, count in sieve.counts().items():
+        figures[name] = per * count
+    num_new = len(sieve.new)
+    new = per * num_new
+    relaxed = outcome.num_relaxed
+    sun_share = share(outcome.num_sun, relaxed)
+    if num_new == 0:  # none can be S.U.N.
+        sun_share = 0.0
+    error = standard_error(sun_share or 0.0, relaxed, num_new)
+    figures["relaxed"] = relaxed
+    figures["stable"] = share(outcome.num_stable, relaxed)
+    figures["sun"] = None if sun_share is None else new * sun_share
+    figures["sun_error"] = new * error
+    figures["rmsd"] = mean(outcome.rmsds)
+    return figures
 
 
 def standard_error(share: float, drawn: int, total: int) -> float:
@@ -260,6 +292,9 @@ def standard_error(share: float, drawn: int, total: int) -> float:
 
     sqrt(p (1 - p) / (n - 1) * (1 - n / N)), simple random sampling without replacement.
     """
-    if drawn < 2 or drawn >= total:
+    p, n = share, drawn
+    if n < 2 or n >= total:
         return 0.0
-    return float(np.sqrt(share * (1 - share) / (drawn - 1) * (1 - drawn / total)))
+    variance = p * (1 - p) / (n - 1)
+    finite_population = 1 - n / total
+    return float(np.sqrt(variance * finite_population))

@@ -36,8 +36,12 @@ class Journal:
     """
 
     def __init__(self, path: Path | None, relax: Relax, settings: str) -> None:
-        self.path, self.relax, self.settings = path, relax, settings
-        self._known = _read(path) if path is not None and path.is_file() else {}
+        self.path = path
+        self.relax = relax
+        self.settings = settings
+        self._known: dict[str, StoredVerdict] = {}
+        if path is not None and path.is_file():
+            self._known = _read(path)
 
     def __call__(self, structure: Structure) -> SurrogateVerdict:
         """The verdict on a structure."""

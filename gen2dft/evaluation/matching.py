@@ -28,8 +28,12 @@ def matched_rmsd(first: Structure, second: Structure) -> float | None:
     if len(a) != len(b):
         return None
     found = _matcher().get_rms_dist(a, b)
-    free_length = (np.sqrt(a.volume * b.volume) / len(a)) ** (1 / 3)
-    return None if found is None else float(found[0] * free_length)
+    if found is None:
+        return None
+    rms, _ = found
+    volume = np.sqrt(a.volume * b.volume)
+    free_length = (volume / len(a)) ** (1 / 3)
+    return float(rms * free_length)
 
 
 def displacement_rmsd(before: Structure, after: Structure) -> float:
@@ -50,7 +54,9 @@ def displacement_rmsd(before: Structure, after: Structure) -> float:
     moved = after.frac_coords - before.frac_coords
     moved -= np.round(moved)
     moved -= moved.mean(axis=0)
-    return float(np.sqrt(np.mean(np.sum((moved @ after.lattice.matrix) ** 2, axis=1))))
+    displacements = moved @ after.lattice.matrix
+    squares = np.sum(displacements**2, axis=1)
+    return float(np.sqrt(np.mean(squares)))
 
 
 @functools.cache

@@ -9,7 +9,7 @@ reconstructed structures (S8) and errors of reconstructed images (S9, S10).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,30 @@ from gen2dft.store.documents import CandidateDoc
 if TYPE_CHECKING:
     from gen2dft.generators.imatgen.trained import TrainedImatgen
 
+Section = tuple[str, bool, bool]
+"""Sampler, whether the reference knows the composition, whether the generator learnt from it."""
 NEIGHBOURS = 5  # by which the purity of classes is measured
+SECTION_COLUMNS = (
+    Column("decoded", "decoded", "d"),
+    Column("compositions", "compositions", "d"),
+    Column("relaxed", "relaxed", "d"),
+    Column("labelled", "labelled", "d"),
+    Column("lowest", "lowest E_hull (eV/atom)", ".3f"),
+)
+
+
+def quantile_columns(percents: Sequence[int]) -> tuple[Column, ...]:
+    """Columns of quantiles."""
+    return tuple(Column(f"q{percent}", f"{percent} %", ".3g") for percent in percents)
+
+
+def quantiles(values: NDArray[Any], percents: Sequence[int]) -> dict[str, float | None]:
+    """Quantiles by the keys of their columns; None of no values."""
+    figures: dict[str, float | None] = {}
+    for percent in percents:
+        value = float(np.percentile(values, percent)) if len(values) else None
+        figures[f"q{percent}"] = value
+    return figures
 
 
 def section_table(
@@ -39,44 +62,40 @@ def section_table(
         Reduced formulas, as `CrystalTable.formulas` writes them, of the phases of the reference
         (the hull) and of the known vanadium oxides that the generator learnt from.
     """
-    groups: dict[tuple[str, bool, bool], list[CandidateDoc]] = {}
+    sections: dict[Section, list[CandidateDoc]] = {}
     for doc in candidates:
-        if doc.formula is not None:
-            key = (doc.sampler, doc.formula in in_reference, doc.formula in in_set)
-            groups.setdefault(key, []).append(doc)
+        formula = doc.formula
+        if formula is None:
+            continue
+        key = (doc.sampler, formula in in_reference, formula in in_set)
+        sections.setdefault(key, []).append(doc)
+    samplers = sorted({sampler for sampler, _, _ in sections})
     rows = []
-    for sampler, (known, learnt) in itertools.product(
-        sorted({key[0] for key in groups}), itertools.product((True, False), repeat=2)
-    ):
-        found = groups.get((sampler, known, learnt), [])
-        where = (
-            f"{'in' if known else 'not in'} the reference, {'in' if learnt else 'not in'} the set"
-        )
-        rows.append(Row(f"{sampler}: composition {where}", _figures(found)))
-    columns = (
-        Column("decoded", "decoded", "d"),
-        Column("compositions", "compositions", "d"),
-        Column("relaxed", "relaxed", "d"),
-        Column("labelled", "labelled", "d"),
-        Column("lowest", "lowest E_hull (eV/atom)", ".3f"),
-    )
-    return Table("sections", "Candidates by composition (figure S11)", columns, tuple(rows))
+    for key in itertools.product(samplers, (True, False), (True, False)):
+        found = sections.get(key, [])
+        rows.append(Row(_section_name(*key), _figures(found)))
+    return Table("sections", "Candidates by composition (figure S11)", SECTION_COLUMNS, tuple(rows))
+
+
+def _section_name(sampler: str, is_known: bool, is_learnt: bool) -> str:
+    """Which composition a section has."""
+    reference = "in the reference" if is_known else "not in the reference"
+    learnt = "in the set" if is_learnt else "not in the set"
+    return f"{sampler}: composition {reference}, {learnt}"
 
 
 def _figures(found: list[CandidateDoc]) -> dict[str, float | None]:
+    """Figures of the candidates of one section."""
+    formulas = {doc.formula for doc in found}
     given = [doc.verdict.e_above_hull for doc in found]
     distances = [distance for distance in given if distance is not None]
     return {
         "decoded": len(found),
-        "compositions": len({doc.formula for doc in found}),
+        "compositions": len(formulas),
         "relaxed": len(distances),
         "labelled": sum(doc.standing.is_labelled for doc in found),
         "lowest": min(distances, default=None),
     }
-
-
-def _has_distance(doc: CandidateDoc) -> bool:
-    return doc.verdict.e_above_hull is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,17 +117,12 @@ class LatentStatistics:
 
     def table(self) -> Table:
         """Quantiles of both over the latent elements."""
-        columns = tuple(Column(f"q{q}", f"{q} %", ".3g") for q in (5, 25, 50, 75, 95))
-        rows = tuple(
-            Row(name, {f"q{q}": float(np.percentile(values, q)) for q in (5, 25, 50, 75, 95)})
-            for name, values in (("mean", self.mean), ("standard deviation", self.std))
-        )
-        return Table(
-            "latent",
-            "Latent elements over the known crystals, in units of delta (figure S2)",
-            columns,
-            rows,
-        )
+        percents = (5, 25, 50, 75, 95)
+        means = Row("mean", quantiles(self.mean, percents))
+        spreads = Row("standard deviation", quantiles(self.std, percents))
+        columns = quantile_columns(percents)
+        title = "Latent elements over the known crystals, in units of delta (figure S2)"
+        return Table("latent", title, columns, (means, spreads))
 
 
 def neighbour_purity(points: NDArray[np.floating], classes: NDArray[np.floating]) -> float | None:
@@ -128,17 +142,27 @@ def neighbour_purity(points: NDArray[np.floating], classes: NDArray[np.floating]
         members.
     """
     known = np.isfinite(classes)
-    points, is_first = points[known].astype(np.float64), np.asarray(classes[known] > 0.5)
-    counts = np.array([len(is_first) - is_first.sum(), is_first.sum()])
+    is_first = np.asarray(classes[known] > 0.5)
+    total, in_first = len(is_first), is_first.sum()
+    counts = np.array([total - in_first, in_first])
     if counts.min() < 2:
         return None
+    nearest = _nearest(points[known].astype(np.float64))
+    of_same_class = is_first[nearest] == is_first[:, None]
+    pairs_of_a_class = (counts * (counts - 1)).sum()
+    chance = pairs_of_a_class / (total * (total - 1))
+    return float(of_same_class.mean() / chance)
+
+
+def _nearest(points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n, `NEIGHBOURS`) the nearest neighbours of each point; fewer of few points."""
     squares = (points**2).sum(axis=1)
-    apart = squares[:, None] + squares - 2 * points @ points.T
+    # |a - b|^2 = a.a + b.b - 2 a.b
+    products = points @ points.T
+    apart = squares[:, None] + squares - 2 * products
     np.fill_diagonal(apart, np.inf)
-    nearest = np.argsort(apart, axis=1)[:, : min(NEIGHBOURS, len(points) - 1)]
-    same = (is_first[nearest] == is_first[:, None]).mean()
-    chance = (counts * (counts - 1)).sum() / (counts.sum() * (counts.sum() - 1))
-    return float(same / chance)
+    count = min(NEIGHBOURS, len(points) - 1)
+    return np.argsort(apart, axis=1)[:, :count]
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,28 +188,21 @@ class Reconstructed:
 
     def table(self, total: int) -> Table:
         """Quantiles of errors and dissimilarities."""
-        parts: dict[str, NDArray[Any]] = {
-            "cell images, mean squared error": self.image_errors["cell"],
-            "basis images, mean squared error": self.image_errors["basis"],
-            f"dissimilarity of {len(self.rows)} of {total} that came back": self.dissimilarity,
-        }
-        columns = (
-            Column("count", "number", "d"),
-            *(Column(f"q{q}", f"{q} %", ".3g") for q in (5, 50, 95)),
-        )
+        percents = (5, 50, 95)
         rows = []
-        for name, values in parts.items():
-            quantiles = {
-                f"q{q}": float(np.percentile(values, q)) if len(values) else None
-                for q in (5, 50, 95)
-            }
-            rows.append(Row(name, {"count": len(values), **quantiles}))
-        return Table(
-            "reconstruction",
-            "Reconstruction of known crystals (figures S8 to S10)",
-            columns,
-            tuple(rows),
-        )
+        for name, values in self._parts(total):
+            figures = {"count": len(values), **quantiles(values, percents)}
+            rows.append(Row(name, figures))
+        columns = (Column("count", "number", "d"), *quantile_columns(percents))
+        title = "Reconstruction of known crystals (figures S8 to S10)"
+        return Table("reconstruction", title, columns, tuple(rows))
+
+    def _parts(self, total: int) -> Iterator[tuple[str, NDArray[Any]]]:
+        """What is measured, by name."""
+        for part, errors in self.image_errors.items():
+            yield f"{part} images, mean squared error", errors
+        num_back = len(self.rows)
+        yield f"dissimilarity of {num_back} of {total} that came back", self.dissimilarity
 
 
 def reconstruct(
@@ -193,14 +210,15 @@ def reconstruct(
 ) -> Reconstructed:
     """Send crystals through the generator and back."""
     rep = trained.representation
-    parts = (("cell", rep.cell_images), ("basis", rep.basis_images))
-    errors = {name: trained.image_errors(name, draw(table)) for name, draw in parts}
-    decoded = trained.decode(trained.encode(table))
-    distances = (
-        dissimilarities(table.select(decoded.kept), decoded.crystals)
-        if fingerprints
-        else np.zeros(0)
-    )
+    cells = trained.image_errors("cell", rep.cell_images(table))
+    bases = trained.image_errors("basis", rep.basis_images(table))
+    errors = {"cell": cells, "basis": bases}
+    latents = trained.encode(table)
+    decoded = trained.decode(latents)
+    distances = np.zeros(0)
+    if fingerprints:
+        originals = table.select(decoded.kept)
+        distances = dissimilarities(originals, decoded.crystals)
     return Reconstructed(errors, decoded.crystals, decoded.kept, distances)
 
 
@@ -213,10 +231,11 @@ def dissimilarities(first: CrystalTable, second: CrystalTable) -> NDArray[np.flo
     CrystalNNFingerprint of local order parameters, as the Materials Project compares structures.
     """
     fingerprint = _site_fingerprint()
-    pairs = zip(first.structures(), second.structures(), strict=True)
-    return np.array(
-        [np.linalg.norm(fingerprint(a) - fingerprint(b)) for a, b in pairs], dtype=np.float64
-    )
+    distances = []
+    for a, b in zip(first.structures(), second.structures(), strict=True):
+        difference = fingerprint(a) - fingerprint(b)
+        distances.append(np.linalg.norm(difference))
+    return np.array(distances, dtype=np.float64)
 
 
 def _site_fingerprint() -> Callable[[Any], NDArray[np.float64]]:
@@ -225,15 +244,13 @@ def _site_fingerprint() -> Callable[[Any], NDArray[np.float64]]:
 
     site = CrystalNNFingerprint.from_preset("ops", distance_cutoffs=None, x_diff_weight=0)
     whole = SiteStatsFingerprint(site, stats=("mean", "std_dev"))
+    length = len(whole.feature_labels())
 
     def fingerprint(structure: Any) -> NDArray[np.float64]:
         try:
             return np.array(whole.featurize(structure), dtype=np.float64)
-        except (
-            ValueError,
-            RuntimeError,
-            IndexError,
-        ):  # no neighbours, or an order parameter that is not defined
-            return np.full(len(whole.feature_labels()), np.nan)
+        # There are no neighbours, or an order parameter is not defined.
+        except (ValueError, RuntimeError, IndexError):
+            return np.full(length, np.nan)
 
     return fingerprint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,43 +22,44 @@ READS = ("real", "reciprocal", "both")
 
 def prediction_table(setting: Setting) -> Table:
     """The table of all variants."""
-    rows = [
-        Row(
-            f"{variant}, reads {reads}",
-            prediction_errors(setting.generator(variant, reads), setting.test),
-        )
-        for variant in setting.specs
-        for reads in READS
-    ]
-    rows.append(Row(MEDIAN, median_errors(setting.train, setting.test, setting.properties)))
-    notes = (f"{len(setting.test)} test crystals. Errors are means over those that are labelled.",)
-    return Table("prediction", "Forward prediction", COLUMNS, rows, notes)
+    rows = []
+    for variant, reads in itertools.product(setting.specs, READS):
+        errors = prediction_errors(setting.generator(variant, reads), setting.test)
+        rows.append(Row(f"{variant}, reads {reads}", errors))
+    by_median = median_errors(setting.train, setting.test, setting.properties)
+    rows.append(Row(MEDIAN, by_median))
+    note = f"{len(setting.test)} test crystals. Errors are means over those that are labelled."
+    return Table("prediction", "Forward prediction", COLUMNS, rows, (note,))
 
 
 def prediction_errors(generator: LatentGenerator, test: Dataset) -> dict[str, float | None]:
     """Mean absolute error of each property, in its unit, at the latent means of labelled
     crystals.
     """
-    predicted = generator.predict(generator.encode(test.crystals))
-    return {
-        name: mean_absolute_error(test.label(name), predicted[:, column])
-        for column, name in enumerate(generator.properties)
-    }
+    latents = generator.encode(test.crystals)
+    predicted = generator.predict(latents)
+    errors = {}
+    for column, name in enumerate(generator.properties):
+        errors[name] = mean_absolute_error(test.label(name), predicted[:, column])
+    return errors
 
 
 def median_errors(
     train: Dataset, test: Dataset, properties: Sequence[str]
 ) -> dict[str, float | None]:
     """Errors of a prediction that knows the training labels only, and no crystal."""
-    return {
-        name: mean_absolute_error(
-            test.label(name), np.full(len(test), np.nanmedian(train.label(name)))
-        )
-        for name in properties
-    }
+    errors = {}
+    for name in properties:
+        median = np.nanmedian(train.label(name))
+        everywhere = np.full(len(test), median)
+        errors[name] = mean_absolute_error(test.label(name), everywhere)
+    return errors
 
 
 def mean_absolute_error(truth: np.ndarray, predicted: np.ndarray) -> float | None:
     """Over the rows whose truth is known; None if there are none."""
     known = np.isfinite(truth)
-    return float(np.abs(predicted[known] - truth[known]).mean()) if known.any() else None
+    if not known.any():
+        return None
+    errors = np.abs(predicted[known] - truth[known])
+    return float(errors.mean())

@@ -4,17 +4,22 @@ what it leaves out.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
 from gen2dft.evaluation.setting import Progress, Setting, silent
-from gen2dft.evaluation.tables import Column, Row, Table, mean
+from gen2dft.evaluation.tables import Column, Row, Table, mean, share
 from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.representations.base import DecodeResult
+
+if TYPE_CHECKING:
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
 
 CHUNK = 512
 MATRIX_COLUMNS = (
@@ -38,21 +43,18 @@ READS = ("both", "real")
 def reconstruction_table(setting: Setting) -> Table:
     """The table of all variants, reading the whole matrix and its real-space part alone."""
     rows = []
-    for variant in setting.specs:
-        for reads in READS:
-            errors, rmsds = reconstruct(
-                setting.generator(variant, reads), setting.test.crystals, setting.progress
-            )
-            rows.append(
-                Row(f"{variant}, reads {reads}", {**errors.figures(), **match_figures(rmsds)})
-            )
-    notes = (
+    crystals = setting.test.crystals
+    for variant, reads in itertools.product(setting.specs, READS):
+        generator = setting.generator(variant, reads)
+        errors, rmsds = reconstruct(generator, crystals, setting.progress)
+        figures = {**errors.figures(), **match_figures(rmsds)}
+        rows.append(Row(f"{variant}, reads {reads}", figures))
+    note = (
         f"{len(setting.test)} test crystals; their latent means are decoded. Lengths, angles and "
-        "coordinates are "
-        "compared in the cell that the networks see, structures with the crystal as it is in the "
-        "dataset.",
+        "coordinates are compared in the cell that the networks see, structures with the crystal "
+        "as it is in the dataset."
     )
-    return Table("reconstruction", "Reconstruction", COLUMNS, rows, notes)
+    return Table("reconstruction", "Reconstruction", COLUMNS, rows, (note,))
 
 
 def reconstruct(
@@ -68,13 +70,15 @@ def reconstruct(
         One per crystal, see `matched_rmsd`; None where original and decoded crystal do not match.
     """
     errors, rmsds = [NO_ERRORS], []
-    for start in range(0, len(crystals), CHUNK):
-        progress("reconstruct", start, len(crystals))
-        part = crystals.select(np.arange(start, min(start + CHUNK, len(crystals))))
+    total = len(crystals)
+    for start in range(0, total, CHUNK):
+        progress("reconstruct", start, total)
+        end = min(start + CHUNK, total)
+        part = crystals.select(np.arange(start, end))
         chunk, decoded = _decoded_again(generator, part)
         errors.append(chunk)
         rmsds += match_rows(part, decoded)
-    progress("reconstruct", len(crystals), len(crystals))
+    progress("reconstruct", total, total)
     return MatrixErrors.concatenate(errors), rmsds
 
 
@@ -82,17 +86,27 @@ def _decoded_again(
     generator: LatentGenerator, crystals: CrystalTable
 ) -> tuple[MatrixErrors, DecodeResult]:
     from gen2dft.generators.ftcp.generator import FTCPGenerator
-    from gen2dft.generators.ftcp.networks import load_variant
 
     if not isinstance(generator, FTCPGenerator):
-        return NO_ERRORS, generator.decode(generator.encode(crystals))
+        latents = generator.encode(crystals)
+        return NO_ERRORS, generator.decode(latents)
     trained = generator.trained
     representation = trained.representation
     representation.check(crystals)
-    seen = load_variant(trained.spec.variant).prepare(representation, crystals)
+    seen = as_seen(generator, crystals)
     decoded = trained.decode_matrices(trained.encode_cells(seen))
-    errors = matrix_errors(representation, representation.encode(seen), decoded)
+    truth = representation.encode(seen)
+    errors = matrix_errors(representation, truth, decoded)
     return errors, representation.decode(decoded)
+
+
+def as_seen(generator: FTCPGenerator, crystals: CrystalTable) -> CrystalTable:
+    """Crystals in the cells that the networks of the generator's variant see."""
+    from gen2dft.generators.ftcp.networks import load_variant
+
+    trained = generator.trained
+    variant = load_variant(trained.spec.variant)
+    return variant.prepare(trained.representation, crystals)
 
 
 def match_rows(crystals: CrystalTable, decoded: DecodeResult) -> list[float | None]:
@@ -102,21 +116,23 @@ def match_rows(crystals: CrystalTable, decoded: DecodeResult) -> list[float | No
     """
     rmsds: list[float | None] = [None] * len(crystals)
     for place, row in enumerate(decoded.kept):
-        rmsds[row] = matched_rmsd(crystals.structure(int(row)), decoded.crystals.structure(place))
+        original = crystals.structure(int(row))
+        again = decoded.crystals.structure(place)
+        rmsds[row] = matched_rmsd(original, again)
     return rmsds
 
 
 def match_figures(rmsds: Sequence[float | None]) -> dict[str, float | None]:
     """Share of matches and their mean RMSD."""
     matched = [rmsd for rmsd in rmsds if rmsd is not None]
-    return {"matched": len(matched) / len(rmsds) if len(rmsds) else None, "rmsd": mean(matched)}
+    return {"matched": share(len(matched), len(rmsds)), "rmsd": mean(matched)}
 
 
 def _no_errors() -> MatrixErrors:
-    flags, values = np.zeros(0, dtype=bool), np.zeros(0)
-    return MatrixErrors(
-        flags, flags, flags, flags, values, values, values, values, np.zeros(0, dtype=np.int64)
-    )
+    flags = np.zeros(0, dtype=bool)
+    values = np.zeros(0)
+    counts = np.zeros(0, dtype=np.int64)
+    return MatrixErrors(flags, flags, flags, flags, values, values, values, values, counts)
 
 
 NO_ERRORS = _no_errors()

@@ -6,23 +6,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.evaluation.matching import matched_rmsd
 from gen2dft.evaluation.reconstruction import (
+    CHUNK,
     MATCH_COLUMNS,
     MATRIX_COLUMNS,
     NO_ERRORS,
+    as_seen,
     match_figures,
 )
 from gen2dft.evaluation.setting import Setting
-from gen2dft.evaluation.tables import Column, Row, Table
-from gen2dft.evaluation.ways import all_ways
+from gen2dft.evaluation.tables import Column, Row, Table, share
+from gen2dft.evaluation.ways import Vectors, Way, all_ways
 from gen2dft.generators.base import LatentGenerator
 from gen2dft.generators.ftcp.accuracy import MatrixErrors, matrix_errors
 from gen2dft.streams import EvaluationStream
+
+if TYPE_CHECKING:
+    from gen2dft.generators.ftcp.generator import FTCPGenerator
 
 COLUMNS = (
     Column("rediscovered", "test formulas rediscovered", ".2%"),
@@ -41,27 +48,48 @@ def rediscovery_table(setting: Setting) -> Table:
     points.
     """
     rows = []
-    number = setting.budget.draws * len(setting.train)
+    ways = all_ways(setting.budget.scales)
     for variant in setting.specs:
         generator = setting.generator(variant)
         latents = generator.encode(setting.train.crystals)
-        for place, way in enumerate(all_ways(setting.budget.scales)):
-            setting.progress(f"rediscover, {way.name}", 0, 1)
-            rng = setting.rng(EvaluationStream.REDISCOVERY, place)
-            points = way.draw(latents, np.arange(len(latents)), number, rng)
-            decoded = generator.decode(points).crystals
-            found = rediscover(decoded, setting.test.crystals, setting.train.crystals)
-            errors, rmsds = closest_errors(generator, decoded, setting.test.crystals, found.pairs)
-            figures = {**found.figures(), **errors.figures(), **match_figures(rmsds)}
+        for place, way in enumerate(ways):
+            task = f"rediscover, {way.name}"
+            setting.progress(task, 0, 1)
+            decoded = _samples(setting, generator, latents, way, place)
+            figures = _figures(setting, generator, decoded)
             rows.append(Row(f"{variant}, {way.name}", figures))
-            setting.progress(f"rediscover, {way.name}", 1, 1)
-    notes = (
-        f"{number:,} latent points for each way, {setting.budget.draws} for each training crystal. "
-        "A test formula counts once, whatever its polymorphs. Errors: of the closest sample of a "
-        "test crystal's "
-        "formula, mean over the test crystals that have one.",
+            setting.progress(task, 1, 1)
+    note = (
+        f"{_num_points(setting):,} latent points for each way, {setting.budget.draws} for each "
+        "training crystal. A test formula counts once, whatever its polymorphs. Errors: of the "
+        "closest sample of a test crystal's formula, mean over the test crystals that have one."
     )
-    return Table("rediscovery", "Rediscovery", COLUMNS, rows, notes)
+    return Table("rediscovery", "Rediscovery", COLUMNS, rows, (note,))
+
+
+def _num_points(setting: Setting) -> int:
+    """Latent points of each way of sampling."""
+    return setting.budget.draws * len(setting.train)
+
+
+def _samples(
+    setting: Setting, generator: LatentGenerator, latents: Vectors, way: Way, place: int
+) -> CrystalTable:
+    """Crystals that one way of sampling gives, with every training crystal a seed."""
+    rng = setting.rng(EvaluationStream.REDISCOVERY, place)
+    seeds = np.arange(len(latents))
+    points = way.draw(latents, seeds, _num_points(setting), rng)
+    return generator.decode(points).crystals
+
+
+def _figures(
+    setting: Setting, generator: LatentGenerator, samples: CrystalTable
+) -> dict[str, float | None]:
+    """Figures of the crystals that were sampled."""
+    test = setting.test.crystals
+    found = rediscover(samples, test, setting.train.crystals)
+    errors, rmsds = closest_errors(generator, samples, test, found.pairs)
+    return {**found.figures(), **errors.figures(), **match_figures(rmsds)}
 
 
 @dataclass(frozen=True)
@@ -87,22 +115,26 @@ class Rediscovery:
     def figures(self) -> dict[str, float | None]:
         """Shares; None where there was nothing to find."""
         return {
-            "rediscovered": self.num_found / self.num_formulas if self.num_formulas else None,
-            "rediscovered_new": self.num_new_found / self.num_new if self.num_new else None,
+            "rediscovered": share(self.num_found, self.num_formulas),
+            "rediscovered_new": share(self.num_new_found, self.num_new),
         }
 
 
 def rediscover(samples: CrystalTable, test: CrystalTable, train: CrystalTable) -> Rediscovery:
     """Compare reduced formulas."""
-    sampled: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     for row, formula in enumerate(samples.formulas()):
-        sampled.setdefault(formula, []).append(row)
-    wanted = test.formulas()
-    new = set(wanted) - set(train.formulas())
-    pairs = {row: sampled[formula] for row, formula in enumerate(wanted) if formula in sampled}
-    return Rediscovery(
-        len(set(wanted)), len(set(wanted) & set(sampled)), len(new), len(new & set(sampled)), pairs
-    )
+        rows_of.setdefault(formula, []).append(row)
+    pairs = {}
+    formulas = test.formulas()
+    for row, formula in enumerate(formulas):
+        if formula in rows_of:
+            pairs[row] = rows_of[formula]
+    wanted = set(formulas)
+    new = wanted - set(train.formulas())
+    found = wanted & set(rows_of)
+    new_found = new & found
+    return Rediscovery(len(wanted), len(found), len(new), len(new_found), pairs)
 
 
 def closest_errors(
@@ -124,51 +156,55 @@ def closest_errors(
     """
     from gen2dft.generators.ftcp.generator import FTCPGenerator
 
-    closest = {row: found[0] for row, found in pairs.items()}
     errors = NO_ERRORS
+    closest = {row: found[0] for row, found in pairs.items()}
     if isinstance(generator, FTCPGenerator) and pairs:
-        owners, rows = zip(
-            *((row, sample) for row, found in pairs.items() for sample in found), strict=True
-        )
-        every = _compare(generator, test, samples, np.array(owners), np.array(rows))
-        distance = (
-            every.length / 100 + every.angle / 100 + every.coordinate - 10.0 * every.sites_right
-        )
-        best = [
-            min(np.flatnonzero(np.array(owners) == row), key=distance.__getitem__) for row in pairs
-        ]
-        errors = every.select(np.array(best))
-        closest = {row: rows[place] for row, place in zip(pairs, best, strict=True)}
-    rmsds = [
-        matched_rmsd(test.structure(row), samples.structure(sample))
-        for row, sample in closest.items()
-    ]
+        errors, closest = _closest(generator, samples, test, pairs)
+    rmsds = []
+    for row, sample in closest.items():
+        rmsd = matched_rmsd(test.structure(row), samples.structure(sample))
+        rmsds.append(rmsd)
     return errors, rmsds
 
 
+def _closest(
+    generator: FTCPGenerator,
+    samples: CrystalTable,
+    test: CrystalTable,
+    pairs: Mapping[int, Sequence[int]],
+) -> tuple[MatrixErrors, dict[int, int]]:
+    """Errors of the closest sample of each test crystal, and which it is."""
+    sizes = [len(found) for found in pairs.values()]
+    owners = np.repeat(list(pairs), sizes)
+    rows = np.concatenate(list(pairs.values()))
+    every = _compare(generator, test, samples, owners, rows)
+    relative = every.length / 100 + every.angle / 100 + every.coordinate
+    # Right species outweigh any error of the geometry.
+    distance = relative - 10.0 * every.sites_right
+    best = []
+    for row in pairs:
+        places = np.flatnonzero(owners == row)
+        best.append(min(places, key=distance.__getitem__))
+    closest = rows[best].tolist()
+    sample_of = dict(zip(pairs, closest, strict=True))
+    return every.select(np.array(best)), sample_of
+
+
 def _compare(
-    generator: LatentGenerator,
+    generator: FTCPGenerator,
     test: CrystalTable,
     samples: CrystalTable,
-    owners: np.ndarray,
-    rows: np.ndarray,
-    chunk: int = 512,
+    owners: NDArray[np.int64],
+    rows: NDArray[np.int64],
 ) -> MatrixErrors:
     """Errors of pairs of test crystal and sample, both in the cells that the networks see."""
-    from gen2dft.generators.ftcp.generator import FTCPGenerator
-    from gen2dft.generators.ftcp.networks import load_variant
-
-    if not isinstance(generator, FTCPGenerator):
-        raise TypeError(f"{type(generator).__name__} has no FTCP matrices")
-    trained = generator.trained
-    prepare = load_variant(trained.spec.variant).prepare
+    representation = generator.trained.representation
     parts = [NO_ERRORS]
-    for start in range(0, len(owners), chunk):
-        which = slice(start, start + chunk)
-        tables = (test.select(owners[which]), samples.select(rows[which]))
-        truth, found = (
-            trained.representation.encode(prepare(trained.representation, table))
-            for table in tables
-        )
-        parts.append(matrix_errors(trained.representation, truth, found))
+    for start in range(0, len(owners), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        wanted = as_seen(generator, test.select(owners[chunk]))
+        sampled = as_seen(generator, samples.select(rows[chunk]))
+        truth = representation.encode(wanted)
+        found = representation.encode(sampled)
+        parts.append(matrix_errors(representation, truth, found))
     return MatrixErrors.concatenate(parts)

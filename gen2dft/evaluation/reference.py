@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,16 @@ class Reference:
 
     def beside(self, table: Table) -> Table:
         """The table with these rows at its end."""
-        return Table(
-            table.name,
-            table.title,
-            table.columns,
-            [*table.rows, *self.tables.get(table.name, ())],
-            table.notes,
-        )
+        own = self.tables.get(table.name, ())
+        return replace(table, rows=[*table.rows, *own])
 
 
 def _reference(name: str, source: str, figures: Mapping[str, Mapping[str, float]]) -> Reference:
-    return Reference(
-        name, source, {table: [Row(name, row, source)] for table, row in figures.items()}
-    )
+    """A reference with one row in each table."""
+    tables = {}
+    for table, row in figures.items():
+        tables[table] = [Row(name, row, source)]
+    return Reference(name, source, tables)
 
 
 PAPER = _reference(
@@ -88,30 +86,44 @@ def read_reference(path: Path | str, columns: Mapping[str, Sequence[str]]) -> Re
     path = Path(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        name, source = str(content["name"]), str(content.get("source", path.name))
-        tables = {
-            table: [_row(name, source, row) for row in rows]
-            for table, rows in dict(content["tables"]).items()
-        }
+        reference = _parsed(content, path.name)
     except OSError as err:
         raise DatasetError(f"reference file {path} cannot be read: {err.strerror}") from err
     except (ValueError, TypeError, KeyError, AttributeError) as err:
-        raise DatasetError(
-            f"reference file {path} is not of the form {FORM}: {type(err).__name__} {err}"
-        ) from err
-    for table, rows in tables.items():
-        if table not in columns:
-            raise DatasetError(f"reference file {path}: {not_one_of('table', table, columns)}")
-        for key in [key for row in rows for key in row.figures if key not in columns[table]]:
-            raise DatasetError(
-                f"reference file {path}: "
-                f"{not_one_of(f'column of table {table}', key, columns[table])}"
-            )
+        why = f"{type(err).__name__} {err}"
+        raise DatasetError(f"reference file {path} is not of the form {FORM}: {why}") from err
+    for table, rows in reference.tables.items():
+        _check_columns(path, table, rows, columns)
+    return reference
+
+
+def _parsed(content: Any, file_name: str) -> Reference:
+    """A reference from plain values; the file's name is its source if it names none."""
+    name = str(content["name"])
+    source = str(content.get("source", file_name))
+    tables = {}
+    for table, rows in dict(content["tables"]).items():
+        tables[table] = [_row(name, source, row) for row in rows]
     return Reference(name, source, tables)
+
+
+def _check_columns(
+    path: Path, table: str, rows: Sequence[Row], columns: Mapping[str, Sequence[str]]
+) -> None:
+    """Refuse a table or a column that does not exist."""
+    if table not in columns:
+        raise DatasetError(f"reference file {path}: {not_one_of('table', table, columns)}")
+    known = columns[table]
+    keys = itertools.chain.from_iterable(row.figures for row in rows)
+    for key in keys:
+        if key not in known:
+            refusal = not_one_of(f"column of table {table}", key, known)
+            raise DatasetError(f"reference file {path}: {refusal}")
 
 
 def _row(name: str, source: str, row: Mapping[str, Any]) -> Row:
     title = f"{name}, {row['row']}" if row.get("row") else name
-    return Row(
-        title, {str(key): float(value) for key, value in dict(row["figures"]).items()}, source
-    )
+    figures = {}
+    for key, value in dict(row["figures"]).items():
+        figures[str(key)] = float(value)
+    return Row(title, figures, source)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec
@@ -18,7 +17,7 @@ from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, not_one_of
 from gen2dft.evaluation import invention, prediction, reconstruction, rediscovery, semi_supervised
 from gen2dft.evaluation.setting import Budget, Progress, Setting, silent
-from gen2dft.evaluation.split import read_split, split_by_hash
+from gen2dft.evaluation.split import Split, read_split, split_by_hash
 from gen2dft.evaluation.tables import Column, Table
 from gen2dft.ground.hulls import whole_source
 from gen2dft.streams import EvaluationStream
@@ -35,18 +34,22 @@ class Kind:
     columns: Sequence[Column]
 
 
+SEMI_SUPERVISED, INVENTION = "semi-supervised", "invention"
 TABLES: dict[str, Kind] = {
     "reconstruction": Kind(reconstruction.reconstruction_table, reconstruction.COLUMNS),
     "prediction": Kind(prediction.prediction_table, prediction.COLUMNS),
     "rediscovery": Kind(rediscovery.rediscovery_table, rediscovery.COLUMNS),
-    "invention": Kind(invention.invention_table, invention.COLUMNS),
-    "semi-supervised": Kind(semi_supervised.semi_supervised_table, semi_supervised.COLUMNS),
+    INVENTION: Kind(invention.invention_table, invention.COLUMNS),
+    SEMI_SUPERVISED: Kind(semi_supervised.semi_supervised_table, semi_supervised.COLUMNS),
 }
 
 
 def column_keys() -> dict[str, list[str]]:
     """Table name to the keys of its columns, for reference files."""
-    return {name: [column.key for column in kind.columns] for name, kind in TABLES.items()}
+    keys = {}
+    for name, kind in TABLES.items():
+        keys[name] = [column.key for column in kind.columns]
+    return keys
 
 
 def prepare_setting(
@@ -77,15 +80,12 @@ def prepare_setting(
     """
     spec = next(iter(specs.values()))
     read = partial(load_dataset, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties)
-    dataset, whole = read(spec.dataset), read(whole_source(spec.dataset))
-    split = read_split(split_file, dataset.ids) if split_file else split_by_hash(dataset.ids)
-    if max_crystals is not None:
-        rng = np.random.default_rng([spec.seed, EvaluationStream.PART_OF_SPLIT])
-        split = split.part(max_crystals, rng)
+    dataset = read(spec.dataset)
+    whole = read(whole_source(spec.dataset))
     return Setting(
         specs=specs,
         dataset=dataset,
-        split=split,
+        split=_split(dataset.ids, split_file, max_crystals, spec.seed),
         known=whole.crystals,
         hull=ReferenceHull.from_dataset(whole),
         seed=spec.seed,
@@ -93,6 +93,17 @@ def prepare_setting(
         snapshot_dir=snapshot_dir,
         progress=progress,
     )
+
+
+def _split(
+    ids: Sequence[str], split_file: Path | None, max_crystals: int | None, seed: int
+) -> Split:
+    """The split asked for, or a part of it."""
+    split = read_split(split_file, ids) if split_file else split_by_hash(ids)
+    if max_crystals is None:
+        return split
+    rng = np.random.default_rng([seed, EvaluationStream.PART_OF_SPLIT])
+    return split.part(max_crystals, rng)
 
 
 def choose_tables(names: Sequence[str], setting: Setting) -> list[str]:
@@ -106,18 +117,23 @@ def choose_tables(names: Sequence[str], setting: Setting) -> list[str]:
         An engine or preset that does not exist or is not installed.
     """
     check_names(names)
-    labels = setting.dataset.num_labels()
-    chosen = [name for name in TABLES if name in names] or [
-        name for name in TABLES if name != "semi-supervised" or labels.get(semi_supervised.PROPERTY)
-    ]
-    if set(chosen) - {"semi-supervised"}:
+    asked = [name for name in TABLES if name in names]
+    chosen = asked or _possible_tables(setting)
+    if set(chosen) - {SEMI_SUPERVISED}:
         _ = setting.properties  # raises without labels
-    if "invention" in chosen:
+    if INVENTION in chosen:
         invention.seed_rows(setting.train)
         _ = engine_settings(setting.any_spec)
-    if "semi-supervised" in chosen:
+    if SEMI_SUPERVISED in chosen:
         semi_supervised.check_labels(setting.train, setting.test)
     return chosen
+
+
+def _possible_tables(setting: Setting) -> list[str]:
+    """All tables, but the one whose labels are rare only where there are any."""
+    labels = setting.dataset.num_labels()
+    has_labels = bool(labels.get(semi_supervised.PROPERTY))
+    return [name for name in TABLES if name != SEMI_SUPERVISED or has_labels]
 
 
 def check_names(names: Sequence[str]) -> None:
@@ -135,67 +151,63 @@ def make_tables(names: Sequence[str], setting: Setting) -> Iterator[Table]:
 def engine_settings(spec: CampaignSpec) -> dict[str, str]:
     """Engine, preset and settings hash of the surrogate; fails if it is not installed."""
     surrogate = spec.screening.surrogate
-    preset = load_engine(surrogate.engine).preset(surrogate.preset)
-    return {
-        "engine": surrogate.engine,
-        "preset": surrogate.preset,
-        "settings_hash": preset.settings_hash,
-    }
+    engine, preset = surrogate.engine, surrogate.preset
+    settings_hash = load_engine(engine).preset(preset).settings_hash
+    return {"engine": engine, "preset": preset, "settings_hash": settings_hash}
 
 
 def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:
     """Tables and all that decided them, as plain values."""
+    generators = {}
+    for name, spec in setting.specs.items():
+        generators[name] = spec.only_generator.model_dump(mode="json")
+    by_name = {table.name: table.as_dict() for table in tables}
     return {
         "format": FORMAT_VERSION,
         "gen2dft": __version__,
         "seed": setting.seed,
-        "dataset": {
-            "source": setting.any_spec.dataset.source,
-            "content_hash": setting.dataset.content_hash,
-            "crystals": len(setting.dataset),
-            "known": len(setting.known),
-            "hull": setting.hull.hull_hash,
-        },
-        "split": {
-            "origin": setting.split.origin,
-            "train": len(setting.split.train),
-            "test": len(setting.split.test),
-        },
-        "budget": {
-            "samples": setting.budget.samples,
-            "draws": setting.budget.draws,
-            "scales": list(setting.budget.scales),
-            "relaxations": setting.budget.relaxations,
-        },
-        "generators": {
-            name: spec.only_generator.model_dump(mode="json")
-            for name, spec in setting.specs.items()
-        },
-        "tables": {table.name: table.as_dict() for table in tables},
+        "dataset": _dataset_fields(setting),
+        "split": setting.split.as_dict(),
+        "budget": setting.budget.as_dict(),
+        "generators": generators,
+        "tables": by_name,
+    }
+
+
+def _dataset_fields(setting: Setting) -> dict[str, Any]:
+    """What a document says of the data."""
+    dataset = setting.dataset
+    source = setting.any_spec.dataset.source
+    return {
+        "source": source,
+        "content_hash": dataset.content_hash,
+        "crystals": len(dataset),
+        "known": len(setting.known),
+        "hull": setting.hull.hull_hash,
     }
 
 
 def as_markdown(setting: Setting, tables: Sequence[Table]) -> str:
     """Tables as a page of Markdown."""
-    return "\n".join(
-        [f"# Evaluation\n\n{summary(setting)}\n", *(table.markdown() for table in tables)]
-    )
+    head = f"# Evaluation\n\n{summary(setting)}\n"
+    pages = [table.markdown() for table in tables]
+    return "\n".join([head, *pages])
 
 
 def summary(setting: Setting) -> str:
     """What was evaluated, in one sentence or two."""
-    parts = [f"{len(rows):,} crystals to {verb} on" for verb, rows in _parts(setting)]
-    epochs = [
-        f"{name} {spec.only_generator.total_epochs(warm=False)} epochs"
-        for name, spec in setting.specs.items()
-    ]
+    epochs = []
+    for name, spec in setting.specs.items():
+        total = spec.only_generator.total_epochs(warm=False)
+        epochs.append(f"{name} {total} epochs")
+    trained = ", ".join(epochs)
     return (
         f"Dataset {setting.any_spec.dataset.source} ({setting.dataset.content_hash}): "
-        f"{', '.join(parts)} "
-        f"({setting.split.origin}). {', '.join(epochs)}; seed {setting.seed}; gen2dft "
-        f"{__version__}."
+        f"{_sizes(setting.split)}. {trained}; seed {setting.seed}; gen2dft {__version__}."
     )
 
 
-def _parts(setting: Setting) -> tuple[tuple[str, NDArray[np.int64]], ...]:
-    return ("train", setting.split.train), ("test", setting.split.test)
+def _sizes(split: Split) -> str:
+    """Crystals in each part, and where the split is from."""
+    train, test = len(split.train), len(split.test)
+    return f"{train:,} crystals to train on, {test:,} crystals to test on ({split.origin})"

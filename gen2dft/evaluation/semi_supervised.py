@@ -12,10 +12,12 @@ from gen2dft.errors import DatasetError
 from gen2dft.evaluation.prediction import MEDIAN, mean_absolute_error
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.tables import Column, Row, Table
+from gen2dft.generators.base import LatentGenerator
 from gen2dft.properties import PROPERTIES
 from gen2dft.transport import POWER_FACTOR
 
 PROPERTY = POWER_FACTOR
+TITLE = PROPERTIES[PROPERTY].title
 MIN_LABELS = 3  # of test crystals: a rank correlation of two says nothing
 COLUMNS = (
     Column("mae", f"MAE, {PROPERTIES[PROPERTY].unit}", ".3f"),
@@ -28,34 +30,47 @@ COLUMNS = (
 def semi_supervised_table(setting: Setting) -> Table:
     """The table of all variants, with and without the unlabelled crystals of the training part."""
     check_labels(setting.train, setting.test)
-    truth = setting.test.label(PROPERTY)
-    only_labelled = setting.train.select(np.isfinite(setting.train.label(PROPERTY)))
-    parts = {"labelled crystals alone": only_labelled, "with unlabelled crystals": setting.train}
+    train, test = setting.train, setting.test
+    labels = train.label(PROPERTY)
+    labelled = train.select(np.isfinite(labels))
+    parts = {"labelled crystals alone": labelled, "with unlabelled crystals": train}
     rows = []
     for variant, spec in setting.specs.items():
         for name, part in parts.items():
             generator = setting.trained(spec.only_generator, part, (PROPERTY,))
-            predicted = generator.predict(generator.encode(setting.test.crystals))[:, 0]
-            rows.append(Row(f"{variant}, {name}", label_figures(truth, predicted) | _counts(part)))
-    median = np.full(len(truth), np.nanmedian(setting.train.label(PROPERTY)))
-    rows.append(Row(MEDIAN, {"mae": mean_absolute_error(truth, median)}))
-    notes = (
-        f"{int(np.isfinite(truth).sum())} labelled test crystals. Both trainings have "
-        f"{PROPERTIES[PROPERTY].title} as "
-        "their only property and the same number of epochs; the second sees more crystals in each.",
+            figures = _figures(generator, test) | _counts(part)
+            rows.append(Row(f"{variant}, {name}", figures))
+    rows.append(_median_row(labels, test.label(PROPERTY)))
+    note = (
+        f"{_num_labels(test)} labelled test crystals. Both trainings have {TITLE} as their only "
+        "property and the same number of epochs; the second sees more crystals in each."
     )
-    return Table("semi-supervised", "Semi-supervised power factor", COLUMNS, rows, notes)
+    return Table("semi-supervised", "Semi-supervised power factor", COLUMNS, rows, (note,))
+
+
+def _figures(generator: LatentGenerator, test: Dataset) -> dict[str, float | None]:
+    """Figures of one training, whose only property is the one of the table."""
+    latents = generator.encode(test.crystals)
+    predicted = generator.predict(latents)
+    return label_figures(test.label(PROPERTY), predicted[:, 0])
+
+
+def _median_row(labels: NDArray[np.float64], truth: NDArray[np.float64]) -> Row:
+    """Error of a prediction that knows the training labels only."""
+    median = np.nanmedian(labels)
+    everywhere = np.full(len(truth), median)
+    error = mean_absolute_error(truth, everywhere)
+    return Row(MEDIAN, {"mae": error})
 
 
 def check_labels(train: Dataset, test: Dataset) -> None:
     """Refuse data without enough labels, before anything is trained."""
-    counts = [int(np.isfinite(part.label(PROPERTY)).sum()) for part in (train, test)]
-    if min(counts) < MIN_LABELS:
+    in_train, in_test = _num_labels(train), _num_labels(test)
+    if min(in_train, in_test) < MIN_LABELS:
         raise DatasetError(
             f"table semi-supervised needs at least {MIN_LABELS} crystals labelled with {PROPERTY} "
-            "to train on and to "
-            f"test on; there are {counts[0]} and {counts[1]}: add --set dataset.labels=[ricci2017] "
-            "or leave it out"
+            f"to train on and to test on; there are {in_train} and {in_test}: add --set "
+            "dataset.labels=[ricci2017] or leave it out"
         )
 
 
@@ -77,11 +92,20 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
     """
     from scipy.stats import rankdata
 
-    ranks = [rankdata(values) for values in (first, second)]
-    if len(first) < 2 or any(np.ptp(rank) == 0 for rank in ranks):
+    if len(first) < 2:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    ranks = [rankdata(values) for values in (first, second)]
+    if any(np.ptp(rank) == 0 for rank in ranks):
+        return None
+    correlations = np.corrcoef(*ranks)
+    return float(correlations[0, 1])
 
 
 def _counts(part: Dataset) -> dict[str, float]:
-    return {"num_train": len(part), "num_labels": int(np.isfinite(part.label(PROPERTY)).sum())}
+    return {"num_train": len(part), "num_labels": _num_labels(part)}
+
+
+def _num_labels(part: Dataset) -> int:
+    """Number of crystals labelled with the property."""
+    labelled = np.isfinite(part.label(PROPERTY))
+    return int(labelled.sum())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,10 @@ class Budget:
     draws: int = 10
     scales: tuple[float, ...] = (0.6,)
     relaxations: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self) | {"scales": list(self.scales)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,15 +119,15 @@ class Setting:
 
         DatasetError if nothing.
         """
-        counts = [self.train.num_labels(), self.test.num_labels()]
-        names = tuple(name for name in LEARNT if all(part.get(name) for part in counts))
+        in_train = self.train.num_labels()
+        in_test = self.test.num_labels()
+        names = [name for name in LEARNT if in_train.get(name) and in_test.get(name)]
         if not names:
             raise DatasetError(
                 f"neither {' nor '.join(LEARNT)} is labelled in training and test part; name the "
-                "columns of the file "
-                "with --set dataset.columns={formation_energy: NAME}"
+                "columns of the file with --set dataset.columns={formation_energy: NAME}"
             )
-        return names
+        return tuple(names)
 
     def rng(self, stream: EvaluationStream, place: int) -> np.random.Generator:
         """Randomness of one purpose for the way of sampling at `place`."""
@@ -149,7 +154,8 @@ class Setting:
         """
         key = training_key(spec, dataset, properties, self.seed)
         if key not in self._generators:
-            self._generators[key] = self._find(key) or self._train(key, spec, dataset, properties)
+            kept = self._find(key)
+            self._generators[key] = kept or self._train(key, spec, dataset, properties)
         return self._generators[key]
 
     def _find(self, key: str) -> LatentGenerator | None:
@@ -167,20 +173,22 @@ class Setting:
         part = "" if reads == "both" else f" on its {reads} part"
         what = f"train {variant_of(spec)}{part}"
         total = spec.total_epochs(warm=False)
+        folder = self.snapshot_dir
+        unfinished = folder / "unfinished" if folder else None
+        # The split has already said what is held out.
+        nothing = np.zeros(len(dataset), dtype=bool)
         generator = _untrained(spec, self.dataset.crystals)
         generator.fit(
             dataset,
             spec,
             properties,
             seed=self.seed,
-            may_hold_out=np.zeros(
-                len(dataset), dtype=bool
-            ),  # the split has already said what is held out
-            checkpoint_dir=self.snapshot_dir / "unfinished" if self.snapshot_dir else None,
+            may_hold_out=nothing,
+            checkpoint_dir=unfinished,
             on_epoch=lambda epoch, _: self.progress(what, epoch, total),
         )
-        if self.snapshot_dir is not None:
-            write_file(self.snapshot_dir / f"{key}.snapshot", to_bytes(generator))
+        if folder is not None:
+            write_file(folder / f"{key}.snapshot", to_bytes(generator))
         return generator
 
 
@@ -188,25 +196,22 @@ def training_key(
     spec: GeneratorSpec, dataset: Dataset, properties: Sequence[str], seed: int
 ) -> str:
     """Name of a training, made of all that decides its result."""
-    content = [
-        TRAINING_VERSION,
-        dataset.content_hash,
-        spec.training_settings(),
-        list(properties),
-        seed,
-    ]
+    settings = spec.training_settings()
+    content = [TRAINING_VERSION, dataset.content_hash, settings, list(properties), seed]
     digest = content_hash(json.dumps(content), digits=16)
     return f"{variant_of(spec)}-{reads_of(spec)}-{digest}"
 
 
 def variant_of(spec: GeneratorSpec) -> str:
     """The variant of a generator; its name if it has none."""
-    return str(spec.training_settings().get("variant", spec.name))
+    settings = spec.training_settings()
+    return str(settings.get("variant", spec.name))
 
 
 def reads_of(spec: GeneratorSpec) -> str:
     """The part of the FTCP matrix that the encoder sees: both, real or reciprocal."""
-    return str(spec.training_settings().get("reads", "both"))
+    settings = spec.training_settings()
+    return str(settings.get("reads", "both"))
 
 
 def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> LatentGenerator:
@@ -218,5 +223,7 @@ def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> LatentGenerator:
     kind = load_generator_class(spec.name)
     if kind is not FTCPGenerator:
         return require_latent(kind(), PURPOSE)
-    sizes = (int(element_counts(crystals).max()), int(crystals.num_sites.max()))
-    return FTCPGenerator(FTCP(max_elements=max(3, sizes[0]), max_sites=max(20, sizes[1])))
+    most_elements = int(element_counts(crystals).max())
+    most_sites = int(crystals.num_sites.max())
+    room = FTCP(max_elements=max(3, most_elements), max_sites=max(20, most_sites))
+    return FTCPGenerator(room)

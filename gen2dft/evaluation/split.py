@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,19 +49,22 @@ class Split:
                 f"{len(self.train)} crystals to train on ({self.origin}): take a larger dataset"
             )
 
+    def as_dict(self) -> dict[str, Any]:
+        """Origin and sizes as plain values."""
+        return {"origin": self.origin, "train": len(self.train), "test": len(self.test)}
+
     def part(self, size: int, rng: np.random.Generator) -> Split:
         """A random part of about `size` rows in all, with the same share of test rows.
 
         The split itself if smaller.
         """
-        share = size / (len(self.train) + len(self.test))
+        total = len(self.train) + len(self.test)
+        share = size / total
         if share >= 1:
             return self
-        rows = [
-            np.sort(rng.choice(r, max(1, round(share * len(r))), replace=False))
-            for r in (self.train, self.test)
-        ]
-        return Split(rows[0], rows[1], f"{self.origin}, a random part of {size}")
+        train = _part_of(self.train, share, rng)
+        test = _part_of(self.test, share, rng)
+        return Split(train, test, f"{self.origin}, a random part of {size}")
 
 
 def split_by_hash(ids: Sequence[str], share: float = TEST_SHARE) -> Split:
@@ -74,11 +78,15 @@ def split_by_hash(ids: Sequence[str], share: float = TEST_SHARE) -> Split:
         Expected share of test rows.
     """
     is_test = held_out(ids, share)
-    return Split(
-        np.flatnonzero(~is_test),
-        np.flatnonzero(is_test),
-        f"hash of the id, {share:.0%} for testing",
-    )
+    train = np.flatnonzero(~is_test)
+    test = np.flatnonzero(is_test)
+    return Split(train, test, f"hash of the id, {share:.0%} for testing")
+
+
+def _part_of(rows: NDArray[np.int64], share: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random share of the rows, ascending; one at least."""
+    number = max(1, round(share * len(rows)))
+    return np.sort(rng.choice(rows, number, replace=False))
 
 
 def read_split(path: Path | str, ids: Sequence[str]) -> Split:
@@ -92,44 +100,56 @@ def read_split(path: Path | str, ids: Sequence[str]) -> Split:
         The file is missing or not of that form, an id is in both lists or not in the dataset.
     """
     path = Path(path)
-    lists = _id_lists(path)
-    twice = set(lists["train"]) & set(lists["test"])
+    train, test = _id_lists(path)
+    twice = set(train) & set(test)
     if twice:
         raise DatasetError(
             f"split file {path}: {len(twice)} ids are in train and in test, e.g. {min(twice)}"
         )
     place = {name: row for row, name in enumerate(ids)}
-    unknown = [name for part in lists.values() for name in part if name not in place]
+    named = [*train, *test]
+    unknown = [name for name in named if name not in place]
     if unknown:
+        examples = ", ".join(unknown[:3])
         raise DatasetError(
-            f"split file {path}: {len(unknown)} ids are not in the dataset, e.g. "
-            f"{', '.join(unknown[:3])}; use the "
-            "dataset that the split was made of, with the same filters (--set "
+            f"split file {path}: {len(unknown)} ids are not in the dataset, e.g. {examples}; use "
+            "the dataset that the split was made of, with the same filters (--set "
             "dataset.num_elements=[3] and others)"
         )
-    train, test = (
-        np.sort(np.array([place[name] for name in lists[p]], dtype=np.int64))
-        for p in ("train", "test")
-    )
-    return Split(train, test, f"split file {path.name}")
+    train_rows = _rows(train, place)
+    test_rows = _rows(test, place)
+    return Split(train_rows, test_rows, f"split file {path.name}")
 
 
-def _id_lists(path: Path) -> dict[str, list[str]]:
+def _rows(names: Sequence[str], place: Mapping[str, int]) -> NDArray[np.int64]:
+    """Rows of crystals in the dataset, ascending."""
+    rows = [place[name] for name in names]
+    return np.sort(np.array(rows, dtype=np.int64))
+
+
+def _id_lists(path: Path) -> tuple[list[str], list[str]]:
+    """Ids to train on and ids to test on, as a file names them."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as err:
         raise DatasetError(f"split file {path} cannot be read: {err.strerror}") from err
     except ValueError as err:
         raise DatasetError(f"split file {path} is not JSON: {err}") from err
-    parts = {
-        part: content.get(part) if isinstance(content, dict) else None for part in ("train", "test")
-    }
-    for part, names in parts.items():
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise DatasetError(
-                f'split file {path}: {part!r} must be a list of ids: {{"train": [...], "test": '
-                "[...]}"
-            )
-        if len(set(names)) < len(names):
-            raise DatasetError(f"split file {path}: {part!r} names an id twice")
-    return {part: list(names) for part, names in parts.items() if names is not None}
+    parts = content if isinstance(content, dict) else {}
+    train = _id_list(parts, "train", path)
+    test = _id_list(parts, "test", path)
+    return train, test
+
+
+def _id_list(parts: Mapping[str, Any], part: str, path: Path) -> list[str]:
+    """One list of a split file."""
+    names = parts.get(part)
+    are_ids = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if names is None or not are_ids:
+        raise DatasetError(
+            f'split file {path}: {part!r} must be a list of ids: {{"train": [...], "test": [...]}}'
+        )
+    different = set(names)
+    if len(different) < len(names):
+        raise DatasetError(f"split file {path}: {part!r} names an id twice")
+    return list(names)

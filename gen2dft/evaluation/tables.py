@@ -32,6 +32,15 @@ class Column:
         """A value as it is printed."""
         return MISSING if value is None else format(value, self.form)
 
+    def text_of(self, row: Row) -> str:
+        """A row's figure as it is printed."""
+        figure = row.figures.get(self.key)
+        return self.text(figure)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"key": self.key, "title": self.title}
+
 
 @dataclass(frozen=True)
 class Row:
@@ -50,6 +59,10 @@ class Row:
     name: str
     figures: Mapping[str, float | None]
     source: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"name": self.name, "source": self.source, "figures": dict(self.figures)}
 
 
 @dataclass(frozen=True)
@@ -74,17 +87,16 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The rows as text, the name first."""
-        return [
-            [row.name, *(c.text(row.figures.get(c.key)) for c in self.columns)] for row in self.rows
-        ]
+        cells = []
+        for row in self.rows:
+            texts = [column.text_of(row) for column in self.columns]
+            cells.append([row.name, *texts])
+        return cells
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        rows = [
-            {"name": row.name, "source": row.source, "figures": dict(row.figures)}
-            for row in self.rows
-        ]
-        columns = [{"key": column.key, "title": column.title} for column in self.columns]
+        columns = [column.as_dict() for column in self.columns]
+        rows = [row.as_dict() for row in self.rows]
         return {
             "name": self.name,
             "title": self.title,
@@ -95,10 +107,13 @@ class Table:
 
     def markdown(self) -> str:
         """The table as Markdown, its notes below it."""
-        head = ["", *(column.title for column in self.columns)]
-        lines = [head, ["---", *["---:"] * len(self.columns)], *self.cells()]
-        text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        return "\n\n".join([f"## {self.title}", text, *self.notes, *self.sources()]) + "\n"
+        titles = [column.title for column in self.columns]
+        to_the_right = ["---:"] * len(titles)
+        lines = [["", *titles], ["---", *to_the_right], *self.cells()]
+        texts = [" | ".join(cells) for cells in lines]
+        table = "\n".join(f"| {text} |" for text in texts)
+        parts = [f"## {self.title}", table, *self.notes, *self.sources()]
+        return "\n\n".join(parts) + "\n"
 
     def sources(self) -> list[str]:
         """One line for each row that others measured."""
@@ -107,4 +122,9 @@ class Table:
 
 def mean(values: Sequence[float]) -> float | None:
     """Mean of the values; None if there are none."""
-    return sum(values) / len(values) if len(values) else None
+    return share(sum(values), len(values))
+
+
+def share(part: float, whole: float) -> float | None:
+    """The part of a whole; None if there is no whole."""
+    return part / whole if whole else None

@@ -32,16 +32,20 @@ class Way:
 
 def all_ways(scales: Sequence[float]) -> list[Way]:
     """Local perturbation at each scale, slerp, random, mixture."""
-    drawn = [Way("slerp", _slerp), Way("random", _random), Way("mixture", _mixture)]
-    return [*(_local(scale) for scale in scales), *drawn]
+    ways = [_local(scale) for scale in scales]
+    ways.append(Way("slerp", _slerp))
+    ways.append(Way("random", _random))
+    ways.append(Way("mixture", _mixture))
+    return ways
 
 
 def _local(scale: float) -> Way:
     def draw(
         latents: Vectors, seeds: NDArray[np.int64], num_points: int, rng: np.random.Generator
     ) -> Vectors:
-        spread = (scale * latents.std(axis=0)).astype(np.float32)
-        return sampling.local(latents[seeds], num_points, spread, rng).points
+        spread = scale * latents.std(axis=0)
+        scales = spread.astype(np.float32)
+        return sampling.local(latents[seeds], num_points, scales, rng).points
 
     return Way(f"local, scale {scale:g}", draw)
 
@@ -55,10 +59,13 @@ def _slerp(
 def _random(
     latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator
 ) -> Vectors:
-    return sampling.random(latents.mean(axis=0), latents.std(axis=0), num_points, rng).points
+    mean = latents.mean(axis=0)
+    spread = latents.std(axis=0)
+    return sampling.random(mean, spread, num_points, rng).points
 
 
 def _mixture(
     latents: Vectors, _: NDArray[np.int64], num_points: int, rng: np.random.Generator
 ) -> Vectors:
-    return sampling.mixture(latents, np.arange(len(latents)), num_points, 1.0, rng).points
+    everything = np.arange(len(latents))
+    return sampling.mixture(latents, everything, num_points, 1.0, rng).points

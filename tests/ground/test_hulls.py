@@ -244,21 +244,13 @@ def test_own_phases_join_the_hull_of_later_rounds(store):
         s.composition.reduced_formula for s in toys.toy_dataset().crystals.structures()
     }
     assert grown.num_entries == started.num_entries + len(new)
-    assert (
-        get_hull(store, grown.hull_hash).num_entries
-        == grown.num_entries
-    )
+    assert get_hull(store, grown.hull_hash).num_entries == grown.num_entries
     for label in labels:
         composition = Structure.from_dict(label.structure).composition
-        assert (
-            grown.e_above_hull(composition, label.values["formation_energy"])
-            >= -1e-9
-        )
+        assert grown.e_above_hull(composition, label.values["formation_energy"]) >= -1e-9
     ingest(first, straggler, calculations(first, straggler))
     assert len(store.labels(document.id)) == len(labels) + 1
-    assert (
-        footing_of(Round(store, document.id, 1)).hull.hull_hash == grown.hull_hash
-    )
+    assert footing_of(Round(store, document.id, 1)).hull.hull_hash == grown.hull_hash
 
 
 def test_a_stored_hull_is_read_once(store):

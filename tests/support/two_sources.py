@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import mongomock
-from gen2dft.rounds.context import RoundContext
 from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Structure
 
@@ -15,6 +14,7 @@ from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.ingest import begin_attempt, ingest
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
@@ -37,14 +37,14 @@ def two_source_campaign() -> dict[str, Any]:
     return content
 
 
-def two_source_round() -> RoundContext:
+def two_source_round() -> Round:
     """One whole round; the toys must be registered."""
     enable_gridfs_integration()
     store = Store(mongomock.MongoClient(tz_aware=True)["test"])
     dataset = toys.toy_dataset()
     spec = CampaignSpec.model_validate(two_source_campaign())
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
-    context = RoundContext(store, campaign.id, 0)
+    context = Round(store, campaign.id, 0)
     train(context)
     survivors = propose(context)
     screen_chunk(context, survivors)
@@ -55,7 +55,7 @@ def two_source_round() -> RoundContext:
     return context
 
 
-def _validate(context: RoundContext, candidate: CandidateDoc) -> None:
+def _validate(context: Round, candidate: CandidateDoc) -> None:
     begin_attempt(context, candidate.candidate_id)
     start = Structure.from_dict(candidate.structure or {})
     relaxed = run_task("relax", toys.TOY_ENGINE, "toy-v1", start, None)
