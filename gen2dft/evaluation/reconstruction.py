@@ -82,7 +82,7 @@ def _decoded_again(
     generator: Generator, crystals: CrystalTable
 ) -> tuple[MatrixErrors, DecodeResult]:
     from gen2dft.generators.ftcp.generator import FTCPGenerator
-    from gen2dft.generators.ftcp.networks import load_variant
+    from gen2dft.generators.ftcp.variants import load_variant
 
     if not isinstance(generator, FTCPGenerator):
         return NO_ERRORS, generator.decode(generator.encode(crystals))

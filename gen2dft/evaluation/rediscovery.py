@@ -154,7 +154,7 @@ def _compare(
 ) -> MatrixErrors:
     """Errors of pairs of test crystal and sample, both in the cells that the networks see."""
     from gen2dft.generators.ftcp.generator import FTCPGenerator
-    from gen2dft.generators.ftcp.networks import load_variant
+    from gen2dft.generators.ftcp.variants import load_variant
 
     if not isinstance(generator, FTCPGenerator):
         raise TypeError(f"{type(generator).__name__} has no FTCP matrices")
