@@ -24,6 +24,10 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
 # Folders whose README has a table of their files.
 FOLDERS = (
     "gen2dft",
+    "gen2dft/generators/ftcp",
+    "gen2dft/generators/ftcp/published",
+    "gen2dft/generators/ftcp/staged",
+    "gen2dft/generators/imatgen",
     "gen2dft/representations",
     "flows",
     "launchpad",
