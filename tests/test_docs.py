@@ -25,6 +25,10 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
 FOLDERS = (
     "gen2dft",
     "gen2dft/heads",
+    "gen2dft/generators/ftcp",
+    "gen2dft/generators/ftcp/published",
+    "gen2dft/generators/ftcp/staged",
+    "gen2dft/generators/imatgen",
     "gen2dft/representations",
     "gen2dft/evaluation",
     "gen2dft/screening",

@@ -102,7 +102,7 @@ def _decoded_again(
 
 def as_seen(generator: FTCPGenerator, crystals: CrystalTable) -> CrystalTable:
     """Crystals in the cells that the networks of the generator's variant see."""
-    from gen2dft.generators.ftcp.networks import load_variant
+    from gen2dft.generators.ftcp.variants import load_variant
 
     trained = generator.trained
     variant = load_variant(trained.spec.variant)

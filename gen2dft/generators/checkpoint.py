@@ -1,5 +1,5 @@
-"""Checkpoints of a training: written atomically, taken up only by the very same training, never
-fatal.
+"""Checkpoints of a training: written atomically, read only by the very same training; a damaged one
+is never fatal.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 History = list[dict[str, float]]
-# What reading a damaged .npz file may raise.
+# Errors that reading a damaged .npz file may raise.
 DAMAGED = (
     KeyError,
     ValueError,
@@ -63,14 +63,16 @@ class CheckpointFile:
     Parameters
     ----------
     folder
-        Where it lies; None keeps no checkpoints.
+        Folder of the file; None keeps no checkpoints.
     fingerprint
         Hash of everything that decides the training's result; a file of another fingerprint is not
         read.
     """
 
     def __init__(self, folder: Path | None, fingerprint: str) -> None:
-        self.path = None if folder is None else folder / f"training-{fingerprint}.npz"
+        self.path: Path | None = None
+        if folder is not None:
+            self.path = folder / f"training-{fingerprint}.npz"
 
     def load(self) -> Checkpoint | None:
         """The stored checkpoint, or None if there is none or it is damaged (which is logged as a
@@ -126,8 +128,8 @@ def training_fingerprint(
     Parameters
     ----------
     content
-        What the arguments of `Generator.fit` do not say: version of the training, shape of the
-        representation.
+        Everything decisive beside the arguments of `Generator.fit`: version of the training, shape
+        of the representation.
     dataset, spec, properties, seed, may_hold_out
         As in `Generator.fit`.
     warm_start

@@ -1,9 +1,11 @@
-"""The loop over epochs that every network is trained by: it can stop and go on as if it had not."""
+"""The training loop over epochs, shared by all networks; an interrupted training resumes at the
+last stored epoch and gives the same numbers.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from gen2dft.generators.checkpoint import Checkpoint, CheckpointFile, History
 
 CHECKPOINT_SECONDS = 20.0
 Inputs = list[NDArray[np.float32]]
+Randomness = np.random.Generator | None
 
 
 class LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
@@ -33,7 +36,8 @@ class LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
     """
 
     def __init__(self, inputs: Any, terms: Mapping[str, Any], weights: NDArray[np.float32]) -> None:
-        super().__init__(inputs, ops.stack(list(terms.values()), axis=1), name="training")
+        columns = ops.stack(list(terms.values()), axis=1)
+        super().__init__(inputs, columns, name="training")
         self.term_names = tuple(terms)
         self.term_weights = weights
         self.term_means = [keras.metrics.Mean(name=name) for name in terms]
@@ -42,14 +46,17 @@ class LossModel(keras.Model):  # type: ignore[misc]  # keras is not typed
         """Compile with an optimiser, whose variables exist from then on."""
         # JAX knows no other way to compile a step; TensorFlow's graph does without XLA, which may
         # round differently.
-        self.compile(optimizer=optimizer, jit_compile=keras.backend.backend() == "jax")
+        needs_jit = keras.backend.backend() == "jax"
+        self.compile(optimizer=optimizer, jit_compile=needs_jit)
         self.optimizer.build(self.trainable_variables)
 
     def compute_loss(self, x: Any, y: Any, y_pred: Any, *_: Any, **__: Any) -> Any:  # noqa: ARG002
         """The weighted sum of the terms; called by Keras."""
         for place, tracker in enumerate(self.term_means):
             tracker.update_state(y_pred[:, place])
-        return ops.mean(ops.sum(ops.multiply(y_pred, self.term_weights), axis=1))
+        weighted = ops.multiply(y_pred, self.term_weights)
+        losses = ops.sum(weighted, axis=1)
+        return ops.mean(losses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,28 +68,52 @@ class Rows:
     count
         How many there are.
     take
-        Inputs of the model for some of them; whatever is random comes from the generator, and is
-        its mean without one.
+        Inputs of the model for some of them. Random inputs are drawn from the generator; without
+        one they are the means of their distributions.
     """
 
     count: int
-    take: Callable[[NDArray[np.int64], np.random.Generator | None], Inputs]
+    take: Callable[[NDArray[np.int64], Randomness], Inputs]
+
+
+def standard_noise(num_rows: int, width: int, rng: Randomness) -> NDArray[np.float32]:
+    """(num_rows, width) standard normal numbers; their mean, 0, without randomness."""
+    shape = (num_rows, width)
+    if rng is None:
+        return np.zeros(shape, dtype=np.float32)
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def masked_labels(labels: NDArray[np.float32]) -> Inputs:
+    """(n, p) labels with 0 where one is missing (NaN), and (n, p) 1 where there is one, else 0."""
+    is_known = np.isfinite(labels)
+    values = np.where(is_known, labels, 0)
+    return [values.astype(np.float32), is_known.astype(np.float32)]
+
+
+def label_weights(labels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(p,) crystals over labelled crystals: a loss with these weights is a mean over the labelled
+    ones, however few of them a batch holds.
+    """
+    labelled = np.isfinite(labels).sum(axis=0)
+    weights = len(labels) / np.maximum(labelled, 1)
+    return weights.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class EpochLoop:
-    """A model, its data and how long it is trained.
+    """A model, its data and the length of its training.
 
     Parameters
     ----------
     model
         Compiled; trained in place.
     train, held_out
-        What it learns from, and what its losses are measured on besides.
+        Rows to learn from; rows on which the losses are measured after each epoch.
     batch_size
         Rows per step at most.
     epochs
-        How many in all.
+        Total number, epochs before an interruption included.
     seed
         The order of rows and the noise of epoch `e` follow from (*seed, e) alone.
     """
@@ -104,68 +135,84 @@ class EpochLoop:
         With `keep_end` the state after the last epoch is stored too, for a training that goes on
         with other networks.
         """
-        history: History = []
-        stored = checkpoints.load()
-        if stored is not None and self._restore(stored):
-            history = stored.history
+        history = self._resume(checkpoints)
         last_saved = time.monotonic()
         for epoch in range(len(history) + 1, self.epochs + 1):
             row = {"epoch": float(epoch)} | self._epoch(epoch) | self._evaluate()
             history.append(row)
+            # Before the checkpoint: an epoch that `on_epoch` interrupts is done again.
             if on_epoch is not None:
                 on_epoch(epoch, row)
-            due = time.monotonic() - last_saved > CHECKPOINT_SECONDS
-            if (due and epoch < self.epochs) or (keep_end and epoch == self.epochs):
+            is_last = epoch == self.epochs
+            is_due = time.monotonic() - last_saved > CHECKPOINT_SECONDS
+            must_save = keep_end if is_last else is_due
+            if must_save:
                 checkpoints.save(Checkpoint(history, self._state()))
                 last_saved = time.monotonic()
         return history
 
+    def _resume(self, checkpoints: CheckpointFile) -> History:
+        """The epochs of the checkpoint, whose state the model takes; none without a checkpoint."""
+        stored = checkpoints.load()
+        if stored is None or not self._restore(stored):
+            return []
+        return stored.history
+
     def _epoch(self, epoch: int) -> dict[str, float]:
         rng = np.random.default_rng([*self.seed, epoch])
         order = rng.permutation(self.train.count)
-        learn = self.model.train_on_batch
-        parts = batches(len(order), self.batch_size)
-        return self._mean(
-            [learn(self.train.take(order[part], rng), return_dict=True) for part in parts]
-        )
+        logs = []
+        for rows in self._batches(order):
+            inputs = self.train.take(rows, rng)
+            logs.append(self.model.train_on_batch(inputs, return_dict=True))
+        return self._mean(logs)
 
     def _evaluate(self) -> dict[str, float]:
-        """Losses without noise."""
+        """Losses on held-out rows, without noise."""
         if not self.held_out.count:
             return {}
-        rows, test = np.arange(self.held_out.count), self.model.test_on_batch
-        parts = batches(len(rows), self.batch_size)
-        means = self._mean(
-            [test(self.held_out.take(rows[part], None), return_dict=True) for part in parts]
-        )
+        order = np.arange(self.held_out.count)
+        logs = []
+        for rows in self._batches(order):
+            inputs = self.held_out.take(rows, None)
+            logs.append(self.model.test_on_batch(inputs, return_dict=True))
+        means = self._mean(logs)
         return {f"val_{name}": value for name, value in means.items()}
 
-    def _mean(self, logs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-        """The terms of the loss, and the loss made of them: means over batches, which Keras forgets
-        one by one.
+    def _batches(self, order: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        for part in batches(len(order), self.batch_size):
+            yield order[part]
+
+    def _mean(self, logs: list[dict[str, Any]]) -> dict[str, float]:
+        """The terms of the loss, and the loss made of them: means over batches.
+
+        Keras' own means are of no use: `train_on_batch` resets them at every batch.
         """
         names = self.model.term_names
-        terms = [float(np.mean([float(log[name]) for log in logs])) for name in names]
-        return {
-            "loss": float(np.dot(self.model.term_weights, terms)),
-            **dict(zip(names, terms, strict=True)),
-        }
+        terms = []
+        for name in names:
+            values = [float(log[name]) for log in logs]
+            terms.append(float(np.mean(values)))
+        loss = float(np.dot(self.model.term_weights, terms))
+        return {"loss": loss, **dict(zip(names, terms, strict=True))}
 
     def _variables(self) -> list[Any]:
         """Weights, batch statistics, the state of dropout's randomness, and the optimiser's."""
-        return [*self.model.variables, *self.model.optimizer.variables]
+        model = self.model
+        return [*model.variables, *model.optimizer.variables]
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        return {f"{i:04d}": np.asarray(v) for i, v in enumerate(self._variables())}
+        state = {}
+        for place, variable in enumerate(self._variables()):
+            state[_key(place)] = np.asarray(variable)
+        return state
 
     def _restore(self, checkpoint: Checkpoint) -> bool:
         """Set all variables; False, and nothing changed, if the checkpoint is of another shape."""
-        if {k: v.shape for k, v in self._state().items()} != {
-            k: v.shape for k, v in checkpoint.arrays.items()
-        }:
+        if _shapes(self._state()) != _shapes(checkpoint.arrays):
             return False
         for place, variable in enumerate(self._variables()):
-            variable.assign(checkpoint.arrays[f"{place:04d}"])
+            variable.assign(checkpoint.arrays[_key(place)])
         return True
 
 
@@ -176,4 +223,16 @@ def batches(total: int, size: int) -> list[slice]:
     epoch.
     """
     count = -(-total // size)
-    return [slice(i * (total // count), (i + 1) * (total // count)) for i in range(count)]
+    parts = []
+    for place in range(count):
+        length = total // count
+        parts.append(slice(place * length, (place + 1) * length))
+    return parts
+
+
+def _key(place: int) -> str:
+    return f"{place:04d}"
+
+
+def _shapes(arrays: Mapping[str, NDArray[np.generic]]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from functools import lru_cache
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gen2dft import __version__
 
 MAX_THREADS = 8
 
@@ -32,21 +35,35 @@ def load_keras() -> ModuleType:
         # RuntimeError: TensorFlow was used in this process before; its threads are set and stay as
         # they are.
         with contextlib.suppress(RuntimeError):
-            tf.config.threading.set_intra_op_parallelism_threads(
-                min(_available_cores(), MAX_THREADS)
-            )
+            threads = min(_available_cores(), MAX_THREADS)
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(1)
     return keras
 
 
 def as_array(tensor: Any) -> NDArray[Any]:
-    """A tensor of whichever backend as a NumPy array; an array stays what it is."""
-    return (
-        tensor
-        if isinstance(tensor, np.ndarray)
-        else np.asarray(load_keras().ops.convert_to_numpy(tensor))
-    )
+    """A tensor of whichever backend as a NumPy array; arrays are passed through."""
+    if isinstance(tensor, np.ndarray):
+        return tensor
+    keras = load_keras()
+    return np.asarray(keras.ops.convert_to_numpy(tensor))
+
+
+def seed_fresh_networks(seed: int) -> None:
+    """Make the networks built next depend on the seed alone."""
+    keras = load_keras()
+    # Layers are numbered by process, and TensorFlow orders the graph by their names: with it the
+    # last bit of sums.
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(seed % 2**32)
+
+
+def versions_in_use() -> dict[str, str]:
+    """Versions of the packages on which a training depends."""
+    return {"gen2dft": __version__, "keras": version("keras"), "numpy": version("numpy")}
 
 
 def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

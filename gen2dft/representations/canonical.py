@@ -146,7 +146,7 @@ def _first(choices: Floats, rank: Indices) -> int:
 def _sorted_codes(choices: Floats, rank: Indices, steps: int) -> Indices:
     """(m, n) one whole number per site, by rank, then x, y, z on a grid; sorted in each list."""
     grid = _grid(choices, steps)
-    x_y_z = np.moveaxis(grid, -1, 0)
+    x_y_z = grid.transpose(2, 0, 1)
     codes = places_of(rank, x_y_z, steps)
     return np.sort(codes, axis=1)
 

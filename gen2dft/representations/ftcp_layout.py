@@ -103,6 +103,11 @@ class FTCPLayout:
         """(n, max_sites, max_elements): one-hot element column of each site."""
         return matrices[:, self.occupancy_rows, : self.max_elements]
 
+    def reciprocal_part(self, matrices: Matrices) -> Matrices:
+        """(n, 93, 59): abs(g), then the structure factors."""
+        rows = slice(self.g_row, self.property_rows.stop)
+        return matrices[:, rows, self.real_columns :]
+
     def g_lengths(self, matrices: Matrices) -> Matrices:
         """(n, 59): abs(g), 1/Angstrom."""
         return matrices[:, self.g_row, self.real_columns :]

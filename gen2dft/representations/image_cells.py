@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.representations.cells import lattices_from_parameters
-from gen2dft.representations.indexing import row_chunks, voxels_of
+from gen2dft.representations.indexing import voxels_of
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -46,7 +46,8 @@ def read_cells(
     """
     lengths = np.zeros((len(images), 3))
     angles = np.zeros((len(images), 3))
-    for rows in row_chunks(len(images), CHUNK):
+    for start in range(0, len(images), CHUNK):
+        rows = slice(start, start + CHUNK)
         metrics = _fitted_metrics(images[rows], size, width, cut)
         lengths[rows], angles[rows] = _parameters(metrics)
     return lattices_from_parameters(lengths, angles)

@@ -12,6 +12,25 @@ from numpy.typing import NDArray
 from gen2dft.generators.base import Reconstruction
 from gen2dft.representations.ftcp import FTCP, heaviest_class
 
+Matrices = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+
+# Figure to the field of `MatrixErrors` whose mean it is: over crystals, and over sites.
+CRYSTAL_MEANS = {
+    "elements_right": "elements_right",
+    "elements_named": "elements_named",
+    "sites_right": "sites_right",
+    "num_sites_right": "num_sites_right",
+    "length_pmae": "length",
+    "angle_pmae": "angle",
+}
+SITE_MEANS = {
+    "coordinate_mae": "coordinate",
+    "coordinate_mae_periodic": "coordinate_periodic",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class MatrixErrors:
@@ -34,15 +53,15 @@ class MatrixErrors:
         (n,) sites of the true crystal.
     """
 
-    elements_right: NDArray[np.bool_]
-    elements_named: NDArray[np.bool_]
-    sites_right: NDArray[np.bool_]
-    num_sites_right: NDArray[np.bool_]
-    length: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    coordinate: NDArray[np.float64]
-    coordinate_periodic: NDArray[np.float64]
-    num_sites: NDArray[np.int64]
+    elements_right: Flags
+    elements_named: Flags
+    sites_right: Flags
+    num_sites_right: Flags
+    length: Floats
+    angle: Floats
+    coordinate: Floats
+    coordinate_periodic: Floats
+    num_sites: Indices
 
     def __len__(self) -> int:
         return len(self.num_sites)
@@ -50,70 +69,95 @@ class MatrixErrors:
     @classmethod
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Errors of several chunks as one."""
-        return cls(
-            **{
-                f.name: np.concatenate([getattr(part, f.name) for part in parts])
-                for f in fields(cls)
-            }
-        )
+        joined = {}
+        for field in fields(cls):
+            columns = [getattr(part, field.name) for part in parts]
+            joined[field.name] = np.concatenate(columns)
+        return cls(**joined)
 
-    def select(self, rows: NDArray[np.int64]) -> MatrixErrors:
+    def select(self, rows: Indices) -> MatrixErrors:
         """Errors of some crystals."""
-        return MatrixErrors(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        chosen = {}
+        for field in fields(self):
+            column = getattr(self, field.name)
+            chosen[field.name] = column[rows]
+        return MatrixErrors(**chosen)
 
     def figures(self) -> dict[str, float | None]:
-        """Means over all crystals, coordinates over all sites; None where there are none."""
+        """Means over all crystals, coordinates over all sites; nothing without crystals."""
+        figures: dict[str, float | None] = {}
         if not len(self):
-            return {}
-        return {
-            "elements_right": float(self.elements_right.mean()),
-            "elements_named": float(self.elements_named.mean()),
-            "sites_right": float(self.sites_right.mean()),
-            "num_sites_right": float(self.num_sites_right.mean()),
-            "length_pmae": float(self.length.mean()),
-            "angle_pmae": float(self.angle.mean()),
-            "coordinate_mae": float(np.average(self.coordinate, weights=self.num_sites)),
-            "coordinate_mae_periodic": float(
-                np.average(self.coordinate_periodic, weights=self.num_sites)
-            ),
-        }
+            return figures
+        for name, field in CRYSTAL_MEANS.items():
+            values = getattr(self, field)
+            figures[name] = float(values.mean())
+        for name, field in SITE_MEANS.items():
+            values = getattr(self, field)
+            figures[name] = float(np.average(values, weights=self.num_sites))
+        return figures
 
 
-def matrix_errors(
-    representation: FTCP, truth: NDArray[np.float32], decoded: NDArray[np.float32]
-) -> MatrixErrors:
+@dataclass(frozen=True, eq=False)
+class _Content:
+    """The parts of (n, rows, columns) matrices that are compared."""
+
+    heaviest: Indices  # (n, C) heaviest element of each column, whether or not it is empty
+    elements: Indices  # (n, C) 0 where empty
+    sites: Indices  # (n, S) element column of each site, 0 where empty
+    lengths: Floats
+    angles: Floats
+    coordinates: Matrices
+
+    @classmethod
+    def of(cls, representation: FTCP, matrices: Matrices) -> Self:
+        weights = representation.element_columns(matrices).transpose(0, 2, 1)
+        heaviest = weights.argmax(axis=2)
+        elements = heaviest_class(weights)
+        sites = heaviest_class(representation.occupancy(matrices))
+        lengths = representation.lengths(matrices).astype(np.float64)
+        angles = representation.angles(matrices).astype(np.float64)
+        coordinates = representation.coordinates(matrices)
+        return cls(heaviest, elements, sites, lengths, angles, coordinates)
+
+
+def matrix_errors(representation: FTCP, truth: Matrices, decoded: Matrices) -> MatrixErrors:
     """Compare (n, rows, columns) matrices in physical units; the reciprocal part is not read."""
-    columns = slice(0, representation.max_elements)
-    both = (truth, decoded)
-    weights = [m[:, representation.element_rows, columns].transpose(0, 2, 1) for m in both]
-    elements = [heaviest_class(w) for w in weights]
-    sites = [heaviest_class(m[:, representation.occupancy_rows, columns]) for m in both]
-    lattices = [m[:, representation.lattice_rows, :3].astype(np.float64) for m in both]
-    off = 100.0 * np.abs(lattices[1] / lattices[0] - 1.0).mean(axis=2)
-    is_site = sites[0] > 0
-    apart = (decoded - truth)[:, representation.coordinate_rows, :3].astype(np.float64)
-    elements_right = (elements[0] == elements[1]).all(axis=1)
-    named = weights[0].argmax(axis=2) == weights[1].argmax(axis=2)
+    true = _Content.of(representation, truth)
+    found = _Content.of(representation, decoded)
+    elements_right = _all_equal(true.elements, found.elements)
+    is_named = true.heaviest == found.heaviest
+    is_empty = true.elements == 0
+    elements_named = np.all(is_named | is_empty, axis=1)
+    sites_right = elements_right & _all_equal(true.sites, found.sites)
+    is_site = true.sites > 0
+    num_sites = is_site.sum(axis=1)
+    num_sites_right = num_sites == np.count_nonzero(found.sites, axis=1)
+    length_error = _percent_off(true.lengths, found.lengths)
+    angle_error = _percent_off(true.angles, found.angles)
+    difference = found.coordinates - true.coordinates
+    apart = difference.astype(np.float64)
+    short_way = apart - np.round(apart)
     return MatrixErrors(
         elements_right=elements_right,
-        elements_named=(named | (elements[0] == 0)).all(axis=1),
-        sites_right=elements_right & (sites[0] == sites[1]).all(axis=1),
-        num_sites_right=is_site.sum(axis=1) == (sites[1] > 0).sum(axis=1),
-        length=off[:, 0],
-        angle=off[:, 1],
-        coordinate=_mean_over_sites(np.abs(apart), is_site),
-        coordinate_periodic=_mean_over_sites(np.abs(apart - np.round(apart)), is_site),
-        num_sites=is_site.sum(axis=1),
+        elements_named=elements_named,
+        sites_right=sites_right,
+        num_sites_right=num_sites_right,
+        length=length_error,
+        angle=angle_error,
+        coordinate=_mean_over_sites(apart, is_site),
+        coordinate_periodic=_mean_over_sites(short_way, is_site),
+        num_sites=num_sites,
     )
 
 
 def reconstruction_figures(
-    representation: FTCP, truth: NDArray[np.float32], decoded: NDArray[np.float32]
+    representation: FTCP, truth: Matrices, decoded: Matrices
 ) -> Reconstruction:
-    """What a training's result keeps of `matrix_errors`."""
+    """The figures of `matrix_errors` that the result of a training keeps."""
     if not len(truth):
         return Reconstruction(0)
-    figures = matrix_errors(representation, truth, decoded).figures()
+    errors = matrix_errors(representation, truth, decoded)
+    figures = errors.figures()
     return Reconstruction(
         num_crystals=len(truth),
         elements_right=figures["elements_right"],
@@ -124,10 +168,21 @@ def reconstruction_figures(
     )
 
 
-def _mean_over_sites(
-    errors: NDArray[np.float64], is_site: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """(n,) mean of (n, sites, 3) errors over the sites that are there."""
-    return np.asarray(
-        (errors.mean(axis=2) * is_site).sum(axis=1) / np.maximum(is_site.sum(axis=1), 1)
-    )
+def _all_equal(first: Indices, second: Indices) -> Flags:
+    """(n,) whether all of (n, k) numbers are the same."""
+    is_equal = first == second
+    return is_equal.all(axis=1)
+
+
+def _percent_off(truth: Floats, found: Floats) -> Floats:
+    """(n,) mean absolute error of (n, 3) numbers, percent."""
+    relative = np.abs(found / truth - 1.0)
+    return 100.0 * relative.mean(axis=1)
+
+
+def _mean_over_sites(apart: Floats, is_site: Flags) -> Floats:
+    """(n,) mean absolute value of (n, sites, 3) numbers over the sites that are there."""
+    per_site = np.abs(apart).mean(axis=2)
+    total = (per_site * is_site).sum(axis=1)
+    num_sites = np.maximum(is_site.sum(axis=1), 1)
+    return np.asarray(total / num_sites)

@@ -55,15 +55,17 @@ class FTCPGenerator(TrainedOnce[TrainedFTCP]):
         on_epoch: OnEpoch | None = None,
     ) -> TrainingResult:
         """Train; see `Generator.fit`."""
-        parent = warm_start.trained if warm_start is not None else None
+        parent = None
+        representation = replace(self._representation, fourier=spec.fourier)
+        if warm_start is not None:
+            parent = warm_start.trained
+            representation = parent.representation
         training = FTCPTraining(
             dataset=dataset,
             spec=spec,
             properties=tuple(properties),
             seed=seed,
-            representation=parent.representation
-            if parent
-            else replace(self._representation, fourier=spec.fourier),
+            representation=representation,
             warm_start=parent,
             may_hold_out=may_hold_out,
         )

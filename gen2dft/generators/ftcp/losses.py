@@ -1,8 +1,7 @@
-"""Terms of the loss that all variants share, arXiv:2005.07609, eqs.
+"""Terms of the loss that all variants share, one value per crystal and term.
 
-(3) and (4), one value per crystal and term.
-
-Each is a sum over one crystal, so that the mean over a batch does not depend on its size.
+arXiv:2005.07609, eqs. (3) and (4). Each is a sum over one crystal, so that the mean over a batch
+does not depend on its size.
 """
 
 from __future__ import annotations
@@ -16,7 +15,9 @@ HUBER_KNEE = 0.06  # on the scale of `PropertyScaler`, about a third of a standa
 
 def divergence(mean: Any, log_variance: Any) -> Any:
     """(n,) KL(q(z|x) || N(0, 1)) = 1/2 sum_d [mu^2 + sigma^2 - 1 - ln sigma^2], in nats."""
-    return 0.5 * ops.sum(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance, axis=1)
+    variance = ops.exp(log_variance)
+    per_dimension = ops.square(mean) + variance - 1.0 - log_variance
+    return 0.5 * ops.sum(per_dimension, axis=1)
 
 
 def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
@@ -30,17 +31,25 @@ def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
         (p,) crystals over labelled crystals in the training part, so that the mean over all
         crystals is the mean over the labelled ones, however few of them a batch holds.
     """
-    return ops.sum(ops.multiply(ops.square(_masked(predicted, labels, mask)), weight), axis=1)
+    error = _masked(predicted, labels, mask)
+    return _weighted_sum(ops.square(error), weight)
 
 
 def huber_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     """(n,) absolute errors, rounded off below `HUBER_KNEE`; else as `squared_error`."""
     error = ops.abs(_masked(predicted, labels, mask))
-    rounded = ops.where(
-        error < HUBER_KNEE, ops.square(error) / (2 * HUBER_KNEE), error - HUBER_KNEE / 2
-    )
-    return ops.sum(ops.multiply(rounded, weight), axis=1)
+    parabola = ops.square(error) / (2 * HUBER_KNEE)
+    line = error - HUBER_KNEE / 2
+    rounded = ops.where(error < HUBER_KNEE, parabola, line)
+    return _weighted_sum(rounded, weight)
 
 
 def _masked(predicted: Any, labels: Any, mask: Any) -> Any:
-    return ops.where(mask > 0, predicted - labels, ops.zeros_like(predicted))
+    error = predicted - labels
+    nothing = ops.zeros_like(predicted)
+    return ops.where(mask > 0, error, nothing)
+
+
+def _weighted_sum(errors: Any, weight: Any) -> Any:
+    weighted = ops.multiply(errors, weight)
+    return ops.sum(weighted, axis=1)

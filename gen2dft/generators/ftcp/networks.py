@@ -1,6 +1,4 @@
-"""What the networks of every variant of the generator offer to training and to the trained
-generator.
-"""
+"""The interface of the networks of every variant, for training and for the trained generator."""
 
 from __future__ import annotations
 
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.ftcp.scalers import MatrixScaler
 from gen2dft.generators.ftcp.settings import FTCPSettings
+from gen2dft.generators.weights import set_weights, weights_of
 from gen2dft.representations.ftcp import FTCP
 
 
@@ -54,18 +53,11 @@ class Networks(ABC):
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """All weights by network and place, batch statistics included."""
-        return {
-            f"{name}.{place:02d}": np.asarray(value)
-            for name, network in self._parts().items()
-            for place, value in enumerate(network.get_weights())
-        }
+        return weights_of(self._parts())
 
     def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Inverse of `weights`; KeyError or ValueError if one is missing or has another shape."""
-        for name, network in self._parts().items():
-            network.set_weights(
-                [weights[f"{name}.{place:02d}"] for place in range(len(network.weights))]
-            )
+        set_weights(self._parts(), weights)
 
     def _parts(self) -> dict[str, Any]:
         return {"encoder": self.encoder, "decoder": self.decoder, "head": self.head}
@@ -80,7 +72,7 @@ class Variant:
     prepare
         Brings crystals into the cells that the networks see.
     scaler
-        Class of the scaler between physical matrices and what the encoder reads.
+        Class of the scaler from physical matrices to the input of the encoder.
     build
         Fresh networks of a representation, a spec, a number of properties and a scaler; their
         weights depend on Keras' seed.
@@ -92,14 +84,3 @@ class Variant:
     scaler: type[MatrixScaler]
     build: Callable[[FTCP, FTCPSettings, int, MatrixScaler], Networks]
     optimizer: Callable[[FTCPSettings, float, int], Any]
-
-
-def load_variant(name: str) -> Variant:
-    """The variant of that name; loads Keras."""
-    if name == "published":
-        from gen2dft.generators.ftcp.published.variant import PUBLISHED
-
-        return PUBLISHED
-    from gen2dft.generators.ftcp.staged.variant import STAGED
-
-    return STAGED

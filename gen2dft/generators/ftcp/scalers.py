@@ -1,6 +1,5 @@
-"""Scalers between physical values and what networks read and write.
-
-Fitted on the training part only.
+"""Scalers between physical values and the numbers that networks read and write; fitted on the
+training part only.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ Array = NDArray[np.float64]
 QUANTILES = (0.005, 0.995)
 MARGIN = 0.1
 LARGEST, SMALLEST = 0.99, 0.01
+LEAST_RANGE = 1e-6  # of labels that are not all the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,39 +58,48 @@ class PropertyScaler:
         known
             What the properties are.
         """
-        low, high = np.zeros(len(properties)), np.ones(len(properties))
+        count = len(properties)
+        low, high = np.zeros(count), np.ones(count)
         transforms = transforms_of(properties, known)
-        for column, transformed in enumerate(_transformed(values, transforms).T):
-            low[column], high[column] = np.quantile(
-                transformed[np.isfinite(transformed)], QUANTILES
-            )
-            if high[column] - low[column] < 1e-6:
-                low[column], high[column] = low[column] - 0.5, high[column] + 0.5
+        transformed = _transformed(values, transforms)
+        for column, labels in enumerate(transformed.T):
+            there = labels[np.isfinite(labels)]
+            low[column], high[column] = np.quantile(there, QUANTILES)
+        is_constant = high - low < LEAST_RANGE
+        low[is_constant] -= 0.5
+        high[is_constant] += 0.5
         return cls(tuple(properties), low, high, transforms)
 
     def scale(self, values: Array) -> NDArray[np.float32]:
         """(n, p) labels on the sigmoid's scale; NaN stays NaN."""
-        unit = (_transformed(values, self.transforms) - self.low) / (self.high - self.low)
-        return np.clip(MARGIN + (1 - 2 * MARGIN) * unit, SMALLEST, LARGEST).astype(np.float32)
+        transformed = _transformed(values, self.transforms)
+        span = self.high - self.low
+        unit = (transformed - self.low) / span
+        scaled = MARGIN + (1 - 2 * MARGIN) * unit
+        clipped = np.clip(scaled, SMALLEST, LARGEST)
+        return clipped.astype(np.float32)
 
     def unscale(self, outputs: NDArray[np.floating]) -> Array:
         """(n, p) values in the properties' units."""
-        unit = (np.asarray(outputs, dtype=np.float64) - MARGIN) / (1 - 2 * MARGIN)
-        values = self.low + unit * (self.high - self.low)
+        scaled = np.asarray(outputs, dtype=np.float64)
+        unit = (scaled - MARGIN) / (1 - 2 * MARGIN)
+        span = self.high - self.low
+        values = self.low + unit * span
         for column, transform in enumerate(self.transforms):
             values[:, column] = backward(values[:, column], transform)
         return values
 
 
 def _transformed(values: Array, transforms: Sequence[Transform]) -> Array:
-    out = np.array(values, dtype=np.float64).reshape(-1, len(transforms))
+    out = np.array(values, dtype=np.float64)
+    out = out.reshape(-1, len(transforms))
     for column, transform in enumerate(transforms):
         out[:, column] = forward(out[:, column], transform)
     return out
 
 
 class MatrixScaler(Protocol):
-    """FTCP matrices to what networks read; fitted on the training part only."""
+    """From FTCP matrices to the input of networks; fitted on the training part only."""
 
     @classmethod
     def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
@@ -113,21 +122,21 @@ class MatrixScaler(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class StoredFields:
-    """Storing of a dataclass whose fields are arrays of numbers."""
+    """Storage of a dataclass whose fields are arrays of numbers."""
 
     def arrays(self) -> dict[str, Array]:
         """See `MatrixScaler.arrays`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        names = [field.name for field in fields(self)]
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
         """See `MatrixScaler.from_arrays`."""
-        return cls(
-            **{
-                field.name: np.asarray(arrays[field.name], dtype=np.float64)
-                for field in fields(cls)
-            }
-        )
+        own = {}
+        for field in fields(cls):
+            stored = arrays[field.name]
+            own[field.name] = np.asarray(stored, dtype=np.float64)
+        return cls(**own)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,20 +157,36 @@ class ReciprocalScaler(StoredFields):
     @classmethod
     def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
         """See `MatrixScaler.fit`."""
-        columns = slice(representation.real_columns, None)
-        rows = (slice(representation.g_row, representation.g_row + 1), representation.property_rows)
-        sums = np.zeros((2, 3))
+        g, factors = _Moments(), _Moments()
         for matrices in chunks:
-            for place, part in enumerate(rows):
-                values = matrices[:, part, columns].astype(np.float64)
-                sums[place] += values.size, values.sum(), (values**2).sum()
-        number, total, squares = np.maximum(sums, 1e-12).T
-        spread = np.sqrt(np.maximum(squares / number - (total / number) ** 2, 1e-6))
-        return cls(spread[:1], spread[1:])
+            g.add(representation.g_lengths(matrices))
+            factors.add(representation.structure_factors(matrices))
+        return cls(g.spread(), factors.spread())
 
     def scale(self, representation: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `MatrixScaler.scale`."""
-        columns = slice(representation.real_columns, None)
-        matrices[:, representation.g_row, columns] /= self.g_std
-        matrices[:, representation.property_rows, columns] /= self.factor_std
+        g = representation.g_lengths(matrices)
+        g /= self.g_std
+        factors = representation.structure_factors(matrices)
+        factors /= self.factor_std
         return matrices
+
+
+class _Moments:
+    """Number, sum and sum of squares of values that come in chunks."""
+
+    def __init__(self) -> None:
+        self.sums = np.zeros((3, 1))
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        precise = values.astype(np.float64)
+        squares = precise**2
+        moments = (precise.size, precise.sum(), squares.sum())
+        self.sums[:, 0] += moments
+
+    def spread(self) -> Array:
+        """(1,) standard deviation, at least a thousandth."""
+        number, total, squares = np.maximum(self.sums, 1e-12)
+        mean = total / number
+        variance = squares / number - mean**2
+        return np.sqrt(np.maximum(variance, 1e-6))

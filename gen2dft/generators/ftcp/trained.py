@@ -1,4 +1,4 @@
-"""A trained FTCP generator at rest: what it is made of, and the three maps it offers."""
+"""A trained FTCP generator at rest: its parts, and the three maps it offers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.chunks import CHUNK, in_chunks
-from gen2dft.generators.ftcp.networks import Networks, load_variant
+from gen2dft.generators.ftcp.networks import Networks
 from gen2dft.generators.ftcp.scalers import MatrixScaler, PropertyScaler
 from gen2dft.generators.ftcp.settings import FTCPSettings
+from gen2dft.generators.ftcp.variants import load_variant
 from gen2dft.generators.outer import hash_of_arrays
 from gen2dft.generators.transforms import as_header, from_header
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.ftcp import FTCP
+from gen2dft.representations.indexing import row_chunks
+
+MATRICES_IN_MEMORY = 16 * CHUNK
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +31,7 @@ class TrainedFTCP:
     Parameters
     ----------
     representation, spec, seed
-        What was trained, and how.
+        Layout of the matrices, settings and seed of the training.
     matrix_scaler, property_scaler
         Fitted on the training part of the first training; a warm start keeps them.
     networks
@@ -51,56 +55,68 @@ class TrainedFTCP:
     training_set_hash: str
     versions: Mapping[str, str]
 
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Properties that `predict` gives, in the order of its columns."""
+        return self.property_scaler.properties
+
     def encode(self, table: CrystalTable) -> NDArray[np.float32]:
-        """(n, d) latent means; DatasetError names crystals that do not fit, by index."""
+        """(n, d) latent means; DatasetError gives the indices of crystals that do not fit."""
         self.representation.check(table)
-        return self.encode_cells(
-            load_variant(self.spec.variant).prepare(self.representation, table)
-        )
+        variant = load_variant(self.spec.variant)
+        cells = variant.prepare(self.representation, table)
+        return self.encode_cells(cells)
 
     def encode_cells(self, table: CrystalTable) -> NDArray[np.float32]:
         """(n, d) latent means of crystals that are in the cells the networks see."""
-        parts = [np.zeros((0, self.spec.latent_dim), dtype=np.float32)]
-        for start in range(0, len(table), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(table)))
-            matrices = self.representation.encode(table.select(rows))
+        width = self.spec.latent_dim
+        out = np.empty((len(table), width), dtype=np.float32)
+        for rows in row_chunks(len(table), CHUNK):
+            cells = table.select(rows)
+            matrices = self.representation.encode(cells)
             scaled = self.matrix_scaler.scale(self.representation, matrices)
-            encode = lambda part: self.networks.encoder(part, training=False)[0]  # noqa: E731
-            parts.append(in_chunks(encode, scaled, self.spec.latent_dim))
-        return np.concatenate(parts)
+            out[rows] = in_chunks(self._mean, scaled, width)
+        return out
+
+    def _mean(self, scaled: NDArray[np.float32]) -> Any:
+        mean, _ = self.networks.encoder(scaled, training=False)
+        return mean
 
     def decode_matrices(self, latents: NDArray[np.floating]) -> NDArray[np.float32]:
         """(n, rows, columns) matrices in physical units, without the reciprocal part, of (n, d)
         latent vectors.
         """
-        latents = np.asarray(latents, dtype=np.float32)
-        return in_chunks(self.networks.make, latents, *self.representation.shape)
+        points = np.asarray(latents, dtype=np.float32)
+        rows, columns = self.representation.shape
+        return in_chunks(self.networks.make, points, rows, columns)
 
     def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
         """Crystals of (n, d) latent vectors, a few thousand matrices in memory at a time."""
-        starts = range(0, len(latents), 16 * CHUNK)
-        return DecodeResult.concatenate(
-            [
-                self.representation.decode(self.decode_matrices(latents[i : i + 16 * CHUNK]))
-                for i in starts
-            ]
-        )
+        parts = []
+        for rows in row_chunks(len(latents), MATRICES_IN_MEMORY):
+            matrices = self.decode_matrices(latents[rows])
+            parts.append(self.representation.decode(matrices))
+        return DecodeResult.concatenate(parts)
 
     def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n, p) properties, in their units, of (n, d) latent vectors."""
-        latents = np.asarray(latents, dtype=np.float32)
-        width = len(self.property_scaler.properties)
-        return self.property_scaler.unscale(
-            in_chunks(lambda part: self.networks.head(part, training=False), latents, width)
-        )
+        points = np.asarray(latents, dtype=np.float32)
+        width = len(self.properties)
+        scaled = in_chunks(self._head, points, width)
+        return self.property_scaler.unscale(scaled)
+
+    def _head(self, points: NDArray[np.float32]) -> Any:
+        return self.networks.head(points, training=False)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything numeric by name."""
+        scaler = self.property_scaler
+        weights = self.networks.weights()
         return {
-            **self.networks.weights(),
+            **weights,
             **self.matrix_scaler.arrays(),
-            "property_low": self.property_scaler.low,
-            "property_high": self.property_scaler.high,
+            "property_low": scaler.low,
+            "property_high": scaler.high,
             "latent_mean": self.latent_mean,
             "latent_std": self.latent_std,
             "features": self.representation.features,
@@ -108,13 +124,14 @@ class TrainedFTCP:
 
     def config(self) -> dict[str, Any]:
         """Everything else, as JSON-able values."""
+        layout = self.representation
         return {
-            "elements": list(self.representation.elements),
-            "max_elements": self.representation.max_elements,
-            "max_sites": self.representation.max_sites,
+            "elements": list(layout.elements),
+            "max_elements": layout.max_elements,
+            "max_sites": layout.max_sites,
             "spec": self.spec.model_dump(mode="json"),
-            "properties": list(self.property_scaler.properties),
-            **as_header(self.property_scaler.properties, self.property_scaler.transforms),
+            "properties": list(self.properties),
+            **as_header(self.properties, self.property_scaler.transforms),
             "seed": self.seed,
             "training_set_hash": self.training_set_hash,
             "versions": dict(self.versions),
@@ -127,29 +144,23 @@ class TrainedFTCP:
         KeyError, TypeError or ValueError if something is missing or misfits.
         """
         variant = load_variant(config["spec"]["variant"])
-        representation = FTCP(
-            tuple(config["elements"]),
-            config["max_elements"],
-            config["max_sites"],
-            config["spec"]["fourier"],
-            arrays["features"],
-        )
+        features = arrays["features"]
+        representation = _stored_representation(config, features)
         spec = FTCPSettings.model_validate(config["spec"])
         properties = tuple(config["properties"])
         scaler = variant.scaler.from_arrays(arrays)
         networks = variant.build(representation, spec, len(properties), scaler)
         networks.set_weights(arrays)
+        low = arrays["property_low"]
+        high = arrays["property_high"]
+        transforms = from_header(properties, config)
+        property_scaler = PropertyScaler(properties, low, high, transforms)
         return cls(
             representation=representation,
             spec=spec,
             seed=config["seed"],
             matrix_scaler=scaler,
-            property_scaler=PropertyScaler(
-                properties,
-                arrays["property_low"],
-                arrays["property_high"],
-                from_header(properties, config),
-            ),
+            property_scaler=property_scaler,
             networks=networks,
             latent_mean=arrays["latent_mean"],
             latent_std=arrays["latent_std"],
@@ -160,3 +171,11 @@ class TrainedFTCP:
     def content_hash(self) -> str:
         """Hash of all numbers; 16 hexadecimal digits."""
         return hash_of_arrays(self.arrays())
+
+
+def _stored_representation(config: Mapping[str, Any], features: NDArray[np.float32]) -> FTCP:
+    elements = tuple(config["elements"])
+    fourier = config["spec"]["fourier"]
+    return FTCP(
+        elements, config["max_elements"], config["max_sites"], fourier=fourier, features=features
+    )

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.base import OnEpoch
 from gen2dft.generators.checkpoint import CheckpointFile, History
-from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batches
+from gen2dft.generators.epochs import (
+    EpochLoop,
+    Inputs,
+    LossModel,
+    Randomness,
+    Rows,
+    batches,
+    label_weights,
+    masked_labels,
+    standard_noise,
+)
 from gen2dft.generators.ftcp import losses
 from gen2dft.generators.ftcp.networks import Networks
 from gen2dft.generators.ftcp.scalers import MatrixScaler
@@ -34,7 +44,7 @@ class Samples:
     labels
         (n, p) scaled properties, NaN where not labelled.
     representation, scaler
-        What makes matrices of crystals.
+        Turn crystals into scaled matrices.
     """
 
     crystals: CrystalTable
@@ -47,43 +57,36 @@ class Samples:
 
     def matrices(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """(m, rows, columns) scaled matrices of some crystals."""
-        return self.scaler.scale(
-            self.representation, self.representation.encode(self.crystals.select(rows))
-        )
+        chosen = self.crystals.select(rows)
+        matrices = self.representation.encode(chosen)
+        return self.scaler.scale(self.representation, matrices)
 
-    def take(
-        self, rows: NDArray[np.int64], rng: np.random.Generator | None, latent_dim: int
-    ) -> Inputs:
+    def take(self, rows: NDArray[np.int64], rng: Randomness, latent_dim: int) -> Inputs:
         """Inputs of the trainer for some rows: matrix, labels, mask, and noise, which is 0 without
         randomness.
         """
-        labels = self.labels[rows]
-        mask = np.isfinite(labels)
-        shape = (len(rows), latent_dim)
-        noise = (
-            np.zeros(shape, dtype=np.float32)
-            if rng is None
-            else rng.standard_normal(shape, dtype=np.float32)
-        )
-        return [
-            self.matrices(rows),
-            np.where(mask, labels, 0).astype(np.float32),
-            mask.astype(np.float32),
-            noise,
-        ]
+        matrices = self.matrices(rows)
+        labels, mask = masked_labels(self.labels[rows])
+        noise = standard_noise(len(rows), latent_dim, rng)
+        return [matrices, labels, mask, noise]
 
     def rows(self, latent_dim: int) -> Rows:
         """All of them, for the loop over epochs."""
-        return Rows(len(self), lambda rows, rng: self.take(rows, rng, latent_dim))
+
+        def take(rows: NDArray[np.int64], rng: Randomness) -> Inputs:
+            return self.take(rows, rng, latent_dim)
+
+        return Rows(len(self), take)
 
 
+@dataclass(frozen=True, eq=False)
 class Trainer:
     """Networks, loss and optimiser of one training.
 
     Parameters
     ----------
     networks
-        What is trained, in place.
+        Trained in place.
     spec
         Batch size, rates and weights.
     make_optimizer
@@ -98,25 +101,13 @@ class Trainer:
         Factor on the learning rate.
     """
 
-    def __init__(
-        self,
-        networks: Networks,
-        spec: FTCPSettings,
-        make_optimizer: Callable[[FTCPSettings, float, int], Any],
-        samples: Samples,
-        seed: int,
-        epochs: int,
-        rate: float,
-    ) -> None:
-        self.spec, self.epochs, self.samples, self.seed = spec, epochs, samples, seed
-        steps = epochs * len(batches(len(samples), spec.batch_size))
-        weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
-        labelled = np.isfinite(samples.labels).sum(axis=0)
-        label_weight = (len(samples) / np.maximum(labelled, 1)).astype(np.float32)
-        self.model = _loss_model(
-            networks, samples.representation, spec.latent_dim, label_weight, weights
-        )
-        self.model.prepare(make_optimizer(spec, rate, steps))
+    networks: Networks
+    spec: FTCPSettings
+    make_optimizer: Callable[[FTCPSettings, float, int], Any]
+    samples: Samples
+    seed: int
+    epochs: int
+    rate: float
 
     def run(
         self, held_out: Samples, checkpoints: CheckpointFile, on_epoch: OnEpoch | None
@@ -125,31 +116,42 @@ class Trainer:
 
         One row of losses per epoch, `val_` for held-out crystals.
         """
-        train, kept = (part.rows(self.spec.latent_dim) for part in (self.samples, held_out))
-        loop = EpochLoop(self.model, train, kept, self.spec.batch_size, self.epochs, (self.seed,))
+        spec = self.spec
+        train = self.samples.rows(spec.latent_dim)
+        kept = held_out.rows(spec.latent_dim)
+        model = self._compiled()
+        loop = EpochLoop(model, train, kept, spec.batch_size, self.epochs, (self.seed,))
         return loop.run(checkpoints, on_epoch)
 
+    def _compiled(self) -> LossModel:
+        model = self._loss_model()
+        steps_per_epoch = len(batches(len(self.samples), self.spec.batch_size))
+        steps = self.epochs * steps_per_epoch
+        optimizer = self.make_optimizer(self.spec, self.rate, steps)
+        model.prepare(optimizer)
+        return model
 
-def _loss_model(
-    networks: Networks,
-    representation: FTCP,
-    latent_dim: int,
-    label_weight: NDArray[np.float32],
-    weights: NDArray[np.float32],
-) -> LossModel:
-    """Model of (matrix, labels, mask, noise) that any backend of Keras can train.
+    def _loss_model(self) -> LossModel:
+        """Model of (matrix, labels, mask, noise) that any backend of Keras can train.
 
-    See `losses` for the terms.
-    """
-    matrix = layers.Input(representation.shape)
-    labels, mask = (layers.Input((len(label_weight),)) for _ in range(2))
-    noise = layers.Input((latent_dim,))
-    mean, log_variance = networks.encoder(matrix)
-    # z = mu + sigma * epsilon, the reparametrisation of Kingma & Welling, arXiv:1312.6114.
-    latent = mean + ops.exp(0.5 * log_variance) * noise
-    terms = {
-        "reconstruction": networks.reconstruction(matrix, latent),
-        "kl": losses.divergence(mean, log_variance),
-        "property": networks.property_error(networks.head(latent), labels, mask, label_weight),
-    }
-    return LossModel([matrix, labels, mask, noise], terms, weights)
+        See `losses` for the terms.
+        """
+        networks = self.networks
+        spec = self.spec
+        weight = label_weights(self.samples.labels)
+        num_properties = len(weight)
+        matrix = layers.Input(self.samples.representation.shape)
+        labels = layers.Input((num_properties,))
+        mask = layers.Input((num_properties,))
+        noise = layers.Input((spec.latent_dim,))
+        mean, log_variance = networks.encoder(matrix)
+        # z = mu + sigma * epsilon, the reparametrisation of Kingma & Welling, arXiv:1312.6114.
+        sigma = ops.exp(0.5 * log_variance)
+        latent = mean + sigma * noise
+        reconstruction = networks.reconstruction(matrix, latent)
+        divergence = losses.divergence(mean, log_variance)
+        predicted = networks.head(latent)
+        error = networks.property_error(predicted, labels, mask, weight)
+        terms = {"reconstruction": reconstruction, "kl": divergence, "property": error}
+        term_weights = np.array([1.0, spec.beta, spec.property_weight], dtype=np.float32)
+        return LossModel([matrix, labels, mask, noise], terms, term_weights)

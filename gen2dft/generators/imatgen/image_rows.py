@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.generators.epochs import Inputs, Rows
+from gen2dft.generators.epochs import Inputs, Randomness, Rows
 from gen2dft.representations.image_placing import EDGE, extremes
+from gen2dft.representations.indexing import site_owners
 from gen2dft.representations.sparse import SparseRows
 
 Draw = Callable[[CrystalTable], SparseRows]
@@ -35,11 +36,16 @@ def image_rows(
         Of one image as the network reads it.
     """
 
-    def take(rows: NDArray[np.int64], rng: np.random.Generator | None) -> Inputs:
+    def take(rows: NDArray[np.int64], rng: Randomness) -> Inputs:
         owner, channel = np.divmod(rows, per_crystal)
         chosen = crystals.select(owner)
-        images = draw(chosen if rng is None else deformed(chosen, rng, strain, shift))
-        return [images.dense(np.arange(len(rows)) * per_crystal + channel).reshape(-1, *shape)]
+        if rng is not None:
+            chosen = deformed(chosen, rng, strain, shift)
+        # Each row's crystal is drawn with all its elements; one of these images is the row's.
+        drawn = draw(chosen)
+        first = np.arange(len(rows)) * per_crystal
+        images = drawn.dense(first + channel)
+        return [images.reshape(-1, *shape)]
 
     return Rows(len(crystals) * per_crystal, take)
 
@@ -59,15 +65,22 @@ def deformed(
     shift
         Standard deviation of each Cartesian coordinate, Angstrom.
     """
-    change = strain * rng.standard_normal((len(table), 3, 3))
-    change = np.triu(change) + np.triu(change, 1).transpose(0, 2, 1)
+    noise = rng.standard_normal((len(table), 3, 3))
+    change = strain * _symmetric(noise)
     lattices = table.lattices + table.lattices @ change
-    owner = np.repeat(np.arange(len(table)), table.num_sites)
+    owner = site_owners(table)
     step = shift * rng.standard_normal((len(owner), 3))
-    frac = (
-        table.frac
-        - np.floor(table.frac + EDGE)
-        + np.einsum("ni,nij->nj", step, np.linalg.inv(lattices)[owner])
-    )
+    inverse = np.linalg.inv(lattices)
+    fractional_step = np.einsum("ni,nij->nj", step, inverse[owner])
+    frac = table.frac - np.floor(table.frac + EDGE)
+    frac += fractional_step
     lowest, _ = extremes(frac, table.offsets)
-    return CrystalTable(lattices, table.numbers, frac - lowest[owner], table.offsets)
+    from_lowest = frac - lowest[owner]
+    return CrystalTable(lattices, table.numbers, from_lowest, table.offsets)
+
+
+def _symmetric(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 3, 3) matrices whose lower triangles are replaced by their mirrored upper ones."""
+    upper = np.triu(matrices)
+    above_diagonal = np.triu(matrices, 1)
+    return upper + above_diagonal.transpose(0, 2, 1)

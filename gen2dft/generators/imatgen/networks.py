@@ -15,6 +15,7 @@ steps, whose gradients are nearly the same for all images, drive every number of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -28,9 +29,13 @@ LEAK = 0.2
 SMALLEST_VARIANCE = 1e-6  # of a code's numbers, added where they are scaled to variance 1
 LENGTH, SLOTS = 200, 6  # of the tensor that the materials generator reads: 1 x 200 x 6
 KERNELS, STRIDES, FILTERS = (4, 4, 4, 1), (2, 2, 2, 1), (100, 100, 100, 50)
+# The encoder mirrored: kernel, stride and filters of the decoder's layers before the last.
+UPWARDS = tuple(zip(KERNELS[:0:-1], STRIDES[:0:-1], FILTERS[-2::-1], strict=True))
+INITIALIZER = "he_normal"
+# Of convolutions that halve the image, and of transposed ones that double it.
+HALVING: dict[str, Any] = {"strides": 2, "padding": "same", "kernel_initializer": INITIALIZER}
 HIDDEN = 500  # of the classifier
-# first bias of the images' logits, about that of a voxel's mean: a network that knows nothing draws
-# it
+# First bias of the images' logits, about that of a voxel's mean: an untrained network draws it.
 DARK = -7.0
 
 
@@ -38,7 +43,8 @@ def cell_autoencoder(
     channels: int = CHANNELS, precision: str = "float32", *, normalised: bool = True
 ) -> tuple[Any, Any]:
     """Encoder (n, 32, 32, 32, 1) -> (n, 20) and decoder back; tanh code, sigmoid image."""
-    return _autoencoder(CELL_VOXELS, CELL_CODE, channels, precision, normalised)
+    design = _Design(CELL_VOXELS, CELL_CODE, channels, precision)
+    return _autoencoder(design, normalised)
 
 
 def basis_autoencoder(
@@ -48,67 +54,104 @@ def basis_autoencoder(
 
     One for the images of all elements.
     """
-    return _autoencoder(BASIS_VOXELS, BASIS_CODE, channels, precision, normalised)
+    design = _Design(BASIS_VOXELS, BASIS_CODE, channels, precision)
+    return _autoencoder(design, normalised)
 
 
-def _autoencoder(
-    voxels: int, code: int, channels: int, precision: str, normalised: bool
-) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class _Design:
+    """Sizes of an autoencoder; `precision` is that of all its layers but the last."""
+
+    voxels: int
+    code: int
+    channels: int
+    precision: str
+
+    @property
+    def halvings(self) -> int:
+        """Convolutions of stride 2 that bring the image down to 4^3 voxels."""
+        return (self.voxels // 4).bit_length() - 1
+
+
+def _autoencoder(design: _Design, normalised: bool) -> tuple[Any, Any]:
     """Halve the image down to 4^3 voxels, then read these with one kernel.
 
     The decoder is the mirror image.
     """
-    halvings = (voxels // 4).bit_length() - 1
-    fast: dict[str, Any] = {"dtype": precision, "kernel_initializer": "he_normal"}
-    halving = {"strides": 2, "padding": "same", **fast}
-    image = hidden = layers.Input((voxels, voxels, voxels, 1))
-    for _ in range(halvings):
-        hidden = _leaky(layers.Conv3D(channels, 4, **halving)(hidden), precision)
-    hidden = layers.Reshape((code,))(layers.Conv3D(code, 4, **fast | {"dtype": "float32"})(hidden))
-    if normalised:
-        hidden = layers.LayerNormalization(center=False, scale=False, epsilon=SMALLEST_VARIANCE)(
-            hidden
-        )
-    encoder = keras.Model(image, layers.Activation("tanh")(hidden))
+    encoder = _image_encoder(design, normalised)
+    decoder = _image_decoder(design)
+    return encoder, decoder
 
-    vector = layers.Input((code,))
-    hidden = layers.Reshape((1, 1, 1, code))(vector)
-    hidden = _leaky(layers.Conv3DTranspose(channels, 4, **fast)(hidden), precision)
-    for _ in range(halvings - 1):
-        hidden = _leaky(layers.Conv3DTranspose(channels, 4, **halving)(hidden), precision)
-    hidden = layers.Conv3DTranspose(
-        1, 4, bias_initializer=keras.initializers.Constant(DARK), **halving
-    )(hidden)
-    return encoder, keras.Model(vector, layers.Activation("sigmoid", dtype="float32")(hidden))
+
+def _image_encoder(design: _Design, normalised: bool) -> Any:
+    voxels = design.voxels
+    precision = design.precision
+    image = hidden = layers.Input((voxels, voxels, voxels, 1))
+    for _ in range(design.halvings):
+        convolution = layers.Conv3D(design.channels, 4, **HALVING, dtype=precision)
+        hidden = _leaky(convolution(hidden), precision)
+    last = layers.Conv3D(design.code, 4, kernel_initializer=INITIALIZER, dtype="float32")
+    hidden = last(hidden)
+    hidden = layers.Reshape((design.code,))(hidden)
+    if normalised:
+        norm = layers.LayerNormalization(center=False, scale=False, epsilon=SMALLEST_VARIANCE)
+        hidden = norm(hidden)
+    code = layers.Activation("tanh")
+    return keras.Model(image, code(hidden))
+
+
+def _image_decoder(design: _Design) -> Any:
+    channels = design.channels
+    precision = design.precision
+    vector = layers.Input((design.code,))
+    hidden = layers.Reshape((1, 1, 1, design.code))(vector)
+    first = layers.Conv3DTranspose(channels, 4, kernel_initializer=INITIALIZER, dtype=precision)
+    hidden = _leaky(first(hidden), precision)
+    for _ in range(design.halvings - 1):
+        convolution = layers.Conv3DTranspose(channels, 4, **HALVING, dtype=precision)
+        hidden = _leaky(convolution(hidden), precision)
+    dark = keras.initializers.Constant(DARK)
+    last = layers.Conv3DTranspose(1, 4, bias_initializer=dark, **HALVING, dtype=precision)
+    hidden = last(hidden)
+    image = layers.Activation("sigmoid", dtype="float32")
+    return keras.Model(vector, image(hidden))
 
 
 def materials_encoder(latent_dim: int) -> Any:
     """Encoder (n, 1, 200, 6) -> mean and log variance, each (n, d)."""
     tensor = hidden = layers.Input((1, LENGTH, SLOTS))
     for kernel, stride, filters in zip(KERNELS, STRIDES, FILTERS, strict=True):
-        hidden = _leaky(
-            layers.Conv2D(filters, (1, kernel), strides=(1, stride), padding="same")(hidden)
-        )
+        size = (1, kernel)
+        strides = (1, stride)
+        convolution = layers.Conv2D(filters, size, strides=strides, padding="same")
+        hidden = convolution(hidden)
+        hidden = _leaky(hidden)
     hidden = layers.Flatten()(hidden)
-    outputs = [layers.Dense(latent_dim)(hidden), layers.Dense(latent_dim)(hidden)]
-    return keras.Model(tensor, outputs)
+    mean = layers.Dense(latent_dim)(hidden)
+    log_variance = layers.Dense(latent_dim)(hidden)
+    return keras.Model(tensor, [mean, log_variance])
 
 
 def materials_decoder(latent_dim: int) -> Any:
     """Decoder (n, d) -> (n, 1, 200, 6), the encoder mirrored, tanh at the end."""
     latent = layers.Input((latent_dim,))
-    shortest = LENGTH // 2**3
-    hidden = layers.Reshape((1, shortest, FILTERS[-1]))(
-        _leaky(layers.Dense(shortest * FILTERS[-1])(latent))
-    )
-    steps = zip(KERNELS[::-1], STRIDES[::-1], (*FILTERS[-2::-1], SLOTS), strict=True)
-    for place, (kernel, stride, filters) in enumerate(steps):
-        convolution = layers.Conv2DTranspose(
-            filters, (1, kernel), strides=(1, stride), padding="same"
-        )
-        hidden = convolution(hidden)
-        hidden = _leaky(hidden) if place < len(KERNELS) - 1 else layers.Activation("tanh")(hidden)
-    return keras.Model(latent, hidden)
+    shortest = LENGTH // 2**3  # three of the four strides are 2
+    dense = layers.Dense(shortest * FILTERS[-1])
+    hidden = _leaky(dense(latent))
+    hidden = layers.Reshape((1, shortest, FILTERS[-1]))(hidden)
+    for kernel, stride, filters in UPWARDS:
+        hidden = _transposed(hidden, kernel, stride, filters)
+        hidden = _leaky(hidden)
+    hidden = _transposed(hidden, KERNELS[0], STRIDES[0], SLOTS)
+    last = layers.Activation("tanh")
+    return keras.Model(latent, last(hidden))
+
+
+def _transposed(hidden: Any, kernel: int, stride: int, filters: int) -> Any:
+    size = (1, kernel)
+    strides = (1, stride)
+    convolution = layers.Conv2DTranspose(filters, size, strides=strides, padding="same")
+    return convolution(hidden)
 
 
 def classifier(latent_dim: int, num_properties: int) -> Any:
@@ -118,8 +161,10 @@ def classifier(latent_dim: int, num_properties: int) -> Any:
     """
     latent = layers.Input((latent_dim,))
     hidden = layers.Dense(HIDDEN, activation="tanh")(latent)
-    return keras.Model(latent, layers.Dense(num_properties, activation="sigmoid")(hidden))
+    last = layers.Dense(num_properties, activation="sigmoid")
+    return keras.Model(latent, last(hidden))
 
 
 def _leaky(tensor: Any, dtype: str = "float32") -> Any:
-    return layers.LeakyReLU(negative_slope=LEAK, dtype=dtype)(tensor)
+    leaky = layers.LeakyReLU(negative_slope=LEAK, dtype=dtype)
+    return leaky(tensor)

@@ -1,4 +1,4 @@
-"""The networks of iMatGen in training: what each reads, its loss, and its loop over epochs."""
+"""The networks of iMatGen in training: their inputs, losses and loops over epochs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from gen2dft.generators.epochs import EpochLoop, Inputs, LossModel, Rows, batches
+from gen2dft.generators.epochs import (
+    EpochLoop,
+    Inputs,
+    LossModel,
+    Randomness,
+    Rows,
+    batches,
+    label_weights,
+    masked_labels,
+    standard_noise,
+)
 from gen2dft.generators.imatgen.networks import LENGTH, SLOTS
 from gen2dft.generators.imatgen.settings import ImatgenSettings
 
-SMALLEST = 1e-7  # probability that the cross-entropy still takes the logarithm of
+SMALLEST = 1e-7  # probability; the cross-entropy takes no logarithm of less
 # Of Adam. The gradients of the classifier pass through a weight of 5e-7 and latent vectors of 1e-4;
 # Keras' own, 1e-7, would leave them no step at all.
 EPSILON = 1e-14
@@ -42,15 +52,30 @@ def autoencoder_stage(
         `CELL` or `BASIS`.
     """
     own = spec.imatgen
-    image = layers.Input(encoder.input_shape[1:])
-    logits = keras.Model(decoder.input, decoder.layers[-2].output)(encoder(image))
-    error = image_error(image, ops.cast(logits, "float32"), own.image_loss, own.atom_weight)
-    model = LossModel([image], {"reconstruction": error}, np.ones(1, dtype=np.float32))
-    rate, batch = ((own.cell_rate, own.cell_batch), (own.basis_rate, own.basis_batch))[stage]
-    steps = own.autoencoder_epochs * len(batches(parts[0].count, batch))
+    rate, batch_size = own.cell_rate, own.cell_batch
+    if stage == BASIS:
+        rate, batch_size = own.basis_rate, own.basis_batch
+    train, held_out = parts
+    model = _image_model(encoder, decoder, own.image_loss, own.atom_weight)
+    epochs = own.autoencoder_epochs
+    steps_per_epoch = len(batches(train.count, batch_size))
+    steps = epochs * steps_per_epoch
     schedule = keras.optimizers.schedules.CosineDecay(rate, steps)
-    model.prepare(keras.optimizers.Adam(schedule, epsilon=EPSILON))
-    return EpochLoop(model, *parts, batch, own.autoencoder_epochs, (seed, stage))
+    optimizer = keras.optimizers.Adam(schedule, epsilon=EPSILON)
+    model.prepare(optimizer)
+    return EpochLoop(model, train, held_out, batch_size, epochs, (seed, stage))
+
+
+def _image_model(encoder: Any, decoder: Any, loss: str, atom_weight: float) -> LossModel:
+    image = layers.Input(encoder.input_shape[1:])
+    # The loss takes logits, which are the input of the decoder's last layer.
+    before_sigmoid = decoder.layers[-2].output
+    draw = keras.Model(decoder.input, before_sigmoid)
+    logits = draw(encoder(image))
+    logits = ops.cast(logits, "float32")
+    error = image_error(image, logits, loss, atom_weight)
+    weights = np.ones(1, dtype=np.float32)
+    return LossModel([image], {"reconstruction": error}, weights)
 
 
 def image_error(image: Any, logits: Any, loss: str, atom_weight: float) -> Any:
@@ -61,17 +86,19 @@ def image_error(image: Any, logits: Any, loss: str, atom_weight: float) -> Any:
     The square's slope in the logit has a factor q, and so vanishes where an atom is missing: in an
     image that is black but for a few voxels, networks learn to draw black, and nothing more.
     """
-    error = (
-        ops.square(image - ops.sigmoid(logits))
-        if loss == "mse"
-        else ops.softplus(logits) - image * logits
-    )
-    return ops.mean((1.0 + atom_weight * image) * error, axis=(1, 2, 3, 4))
+    if loss == "mse":
+        drawn = ops.sigmoid(logits)
+        error = ops.square(image - drawn)
+    else:
+        error = ops.softplus(logits) - image * logits
+    weight = 1.0 + atom_weight * image
+    weighted = weight * error
+    return ops.mean(weighted, axis=(1, 2, 3, 4))
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What the materials generator learns from.
+    """Training data of the materials generator.
 
     Parameters
     ----------
@@ -86,21 +113,24 @@ class Samples:
 
     def select(self, which: NDArray[np.generic]) -> Samples:
         """Some of them."""
-        return Samples(self.tensors[which], self.classes[which])
+        tensors = self.tensors[which]
+        classes = self.classes[which]
+        return Samples(tensors, classes)
+
+    def split(self, is_learnt: NDArray[np.bool_]) -> tuple[Samples, Samples]:
+        """Those to learn from, and the others."""
+        learnt = self.select(is_learnt)
+        others = self.select(~is_learnt)
+        return learnt, others
 
     def rows(self, latent_dim: int) -> Rows:
         """All of them, for the loop over epochs: tensor, class, mask, noise."""
 
-        def take(rows: NDArray[np.int64], rng: np.random.Generator | None) -> Inputs:
-            mask = np.isfinite(self.classes[rows])
-            known = np.where(mask, self.classes[rows], 0).astype(np.float32)
-            shape = (len(rows), latent_dim)
-            noise = (
-                np.zeros(shape, np.float32)
-                if rng is None
-                else rng.standard_normal(shape, dtype=np.float32)
-            )
-            return [self.tensors[rows], known, mask.astype(np.float32), noise]
+        def take(rows: NDArray[np.int64], rng: Randomness) -> Inputs:
+            chosen = self.select(rows)
+            known, mask = masked_labels(chosen.classes)
+            noise = standard_noise(len(rows), latent_dim, rng)
+            return [chosen.tensors, known, mask, noise]
 
         return Rows(len(self.tensors), take)
 
@@ -123,40 +153,60 @@ def generator_stage(
     stage
         `BROAD`, without classifier, or `LABELLED`.
     """
-    classes = parts[0].classes
-    labelled = np.maximum(np.isfinite(classes).sum(axis=0), 1)
-    weights = [1.0, spec.beta, spec.property_weight if stage == LABELLED else 0.0]
-    model = _generator_model(networks, spec, (len(classes) / labelled).astype(np.float32), weights)
-    model.prepare(keras.optimizers.Adam(spec.learning_rate, epsilon=EPSILON))
-    train, held_out = (part.rows(spec.latent_dim) for part in parts)
-    return EpochLoop(model, train, held_out, spec.batch_size, epochs, (seed, stage))
+    train, held_out = parts
+    class_weight = spec.property_weight if stage == LABELLED else 0.0
+    weights = np.array([1.0, spec.beta, class_weight], dtype=np.float32)
+    per_label = label_weights(train.classes)
+    model = _generator_model(networks, spec, per_label, weights)
+    optimizer = keras.optimizers.Adam(spec.learning_rate, epsilon=EPSILON)
+    model.prepare(optimizer)
+    rows = train.rows(spec.latent_dim)
+    kept_rows = held_out.rows(spec.latent_dim)
+    return EpochLoop(model, rows, kept_rows, spec.batch_size, epochs, (seed, stage))
 
 
 def _generator_model(
     networks: Mapping[str, Any],
     spec: ImatgenSettings,
     label_weight: NDArray[np.float32],
-    weights: list[float],
+    weights: NDArray[np.float32],
 ) -> LossModel:
+    num_properties = len(label_weight)
     tensor = layers.Input((1, LENGTH, SLOTS))
-    known, mask = (layers.Input((len(label_weight),)) for _ in range(2))
+    known = layers.Input((num_properties,))
+    mask = layers.Input((num_properties,))
     noise = layers.Input((spec.latent_dim,))
     mean, log_variance = networks["encoder"](tensor)
     # z = delta (mu + sigma epsilon): the prior of z is delta N(0, 1) where that of mu + sigma
     # epsilon is N(0, 1)
-    latent = spec.imatgen.delta * (mean + ops.exp(0.5 * log_variance) * noise)
-    terms = {
-        "reconstruction": ops.mean(
-            ops.square(tensor - networks["decoder"](latent)), axis=(1, 2, 3)
-        ),
-        "kl": 0.5 * ops.mean(ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance, axis=1),
-        "property": cross_entropy(networks["classifier"](latent), known, mask, label_weight),
-    }
-    return LossModel([tensor, known, mask, noise], terms, np.array(weights, dtype=np.float32))
+    sigma = ops.exp(0.5 * log_variance)
+    drawn = mean + sigma * noise
+    latent = spec.imatgen.delta * drawn
+    error = tensor - networks["decoder"](latent)
+    squares = ops.square(error)
+    reconstruction = ops.mean(squares, axis=(1, 2, 3))
+    divergence = _mean_divergence(mean, log_variance)
+    probability = networks["classifier"](latent)
+    class_error = cross_entropy(probability, known, mask, label_weight)
+    terms = {"reconstruction": reconstruction, "kl": divergence, "property": class_error}
+    return LossModel([tensor, known, mask, noise], terms, weights)
+
+
+def _mean_divergence(mean: Any, log_variance: Any) -> Any:
+    """(n,) KL(q(z|x) || N(0, 1)) per latent dimension, 1/2 [mu^2 + sigma^2 - 1 - ln sigma^2]."""
+    variance = ops.exp(log_variance)
+    squares = ops.square(mean)
+    per_dimension = squares + variance - 1.0 - log_variance
+    return 0.5 * ops.mean(per_dimension, axis=1)
 
 
 def cross_entropy(probability: Any, known: Any, mask: Any, weight: Any) -> Any:
     """(n,) -sum_p w [y ln q + (1 - y) ln(1 - q)]; where the mask is 0, no loss and no gradient."""
-    probability = ops.clip(probability, SMALLEST, 1 - SMALLEST)
-    loss = -(known * ops.log(probability) + (1 - known) * ops.log(1 - probability))
-    return ops.sum(ops.where(mask > 0, loss, ops.zeros_like(loss)) * weight, axis=1)
+    bounded = ops.clip(probability, SMALLEST, 1 - SMALLEST)
+    first_class = known * ops.log(bounded)
+    is_other = 1 - known
+    other_class = is_other * ops.log(1 - bounded)
+    loss = -(first_class + other_class)
+    nothing = ops.zeros_like(loss)
+    masked = ops.where(mask > 0, loss, nothing)
+    return ops.sum(masked * weight, axis=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -17,8 +18,10 @@ from gen2dft.generators.imatgen.mend import mend
 from gen2dft.generators.imatgen.settings import ImatgenSettings
 from gen2dft.generators.imatgen.tensor import codes_of, tensors_of
 from gen2dft.generators.outer import hash_of_arrays
+from gen2dft.generators.weights import set_weights, weights_of
 from gen2dft.representations.base import DecodeResult
 from gen2dft.representations.images import CrystalImages
+from gen2dft.representations.indexing import row_chunks
 from gen2dft.representations.sparse import SparseRows
 
 # Networks always see this many rows, so that a row's result does not depend on its company.
@@ -32,15 +35,15 @@ NAMES = (
     "decoder",
     "classifier",
 )
-# What has no images for want of room, not of elements or sites, is encoded as far as its images go:
-# a candidate that grew while it was relaxed must not stop a campaign.
+# Crystals that are too large for their images are encoded as far as these go, so they are not
+# refused: a candidate that grew while it was relaxed must not stop a campaign.
 REFUSED = ("foreign_element", "missing_element", "too_many_sites")
 Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Classes:
-    """What the classifier tells apart, per property.
+    """The two classes of crystals that the classifier distinguishes, per property.
 
     Parameters
     ----------
@@ -61,25 +64,37 @@ class Classes:
         cls, labels: NDArray[np.float64], properties: tuple[str, ...], given: Mapping[str, float]
     ) -> Self:
         """Thresholds as given, or the medians of (n, p) labels; NaN where not labelled."""
-        medians = np.nanmedian(labels, axis=0)
-        thresholds = np.array(
-            [given.get(name, medians[place]) for place, name in enumerate(properties)]
-        )
+        thresholds = np.nanmedian(labels, axis=0)
+        for place, name in enumerate(properties):
+            thresholds[place] = given.get(name, thresholds[place])
         means = np.empty((len(properties), 2))
         for place, threshold in enumerate(thresholds):
-            known = labels[np.isfinite(labels[:, place]), place]
-            for side, part in enumerate((known[known <= threshold], known[known > threshold])):
-                means[place, side] = part.mean() if len(part) else threshold
+            column = labels[:, place]
+            known = column[np.isfinite(column)]
+            is_first = known <= threshold
+            means[place, 0] = _mean(known[is_first], threshold)
+            means[place, 1] = _mean(known[~is_first], threshold)
         return cls(properties, thresholds, means)
 
     def of(self, labels: NDArray[np.float64]) -> Array:
         """(n, p) 1 for the first class, 0 for the other, NaN where not labelled."""
-        return np.where(np.isnan(labels), np.nan, labels <= self.thresholds).astype(np.float32)
+        is_first = labels <= self.thresholds
+        classes = is_first.astype(np.float32)
+        classes[np.isnan(labels)] = np.nan
+        return classes
 
     def expected(self, probabilities: Array) -> NDArray[np.float64]:
         """(n, p) expected property, in its unit, of (n, p) probabilities of the first class."""
         p = probabilities.astype(np.float64)
-        return p * self.means[:, 0] + (1 - p) * self.means[:, 1]
+        first, other = self.means.T
+        return p * first + (1 - p) * other
+
+
+def _mean(labels: NDArray[np.float64], threshold: float) -> float:
+    """Mean label of one class; an empty class is at the threshold."""
+    if not len(labels):
+        return threshold
+    return labels.mean()
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +104,7 @@ class TrainedImatgen:
     Parameters
     ----------
     representation, spec, seed
-        What was trained, and how.
+        Images, settings and seed of the training.
     classes
         Fitted on the training part of the first training; a warm start keeps them.
     networks
@@ -117,55 +132,54 @@ class TrainedImatgen:
 
         DatasetError names those with wrong elements or sites, by index.
         """
-        self.representation.check(table, REFUSED)
-        cell = self._codes("cell", self.representation.cell_images(table))
-        basis = self._codes("basis", self.representation.basis_images(table))
-        return tensors_of(
-            cell, basis.reshape(len(table), len(self.representation.elements), networks.BASIS_CODE)
-        )
+        rep = self.representation
+        rep.check(table, REFUSED)
+        cell = self._codes("cell", rep.cell_images(table))
+        basis = self._codes("basis", rep.basis_images(table))
+        by_element = basis.reshape(-1, len(rep.elements), networks.BASIS_CODE)
+        return tensors_of(cell, by_element)
 
     def _codes(self, part: str, images: SparseRows) -> Array:
         """(n, code) codes of n images, a few of them in memory at a time."""
         encoder = self.networks[f"{part}_encoder"]
-        encode = lambda chunk: encoder(chunk, training=False)  # noqa: E731
-        size = encoder.output_shape[1]
-        parts = [np.zeros((0, size), dtype=np.float32)]
-        for rows in _chunks(len(images)):
-            dense = images.dense(rows).reshape(-1, *encoder.input_shape[1:])
-            parts.append(in_chunks(encode, dense, size, chunk=CHUNK_IMAGES))
-        return np.concatenate(parts)
+        _, size = encoder.output_shape
+        shape = encoder.input_shape[1:]
+        encode = _at_rest(encoder)
+        codes = np.empty((len(images), size), dtype=np.float32)
+        for rows in row_chunks(len(images), CHUNK_IMAGES):
+            dense = images.dense(rows)
+            cubes = dense.reshape(-1, *shape)
+            codes[rows] = in_chunks(encode, cubes, size, chunk=CHUNK_IMAGES)
+        return codes
 
     def image_errors(self, part: str, images: SparseRows) -> Array:
         """(n,) mean squared error per voxel of the `cell` or `basis` images that the autoencoder
         makes of n images.
         """
-        drawn = [
-            np.square(self.redrawn(part, images.select(rows)) - images.dense(rows)).mean(axis=1)
-            for rows in _chunks(len(images))
-        ]
-        return np.concatenate([np.zeros(0, dtype=np.float32), *drawn])
+        errors = np.empty(len(images), dtype=np.float32)
+        for rows in row_chunks(len(images), CHUNK_IMAGES):
+            redrawn = self.redrawn(part, images.select(rows))
+            error = redrawn - images.dense(rows)
+            squares = np.square(error)
+            errors[rows] = squares.mean(axis=1)
+        return errors
 
     def redrawn(self, part: str, images: SparseRows) -> Array:
-        """(n, voxels^3) what the autoencoder makes of n `cell` or `basis` images.
+        """(n, voxels^3) `cell` or `basis` images as the autoencoder reproduces them.
 
         Dense, so keep n small.
         """
-        return self._images(part, self._codes(part, images))
+        codes = self._codes(part, images)
+        return self._images(part, codes)
 
     def _images(self, part: str, codes: Array) -> Array:
         """(n, voxels^3) images of (n, code) codes."""
         decoder = self.networks[f"{part}_decoder"]
-        size = decoder.output_shape[1]
-        decoded = in_chunks(
-            lambda chunk: decoder(chunk, training=False),
-            codes,
-            size,
-            size,
-            size,
-            1,
-            chunk=CHUNK_IMAGES,
-        )
-        return decoded.reshape(len(codes), size**3)
+        _, *shape = decoder.output_shape
+        decode = _at_rest(decoder)
+        images = in_chunks(decode, codes, *shape, chunk=CHUNK_IMAGES)
+        voxels = math.prod(shape)
+        return images.reshape(-1, voxels)
 
     def encode(self, table: CrystalTable) -> Array:
         """(n, d) latent means delta * mu."""
@@ -173,59 +187,64 @@ class TrainedImatgen:
 
     def encode_tensors(self, tensors: Array) -> Array:
         """(n, d) latent means of (n, 1, 200, 6) tensors."""
+        encoder = _at_rest(self.networks["encoder"])
+
+        def mean_of(part: Array) -> Any:
+            mean, _ = encoder(part)
+            return mean
+
         delta = np.float32(self.spec.imatgen.delta)
-        encode = lambda part: self.networks["encoder"](part, training=False)[0]  # noqa: E731
-        return in_chunks(encode, tensors, self.spec.latent_dim) * delta
+        return in_chunks(mean_of, tensors, self.spec.latent_dim) * delta
 
     def decode_tensors(self, latents: NDArray[np.floating]) -> Array:
         """(n, 1, 200, 6) tensors of (n, d) latent vectors."""
-        decode = lambda part: self.networks["decoder"](part, training=False)  # noqa: E731
-        shape = (1, networks.LENGTH, networks.SLOTS)
-        return in_chunks(decode, np.asarray(latents, dtype=np.float32), *shape)
+        decoder = _at_rest(self.networks["decoder"])
+        points = np.asarray(latents, dtype=np.float32)
+        return in_chunks(decoder, points, 1, networks.LENGTH, networks.SLOTS)
 
     def decode(self, latents: NDArray[np.floating]) -> DecodeResult:
         """Crystals of (n, d) latent vectors, mended, a few images in memory at a time."""
-        cell, basis = codes_of(self.decode_tensors(latents), len(self.representation.elements))
-        return DecodeResult.concatenate(
-            [self._crystals(cell[rows], basis[rows]) for rows in _chunks(len(latents))]
-        )
+        tensors = self.decode_tensors(latents)
+        cell, basis = codes_of(tensors, len(self.representation.elements))
+        parts = []
+        for rows in row_chunks(len(latents), CHUNK_IMAGES):
+            crystals = self._crystals(cell[rows], basis[rows])
+            parts.append(crystals)
+        return DecodeResult.concatenate(parts)
 
     def _crystals(self, cell: Array, basis: Array) -> DecodeResult:
         """Crystals of (n, 20) and (n, E, 200) codes."""
-        images = self._images("basis", basis.reshape(-1, networks.BASIS_CODE))
-        drawn = self.representation.read(
-            self._images("cell", cell), images.reshape(*basis.shape[:2], -1)
-        )
+        count, num_elements, size = basis.shape
+        cell_images = self._images("cell", cell)
+        basis_images = self._images("basis", basis.reshape(-1, size))
+        by_element = basis_images.reshape(count, num_elements, -1)
+        drawn = self.representation.read(cell_images, by_element)
         mended = mend(drawn.crystals)
         reasons = list(drawn.reasons)
-        for row, valid in zip(drawn.kept, mended.valid, strict=True):
-            reasons[row] = None if valid else "oxidation_state"
-        crystals = mended.crystals.select(np.flatnonzero(mended.valid))
-        return self.representation.fitting(
-            DecodeResult(crystals, drawn.kept[mended.valid], reasons, repairs=mended.counts)
-        )
+        for row in drawn.kept[~mended.valid]:
+            reasons[row] = "oxidation_state"
+        crystals = mended.crystals.select(mended.valid)
+        kept = drawn.kept[mended.valid]
+        decoded = DecodeResult(crystals, kept, reasons, repairs=mended.counts)
+        return self.representation.fitting(decoded)
 
     def probabilities(self, latents: NDArray[np.floating]) -> Array:
         """(n, p) probabilities that each property is at or below its threshold."""
-        classify = lambda part: self.networks["classifier"](part, training=False)  # noqa: E731
-        return in_chunks(
-            classify, np.asarray(latents, dtype=np.float32), len(self.classes.properties)
-        )
+        classifier = _at_rest(self.networks["classifier"])
+        points = np.asarray(latents, dtype=np.float32)
+        return in_chunks(classifier, points, len(self.classes.properties))
 
     def predict(self, latents: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n, p) expected properties: the classes' mean labels, weighted with their
         probabilities.
         """
-        return self.classes.expected(self.probabilities(latents))
+        probabilities = self.probabilities(latents)
+        return self.classes.expected(probabilities)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything numeric by name."""
         return {
-            **{
-                f"{name}.{place:02d}": np.asarray(value)
-                for name in NAMES
-                for place, value in enumerate(self.networks[name].get_weights())
-            },
+            **weights_of({name: self.networks[name] for name in NAMES}),
             "thresholds": self.classes.thresholds,
             "class_means": self.classes.means,
             "latent_mean": self.latent_mean,
@@ -252,11 +271,14 @@ class TrainedImatgen:
         properties = tuple(config["properties"])
         built = build_networks(spec, len(properties))
         set_weights(built, arrays)
+        thresholds = arrays["thresholds"]
+        means = arrays["class_means"]
+        classes = Classes(properties, thresholds, means)
         return cls(
             representation=representation_of(spec),
             spec=spec,
             seed=config["seed"],
-            classes=Classes(properties, arrays["thresholds"], arrays["class_means"]),
+            classes=classes,
             networks=built,
             latent_mean=arrays["latent_mean"],
             latent_std=arrays["latent_std"],
@@ -269,33 +291,32 @@ class TrainedImatgen:
         return hash_of_arrays(self.arrays())
 
 
-def _chunks(total: int) -> list[NDArray[np.int64]]:
-    return [np.arange(i, min(i + CHUNK_IMAGES, total)) for i in range(0, total, CHUNK_IMAGES)]
+def _at_rest(network: Any) -> Callable[[Array], Any]:
+    """The network without dropout, with the batch statistics of its training."""
+
+    def call(rows: Array) -> Any:
+        return network(rows, training=False)
+
+    return call
 
 
 def representation_of(spec: ImatgenSettings) -> CrystalImages:
     """The images that a spec asks for."""
-    return CrystalImages(spec.imatgen.elements, spec.imatgen.max_sites, spec.imatgen.least_peak)
+    own = spec.imatgen
+    return CrystalImages(own.elements, own.max_sites, own.least_peak)
 
 
 def build_networks(spec: ImatgenSettings, num_properties: int) -> dict[str, keras.Model]:
     """Fresh networks by the names in `NAMES`; their weights depend on Keras' seed."""
     own = spec.imatgen
-    cell, basis = (
-        build(own.channels, own.precision, normalised=own.normalised_codes)
-        for build in (networks.cell_autoencoder, networks.basis_autoencoder)
-    )
-    rest = (
-        networks.materials_encoder(spec.latent_dim),
-        networks.materials_decoder(spec.latent_dim),
-        networks.classifier(spec.latent_dim, num_properties),
-    )
-    return dict(zip(NAMES, (*cell, *basis, *rest), strict=True))
-
-
-def set_weights(built: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Set all weights; KeyError or ValueError if one is missing or has another shape."""
-    for name, network in built.items():
-        network.set_weights(
-            [arrays[f"{name}.{place:02d}"] for place in range(len(network.weights))]
-        )
+    latent_dim = spec.latent_dim
+    channels, precision = own.channels, own.precision
+    normalised = own.normalised_codes
+    # Weights are initialised in the order of these lines.
+    cell = networks.cell_autoencoder(channels, precision, normalised=normalised)
+    basis = networks.basis_autoencoder(channels, precision, normalised=normalised)
+    encoder = networks.materials_encoder(latent_dim)
+    decoder = networks.materials_decoder(latent_dim)
+    classifier = networks.classifier(latent_dim, num_properties)
+    built = (*cell, *basis, encoder, decoder, classifier)
+    return dict(zip(NAMES, built, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from gen2dft.generators.ftcp.scalers import StoredFields
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float64]
+LEAST_RANGE = 1e-6  # of a row; rows that vary less, such as the padding, are left as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +36,37 @@ class RangeScaler(StoredFields):
     @classmethod
     def fit(cls, representation: FTCP, chunks: Iterable[NDArray[np.float32]]) -> Self:
         """Fit to matrices of the training part, given in (n, rows, columns) chunks."""
-        rows = representation.shape[0]
-        low, high = np.full(rows, np.inf), np.full(rows, -np.inf)
+        rows, _ = representation.shape
+        low = np.full(rows, np.inf)
+        high = np.full(rows, -np.inf)
         for matrices in chunks:
-            low = np.minimum(low, matrices.min(axis=(0, 2)))
-            high = np.maximum(high, matrices.max(axis=(0, 2)))
-        span = np.where(high - low > 1e-6, high - low, 1.0)
+            least = matrices.min(axis=(0, 2))
+            greatest = matrices.max(axis=(0, 2))
+            low = np.minimum(low, least)
+            high = np.maximum(high, greatest)
+        span = high - low
+        varies = span > LEAST_RANGE
+        span[~varies] = 1.0
         return cls(low, span)
 
     def scale(self, _: FTCP, matrices: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scale (n, rows, columns) matrices in place, and return them."""
-        matrices -= self.low[:, None].astype(np.float32)
-        matrices /= self.range[:, None].astype(np.float32)
+        low, span = self._by_row(np.float32)
+        matrices -= low
+        matrices /= span
         return matrices
 
     def unscale(self, representation: FTCP, outputs: NDArray[np.floating]) -> NDArray[np.float32]:
         """Matrices of a decoder's outputs in physical units; the reciprocal part is left at 0."""
         out = np.zeros(outputs.shape, dtype=np.float32)
-        real = slice(0, representation.real_columns)
-        out[:, :, real] = outputs[:, :, real] * self.range[:, None] + self.low[:, None]
+        columns = slice(0, representation.real_columns)
+        low, span = self._by_row(np.float64)
+        scaled = outputs[:, :, columns]
+        out[:, :, columns] = scaled * span + low
         return out
+
+    def _by_row(self, dtype: type[np.floating]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """(rows, 1) `low` and `range`."""
+        low = self.low.astype(dtype)
+        span = self.range.astype(dtype)
+        return low[:, None], span[:, None]

@@ -37,15 +37,18 @@ class PublishedNetworks(Networks):
 
     def reconstruction(self, matrix: Any, latent: Any) -> Any:
         """Squared error of the whole matrix, arXiv:2005.07609, eq. (3), first term."""
-        return ops.sum(ops.square(matrix - self.decoder(latent)), axis=(1, 2))
+        error = matrix - self.decoder(latent)
+        squares = ops.square(error)
+        return ops.sum(squares, axis=(1, 2))
 
     def property_error(self, predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
         """Squared error of the scaled properties, eqs. (3) and (4), last term."""
         return losses.squared_error(predicted, labels, mask, weight)
 
     def make(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the decoder gives, in physical units."""
-        return self.scaler.unscale(self.rep, as_array(self.decoder(latents, training=False)))
+        """Output of the decoder in physical units."""
+        outputs = self.decoder(latents, training=False)
+        return self.scaler.unscale(self.rep, as_array(outputs))
 
 
 def build(
@@ -53,16 +56,13 @@ def build(
 ) -> PublishedNetworks:
     """Fresh networks."""
     if not isinstance(scaler, RangeScaler):
-        raise TypeError(
-            f"the published variant is scaled by a RangeScaler, not by {type(scaler).__name__}"
-        )
-    return PublishedNetworks(
-        encoder=build_encoder(rep, spec.latent_dim, spec.reads),
-        decoder=build_decoder(rep.shape, spec.latent_dim),
-        head=build_head(spec.latent_dim, num_properties),
-        rep=rep,
-        scaler=scaler,
-    )
+        given = type(scaler).__name__
+        raise TypeError(f"the published variant is scaled by a RangeScaler, not by {given}")
+    # Weights are initialised in the order of these lines.
+    encoder = build_encoder(rep, spec.latent_dim, spec.reads)
+    decoder = build_decoder(rep.shape, spec.latent_dim)
+    head = build_head(spec.latent_dim, num_properties)
+    return PublishedNetworks(encoder, decoder, head, rep, scaler)
 
 
 def prepare(_: FTCP, table: CrystalTable) -> CrystalTable:
@@ -72,8 +72,9 @@ def prepare(_: FTCP, table: CrystalTable) -> CrystalTable:
 
 def optimizer(spec: FTCPSettings, rate: float, steps: int) -> Any:
     """RMSprop whose rate falls in two steps."""
+    first_rate = rate * spec.learning_rate
+    values = [first_rate * factor for factor in RATES]
     boundaries = [max(1, int(share * steps)) for share in STEPS_AT]
-    values = [rate * spec.learning_rate * factor for factor in RATES]
     schedule = keras.optimizers.schedules.PiecewiseConstantDecay(boundaries, values)
     return keras.optimizers.RMSprop(schedule, epsilon=EPSILON)
 

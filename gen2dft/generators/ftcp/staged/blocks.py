@@ -1,4 +1,4 @@
-"""What an FTCP matrix says, block by block, in the form that the staged networks read and write.
+"""The content of an FTCP matrix in blocks, as the staged networks read and write it.
 
 Angles and positions are classes with a remainder: a network that is unsure between two sites
 chooses one of them, where a squared error would put the atom in the middle. The classes' centres
@@ -66,56 +66,95 @@ class Blocks:
 
 def read_blocks(rep: FTCP, matrix: Any) -> Blocks:
     """The blocks of (n, rows, columns) matrices whose reciprocal part is scaled."""
-    columns = slice(0, rep.max_elements)
-    present = ops.transpose(matrix[:, rep.element_rows, columns], (0, 2, 1))
-    site_columns = matrix[:, rep.occupancy_rows, columns]
+    site_columns = rep.occupancy(matrix)
     numbers = ops.sum(site_columns, axis=1)
-    lengths, angles = (
-        matrix[:, rep.lattice_rows.start, :3],
-        matrix[:, rep.lattice_rows.start + 1, :3],
-    )
-    angle_class = ops.clip(ops.round((angles - FIRST_ANGLE) / ANGLE_STEP), 0, ANGLE_CLASSES - 1)
-    positions = matrix[:, rep.coordinate_rows, :3]
-    steps = ops.round(positions * POSITION_CLASSES)
-    total = ops.maximum(ops.sum(numbers, axis=1, keepdims=True), 1.0)
+    num_sites = ops.sum(numbers, axis=1, keepdims=True)
+    num_sites = ops.maximum(num_sites, 1.0)
+    lengths = rep.lengths(matrix)
+    angles = rep.angles(matrix)
+    angle_classes, angle_rests = _angle_classes(angles)
+    positions = rep.coordinates(matrix)
+    position_classes, position_rests = _position_classes(positions)
+    elements = _elements(rep, matrix)
+    counts = _one_hot(ops.round(numbers), rep.max_sites + 1)
+    factors = rep.reciprocal_part(matrix)
     return Blocks(
-        elements=ops.concatenate([1.0 - ops.sum(present, axis=2, keepdims=True), present], axis=2),
-        counts=ops.one_hot(ops.cast(ops.round(numbers), "int32"), rep.max_sites + 1),
-        fractions=numbers / total,
-        lengths=log_lengths(lengths, angles, total),
-        angle_classes=ops.one_hot(ops.cast(angle_class, "int32"), ANGLE_CLASSES),
-        angle_rests=(angles - FIRST_ANGLE) / ANGLE_STEP - angle_class,
+        elements=elements,
+        counts=counts,
+        fractions=numbers / num_sites,
+        lengths=log_lengths(lengths, angles, num_sites),
+        angle_classes=angle_classes,
+        angle_rests=angle_rests,
         positions=positions,
-        position_classes=ops.one_hot(ops.cast(steps, "int32") % POSITION_CLASSES, POSITION_CLASSES),
-        position_rests=2.0 * (positions * POSITION_CLASSES - steps),
+        position_classes=position_classes,
+        position_rests=position_rests,
         is_site=ops.sum(site_columns, axis=2),
         site_columns=site_columns,
-        factors=ops.transpose(
-            matrix[:, rep.g_row : rep.property_rows.stop, rep.real_columns :], (0, 2, 1)
-        ),
+        factors=ops.transpose(factors, (0, 2, 1)),
     )
+
+
+def _elements(rep: FTCP, matrix: Any) -> Any:
+    """(n, C, K + 1) one-hot, class 0 where a column holds no element."""
+    columns = rep.element_columns(matrix)
+    present = ops.transpose(columns, (0, 2, 1))
+    absent = 1.0 - ops.sum(present, axis=2, keepdims=True)
+    return ops.concatenate([absent, present], axis=2)
+
+
+def _angle_classes(angles: Any) -> tuple[Any, Any]:
+    """`angle_classes` and `angle_rests` of `Blocks`."""
+    steps = (angles - FIRST_ANGLE) / ANGLE_STEP
+    last = ANGLE_CLASSES - 1
+    nearest = ops.clip(ops.round(steps), 0, last)
+    classes = _one_hot(nearest, ANGLE_CLASSES)
+    return classes, steps - nearest
+
+
+def _position_classes(positions: Any) -> tuple[Any, Any]:
+    """`position_classes` and `position_rests` of `Blocks`."""
+    steps = positions * POSITION_CLASSES
+    nearest = ops.round(steps)
+    # Positions are periodic: what is rounded up to 1 is in the class of 0.
+    classes = _one_hot(nearest % POSITION_CLASSES, POSITION_CLASSES)
+    return classes, 2.0 * (steps - nearest)
+
+
+def _one_hot(classes: Any, depth: int) -> Any:
+    """(..., depth) of (...) whole numbers, which are floats in a matrix."""
+    indices = ops.cast(classes, "int32")
+    return ops.one_hot(indices, depth)
 
 
 def log_lengths(lengths: Any, angles: Any, num_sites: Any) -> Any:
     """(n, 4) log volume per atom and log relative lengths of (n, 3) cells with (n, 1) sites."""
-    cosines = ops.cos(angles * (np.pi / 180.0))
-    # V = abc (1 - cos^2 alpha - cos^2 beta - cos^2 gamma + 2 cos alpha cos beta cos gamma)^1/2
-    flat = (
-        1.0
-        - ops.sum(ops.square(cosines), axis=1, keepdims=True)
-        + 2.0 * ops.prod(cosines, axis=1, keepdims=True)
-    )
     logs = ops.log(ops.maximum(lengths, 1e-2))
-    volume = ops.sum(logs, axis=1, keepdims=True) + 0.5 * ops.log(ops.maximum(flat, 1e-6))
-    return ops.concatenate([volume - ops.log(num_sites), logs - volume / 3.0], axis=1)
+    cuboid = ops.sum(logs, axis=1, keepdims=True)
+    factor = 0.5 * ops.log(_volume_factor_squared(angles))
+    volume = cuboid + factor
+    per_atom = volume - ops.log(num_sites)
+    relative = logs - volume / 3.0
+    return ops.concatenate([per_atom, relative], axis=1)
+
+
+def _volume_factor_squared(angles: Any) -> Any:
+    """(n, 1) (V / abc)^2 = 1 - cos^2 alpha - cos^2 beta - cos^2 gamma
+    + 2 cos alpha cos beta cos gamma, at least 1e-6.
+    """
+    radians = angles * (np.pi / 180.0)
+    cosines = ops.cos(radians)
+    squares = ops.square(cosines)
+    sum_of_squares = ops.sum(squares, axis=1, keepdims=True)
+    product = ops.prod(cosines, axis=1, keepdims=True)
+    factor = 1.0 - sum_of_squares + 2.0 * product
+    return ops.maximum(factor, 1e-6)
 
 
 def waves(positions: Any, harmonics: int) -> Any:
-    """(..., 6 * harmonics) sines and cosines of fractional positions, which do not see whole
-    cells.
-    """
+    """(..., 6 * harmonics) sines and cosines of fractional positions, the same in every cell."""
     parts = []
     for order in range(1, harmonics + 1):
         phase = (2.0 * np.pi * order) * positions
-        parts += [ops.sin(phase), ops.cos(phase)]
+        parts.append(ops.sin(phase))
+        parts.append(ops.cos(phase))
     return ops.concatenate(parts, axis=-1)

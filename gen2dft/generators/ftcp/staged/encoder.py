@@ -1,6 +1,4 @@
-"""The staged encoder: what a crystal is made of, its cell, its positions as waves, and its
-structure factors.
-"""
+"""The staged encoder: it reads composition, cell, positions as waves, and structure factors."""
 
 from __future__ import annotations
 
@@ -10,12 +8,13 @@ import keras
 from keras import layers, ops
 
 from gen2dft.generators.ftcp.staged.blocks import LENGTH_GAIN, Blocks, read_blocks, waves
-from gen2dft.generators.ftcp.staged.layers import dense_block, feature_table, flat
+from gen2dft.generators.ftcp.staged.layers import dense_block, feature_table, flat, joined
 from gen2dft.representations.ftcp import FTCP
 
 WIDTH = 512
 ELEMENT_FEATURES, FACTOR_FEATURES = 48, 12
 DROPOUT = 0.1
+ANGLE_GAIN = 0.25  # angles range over more steps than other features
 LOG_VARIANCE_START, LOG_VARIANCE_RANGE = -3.0, (-10.0, 3.0)
 
 
@@ -27,27 +26,30 @@ def build_encoder(rep: FTCP, latent_dim: int, parts: str = "both") -> Any:
     parts
         `real`, `reciprocal` or `both`: which part of the matrix the encoder sees.
     """
+    encoder = StagedEncoder(rep, latent_dim, parts)
     matrix = layers.Input(rep.shape)
-    return keras.Model(matrix, StagedEncoder(rep, latent_dim, parts)(matrix))
+    return keras.Model(matrix, encoder(matrix))
 
 
 class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
     """Two dense blocks over the features of a crystal.
 
-    Elements and counts also reach the mean directly.
-
-    The direct path is linear, so that a combination of elements that was never seen together is
-    still told apart.
+    Elements and counts also reach the mean by a direct, linear path: it distinguishes combinations
+    of elements that never occurred together in training.
     """
 
     def __init__(self, rep: FTCP, latent_dim: int, parts: str) -> None:
         super().__init__(name="staged_encoder")
-        self.rep, self.parts, self.features = rep, parts, feature_table(rep)
+        self.rep, self.parts = rep, parts
+        self.features = feature_table(rep)
         self.of_element = layers.Dense(ELEMENT_FEATURES)
         self.of_factor = layers.Dense(FACTOR_FEATURES, activation="tanh")
-        self.body = [layers.Dropout(DROPOUT / 2), dense_block(WIDTH), layers.Dropout(DROPOUT)]
-        self.body += [dense_block(WIDTH), layers.Dropout(DROPOUT)]
-        self.mean, self.direct = layers.Dense(latent_dim), layers.Dense(latent_dim, use_bias=False)
+        self.body = [layers.Dropout(DROPOUT / 2)]
+        for _ in range(2):
+            self.body.append(dense_block(WIDTH))
+            self.body.append(layers.Dropout(DROPOUT))
+        self.mean = layers.Dense(latent_dim)
+        self.direct = layers.Dense(latent_dim, use_bias=False)
         start = keras.initializers.Constant(LOG_VARIANCE_START)
         self.log_variance = layers.Dense(
             latent_dim, kernel_initializer="zeros", bias_initializer=start
@@ -56,52 +58,61 @@ class StagedEncoder(layers.Layer):  # type: ignore[misc]  # keras is not typed
     def call(self, matrix: Any, training: bool = False) -> list[Any]:
         """Mean and log variance."""
         blocks = read_blocks(self.rep, matrix)
+        hidden = self._seen(blocks)
+        for layer in self.body:
+            is_dropout = isinstance(layer, layers.Dropout)
+            hidden = layer(hidden, training=training) if is_dropout else layer(hidden)
+        mean = self.mean(hidden)
+        if self.parts != "reciprocal":
+            elements, counts = flat(blocks.elements), flat(blocks.counts)
+            mean = mean + self.direct(joined(elements, counts))
+        log_variance = self.log_variance(hidden)
+        return [mean, ops.clip(log_variance, *LOG_VARIANCE_RANGE)]
+
+    def _seen(self, blocks: Blocks) -> Any:
+        """(n, f) features of the parts that the encoder sees."""
         parts = []
         if self.parts != "reciprocal":
             parts += self.real_features(blocks)
         if self.parts != "real":
-            parts.append(flat(self.of_factor(blocks.factors)))
-        hidden = ops.concatenate(parts, axis=1)
-        for layer in self.body:
-            hidden = (
-                layer(hidden, training=training)
-                if isinstance(layer, layers.Dropout)
-                else layer(hidden)
-            )
-        mean = self.mean(hidden)
-        if self.parts != "reciprocal":
-            mean = mean + self.direct(
-                ops.concatenate([flat(blocks.elements), flat(blocks.counts)], axis=1)
-            )
-        return [mean, ops.clip(self.log_variance(hidden), *LOG_VARIANCE_RANGE)]
+            factors = self.of_factor(blocks.factors)
+            parts.append(flat(factors))
+        return joined(*parts)
 
     def real_features(self, blocks: Blocks) -> list[Any]:
         """(n, ...) features of the real-space part."""
-        vectors = ops.matmul(blocks.elements, self.features)
+        is_site = blocks.is_site
+        positions = waves(blocks.positions, 1)
+        on_sites = positions * is_site[:, :, None]
+        composition = self._composition(blocks)
+        return [*composition, *_cell(blocks), flat(on_sites), is_site]
+
+    def _composition(self, blocks: Blocks) -> list[Any]:
+        elements = blocks.elements
         shares = blocks.fractions[:, :, None]
+        by_share = ops.sum(elements * shares, axis=1)
+        vectors = ops.matmul(elements, self.features)
         mean = ops.sum(vectors * shares, axis=1)
-        spread = ops.sum(ops.abs(vectors - mean[:, None]) * shares, axis=1)
-        angles = (
-            ops.sum(blocks.angle_classes * _steps(blocks.angle_classes.shape[-1]), axis=-1)
-            + blocks.angle_rests
-        )
-        on_sites = waves(blocks.positions, 1) * blocks.is_site[:, :, None]
-        return [
-            flat(blocks.elements),
-            ops.sum(blocks.elements * shares, axis=1),
-            flat(self.of_element(vectors)),
-            mean,
-            spread,
-            flat(blocks.counts),
-            blocks.fractions,
-            blocks.lengths[:, :1],
-            LENGTH_GAIN * blocks.lengths[:, 1:],
-            0.25 * angles,
-            flat(on_sites),
-            blocks.is_site,
-        ]
+        from_mean = vectors - mean[:, None]
+        deviation = ops.abs(from_mean)
+        spread = ops.sum(deviation * shares, axis=1)
+        embedded = self.of_element(vectors)
+        identity = [flat(elements), by_share, flat(embedded), mean, spread]
+        return [*identity, flat(blocks.counts), blocks.fractions]
 
 
-def _steps(classes: int) -> Any:
-    """Places of classes counted from the middle one."""
-    return ops.arange(classes, dtype="float32") - (classes - 1) / 2
+def _cell(blocks: Blocks) -> list[Any]:
+    volume = blocks.lengths[:, :1]
+    relative = blocks.lengths[:, 1:]
+    angles = _angle_steps(blocks)
+    return [volume, LENGTH_GAIN * relative, ANGLE_GAIN * angles]
+
+
+def _angle_steps(blocks: Blocks) -> Any:
+    """(n, 3) angles in steps from the middle class."""
+    classes = blocks.angle_classes.shape[-1]
+    middle = (classes - 1) / 2
+    steps = ops.arange(classes, dtype="float32") - middle
+    steps_of_class = blocks.angle_classes * steps
+    whole = ops.sum(steps_of_class, axis=-1)
+    return whole + blocks.angle_rests

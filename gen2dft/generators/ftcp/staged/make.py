@@ -1,7 +1,8 @@
-"""Crystals from latent vectors: every stage takes its most likely value and tells the next."""
+"""Crystals from latent vectors: each stage passes its most likely value to the next."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,27 @@ from gen2dft.representations.cells import lattice_parameters, lattices_from_para
 from gen2dft.representations.ftcp import FTCP
 
 Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cell:
+    """The result of the third stage.
+
+    Parameters
+    ----------
+    lengths
+        (n, 4) log lengths, see `Blocks.lengths`.
+    angle_class
+        (n, 3) most likely class.
+    degrees
+        (n, 3) angles.
+    """
+
+    lengths: Array
+    angle_class: Indices
+    degrees: Array
 
 
 def make_matrices(decoder: Any, latents: Array) -> Array:
@@ -27,93 +49,149 @@ def make_matrices(decoder: Any, latents: Array) -> Array:
     The reciprocal part is left at 0.
     """
     rep: FTCP = decoder.rep
-    out = np.zeros((len(latents), *rep.shape), dtype=np.float32)
-    elements = one_hot(as_array(decoder.elements(latents)).argmax(axis=-1), len(rep.elements) + 1)
-    numbers = likely_counts(
-        as_array(decoder.counts(latents, elements)), elements[..., 0] > 0, rep.max_sites
-    )
+    elements, numbers = _composition(decoder, latents)
     counts = one_hot(numbers, rep.max_sites + 1)
-    lengths, angles = (as_array(part) for part in decoder.cell(latents, elements, counts))
-    angle_class = angles[..., 0].argmax(axis=-1)
+    cell = _cell(decoder, latents, elements, counts)
     site_columns = columns_of_sites(numbers, rep.max_sites)
-    context = decoder.context(
-        latents, elements, counts, lengths, one_hot(angle_class, ANGLE_CLASSES)
-    )
+    angle_classes = one_hot(cell.angle_class, ANGLE_CLASSES)
+    context = decoder.context(latents, elements, counts, cell.lengths, angle_classes)
     positions = fill_sites(decoder, context, elements, site_columns)
 
-    columns = slice(0, rep.max_elements)
-    out[:, rep.element_rows, columns] = elements[..., 1:].transpose(0, 2, 1)
-    rests = np.clip(_pick(angles[..., 1], angle_class), -0.5, 0.5)
-    degrees = FIRST_ANGLE + ANGLE_STEP * (angle_class + rests)
-    out[:, rep.lattice_rows.start, :3] = cell_lengths(lengths, degrees, numbers.sum(axis=1))
-    out[:, rep.lattice_rows.start + 1, :3] = degrees
-    out[:, rep.coordinate_rows, :3] = positions
-    out[:, rep.occupancy_rows, columns] = site_columns
+    shape = (len(latents), *rep.shape)
+    out = np.zeros(shape, dtype=np.float32)
+    present = elements[..., 1:]
+    rep.element_columns(out)[:] = present.transpose(0, 2, 1)
+    num_sites = numbers.sum(axis=1)
+    lengths = cell_lengths(cell.lengths, cell.degrees, num_sites)
+    rep.lengths(out)[:] = lengths
+    rep.angles(out)[:] = cell.degrees
+    rep.coordinates(out)[:] = positions
+    rep.occupancy(out)[:] = site_columns
     return out
 
 
-def likely_counts(scores: Array, is_empty: NDArray[np.bool_], max_sites: int) -> NDArray[np.int64]:
-    """(n, C) numbers of sites: at least one of each element that is there, none of those that are
-    not.
+def _composition(decoder: Any, latents: Array) -> tuple[Array, Indices]:
+    """Elements, (n, C, K + 1) one-hot with class 0 for "no element", and (n, C) sites of each."""
+    rep: FTCP = decoder.rep
+    scores = as_array(decoder.elements(latents))
+    classes = scores.argmax(axis=-1)
+    elements = one_hot(classes, len(rep.elements) + 1)
+    count_scores = as_array(decoder.counts(latents, elements))
+    is_empty = classes == 0
+    numbers = likely_counts(count_scores, is_empty, rep.max_sites)
+    return elements, numbers
 
-    Where the likeliest numbers together exceed the sites that there are, the last of those elements
-    lose some.
+
+def _cell(decoder: Any, latents: Array, elements: Array, counts: Array) -> _Cell:
+    """The most likely cell of each crystal."""
+    lengths, angles = decoder.cell(latents, elements, counts)
+    output = as_array(angles)
+    scores = output[..., 0]
+    angle_class = scores.argmax(axis=-1)
+    rests = _pick(output[..., 1], angle_class)
+    rests = np.clip(rests, -0.5, 0.5)
+    steps = angle_class + rests
+    degrees = FIRST_ANGLE + ANGLE_STEP * steps
+    return _Cell(as_array(lengths), angle_class, degrees)
+
+
+def likely_counts(scores: Array, is_empty: NDArray[np.bool_], max_sites: int) -> Indices:
+    """(n, C) most likely numbers of sites: at least one in a column with an element, none in an
+    empty one.
+
+    Where these numbers together exceed `max_sites`, the last columns lose some.
     """
-    scores = np.array(scores)
-    scores[..., 0] = np.where(is_empty, np.inf, -np.inf)
-    numbers = scores.argmax(axis=-1)
+    possible = np.array(scores)
+    # No site at all is certain for an empty column, and impossible for the others.
+    no_site = possible[..., 0]
+    no_site[:] = -np.inf
+    no_site[is_empty] = np.inf
+    numbers = possible.argmax(axis=-1)
     before = np.cumsum(numbers, axis=1) - numbers
-    return np.clip(numbers, 0, np.maximum(max_sites - before, 0))
+    room = np.maximum(max_sites - before, 0)
+    return np.clip(numbers, 0, room)
 
 
-def columns_of_sites(numbers: NDArray[np.int64], max_sites: int) -> Array:
+def columns_of_sites(numbers: Indices, max_sites: int) -> Array:
     """(n, S, C) one-hot element column of each site.
 
     Sites are filled column by column, the rest stays zero.
     """
-    ends = np.cumsum(numbers, axis=1)[:, None, :]
-    starts = ends - numbers[:, None, :]
-    site = np.arange(max_sites)[None, :, None]
-    return ((site >= starts) & (site < ends)).astype(np.float32)
+    in_column = numbers[:, None]
+    ends = np.cumsum(in_column, axis=2)
+    starts = ends - in_column
+    site = np.arange(max_sites)[:, None]
+    is_of_column = (site >= starts) & (site < ends)
+    return is_of_column.astype(np.float32)
 
 
 def fill_sites(decoder: Any, context: Any, elements: Array, site_columns: Array) -> Array:
-    """(n, S, 3) positions, site after site and axis after axis."""
+    """(n, S, 3) positions, site after site."""
     is_site = site_columns.sum(axis=2)
+    shape = (*is_site.shape, 3)
+    positions = np.zeros(shape, dtype=np.float32)
     features = decoder.site_features(elements, site_columns)
-    positions = np.zeros((*is_site.shape, 3), dtype=np.float32)
     start, proposal = decoder.positions.begin(context, features)
-    for site in range(int(is_site.sum(axis=1).max(initial=0))):
-        state = decoder.positions.state(start, *map(ops.convert_to_tensor, (positions, is_site)))
-        here = [ops.convert_to_tensor(part)[:, site : site + 1] for part in (state, proposal)]
-        classes = np.zeros((len(positions), 1, 3, POSITION_CLASSES), dtype=np.float32)
-        for axis in range(3):
-            output = as_array(decoder.positions.axis(axis, *here, classes))[:, 0]
-            best = output[..., 0].argmax(axis=-1)
-            classes[:, 0, axis] = one_hot(best, POSITION_CLASSES)
-            rest = np.clip(_pick(output[..., 1], best), -1.0, 1.0)
-            positions[:, site, axis] = (best + 0.5 * rest) / POSITION_CLASSES % 1.0
+    sites = ops.convert_to_tensor(is_site)
+    num_sites = is_site.sum(axis=1)
+    for site in range(int(num_sites.max(initial=0))):
+        known = ops.convert_to_tensor(positions)
+        state = decoder.positions.state(start, known, sites)
+        here = slice(site, site + 1)
+        own_state = state[:, here]
+        own_proposal = proposal[:, here]
+        positions[:, site] = _place(decoder, own_state, own_proposal)
     return positions * is_site[:, :, None]
 
 
-def cell_lengths(logs: Array, degrees: Array, num_sites: NDArray[np.int64]) -> NDArray[np.float64]:
+def _place(decoder: Any, state: Any, proposal: Any) -> Array:
+    """(n, 3) position of one site from its (n, 1, ...) state and proposal, axis after axis."""
+    count = len(state)
+    shape = (count, 1, 3, POSITION_CLASSES)
+    positions = np.zeros((count, 3), dtype=np.float32)
+    classes = np.zeros(shape, dtype=np.float32)
+    for axis in range(3):
+        output = as_array(decoder.positions.axis(axis, state, proposal, classes))
+        scores = output[:, 0, :, 0]
+        rests = output[:, 0, :, 1]
+        best = scores.argmax(axis=-1)
+        classes[:, 0, axis] = one_hot(best, POSITION_CLASSES)
+        rest = _pick(rests, best)
+        half_steps = np.clip(rest, -1.0, 1.0)
+        steps = best + 0.5 * half_steps
+        positions[:, axis] = steps / POSITION_CLASSES % 1.0
+    return positions
+
+
+def cell_lengths(logs: Array, degrees: Array, num_sites: Indices) -> Floats:
     """(n, 3) lengths, Angstrom, of cells with that shape and volume.
 
     The inverse of `blocks.log_lengths`.
     """
-    shape = np.exp(np.clip(logs[:, 1:].astype(np.float64), -3.0, 3.0))
-    lattices, is_cell = lattices_from_parameters(shape * 3.0, degrees.astype(np.float64))
-    volume = np.exp(np.clip(logs[:, 0].astype(np.float64), 0.0, 7.0)) * np.maximum(num_sites, 1)
-    scale = np.cbrt(volume / np.abs(np.linalg.det(lattices)))[:, None]
+    precise = logs.astype(np.float64)
+    log_volume = np.clip(precise[:, 0], 0.0, 7.0)
+    log_shape = np.clip(precise[:, 1:], -3.0, 3.0)
+    shape = np.exp(log_shape) * 3.0  # any size that is in the range of a cell; scaled below
+    angles = degrees.astype(np.float64)
+    lattices, is_cell = lattices_from_parameters(shape, angles)
+    per_atom = np.exp(log_volume)
+    volume = per_atom * np.maximum(num_sites, 1)
+    unscaled = np.abs(np.linalg.det(lattices))
+    scale = np.cbrt(volume / unscaled)
     lengths, _ = lattice_parameters(lattices)
-    return np.where(is_cell[:, None], lengths * scale, 0.0)  # 0 is refused as a cell
+    lengths *= scale[:, None]
+    lengths[~is_cell] = 0.0  # refused as a cell when it is decoded
+    return lengths
 
 
 def one_hot(classes: NDArray[np.integer], depth: int) -> Array:
     """(..., depth) of (...) classes."""
-    return np.eye(depth, dtype=np.float32)[classes]
+    unit = np.eye(depth, dtype=np.float32)
+    return unit[classes]
 
 
 def _pick(values: NDArray[Any], classes: NDArray[np.integer]) -> NDArray[Any]:
     """The value of the chosen class along the last axis."""
-    return np.take_along_axis(values, classes[..., None], axis=-1)[..., 0]
+    place = classes[..., None]
+    picked = np.take_along_axis(values, place, axis=-1)
+    return picked[..., 0]

@@ -29,17 +29,21 @@ class EarlierSites(layers.Layer):  # type: ignore[misc]  # keras is not typed
     def build(self, shape: Any) -> None:
         """Weights for a shape; called by Keras."""
         _, sites, width = shape
-        self.kernel = self.add_weight(
-            shape=(sites * width, sites * SITE_WIDTH), initializer="glorot_uniform", name="kernel"
-        )
-        self.mask = np.kron(np.triu(np.ones((sites, sites))), np.ones((width, SITE_WIDTH))).astype(
-            np.float32
-        )
+        size = (sites * width, sites * SITE_WIDTH)
+        self.kernel = self.add_weight(shape=size, initializer="glorot_uniform", name="kernel")
+        # Row: the site that is read; column: the site that reads it, which must not be earlier.
+        pairs = np.ones((sites, sites))
+        may_see = np.triu(pairs)
+        block = np.ones((width, SITE_WIDTH))
+        mask = np.kron(may_see, block)
+        self.mask = mask.astype(np.float32)
 
     def call(self, features: Any) -> Any:
         """Features of all sites together."""
-        hidden = ops.matmul(flat(features), self.kernel * self.mask)
-        return ops.reshape(hidden, (-1, features.shape[1], SITE_WIDTH))
+        visible = self.kernel * self.mask
+        hidden = ops.matmul(flat(features), visible)
+        num_sites = features.shape[1]
+        return ops.reshape(hidden, (-1, num_sites, SITE_WIDTH))
 
 
 class Positions(layers.Layer):  # type: ignore[misc]
@@ -60,7 +64,8 @@ class Positions(layers.Layer):  # type: ignore[misc]
         self.from_earlier = EarlierSites()
         self.from_element = layers.Dense(SITE_WIDTH)
         self.norm = layers.LayerNormalization()
-        self.from_x, self.from_y = layers.Dense(SITE_WIDTH), layers.Dense(SITE_WIDTH)
+        self.from_x = layers.Dense(SITE_WIDTH)
+        self.from_y = layers.Dense(SITE_WIDTH)
         self.hidden = [layers.Dense(SITE_WIDTH, activation="gelu") for _ in range(3)]
         self.output_layers = [layers.Dense(2 * POSITION_CLASSES) for _ in range(3)]
 
@@ -71,43 +76,56 @@ class Positions(layers.Layer):  # type: ignore[misc]
         context, site_features, positions, is_site, classes = inputs
         start, proposal = self.begin(context, site_features)
         state = self.state(start, positions, is_site)
-        return ops.stack([self.axis(axis, state, proposal, classes) for axis in range(3)], axis=2)
+        axes = [self.axis(axis, state, proposal, classes) for axis in range(3)]
+        return ops.stack(axes, axis=2)
 
     def begin(self, context: Any, site_features: Any) -> tuple[Any, Any]:
-        """What does not depend on positions: (n, S, SITE_WIDTH) of each site, (n, S, 3, 24)
-        proposed scores.
+        """The part that does not depend on positions: (n, S, SITE_WIDTH) start of each site's
+        state, (n, S, 3, 24) proposed scores.
 
         Parameters
         ----------
         context
-            (n, f) latent vector with all that was decided before.
+            (n, f) latent vector with the results of the earlier stages.
         site_features
             (n, S, g) of the element on each site.
         """
         body = self.body(context)
-        start = ops.reshape(
-            self.from_latent(body), (-1, self.num_sites, SITE_WIDTH)
-        ) + self.from_element(site_features)
-        return start, ops.reshape(self.proposal(body), (-1, self.num_sites, 3, POSITION_CLASSES))
+        num_sites = self.num_sites
+        from_latent = self.from_latent(body)
+        start = ops.reshape(from_latent, (-1, num_sites, SITE_WIDTH))
+        start = start + self.from_element(site_features)
+        scores = self.proposal(body)
+        proposal = ops.reshape(scores, (-1, num_sites, 3, POSITION_CLASSES))
+        return start, proposal
 
     def state(self, start: Any, positions: Any, is_site: Any) -> Any:
-        """(n, S, SITE_WIDTH) states.
-
-        that of a site depends on (n, S, 3) positions of those before it only.
+        """(n, S, SITE_WIDTH) states; that of a site depends only on the (n, S, 3) positions of the
+        sites before it.
         """
-        known = waves(positions, HARMONICS) * is_site[:, :, None]
-        earlier = ops.concatenate([ops.zeros_like(known[:, :1]), known[:, :-1]], axis=1)
-        return ops.gelu(self.norm(start + self.from_earlier(earlier)))
+        known = waves(positions, HARMONICS)
+        known = known * is_site[:, :, None]
+        # Shifted by one site: `EarlierSites` also sees the site itself.
+        nothing = ops.zeros_like(known[:, :1])
+        before = known[:, :-1]
+        earlier = ops.concatenate([nothing, before], axis=1)
+        state = start + self.from_earlier(earlier)
+        return ops.gelu(self.norm(state))
 
     def axis(self, axis: int, state: Any, proposal: Any, classes: Any) -> Any:
         """(n, S, 24, 2) scores and rests of x, y or z.
 
-        `classes` (n, S, 3, 24) one-hot count for the axes before.
+        Of `classes`, (n, S, 3, 24) one-hot, only those of the axes before are read.
         """
         if axis > 0:
-            state = state + self.from_x(classes[:, :, 0])
+            x = classes[:, :, 0]
+            state = state + self.from_x(x)
         if axis > 1:
-            state = state + self.from_y(classes[:, :, 1])
-        output = self.output_layers[axis](self.hidden[axis](state))
-        scores = output[..., :POSITION_CLASSES] + proposal[:, :, axis]
-        return ops.stack([scores, output[..., POSITION_CLASSES:]], axis=-1)
+            y = classes[:, :, 1]
+            state = state + self.from_y(y)
+        hidden = self.hidden[axis](state)
+        output = self.output_layers[axis](hidden)
+        corrections = output[..., :POSITION_CLASSES]
+        rests = output[..., POSITION_CLASSES:]
+        scores = corrections + proposal[:, :, axis]
+        return ops.stack([scores, rests], axis=-1)

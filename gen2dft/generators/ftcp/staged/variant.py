@@ -38,7 +38,7 @@ class StagedNetworks(Networks):
         return self.decoder([latent, matrix])
 
     def property_error(self, predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
-        """Huber loss: labels far off the rest, of which DFT databases have some, do not rule."""
+        """Huber loss: outlying labels, of which DFT databases have some, do not dominate."""
         return losses.huber_error(predicted, labels, mask, weight)
 
     def make(self, latents: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -48,20 +48,24 @@ class StagedNetworks(Networks):
 
 def build(rep: FTCP, spec: FTCPSettings, num_properties: int, _: MatrixScaler) -> StagedNetworks:
     """Fresh networks."""
-    latent, matrix = layers.Input((spec.latent_dim,)), layers.Input(rep.shape)
+    latent = layers.Input((spec.latent_dim,))
+    matrix = layers.Input(rep.shape)
     stages = StagedDecoder(rep)
-    return StagedNetworks(
-        encoder=build_encoder(rep, spec.latent_dim, spec.reads),
-        decoder=keras.Model([latent, matrix], stages([latent, matrix])),
-        head=_head(spec.latent_dim, num_properties),
-        stages=stages,
-    )
+    # Weights are initialised in the order of these lines.
+    encoder = build_encoder(rep, spec.latent_dim, spec.reads)
+    inputs = [latent, matrix]
+    decoder = keras.Model(inputs, stages(inputs))
+    head = _head(spec.latent_dim, num_properties)
+    return StagedNetworks(encoder, decoder, head, stages)
 
 
 def _head(latent_dim: int, num_properties: int) -> Any:
     latent = layers.Input((latent_dim,))
-    hidden = dense_block(HEAD_WIDTH)(layers.Dropout(DROPOUT)(latent))
-    return keras.Model(latent, layers.Dense(num_properties)(layers.Dropout(DROPOUT)(hidden)))
+    block = dense_block(HEAD_WIDTH)
+    hidden = block(layers.Dropout(DROPOUT)(latent))
+    last = layers.Dense(num_properties)
+    hidden = layers.Dropout(DROPOUT)(hidden)
+    return keras.Model(latent, last(hidden))
 
 
 def prepare(rep: FTCP, table: CrystalTable) -> CrystalTable:
@@ -72,12 +76,10 @@ def prepare(rep: FTCP, table: CrystalTable) -> CrystalTable:
 def optimizer(spec: FTCPSettings, rate: float, steps: int) -> Any:
     """AdamW along a cosine after a short warm-up."""
     top = rate * spec.learning_rate
+    first = FIRST_RATE * top
+    warm_up = max(1, int(WARM_UP * steps))
     schedule = keras.optimizers.schedules.CosineDecay(
-        FIRST_RATE * top,
-        steps,
-        alpha=LAST_RATE,
-        warmup_target=top,
-        warmup_steps=max(1, int(WARM_UP * steps)),
+        first, steps, alpha=LAST_RATE, warmup_target=top, warmup_steps=warm_up
     )
     return keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=LARGEST_GRADIENT)
 
