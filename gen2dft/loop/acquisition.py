@@ -59,29 +59,33 @@ class Beliefs:
         """Beliefs from (m,) values of each property and, where an ensemble tells, (K, m) values of
         its members.
         """
-        number = max((len(part) for part in members.values()), default=1)
+        sizes = [len(part) for part in members.values()]
+        number = max(sizes, default=1)
         merit = targets.merit(wanted, values, spread)
-        seen = {
-            name: members[name] if name in members else np.tile(v, (number, 1))
-            for name, v in values.items()
-        }
-        rows = [
-            targets.merit(wanted, {name: v[k] for name, v in seen.items()}, spread)
-            for k in range(number)
-        ]
-        return cls(merit, np.array(rows).reshape(number, len(merit)), chance_of_all(wanted, seen))
+        seen = dict(values)
+        for name, v in values.items():
+            # A property without an ensemble is the same to every member.
+            repeated = np.tile(v, (number, 1))
+            seen[name] = members.get(name, repeated)
+        rows = []
+        for k in range(number):
+            one = {name: v[k] for name, v in seen.items()}
+            row = targets.merit(wanted, one, spread)
+            rows.append(row)
+        stacked = np.array(rows).reshape(number, len(merit))
+        chance = chance_of_all(wanted, seen)
+        return cls(merit, stacked, chance)
 
     @property
     def deviations(self) -> Array:
         """(K, m) members about their mean."""
-        return self.members - self.members.mean(axis=0)
+        mean = self.members.mean(axis=0)
+        return self.members - mean
 
     @property
     def uncertainty(self) -> Array:
         """(m,) standard deviation of the members' merit; 0 without an ensemble."""
-        return (
-            self.members.std(axis=0, ddof=1) if len(self.members) > 1 else np.zeros(len(self.merit))
-        )
+        return _deviation(self.members)
 
 
 def chance_of_all(wanted: Sequence[Target], members: Mapping[str, Array]) -> Array:
@@ -92,23 +96,34 @@ def chance_of_all(wanted: Sequence[Target], members: Mapping[str, Array]) -> Arr
     width). What counts in a member is the target it is least likely to meet: properties of one
     crystal go together, a product would take them for independent.
     """
-    number, m = next(iter(members.values())).shape
-    worst = np.ones((number, m))
+    first = next(iter(members.values()))
+    worst = np.ones(first.shape)
     for target in wanted:
         values = members[target.property]
-        width = (
-            SILVERMAN * number**-0.2 * (values.std(axis=0, ddof=1) if number > 1 else np.zeros(m))
-        )
+        narrowing = len(values) ** -0.2
+        width = SILVERMAN * narrowing * _deviation(values)
         within = targets.margin(target, values)
         with np.errstate(divide="ignore", invalid="ignore"):
             likely = ndtr(within / width)
-        worst = np.minimum(worst, np.where(width > 0, likely, within >= 0))
+        # Without a width there is no doubt: a value either meets the target or misses it.
+        certain = within >= 0
+        chance = np.where(width > 0, likely, certain)
+        worst = np.minimum(worst, chance)
     return worst.mean(axis=0)
+
+
+def _deviation(members: Array) -> Array:
+    """(m,) standard deviation of (K, m) values of members; 0 for a single member."""
+    number, m = members.shape
+    if number <= 1:
+        return np.zeros(m)
+    return members.std(axis=0, ddof=1)
 
 
 def as_merit(chance: Array) -> Array:
     """The logarithm of probabilities; where there is hardly any chance, all are alike."""
-    return np.log(np.maximum(chance, LEAST_CHANCE))
+    floored = np.maximum(chance, LEAST_CHANCE)
+    return np.log(floored)
 
 
 Acquisition = Callable[[Beliefs, LearningSpec, np.random.Generator], Array]
@@ -124,27 +139,36 @@ def probability(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> A
 
     Of those equally likely, the merit decides.
     """
-    return (as_merit(beliefs.chance) + TIE * beliefs.merit)[None, :]
+    likely = as_merit(beliefs.chance)
+    value = likely + TIE * beliefs.merit
+    return value[None, :]
 
 
 def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:
     """Upper confidence bound: predicted merit + `exploration` times its uncertainty."""
-    return (beliefs.merit + spec.exploration * beliefs.uncertainty)[None, :]
+    bonus = spec.exploration * beliefs.uncertainty
+    value = beliefs.merit + bonus
+    return value[None, :]
 
 
 def thompson(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
     """Thompson sampling: each place of the batch goes by one member of the ensemble, in random
     order.
     """
-    return (beliefs.merit + beliefs.deviations)[rng.permutation(len(beliefs.members))]
+    value = beliefs.merit + beliefs.deviations
+    number = len(beliefs.members)
+    order = rng.permutation(number)
+    return value[order]
 
 
 def diverse(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> Array:
     """All of the better half alike: the distance to those already chosen decides."""
-    better = (
-        beliefs.merit >= np.median(beliefs.merit) if len(beliefs.merit) else np.zeros(0, dtype=bool)
-    )
-    return np.where(better, 0.0, -FAR)[None, :]
+    merit = beliefs.merit
+    if not len(merit):
+        return np.zeros((1, 0))
+    middle = np.median(merit)
+    value = np.where(merit >= middle, 0.0, -FAR)
+    return value[None, :]
 
 
 def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Array:
@@ -152,7 +176,10 @@ def at_random(beliefs: Beliefs, _: LearningSpec, rng: np.random.Generator) -> Ar
 
     So far apart that diversity changes nothing.
     """
-    return FAR * rng.permutation(len(beliefs.merit)).astype(np.float64)[None, :]
+    number = len(beliefs.merit)
+    rank = rng.permutation(number)
+    value = FAR * rank.astype(np.float64)
+    return value[None, :]
 
 
 ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registry("gen2dft.acquisitions")
@@ -161,5 +188,7 @@ ACQUISITIONS: dict[str, Callable[[], Acquisition]] = registry("gen2dft.acquisiti
 def load_acquisition(name: str) -> Acquisition:
     """The registered acquisition function of that name; CampaignError names the choices."""
     if name not in ACQUISITIONS:
-        raise CampaignError(not_one_of("learning.acquisition", name, ACQUISITIONS))
-    return ACQUISITIONS[name]()
+        message = not_one_of("learning.acquisition", name, ACQUISITIONS)
+        raise CampaignError(message)
+    build = ACQUISITIONS[name]
+    return build()

@@ -43,21 +43,47 @@ def choose_batch(
     rng
         Draws the audit.
     """
-    size = min(size, value.shape[1])
+    number = value.shape[1]
+    size = min(size, number)
     num_audit = round(spec.audit * size)
+    free = np.ones(number, dtype=bool)
+    chosen: list[int] = []
+    if value.size:
+        num_chosen = size - num_audit
+        chosen = _greedily(value, latents, spec.diversity, num_chosen)
+    free[chosen] = False
+    unchosen = np.flatnonzero(free)
+    drawn = rng.choice(unchosen, size=num_audit, replace=False)
+    audit = sorted(int(row) for row in drawn)
+    by_acquisition = ("acquisition",) * len(chosen)
+    by_audit = ("audit",) * len(audit)
+    return Batch((*chosen, *audit), by_acquisition + by_audit)
+
+
+def _greedily(
+    value: NDArray[np.float64], latents: NDArray[np.float32], diversity: float, number: int
+) -> list[int]:
+    """Rows of `number` candidates, each the best by value plus distance to those before it."""
     chosen: list[int] = []
     free = np.ones(value.shape[1], dtype=bool)
-    radius = (
-        float(np.linalg.norm(latents - latents.mean(axis=0), axis=1).mean()) if value.size else 1.0
-    )
+    radius = _mean_radius(latents)
+    unit = radius or 1.0
     nearest = np.full(value.shape[1], radius)
-    for place in range(size - num_audit):
-        gain = value[place % len(value)] + spec.diversity * np.minimum(
-            nearest / (radius or 1.0), 2.0
-        )
-        best = int(np.argmax(np.where(free, gain, -np.inf)))
+    for place in range(number):
+        # Beyond two radii a candidate is an outlier: further away is no gain.
+        distance = np.minimum(nearest / unit, 2.0)
+        gain = value[place % len(value)] + diversity * distance
+        gain[~free] = -np.inf
+        best = int(np.argmax(gain))
         chosen.append(best)
         free[best] = False
-        nearest = np.minimum(nearest, np.linalg.norm(latents - latents[best], axis=1))
-    audit = sorted(int(i) for i in rng.choice(np.flatnonzero(free), size=num_audit, replace=False))
-    return Batch((*chosen, *audit), ("acquisition",) * len(chosen) + ("audit",) * len(audit))
+        to_best = np.linalg.norm(latents - latents[best], axis=1)
+        nearest = np.minimum(nearest, to_best)
+    return chosen
+
+
+def _mean_radius(latents: NDArray[np.float32]) -> float:
+    """Mean distance of (m, d) latent vectors from their centre."""
+    centre = latents.mean(axis=0)
+    distances = np.linalg.norm(latents - centre, axis=1)
+    return float(distances.mean())

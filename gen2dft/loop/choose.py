@@ -39,20 +39,30 @@ def choose(view: View, verdicts: Sequence[Verdict]) -> list[Choice]:
     # batch would leave none of them and the gate's error would never be measured.
     chosen = {verdict.candidate_id: GATE_AUDIT for verdict in rejects[:size]}
     choices: dict[str, Choice] = {}
-    sizes = places(size - len(chosen), [arm.share for arm in view.arms])
+    shares = [arm.share for arm in view.arms]
+    sizes = places(size - len(chosen), shares)
     for arm, number in zip(view.arms, sizes, strict=True):
-        mine = [found for found in verdicts if found.arm == arm.key and found.reason is None]
-        said, batch = choose_of_arm(view, arm, mine, number)
+        passed = _passed_of(arm, verdicts)
+        said, batch = choose_of_arm(view, arm, passed, number)
         choices |= said
         chosen |= batch
     kept = affordable(view, verdicts, chosen)
     found = []
     for verdict in verdicts:
         key = verdict.candidate_id
-        # Rejects that the audit drew have no value: what they were predicted stays.
-        choice = choices.get(key) or Choice(key, None, None, dict(verdict.predicted))
-        found.append(replace(choice, by=kept.get(key)))
+        choice = choices.get(key)
+        if choice is None:
+            # Rejects that the audit drew have no value: what they were predicted stays.
+            choice = Choice(key, None, None, dict(verdict.predicted))
+        decided = replace(choice, by=kept.get(key))
+        found.append(decided)
     return found
+
+
+def _passed_of(arm: Arm, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Verdicts on the crystals of an arm that the surrogate's gate let through."""
+    drawn = [verdict for verdict in verdicts if verdict.arm == arm.key]
+    return [verdict for verdict in drawn if verdict.reason is None]
 
 
 def affordable(
@@ -60,9 +70,11 @@ def affordable(
 ) -> dict[str, str]:
     """Those of the chosen, best first, that the core-hours that are left will pay for."""
     by_id = {verdict.candidate_id: verdict for verdict in verdicts}
-    hours = predicted_hours(view, [by_id[key] for key in chosen])
+    best_first = [by_id[key] for key in chosen]
+    hours = predicted_hours(view, best_first)
     number = within_budget(len(chosen), hours, view.hours_left)
-    return dict(list(chosen.items())[:number])
+    kept = list(chosen.items())[:number]
+    return dict(kept)
 
 
 def choose_of_arm(
@@ -73,28 +85,41 @@ def choose_of_arm(
         return {}, {}
     spec = view.spec.learning
     believed = beliefs_of(view, arm, verdicts)
+    rng = view.streams.rng(*arm.part_of(ACQUISITION_STREAMS))
+    value = _worth(view, arm, believed, rng)
+    value = value + unscreened_chance(view, verdicts, believed)
+    hours = predicted_hours(view, verdicts)
+    value = per_core_hour(value, hours, spec.cost_weight)
+    batch = choose_batch(value, positions(verdicts), spec, size, rng)
+    choices = {}
+    for row, verdict in enumerate(verdicts):
+        key = verdict.candidate_id
+        score = float(value[:, row].mean())
+        predicted = {name: float(column[row]) for name, column in believed.values.items()}
+        choices[key] = Choice(key, None, score, predicted)
+    chosen = [verdicts[row].candidate_id for row in batch.rows]
+    chosen_by = zip(chosen, batch.chosen_by, strict=True)
+    return choices, dict(chosen_by)
+
+
+def _worth(
+    view: View, arm: Arm, believed: Prediction, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """(r, m) values of the campaign's acquisition function."""
+    spec = view.spec.learning
     # The surrogate tells distances to the hull that no head may have learnt; they count too.
     wanted = [target for target in view.spec.targets if target.property in believed.values]
     spreads = view.spreads(arm, wanted)
     beliefs = Beliefs.of(wanted, believed.values, believed.members, spreads)
-    rng = view.streams.rng(*arm.part_of(ACQUISITION_STREAMS))
-    value = load_acquisition(spec.acquisition)(beliefs, spec, rng)
-    value = value + unscreened_chance(view, verdicts, believed)
-    value = per_core_hour(value, predicted_hours(view, verdicts), spec.cost_weight)
-    batch = choose_batch(value, positions(verdicts), spec, size, rng)
-    choices = {}
-    for row, verdict in enumerate(verdicts):
-        score = float(value[:, row].mean())
-        predicted = {name: float(column[row]) for name, column in believed.values.items()}
-        choices[verdict.candidate_id] = Choice(verdict.candidate_id, None, score, predicted)
-    chosen = [verdicts[row].candidate_id for row in batch.rows]
-    return choices, dict(zip(chosen, batch.chosen_by, strict=True))
+    acquisition = load_acquisition(spec.acquisition)
+    return acquisition(beliefs, spec, rng)
 
 
 def places(size: int, shares: Sequence[float]) -> list[int]:
     """`size` places shared out; what rounding leaves goes to the first part."""
     others = [round(size * share) for share in shares[1:]]
-    return [size - sum(others), *others]
+    first = size - sum(others)
+    return [first, *others]
 
 
 def beliefs_of(view: View, arm: Arm, verdicts: Sequence[Verdict]) -> Prediction:
@@ -103,18 +128,31 @@ def beliefs_of(view: View, arm: Arm, verdicts: Sequence[Verdict]) -> Prediction:
     Members of the ensemble differ in what the heads say, and in what the surrogate says by the
     error that its values had so far.
     """
-    table = CrystalTable.from_structures(verdict.crystal for verdict in verdicts)
+    table = _table_of(verdicts)
     predicted = arm.model.head.predict(table)
-    values, members = dict(predicted.values), dict(predicted.members)
-    if not any(verdict.values for verdict in verdicts):
+    values = dict(predicted.values)
+    members = dict(predicted.members)
+    if not _screened(verdicts):
         return _with_foreseen_distances(view, table, values, members)
     shape = (view.spec.learning.ensemble, len(verdicts))
-    noise = view.streams.rng(Stream.SURROGATE_NOISE).standard_normal(shape)
+    rng = view.streams.rng(Stream.SURROGATE_NOISE)
+    noise = rng.standard_normal(shape)
     for name in (ENERGY, DISTANCE):
         said = [verdict.values.get(name) for verdict in verdicts]
         values[name] = np.array(said, dtype=np.float64)
-        members[name] = values[name] + view.surrogate_errors.get(name, 0.0) * noise
+        error = view.surrogate_errors.get(name, 0.0)
+        members[name] = values[name] + error * noise
     return Prediction(values, members)
+
+
+def _table_of(verdicts: Sequence[Verdict]) -> CrystalTable:
+    """(m,) crystals that the verdicts are about."""
+    return CrystalTable.from_structures(verdict.crystal for verdict in verdicts)
+
+
+def _screened(verdicts: Sequence[Verdict]) -> bool:
+    """Whether a surrogate was asked."""
+    return any(verdict.values for verdict in verdicts)
 
 
 def _with_foreseen_distances(
@@ -137,9 +175,9 @@ def unscreened_chance(
     view: View, verdicts: Sequence[Verdict], believed: Prediction
 ) -> NDArray[np.float64]:
     """(m,) what the surrogate's gate would do to crystals that it has not seen; 0 where it has."""
-    if any(verdict.values for verdict in verdicts):
+    if _screened(verdicts):
         return np.zeros(len(verdicts))
-    table = CrystalTable.from_structures(verdict.crystal for verdict in verdicts)
+    table = _table_of(verdicts)
     limits = view.spec.screening.surrogate
     return passing_the_screen(limits, view.screen_hull, table, believed)
 
@@ -152,16 +190,20 @@ def positions(verdicts: Sequence[Verdict]) -> NDArray[np.float32]:
     latents = [verdict.latent for verdict in verdicts if verdict.latent is not None]
     if len(latents) == len(verdicts):
         return np.array(latents, dtype=np.float32)
-    table = CrystalTable.from_structures(verdict.crystal for verdict in verdicts)
+    table = _table_of(verdicts)
     return element_fractions(table)
 
 
 def element_fractions(table: CrystalTable) -> NDArray[np.float32]:
     """(m, 118) share of each element among the sites of each crystal."""
-    counts = np.zeros((len(table), 118), dtype=np.float32)
-    owners = np.repeat(np.arange(len(table)), table.num_sites)
-    np.add.at(counts, (owners, table.numbers.astype(np.int64) - 1), 1.0)
-    shares = counts / np.maximum(table.num_sites, 1)[:, None]
+    number = len(table)
+    counts = np.zeros((number, 118), dtype=np.float32)
+    rows = np.arange(number)
+    owners = np.repeat(rows, table.num_sites)
+    elements = table.numbers.astype(np.int64) - 1
+    np.add.at(counts, (owners, elements), 1.0)
+    sites = np.maximum(table.num_sites, 1)
+    shares = counts / sites[:, None]
     return shares.astype(np.float32)
 
 
@@ -169,5 +211,6 @@ def predicted_hours(view: View, verdicts: Sequence[Verdict]) -> NDArray[np.float
     """(m,) core-hours that candidates are expected to cost; None while nothing tells."""
     if view.costs is None:
         return None
-    sites = [len(verdict.crystal) for verdict in verdicts]
-    return view.costs.core_hours(np.array(sites, dtype=np.int64))
+    lengths = [len(verdict.crystal) for verdict in verdicts]
+    sites = np.array(lengths, dtype=np.int64)
+    return view.costs.core_hours(sites)

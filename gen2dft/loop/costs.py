@@ -30,13 +30,19 @@ class CostModel:
         pairs = [(n, hours) for n, hours in zip(num_sites, core_hours, strict=True) if hours > 0]
         if len(pairs) < MIN_COSTS:
             return None
-        x, y = np.log(np.array(pairs, dtype=np.float64)).T
-        slope = float(np.clip(np.cov(x, y)[0, 1] / max(np.var(x, ddof=1), 1e-12), 0.0, STEEPEST))
-        return cls(float(y.mean() - slope * x.mean()), slope)
+        logarithms = np.log(np.array(pairs, dtype=np.float64))
+        x, y = logarithms.T
+        # Cells of one size tell nothing of the slope; the floor then leaves it at 0.
+        variance = max(np.var(x, ddof=1), 1e-12)
+        covariance = np.cov(x, y)[0, 1]
+        slope = float(np.clip(covariance / variance, 0.0, STEEPEST))
+        intercept = y.mean() - slope * x.mean()
+        return cls(float(intercept), slope)
 
     def core_hours(self, num_sites: NDArray[np.int64]) -> Array:
         """(m,) predicted core-hours of cells of (m,) sites."""
-        return np.exp(self.intercept + self.exponent * np.log(num_sites))
+        logarithm = self.intercept + self.exponent * np.log(num_sites)
+        return np.exp(logarithm)
 
 
 def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Array:
@@ -44,9 +50,12 @@ def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Arr
 
     Merits may be negative, so that they cannot be divided; as the logarithm of a worth they can.
     """
-    if core_hours is None or not values.size or weight == 0:
+    if core_hours is None or weight == 0:
         return values
-    return values - weight * np.log(core_hours / np.median(core_hours))
+    if not values.size:
+        return values
+    relative = core_hours / np.median(core_hours)
+    return values - weight * np.log(relative)
 
 
 def within_budget(number: int, core_hours: Array | None, left: float | None) -> int:
@@ -62,4 +71,6 @@ def within_budget(number: int, core_hours: Array | None, left: float | None) -> 
         return 0
     if core_hours is None:
         return number
-    return min(number, max(1, int(np.searchsorted(np.cumsum(core_hours), left, side="right"))))
+    spent = np.cumsum(core_hours)
+    fitting = int(np.searchsorted(spent, left, side="right"))
+    return min(number, max(1, fitting))

@@ -38,11 +38,13 @@ class Drawn:
 
 def draw(view: View, arm: Arm) -> Drawn:
     """Draw an arm's share of points."""
-    rng = view.streams.rng(*arm.part_of(SAMPLING_STREAMS))
+    stream = arm.part_of(SAMPLING_STREAMS)
+    rng = view.streams.rng(*stream)
     generator = arm.model.generator
     if is_latent(generator):
         return _draw_latent(view, arm, generator, rng)
-    return Drawn(arm, generator.propose(request(view, arm), rng))
+    proposal = generator.propose(request(view, arm), rng)
+    return Drawn(arm, proposal)
 
 
 def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:
@@ -51,50 +53,61 @@ def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:
     Merit goes by labels and, where there is none, by prediction.
     """
     known = arm.learner.known
-    predicted = arm.model.head.predict(known.crystals).values
+    predicted = arm.model.head.predict(known.crystals)
     values = {}
-    for name, guess in predicted.items():
+    for name, guess in predicted.values.items():
         label = known.label(name)
-        values[name] = np.where(np.isnan(label), guess, label)
+        unlabelled = np.isnan(label)
+        values[name] = np.where(unlabelled, guess, label)
     wanted = view.targets(arm)
-    merit = targets.merit(wanted, values, view.spreads(arm, wanted))
+    spreads = view.spreads(arm, wanted)
+    merit = targets.merit(wanted, values, spreads)
     return seed_rank(merit, arm.learner.is_hit)
 
 
 def seed_rank(merit: NDArray[np.float64], is_hit: NDArray[np.bool_]) -> NDArray[np.float64]:
     """(n,) rank of known crystals as seeds, larger is better: hits first, then by merit."""
-    return merit + HITS_FIRST * is_hit
+    bonus = HITS_FIRST * is_hit
+    return merit + bonus
 
 
 def request(view: View, arm: Arm) -> Request:
     """What a source without a latent space is asked for."""
-    known = arm.learner.known
-    screening = view.spec.screening
+    spec = view.spec
+    crystals = view.known.crystals
+    number = round(arm.share * spec.num_draws)
+    merit = seed_merit(view, arm)
+    elements = allowed_elements(spec.screening, crystals)
+    counts = element_counts(crystals)
     return Request(
-        number=max(1, round(arm.share * view.spec.num_draws)),
-        targets=view.spec.targets,
-        known=known,
-        merit=seed_merit(view, arm),
-        elements=allowed_elements(screening, view.known.crystals),
-        num_elements=frozenset(element_counts(view.known.crystals).tolist()),
-        max_sites=view.spec.dataset.max_sites,
+        number=max(1, number),
+        targets=spec.targets,
+        known=arm.learner.known,
+        merit=merit,
+        elements=elements,
+        num_elements=frozenset(counts.tolist()),
+        max_sites=spec.dataset.max_sites,
     )
 
 
 def _draw_latent(
     view: View, arm: Arm, generator: LatentGenerator, rng: np.random.Generator
 ) -> Drawn:
-    latents = generator.encode(arm.learner.known.crystals)
+    known = arm.learner.known
+    latents = generator.encode(known.crystals)
     specs = shared_out(view.spec.sampling, arm.share)
-    points = sampling.sample(specs, latents, seed_merit(view, arm), rng)
+    merit = seed_merit(view, arm)
+    points = sampling.sample(specs, latents, merit, rng)
     decoded = generator.decode(points.points)
-    return Drawn(arm, Proposal.of_points(points, decoded), latents)
+    proposal = Proposal.of_points(points, decoded)
+    return Drawn(arm, proposal, latents)
 
 
 def shared_out(specs: Sequence[SamplingSpec], share: float) -> list[SamplingSpec]:
     """Ways of sampling with an arm's share of their points, at least one each."""
     found = []
     for spec in specs:
-        number = max(1, round(share * spec.num_points))
-        found.append(spec.model_copy(update={"num_points": number}))
+        number = round(share * spec.num_points)
+        shared = spec.model_copy(update={"num_points": max(1, number)})
+        found.append(shared)
     return found

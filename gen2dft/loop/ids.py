@@ -26,6 +26,8 @@ def id_of(view: View, drawn: Drawn, row: int) -> str:
     """The id of one draw."""
     proposal, model = drawn.proposal, drawn.arm.model
     if proposal.latents is not None:
-        return candidate_id(model.snapshot_id, proposal.latents[row])
-    seed = view.streams.entropy(*drawn.arm.part_of(SAMPLING_STREAMS))
+        latent = proposal.latents[row]
+        return candidate_id(model.snapshot_id, latent)
+    stream = drawn.arm.part_of(SAMPLING_STREAMS)
+    seed = view.streams.entropy(*stream)
     return draw_id(model.source, seed, proposal.keys[row])

@@ -64,14 +64,18 @@ def training_set(
     if not fitting:
         return base
     taken = sorted(fitting, key=lambda label: label.id)
-    told = {name for label in taken for name in label.values}
+    told: set[str] = set()
+    for label in taken:
+        told |= label.values.keys()
     learnable = {*base.labels, "formation_energy", *wanted}
     columns = {}
     for name in sorted(told & learnable):
-        columns[name] = np.array([label.values.get(name, np.nan) for label in taken])
+        values = [label.values.get(name, np.nan) for label in taken]
+        columns[name] = np.array(values)
     crystals = CrystalTable.from_structures(label.crystal for label in taken)
     ids = tuple(f"{LABEL_ID}{label.id}" for label in taken)
-    return base.extend(Dataset(crystals, ids, columns, properties=base.properties))
+    learnt = Dataset(crystals, ids, columns, properties=base.properties)
+    return base.extend(learnt)
 
 
 LABEL_ID = "label-"  # before a label's id, in the ids of a training set

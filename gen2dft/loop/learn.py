@@ -54,12 +54,15 @@ class Lesson:
         parent = self.parent
         if parent is None or not is_latent(parent):
             return parent
-        return parent if parent.properties == self.properties else None
+        if parent.properties != self.properties:
+            return None
+        return parent
 
     @property
     def total_epochs(self) -> int:
         """Epochs of the whole training."""
-        return self.source.total_epochs(warm=self.start is not None)
+        warm = self.start is not None
+        return self.source.total_epochs(warm=warm)
 
 
 def fit_generator(
@@ -74,14 +77,17 @@ def fit_generator(
     on_epoch
         Called after each epoch with its number and the history's values.
     """
-    generator = load_generator_class(lesson.source.name)()
+    build = load_generator_class(lesson.source.name)
+    generator = build()
+    rows = np.arange(len(lesson.known))
+    of_base = rows < lesson.num_base
     result = generator.fit(
         lesson.known,
         lesson.source,
         lesson.properties,
         seed=lesson.spec.seed,
         warm_start=cast("Any", lesson.start),  # of the same class: it is the same source's
-        may_hold_out=np.arange(len(lesson.known)) < lesson.num_base,
+        may_hold_out=of_base,
         checkpoint_dir=checkpoint_dir,
         on_epoch=on_epoch,
     )
@@ -112,7 +118,8 @@ def learnt(spec: CampaignSpec, base: Dataset, labels: Sequence[Label]) -> Learne
     """What is known after some labels: the base set and all that they teach."""
     taught = labels_to_learn(spec.learning, labels)
     known = training_set(base, taught, spec.dataset.max_sites, spec.head_properties)
-    return Learner(LEARNING, known, hits_among(known, labels))
+    is_hit = hits_among(known, labels)
+    return Learner(LEARNING, known, is_hit)
 
 
 def tell(view: View, labels: Sequence[Label], screened: CrystalTable | None = None) -> View:
@@ -126,8 +133,10 @@ def tell(view: View, labels: Sequence[Label], screened: CrystalTable | None = No
         Crystals that this round has screened; they are not to be computed twice.
     """
     learner = learnt(view.spec, view.base, labels)
-    earlier = [view.earlier] if screened is None else [view.earlier, screened]
-    following = replace(view, index=view.index + 1, earlier=CrystalTable.concatenate(earlier))
+    earlier = view.earlier
+    if screened is not None:
+        earlier = CrystalTable.concatenate([earlier, screened])
+    following = replace(view, index=view.index + 1, earlier=earlier)
     arms = [_refitted(following, arm, learner) for arm in view.arms]
     return replace(following, arms=tuple(arms))
 
@@ -137,16 +146,19 @@ def _refitted(view: View, arm: Arm, learner: Learner) -> Arm:
     if arm.learner.name != LEARNING:
         return arm
     source = arm.model.source
+    properties = learner.heads(view.spec)
     lesson = Lesson(
         spec=view.spec,
         source=source,
         known=learner.known,
         num_base=len(view.base),
-        properties=learner.heads(view.spec),
+        properties=properties,
         parent=arm.model.generator,
     )
     generator, _ = fit_generator(lesson)
-    rng = view.streams.rng(*part_of(Stream.ENSEMBLE, arm.place))
+    stream = part_of(Stream.ENSEMBLE, arm.place)
+    rng = view.streams.rng(*stream)
     head = fit_head(lesson, generator, rng)
-    model = Model(source, generator, head, snapshot_id(to_bytes(generator)))
+    snapshot = snapshot_id(to_bytes(generator))
+    model = Model(source, generator, head, snapshot)
     return replace(arm, learner=learner, model=model)

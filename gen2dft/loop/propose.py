@@ -52,4 +52,5 @@ def propose(view: View) -> Proposed:
         for row, reason in zip(rows, listed, strict=True):
             part.reasons[row] = reason
         late += listed
-    return Proposed(tuple(parts), (*counts, stage_count("shortlist", late)))
+    count = stage_count("shortlist", late)
+    return Proposed(tuple(parts), (*counts, count))

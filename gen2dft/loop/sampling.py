@@ -11,11 +11,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import SamplingSpec
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture
 
 Vectors = NDArray[np.float32]
 
@@ -61,11 +65,14 @@ def local(
     scale
         (d,) standard deviation of the noise in each dimension.
     """
-    rows = np.resize(np.arange(len(seeds)), num_points)
-    noise = rng.standard_normal((num_points, seeds.shape[1]), dtype=np.float32)
-    return LatentPoints(
-        seeds[rows] + noise * scale, ("local",) * num_points, tuple((int(r),) for r in rows)
-    )
+    every_seed = np.arange(len(seeds))
+    rows = np.resize(every_seed, num_points)
+    dimension = seeds.shape[1]
+    noise = rng.standard_normal((num_points, dimension), dtype=np.float32)
+    points = seeds[rows] + noise * scale
+    methods = ("local",) * num_points
+    parents = tuple((int(row),) for row in rows)
+    return LatentPoints(points, methods, parents)
 
 
 def interpolate_spherically(a: Vectors, b: Vectors, t: NDArray[np.float32]) -> Vectors:
@@ -79,54 +86,77 @@ def interpolate_spherically(a: Vectors, b: Vectors, t: NDArray[np.float32]) -> V
         (m,) positions between them, 0 to 1.
     """
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosine = np.clip((a * b).sum(axis=1) / np.maximum(norms, 1e-12), -1.0, 1.0)
+    products = (a * b).sum(axis=1)
+    cosine = products / np.maximum(norms, 1e-12)
+    cosine = np.clip(cosine, -1.0, 1.0)
     angle = np.arccos(cosine)[:, None]
     t = t[:, None]
-    straight = np.abs(np.sin(angle)) < 1e-4  # parallel vectors: the limit is the straight line
-    sine = np.where(straight, 1.0, np.sin(angle))
-    left = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)
-    right = np.where(straight, t, np.sin(t * angle) / sine)
-    return (left * a + right * b).astype(np.float32)
+    sine = np.sin(angle)
+    straight = np.abs(sine) < 1e-4  # parallel vectors: the limit is the straight line
+    sine = np.where(straight, 1.0, sine)
+    arc_left = np.sin((1 - t) * angle) / sine
+    arc_right = np.sin(t * angle) / sine
+    left = np.where(straight, 1 - t, arc_left)
+    right = np.where(straight, t, arc_right)
+    points = left * a + right * b
+    return points.astype(np.float32)
 
 
 def slerp(seeds: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
     """Points on great circles between random pairs of different seeds, at random positions."""
-    first = rng.integers(len(seeds), size=num_points)
-    step = rng.integers(1, max(len(seeds), 2), size=num_points)
-    second = (first + step) % len(seeds)
-    t = rng.uniform(0.1, 0.9, size=num_points).astype(np.float32)
-    points = interpolate_spherically(seeds[first], seeds[second], t)
-    pairs = tuple((int(i), int(j)) for i, j in zip(first, second, strict=True))
-    return LatentPoints(points, ("slerp",) * num_points, pairs)
+    number = len(seeds)
+    first = rng.integers(number, size=num_points)
+    # A step of at least one keeps the partners different; a lone seed is its own partner.
+    most = max(number, 2)
+    step = rng.integers(1, most, size=num_points)
+    second = (first + step) % number
+    position = rng.uniform(0.1, 0.9, size=num_points)
+    t = position.astype(np.float32)
+    return _between(seeds, first, second, t)
 
 
 def slerp_all_pairs(
     seeds: Vectors, steps: int, num_points: int, rng: np.random.Generator
 ) -> LatentPoints:
-    """Points at t = m / steps, m = 1 ...
+    """Points at t = m / steps, for m from 1 to steps - 1, between all pairs of seeds.
 
-    Steps - 1, between all pairs of seeds, Noh et al., Matter 1, 1370 (2019), S2.
+    Source: Noh et al., Matter 1, 1370 (2019), S2.
 
     Equation S4 as printed lacks the bracket of sin((1 - t) w); `interpolate_spherically` has it. Of
     more than `num_points` points a random part is taken, in the same order.
     """
     first, second = np.triu_indices(len(seeds), k=1)
-    chosen = np.arange(len(first) * (steps - 1))
-    if len(chosen) > num_points:
-        chosen = np.sort(rng.choice(chosen, size=num_points, replace=False))
+    number = len(first) * (steps - 1)
+    chosen = np.arange(number)
+    if number > num_points:
+        drawn = rng.choice(chosen, size=num_points, replace=False)
+        chosen = np.sort(drawn)
     pair, step = np.divmod(chosen, steps - 1)
-    t = ((step + 1) / steps).astype(np.float32)
-    points = interpolate_spherically(seeds[first[pair]], seeds[second[pair]], t)
-    pairs = tuple((int(i), int(j)) for i, j in zip(first[pair], second[pair], strict=True))
-    return LatentPoints(points, ("slerp",) * len(points), pairs)
+    position = (step + 1) / steps
+    t = position.astype(np.float32)
+    return _between(seeds, first[pair], second[pair], t)
+
+
+def _between(
+    seeds: Vectors, first: NDArray[np.int64], second: NDArray[np.int64], t: NDArray[np.float32]
+) -> LatentPoints:
+    """Points at (m,) positions `t` between the seeds of (m,) rows `first` and `second`."""
+    points = interpolate_spherically(seeds[first], seeds[second], t)
+    methods = ("slerp",) * len(points)
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    return LatentPoints(points, methods, tuple(pairs))
 
 
 def random(mean: Vectors, std: Vectors, num_points: int, rng: np.random.Generator) -> LatentPoints:
     """Independent normal draws with the mean and spread, per dimension, of the training set's
     latent vectors.
     """
-    noise = rng.standard_normal((num_points, len(mean)), dtype=np.float32)
-    return LatentPoints(mean + noise * std, ("random",) * num_points, ((),) * num_points)
+    dimension = len(mean)
+    noise = rng.standard_normal((num_points, dimension), dtype=np.float32)
+    points = mean + noise * std
+    methods = ("random",) * num_points
+    no_parents = ((),) * num_points
+    return LatentPoints(points, methods, no_parents)
 
 
 def mixture(
@@ -151,29 +181,38 @@ def mixture(
     scale
         Standard deviation of the draws in units of the component's.
     """
-    from sklearn.mixture import GaussianMixture
-
     spread = latents.std(axis=0, dtype=np.float64)
     spread[spread == 0] = 1.0
     units = latents / spread
+    model = _fitted_mixture(units, rng)
+    probabilities = model.predict_proba(units[seeds])
+    share = probabilities.mean(axis=0)
+    share = share / share.sum()
+    chosen = rng.choice(len(share), size=num_points, p=share)
+    dimension = latents.shape[1]
+    noise = rng.standard_normal((num_points, dimension))
+    deviations = np.sqrt(model.covariances_[chosen])
+    drawn = model.means_[chosen] + scale * deviations * noise
+    points = (drawn * spread).astype(np.float32)
+    methods = ("mixture",) * num_points
+    no_parents = ((),) * num_points
+    return LatentPoints(points, methods, no_parents)
+
+
+def _fitted_mixture(units: NDArray[np.float64], rng: np.random.Generator) -> GaussianMixture:
+    """Mixture of normal distributions fitted to (n, d) latent vectors in units of their spread."""
+    from sklearn.mixture import GaussianMixture
+
+    number = max(len(units) // CRYSTALS_PER_COMPONENT, 1)
+    seed = int(rng.integers(2**31))
     model = GaussianMixture(
-        min(max(len(latents) // CRYSTALS_PER_COMPONENT, 1), MAX_COMPONENTS),
-        covariance_type="diag",
-        reg_covar=1e-3,
-        random_state=int(rng.integers(2**31)),
+        min(number, MAX_COMPONENTS), covariance_type="diag", reg_covar=1e-3, random_state=seed
     )
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # ConvergenceWarning: where components overlap, any share between them will do
+        # ConvergenceWarning: where components overlap, any share between them will do.
+        warnings.simplefilter("ignore")
         model.fit(units)
-    share = model.predict_proba(units[seeds]).mean(axis=0)
-    chosen = rng.choice(len(share), size=num_points, p=share / share.sum())
-    noise = rng.standard_normal((num_points, latents.shape[1]))
-    points = model.means_[chosen] + scale * np.sqrt(model.covariances_[chosen]) * noise
-    return LatentPoints(
-        (points * spread).astype(np.float32), ("mixture",) * num_points, ((),) * num_points
-    )
+    return model
 
 
 def sample(
@@ -195,27 +234,36 @@ def sample(
     rng
         Source of randomness; the same state gives the same points.
     """
-    mean, std = latents.mean(axis=0), latents.std(axis=0)
     best = np.argsort(-rank, kind="stable")
-    parts = []
+    points: list[Vectors] = []
+    methods: list[str] = []
+    parents: list[tuple[int, ...]] = []
     for spec in specs:
         rows = best[: spec.num_seeds]
-        scale = (spec.scale * std).astype(np.float32)
-        if spec.method == "local":
-            part = local(latents[rows], spec.num_points, scale, rng)
-        elif spec.method == "slerp":
-            part = _slerp(latents[rows], spec, rng)
-        elif spec.method == "random":
-            part = random(mean, scale, spec.num_points, rng)
-        else:
-            part = mixture(latents, rows, spec.num_points, spec.scale, rng)
-        parents = tuple(tuple(int(rows[p]) for p in pair) for pair in part.parents)
-        parts.append(LatentPoints(part.points, part.methods, parents))
-    return LatentPoints(
-        np.concatenate([p.points for p in parts]),
-        tuple(m for p in parts for m in p.methods),
-        tuple(q for p in parts for q in p.parents),
-    )
+        part = _points_of(spec, latents, rows, rng)
+        points.append(part.points)
+        methods.extend(part.methods)
+        # A method numbers its parents among the seeds; outside they are rows of the training set.
+        for pair in part.parents:
+            known = tuple(int(rows[place]) for place in pair)
+            parents.append(known)
+    return LatentPoints(np.concatenate(points), tuple(methods), tuple(parents))
+
+
+def _points_of(
+    spec: SamplingSpec, latents: Vectors, rows: NDArray[np.int64], rng: np.random.Generator
+) -> LatentPoints:
+    """Points drawn in one way; their parents are places among the (k,) seed rows."""
+    if spec.method == "mixture":
+        return mixture(latents, rows, spec.num_points, spec.scale, rng)
+    if spec.method == "slerp":
+        return _slerp(latents[rows], spec, rng)
+    std = latents.std(axis=0)
+    scale = (spec.scale * std).astype(np.float32)
+    if spec.method == "local":
+        return local(latents[rows], spec.num_points, scale, rng)
+    mean = latents.mean(axis=0)
+    return random(mean, scale, spec.num_points, rng)
 
 
 def _slerp(seeds: Vectors, spec: SamplingSpec, rng: np.random.Generator) -> LatentPoints:

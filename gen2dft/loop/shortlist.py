@@ -55,5 +55,8 @@ def passing_the_screen(
     """
     if ENERGY not in predicted.members:
         return np.zeros(len(crystals))
-    distances = predicted.members[ENERGY] - hull.energies_beneath(crystals)
-    return as_merit(chance_of_all([targets.of_the_screen(limits)], {DISTANCE: distances}))
+    energies = predicted.members[ENERGY]
+    distances = energies - hull.energies_beneath(crystals)
+    limit = targets.of_the_screen(limits)
+    chance = chance_of_all([limit], {DISTANCE: distances})
+    return as_merit(chance)

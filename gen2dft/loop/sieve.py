@@ -58,20 +58,30 @@ def sieve(view: View, drawn: Sequence[Drawn]) -> tuple[list[Sifted], list[StageC
     of each gate.
     """
     order = in_turn(view, drawn)
-    table = CrystalTable.concatenate([part.proposal.crystals for part in order])
+    tables = [part.proposal.crystals for part in order]
+    table = CrystalTable.concatenate(tables)
     gates = screening_gates(view.spec.screening, view.known, view.earlier)
     _, stopped, counts = run_gates(table, gates)
     sifted: dict[tuple[str, str], Sifted] = {}
     start = 0
     for part in order:
-        mine = stopped[start : start + len(part.proposal.crystals)]
-        start += len(mine)
-        sifted[part.arm.key] = sift(part, mine)
+        end = start + len(part.proposal.crystals)
+        sifted[part.arm.key] = sift(part, stopped[start:end])
+        start = end
     _name_shared(list(sifted.values()), table, stopped, order)
+    results = [sifted[part.arm.key] for part in drawn]
+    return results, [*_counts_of_draws(drawn), *counts]
+
+
+def _counts_of_draws(drawn: Sequence[Drawn]) -> list[StageCount]:
+    """Counters of the stages `sample` and `invert`."""
     number = sum(len(part.proposal) for part in drawn)
-    lost = [reason for part in drawn for reason in part.proposal.reasons]
-    first = StageCount(stage="sample", n_in=number, n_out=number)
-    return [sifted[part.arm.key] for part in drawn], [first, stage_count("invert", lost), *counts]
+    lost: Reasons = []
+    for part in drawn:
+        lost += part.proposal.reasons
+    sampled = StageCount(stage="sample", n_in=number, n_out=number)
+    inverted = stage_count("invert", lost)
+    return [sampled, inverted]
 
 
 def in_turn(view: View, drawn: Sequence[Drawn]) -> list[Drawn]:
@@ -98,7 +108,8 @@ def sift(drawn: Drawn, stopped: Sequence[str | None]) -> Sifted:
         reasons[row] = reason
     passed = [reason is None for reason in stopped]
     kept = np.flatnonzero(passed)
-    predicted = drawn.arm.model.head.predict(proposal.crystals.select(kept))
+    crystals = proposal.crystals.select(kept)
+    predicted = drawn.arm.model.head.predict(crystals)
     return Sifted(drawn, reasons, kept, predicted)
 
 

@@ -19,25 +19,28 @@ def stop_reason(
     oracle_calls, core_hours
         Spent on validation so far.
     """
-    if len(hits_per_round) >= spec.rounds:
+    rounds, hits = len(hits_per_round), sum(hits_per_round)
+    budget = spec.budget
+    if rounds >= spec.rounds:
         return f"all {spec.rounds} rounds are done"
-    if spec.budget.oracle_calls is not None and oracle_calls >= spec.budget.oracle_calls:
-        return f"the budget of {spec.budget.oracle_calls} oracle calls is spent"
-    if spec.budget.core_hours is not None and core_hours >= spec.budget.core_hours:
-        return f"the budget of {spec.budget.core_hours:g} core-hours is spent"
-    if spec.hits is not None and sum(hits_per_round) >= spec.hits:
-        return f"{sum(hits_per_round)} hits are found, {spec.hits} were wanted"
-    if (
-        spec.patience is not None
-        and len(hits_per_round) >= spec.patience
-        and not any(hits_per_round[-spec.patience :])
-    ):
-        return f"no new hit in the last {spec.patience} rounds"
-    return None
+    if budget.oracle_calls is not None and oracle_calls >= budget.oracle_calls:
+        return f"the budget of {budget.oracle_calls} oracle calls is spent"
+    if budget.core_hours is not None and core_hours >= budget.core_hours:
+        return f"the budget of {budget.core_hours:g} core-hours is spent"
+    if spec.hits is not None and hits >= spec.hits:
+        return f"{hits} hits are found, {spec.hits} were wanted"
+    if spec.patience is None or rounds < spec.patience:
+        return None
+    lately = hits_per_round[-spec.patience :]
+    if any(lately):
+        return None
+    return f"no new hit in the last {spec.patience} rounds"
 
 
 def calls_left(spec: LearningSpec, oracle_calls: int) -> int:
     """How many candidates the next batch may hold."""
-    if spec.budget.oracle_calls is None:
+    budget = spec.budget.oracle_calls
+    if budget is None:
         return spec.batch
-    return max(0, min(spec.batch, spec.budget.oracle_calls - oracle_calls))
+    left = max(0, budget - oracle_calls)
+    return min(spec.batch, left)

@@ -27,13 +27,23 @@ def violation(target: Target, values: ArrayLike) -> NDArray[np.float64]:
     v = np.atleast_1d(np.asarray(values, dtype=np.float64))
     outside = np.zeros_like(v)
     if target.near and target.tolerance is not None:
-        nearest = np.abs(v[:, None] - np.asarray(target.near)[None, :]).min(axis=1)
-        outside += np.maximum(nearest - target.tolerance, 0.0)
+        beyond = distance_to_near(target, v) - target.tolerance
+        outside += np.maximum(beyond, 0.0)
     if target.min is not None:
-        outside += np.maximum(target.min - v, 0.0)
+        below = target.min - v
+        outside += np.maximum(below, 0.0)
     if target.max is not None:
-        outside += np.maximum(v - target.max, 0.0)
-    return np.where(np.isnan(v), np.nan, outside)
+        above = v - target.max
+        outside += np.maximum(above, 0.0)
+    unknown = np.isnan(v)
+    return np.where(unknown, np.nan, outside)
+
+
+def distance_to_near(target: Target, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distances, of the shape of `values`, to the closest of the numbers a target is `near`."""
+    wanted = np.asarray(target.near)
+    distances = np.abs(values[..., None] - wanted)
+    return distances.min(axis=-1)
 
 
 def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
@@ -52,24 +62,31 @@ def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
     v = np.asarray(values, dtype=np.float64)
     within = np.full(v.shape, np.inf)
     if target.near and target.tolerance is not None:
-        within = target.tolerance - np.abs(v[..., None] - np.asarray(target.near)).min(axis=-1)
+        within = target.tolerance - distance_to_near(target, v)
     if target.min is not None:
-        within = np.minimum(within, v - target.min)
+        above_min = v - target.min
+        within = np.minimum(within, above_min)
     if target.max is not None:
-        within = np.minimum(within, target.max - v)
-    return np.where(np.isnan(v), -np.inf, within)
+        below_max = target.max - v
+        within = np.minimum(within, below_max)
+    unknown = np.isnan(v)
+    return np.where(unknown, -np.inf, within)
 
 
 def of_the_screen(limits: SurrogateSpec) -> Target:
     """What the surrogate's gate asks for: not far above the hull, nor so far below that it lacks
     phases.
     """
-    return Target(property="e_above_hull", min=limits.min_e_above_hull, max=limits.max_e_above_hull)
+    least, most = limits.min_e_above_hull, limits.max_e_above_hull
+    return Target(property="e_above_hull", min=least, max=most)
 
 
 def is_met(target: Target, value: float | None) -> bool:
     """Whether one value meets the target; an unknown value does not."""
-    return value is not None and bool(violation(target, [value])[0] == 0)
+    if value is None:
+        return False
+    outside = violation(target, [value])
+    return bool(outside[0] == 0)
 
 
 def missed_target(
@@ -79,8 +96,13 @@ def missed_target(
 
     A property among `open_properties` that has no value yet is not missed.
     """
-    judged = (t for t in targets if t.property in values or t.property not in open_properties)
-    return next((t.property for t in judged if not is_met(t, values.get(t.property))), None)
+    for target in targets:
+        name = target.property
+        if name not in values and name in open_properties:
+            continue
+        if not is_met(target, values.get(name)):
+            return name
+    return None
 
 
 def spreads(
@@ -92,10 +114,13 @@ def spreads(
     """
     result = {}
     for target in targets:
-        values = known.get(target.property, np.zeros(0))
-        values = values[np.isfinite(values)]
-        spread = float(values.std()) if len(values) > 1 else 0.0
-        result[target.property] = spread or 1.0
+        name = target.property
+        values = known.get(name, np.zeros(0))
+        finite = values[np.isfinite(values)]
+        spread = 0.0
+        if len(finite) > 1:
+            spread = float(finite.std())
+        result[name] = spread or 1.0
     return result
 
 
@@ -118,15 +143,18 @@ def merit(
     spread
         Property to the unit in which its values count, from `spreads`.
     """
-    total = np.zeros(len(next(iter(values.values()))))
+    first = next(iter(values.values()))
+    total = np.zeros(len(first))
     for target in targets:
         v = np.asarray(values[target.property], dtype=np.float64)
         scale = spread[target.property]
-        total -= 2.0 * np.nan_to_num(violation(target, v) / scale, nan=1.0)
+        violated = violation(target, v) / scale
+        total -= 2.0 * np.nan_to_num(violated, nan=1.0)
         if target.near:
-            nearest = np.abs(v[:, None] - np.asarray(target.near)[None, :]).min(axis=1)
-            total -= 0.1 * np.nan_to_num(nearest / scale, nan=1.0)
+            away = distance_to_near(target, v) / scale
+            total -= 0.1 * np.nan_to_num(away, nan=1.0)
         if target.optimise is not None:
             sign = 1.0 if target.optimise == "maximise" else -1.0
-            total += sign * np.nan_to_num(v / scale)
+            gained = np.nan_to_num(v / scale)
+            total += sign * gained
     return total

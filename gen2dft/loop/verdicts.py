@@ -81,5 +81,9 @@ def _of_part(view: View, part: Sifted) -> list[Verdict]:
 
 def named(predicted: Prediction, row: int) -> dict[str, float]:
     """What is predicted of one crystal, by property; an unknown value is left out."""
-    values = {name: float(column[row]) for name, column in predicted.values.items()}
-    return {name: value for name, value in values.items() if np.isfinite(value)}
+    found = {}
+    for name, column in predicted.values.items():
+        value = float(column[row])
+        if np.isfinite(value):
+            found[name] = value
+    return found

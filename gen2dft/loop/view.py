@@ -32,7 +32,9 @@ Part = tuple[Stream, *tuple[int, ...]]
 
 def part_of(stream: Stream, place: int) -> Part:
     """The part of a stream for the source at a place; the first source has the stream itself."""
-    return (stream, place) if place else (stream,)
+    if place == 0:
+        return (stream,)
+    return (stream, place)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +81,14 @@ class Learner:
         """Properties that a head can learn: those asked for that enough crystals carry."""
         counts = self.known.num_labels()
         least = spec.dataset.min_labels
-        return tuple(name for name in spec.head_properties if counts.get(name, 0) >= least)
+        learnable = [name for name in spec.head_properties if counts.get(name, 0) >= least]
+        return tuple(learnable)
 
     def targets(self, spec: CampaignSpec) -> tuple[Target, ...]:
         """Targets whose property is predicted; the others are open until an engine labels them."""
         learnt = self.heads(spec)
-        return tuple(target for target in spec.targets if target.property in learnt)
+        predicted = [target for target in spec.targets if target.property in learnt]
+        return tuple(predicted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +177,8 @@ class View:
 
     def spreads(self, arm: Arm, wanted: Sequence[Target]) -> dict[str, float]:
         """The unit in which each target's property counts: its spread among what an arm knows."""
-        labels = {target.property: arm.learner.known.label(target.property) for target in wanted}
+        known = arm.learner.known
+        labels = {target.property: known.label(target.property) for target in wanted}
         return targets.spreads(wanted, labels)
 
     @cached_property
