@@ -115,15 +115,21 @@ def write_results(
     from gen2dft.report.output import write_file
     from gen2dft.statistics import share
 
-    table, plans = bench.loop_table(setting, calls, budget), bench.by_plan(calls)
-    rates = {name: share(sum(c.hit for c in made), len(made)) for name, made in plans.items()}
-    runs = {
-        name: [
-            [c.hit for c in made if c.seed == seed] for seed in dict.fromkeys(c.seed for c in made)
-        ]
-        for name, made in plans.items()
-    }
+    table = bench.loop_table(setting, calls, budget)
+    rates, runs = {}, {}
+    for name, made in bench.by_plan(calls).items():
+        hits = sum(call.hit for call in made)
+        rates[name] = share(hits, len(made))
+        runs[name] = _hits_of_runs(made)
     document = bench.as_document(setting, table, calls, budget)
     write_file(folder / "bench-loop.json", (json.dumps(document, indent=2) + "\n").encode())
     write_file(folder / "bench-loop.md", table.markdown().encode())
     write_file(folder / "bench-loop.png", loop_figure(rates, runs))
+
+
+def _hits_of_runs(calls: Sequence[Call]) -> list[list[bool]]:
+    """Whether each oracle call was a hit, for each seed in the order of the first calls."""
+    runs: dict[int, list[bool]] = {}
+    for call in calls:
+        runs.setdefault(call.seed, []).append(call.hit)
+    return list(runs.values())

@@ -11,11 +11,14 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
+    from fireworks import LaunchPad
+
     from gen2dft.campaign import CampaignSpec
     from gen2dft.launchpad.submit import Submitted
     from gen2dft.rounds.prepare import Prepared
     from gen2dft.settings import Settings
     from gen2dft.store.documents import CampaignDoc
+    from gen2dft.store.store import Store
 
 console = Console()
 LOST_SECONDS = 600
@@ -103,12 +106,7 @@ def run(
 
     Killed? The same command goes on where it was.
     """
-    from gen2dft.cli.progress import CampaignProgress, print_summary
-    from gen2dft.launchpad.connect import connect_launchpad
-    from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
-    from gen2dft.launchpad.supervise import run_workers
     from gen2dft.settings import load_settings
-    from gen2dft.store.connect import open_store
 
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
     settings = load_settings()
@@ -116,25 +114,34 @@ def run(
     _check_validation(spec, prepared, settings, works_here=True)
     submitted = _submit(spec, prepared, settings)
     _say_submitted(submitted)
+    _work_until_finished(submitted.campaign_id, settings, workers or settings.workers)
+
+
+def _work_until_finished(key: str, settings: Settings, workers: int) -> None:
+    """Work on a campaign; Gen2DFTError if it ends paused or crashed instead."""
+    from gen2dft.cli.progress import CampaignProgress, print_summary
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
+    from gen2dft.launchpad.supervise import run_workers
+    from gen2dft.store.connect import open_store
+
     store, lpad = open_store(settings), connect_launchpad(settings)
-    if store.campaign(submitted.campaign_id).state != "finished":
-        repair(store, lpad, submitted.campaign_id, retry=True)
-        with CampaignProgress(store, submitted.campaign_id, console) as progress:
+    if store.campaign(key).state != "finished":
+        repair(store, lpad, key, retry=True)
+        with CampaignProgress(store, key, console) as progress:
 
             def tick() -> bool:
                 """Show, repair once the workers have nothing to do, and say whether to go on."""
                 progress.tick()
-                if is_idle(lpad, submitted.campaign_id):
-                    repair(store, lpad, submitted.campaign_id)
-                runs = store.campaign(submitted.campaign_id).state == "running"
-                return runs and not crashed_steps(lpad, submitted.campaign_id)
+                if is_idle(lpad, key):
+                    repair(store, lpad, key)
+                runs = store.campaign(key).state == "running"
+                return runs and not crashed_steps(lpad, key)
 
-            run_workers(
-                settings, submitted.campaign_id, workers or settings.workers, tick, console.print
-            )
-    _refuse_crashed(crashed_steps(lpad, submitted.campaign_id), settings)
-    _refuse_paused(store.campaign(submitted.campaign_id))
-    print_summary(store, submitted.campaign_id, console)
+            run_workers(settings, key, workers, tick, console.print)
+    _refuse_crashed(crashed_steps(lpad, key), settings)
+    _refuse_paused(store.campaign(key))
+    print_summary(store, key, console)
 
 
 def advance(
@@ -161,7 +168,6 @@ def advance(
     """Carry campaigns on by hand or from cron, and repair what dead workers left."""
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.lost import recover_lost_runs
-    from gen2dft.launchpad.repair import crashed_steps, repair
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_store
 
@@ -169,24 +175,27 @@ def advance(
     store, lpad = open_store(settings), connect_launchpad(settings)
     for fw_id in recover_lost_runs(lpad, expiration_secs=lost_after):
         console.print(f"firework {fw_id} had lost its worker; it will run again")
-    chosen = (
-        [store.find_campaign(campaign)]
-        if campaign
-        else [c for c in store.campaigns() if c.state != "finished"]
-    )
+    if campaign:
+        chosen = [store.find_campaign(campaign)]
+    else:
+        chosen = [document for document in store.campaigns() if document.state != "finished"]
     for document in chosen:
-        for line in repair(store, lpad, document.id, retry=retry) or ["nothing to do"]:
-            console.print(f"{document.id}: {line}")
-        if (present := store.campaign(document.id)).state == "paused":
-            console.print(
-                f"{document.id}: [red]paused[/]: {escape(str(present.stop_reason))}",
-                highlight=False,
-            )
-        for step, error in crashed_steps(lpad, document.id):
-            console.print(
-                f"{document.id}: [red]{step} crashed[/]: {error}; after mending it: gen2dft "
-                "advance --retry"
-            )
+        _repair(store, lpad, document.id, retry=retry)
+
+
+def _repair(store: Store, lpad: LaunchPad, key: str, *, retry: bool) -> None:
+    """Repair one campaign, and say what was done and what still keeps it from going on."""
+    from gen2dft.launchpad.repair import crashed_steps, repair
+
+    for line in repair(store, lpad, key, retry=retry) or ["nothing to do"]:
+        console.print(f"{key}: {line}")
+    document = store.campaign(key)
+    if document.state == "paused":
+        reason = escape(str(document.stop_reason))
+        console.print(f"{key}: [red]paused[/]: {reason}", highlight=False)
+    for step, error in crashed_steps(lpad, key):
+        remedy = "after mending it: gen2dft advance --retry"
+        console.print(f"{key}: [red]{step} crashed[/]: {error}; {remedy}")
 
 
 def resolve_spec(
@@ -206,11 +215,12 @@ def resolve_spec(
         raise CampaignError(
             f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
         )
+    if dataset is not None and Path(dataset).exists():
+        # Workers run in folders of their own.
+        dataset = str(Path(dataset).resolve())
     engine_name, _, preset = (engine or "").partition(":")
     overrides: dict[str, Any] = {
-        "dataset.source": dataset
-        if dataset is None or not Path(dataset).exists()
-        else str(Path(dataset).resolve()),
+        "dataset.source": dataset,
         "learning.rounds": rounds,
         "seed": seed,
         "validation.engine": engine_name or None,
@@ -251,15 +261,14 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     with console.status("reading the training data"):
         prepared = prepare(spec, settings.data_dir / "cache", store)
     training_set = prepared.dataset
-    if skipped := training_set.provenance.get("skipped"):
-        console.print(
-            f"[yellow]{len(skipped)} crystals of {spec.dataset.source} were skipped[/]; see "
-            "gen2dft data info"
-        )
+    skipped = training_set.provenance.get("skipped")
+    if skipped:
+        what = f"{len(skipped)} crystals of {spec.dataset.source} were skipped"
+        console.print(f"[yellow]{what}[/]; see gen2dft data info")
     for name in open_targets(spec, training_set):
+        target = spec.known_properties[name].title
         console.print(
-            f"[yellow]target {spec.known_properties[name].title} is left open[/]: fewer than "
-            f"{spec.dataset.min_labels} of the "
+            f"[yellow]target {target} is left open[/]: fewer than {spec.dataset.min_labels} of the "
             f"{len(training_set)} training crystals are labelled with it"
         )
     return prepared
@@ -268,9 +277,9 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
 def _check_validation(
     spec: CampaignSpec, prepared: Prepared, settings: Settings, *, works_here: bool
 ) -> None:
-    """Refuse what the engine cannot work with.
+    """Refuse a campaign that the engine cannot validate.
 
-    What only this machine lacks is an error if it is to do the work.
+    Problems of this machine alone are errors if it is to do the work, and else remarks.
     """
     from gen2dft.errors import SettingsError
     from gen2dft.rounds.prepare import check_validation, needs_store
@@ -292,40 +301,41 @@ def _submit(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> Submi
 
 
 def _say_submitted(submitted: Submitted) -> None:
-    known = "" if submitted.created else " is already there; nothing was added"
-    console.print(f"campaign [bold]{submitted.campaign_id}[/]{known or ' submitted'}")
+    outcome = "submitted" if submitted.created else "is already there; nothing was added"
+    console.print(f"campaign [bold]{submitted.campaign_id}[/] {outcome}")
 
 
 def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> None:
     import yaml
 
+    key = _would_be_id(spec, prepared, settings)
+    training_set, hull, screen = prepared
+    resolved = spec.model_dump(mode="json", by_alias=True)
+    console.print(yaml.safe_dump(resolved, sort_keys=False), highlight=False)
+    counts = training_set.num_labels().items()
+    labels = ", ".join(f"{count} {name}" for name, count in counts)
+    size = f"{len(training_set)} crystals; labels: {labels}"
+    console.print(f"training set {training_set.content_hash}: {size}")
+    size = f"{hull.num_entries} entries on scale {hull.scale or 'unknown'}"
+    console.print(f"hull {hull.hull_hash}: {size}")
+    if screen is not None:
+        size = f"{screen.num_entries} entries on scale {screen.scale}"
+        console.print(f"hull of the screen {screen.hull_hash}: {size}")
+    console.print(f"would be campaign [bold]{key}[/]; nothing was written")
+
+
+def _would_be_id(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> str:
+    """The id that the campaign would get, from all that decides its results."""
     from gen2dft.rounds.begin import calibration_ids, campaign_id, computed_elements
     from gen2dft.rounds.prepare import needs_store
     from gen2dft.store.connect import open_store
 
-    training_set, hull, screen = prepared
-    store = open_store(settings) if needs_store(spec) else None
-    calibrations, elements = (
-        (calibration_ids(store, spec), computed_elements(store, spec)) if store else ({}, {})
-    )
-    console.print(
-        yaml.safe_dump(spec.model_dump(mode="json", by_alias=True), sort_keys=False),
-        highlight=False,
-    )
-    labels = ", ".join(f"{count} {name}" for name, count in training_set.num_labels().items())
-    console.print(
-        f"training set {training_set.content_hash}: {len(training_set)} crystals; labels: {labels}"
-    )
-    console.print(
-        f"hull {hull.hull_hash}: {hull.num_entries} entries on scale {hull.scale or 'unknown'}"
-    )
-    if screen is not None:
-        console.print(
-            f"hull of the screen {screen.hull_hash}: {screen.num_entries} entries on scale "
-            f"{screen.scale}"
-        )
-    key = campaign_id(spec, training_set, hull, screen, calibrations, elements)
-    console.print(f"would be campaign [bold]{key}[/]; nothing was written")
+    if not needs_store(spec):
+        return campaign_id(spec, *prepared, {}, {})
+    store = open_store(settings)
+    calibrations = calibration_ids(store, spec)
+    elements = computed_elements(store, spec)
+    return campaign_id(spec, *prepared, calibrations, elements)
 
 
 def _refuse_paused(document: CampaignDoc) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from gen2dft.campaign import DatasetSpec
     from gen2dft.dataset import Dataset
+    from gen2dft.funnel import StageCount
+    from gen2dft.shipped.vanadium_build import OxidePlan
 
 app = typer.Typer(help="Training data: list, build, label, import, info.", no_args_is_help=True)
 console = Console()
@@ -29,14 +33,14 @@ def list_datasets(as_json: Json = False) -> None:
     from gen2dft.datasets import builtin_datasets
     from gen2dft.settings import load_settings
 
-    rows = [(source.name, source.content, source.needs) for source in builtin_datasets()]
+    found = [vars(source) for source in builtin_datasets()]
     folder = load_settings().data_dir / "datasets"
-    rows += [(str(path), "imported", "nothing") for path in sorted(folder.glob("*.npz"))]
+    for path in sorted(folder.glob("*.npz")):
+        found.append({"name": str(path), "content": "imported", "needs": "nothing"})
     if as_json:
-        typer.echo(
-            json.dumps([dict(zip(("name", "content", "needs"), row, strict=True)) for row in rows])
-        )
+        typer.echo(json.dumps(found))
         return
+    rows = [tuple(source.values()) for source in found]
     console.print(_table(("dataset", "content", "needs"), rows))
     console.print(
         "Any CSV, JSON or parquet with a structure column, or a folder of CIFs: --dataset FILE",
@@ -91,60 +95,58 @@ def build(
     """
     from gen2dft.errors import DatasetError, not_one_of
 
-    builders = {"starter": _build_starter, "vanadium-oxides": _build_oxides}
-    if name not in builders:
-        raise DatasetError(not_one_of("dataset to build", name, builders))
-    out = out or Path(f"{name.replace('-', '_')}.npz")
+    names = ("starter", "vanadium-oxides")
+    if name not in names:
+        raise DatasetError(not_one_of("dataset to build", name, names))
+    files = _Files(out or Path(f"{name.replace('-', '_')}.npz"), checkpoint, yes, dry_run)
     if name == "starter":
-        _build_starter(out, seed, size, workers, checkpoint, yes, dry_run)
-    else:
-        _build_oxides(
-            out, (source, column or []), (engine, preset, relax), checkpoint, yes, dry_run
-        )
-
-
-def _build_oxides(
-    out: Path,
-    source: tuple[str, list[str]],
-    labels: tuple[str, str, bool],
-    checkpoint: Path | None,
-    yes: bool,
-    dry_run: bool,
-) -> None:
+        _build_starter(files, seed, size, workers)
+        return
     from gen2dft.campaign import DatasetSpec
+    from gen2dft.shipped.vanadium_build import OxidePlan
+
+    binaries = DatasetSpec(source=source, columns=_columns(column or []))
+    _build_oxides(files, binaries, OxidePlan(engine, preset, relax))
+
+
+class _Files(NamedTuple):
+    """The files that a build writes, and whether it may."""
+
+    out: Path
+    checkpoint: Path | None
+    yes: bool
+    dry_run: bool
+
+
+def _build_oxides(files: _Files, spec: DatasetSpec, plan: OxidePlan) -> None:
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
-    from gen2dft.shipped.vanadium_build import OxidePlan, build_oxides, unlabelled_oxides
+    from gen2dft.shipped.vanadium_build import build_oxides, unlabelled_oxides
 
-    plan = OxidePlan(*labels)
-    plan.key()  # an unknown engine or preset is told now
-    spec = DatasetSpec(source=source[0], columns=_columns(source[1]))
+    plan.key()  # reports an unknown engine or preset before the work begins
     with _progress("reading") as progress:
         binaries = read_source(spec, load_settings().data_dir / "cache", progress)
     with _progress("finding duplicates") as progress:
         oxides, counts = unlabelled_oxides(binaries, plan, progress)
     for count in counts:
-        lost = (
-            ", ".join(f"{number} {reason}" for reason, number in count.reasons.items())
-            or "none left out"
-        )
-        console.print(
-            f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False
-        )
-    if dry_run:
+        _say_count(count)
+    if files.dry_run:
         return
-    _ask_before_overwriting(out, yes)
+    _ask_before_overwriting(files.out, files.yes)
+    checkpoint = files.checkpoint or files.out.with_suffix(".jsonl")
     with _progress("labelling") as progress:
-        dataset = build_oxides(
-            oxides, counts, plan, binaries, checkpoint or out.with_suffix(".jsonl"), progress
-        )
-    dataset.save(out)
-    _show(out, dataset)
+        dataset = build_oxides(oxides, counts, plan, binaries, checkpoint, progress)
+    dataset.save(files.out)
+    _show(files.out, dataset)
 
 
-def _build_starter(
-    out: Path, seed: int, size: int, workers: int, checkpoint: Path | None, yes: bool, dry_run: bool
-) -> None:
+def _say_count(count: StageCount) -> None:
+    reasons = [f"{number} {reason}" for reason, number in count.reasons.items()]
+    lost = ", ".join(reasons) or "none left out"
+    console.print(f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False)
+
+
+def _build_starter(files: _Files, seed: int, size: int, workers: int) -> None:
     from gen2dft.datasets.ricci import transport_table
     from gen2dft.shipped.starter_build import (
         BuildPlan,
@@ -155,21 +157,22 @@ def _build_starter(
     from gen2dft.shipped.starter_finish import finish
 
     plan = BuildPlan(seed=seed)
-    formulas = ordered_formulas(list(transport_table()["pretty_formula"]), plan)
-    journal = checkpoint or default_checkpoint(out)
+    known = list(transport_table()["pretty_formula"])
+    formulas = ordered_formulas(known, plan)
+    journal = files.checkpoint or default_checkpoint(files.out)
     console.print(
         f"{len(formulas)} formulas; {size} crystals wanted; checkpoint {journal}; about 1 s per "
         "crystal and core"
     )
-    if dry_run:
+    if files.dry_run:
         return
-    _ask_before_overwriting(out, yes)
+    _ask_before_overwriting(files.out, files.yes)
     with _progress("relaxing") as progress:
         records = build_checkpoint(formulas, plan, size, journal, workers, progress)
     command = f"gen2dft data build starter --seed {seed} --size {size}"
     dataset = finish(records, plan, command)
-    dataset.save(out)
-    _show(out, dataset)
+    dataset.save(files.out)
+    _show(files.out, dataset)
 
 
 @app.command()
@@ -198,22 +201,19 @@ def label(
     settings = get_preset(preset)
     # Of the starter set the crystals alone: it ships with labels that this verb has made.
     dataset = starter_crystals() if source == STARTER else _read(source)
-    chosen = tasks(dataset, max_sites, settings)[:size]
-    console.print(
-        f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}"
-        if chosen
-        else "no such crystals"
-    )
-    if dry_run or not chosen:
+    cheapest_first = tasks(dataset, max_sites, settings)
+    chosen = cheapest_first[:size]
+    if not chosen:
+        console.print("no such crystals")
         return
+    console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}")
+    if dry_run:
+        return
+    header = label_settings(source, settings)
     with _progress("labelling") as progress:
-        labels = label_crystals(
-            chosen, label_settings(source, settings), out, workers, cpu_limit, progress
-        )
-    console.print(
-        f"[bold]{out}[/]: "
-        + ", ".join(f"{count} {reason}" for reason, count in labels.counts().items())
-    )
+        labels = label_crystals(chosen, header, out, workers, cpu_limit, progress)
+    counts = [f"{count} {reason}" for reason, count in labels.counts().items()]
+    console.print(f"[bold]{out}[/]: {', '.join(counts)}")
 
 
 @app.command("import")
@@ -257,12 +257,8 @@ def import_file(
         _ask_before_overwriting(target, yes)
         dataset.save(target)
     _show(target, dataset)
-    console.print(
-        "Nothing was written (--dry-run)."
-        if dry_run
-        else f"Use it: gen2dft run --dataset {target}",
-        style="dim",
-    )
+    use = f"Use it: gen2dft run --dataset {target}"
+    console.print("Nothing was written (--dry-run)." if dry_run else use, style="dim")
 
 
 @app.command()
@@ -309,20 +305,19 @@ def _columns(assignments: list[str]) -> dict[str, str]:
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:
-    import numpy as np
     from pymatgen.core import Element
 
-    crystals = dataset.crystals
-    elements = [len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))]
-    kinds, counts = np.unique(elements, return_counts=True)
+    formulas = dataset.crystals.formulas()
+    # A formula is its elements with their counts: `O3 Sr1 Ti1`.
+    kinds = Counter(len(formula.split()) for formula in formulas)
+    numbers = sorted(set(dataset.crystals.numbers.tolist()))
+    sizes = dataset.crystals.num_sites.tolist()
     return {
         "crystals": len(dataset),
-        "formulas": len(set(crystals.formulas())),
-        "by_number_of_elements": {int(k): int(n) for k, n in zip(kinds, counts, strict=True)},
-        "sites": [int(crystals.num_sites.min()), int(crystals.num_sites.max())]
-        if len(dataset)
-        else [],
-        "elements": [Element.from_Z(int(z)).symbol for z in np.unique(crystals.numbers)],
+        "formulas": len(set(formulas)),
+        "by_number_of_elements": dict(sorted(kinds.items())),
+        "sites": [min(sizes), max(sizes)] if sizes else [],
+        "elements": [Element.from_Z(number).symbol for number in numbers],
         "labels": {name: _coverage(dataset.label(name)) for name in dataset.labels},
         "content_hash": dataset.content_hash,
         "provenance": dict(dataset.provenance),
@@ -335,30 +330,34 @@ def _coverage(values: Any) -> dict[str, float]:
     known = values[np.isfinite(values)]
     if not len(known):
         return {"count": 0}
-    low, median, high = (float(x) for x in np.percentile(known, [0, 50, 100]))
+    low, median, high = np.percentile(known, [0, 50, 100]).tolist()
     return {"count": len(known), "min": low, "median": median, "max": high}
 
 
 def _show(name: object, dataset: Dataset) -> None:
     summary = _summary(dataset)
-    kinds = ", ".join(f"{n} of {k} elements" for k, n in summary["by_number_of_elements"].items())
+    by_number = summary["by_number_of_elements"].items()
+    kinds = ", ".join(f"{count} of {number} elements" for number, count in by_number)
+    formulas = f"{summary['formulas']} formulas ({kinds})"
+    console.print(f"[bold]{name}[/]: {len(dataset)} crystals, {formulas}")
+    elements = summary["elements"]
     console.print(
-        f"[bold]{name}[/]: {len(dataset)} crystals, {summary['formulas']} formulas ({kinds})"
+        f"sites per cell {summary['sites']}, {len(elements)} elements: {' '.join(elements)}"
     )
-    console.print(
-        f"sites per cell {summary['sites']}, {len(summary['elements'])} elements: "
-        f"{' '.join(summary['elements'])}"
-    )
-    rows = [
-        (
-            prop,
-            str(values["count"]),
-            *(f"{values[k]:.3g}" if k in values else "-" for k in ("min", "median", "max")),
-            dataset.properties[prop].unit,
-        )
-        for prop, values in summary["labels"].items()
-    ]
+    rows = []
+    for prop, coverage in summary["labels"].items():
+        row = _label_row(prop, coverage, dataset.properties[prop].unit)
+        rows.append(tuple(row))
     console.print(_table(("label", "crystals", "min", "median", "max", "unit"), rows))
+
+
+def _label_row(prop: str, coverage: Mapping[str, float], unit: str) -> Iterator[str]:
+    yield prop
+    yield str(coverage["count"])
+    for statistic in ("min", "median", "max"):
+        # A label that no crystal has is counted alone.
+        yield f"{coverage[statistic]:.3g}" if statistic in coverage else "-"
+    yield unit
 
 
 def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:

@@ -58,10 +58,8 @@ def doctor(
 def line(check: Check) -> str:
     """A check as one line of rich markup."""
     remedy = f" [dim]->[/] {escape(check.remedy)}" if check.remedy else ""
-    return (
-        f"[{STYLES[check.state]}]{check.state:<4}[/] [bold]{check.name:<12}[/] "
-        f"{escape(check.detail)}{remedy}"
-    )
+    state = f"[{STYLES[check.state]}]{check.state:<4}[/]"
+    return f"{state} [bold]{check.name:<12}[/] {escape(check.detail)}{remedy}"
 
 
 def checks() -> Iterator[Check]:
@@ -121,8 +119,7 @@ def check_plugins() -> Check:
 
     found, broken = [], []
     for point in added():
-        kinds = point.group.rpartition(".")[2]
-        kind = f"{kinds[:-3]}y" if kinds.endswith("ies") else kinds.removesuffix("s")
+        kind = _singular(point.group.rpartition(".")[2])
         package = f"{point.dist.name} {point.dist.version}" if point.dist else "unknown package"
         try:
             point.load()
@@ -135,16 +132,23 @@ def check_plugins() -> Check:
     return Check("plugins", "ok", ", ".join(found) or "none")
 
 
+def _singular(plural: str) -> str:
+    """`gate` of `gates`, `property` of `properties`."""
+    if plural.endswith("ies"):
+        return plural.removesuffix("ies") + "y"
+    return plural.removesuffix("s")
+
+
 def check_settings(settings: Settings) -> Check:
     """Which configuration is in force."""
     from gen2dft.settings import config_file
 
     file = config_file()
     where = str(file) if file.is_file() else f"defaults ({file} is not there)"
-    variables = sorted(
-        name for name in os.environ if name.startswith("GEN2DFT_") and name != "GEN2DFT_CONFIG_FILE"
-    )
-    return Check("settings", "ok", ", ".join([where, *variables, f"{settings.workers} workers"]))
+    variables = {name for name in os.environ if name.startswith("GEN2DFT_")}
+    variables -= {"GEN2DFT_CONFIG_FILE"}  # `where` says it
+    parts = [where, *sorted(variables), f"{settings.workers} workers"]
+    return Check("settings", "ok", ", ".join(parts))
 
 
 def check_disk(settings: Settings) -> Check:
@@ -200,13 +204,11 @@ def check_launchpad(settings: Settings) -> Check:
     from gen2dft.launchpad.connect import connect_launchpad
 
     lpad = connect_launchpad(settings)
-    counts = {
-        state: lpad.fireworks.count_documents({"state": state})
-        for state in ("READY", "RUNNING", "FIZZLED")
-    }
-    return Check(
-        "launchpad", "ok", ", ".join(f"{count} {state}" for state, count in counts.items())
-    )
+    counts = []
+    for state in ("READY", "RUNNING", "FIZZLED"):
+        count = lpad.fireworks.count_documents({"state": state})
+        counts.append(f"{count} {state}")
+    return Check("launchpad", "ok", ", ".join(counts))
 
 
 def check_lost_runs(settings: Settings) -> Check:
@@ -215,10 +217,11 @@ def check_lost_runs(settings: Settings) -> Check:
     from gen2dft.launchpad.lost import lost_runs
 
     lost = lost_runs(connect_launchpad(settings))
-    remedy = "`gen2dft advance`, or `gen2dft run` as before, runs them again" if lost else ""
-    return Check(
-        "lost runs", "warn" if lost else "ok", f"{len(lost)} fireworks whose worker is gone", remedy
-    )
+    detail = f"{len(lost)} fireworks whose worker is gone"
+    if not lost:
+        return Check("lost runs", "ok", detail)
+    remedy = "`gen2dft advance`, or `gen2dft run` as before, runs them again"
+    return Check("lost runs", "warn", detail, remedy)
 
 
 def check_job_store(settings: Settings) -> Check:
@@ -280,12 +283,12 @@ def check_chgnet() -> Check:
     from gen2dft.engines.installed import package_version
 
     versions = {name: package_version(name) for name in ("chgnet", "torch")}
-    if missing := [name for name, version in versions.items() if version is None]:
+    missing = [name for name, version in versions.items() if version is None]
+    if missing:
         detail = f"not installed: {', '.join(missing)}; candidates cannot be screened"
         return Check("chgnet", "fail", detail, "pip install 'gen2dft[mlip]'")
-    return Check(
-        "chgnet", "ok", ", ".join(f"{name} {version}" for name, version in versions.items())
-    )
+    listed = ", ".join(f"{name} {version}" for name, version in versions.items())
+    return Check("chgnet", "ok", listed)
 
 
 def check_potcars() -> Check:

@@ -18,6 +18,7 @@ from gen2dft.cli.common import echo_json, plain_table
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
+    from gen2dft.evaluation.reference import Reference
     from gen2dft.evaluation.setting import Progress, Setting
     from gen2dft.evaluation.tables import Table
 
@@ -116,42 +117,57 @@ def evaluate(
     figures.
     """
     from gen2dft.evaluation import run
-    from gen2dft.evaluation.reference import PUBLISHED, read_reference
     from gen2dft.evaluation.setting import Budget
     from gen2dft.settings import load_settings
 
     run.check_names(table or [])
-    references = [
-        *PUBLISHED,
-        *(read_reference(path, run.column_keys()) for path in reference or []),
-    ]
+    references = _references(reference or [])
     specs = specs_of_variants(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
+    budget = Budget(samples, draws, tuple(scale or (0.6,)), relaxations)
     with progress_bar() as progress:
         setting = run.prepare_setting(
             specs,
             split_file=split,
             max_crystals=max_crystals,
-            budget=Budget(samples, draws, tuple(scale or (0.6,)), relaxations),
+            budget=budget,
             snapshot_dir=snapshot_dir,
             cache_dir=load_settings().data_dir / "cache",
             progress=progress,
         )
         console.print(run.summary(setting), highlight=False, soft_wrap=True)
-        finished: list[Table] = []
-        for made in run.make_tables(run.choose_tables(table or [], setting), setting):
-            for other in references:
-                made = other.beside(made)
+        finished = []
+        for made in _tables_beside(references, table or [], setting):
             finished.append(made)
-            _save(out, setting, finished)
+            _save(out, setting, finished)  # each at once: the next may take hours
             if not as_json:
                 show_table(made)
     if as_json:
         echo_json(run.as_document(setting, finished))
-    console.print(
-        f"written: {out / 'evaluation.json'}, {out / 'evaluation.md'}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    files = f"{out / 'evaluation.json'}, {out / 'evaluation.md'}"
+    console.print(f"written: {files}", highlight=False, soft_wrap=True)
+
+
+def _references(files: Sequence[Path]) -> list[Reference]:
+    """The papers' figures, and those of the user's files."""
+    from gen2dft.evaluation import run
+    from gen2dft.evaluation.reference import PUBLISHED, read_reference
+
+    keys = run.column_keys()
+    return [*PUBLISHED, *(read_reference(file, keys) for file in files)]
+
+
+def _tables_beside(
+    references: Sequence[Reference], names: Sequence[str], setting: Setting
+) -> Iterator[Table]:
+    """The tables asked for, each as soon as it is made, with the references' figures beside."""
+    from gen2dft.evaluation import run
+
+    chosen = run.choose_tables(names, setting)
+    for table in run.make_tables(chosen, setting):
+        beside = table
+        for reference in references:
+            beside = reference.beside(beside)
+        yield beside
 
 
 def specs_of_variants(
@@ -173,13 +189,11 @@ def specs_of_variants(
 
     if campaign is not None and file is not None:
         raise CampaignError("give --campaign or -f FILE.yaml, not both")
-    source = (
-        dataset if dataset is None or not Path(dataset).exists() else str(Path(dataset).resolve())
-    )
-    overrides: dict[str, Any] = {"dataset.source": source, "seed": seed, "generator.epochs": epochs}
-    given = {key: value for key, value in overrides.items() if value is not None} | assignments(
-        texts
-    )
+    if dataset is not None and Path(dataset).exists():
+        dataset = str(Path(dataset).resolve())
+    overrides = {"dataset.source": dataset, "seed": seed, "generator.epochs": epochs}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    given |= assignments(texts)
 
     def load(extra: dict[str, Any]) -> CampaignSpec:
         if campaign is None and file is None:
@@ -201,25 +215,22 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
     from gen2dft.evaluation import run
     from gen2dft.report.output import write_file
 
-    write_file(
-        folder / "evaluation.json",
-        (json.dumps(run.as_document(setting, tables), indent=2) + "\n").encode(),
-    )
-    write_file(folder / "evaluation.md", run.as_markdown(setting, tables).encode())
+    document = json.dumps(run.as_document(setting, tables), indent=2)
+    markdown = run.as_markdown(setting, tables)
+    write_file(folder / "evaluation.json", f"{document}\n".encode())
+    write_file(folder / "evaluation.md", markdown.encode())
 
 
 def show_table(table: Table) -> None:
-    """Figures down, what they belong to across: that fits a terminal."""
+    """Print a table turned round, one line per figure, which fits a terminal."""
     drawn = plain_table(table.title)
     drawn.add_column("", min_width=20)
     for row in table.rows:
-        drawn.add_column(
-            row.name, justify="right", overflow="fold", style="dim" if row.source else None
-        )
+        style = "dim" if row.source else None  # another's figures, beside our own
+        drawn.add_column(row.name, justify="right", overflow="fold", style=style)
     for column in table.columns:
-        drawn.add_row(
-            column.title, *(column.text(row.figures.get(column.key)) for row in table.rows)
-        )
+        texts = [column.text(row.figures.get(column.key)) for row in table.rows]
+        drawn.add_row(column.title, *texts)
     out_console.print(drawn)
     for line in (*table.notes, *table.sources()):
         out_console.print(line, style="dim", highlight=False)
@@ -228,10 +239,7 @@ def show_table(table: Table) -> None:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A bar for what is going on with the time left.
-
-    Where there is no terminal, a line now and then.
-    """
+    """A bar for the work under way with the time left; without a terminal, a line now and then."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
@@ -251,7 +259,8 @@ def progress_bar() -> Iterator[Progress]:
             if begins:
                 bar.reset(task, description=what, total=total)
             bar.update(task, completed=done, total=total)
-            if not console.is_terminal and (begins or time.monotonic() - last > LINE_SECONDS):
+            is_due = begins or time.monotonic() - last > LINE_SECONDS
+            if is_due and not console.is_terminal:
                 console.print(f"{what}: {done:,} of {total:,}", highlight=False)
                 last = time.monotonic()
 

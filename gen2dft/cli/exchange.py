@@ -52,32 +52,27 @@ def export(
     document = store.find_campaign(campaign)
     choice = Choice(snapshots, training_data)
     digest, counts = export_campaign(store, document.id, out, credits_, choice)
+    num_bytes, left_out = out.stat().st_size, choice.left_out()
     if as_json:
-        echo_json(
-            {
-                "campaign": document.id,
-                "file": out,
-                "bytes": out.stat().st_size,
-                "digest": digest,
-                "documents": counts,
-                "left_out": choice.left_out(),
-                "licence": licence,
-            }
-        )
+        echo_json({
+            "campaign": document.id,
+            "file": out,
+            "bytes": num_bytes,
+            "digest": digest,
+            "documents": counts,
+            "left_out": left_out,
+            "licence": licence,
+        })  # fmt: skip
         return
-    size = out.stat().st_size / 1e6
-    console.print(
-        f"{document.id} in {out}: {counted(counts['hits'], 'hit')}, {size:,.1f} MB", highlight=False
-    )
-    console.print(
-        f"licence {licence} (--licence), digest {digest}", highlight=False, soft_wrap=True
-    )
-    if left_out := choice.left_out():
+    content = f"{counted(counts['hits'], 'hit')}, {num_bytes / 1e6:,.1f} MB"
+    console.print(f"{document.id} in {out}: {content}", highlight=False)
+    text = f"licence {licence} (--licence), digest {digest}"
+    console.print(text, highlight=False, soft_wrap=True)
+    if left_out:
         console.print(f"left out: {', '.join(left_out)}", style="dim", highlight=False)
     if document.state != "finished":
-        console.print(
-            "the campaign is still running: the archive shows it as it stands now", style="yellow"
-        )
+        text = "the campaign is still running: the archive shows it as it stands now"
+        console.print(text, style="yellow")
 
 
 def import_(
@@ -104,17 +99,12 @@ def import_(
         return
     new, known = sum(done.new.values()), sum(done.known.values())
     would = "would be" if dry_run else "were"
-    console.print(f"{done.campaign_id}: {counted(done.new['hits'], 'new hit')}", highlight=False)
-    console.print(
-        f"{counted(new, 'document')} {would} added, {known:,} were there already", highlight=False
-    )
+    hits, documents = counted(done.new["hits"], "new hit"), counted(new, "document")
+    console.print(f"{done.campaign_id}: {hits}", highlight=False)
+    console.print(f"{documents} {would} added, {known:,} were there already", highlight=False)
     if digest is None:
-        console.print(
-            f"digest {done.digest}; compare it with the one that export printed",
-            style="dim",
-            soft_wrap=True,
-        )
+        text = f"digest {done.digest}; compare it with the one that export printed"
+        console.print(text, style="dim", soft_wrap=True)
     if done.left_out:
-        console.print(
-            f"not in the archive: {', '.join(done.left_out)}", style="dim", highlight=False
-        )
+        text = f"not in the archive: {', '.join(done.left_out)}"
+        console.print(text, style="dim", highlight=False)

@@ -71,12 +71,13 @@ def init(
     from gen2dft.settings import config_file
 
     path = Path(".gen2dft/config.yaml").resolve() if local else config_file()
-    given = {
-        "database": database,
-        "database_name": name,
-        "data_dir": data_dir and str(data_dir.expanduser().resolve()),
-    }
-    values = {**_present(path), **{key: value for key, value in given.items() if value is not None}}
+    values = _present(path)
+    if database is not None:
+        values["database"] = database
+    if name is not None:
+        values["database_name"] = name
+    if data_dir is not None:
+        values["data_dir"] = str(data_dir.expanduser().resolve())
     settings = _settings(path, values)
     files = {path: _config_text(values or {"database": "embedded"})}
     if scheduler:
@@ -88,7 +89,7 @@ def init(
 
 
 def _present(path: Path) -> dict[str, Any]:
-    """What the file holds already; a file that cannot be read has nothing to keep."""
+    """Settings that the file holds already; a file that cannot be read has nothing to keep."""
     import yaml
 
     from gen2dft.settings import Settings
@@ -97,11 +98,10 @@ def _present(path: Path) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return {}
-    return (
-        {k: v for k, v in content.items() if k in Settings.model_fields}
-        if isinstance(content, dict)
-        else {}
-    )
+    if not isinstance(content, dict):
+        return {}
+    known = Settings.model_fields
+    return {key: value for key, value in content.items() if key in known}
 
 
 def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
@@ -115,9 +115,8 @@ def _settings(path: Path, values: Mapping[str, Any]) -> Settings:
         return GivenSettings(**{"data_dir": path.parent, **values})
     except ValidationError as err:
         problem = err.errors()[0]
-        raise SettingsError(
-            f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}"
-        ) from None
+        what = problem["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{problem['loc'][0]}: {what}") from None
 
 
 def _config_text(values: Mapping[str, Any]) -> str:
@@ -166,18 +165,15 @@ def _write(path: Path, text: str, yes: bool, dry_run: bool) -> None:
     if present == text:
         console.print(f"unchanged  {path}", style="dim")
         return
+    is_new = present is None
     if dry_run:
-        console.print(f"would {'write' if present is None else 'overwrite'}  {path}")
+        console.print(f"would {'write' if is_new else 'overwrite'}  {path}")
         return
-    if (
-        present is not None
-        and not yes
-        and not typer.confirm(f"{path} has other content. Overwrite it?")
-    ):
+    if is_new or yes or typer.confirm(f"{path} has other content. Overwrite it?"):
+        write_private(path, text)
+        console.print(f"written    {path}")
+    else:
         console.print(f"left       {path}")
-        return
-    write_private(path, text)
-    console.print(f"written    {path}")
 
 
 def _say_next(
@@ -189,13 +185,12 @@ def _say_next(
         return
     folder = _queue_folder(config, category)
     console.print(f"Look through {folder / 'my_qadapter.yaml'}: account, partition, modules. Then")
-    console.print(
-        f"  export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}",
-        markup=False,
-    )
-    console.print("  gen2dft submit --campaign thermoelectric", markup=False)
     launches = settings.data_dir / "launches"
+    # Reservation mode binds one firework to each queue job, so it does not go with packed jobs.
     reserve = "" if pack > 1 else " -r"
-    console.print(
-        f"  cd {launches} && qlaunch{reserve} rapidfire -m 20 --nlaunches infinite", markup=False
-    )
+    for command in (
+        f"export GEN2DFT_CONFIG_FILE={config} FW_CONFIG_FILE={folder / 'FW_config.yaml'}",
+        "gen2dft submit --campaign thermoelectric",
+        f"cd {launches} && qlaunch{reserve} rapidfire -m 20 --nlaunches infinite",
+    ):
+        console.print(f"  {command}", markup=False)

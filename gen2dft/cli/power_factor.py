@@ -72,20 +72,14 @@ def power_factor(
     store = open_store()
     document = store.find_campaign(campaign)
     found = 0
-    tasks = _tasks(store, document, max_sites, engine, preset)
-    for task in _cheapest_first(tasks) if cheapest else tasks:
+    tasks: Iterable[Task] = _tasks(store, document, max_sites, engine, preset)
+    if cheapest:
+        tasks = _cheapest_first(tasks)
+    for task in tasks:
         known = _known(store, task[0]) or _compute(store, task, cpu_limit, refuse_metals=cheapest)
         if known is None:
             continue
-        is_metal = known.reason == METAL
-        text = (
-            f"{known.formula}: a metal, which has no power factor"
-            if is_metal
-            else bands_text(known)
-        )
-        console.print(text, highlight=False)
-        for warning in known.warnings:
-            console.print(f"  {warning}", style="dim", highlight=False)
+        _show(known)
         found += known.reason is None
         if found == top:
             break
@@ -101,6 +95,14 @@ def power_factor(
     )
 
 
+def _show(known: PowerFactorDoc) -> None:
+    is_metal = known.reason == METAL
+    metal = f"{known.formula}: a metal, which has no power factor"
+    console.print(metal if is_metal else bands_text(known), highlight=False)
+    for warning in known.warnings:
+        console.print(f"  {warning}", style="dim", highlight=False)
+
+
 def _tasks(
     store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str
 ) -> Iterator[Task]:
@@ -114,30 +116,36 @@ def _tasks(
     from gen2dft.symmetry import idealised_primitive
 
     spec = stored_campaign(document)
-    settings = load_engine(engine).preset(preset)
-    for hit in ranked(store.hits(document.id), spec.targets, spec.known_properties)[0]:
-        crystal = idealised_primitive(Structure.from_dict(hit.structure), SYMPREC)
+    program = load_engine(engine)
+    settings_hash = program.preset(preset).settings_hash
+    best_first, _ = ranked(store.hits(document.id), spec.targets, spec.known_properties)
+    for hit in best_first:
+        relaxed = Structure.from_dict(hit.structure)
+        crystal = idealised_primitive(relaxed, SYMPREC)
         if len(crystal) > max_sites:
             continue
-        key = label_id(document.id, hit.candidate_id, engine, settings.settings_hash)
+        key = label_id(document.id, hit.candidate_id, engine, settings_hash)
         made = Made(
             key, document.id, hit.candidate_id, hit.formula,
-            engine, load_engine(engine).is_dft, preset, settings.settings_hash,
+            engine, program.is_dft, preset, settings_hash,
         )  # fmt: skip
         yield made, crystal, spec.transport
 
 
 def _cheapest_first(tasks: Iterable[Task]) -> list[Task]:
-    """The same, those first whose bands cost least.
+    """The tasks in the order of the cost of their bands.
 
-    Those that begin magnetic, at several times the cost, last.
+    Crystals that begin magnetic come last: they cost several times as much.
     """
     from gen2dft.engines.gpaw.presets import starting_moments
     from gen2dft.transport.convergence import relative_cost
 
-    return sorted(
-        tasks, key=lambda task: (starting_moments(task[1]) is not None, relative_cost(task[1]))
-    )
+    def cost(task: Task) -> tuple[bool, float]:
+        _, crystal, _ = task
+        is_magnetic = starting_moments(crystal) is not None
+        return is_magnetic, relative_cost(crystal)
+
+    return sorted(tasks, key=cost)
 
 
 def _known(store: Store, made: Made) -> PowerFactorDoc | None:
@@ -149,30 +157,27 @@ def _known(store: Store, made: Made) -> PowerFactorDoc | None:
 def _compute(
     store: Store, task: Task, cpu_limit: float, refuse_metals: bool
 ) -> PowerFactorDoc | None:
-    """The power factor of a hit, or why it has none, kept; None if that was not found out."""
+    """Compute and keep the power factor of a hit, or the reason why it has none.
+
+    None if neither was found out, and a later try may find it.
+    """
     from gen2dft.engines.base import CalculationFailure
     from gen2dft.flows.power_factors import METAL_AS_GIVEN
     from gen2dft.rounds.power_factors import keep
     from gen2dft.settings import load_settings
 
     made, crystal, spec = task
-    console.print(
-        f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, by {made.engine} "
-        f"({made.preset})"
-    )
+    how = f"by {made.engine} ({made.preset})"
+    console.print(f"{made.formula} {made.candidate_id}: {len(crystal)} atoms, {how}")
     folder = load_settings().data_dir / "power_factors" / made.id
     outcome = _in_its_own_process(
         crystal, spec=spec, engine=made.engine, preset=made.preset, folder=folder,
         cpu_limit=cpu_limit, refuse_metals=refuse_metals,
     )  # fmt: skip
-    if isinstance(outcome, CalculationFailure) and outcome.reason in (
-        TOO_EXPENSIVE,
-        KILLED,
-        METAL_AS_GIVEN,
-    ):
-        console.print(
-            f"{made.formula}: passed over: {outcome.reason}: {outcome.detail}", highlight=False
-        )
+    open_reasons = (TOO_EXPENSIVE, KILLED, METAL_AS_GIVEN)
+    if isinstance(outcome, CalculationFailure) and outcome.reason in open_reasons:
+        why = f"{outcome.reason}: {outcome.detail}"
+        console.print(f"{made.formula}: passed over: {why}", highlight=False)
         return None
     return keep(store, made, spec.definition, outcome)
 
@@ -193,11 +198,9 @@ def _in_its_own_process(crystal: Structure, **how: Any) -> TransportDoc | Calcul
     os.environ["OMP_NUM_THREADS"] = "1"
     with console.status("relaxation, bands, transport: minutes"):
         ((_, outcome),) = in_processes(partial(compute_here, **how), [crystal])
-    return (
-        CalculationFailure.from_error(outcome)
-        if isinstance(outcome, CalculationFailed)
-        else outcome
-    )
+    if isinstance(outcome, CalculationFailed):
+        return CalculationFailure.from_error(outcome)
+    return outcome
 
 
 def _rounded(value: Any) -> Any:
@@ -206,7 +209,9 @@ def _rounded(value: Any) -> Any:
         return {key: _rounded(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_rounded(part) for part in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    return value
 
 
 def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_limit: float) -> None:
@@ -234,5 +239,6 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_li
     )
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
-    write_file(out, json.dumps(_rounded(json.loads(outcome.model_dump_json()))).encode())
+    plain = json.loads(outcome.model_dump_json())
+    write_file(out, json.dumps(_rounded(plain)).encode())
     console.print(f"transport of {outcome.formula}: {out}", highlight=False)

@@ -15,6 +15,8 @@ from gen2dft.cli.common import plain_table
 app = typer.Typer(help="Named settings of engines: list, show.", no_args_is_help=True)
 console = Console()
 
+LONG = 20  # characters that are too many for one of several values on a line
+
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
@@ -23,24 +25,20 @@ def list_presets(as_json: Json = False) -> None:
     """Every engine's presets; a campaign names them as validation.preset."""
     from gen2dft.engines import ENGINES, load_engine
 
-    rows = [
-        (name, preset.name, preset.description)
-        for name in sorted(ENGINES)
-        for preset in _presets(load_engine(name))
-    ]
+    found = []
+    for engine in sorted(ENGINES):
+        for preset in _presets(load_engine(engine)):
+            row = {"engine": engine, "preset": preset.name, "description": preset.description}
+            found.append(row)
     if as_json:
-        typer.echo(
-            json.dumps(
-                [dict(zip(("engine", "preset", "description"), row, strict=True)) for row in rows]
-            )
-        )
+        typer.echo(json.dumps(found))
         return
     table = plain_table()
     for header in ("engine", "preset"):
         table.add_column(header, no_wrap=True)
     table.add_column("what it is for")
-    for row in rows:
-        table.add_row(*map(escape, row))
+    for row in found:
+        table.add_row(*map(escape, row.values()))
     console.print(table)
 
 
@@ -55,9 +53,10 @@ def show(
     from gen2dft.engines import ENGINES, load_engine
     from gen2dft.errors import CampaignError, not_one_of
 
-    engines = {
-        preset.name: engine for engine in map(load_engine, ENGINES) for preset in _presets(engine)
-    }
+    engines = {}
+    for engine in map(load_engine, ENGINES):
+        for preset in _presets(engine):
+            engines[preset.name] = engine
     if name not in engines:
         raise CampaignError(not_one_of("preset", name, engines))
     engine = engines[name]
@@ -66,9 +65,8 @@ def show(
         typer.echo(json.dumps(content, indent=2))
         return
     for key, value in content.items():
-        console.print(
-            f"[bold]{escape(key)}[/]  {escape(_as_text(value))}", highlight=False, soft_wrap=True
-        )
+        line = f"[bold]{escape(key)}[/]  {escape(_as_text(value))}"
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _presets(engine: Any) -> list[Any]:
@@ -77,12 +75,16 @@ def _presets(engine: Any) -> list[Any]:
 
 def _as_text(value: Any) -> str:
     """A value on one line; a table of tables on one indented line each."""
-    if isinstance(value, Mapping):
-        if any(
-            isinstance(inner, Mapping | str) and len(str(inner)) > 20 for inner in value.values()
-        ):
-            return "".join(f"\n  {key}: {_as_text(inner)}" for key, inner in value.items())
-        return ", ".join(f"{key} = {_as_text(inner)}" for key, inner in value.items()) or "none"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return str(value)
+    if not isinstance(value, Mapping):
+        return str(value)
+    texts = {key: _as_text(inner) for key, inner in value.items()}
+    if any(map(_is_long, value.values())):
+        return "".join(f"\n  {key}: {text}" for key, text in texts.items())
+    return ", ".join(f"{key} = {text}" for key, text in texts.items()) or "none"
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value deserves a line of its own; long lists of numbers do not."""
+    return isinstance(value, Mapping | str) and len(str(value)) > LONG

@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import RoundDoc
     from gen2dft.store.store import Store
 
-LINE_EVERY = timedelta(
-    seconds=10
-)  # plain lines come at most so often, but at once when the stage changes
+# Plain lines come at most so often, but at once when the stage changes.
+LINE_EVERY = timedelta(seconds=10)
+
+
+# Stages of a round that has closed, in its one line.
+IN_SHORT = ("sample", "invert", "surrogate", "select", "validate", *HITS_LEFT)
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,24 @@ class Standing:
     message: str
     hits: int
 
+    @property
+    def place(self) -> str:
+        """Round, and how many there will be at most."""
+        return f"{round_title(self.round_index)} of {self.rounds_at_most}"
+
+    @property
+    def share(self) -> str:
+        """Units done and in all; empty for a stage that is not counted."""
+        return f"{self.done:,}/{self.total:,}" if self.total > 1 else ""
+
     def text(self) -> str:
         """In one line, without times."""
-        place = f"{round_title(self.round_index)} of {self.rounds_at_most}"
-        share = f"{self.done:,}/{self.total:,}" if self.total > 1 else ""
-        return joined(
-            (
-                place,
-                " ".join(t for t in (words(self.stage), share) if t),
-                self.message,
-                counted(self.hits, "hit"),
-            )
-        )
+        stage = f"{words(self.stage)} {self.share}".strip()
+        return joined((self.place, stage, self.message, counted(self.hits, "hit")))
+
+    def is_in_the_stage_of(self, other: Standing) -> bool:
+        """Whether both are in the same stage of the same round."""
+        return (self.round_index, self.stage) == (other.round_index, other.stage)
 
 
 def standing(store: Store, campaign_id: str) -> Standing | None:
@@ -77,20 +86,14 @@ def standing(store: Store, campaign_id: str) -> Standing | None:
     if not rounds:
         return None
     document = rounds[-1]
-    stage, done, total = (
-        stage_progress(store, document) if document.state != "closed" else ("closed", 1, 1)
-    )
-    return Standing(
-        round_index=document.index,
-        rounds_at_most=int(store.campaign(campaign_id).spec["learning"]["rounds"]),
-        stage=stage,
-        done=done,
-        total=total,
-        message=str(document.progress.get("message") or "")
-        if document.state == "proposing"
-        else "",
-        hits=store.state_counts(campaign_id).get("hit", 0),
-    )
+    stage, done, total, message = "closed", 1, 1, ""
+    if document.state != "closed":
+        stage, done, total = stage_progress(store, document)
+    if document.state == "proposing":
+        message = str(document.progress.get("message") or "")
+    learning = store.campaign(campaign_id).spec["learning"]
+    hits = store.state_counts(campaign_id).get("hit", 0)
+    return Standing(document.index, int(learning["rounds"]), stage, done, total, message, hits)
 
 
 class CampaignProgress:
@@ -120,12 +123,12 @@ class CampaignProgress:
         self._done_then = 0
         self._last: Standing | None = None
         self._last_line = self._begun - LINE_EVERY
-        self._told = {r.index for r in store.rounds(campaign_id) if r.state == "closed"}
-        self._live = (
-            Live(console=console, refresh_per_second=4, transient=True)
-            if console.is_terminal
-            else None
-        )
+        # Rounds that closed before this display began are no news.
+        rounds = store.rounds(campaign_id)
+        self._told = {document.index for document in rounds if document.state == "closed"}
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> Self:
         """Begin the display."""
@@ -152,10 +155,7 @@ class CampaignProgress:
         current = standing(self.store, self.campaign_id)
         if current is None:
             return
-        if self._last is None or (self._last.round_index, self._last.stage) != (
-            current.round_index,
-            current.stage,
-        ):
+        if self._last is None or not current.is_in_the_stage_of(self._last):
             self._stage_seen, self._done_then = self.clock(), current.done
         if self._live:
             self._live.update(self._picture(current))
@@ -168,46 +168,42 @@ class CampaignProgress:
 
         None while unknown.
         """
-        gone, spent = (
-            current.done - self._done_then,
-            (self.clock() - self._stage_seen).total_seconds(),
-        )
-        if gone <= 0 or spent <= 0 or current.total <= current.done:
+        gone = current.done - self._done_then
+        spent = (self.clock() - self._stage_seen).total_seconds()
+        left = current.total - current.done
+        if gone <= 0 or spent <= 0 or left <= 0:
             return None
-        return spent / gone * (current.total - current.done)
+        return spent / gone * left
 
     def _times(self, current: Standing) -> str:
+        elapsed = (self.clock() - self._begun).total_seconds()
+        text = f"elapsed {duration(elapsed)}"
         left = self.eta(current)
-        elapsed = duration((self.clock() - self._begun).total_seconds())
-        return joined(
-            (
-                f"elapsed {elapsed}",
-                f"stage ends in about {duration(left)}" if left is not None else "",
-            )
-        )
+        if left is None:
+            return text
+        return joined((text, f"stage ends in about {duration(left)}"))
 
     def _picture(self, current: Standing) -> Group:
-        """Lines for the live display: what is done, a bar for the stage, times."""
-        bar = Table.grid(padding=(0, 1))
-        share = f"{current.done:,}/{current.total:,}" if current.total > 1 else ""
-        busy = current.total <= 1
-        width = min(40, max(10, self.console.width - 50))
-        bar.add_row(
-            Text(words(current.stage), style="bold"),
-            ProgressBar(
-                total=None if busy else current.total,
-                completed=current.done,
-                width=width,
-                pulse=busy,
-            ),
-            Text(share),
-            Text(current.message, style="dim"),
+        """Lines for the live display: campaign and round, a bar for the stage, times."""
+        hits = (counted(current.hits, "hit"), "green")
+        head = Text.assemble((self.campaign_id, "bold"), f"  {current.place}  ", hits)
+        times = Text(self._times(current), style="dim")
+        return Group(head, self._bar(current), times)
+
+    def _bar(self, current: Standing) -> Table:
+        """The stage under way, with its bar, which pulses if nothing is counted."""
+        is_counted = current.total > 1
+        bar = ProgressBar(
+            total=current.total if is_counted else None,
+            completed=current.done,
+            width=min(40, max(10, self.console.width - 50)),
+            pulse=not is_counted,
         )
-        place = f"{round_title(current.round_index)} of {current.rounds_at_most}"
-        head = Text.assemble(
-            (self.campaign_id, "bold"), f"  {place}  ", (counted(current.hits, "hit"), "green")
-        )
-        return Group(head, bar, Text(self._times(current), style="dim"))
+        stage = Text(words(current.stage), style="bold")
+        message = Text(current.message, style="dim")
+        row = Table.grid(padding=(0, 1))
+        row.add_row(stage, bar, Text(current.share), message)
+        return row
 
     def _write_line(self, current: Standing) -> None:
         """A plain line if something has changed and the last line is old enough, or the stage is a
@@ -218,26 +214,24 @@ class CampaignProgress:
         new_stage = self._last is None or current.stage != self._last.stage
         if new_stage or self.clock() - self._last_line >= LINE_EVERY:
             self._last_line = self.clock()
-            self.console.print(
-                escape(joined((current.text(), self._times(current)))),
-                highlight=False,
-                soft_wrap=True,
-            )
+            line = joined((current.text(), self._times(current)))
+            self.console.print(escape(line), highlight=False, soft_wrap=True)
 
     def _tell_closed_rounds(self) -> None:
         """One lasting line for each round that has closed since the last look."""
         for document in self.store.rounds(self.campaign_id):
             if document.state == "closed" and document.index not in self._told:
                 self._told.add(document.index)
-                self.console.print(
-                    f"[bold]{_closed_text(document)}[/]", highlight=False, soft_wrap=True
-                )
+                line = f"[bold]{_closed_text(document)}[/]"
+                self.console.print(line, highlight=False, soft_wrap=True)
 
 
 def _closed_text(document: RoundDoc) -> str:
-    """What a round came to: `round 1 closed: sample 2,000 > ... > targets 3`."""
-    wanted = ("sample", "invert", "surrogate", "select", "validate", *HITS_LEFT)
-    counts = (f"{words(s.stage)} {s.n_out:,}" for s in document.funnel if s.stage in wanted)
+    """A closed round in one line: `round 1 closed: sample 2,000 > ... > targets 3`."""
+    counts = []
+    for stage in document.funnel:
+        if stage.stage in IN_SHORT:
+            counts.append(f"{words(stage.stage)} {stage.n_out:,}")
     return f"{round_title(document.index)} closed: {' > '.join(counts)}"
 
 
@@ -249,19 +243,17 @@ def print_summary(store: Store, campaign_id: str, console: Console) -> None:
             console.print()
             console.print(funnel_table(entry))
     found = store.hits(campaign_id)
-    labels = store.labels(campaign_id, _id={"$in": [hit.label_id for hit in found]})
-    ended = f" ({document.stop_reason})" if document.stop_reason else ""
-    console.print(
-        f"\ncampaign [bold]{campaign_id}[/] is {document.state}{escape(ended)}", highlight=False
-    )
+    label_ids = [hit.label_id for hit in found]
+    labels = store.labels(campaign_id, _id={"$in": label_ids})
+    ended = escape(f" ({document.stop_reason})" if document.stop_reason else "")
+    state = f"campaign [bold]{campaign_id}[/] is {document.state}{ended}"
+    console.print(f"\n{state}", highlight=False)
     style = "bold green" if found else "bold"
     console.print(f"[{style}]{counted(len(found), 'hit')}[/]", highlight=False)
     for note in honest_notes(found, surrogate_engines(labels)):
         console.print(note, style="yellow", highlight=False)
-    console.print(
+    for line in (
         f"hits:    gen2dft hits -c {campaign_id}   (--cif DIR for CIF files)",
-        highlight=False,
-        soft_wrap=True,
-    )
-    text = f"report:  gen2dft report -c {campaign_id}   (writes to {report_folder(campaign_id)})"
-    console.print(text, highlight=False, soft_wrap=True)
+        f"report:  gen2dft report -c {campaign_id}   (writes to {report_folder(campaign_id)})",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)

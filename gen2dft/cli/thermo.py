@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,16 +13,19 @@ from rich.markup import escape
 from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.cli.results import Campaign as Stored
-from gen2dft.report.wording import counted
+from gen2dft.report.wording import counted, round_title, value_text, words
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from gen2dft.campaign import CampaignSpec
     from gen2dft.ground.calibrate import Reference
     from gen2dft.ground.phases import Found
-    from gen2dft.review.rehull import Rehull
+    from gen2dft.review.rehull import Change, Rehull
     from gen2dft.settings import Settings
-    from gen2dft.store.documents import CalibrationDoc
+    from gen2dft.store.documents import CalibrationDoc, CampaignDoc
     from gen2dft.store.store import Store
+    from gen2dft.thermo.hull import ReferenceHull
 
 console = Console()
 
@@ -63,7 +66,6 @@ def calibrate(
 
     Killed? The same command goes on.
     """
-    from gen2dft.ground import calibrate as calibrating
     from gen2dft.ground.phases import refuse_missing, wanted_phases
     from gen2dft.settings import load_settings
 
@@ -77,40 +79,49 @@ def calibrate(
     if dry_run:
         _show_phases(spec, phases)
         return
-    for problem in calibrating.check_engine(spec, phases, works_here=not submit):
-        console.print(f"[yellow]{problem}[/]", highlight=False)
-    store, references = open_store(), calibrating.references_of(spec, phases)
-    if submit:
-        waiting = _submit(store, settings, spec, references)
-        if waiting:
-            number = counted(waiting, "reference calculation")
-            console.print(
-                f"{number} in the queue; submit the campaign when they are done", highlight=False
-            )
-            return
-    else:
-        _compute_here(store, settings, spec, references)
-    fits = calibrating.fits_of(store, references)
+    fits = _fit(spec, settings, phases, submit=submit)
+    if fits is None:
+        return
     if as_json:
         echo_json([fit.model_dump(mode="json") for fit in fits])
         return
     for fit in fits:
         _show_fit(fit)
-    console.print(
-        f"{len(phases)} reference phases are in the database; submit the campaign now",
-        highlight=False,
-    )
+    _say(f"{len(phases)} reference phases are in the database; submit the campaign now")
+
+
+def _say(text: str, style: str | None = None) -> None:
+    console.print(text, style=style, highlight=False)
+
+
+def _fit(
+    spec: CampaignSpec, settings: Settings, phases: list[Found], *, submit: bool
+) -> list[CalibrationDoc] | None:
+    """The corrections, once every phase is computed; None while calculations wait in the queue."""
+    from gen2dft.ground import calibrate as calibrating
+
+    for problem in calibrating.check_engine(spec, phases, works_here=not submit):
+        _say(f"[yellow]{problem}[/]")
+    store, references = open_store(), calibrating.references_of(spec, phases)
+    if not submit:
+        _compute_here(store, settings, spec, references)
+    elif waiting := _submit(store, settings, spec, references):
+        number = counted(waiting, "reference calculation")
+        _say(f"{number} in the queue; submit the campaign when they are done")
+        return None
+    return calibrating.fits_of(store, references)
 
 
 def _submit(
     store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]
 ) -> int:
+    """Queue what has no result yet; how many calculations that are."""
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.references import submit_references
 
-    return len(
-        submit_references(store, connect_launchpad(settings), references, spec.resources.validate_)
-    )
+    lpad = connect_launchpad(settings)
+    submitted = submit_references(store, lpad, references, spec.resources.validate_)
+    return len(submitted)
 
 
 def _compute_here(
@@ -129,20 +140,17 @@ def _compute_here(
 
 def _say_nothing_needed(spec: CampaignSpec) -> None:
     validation = spec.validation
-    console.print(
+    _say(
         f"campaign {spec.name} needs no calibration: correction {validation.correction!r} has "
-        "nothing to fit, and its "
-        f"hull comes from {spec.hull.source!r}",
-        highlight=False,
+        f"nothing to fit, and its hull comes from {spec.hull.source!r}"
     )
 
 
 def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
     from gen2dft.ground.hulls import presets
 
-    table = plain_table(
-        f"would be computed with {spec.validation.engine}, presets {', '.join(presets(spec))}"
-    )
+    names = ", ".join(presets(spec))
+    table = plain_table(f"would be computed with {spec.validation.engine}, presets {names}")
     for header in ("phase", "id", "sites", "structure from"):
         table.add_column(header)
     for phase in found:
@@ -151,49 +159,40 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 
 def _show_fit(fit: CalibrationDoc) -> None:
-    """The table of figure S5b, with what this engine finds beside the paper's values."""
-    table = plain_table(
-        f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
-    )
-    for header in (
-        "phase",
-        "id",
-        "r_V",
-        "paper (S5b)",
-        "computed + O2",
-        "corrected",
-        "difference",
-        "structure from",
-    ):
-        table.add_column(
-            header, justify="left" if header in ("phase", "id", "structure from") else "right"
-        )
-    for row in fit.rows:
-        difference = row["corrected"] - row["reference"]
-        numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
-        origin = escape(str(row["origin"]).partition(":")[0])
-        table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
-    console.print(table)
-    console.print(
+    """The fit, with its limits."""
+    console.print(_fit_table(fit))
+    _say(
         f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 "
         f"{fit.confidence:.4f}), "
-        f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}",
-        highlight=False,
+        f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}"
     )
     if not fit.complete:
-        console.print(
-            f"fitted to {len(fit.rows)} of the five reference phases",
-            style="yellow",
-            highlight=False,
-        )
+        _say(f"fitted to {len(fit.rows)} of the five reference phases", "yellow")
     if not fit.is_dft:
-        console.print(
+        _say(
             f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections "
             "already: this fit "
             "only makes up for them, and is good for trying the mechanism, not for results",
-            style="yellow",
-            highlight=False,
+            "yellow",
         )
+
+
+def _fit_table(fit: CalibrationDoc) -> Table:
+    """The table of figure S5b, with this engine's values beside the paper's."""
+    table = plain_table(
+        f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
+    )
+    for header in ("phase", "id"):
+        table.add_column(header)
+    for header in ("r_V", "paper (S5b)", "computed + O2", "corrected", "difference"):
+        table.add_column(header, justify="right")
+    table.add_column("structure from")
+    for row in fit.rows:
+        numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
+        difference = row["corrected"] - row["reference"]
+        origin = escape(str(row["origin"]).partition(":")[0])
+        table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
+    return table
 
 
 def rehull(
@@ -219,69 +218,65 @@ def rehull(
     Nothing is ever overwritten.
     """
     from gen2dft.campaign import stored_campaign
-    from gen2dft.ground.hulls import campaign_hull
     from gen2dft.review import rehull as rehulling
-    from gen2dft.settings import load_settings
-    from gen2dft.thermo.hull_check import self_test
 
-    store, cache = open_store(), load_settings().data_dir / "cache"
+    store = open_store()
     document = store.find_campaign(campaign)
-    spec = stored_campaign(document)
     with console.status("reading the hull"):
-        hull = campaign_hull(
-            spec.model_copy(update={"hull": spec.hull.model_copy(update={"source": source})}),
-            cache,
-            store,
-        )
-        self_test(hull, spec.hull.tolerance)
+        hull = _other_hull(store, stored_campaign(document), source)
     with console.status("measuring the candidates"):
         result = rehulling.rehull(store, document.id, hull)
     if apply:
         rehulling.apply(store, result, hull, source)
     if as_json:
-        echo_json(
-            {
-                **vars(result),
-                "changes": [vars(change) for change in result.changes],
-                "applied": apply,
-            }
-        )
+        changes = [vars(change) for change in result.changes]
+        echo_json({**vars(result), "changes": changes, "applied": apply})
         return
     _show_changes(result)
-    done = (
-        "new distances are in the labels (other_hulls)"
-        if apply
-        else "nothing was written (--apply keeps the distances)"
-    )
-    console.print(done, style="dim", highlight=False)
+    if apply:
+        _say("new distances are in the labels (other_hulls)", "dim")
+    else:
+        _say("nothing was written (--apply keeps the distances)", "dim")
+
+
+def _other_hull(store: Store, spec: CampaignSpec, source: str) -> ReferenceHull:
+    """The hull that the campaign would have had from another source; tested before it is used."""
+    from gen2dft.ground.hulls import campaign_hull
+    from gen2dft.settings import load_settings
+    from gen2dft.thermo.hull_check import self_test
+
+    other = spec.hull.model_copy(update={"source": source})
+    cache = load_settings().data_dir / "cache"
+    hull = campaign_hull(spec.model_copy(update={"hull": other}), cache, store)
+    self_test(hull, spec.hull.tolerance)
+    return hull
 
 
 def _show_changes(result: Rehull) -> None:
-    from gen2dft.report.wording import round_title, value_text, words
     from gen2dft.review.rehull import by_stage
 
-    console.print(
-        f"{result.campaign_id}: hull {result.old_id} -> {result.new_id}; measured again: "
-        f"{result.num_screened} "
-        f"screened, {result.num_labelled} labelled candidates; "
-        f"{counted(len(result.changes), 'verdict')} changed",
-        highlight=False,
-    )
+    hulls = f"hull {result.old_id} -> {result.new_id}"
+    measured = f"{result.num_screened} screened, {result.num_labelled} labelled candidates"
+    changed = f"{counted(len(result.changes), 'verdict')} changed"
+    _say(f"{result.campaign_id}: {hulls}; measured again: {measured}; {changed}")
     for stage, changes in by_stage(result).items():
         table = plain_table(f"{stage}: e_above_hull in eV/atom")
         for header in ("id", "formula", "round", "old hull", "new hull", "before", "after"):
             table.add_column(header, justify="right" if "hull" in header else "left")
         for change in changes:
-            numbers = [value_text("e_above_hull", e) for e in (change.e_before, change.e_after)]
-            table.add_row(
-                change.candidate_id,
-                change.formula,
-                round_title(change.round_index).split()[-1],
-                *numbers,
-                words(change.before),
-                words(change.after),
-            )
+            row = _change_row(change)
+            table.add_row(*row)
         console.print(table)
+
+
+def _change_row(change: Change) -> Iterator[str]:
+    yield change.candidate_id
+    yield change.formula
+    yield round_title(change.round_index).split()[-1]
+    yield value_text("e_above_hull", change.e_before)
+    yield value_text("e_above_hull", change.e_after)
+    yield words(change.before)
+    yield words(change.after)
 
 
 def hull(
@@ -321,28 +316,7 @@ def hull(
         write_file(save, reference.to_bytes())
         console.print(f"hull {document.hull_id} in {save}", highlight=False, soft_wrap=True)
     if system is None:
-        systems = systems_of(store, document.id)
-        if as_json:
-            echo_json(
-                {
-                    "hull": document.hull_id,
-                    "entries": reference.num_entries,
-                    "scale": reference.scale,
-                    "systems": systems,
-                }
-            )
-            return
-        console.print(
-            f"{document.id}: hull {document.hull_id}, {reference.num_entries:,} phases on scale "
-            f"{reference.scale or 'unknown'}",
-            highlight=False,
-        )
-        table = plain_table("chemical systems of its candidates")
-        table.add_column("system")
-        table.add_column("candidates", justify="right")
-        for name, count in systems.items():
-            table.add_row(name, str(count))
-        console.print(table)
+        _show_hull(document, reference, systems_of(store, document.id), as_json=as_json)
         return
     diagram = load_diagram(store, document.id, system, reference)
     if as_json:
@@ -350,3 +324,25 @@ def hull(
         return
     picture, page = write_diagram(diagram, out or report_folder(document.id))
     console.print(f"{picture}\n{page}", highlight=False, soft_wrap=True)
+
+
+def _show_hull(
+    document: CampaignDoc, hull: ReferenceHull, systems: Mapping[str, int], *, as_json: bool
+) -> None:
+    """The campaign's hull, and the chemical systems of its candidates with their number."""
+    if as_json:
+        echo_json({
+            "hull": document.hull_id,
+            "entries": hull.num_entries,
+            "scale": hull.scale,
+            "systems": systems,
+        })  # fmt: skip
+        return
+    size = f"{hull.num_entries:,} phases on scale {hull.scale or 'unknown'}"
+    _say(f"{document.id}: hull {document.hull_id}, {size}")
+    table = plain_table("chemical systems of its candidates")
+    table.add_column("system")
+    table.add_column("candidates", justify="right")
+    for name, count in systems.items():
+        table.add_row(name, str(count))
+    console.print(table)

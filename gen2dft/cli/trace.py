@@ -13,14 +13,15 @@ from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import echo_json, open_store, styled_state
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import engine_text
-from gen2dft.report.wording import Known, pretty, round_title, value_text, when
+from gen2dft.report.wording import pretty, round_title, value_text, when
 
 if TYPE_CHECKING:
     from gen2dft.review.trace import Trace
-    from gen2dft.store.documents import HitDoc
+    from gen2dft.store.documents import CampaignDoc, HitDoc
 
 console = Console()
 SHOWN = 4  # components of the latent vector; --json has all
+BULKY = {"structure", "history"}  # fields of documents that no chain needs
 
 
 def trace(
@@ -57,41 +58,15 @@ def trace(
 def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     """The chain, last step first, as title and text."""
     candidate = found.candidate
-    known = stored_campaign(found.campaign).known_properties
-    yield (
-        "candidate",
-        f"{candidate.id}  {escape(candidate.formula or 'not decoded')}  "
-        f"{styled_state(candidate.state)}",
-    )
-    if found.hit is not None:
-        yield (
-            "hit",
-            escape(
-                f"{found.hit.formula} {found.hit.spacegroup}, {_values(found.hit, known)}; hull "
-                f"{found.hit.hull_id}"
-            ),
-        )
-    for label in found.labels:
-        yield (
-            "label",
-            f"{label.id}  {engine_text(label)}, settings {label.settings_hash}, "
-            f"{label.core_hours:.3g} core-h",
-        )
-        for calculation in label.provenance.get("calculations", []):
-            yield (
-                "  computed",
-                escape(
-                    f"{calculation['task']}, {calculation['steps']} steps, "
-                    f"{calculation['directory']}"
-                ),
-            )
+    formula = escape(candidate.formula or "not decoded")
+    yield "candidate", f"{candidate.id}  {formula}  {styled_state(candidate.state)}"
+    yield from _results(found)
     if candidate.surrogate is not None:
         verdict = candidate.surrogate
         yield "screen", escape(f"{verdict.engine}, {verdict.preset} (not DFT)")
     yield "structure", _structure_text(found)
-    head = ", ".join(f"{x:.4g}" for x in found.vector[:SHOWN])
-    place = f"row {candidate.latent_row} of {round_title(candidate.round_index)}"
-    yield "latent", f"{place}: ({head}, ...), {len(found.vector)} dimensions"
+    if candidate.latent_row is not None:
+        yield "latent", _vector_text(found)
     yield "sampler", f"{candidate.sampler}, seed {found.seed}: default_rng({found.rng})"
     yield "parents", ", ".join(candidate.parents) or "none: a random draw"
     for snapshot in found.snapshots:
@@ -99,27 +74,49 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     yield "trained on", _training_text(found)
 
 
-def _values(hit: HitDoc, known: Known) -> str:
-    return ", ".join(
-        f"{name} {value_text(name, value, known)} {pretty(known[name].unit)} ({hit.basis[name]})"
-        for name, value in hit.values.items()
-    )
+def _results(found: Trace) -> Iterator[tuple[str, str]]:
+    """Hit, labels and their calculations."""
+    if found.hit is not None:
+        yield "hit", escape(_hit_text(found.hit, found.campaign))
+    for label in found.labels:
+        how = f"{engine_text(label)}, settings {label.settings_hash}"
+        yield "label", f"{label.id}  {how}, {label.core_hours:.3g} core-h"
+        for calculation in label.provenance.get("calculations", []):
+            text = f"{calculation['task']}, {calculation['steps']} steps"
+            yield "  computed", escape(f"{text}, {calculation['directory']}")
+
+
+def _hit_text(hit: HitDoc, campaign: CampaignDoc) -> str:
+    known = stored_campaign(campaign).known_properties
+    values = []
+    for name, value in hit.values.items():
+        number = f"{value_text(name, value, known)} {pretty(known[name].unit)}"
+        values.append(f"{name} {number} ({hit.basis[name]})")
+    return f"{hit.formula} {hit.spacegroup}, {', '.join(values)}; hull {hit.hull_id}"
+
+
+def _vector_text(found: Trace) -> str:
+    candidate, vector = found.candidate, found.vector
+    head = ", ".join(f"{component:.4g}" for component in vector[:SHOWN])
+    place = f"row {candidate.latent_row} of {round_title(candidate.round_index)}"
+    return f"{place}: ({head}, ...), {len(vector)} dimensions"
 
 
 def _structure_text(found: Trace) -> str:
-    again = found.redecoded
+    again, row = found.redecoded, found.candidate.latent_row
     if again.problem:
         return f"[yellow]not decoded again: {escape(again.problem)}[/]"
+    # A generator without a latent space draws the crystal again.
+    repeated = "the same draw" if row is None else "the latent vector, decoded again,"
     if again.is_same:
-        return f"{again.stored}; the latent vector, decoded again, gives [green]the same[/]"
+        return f"{again.stored}; {repeated} gives [green]the same[/]"
     if not again.same_id:
+        origin = "the same draw does" if row is None else "snapshot and latent vector do"
         return (
-            "[red]snapshot and latent vector do not give this candidate's id: the documents "
-            "do not belong together[/]"
+            f"[red]{origin} not give this candidate's id: the documents do not belong together[/]"
         )
     return (
-        f"[red]{again.stored}, but the latent vector, decoded again, gives {again.decoded}[/]: "
-        "another machine or "
+        f"[red]{again.stored}, but {repeated} gives {again.decoded}[/]: another machine or "
         "other versions than those of the snapshot round differently, or the document was changed"
     )
 
@@ -128,27 +125,25 @@ def _training_text(found: Trace) -> str:
     training = found.training
     if training is None:
         return f"data set {found.campaign.dataset_hash}, which is not in this database"
-    text = f"{training.hash}: {training.num_base:,} crystals of {found.campaign.dataset_hash}"
-    text += f" and {training.num_labels:,} labels of earlier rounds"
-    return (
-        text
-        if training.rebuilt == training.hash
-        else f"{text} (of which some came after the training)"
-    )
+    base = f"{training.num_base:,} crystals of {found.campaign.dataset_hash}"
+    text = f"{training.hash}: {base} and {training.num_labels:,} labels of earlier rounds"
+    if training.rebuilt != training.hash:
+        text = f"{text} (of which some came after the training)"
+    return text
 
 
 def _as_dict(found: Trace) -> dict[str, Any]:
     """The chain for other programs; rounds count from 0 as in the database."""
-    bare = {"structure", "history"}
+    candidate, hit, again = found.candidate, found.hit, found.redecoded
     return {
-        "candidate": found.candidate.model_dump(mode="json", exclude={"surrogate", *bare}),
-        "hit": found.hit.model_dump(mode="json", exclude=bare) if found.hit else None,
-        "labels": [label.model_dump(mode="json", exclude=bare) for label in found.labels],
-        "latent_vector": [float(x) for x in found.vector],
+        "candidate": candidate.model_dump(mode="json", exclude={"surrogate", *BULKY}),
+        "hit": hit.model_dump(mode="json", exclude=BULKY) if hit else None,
+        "labels": [label.model_dump(mode="json", exclude=BULKY) for label in found.labels],
+        "latent_vector": found.vector.tolist(),
         "seed": found.seed,
         "rng": found.rng,
         "snapshots": [snapshot.model_dump(mode="json") for snapshot in found.snapshots],
         "training": vars(found.training) if found.training else None,
         "dataset": found.campaign.dataset_hash,
-        "redecoded": {**vars(found.redecoded), "is_same": found.redecoded.is_same},
+        "redecoded": {**vars(again), "is_same": again.is_same},
     }

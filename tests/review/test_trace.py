@@ -123,3 +123,16 @@ def test_a_mismatch_is_said_and_is_an_exit_code(store, hit, invoke):
 def test_a_candidate_without_a_latent_point_has_no_vector(store, hit):
     candidate = candidate_of(store, hit).model_copy(update={"latent_row": None})
     assert latent_vector(store, candidate).size == 0
+
+
+def test_the_way_of_a_crystal_without_a_latent_point_has_no_such_step(store, hit, invoke):
+    """The toy draws the same points again, as a generator without a latent space does."""
+    store.set_candidate(hit.campaign_id, hit.candidate_id, latent_row=None)
+    result = invoke("trace", hit.candidate_id)
+    assert result.exit_code == 0, result.output
+    assert "the same draw gives the same" in result.output
+    assert "dimensions" not in result.output
+    store.set_candidate(hit.campaign_id, hit.candidate_id, sampler="elsewhere", round_index=0)
+    result = invoke("trace", hit.candidate_id)
+    assert result.exit_code == 1
+    assert "the same draw does not give this candidate's id" in result.output
