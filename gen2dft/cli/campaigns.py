@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,14 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from fireworks import LaunchPad
-
     from gen2dft.campaign import CampaignSpec
     from gen2dft.launchpad.submit import Submitted
     from gen2dft.rounds.prepare import Prepared
     from gen2dft.settings import Settings
     from gen2dft.store.documents import CampaignDoc
-    from gen2dft.store.store import Store
 
 console = Console()
 LOST_SECONDS = 600
@@ -168,6 +165,7 @@ def advance(
     """Carry campaigns on by hand or from cron, and repair what dead workers left."""
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.lost import recover_lost_runs
+    from gen2dft.launchpad.repair import crashed_steps, repair
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_store
 
@@ -180,20 +178,20 @@ def advance(
     else:
         chosen = [document for document in store.campaigns() if document.state != "finished"]
     for document in chosen:
-        _repair(store, lpad, document.id, retry=retry)
+        done = repair(store, lpad, document.id, retry=retry)
+        for line in done or ["nothing to do"]:
+            console.print(f"{document.id}: {line}")
+        crashed = crashed_steps(lpad, document.id)
+        _print_obstacles(store.campaign(document.id), crashed)
 
 
-def _repair(store: Store, lpad: LaunchPad, key: str, *, retry: bool) -> None:
-    """Repair one campaign, and say what was done and what still keeps it from going on."""
-    from gen2dft.launchpad.repair import crashed_steps, repair
-
-    for line in repair(store, lpad, key, retry=retry) or ["nothing to do"]:
-        console.print(f"{key}: {line}")
-    document = store.campaign(key)
-    if document.state == "paused":
-        reason = escape(str(document.stop_reason))
+def _print_obstacles(campaign: CampaignDoc, crashed: Iterable[tuple[str, str]]) -> None:
+    """What still keeps a campaign from going on."""
+    key = campaign.id
+    if campaign.state == "paused":
+        reason = escape(str(campaign.stop_reason))
         console.print(f"{key}: [red]paused[/]: {reason}", highlight=False)
-    for step, error in crashed_steps(lpad, key):
+    for step, error in crashed:
         remedy = "after mending it: gen2dft advance --retry"
         console.print(f"{key}: [red]{step} crashed[/]: {error}; {remedy}")
 
