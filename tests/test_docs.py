@@ -21,26 +21,9 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
     for folder in ("docs", "gen2dft", "flows", "launchpad", "tests", "benchmarks", "examples")
     for p in (ROOT / folder).rglob("*.md")
 )
-# Folders whose README has a table of their files.
-FOLDERS = (
-    "gen2dft",
-    "gen2dft/heads",
-    "gen2dft/generators/ftcp",
-    "gen2dft/generators/ftcp/published",
-    "gen2dft/generators/ftcp/staged",
-    "gen2dft/generators/imatgen",
-    "gen2dft/representations",
-    "gen2dft/evaluation",
-    "gen2dft/screening",
-    "gen2dft/transport",
-    "gen2dft/exchange",
-    "gen2dft/report",
-    "gen2dft/serve",
-    "gen2dft/store",
-    "flows",
-    "launchpad",
-    "benchmarks",
-)
+# Folders of programs: the README of each has a table of what is there.
+PACKAGES = sorted({p.parent for p in (ROOT / "gen2dft").rglob("*.py") if p.stem != "__init__"})
+FOLDERS = [str(p.relative_to(ROOT)) for p in PACKAGES] + ["flows", "launchpad", "benchmarks"]
 
 
 def targets() -> set[str]:

@@ -22,12 +22,12 @@ from gen2dft.screening.contract import (
 from gen2dft.screening.gates import gate_context
 
 
-class GateContract:
+class GateSuite:
     """Tests that every gate must pass.
 
     A plugin's test inherits them:
 
-        class TestRareEarth(GateContract):
+        class TestRareEarth(GateSuite):
             @pytest.fixture
             def gate(self) -> RareEarthGate:
                 return RareEarthGate(Settings(max_fraction=0.1))

@@ -1,6 +1,6 @@
 """The contract of generators as test classes that the tests of a plugin derive from.
 
->>> class TestMine(LatentGeneratorContract):
+>>> class TestMine(LatentGeneratorSuite):
 ...     @pytest.fixture(scope="class")
 ...     def generator(self):
 ...         return trained_on(crystals())
@@ -21,7 +21,7 @@ from gen2dft.generators.base import AnyGenerator, Generator, LatentGenerator, is
 from gen2dft.generators.proposals import Request
 
 
-class _Contract:
+class _Suite:
     """Fixtures and tests of every generator."""
 
     @pytest.fixture
@@ -39,7 +39,7 @@ class _Contract:
         assert issubclass(settings, GeneratorSpec)
 
 
-class LatentGeneratorContract(_Contract):
+class LatentGeneratorSuite(_Suite):
     """Tests of a generator with a latent space."""
 
     def test_it_has_a_latent_space(self, generator: AnyGenerator) -> None:
@@ -62,7 +62,7 @@ class LatentGeneratorContract(_Contract):
         contract.require_same_latents_after_storage(generator, table)
 
 
-class GeneratorContract(_Contract):
+class GeneratorSuite(_Suite):
     """Tests of a generator that proposes crystals itself."""
 
     @pytest.fixture

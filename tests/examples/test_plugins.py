@@ -42,8 +42,8 @@ from gen2dft.rounds.round import Round
 from gen2dft.rounds.train import train
 from gen2dft.store.store import Store
 from gen2dft.testing.engines import EngineSuite
-from gen2dft.testing.gates import GateContract, cscl_like
-from gen2dft.testing.generators import GeneratorContract
+from gen2dft.testing.gates import GateSuite, cscl_like
+from gen2dft.testing.generators import GeneratorSuite
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 from tests.launchpad.queued import queue_candidates
@@ -238,7 +238,7 @@ def pyxtal_named(plugged: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("pyxtal_named")
 @pytest.mark.skipif(importlib.util.find_spec("pyxtal") is None, reason="pyxtal is not installed")
-class TestPyxtal(GeneratorContract):
+class TestPyxtal(GeneratorSuite):
     @pytest.fixture
     def generator(self, pyxtal_named: None) -> Any:
         return drawing(["LiF", "NaCl", "K2O"])
@@ -331,7 +331,7 @@ def test_the_acquisition_prefers_what_most_members_think_best() -> None:
 
 
 @pytest.mark.usefixtures("plugged")
-class TestTheGateKeepsItsContract(GateContract):
+class TestTheGateKeepsItsContract(GateSuite):
     @pytest.fixture
     def gate(self) -> Any:
         gate = load("rare_earth")

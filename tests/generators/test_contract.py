@@ -20,7 +20,7 @@ from gen2dft.generators.contract import example_request, validate_generator
 from gen2dft.generators.ftcp.generator import FTCPGenerator
 from gen2dft.generators.proposals import Draw, Proposal, Request
 from gen2dft.generators.unlearned import UnlearnedGenerator
-from gen2dft.testing.generators import GeneratorContract, LatentGeneratorContract
+from gen2dft.testing.generators import GeneratorSuite, LatentGeneratorSuite
 from tests.toys import ToyGenerator, toy_dataset
 
 Change = Callable[[Proposal, Request, np.random.Generator], Proposal]
@@ -68,7 +68,7 @@ def salt() -> SaltGenerator:
     return generator
 
 
-class TestSalt(GeneratorContract):
+class TestSalt(GeneratorSuite):
     @pytest.fixture
     def generator(self) -> SaltGenerator:
         return salt()
@@ -78,7 +78,7 @@ class TestSalt(GeneratorContract):
         return TABLE
 
 
-class TestFTCP(LatentGeneratorContract):
+class TestFTCP(LatentGeneratorSuite):
     @pytest.fixture
     def generator(self, trained: tuple[FTCPGenerator, TrainingResult]) -> FTCPGenerator:
         return trained[0]
@@ -175,9 +175,9 @@ def test_a_request_of_ones_own_is_what_is_asked() -> None:
 
 def test_the_contract_asks_for_its_fixtures() -> None:
     for name in ("generator", "table"):
-        fixture = getattr(GeneratorContract, name)
+        fixture = getattr(GeneratorSuite, name)
         with pytest.raises(NotImplementedError, match=f"give the contract a fixture `{name}`"):
-            fixture.__wrapped__(GeneratorContract())
+            fixture.__wrapped__(GeneratorSuite())
 
 
 class Exact(ToyGenerator):
@@ -201,7 +201,7 @@ def _exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_exact")
-class TestExact(LatentGeneratorContract):
+class TestExact(LatentGeneratorSuite):
     @pytest.fixture
     def generator(self) -> Exact:
         return Exact()

@@ -14,7 +14,7 @@ from gen2dft.screening.base import Gate, GateContext, NoSettings, as_reasons
 from gen2dft.screening.charge import ChargeGate, ChargeSettings
 from gen2dft.screening.contract import validate_gate
 from gen2dft.screening.gates import GATES, gate_context, load_gate
-from gen2dft.testing.gates import GateContract, cscl_like
+from gen2dft.testing.gates import GateSuite, cscl_like
 
 # One crystal for each reason of the gates that ship, two that pass all.
 CRYSTALS = CrystalTable.concatenate(
@@ -30,7 +30,7 @@ CRYSTALS = CrystalTable.concatenate(
 )
 
 
-class OfShipped(GateContract):
+class OfShipped(GateSuite):
     settings: Part = NoSettings()
     name: str
 

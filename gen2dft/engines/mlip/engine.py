@@ -1,6 +1,5 @@
-"""Engine `mlip`: the universal potential CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell.
-
-5, 1031 (2023)).
+"""Engine `mlip`: the universal potential CHGNet 0.3.0 (Deng et al., 2023:
+Nat. Mach. Intell. 5, 1031).
 
 A surrogate: fast, trained on Materials Project energies with their MP2020 corrections, and never
 called DFT.
