@@ -32,11 +32,12 @@ def kept_outcome(
     output
         Of the transport job; None if it left nothing.
     """
-    nothing = CalculationFailure(reason="no_bands", detail="no bands were computed")
-    kept = keep(store, made, settings.definition, output or nothing)
-    return StepOutcome(
-        **kept.model_dump(include={"values", "warnings", "core_hours", "reason", "detail"})
-    )
+    if not output:
+        output = CalculationFailure(reason="no_bands", detail="no bands were computed")
+    kept = keep(store, made, settings.definition, output)
+    shared = set(StepOutcome.model_fields)
+    told = kept.model_dump(include=shared)
+    return StepOutcome(**told)
 
 
 def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFactorDoc:
@@ -48,34 +49,49 @@ def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFa
         Which power factor is the value; the others are kept too.
     """
     if isinstance(outcome, CalculationFailure):
-        # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the
-        # coarse one showed.
-        values = {"band_gap": 0.0} if outcome.reason == METAL else {}
-        document = PowerFactorDoc(
-            **made._asdict(),
-            definition=definition,
-            values=values,
-            core_hours=outcome.core_hours,
-            reason=outcome.reason,
-            detail=outcome.detail,
-        )
-        store.insert_new(document)
-        return document
-    factors = {name: reduction.power_factor(outcome) for name, reduction in REDUCTIONS.items()}
-    series = outcome.convergence
-    document = PowerFactorDoc(
-        **{**made._asdict(), "formula": outcome.formula},
-        definition=definition,
-        values={"band_gap": outcome.band_gap, POWER_FACTOR: factors[definition]},
-        power_factors=factors,
-        relaxation_time=outcome.relaxation_time,
-        mesh=outcome.mesh,
-        spacing=outcome.spacing,
-        relative_error=series.relative_error if series else None,
-        converged=series.converged if series else None,
-        core_hours=outcome.core_hours,
-        warnings=list(outcome.warnings),
-        transport_id=store.put_blob(outcome.model_dump_json().encode(), "transport"),
-    )
+        document = _without_factor(made, definition, outcome)
+    else:
+        document = _with_factor(made, definition, outcome)
+        # A blob is named by its content: a repeated ingest writes the same one.
+        whole = outcome.model_dump_json().encode()
+        blob_id = store.put_blob(whole, "transport")
+        document = document.model_copy(update={"transport_id": blob_id})
     store.insert_new(document)
     return document
+
+
+def _without_factor(made: Made, definition: str, failure: CalculationFailure) -> PowerFactorDoc:
+    # Where occupied and empty bands overlap on the fine mesh there is no gap, whatever the coarse
+    # one showed.
+    values = {"band_gap": 0.0} if failure.reason == METAL else {}
+    return PowerFactorDoc(
+        **made._asdict(),
+        definition=definition,
+        values=values,
+        core_hours=failure.core_hours,
+        reason=failure.reason,
+        detail=failure.detail,
+    )
+
+
+def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
+    factors = {name: reduction.power_factor(transport) for name, reduction in REDUCTIONS.items()}
+    values = {"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]}
+    relative_error, converged = None, None
+    series = transport.convergence
+    if series:
+        relative_error, converged = series.relative_error, series.converged
+    made = made._replace(formula=transport.formula)
+    return PowerFactorDoc(
+        **made._asdict(),
+        definition=definition,
+        values=values,
+        power_factors=factors,
+        relaxation_time=transport.relaxation_time,
+        mesh=transport.mesh,
+        spacing=transport.spacing,
+        relative_error=relative_error,
+        converged=converged,
+        core_hours=transport.core_hours,
+        warnings=list(transport.warnings),
+    )
