@@ -93,9 +93,9 @@ class CandidateMaker(Maker):
 
     def make(self, context: Round, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
-        structure = start_of(context.store.candidate(context.campaign_id, candidate_id))
+        candidate = context.store.candidate(context.campaign_id, candidate_id)
         key = (context.campaign_id, context.index, candidate_id)
-        relax = self.relax.make(structure)
+        relax = self.relax.make(start_of(candidate))
         static = self.static.make(prev=relax.output)
         calculations = [relax.output, static.output]
         if self.fine_relax is None:
@@ -106,8 +106,9 @@ class CandidateMaker(Maker):
             second = refine(*key, calculations)
             later = [static, second]
             last = ingest(*key, calculations, refined=second.output)
-        flow = Flow([relax, *later, last], output=last.output, name=f"{self.name} {candidate_id}")
-        return _whatever_happens(flow, [*later, last], context, candidate_id)
+        later.append(last)
+        flow = Flow([relax, *later], output=last.output, name=f"{self.name} {candidate_id}")
+        return _whatever_happens(flow, later, context, candidate_id)
 
     def second_stage(self, context: Round, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage,
@@ -117,8 +118,9 @@ class CandidateMaker(Maker):
             raise CampaignError("this campaign has no second stage: validation.refine is not set")
         relax = self.fine_relax.make(prev=prev)
         static = self.fine_static.make(prev=relax.output)
+        calculations = [relax.output, static.output]
         steps = self._steps_after(static)
-        last = collect([relax.output, static.output], _outputs(steps))
+        last = collect(calculations, _outputs(steps))
         later = [static, *steps.values(), last]
         flow = Flow([relax, *later], output=last.output, name=f"refine {candidate_id}")
         return _whatever_happens(flow, later, context, candidate_id)
@@ -152,7 +154,10 @@ def _whatever_happens(
 def _jobs_of(part: Job | Flow) -> list[Job]:
     if isinstance(part, Job):
         return [part]
-    return [job for inner in part.jobs for job in _jobs_of(inner)]
+    found = []
+    for inner in part.jobs:
+        found += _jobs_of(inner)
+    return found
 
 
 @job
@@ -167,7 +172,9 @@ def refine(
     if not ingesting.wants_refinement(context, candidate_id, calculations):
         return Response(output={})
     maker = CandidateMaker.of_campaign(context)
-    return Response(replace=maker.second_stage(context, candidate_id, calculations[-1]))
+    last = calculations[-1]
+    second_stage = maker.second_stage(context, candidate_id, last)
+    return Response(replace=second_stage)
 
 
 @job
@@ -190,6 +197,5 @@ def ingest(
     """Write the label of one candidate, or why there is none; the candidate's new state."""
     fine = refined or {"calculations": [], "outcomes": outcomes or {}}
     context = open_round(campaign_id, index)
-    return ingesting.ingest(
-        context, candidate_id, calculations, fine["calculations"], fine["outcomes"]
-    )
+    refinement, outcomes = fine["calculations"], fine["outcomes"]
+    return ingesting.ingest(context, candidate_id, calculations, refinement, outcomes)

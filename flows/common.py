@@ -37,9 +37,8 @@ def run_here(work: Flow | Job, folder: Path, store: JobStore) -> Any:
     from monty.json import MontyDecoder
 
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "cd is deprecated", FutureWarning
-        )  # jobflow 0.4.0 with monty >= 2026
+        # jobflow 0.4.0 with monty >= 2026
+        warnings.filterwarnings("ignore", "cd is deprecated", FutureWarning)
         run_locally(work, create_folders=True, root_dir=folder, store=store, log=False)
     return MontyDecoder().process_decoded(store.get_output(work.output.uuid, load=True))
 

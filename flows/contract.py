@@ -9,7 +9,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from gen2dft.flows.common import memory_store, run_here
 from pymatgen.core import Structure
 
@@ -61,14 +60,16 @@ def validate_property_step(
     compute = partial(_computed, step, (engine, preset), settings or {})
     relaxed = _relaxed(engine, preset, structure)
     value = _value(step, compute(relaxed))
-    moved = relaxed.model_copy(update={"structure": _written_otherwise(relaxed.structure)})
+    rewritten = _written_otherwise(relaxed.structure)
+    moved = relaxed.model_copy(update={"structure": rewritten})
     again = _value(step, compute(moved))
     if not math.isclose(value, again, rel_tol=0.01, abs_tol=1e-6):
         detail = f"{step.name} is {value:g}, but {again:g} with shifted and reordered atoms"
         raise CalculationFailed(BROKEN, detail)
     failure = CalculationFailure(reason="made_up", detail="the static calculation failed")
     for before in (failure, None):
-        _must_have_a_reason(step, compute(before))
+        output = compute(before)
+        _must_have_a_reason(step, output)
     return value
 
 
@@ -99,9 +100,16 @@ def _computed(
 
     `by` names engine and preset.
     """
-    before = None if step.after == STATIC else _computed(load_step(step.after), by, {}, static)
-    read = step.settings.model_validate(settings) if step.settings else None
-    return _run(step.maker(*by, read)(static, before))
+    before = None
+    if step.after != STATIC:
+        waited_for = load_step(step.after)
+        before = _computed(waited_for, by, {}, static)
+    read = None
+    if step.settings:
+        read = step.settings.model_validate(settings)
+    build = step.maker(*by, read)
+    work = build(static, before)
+    return _run(work)
 
 
 def _run(work: Any) -> Any:
@@ -137,6 +145,7 @@ def _outcome(output: Any) -> StepOutcome:
 def _written_otherwise(structure: Structure) -> Structure:
     """The same crystal with its atoms shifted together and in reverse order."""
     shifted = structure.copy()
-    shifted.translate_sites(list(range(len(shifted))), SHIFT)
-    order = np.arange(len(shifted))[::-1]
-    return Structure.from_sites([shifted[int(i)] for i in order])
+    rows = list(range(len(shifted)))
+    shifted.translate_sites(rows, SHIFT)
+    sites = [shifted[row] for row in reversed(rows)]
+    return Structure.from_sites(sites)

@@ -44,13 +44,15 @@ __all__ = [
 def train(campaign_id: str, index: int) -> str:
     """Train the round's generator; the snapshot's id."""
     checkpoints = load_settings().data_dir / "checkpoints" / f"{campaign_id}-{index}"
-    return training.train(open_round(campaign_id, index), checkpoints)
+    context = open_round(campaign_id, index)
+    return training.train(context, checkpoints)
 
 
 @job
 def propose(campaign_id: str, index: int, snapshot_id: str) -> list[str]:  # noqa: ARG001
     """Sample, decode and pass the cheap gates; ids of the survivors."""
-    return proposing.propose(open_round(campaign_id, index))
+    context = open_round(campaign_id, index)
+    return proposing.propose(context)
 
 
 @job
@@ -58,11 +60,12 @@ def screen(campaign_id: str, index: int, candidate_ids: list[str]) -> Response[d
     """Replace itself by one job per chunk of survivors and one that counts them."""
     context = open_round(campaign_id, index)
     context.progress("screen", 0, len(candidate_ids))
-    chunks = [
-        screen_chunk(campaign_id, index, chunk)
-        for chunk in screening.chunks(context, candidate_ids)
-    ]
-    last = finish_screen(campaign_id, index, candidate_ids, [chunk.output for chunk in chunks])
+    chunks = []
+    for chunk in screening.chunks(context, candidate_ids):
+        step = screen_chunk(campaign_id, index, chunk)
+        chunks.append(step)
+    outputs = [chunk.output for chunk in chunks]
+    last = finish_screen(campaign_id, index, candidate_ids, outputs)
     flow = Flow([*chunks, last], output=last.output, name="screen")
     tag(flow, context, "screen")
     return Response(replace=flow)
@@ -71,7 +74,8 @@ def screen(campaign_id: str, index: int, candidate_ids: list[str]) -> Response[d
 @job
 def screen_chunk(campaign_id: str, index: int, candidate_ids: list[str]) -> int:
     """Relax one chunk with the ML potential and place it on the hull."""
-    screening.screen_chunk(open_round(campaign_id, index), candidate_ids)
+    context = open_round(campaign_id, index)
+    screening.screen_chunk(context, candidate_ids)
     return len(candidate_ids)
 
 
@@ -83,13 +87,16 @@ def finish_screen(
     chunks: list[int],  # noqa: ARG001 - gives the order
 ) -> dict[str, Any]:
     """Counters of the surrogate stage."""
-    return screening.finish_screen(open_round(campaign_id, index), candidate_ids).model_dump()
+    context = open_round(campaign_id, index)
+    count = screening.finish_screen(context, candidate_ids)
+    return count.model_dump()
 
 
 @job
 def select(campaign_id: str, index: int, surrogate_count: dict[str, Any]) -> int:
     """Queue the batch; how many candidates it holds."""
-    return selecting.select(open_round(campaign_id, index), surrogate_count)
+    context = open_round(campaign_id, index)
+    return selecting.select(context, surrogate_count)
 
 
 @job
@@ -125,5 +132,10 @@ def keep_reference(
     """
     store = open_store(load_settings())
     calibrating.keep_reference(store, key, phase, calculations)
-    calibration = calibrating.fit_if_complete(store, calibrating.Fit(**fit)) if fit else None
-    return calibration.id if calibration else None
+    if not fit:
+        return None
+    wanted = calibrating.Fit(**fit)
+    calibration = calibrating.fit_if_complete(store, wanted)
+    if calibration is None:
+        return None
+    return calibration.id

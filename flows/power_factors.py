@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.flows.common import memory_store, run_here
-from jobflow import CURRENT_JOB, Flow, Maker, OnMissing, Response, job
+from jobflow import CURRENT_JOB, Flow, Job, Maker, OnMissing, Response, job
 from pymatgen.core import Structure
 
 from gen2dft.campaign import TransportSpec
@@ -73,7 +73,9 @@ class TransportMaker(Maker):
 
     def scale(self, step: int) -> float:
         """Spacing of the mesh of one step of the series, in units of the preset's."""
-        return REFINEMENT ** (step - 1) if self.meshes > 1 else 1.0
+        if self.meshes <= 1:
+            return 1.0
+        return REFINEMENT ** (step - 1)
 
     @job
     def make(
@@ -95,34 +97,43 @@ class TransportMaker(Maker):
         coarser
             Outcomes of the coarser meshes.
         """
-        spent = sum(doc.core_hours for doc in coarser) + (prev.core_hours if prev else 0.0)
+        spent = sum((doc.core_hours for doc in coarser), 0.0)
+        if prev is not None:
+            spent += prev.core_hours
         if not isinstance(prev, CalculationDoc):
-            no_bands = CalculationFailure(
-                reason="no_bands", detail="the calculation of bands left no result"
-            )
+            detail = "the calculation of bands left no result"
+            no_bands = CalculationFailure(reason="no_bands", detail=detail)
             return without_finer(coarser, prev or no_bands, spent)
         try:
-            settings = TransportSettings(max_spacing=self.max_spacing)
-            doc = transport_within_bands(bands_of(prev), settings)
+            doc = self._transport(prev)
         except CalculationFailed as error:
-            return without_finer(coarser, CalculationFailure.from_error(error), spent)
-        doc = self._with_error_estimate(
-            doc.model_copy(update={"core_hours": prev.core_hours}), coarser
-        )
+            failure = CalculationFailure.from_error(error)
+            return without_finer(coarser, failure, spent)
+        doc = self._with_error_estimate(doc, coarser)
         outcome = doc.model_copy(update={"core_hours": spent})
+        num_meshes = len(coarser) + 1
         is_fine = doc.convergence is not None and doc.convergence.converged
-        if static is not None and len(coarser) + 1 < self.meshes and not is_fine:
-            return Response(output=outcome, replace=self._refine(static, [*coarser, doc]))
-        return outcome
+        if static is None or is_fine or num_meshes >= self.meshes:
+            return outcome
+        finer = self._refine(static, [*coarser, doc])
+        return Response(output=outcome, replace=finer)
+
+    def _transport(self, bands: CalculationDoc) -> TransportDoc:
+        """Transport from one calculation of bands, at the cost of that calculation."""
+        settings = TransportSettings(max_spacing=self.max_spacing)
+        doc = transport_within_bands(bands_of(bands), settings)
+        return doc.model_copy(update={"core_hours": bands.core_hours})
 
     def _with_error_estimate(
         self, doc: TransportDoc, coarser: Sequence[TransportDoc]
     ) -> TransportDoc:
         """The document with the series so far; the same mesh again, by rounding, tells nothing."""
-        steps: dict[tuple[int, ...], ConvergenceStep] = {
-            tuple(known.mesh): step_of(known, self.definition) for known in [*coarser, doc]
-        }
-        summary = summary_of(list(steps.values()), self.definition, self.tolerance)
+        steps: dict[tuple[int, ...], ConvergenceStep] = {}
+        for known in [*coarser, doc]:
+            mesh = tuple(known.mesh)
+            steps[mesh] = step_of(known, self.definition)
+        series = list(steps.values())
+        summary = summary_of(series, self.definition, self.tolerance)
         return doc.model_copy(update={"convergence": summary})
 
     def _refine(self, static: CalculationDoc, coarser: list[TransportDoc]) -> Flow:
@@ -131,16 +142,19 @@ class TransportMaker(Maker):
         They belong to what the present job belongs to.
         """
         flow = _bands_and_transport(self, static, static, coarser)
-        if CURRENT_JOB.job is not None:
-            flow.update_metadata(CURRENT_JOB.job.metadata)
-            flow.update_config({"manager_config": CURRENT_JOB.job.config.manager_config})
+        present = CURRENT_JOB.job
+        if present is not None:
+            manager_config = present.config.manager_config
+            flow.update_metadata(present.metadata)
+            flow.update_config({"manager_config": manager_config})
         return flow
 
 
 def _bands_and_transport(
     transport: TransportMaker, prev: Any, static: Any, coarser: list[TransportDoc]
 ) -> Flow:
-    bands = transport.uniform_bands.make(prev=prev, scale=transport.scale(len(coarser)))
+    scale = transport.scale(len(coarser))
+    bands = transport.uniform_bands.make(prev=prev, scale=scale)
     outcome = transport.make(prev=bands.output, static=static, coarser=coarser)
     # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
     for later in (bands, outcome):
@@ -162,10 +176,10 @@ def without_finer(
     """
     if not coarser or failure.reason == METAL:
         return failure.model_copy(update={"core_hours": spent})
+    finest = coarser[-1]
     said = f"no finer mesh: {failure.reason}: {failure.detail}"
-    return coarser[-1].model_copy(
-        update={"warnings": (*coarser[-1].warnings, said), "core_hours": spent}
-    )
+    warnings = (*finest.warnings, said)
+    return finest.model_copy(update={"warnings": warnings, "core_hours": spent})
 
 
 @dataclass
@@ -200,24 +214,29 @@ class PowerFactorMaker(Maker):
             raise CampaignError(
                 f"engine {engine!r} computes no bands, so no power factors; use one that does"
             )
-        spec = spec or TransportSpec()
+        if spec is None:
+            spec = TransportSpec()
         transport = TransportMaker(
             makers.uniform_bands,
             definition=spec.definition,
             tolerance=spec.tolerance,
             meshes=spec.meshes,
         )
-        return cls(makers.static, transport, makers.relax if relax else None)
+        maker_of_relaxation = makers.relax if relax else None
+        return cls(makers.static, transport, maker_of_relaxation)
 
     def make(self, structure: Structure) -> Flow:
         """The flow of one structure; its output is that of the transport job."""
-        relax = self.relax.make(structure) if self.relax else None
-        static = (
-            self.static.make(structure) if relax is None else self.static.make(prev=relax.output)
-        )
+        steps: list[Job | Flow] = []
+        if self.relax is None:
+            static = self.static.make(structure)
+        else:
+            relax = self.relax.make(structure)
+            steps.append(relax)
+            static = self.static.make(prev=relax.output)
         static.config.on_missing_references = OnMissing.NONE
         transport = self.after(static.output)
-        steps = [job for job in (relax, static, transport) if job is not None]
+        steps += [static, transport]
         formula = structure.composition.reduced_formula
         return Flow(steps, output=transport.output, name=f"{self.name} {formula}")
 
@@ -272,22 +291,25 @@ def compute_here(
     try:
         with limited_cpu(cpu_limit):
             if refuse_metals:
-                _refuse_metal(run_here(maker.static.make(structure), folder, store))
-            outcome = run_here(maker.make(structure), folder, store)
+                as_given = maker.static.make(structure)
+                _refuse_metal(run_here(as_given, folder, store))
+            work = maker.make(structure)
+            outcome = run_here(work, folder, store)
     except CalculationFailed as error:
-        return _so_far(store, CalculationFailure.from_error(error))
-    return outcome or CalculationFailure(
-        reason="no_bands", detail="the calculations left no result"
-    )
+        failure = CalculationFailure.from_error(error)
+        return _so_far(store, failure)
+    if outcome:
+        return outcome
+    return CalculationFailure(reason="no_bands", detail="the calculations left no result")
 
 
 def _refuse_metal(static: CalculationDoc | CalculationFailure | None) -> None:
     """CalculationFailed if the bands of a static calculation overlap or touch."""
-    if isinstance(static, CalculationDoc) and static.band_gap == 0:
-        formula = static.structure.composition.reduced_formula
-        raise CalculationFailed(
-            METAL_AS_GIVEN, f"{formula} is a metal as it is, before its relaxation"
-        )
+    if not isinstance(static, CalculationDoc) or static.band_gap != 0:
+        return
+    formula = static.structure.composition.reduced_formula
+    detail = f"{formula} is a metal as it is, before its relaxation"
+    raise CalculationFailed(METAL_AS_GIVEN, detail)
 
 
 def _so_far(store: JobStore, failure: CalculationFailure) -> Outcome:
@@ -295,6 +317,11 @@ def _so_far(store: JobStore, failure: CalculationFailure) -> Outcome:
     from monty.json import MontyDecoder
 
     documents = store.query(sort={"completed_at": 1}, load=True)
-    outputs = [MontyDecoder().process_decoded(document["output"]) for document in documents]
-    meshes = [output for output in outputs if isinstance(output, TransportDoc)]
-    return without_finer(meshes, failure, meshes[-1].core_hours if meshes else 0.0)
+    decoder = MontyDecoder()
+    meshes = []
+    for document in documents:
+        output = decoder.process_decoded(document["output"])
+        if isinstance(output, TransportDoc):
+            meshes.append(output)
+    spent = meshes[-1].core_hours if meshes else 0.0
+    return without_finer(meshes, failure, spent)

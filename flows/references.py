@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gen2dft.flows import jobs
 from gen2dft.flows.common import mark
-from jobflow import Flow, Maker, OnMissing
+from jobflow import Flow, Job, Maker, OnMissing
 
 from gen2dft.campaign import StageResources
 from gen2dft.engines import load_engine
@@ -42,24 +42,16 @@ class ReferenceMaker(Maker):
 
         Its last job also fits the correction, if the others are there already.
         """
-        structure = reference.phase.structure
-        if reference.phase.is_molecule:
-            steps = [self.static.make(structure)]
-        else:
-            relax = self.relax.make(structure)
-            steps = [relax, self.static.make(prev=relax.output)]
-        keep = jobs.keep_reference(
-            reference.key,
-            phase_fields(reference),
-            [step.output for step in steps],
-            fit_fields(reference.fit),
-        )
+        phase = reference.phase
+        steps = self._calculations(reference)
+        outputs = [step.output for step in steps]
+        fit = fit_fields(reference.fit)
+        keep = jobs.keep_reference(reference.key, phase_fields(reference), outputs, fit)
         # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
         for later in (*steps[1:], keep):
             later.config.on_missing_references = OnMissing.NONE
-        flow = Flow(
-            [*steps, keep], output=keep.output, name=f"{self.name} {reference.phase.formula}"
-        )
+        name = f"{self.name} {phase.formula}"
+        flow = Flow([*steps, keep], output=keep.output, name=name)
         belongs = {
             "campaign_id": work_of(reference.engine),
             "reference_id": reference.key,
@@ -67,6 +59,15 @@ class ReferenceMaker(Maker):
         }
         mark(flow, belongs, resources)
         return flow
+
+    def _calculations(self, reference: Reference) -> list[Job]:
+        """Jobs of the phase's calculations, in order."""
+        structure = reference.phase.structure
+        if reference.phase.is_molecule:
+            return [self.static.make(structure)]
+        relax = self.relax.make(structure)
+        static = self.static.make(prev=relax.output)
+        return [relax, static]
 
 
 def work_of(engine: str) -> str:

@@ -30,10 +30,9 @@ class RoundMaker(Maker):
         propose = jobs.propose(*key, snapshot_id=train.output)
         screen = jobs.screen(*key, candidate_ids=propose.output)
         select = jobs.select(*key, surrogate_count=screen.output)
-        for job in (train, propose, screen, select):
-            tag(job, context, "train" if job is train else "screen")
-        return Flow(
-            [train, propose, screen, select],
-            output=select.output,
-            name=f"{self.name} {key[0]} {key[1]}",
-        )
+        tag(train, context, "train")
+        steps = [train, propose, screen, select]
+        for job in steps[1:]:
+            tag(job, context, "screen")
+        name = f"{self.name} {context.campaign_id} {context.index}"
+        return Flow(steps, output=select.output, name=name)

@@ -26,15 +26,16 @@ def composition_features(crystals: CrystalTable, elements: Array) -> Array:
     ValueError
         A crystal has no atoms.
     """
+    number = len(crystals)
     empty = np.flatnonzero(crystals.num_sites == 0)
     if len(empty):
         raise ValueError(f"crystal {empty[0]} has no atoms, and so no composition")
-    if not len(crystals):
-        num_properties = elements.shape[1]
-        return np.zeros((0, len(STATISTICS) * num_properties + 1))
+    if not number:
+        width = len(STATISTICS) * elements.shape[1] + 1
+        return np.zeros((0, width))
     owners, numbers, shares = _shares(crystals)
     # Rows of a crystal lie together: `reduceat` sums from each start to the next.
-    starts = np.searchsorted(owners, np.arange(len(crystals)))
+    starts = np.searchsorted(owners, np.arange(number))
     values = elements[numbers]
     weights = shares[:, None]
     mean = np.add.reduceat(weights * values, starts)
@@ -42,9 +43,9 @@ def composition_features(crystals: CrystalTable, elements: Array) -> Array:
     deviation = np.add.reduceat(weights * distance, starts)
     least = np.minimum.reduceat(values, starts)
     greatest = np.maximum.reduceat(values, starts)
+    spread = greatest - least
     num_elements = np.bincount(owners)
-    statistics = [mean, deviation, least, greatest, greatest - least]
-    return np.column_stack([*statistics, num_elements])
+    return np.column_stack([mean, deviation, least, greatest, spread, num_elements])
 
 
 def _shares(crystals: CrystalTable) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
@@ -53,4 +54,5 @@ def _shares(crystals: CrystalTable) -> tuple[NDArray[np.int64], NDArray[np.int64
     codes = crystals.owners * 256 + crystals.numbers
     pairs, counts = np.unique(codes, return_counts=True)
     owners, numbers = np.divmod(pairs, 256)
-    return owners, numbers, counts / crystals.num_sites[owners]
+    sites = crystals.num_sites[owners]
+    return owners, numbers, counts / sites

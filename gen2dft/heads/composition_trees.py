@@ -125,10 +125,11 @@ class CompositionTrees:
         values: dict[str, Array] = {}
         members: dict[str, Array] = {}
         for i, name in enumerate(self.properties):
-            groups = _means_of_groups(self.forests[i].predict(x), self.members)
+            predicted = self.forests[i].predict(x)
+            groups = _means_of_groups(predicted, self.members)
             mean = groups.mean(axis=0)
-            deviations = self.factors[i] * (groups - mean)
-            stretched = mean + deviations
+            deviations = groups - mean
+            stretched = mean + self.factors[i] * deviations
             values[name] = backward(mean, self.transforms[i])
             members[name] = backward(stretched, self.transforms[i])
         return Prediction(values, members)
@@ -152,15 +153,18 @@ class CompositionTrees:
             forests: list[Forest] = []
             for i in range(len(names)):
                 parts = {part: arrays[f"{part}_{i}"] for part in PARTS}
-                forests.append(Forest(**parts))
-            elements, factors = arrays["elements"], arrays["factors"]
+                forest = Forest(**parts)
+                forests.append(forest)
+            elements = arrays["elements"]
+            factors = arrays["factors"]
             transforms = from_header(names, header)
             members = header["members"]
             return cls(names, elements, tuple(forests), factors, members, transforms)
 
 
 def _require_labels(labels: Array, properties: Sequence[str]) -> None:
-    counts = np.isfinite(labels).sum(axis=0)
+    labelled = np.isfinite(labels)
+    counts = labelled.sum(axis=0)
     for name, count in zip(properties, counts, strict=True):
         if count < MIN_LABELS:
             raise DatasetError(
@@ -172,7 +176,8 @@ def _require_labels(labels: Array, properties: Sequence[str]) -> None:
 def _fit_one(x: Array, y: Array, members: int, rng: np.random.Generator) -> tuple[Forest, float]:
     """The trees of all members for one property, and the factor on their spread."""
     trees = ceil(TREES / members)
-    unseen = rng.random((members, len(y))) < UNSEEN
+    drawn = rng.random((members, len(y)))
+    unseen = drawn < UNSEEN
     groups: list[Forest] = []
     for without in unseen:
         rows = np.flatnonzero(~without)
@@ -180,7 +185,8 @@ def _fit_one(x: Array, y: Array, members: int, rng: np.random.Generator) -> tupl
         groups.append(group)
     forest = Forest.joined(groups)
     predicted = _means_of_groups(forest.predict(x), members)
-    return forest, _factor(predicted, y, unseen)
+    factor = _factor(predicted, y, unseen)
+    return forest, factor
 
 
 def _means_of_groups(predicted: Array, members: int) -> Array:
@@ -205,11 +211,15 @@ def _factor(predicted: Array, y: Array, unseen: NDArray[np.bool_]) -> float:
     unseen
         (K, n) whether a member was grown without a crystal.
     """
-    rows = unseen.sum(axis=0) >= 2
+    count = unseen.sum(axis=0)
+    rows = count >= 2
     if not rows.any():
         return 1.0
-    blind = np.ma.array(predicted, mask=~unseen)[:, rows]
+    masked = np.ma.array(predicted, mask=~unseen)
+    blind = masked[:, rows]
     errors = blind.mean(axis=0) - y[rows]
     variances = blind.var(axis=0, ddof=1)
-    ratio = np.sqrt(np.mean(errors**2) / max(variances.mean(), 1e-12))
+    error = np.mean(errors**2)
+    spread = max(variances.mean(), 1e-12)
+    ratio = np.sqrt(error / spread)
     return float(np.clip(ratio, 1.0, WIDEST))

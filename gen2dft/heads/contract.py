@@ -26,20 +26,29 @@ def validate_head(head: Head, table: CrystalTable) -> None:
     """
     _require_shapes(head, table)
     whole = _flat(head.predict(table))
-    some = np.arange(len(table))[::-2]
-    of_some = head.predict(table.select(some))
-    for name, found in _flat(of_some).items():
-        # Matrix products of another size may round otherwise, by a few units in the last place.
-        same = np.allclose(found, whole[name][..., some], rtol=1e-6, atol=1e-9)
-        _require(same, f"{name} depend on order or company")
+    _require_independence(head, table, whole)
     nothing = np.arange(0)
     _require_shapes(head, table.select(nothing))
     data = head.to_bytes()
     copy = type(head).from_bytes(data, "a copy of the head")
     _require(copy.to_bytes() == data, "a stored and reloaded head has other bytes")
-    for name, found in _flat(copy.predict(table)).items():
+    reloaded = _flat(copy.predict(table))
+    for name, found in reloaded.items():
         same = np.array_equal(found, whole[name])
         _require(same, f"a reloaded head gives other {name}")
+
+
+def _require_independence(
+    head: Head, table: CrystalTable, whole: dict[str, NDArray[np.float64]]
+) -> None:
+    """Some crystals, in another order, must get the values that they have in the whole table."""
+    some = np.arange(len(table))[::-2]
+    of_some = _flat(head.predict(table.select(some)))
+    for name, found in of_some.items():
+        wanted = whole[name][..., some]
+        # Matrix products of another size may round otherwise, by a few units in the last place.
+        same = np.allclose(found, wanted, rtol=1e-6, atol=1e-9)
+        _require(same, f"{name} depend on order or company")
 
 
 def _require_shapes(head: Head, table: CrystalTable) -> None:
@@ -54,7 +63,8 @@ def _require_shapes(head: Head, table: CrystalTable) -> None:
     for name, found in values.items():
         _require_array(found, (size,), name)
     for name, found in members.items():
-        _require_array(found, (len(found), size), f"members of {name}")
+        shape = (len(found), size)
+        _require_array(found, shape, f"members of {name}")
 
 
 def _require_array(found: NDArray[np.float64], shape: tuple[int, ...], name: str) -> None:
@@ -65,8 +75,10 @@ def _require_array(found: NDArray[np.float64], shape: tuple[int, ...], name: str
 
 def _flat(prediction: Prediction) -> dict[str, NDArray[np.float64]]:
     """All arrays, crystals along the last axis."""
-    members = {f"members of {name}": found for name, found in prediction.members.items()}
-    return {**prediction.values, **members}
+    arrays = dict(prediction.values)
+    for name, found in prediction.members.items():
+        arrays[f"members of {name}"] = found
+    return arrays
 
 
 def _require(condition: bool, problem: str) -> None:

@@ -55,13 +55,17 @@ class Forest:
 
         seed = int(rng.integers(2**31))
         model = ExtraTreesRegressor(trees, min_samples_leaf=least_leaf, random_state=seed)
-        return cls.of_sklearn(model.fit(x, y))
+        model.fit(x, y)
+        return cls.of_sklearn(model)
 
     @classmethod
     def of_sklearn(cls, model: Any) -> Self:
         """The trees of a fitted forest of scikit-learn."""
-        trees = [estimator.tree_ for estimator in model.estimators_]
-        return cls.joined([cls(*_of_tree(tree)) for tree in trees])
+        forests = []
+        for estimator in model.estimators_:
+            arrays = _of_tree(estimator.tree_)
+            forests.append(cls(*arrays))
+        return cls.joined(forests)
 
     @classmethod
     def joined(cls, forests: Sequence[Self]) -> Self:
@@ -71,27 +75,24 @@ class Forest:
         start = 0
         for forest in forests:
             moved = forest.children + start
-            moved[forest.children == LEAF] = LEAF
+            is_leaf = forest.children == LEAF
+            moved[is_leaf] = LEAF
             roots.append(forest.roots + start)
             children.append(moved)
             start += len(forest.features)
-        features = [forest.features for forest in forests]
-        numbers = [forest.numbers for forest in forests]
-        return cls(
-            np.concatenate(roots),
-            np.concatenate(children, axis=1),
-            np.concatenate(features),
-            np.concatenate(numbers),
-        )
+        features = np.concatenate([forest.features for forest in forests])
+        numbers = np.concatenate([forest.numbers for forest in forests])
+        return cls(np.concatenate(roots), np.concatenate(children, axis=1), features, numbers)
 
     def predict(self, x: Array) -> Array:
         """(T, n) value that each tree gives for (n, f) features."""
         # scikit-learn compares single-precision features with double-precision thresholds; so must
         # this, or a feature next to a threshold goes the other way.
         single = np.asarray(x, dtype=np.float32)
-        found = np.zeros((len(self.roots), len(x)))
-        size = max(1, AT_ONCE // len(self.roots))
-        for start in range(0, len(x), size):
+        trees, number = len(self.roots), len(x)
+        found = np.zeros((trees, number))
+        size = max(1, AT_ONCE // trees)
+        for start in range(0, number, size):
             rows = slice(start, start + size)
             leaves = self._leaves(single[rows])
             found[:, rows] = self.numbers[leaves]
@@ -99,13 +100,14 @@ class Forest:
 
     def _leaves(self, x: NDArray[np.float32]) -> NDArray[np.int32]:
         """(T, n) leaf in which each tree puts each row."""
-        nodes = np.repeat(self.roots[:, None], len(x), axis=1)
+        starts = self.roots[:, None]
+        nodes = np.repeat(starts, len(x), axis=1)
         inner = self.features[nodes] != LEAF
         while inner.any():
             _, rows = np.nonzero(inner)
             here = nodes[inner]
-            asked = x[rows, self.features[here]]
-            above = asked > self.numbers[here]
+            columns = self.features[here]
+            above = x[rows, columns] > self.numbers[here]
             side = above.astype(np.int8)
             nodes[inner] = self.children[side, here]
             inner = self.features[nodes] != LEAF

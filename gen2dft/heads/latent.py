@@ -74,7 +74,8 @@ class LatentHead:
         values = {name: predicted[:, i] for i, name in enumerate(self.properties)}
         if self.ensemble is None:
             return Prediction(values)
-        return Prediction(values, self.ensemble.predict(latents))
+        members = self.ensemble.predict(latents)
+        return Prediction(values, members)
 
     def to_bytes(self) -> bytes:
         """Generator and ensemble in one archive."""

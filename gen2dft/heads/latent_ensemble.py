@@ -90,19 +90,23 @@ class HeadEnsemble:
             What the properties are.
         """
         z = np.asarray(latents, dtype=np.float64)
-        size = z.shape[1]
+        number, size = z.shape
         centre = z.mean(axis=0)
         scale = np.maximum(z.std(axis=0), 1e-6)
         shape = (members, size, FEATURES)
         directions = rng.standard_normal(shape) / np.sqrt(size)
         offsets = rng.uniform(-1.0, 1.0, (members, FEATURES))
-        features = _features_of_members((z - centre) / scale, directions, offsets)
-        often = np.ones(len(z)) if importance is None else np.asarray(importance, dtype=np.float64)
+        x = (z - centre) / scale
+        features = _features_of_members(x, directions, offsets)
+        often = np.ones(number)
+        if importance is not None:
+            often = np.asarray(importance, dtype=np.float64)
         transforms = transforms_of(properties, known)
         weights: list[Array] = []
         factors: list[float] = []
         for column, transform in zip(labels.T, transforms, strict=True):
-            fit, factor = _fit_one(features, forward(column, transform), often, rng)
+            learnt = forward(column, transform)
+            fit, factor = _fit_one(features, learnt, often, rng)
             weights.append(fit)
             factors.append(factor)
         return cls(
@@ -125,7 +129,8 @@ class HeadEnsemble:
         for i, name in enumerate(self.properties):
             raw = _products(features, self.weights[i])
             mean = raw.mean(axis=0)
-            stretched = mean + self.factors[i] * (raw - mean)
+            deviations = raw - mean
+            stretched = mean + self.factors[i] * deviations
             found[name] = backward(stretched, self.transforms[i])
         return found
 
@@ -133,7 +138,8 @@ class HeadEnsemble:
         """The ensemble as bytes; equal ensembles give equal bytes."""
         names = ("centre", "scale", "directions", "offsets", "weights", "factors")
         arrays = {name: getattr(self, name) for name in names}
-        header = {"format": FORMAT, "properties": list(self.properties)}
+        properties = list(self.properties)
+        header = {"format": FORMAT, "properties": properties}
         header |= as_header(self.properties, self.transforms)
         return write_archive(header, arrays)
 
@@ -146,25 +152,31 @@ class HeadEnsemble:
         with damage_named(origin):
             header, arrays = read_head(data, origin, FORMAT)
             names = tuple(header["properties"])
-            return cls(names, transforms=from_header(names, header), **arrays)
+            transforms = from_header(names, header)
+            return cls(names, transforms=transforms, **arrays)
 
 
 def _features_of_members(x: Array, directions: Array, offsets: Array) -> list[Array]:
     """For each member (n, 1 + d + h): constant, standardised latent vector, tanh of random
     projections.
     """
-    constant = np.ones((len(x), 1))
+    number = len(x)
+    constant = np.ones((number, 1))
     features: list[Array] = []
     for direction, offset in zip(directions, offsets, strict=True):
         projected = np.tanh(x @ direction + offset)
-        features.append(np.concatenate([constant, x, projected], axis=1))
+        feature = np.concatenate([constant, x, projected], axis=1)
+        features.append(feature)
     return features
 
 
 def _products(features: Sequence[Array], weights: Sequence[Array] | Array) -> Array:
     """(K, ...) product of each member's features and weights."""
-    pairs = zip(features, weights, strict=True)
-    return np.array([part @ weight for part, weight in pairs])
+    products = []
+    for part, weight in zip(features, weights, strict=True):
+        product = part @ weight
+        products.append(product)
+    return np.array(products)
 
 
 def _fit_one(
@@ -179,11 +191,14 @@ def _fit_one(
     outside: list[NDArray[np.int64]] = []
     for part in features:
         drawn = rng.choice(rows, size=size, p=share)
-        fits.append(_ridge(part[drawn], labels[drawn]))
-        outside.append(np.setdiff1d(rows, drawn))
+        fit = _ridge(part[drawn], labels[drawn])
+        unseen = np.setdiff1d(rows, drawn)
+        fits.append(fit)
+        outside.append(unseen)
     best = _best_ridge(features, fits, labels, outside)
     weights = np.array([fit[best] for fit in fits])
-    return weights, _factor(features, weights, labels, outside)
+    factor = _factor(features, weights, labels, outside)
+    return weights, factor
 
 
 def _best_ridge(
@@ -199,9 +214,11 @@ def _best_ridge(
     theirs = [part[rows] for part, rows in zip(features, outside, strict=True)]
     errors = []
     for i in range(len(RIDGES)):
-        predicted = [part @ fit[i] for part, fit in zip(theirs, fits, strict=True)]
+        weights = [fit[i] for fit in fits]
+        predicted = [part @ weight for part, weight in zip(theirs, weights, strict=True)]
         missed = np.concatenate(predicted) - labels[unseen]
-        errors.append(np.mean(missed**2))
+        error = np.mean(missed**2)
+        errors.append(error)
     return int(np.argmin(errors))
 
 
@@ -212,13 +229,17 @@ def _ridge(features: Array, labels: Array) -> Array:
     varying = features[:, 1:]
     centre = varying.mean(axis=0)
     mean = labels.mean()
-    x, y = varying - centre, labels - mean
+    x = varying - centre
+    y = labels - mean
     n = len(y)
     covariance = x.T @ x / n
     values, vectors = np.linalg.eigh(covariance)
     turned = vectors.T @ (x.T @ y / n)
     positive = np.maximum(values, 0.0)
-    slopes = [vectors @ (turned / (positive + ridge)) for ridge in RIDGES]
+    slopes = []
+    for ridge in RIDGES:
+        shrunk = turned / (positive + ridge)
+        slopes.append(vectors @ shrunk)
     stacked = np.array(slopes)
     constants = mean - stacked @ centre
     return np.concatenate([constants[:, None], stacked], axis=1)
@@ -235,12 +256,15 @@ def _factor(
     for k, rows in enumerate(outside):
         unseen[k, rows] = True
     count = unseen.sum(axis=0)
+    # One member's value has no spread.
     rows = np.flatnonzero(count >= 2)
     if not len(rows):
         return 1.0
     blind = np.where(unseen, predicted, 0.0)
-    mean = blind[:, rows].sum(axis=0) / count[rows]
-    spread = predicted[:, rows].var(axis=0, ddof=1).mean()
-    error = np.mean((mean - labels[rows]) ** 2)
-    ratio = np.sqrt(error / max(spread, 1e-12))
+    total = blind[:, rows].sum(axis=0)
+    missed = total / count[rows] - labels[rows]
+    error = np.mean(missed**2)
+    variances = predicted[:, rows].var(axis=0, ddof=1)
+    spread = max(variances.mean(), 1e-12)
+    ratio = np.sqrt(error / spread)
     return float(np.clip(ratio, 1.0, WIDEST))

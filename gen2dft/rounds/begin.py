@@ -37,12 +37,14 @@ def campaign_id(
     content = f"{spec.content_hash()} {dataset.content_hash} {hull.hull_hash}"
     if screen_hull is not None:
         content += f" screen {screen_hull.hull_hash}"
-    content += "".join(
-        f" {preset} {key}" for preset, key in sorted((calibration_ids or {}).items())
-    )
+    calibrations = calibration_ids or {}
+    for preset, key in sorted(calibrations.items()):
+        content += f" {preset} {key}"
     if elements:
-        content += f" elements {json.dumps(elements, sort_keys=True)}"
-    return f"{spec.name}-{content_hash(content, digits=8)}"
+        energies = json.dumps(elements, sort_keys=True)
+        content += f" elements {energies}"
+    digest = content_hash(content, digits=8)
+    return f"{spec.name}-{digest}"
 
 
 def begin_campaign(
@@ -73,26 +75,30 @@ def begin_campaign(
         If the campaign's correction must be fitted first.
     """
     store.ensure_indices()
-    calibrations, elements = calibration_ids(store, spec), computed_elements(store, spec)
+    calibrations = calibration_ids(store, spec)
+    elements = computed_elements(store, spec)
     key = campaign_id(spec, dataset, hull, screen_hull, calibrations, elements)
+    dataset_id = store.put_blob(dataset.to_bytes(), "dataset")
+    hull_name = f"{spec.hull.source} of {spec.dataset.source}"
+    hull_id = put_hull(store, hull, hull_name)
+    screen_hull_id = None
+    if screen_hull is not None:
+        screen_hull_id = put_hull(store, screen_hull, spec.dataset.source)
     document = CampaignDoc(
         id=key,
         name=spec.name,
         spec=spec.model_dump(mode="json", by_alias=True),
         spec_hash=spec.content_hash(),
-        dataset_id=store.put_blob(dataset.to_bytes(), "dataset"),
+        dataset_id=dataset_id,
         dataset_hash=dataset.content_hash,
-        hull_id=put_hull(store, hull, f"{spec.hull.source} of {spec.dataset.source}"),
-        screen_hull_id=put_hull(store, screen_hull, spec.dataset.source)
-        if screen_hull is not None
-        else None,
+        hull_id=hull_id,
+        screen_hull_id=screen_hull_id,
         calibration_ids=calibrations,
         elements=elements,
         packages=plugin_packages(spec),
     )
-    begin_round(
-        store, key, 0
-    )  # before the campaign, so that whoever sees the campaign finds its first round
+    # Before the campaign, so that whoever sees the campaign finds its first round.
+    begin_round(store, key, 0)
     created = store.insert_new(document)
     return store.campaign(key), created
 
@@ -102,8 +108,12 @@ def calibration_ids(store: Store, spec: CampaignSpec) -> dict[str, str]:
 
     Empty for corrections that need none, ThermoError if one is missing.
     """
-    found = {preset: require_calibration(spec, preset, store) for preset in presets(spec)}
-    return {preset: document.id for preset, document in found.items() if document is not None}
+    found = {}
+    for preset in presets(spec):
+        calibration = require_calibration(spec, preset, store)
+        if calibration is not None:
+            found[preset] = calibration.id
+    return found
 
 
 def computed_elements(store: Store, spec: CampaignSpec) -> dict[str, dict[str, float]]:
@@ -111,13 +121,12 @@ def computed_elements(store: Store, spec: CampaignSpec) -> dict[str, dict[str, f
 
     Empty where they come from elsewhere.
     """
-    return (
-        {p: element_energies(spec, p, store) for p in presets(spec)}
-        if computes_elements(spec)
-        else {}
-    )
+    if not computes_elements(spec):
+        return {}
+    return {preset: element_energies(spec, preset, store) for preset in presets(spec)}
 
 
 def begin_round(store: Store, key: str, index: int) -> bool:
     """Register a round; True for exactly one caller."""
-    return store.insert_new(RoundDoc(id=round_key(key, index), campaign_id=key, index=index))
+    document = RoundDoc(id=round_key(key, index), campaign_id=key, index=index)
+    return store.insert_new(document)

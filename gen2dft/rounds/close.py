@@ -74,7 +74,8 @@ def is_late(context: Round, document: RoundDoc) -> bool:
     hours = context.spec.learning.deadline_hours
     if hours is None or document.dispatched is None:
         return False
-    return now() - document.dispatched.replace(tzinfo=UTC) > timedelta(hours=hours)
+    elapsed = now() - document.dispatched.replace(tzinfo=UTC)
+    return elapsed > timedelta(hours=hours)
 
 
 def last_stages(context: Round) -> tuple[StageCount, ...]:
@@ -83,26 +84,23 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     Everything is asked for once and without structures: the embedded database reads 3,000 documents
     a second.
     """
+    ended = _ended(context)
     place: dict[str, Any] = {"round_index": context.index}
-    fields = ("candidate_id", "state", "predicted")
-    ended = context.store.candidate_fields(
-        context.campaign_id, fields, **place, state={"$in": [*OPEN_STATES, *LABELLED_STATES]}
-    )
-    ended += context.store.candidate_fields(
-        context.campaign_id, ("state",), **place, state={"$gte": "given_up:", "$lt": "given_up;"}
-    )
-    labels = context.store.label_fields(
-        context.campaign_id, ("candidate_id", "engine", "values"), **place
-    )
+    fields = ("candidate_id", "engine", "values")
+    labels = context.store.label_fields(context.campaign_id, fields, **place)
     first = {label["candidate_id"]: label for label in reversed(labels)}
-    validated = [_validation_reason(State.parse(doc["state"])) for doc in ended]
-    labelled = [doc for doc in ended if doc["state"] in LABELLED_STATES]
-    missed = [
-        None if doc["state"] == "hit" else _target_reason(context, doc, first) for doc in labelled
-    ]
-    met = [
-        doc["candidate_id"] for doc, reason in zip(labelled, missed, strict=True) if reason is None
-    ]
+    validated = []
+    missed = []
+    met = []
+    for candidate in ended:
+        state = State.parse(candidate["state"])
+        validated.append(_validation_reason(state))
+        if not state.is_labelled:
+            continue
+        reason = _target_reason(context, candidate, first)
+        missed.append(reason)
+        if reason is None:
+            met.append(candidate["candidate_id"])
     return (
         stage_count("validate", validated),
         stage_count("targets", missed),
@@ -110,13 +108,32 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     )
 
 
+def _ended(context: Round) -> list[dict[str, Any]]:
+    """The round's candidates that were dispatched, then those that were given up, some fields of
+    each.
+    """
+    place: dict[str, Any] = {"round_index": context.index}
+    fields = ("candidate_id", "state", "predicted")
+    dispatched = {"$in": [*OPEN_STATES, *LABELLED_STATES]}
+    ended = context.store.candidate_fields(context.campaign_id, fields, **place, state=dispatched)
+    given_up = {"$gte": "given_up:", "$lt": "given_up;"}
+    ended += context.store.candidate_fields(
+        context.campaign_id, ("state",), **place, state=given_up
+    )
+    return ended
+
+
 def _target_reason(
     context: Round, candidate: Mapping[str, Any], labels: Mapping[str, Mapping[str, Any]]
 ) -> str | None:
     """Which target a labelled candidate misses; None for one that is about to become a hit."""
+    if candidate["state"] == "hit":
+        return None
     label = labels[candidate["candidate_id"]]
     missed = missed_target(context, candidate["predicted"], label["engine"], label["values"])
-    return None if missed is None else f"misses_{missed}"
+    if missed is None:
+        return None
+    return f"misses_{missed}"
 
 
 def _validation_reason(state: State) -> str | None:
@@ -127,22 +144,20 @@ def _validation_reason(state: State) -> str | None:
 
 def go_on(context: Round) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
-    spec = context.spec.learning
-    found = Counter(
-        hit["round_index"]
-        for hit in context.store.hit_fields(context.campaign_id, ("round_index",))
-    )
+    store, spec = context.store, context.spec.learning
+    hits = store.hit_fields(context.campaign_id, ("round_index",))
+    found = Counter(hit["round_index"] for hit in hits)
     per_round = [found[index] for index in range(context.index + 1)]
-    calls = sum(document.dispatch_size for document in context.store.rounds(context.campaign_id))
-    limited = (
-        spec.budget.core_hours is not None
-    )  # else nobody need add up what all candidates have cost
-    core_hours = (
-        read_ledger(context.store, context.campaign_id).whole.validation if limited else 0.0
-    )
+    rounds = store.rounds(context.campaign_id)
+    calls = sum(document.dispatch_size for document in rounds)
+    core_hours = 0.0
+    # Without a limit nobody need add up the costs of all candidates.
+    if spec.budget.core_hours is not None:
+        ledger = read_ledger(store, context.campaign_id)
+        core_hours = ledger.whole.validation
     reason = stop_reason(spec, per_round, calls, core_hours)
     if reason is None:
-        begin_round(context.store, context.campaign_id, context.index + 1)
-    else:
-        context.store.give_up_open(context.campaign_id, UNFINISHED, "the campaign ended first")
-        context.store.finish_campaign(context.campaign_id, reason)
+        begin_round(store, context.campaign_id, context.index + 1)
+        return
+    store.give_up_open(context.campaign_id, UNFINISHED, "the campaign ended first")
+    store.finish_campaign(context.campaign_id, reason)

@@ -24,13 +24,15 @@ def with_properties(context: Round, label: LabelDoc, outcomes: Mapping[str, Any]
         If a step is from a package that is not here.
     """
     candidate = context.store.candidate(context.campaign_id, label.candidate_id)
+    formula = candidate.formula or ""
     made = Made(
-        label.id, label.campaign_id, label.candidate_id, candidate.formula or "",
+        label.id, label.campaign_id, label.candidate_id, formula,
         label.engine, label.is_dft, label.preset, label.settings_hash,
     )  # fmt: skip
     for step in steps_of(context.spec):
         settings = settings_of(step, context.spec)
-        outcome = step.keep(context.store, made, settings, outcomes.get(step.name))
+        output = outcomes.get(step.name)
+        outcome = step.keep(context.store, made, settings, output)
         label = merged(label, step, outcome)
     return label
 
@@ -41,12 +43,13 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
     if outcome.reason is not None:
         wanted = step.name.replace("_", " ")
         said.append(f"no {wanted}: {outcome.reason}: {outcome.detail}")
-    steps = {**label.provenance.get("properties", {}), step.name: made_by(step.name)}
-    return label.model_copy(
-        update={
-            "values": {**label.values, **outcome.values},
-            "warnings": [*label.warnings, *said],
-            "core_hours": label.core_hours + outcome.core_hours,
-            "provenance": {**label.provenance, "properties": steps},
-        }
-    )
+    core_hours = label.core_hours + outcome.core_hours
+    earlier = label.provenance.get("properties", {})
+    steps = {**earlier, step.name: made_by(step.name)}
+    changed = {
+        "values": {**label.values, **outcome.values},
+        "warnings": [*label.warnings, *said],
+        "core_hours": core_hours,
+        "provenance": {**label.provenance, "properties": steps},
+    }
+    return label.model_copy(update=changed)

@@ -39,21 +39,32 @@ def repeats(context: Round, hits: list[HitDoc]) -> list[str | None]:
     """Of each hit, in the order given: what it is the same as, None if nothing."""
     from pymatgen.core import Structure
 
-    table = CrystalTable.from_structures(Structure.from_dict(hit.structure) for hit in hits)
+    structures = [Structure.from_dict(hit.structure) for hit in hits]
+    table = CrystalTable.from_structures(structures)
     formulas = table.formulas()
-    index, wanted = StructureIndex(), set(formulas)
-    known = context.base.crystals
-    for row, formula in enumerate(known.formulas()):
-        if formula in wanted:
-            index.add(known, row, formula, f"{KNOWN_MARK}{context.base.ids[row]}")
-    found: dict[str, str | None] = {}
-    for row in sorted(
-        range(len(hits)), key=lambda row: (hits[row].round_index, hits[row].candidate_id)
-    ):
-        found[hits[row].id] = name = index.match_row(table, row, formulas[row])
-        if name is None:
-            index.add(table, row, formulas[row], hits[row].candidate_id)
-    return [found[hit.id] for hit in hits]
+    index = _known_crystals(context, set(formulas))
+    places = [(hit.round_index, hit.candidate_id) for hit in hits]
+    in_turn = sorted(range(len(hits)), key=places.__getitem__)
+    found: list[str | None] = [None] * len(hits)
+    for row in in_turn:
+        formula = formulas[row]
+        match = index.match_row(table, row, formula)
+        found[row] = match
+        if match is None:
+            index.add(table, row, formula, hits[row].candidate_id)
+    return found
+
+
+def _known_crystals(context: Round, formulas: set[str]) -> StructureIndex:
+    """Index of those crystals of the campaign's dataset that have one of the formulas."""
+    base = context.base
+    index = StructureIndex()
+    for row, formula in enumerate(base.crystals.formulas()):
+        if formula not in formulas:
+            continue
+        name = f"{KNOWN_MARK}{base.ids[row]}"
+        index.add(base.crystals, row, formula, name)
+    return index
 
 
 def distinct_stage(context: Round, met: Sequence[str]) -> StageCount:
@@ -67,11 +78,14 @@ def distinct_stage(context: Round, met: Sequence[str]) -> StageCount:
     """
     hits = context.store.hit_fields(context.campaign_id, ("candidate_id", "same_as"))
     marks = {hit["candidate_id"]: hit.get("same_as") for hit in hits}
-    return stage_count("distinct", [reason_of(marks.get(candidate)) for candidate in met])
+    reasons = [reason_of(marks.get(candidate)) for candidate in met]
+    return stage_count("distinct", reasons)
 
 
 def reason_of(same_as: str | None) -> str | None:
     """Why a hit does not count as a new crystal; None if it does."""
     if same_as is None:
         return None
-    return KNOWN if same_as.startswith(KNOWN_MARK) else REPEATED
+    if same_as.startswith(KNOWN_MARK):
+        return KNOWN
+    return REPEATED

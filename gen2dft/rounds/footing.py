@@ -8,4 +8,5 @@ from gen2dft.rounds.round import Round
 
 def footing_of(context: Round) -> Footing:
     """What the energies of a round are measured with."""
-    return Footing(context.store, context.campaign, context.spec, context.index)
+    campaign, spec = context.campaign, context.spec
+    return Footing(context.store, campaign, spec, context.index)

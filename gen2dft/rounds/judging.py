@@ -18,10 +18,12 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     from pymatgen.core import Structure
 
     predicted, engine = candidate.predicted, label.engine
-    if missed_target(context, predicted, engine, label.values) is not None:
+    missed = missed_target(context, predicted, engine, label.values)
+    if missed is not None:
         return None
     values, basis = values_and_basis(context, predicted, engine, label.values)
     structure = Structure.from_dict(label.structure)
+    formula = structure.composition.reduced_formula
     names = [target.property for target in context.spec.targets]
     by_engine = all(basis.get(name) == engine for name in names)
     return HitDoc(
@@ -29,7 +31,7 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         campaign_id=context.campaign_id,
         round_index=context.index,
         candidate_id=candidate.candidate_id,
-        formula=structure.composition.reduced_formula,
+        formula=formula,
         spacegroup=space_group_symbol(structure),
         values={name: values.get(name) for name in names},
         basis={name: basis.get(name, OPEN) for name in names},
@@ -54,15 +56,18 @@ def missed_target(
         As for `values_and_basis`.
     """
     values, _ = values_and_basis(context, predicted, engine, found)
-    still_open = open_properties(context) - provided(context.spec, engine)
+    promised = provided(context.spec, engine)
+    still_open = open_properties(context) - promised
     return targets.missed_target(context.spec.targets, values, still_open)
 
 
 def open_properties(context: Round) -> set[str]:
     """Properties of the targets that no head of the round predicts."""
-    if context.learnt is None:
+    learnt = context.learnt
+    if learnt is None:
         return set()
-    return {target.property for target in context.spec.targets} - set(context.learnt)
+    asked = {target.property for target in context.spec.targets}
+    return asked.difference(learnt)
 
 
 def values_and_basis(
@@ -86,7 +91,8 @@ def values_and_basis(
     # must not pass by a prediction.
     refused = provided(context.spec, engine)
     for name, value in predicted.items():
-        if name not in values and name not in refused:
-            values[name] = value
-            basis[name] = PREDICTED
+        if name in values or name in refused:
+            continue
+        values[name] = value
+        basis[name] = PREDICTED
     return values, basis

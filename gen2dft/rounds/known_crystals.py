@@ -24,16 +24,19 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
     """
     if step_names(context.spec):
         return None
-    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
-    engine, wanted = context.spec.validation.engine, settings_hashes(context)
-    for known in context.store.calculations(engine, wanted[0], start.composition.reduced_formula):
+    candidate = context.store.candidate(context.campaign_id, candidate_id)
+    start = start_of(candidate)
+    formula = start.composition.reduced_formula
+    engine = context.spec.validation.engine
+    wanted = settings_hashes(context)
+    for known in context.store.calculations(engine, wanted[0], formula):
         if not same_crystal(start, Structure.from_dict(known.start)):
             continue
-        calculations, refined = (
-            [_free(data) for data in stage] for stage in (known.calculations, known.refined)
-        )
+        calculations = [_free(data) for data in known.calculations]
+        refined = [_free(data) for data in known.refined]
         refines = wants_refinement(context, candidate_id, calculations)
-        if refines and [calc.settings_hash for calc in refined[-1:]] != wanted[1:]:
+        hashes = [calc.settings_hash for calc in refined[-1:]]
+        if refines and hashes != wanted[1:]:
             continue  # it was never refined, or with other settings
         last_stage = refined if refines else ()
         label = label_or_failure(context, candidate_id, calculations, last_stage, {})
@@ -45,4 +48,5 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
 
 def _free(data: dict[str, Any]) -> CalculationDoc:
     """A kept calculation; this time it costs nothing."""
-    return CalculationDoc.model_validate(data).model_copy(update={"core_hours": 0.0})
+    calculation = CalculationDoc.model_validate(data)
+    return calculation.model_copy(update={"core_hours": 0.0})

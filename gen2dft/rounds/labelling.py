@@ -61,12 +61,13 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         If its energy is on another scale than the hull.
     """
     *earlier, last_stage = stages
-    everything = [calculation for stage in stages for calculation in stage]
+    everything = _all_of(stages)
     last = last_stage[-1]
     told = told_by(footing, candidate_id, last)
     campaign_id = footing.campaign.id
+    key = label_id(campaign_id, candidate_id, last.engine, last.settings_hash)
     return LabelDoc(
-        id=label_id(campaign_id, candidate_id, last.engine, last.settings_hash),
+        id=key,
         candidate_id=candidate_id,
         campaign_id=campaign_id,
         round_index=footing.index,
@@ -79,15 +80,30 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         energy_per_atom=last.energy_per_atom,
         hull_id=footing.hull.hull_hash,
         corrections=_corrections(footing, told, last_stage),
-        adjustments=dict(told.energy.adjustments) if told.energy else {},
-        adjustment_uncertainty=told.energy.uncertainty if told.energy else None,
         run_type=last.run_type,
         custodian=_custodian(everything),
         settings_changed=any(calculation.settings_changed for calculation in last_stage),
         warnings=[*_warnings(everything), *told.problems],
         core_hours=core_hours(everything),
         provenance=_provenance(footing, candidate_id, earlier, last_stage),
+        **_adjustments(told.energy),
     )
+
+
+def _all_of(stages: Sequence[Sequence[CalculationDoc]]) -> list[CalculationDoc]:
+    """The calculations of all stages, in order."""
+    everything: list[CalculationDoc] = []
+    for stage in stages:
+        everything += stage
+    return everything
+
+
+def _adjustments(energy: FormationEnergy | None) -> dict[str, Any]:
+    """What the correction added to the energy, as a label keeps it."""
+    if energy is None:
+        return {}
+    uncertainty = energy.uncertainty
+    return {"adjustments": dict(energy.adjustments), "adjustment_uncertainty": uncertainty}
 
 
 def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) -> Told:
@@ -105,11 +121,13 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     try:
         energy = corrected_energy(footing, candidate_id, calculation)
     except DatasetError as err:
-        return Told(values, None, [f"no formation energy: {err}"])
+        problem = f"no formation energy: {err}"
+        return Told(values, None, [problem])
     values["formation_energy"] = energy.value
     problems = list(energy.warnings)
     composition = calculation.structure.composition
-    gap = footing.hull.gap(element.symbol for element in composition.elements)
+    symbols = [element.symbol for element in composition.elements]
+    gap = footing.hull.gap(symbols)
     if gap is None:
         values["e_above_hull"] = footing.hull.e_above_hull(composition, energy.value)
     else:
@@ -122,13 +140,10 @@ def corrected_energy(
 ) -> FormationEnergy:
     """Corrected formation energy of a calculation, once it is known that it may meet the hull."""
     preset = calculation.preset
-    energy = formation_energy(
-        calculation,
-        footing.spec.validation.correction,
-        footing.fitted(preset),
-        footing.references(preset),
-        candidate_id,
-    )
+    calibration = footing.fitted(preset)
+    references = footing.references(preset)
+    correction = footing.spec.validation.correction
+    energy = formation_energy(calculation, correction, calibration, references, candidate_id)
     whose = f"energies of candidate {candidate_id}"
     must_share(footing.hull.scale, [energy.scale], whose, REMEDY)
     return energy
@@ -136,7 +151,9 @@ def corrected_energy(
 
 def _corrections(footing: Footing, told: Told, calculations: Sequence[CalculationDoc]) -> list[str]:
     """Names of the corrections in the label's energy: the programs' and the campaign's."""
-    names = {name for calculation in calculations for name in calculation.corrections}
+    names: set[str] = set()
+    for calculation in calculations:
+        names.update(calculation.corrections)
     own = footing.spec.validation.correction
     if told.energy is not None and own != NONE:
         names.add(own)
@@ -144,20 +161,25 @@ def _corrections(footing: Footing, told: Told, calculations: Sequence[Calculatio
 
 
 def _warnings(calculations: Sequence[CalculationDoc]) -> list[str]:
-    return [text for calculation in calculations for text in calculation.warnings]
+    texts: list[str] = []
+    for calculation in calculations:
+        texts += calculation.warnings
+    return texts
 
 
 def _custodian(calculations: Sequence[CalculationDoc]) -> list[dict[str, Any]]:
     """The corrections that custodian made, in order."""
     made = []
     for calculation in calculations:
-        made += [_made(calculation, correction) for correction in calculation.custodian]
+        for correction in calculation.custodian:
+            made.append(_made(calculation, correction))
     return made
 
 
 def _made(calculation: CalculationDoc, made: CustodianCorrection) -> dict[str, Any]:
     """A correction of custodian's, as a label keeps it."""
-    return {"preset": calculation.preset, "task": calculation.task, **made.model_dump()}
+    correction = made.model_dump()
+    return {"preset": calculation.preset, "task": calculation.task, **correction}
 
 
 def _provenance(
@@ -167,12 +189,12 @@ def _provenance(
     last_stage: Sequence[CalculationDoc],
 ) -> dict[str, Any]:
     """Programs and calculations of the last stage; of an earlier stage, what it found."""
-    found = {
-        "versions": last_stage[-1].versions,
-        "calculations": [_summary(calculation) for calculation in last_stage],
-    }
+    versions = last_stage[-1].versions
+    summaries = [_summary(calculation) for calculation in last_stage]
+    found: dict[str, Any] = {"versions": versions, "calculations": summaries}
     if earlier:
-        found["first_stage"] = _first_stage(footing, candidate_id, earlier[0][-1])
+        last_of_first = earlier[0][-1]
+        found["first_stage"] = _first_stage(footing, candidate_id, last_of_first)
     return found
 
 
@@ -186,5 +208,5 @@ def _summary(calculation: CalculationDoc) -> dict[str, Any]:
 
 
 def _first_stage(footing: Footing, candidate_id: str, last: CalculationDoc) -> dict[str, Any]:
-    values = told_by(footing, candidate_id, last).values
-    return {"preset": last.preset, "settings_hash": last.settings_hash, "values": values}
+    told = told_by(footing, candidate_id, last)
+    return {"preset": last.preset, "settings_hash": last.settings_hash, "values": told.values}

@@ -13,7 +13,9 @@ from gen2dft.store.documents import LabelDoc
 
 def read_learner(context: Round) -> Learner:
     """What is known when a round begins: the base set and all labels of earlier rounds."""
-    return learnt(context.spec, context.base, as_labels(context, earlier_labels(context)))
+    documents = earlier_labels(context)
+    labels = as_labels(context, documents)
+    return learnt(context.spec, context.base, labels)
 
 
 def earlier_labels(context: Round) -> list[LabelDoc]:
@@ -25,7 +27,8 @@ def as_labels(context: Round, documents: Sequence[LabelDoc]) -> list[Label]:
     """Stored labels as the loop takes them."""
     from pymatgen.core import Structure
 
-    hits = {hit["label_id"] for hit in context.store.hit_fields(context.campaign_id, ("label_id",))}
+    hits = context.store.hit_fields(context.campaign_id, ("label_id",))
+    of_hits = {hit["label_id"] for hit in hits}
     labels = []
     for document in documents:
         label = Label(
@@ -33,7 +36,7 @@ def as_labels(context: Round, documents: Sequence[LabelDoc]) -> list[Label]:
             crystal=Structure.from_dict(document.structure),
             values=document.values,
             settings_changed=document.settings_changed,
-            is_hit=document.id in hits,
+            is_hit=document.id in of_hits,
         )
         labels.append(label)
     return labels

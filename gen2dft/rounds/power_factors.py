@@ -32,11 +32,12 @@ def kept_outcome(
     output
         Of the transport job; None if it left nothing.
     """
-    nothing = CalculationFailure(reason="no_bands", detail="no bands were computed")
-    kept = keep(store, made, settings.definition, output or nothing)
-    return StepOutcome(
-        **kept.model_dump(include={"values", "warnings", "core_hours", "reason", "detail"})
-    )
+    if not output:
+        output = CalculationFailure(reason="no_bands", detail="no bands were computed")
+    kept = keep(store, made, settings.definition, output)
+    shared = set(StepOutcome.model_fields)
+    told = kept.model_dump(include=shared)
+    return StepOutcome(**told)
 
 
 def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFactorDoc:
@@ -50,9 +51,11 @@ def keep(store: Store, made: Made, definition: str, outcome: Outcome) -> PowerFa
     if isinstance(outcome, CalculationFailure):
         document = _without_factor(made, definition, outcome)
     else:
+        document = _with_factor(made, definition, outcome)
         # A blob is named by its content: a repeated ingest writes the same one.
-        blob = store.put_blob(outcome.model_dump_json().encode(), "transport")
-        document = _with_factor(made, definition, outcome).model_copy(update={"transport_id": blob})
+        whole = outcome.model_dump_json().encode()
+        blob_id = store.put_blob(whole, "transport")
+        document = document.model_copy(update={"transport_id": blob_id})
     store.insert_new(document)
     return document
 
@@ -73,17 +76,22 @@ def _without_factor(made: Made, definition: str, failure: CalculationFailure) ->
 
 def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
     factors = factors_by_definition(transport)
+    values = {"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]}
+    relative_error, converged = None, None
     series = transport.convergence
+    if series:
+        relative_error, converged = series.relative_error, series.converged
+    made = made._replace(formula=transport.formula)
     return PowerFactorDoc(
-        **made._replace(formula=transport.formula)._asdict(),
+        **made._asdict(),
         definition=definition,
-        values={"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]},
+        values=values,
         power_factors=factors,
         relaxation_time=transport.relaxation_time,
         mesh=transport.mesh,
         spacing=transport.spacing,
-        relative_error=series.relative_error if series else None,
-        converged=series.converged if series else None,
+        relative_error=relative_error,
+        converged=converged,
         core_hours=transport.core_hours,
         warnings=list(transport.warnings),
     )

@@ -100,7 +100,10 @@ def prepare(
 
 def needs_store(spec: CampaignSpec) -> bool:
     """Whether the campaign's hull or correction rests on what is in the database."""
-    return spec.hull.source == "engine" or get_correction(spec.validation.correction).is_fitted
+    if spec.hull.source == "engine":
+        return True
+    correction = get_correction(spec.validation.correction)
+    return correction.is_fitted
 
 
 def check_validation(
@@ -130,13 +133,19 @@ def check_validation(
         _check_references(spec, symbols)
     elif computes_elements(spec):
         _check_computed_elements(spec, symbols, store)
-    elif not is_fitted and {target.property for target in spec.targets} & {
-        "formation_energy",
-        "e_above_hull",
-    }:
+    elif not is_fitted and _asks_for_energies(spec):
         _must_know_an_element(spec, symbols)
-    missing = [problem for preset in presets(spec) for problem in engine.check(preset, symbols)]
-    return tuple(dict.fromkeys(missing))
+    missing: dict[str, None] = {}  # in order, each problem once
+    for preset in presets(spec):
+        problems = engine.check(preset, symbols)
+        missing.update(dict.fromkeys(problems))
+    return tuple(missing)
+
+
+def _asks_for_energies(spec: CampaignSpec) -> bool:
+    """Whether a target is on the energy, which takes references of the elements."""
+    energies = {"formation_energy", "e_above_hull"}
+    return any(target.property in energies for target in spec.targets)
 
 
 def _check_computed_elements(
@@ -144,13 +153,13 @@ def _check_computed_elements(
 ) -> None:
     """CampaignError if the engine has not computed all elements of its own hull yet."""
     for preset in presets(spec):
-        if missing := sorted(set(symbols) - set(element_energies(spec, preset, store))):
+        computed = element_energies(spec, preset, store)
+        missing = sorted(set(symbols).difference(computed))
+        if missing:
             raise CampaignError(
                 f"engine {spec.validation.engine!r} has computed no energy of {', '.join(missing)} "
-                "with preset "
-                f"{preset!r}: run `gen2dft calibrate` with the campaign first, or leave the "
-                "element out "
-                "(screening.allowed_elements, screening.excluded_elements)"
+                f"with preset {preset!r}: run `gen2dft calibrate` with the campaign first, or "
+                "leave the element out (screening.allowed_elements, screening.excluded_elements)"
             )
 
 
@@ -159,22 +168,21 @@ def _check_references(spec: CampaignSpec, symbols: Collection[str]) -> None:
     is fitted to.
     """
     validation = spec.validation
-    if get_correction(validation.correction).is_fitted:
+    correction = get_correction(validation.correction)
+    if correction.is_fitted:
         raise CampaignError(
             f"validation.references and correction {validation.correction!r} do not go together: "
-            "the calibration "
-            "computes the elements that it is fitted against (gen2dft calibrate); leave the "
-            "references out"
+            "the calibration computes the elements that it is fitted against (gen2dft calibrate); "
+            "leave the references out"
         )
     for preset in presets(spec):
-        if missing := sorted(set(symbols) - set(validation.references_of(preset))):
-            key = (
-                "validation.references"
-                if preset == validation.preset
-                else "validation.refine.references"
-            )
+        given = validation.references_of(preset)
+        missing = sorted(set(symbols).difference(given))
+        if missing:
+            stage = "validation" if preset == validation.preset else "validation.refine"
             raise CampaignError(
-                f"{key} has no energy of {', '.join(missing)}, which candidates may have"
+                f"{stage}.references has no energy of {', '.join(missing)}, "
+                "which candidates may have"
             )
 
 
@@ -201,4 +209,6 @@ def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:
     Labels to come may change that.
     """
     counts = dataset.num_labels()
-    return [t.property for t in spec.targets if counts.get(t.property, 0) < spec.dataset.min_labels]
+    least = spec.dataset.min_labels
+    names = [target.property for target in spec.targets]
+    return [name for name in names if counts.get(name, 0) < least]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,9 @@ def propose(context: Round) -> list[str]:
         proposed = proposed_by(view)
         documents = candidate_documents(context, view, proposed)
         context.store.insert_many_new(documents)
-        context.update(
-            funnel=[count.model_dump() for count in proposed.counts],
-            repairs=proposed.repairs,
-            latents_id=put_latents(context, view, proposed),
-        )
+        funnel = [count.model_dump() for count in proposed.counts]
+        latents_id = put_latents(context, view, proposed)
+        context.update(funnel=funnel, repairs=proposed.repairs, latents_id=latents_id)
     return [doc.candidate_id for doc in documents if doc.state == "sampled"]
 
 
@@ -45,50 +44,68 @@ def candidate_documents(context: Round, view: View, proposed: Proposed) -> list[
     documents: list[CandidateDoc] = []
     first_row = 0
     for part in proposed.parts:
+        proposal = part.drawn.proposal
         documents += documents_of(context, view, part, first_row)
-        if part.drawn.proposal.latents is not None:
-            first_row += len(part.drawn.proposal)
+        if proposal.latents is not None:
+            first_row += len(proposal)
     return documents
 
 
 def documents_of(context: Round, view: View, part: Sifted, first_row: int) -> list[CandidateDoc]:
     """One document per draw of an arm, whose latent vectors begin at `first_row` of the round's."""
     proposal, arm = part.drawn.proposal, part.drawn.arm
-    crystal_of = {int(row): i for i, row in enumerate(proposal.kept)}
-    place_of = {int(row): i for i, row in enumerate(part.kept)}
-    formulas = proposal.crystals.formulas()
+    known_ids = arm.learner.known.ids
+    crystals = _crystal_fields(part)
+    # The learning arm's snapshot is the round's own; only the control names another.
+    snapshot_id = None if arm.learner.name == LEARNING else arm.model.snapshot_id
     documents = []
     for row in range(len(proposal)):
         key = id_of(view, part.drawn, row)
-        crystal = crystal_of.get(row)
-        place = None if crystal is None else place_of.get(crystal)
-        reason = part.reasons[row]
+        parents = [known_ids[parent] for parent in proposal.parents[row]]
+        latent_row = None if proposal.latents is None else first_row + row
+        state = state_after(part.reasons[row])
         document = CandidateDoc(
             id=candidate_key(context.campaign_id, key),
             campaign_id=context.campaign_id,
             round_index=context.index,
             candidate_id=key,
             sampler=proposal.methods[row],
-            parents=[arm.learner.known.ids[parent] for parent in proposal.parents[row]],
-            latent_row=None if proposal.latents is None else first_row + row,
-            state=str(state_after(reason)),
-            formula=None if crystal is None else formulas[crystal],
-            structure=None
-            if crystal is None
-            else proposal.crystals.structure(crystal).as_dict(verbosity=0),
-            predicted={} if place is None else named(part.predicted, place),
+            parents=parents,
+            latent_row=latent_row,
+            state=str(state),
             arm=arm.learner.name,
             source=arm.source,
-            also_from=[] if crystal is None else part.also_from.get(crystal, []),
-            snapshot_id=None if arm.learner.name == LEARNING else arm.model.snapshot_id,
+            snapshot_id=snapshot_id,
+            **crystals.get(row, {}),
         )
         documents.append(document)
     return documents
 
 
+def _crystal_fields(part: Sifted) -> dict[int, dict[str, Any]]:
+    """Row of each draw that gave a crystal, to the fields that tell of that crystal."""
+    proposal = part.drawn.proposal
+    place_of = {int(crystal): place for place, crystal in enumerate(part.kept)}
+    formulas = proposal.crystals.formulas()
+    fields = {}
+    for crystal, row in enumerate(proposal.kept):
+        place = place_of.get(crystal)
+        predicted = {} if place is None else named(part.predicted, place)
+        structure = proposal.crystals.structure(crystal)
+        fields[int(row)] = {
+            "formula": formulas[crystal],
+            "structure": structure.as_dict(verbosity=0),
+            "predicted": predicted,
+            "also_from": part.also_from.get(crystal, []),
+        }
+    return fields
+
+
 def state_after(reason: str | None) -> State:
     """Where a draw stands after the sieve."""
-    return State(Kind.SAMPLED) if reason is None else State.rejected(reason)
+    if reason is None:
+        return State(Kind.SAMPLED)
+    return State.rejected(reason)
 
 
 def put_latents(context: Round, view: View, proposed: Proposed) -> str | None:
@@ -96,19 +113,25 @@ def put_latents(context: Round, view: View, proposed: Proposed) -> str | None:
 
     None where no source has a latent space.
     """
-    parts = [part.drawn for part in proposed.parts if part.drawn.known_latents is not None]
-    if not parts:
+    drawn = [part.drawn for part in proposed.parts]
+    latent = [part for part in drawn if part.known_latents is not None]
+    if not latent:
         return None
-    points = np.concatenate([drawn.proposal.latents for drawn in parts])
-    known = latent_map(view, parts[0])
-    return context.store.put_blob(pack_arrays({"latents": points, **known}), "latents")
+    points = np.concatenate([part.proposal.latents for part in latent])
+    known = latent_map(view, latent[0])
+    data = pack_arrays({"latents": points, **known})
+    return context.store.put_blob(data, "latents")
 
 
 def latent_map(view: View, first: Drawn) -> Mapping[str, NDArray[np.generic]]:
     """Latent vectors and labels of some crystals that the first arm knows."""
     latents = np.asarray(first.known_latents)
     learner = first.arm.learner
-    order = view.streams.rng(Stream.LATENT_MAP).permutation(len(latents))
+    rng = view.streams.rng(Stream.LATENT_MAP)
+    order = rng.permutation(len(latents))
     rows = np.sort(order[:MAP_SIZE])
-    labels = {f"train_{name}": learner.known.label(name)[rows] for name in learner.heads(view.spec)}
-    return {"train_latents": latents[rows], **labels}
+    arrays: dict[str, NDArray[np.generic]] = {"train_latents": latents[rows]}
+    for name in learner.heads(view.spec):
+        label = learner.known.label(name)
+        arrays[f"train_{name}"] = label[rows]
+    return arrays

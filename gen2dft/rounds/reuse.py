@@ -31,7 +31,8 @@ def start_of(candidate: CandidateDoc) -> Structure:
     """The structure that a candidate's calculations begin with: the screened one or, without it,
     the decoded one.
     """
-    return Structure.from_dict(candidate.verdict.structure or candidate.structure or {})
+    structure = candidate.verdict.structure or candidate.structure
+    return Structure.from_dict(structure or {})
 
 
 def remember(
@@ -46,30 +47,43 @@ def remember(
     Not those whose settings custodian had to change.
     """
     everything = [*calculations, *refined]
-    if any(calc.settings_changed for calc in everything) or (
-        any(calc.is_stand_in for calc in everything) and not allows_stand_in()
-    ):
+    if not _may_be_kept(everything):
         return
-    start = start_of(context.store.candidate(context.campaign_id, candidate_id))
-    context.store.insert_new(
-        CalculationsDoc(
-            id=content_hash(f"calculations {label_id}", digits=24),
-            engine=everything[-1].engine,
-            settings_hash=calculations[-1].settings_hash,
-            formula=start.composition.reduced_formula,
-            start=start.as_dict(verbosity=0),
-            calculations=[plain(calc) for calc in calculations],
-            refined=[plain(calc) for calc in refined],
-            label_id=label_id,
-        )
+    candidate = context.store.candidate(context.campaign_id, candidate_id)
+    start = start_of(candidate)
+    document = CalculationsDoc(
+        id=content_hash(f"calculations {label_id}", digits=24),
+        engine=everything[-1].engine,
+        settings_hash=calculations[-1].settings_hash,
+        formula=start.composition.reduced_formula,
+        start=start.as_dict(verbosity=0),
+        calculations=[plain(calc) for calc in calculations],
+        refined=[plain(calc) for calc in refined],
+        label_id=label_id,
     )
+    context.store.insert_new(document)
+
+
+def _may_be_kept(calculations: Sequence[CalculationDoc]) -> bool:
+    """Whether calculations are good for other candidates.
+
+    Stand-in programs give numbers that mean nothing, so theirs are kept only where they are
+    allowed.
+    """
+    if any(calc.settings_changed for calc in calculations):
+        return False
+    if any(calc.is_stand_in for calc in calculations):
+        return allows_stand_in()
+    return True
 
 
 def settings_hashes(context: Round) -> list[str]:
     """Hashes of the settings of the campaign's stages: one, or two with a second stage."""
     validation = context.spec.validation
     engine = load_engine(validation.engine)
-    presets = [validation.preset] + ([validation.refine.preset] if validation.refine else [])
+    presets = [validation.preset]
+    if validation.refine:
+        presets.append(validation.refine.preset)
     return [engine.preset(name).settings_hash for name in presets]
 
 
@@ -77,8 +91,12 @@ def same_crystal(first: Structure, second: Structure) -> bool:
     """Whether two structures are one crystal: lengths within 1 %, angles within half a degree, not
     scaled.
     """
-    cells = [reduced_primitive(structure) for structure in (first, second)]
-    return len(cells[0]) == len(cells[1]) and bool(_matcher().fit(*cells))
+    a = reduced_primitive(first)
+    b = reduced_primitive(second)
+    if len(a) != len(b):
+        return False
+    matcher = _matcher()
+    return bool(matcher.fit(a, b))
 
 
 @functools.cache

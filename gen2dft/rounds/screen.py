@@ -22,7 +22,11 @@ from gen2dft.streams import Stream, Streams
 def chunks(context: Round, candidate_ids: Sequence[str]) -> list[list[str]]:
     """Candidate ids in parts of the size that the campaign gives."""
     size = context.spec.screening.surrogate.chunk
-    return [list(candidate_ids[i : i + size]) for i in range(0, len(candidate_ids), size)]
+    found = []
+    for start in range(0, len(candidate_ids), size):
+        chunk = candidate_ids[start : start + size]
+        found.append(list(chunk))
+    return found
 
 
 def screen_chunk(context: Round, candidate_ids: Sequence[str]) -> None:
@@ -33,7 +37,8 @@ def screen_chunk(context: Round, candidate_ids: Sequence[str]) -> None:
     waiting = unscreened(context, candidate_ids)
     if not waiting:
         return
-    known = StructureIndex.from_table(read_learner(context).known.crystals)
+    learner = read_learner(context)
+    known = StructureIndex.from_table(learner.known.crystals)
     for document in waiting:
         screen_one(context, document, known)
         context.count()
@@ -51,7 +56,8 @@ def screen_one(context: Round, document: CandidateDoc, known: StructureIndex) ->
     """Relax one candidate and write the verdict down."""
     structure = Structure.from_dict(document.structure or {})
     limits = context.spec.screening.surrogate
-    verdict = surrogate_screen(structure, limits, footing_of(context).screen_hull, known)
+    hull = footing_of(context).screen_hull
+    verdict = surrogate_screen(structure, limits, hull, known)
     store, key = context.store, document.candidate_id
     found = verdict.as_dict()
     if verdict.reason is None or may_be_audited(context, verdict.reason):
@@ -65,7 +71,8 @@ def may_be_audited(context: Round, reason: str) -> bool:
     """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation
     came to an end.
     """
-    return bool(context.spec.learning.gate_audit) and reason in OVERRULABLE
+    has_audit = context.spec.learning.gate_audit > 0
+    return has_audit and reason in OVERRULABLE
 
 
 def draw_audit(context: Round, candidate_ids: Sequence[str]) -> None:
@@ -75,32 +82,41 @@ def draw_audit(context: Round, candidate_ids: Sequence[str]) -> None:
     comes out the same.
     """
     rejects = overrulable_rejects(context, candidate_ids)
-    learning = context.spec.learning
-    size = min(len(rejects), round(learning.gate_audit * learning.batch))
-    drawn: set[int] = set()
-    if size:
-        rng = Streams(context.spec.seed, context.index).rng(Stream.GATE_AUDIT)
-        drawn = set(rng.choice(len(rejects), size=size, replace=False).tolist())
+    drawn = _audit_rows(context, len(rejects))
     moves = {}
     for row, (key, reason) in enumerate(rejects):
-        if row not in drawn:
-            moves[key] = {"state": State.rejected(reason)}
+        if row in drawn:
+            continue
+        state = State.rejected(reason)
+        moves[key] = {"state": state}
     context.store.move_candidates(context.campaign_id, moves)
+
+
+def _audit_rows(context: Round, num_rejects: int) -> set[int]:
+    """Rows of the rejects that the audit lets through."""
+    learning = context.spec.learning
+    wanted = round(learning.gate_audit * learning.batch)
+    size = min(num_rejects, wanted)
+    if not size:
+        return set()
+    streams = Streams(context.spec.seed, context.index)
+    rng = streams.rng(Stream.GATE_AUDIT)
+    rows = rng.choice(num_rejects, size=size, replace=False)
+    return set(rows.tolist())
 
 
 def overrulable_rejects(context: Round, candidate_ids: Sequence[str]) -> list[tuple[str, str]]:
     """Ids and reasons of what the gate refused and DFT may overrule, in the order of ids."""
+    fields = ("candidate_id", "surrogate.reason")
     found = context.store.candidate_fields(
-        context.campaign_id,
-        ("candidate_id", "surrogate.reason"),
-        round_index=context.index,
-        surrogate={"$ne": None},
+        context.campaign_id, fields, round_index=context.index, surrogate={"$ne": None}
     )
     screened = set(candidate_ids)
     rejects = []
     for document in found:
         key = document["candidate_id"]
-        reason = StoredVerdict.of(document["surrogate"]).reason
+        verdict = StoredVerdict.of(document["surrogate"])
+        reason = verdict.reason
         if key in screened and reason is not None and reason in OVERRULABLE:
             rejects.append((key, reason))
     return rejects
@@ -110,12 +126,16 @@ def finish_screen(context: Round, candidate_ids: Sequence[str]) -> StageCount:
     """Draw the audit and count the stage, once all chunks are through."""
     if context.spec.learning.gate_audit:
         draw_audit(context, candidate_ids)
+    store, campaign_id = context.store, context.campaign_id
     # A chunk that was killed may have moved a candidate without telling the tally.
-    context.store.follow_unfinished(context.campaign_id, context.index)
-    states = context.store.tally.states(context.campaign_id, context.index)
-    reasons = [State.parse(states[key]).rejection for key in sorted(candidate_ids)]
+    store.follow_unfinished(campaign_id, context.index)
+    states = store.tally.states(campaign_id, context.index)
+    reasons = []
+    for key in sorted(candidate_ids):
+        state = State.parse(states[key])
+        reasons.append(state.rejection)
     progress = context.document.progress
     if progress.get("stage") == "screen":
-        seconds = (now() - progress["since"]).total_seconds()
-        context.update(**{"seconds.screen": seconds})
+        elapsed = now() - progress["since"]
+        context.update(**{"seconds.screen": elapsed.total_seconds()})
     return stage_count("surrogate", reasons)

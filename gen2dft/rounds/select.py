@@ -20,6 +20,8 @@ from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, now
 from gen2dft.store.states import Kind, State
 
+NOT_SELECTED = "not_selected"
+
 
 def select(context: Round, surrogate_count: Mapping[str, object]) -> int:
     """Queue the batch and open the round for validation; how many were queued.
@@ -35,11 +37,10 @@ def select(context: Round, surrogate_count: Mapping[str, object]) -> int:
     choices = chosen_once(context)
     moves = {choice.candidate_id: change_of(choice) for choice in choices}
     context.store.move_candidates(context.campaign_id, moves)
+    reasons = [None if choice.by else NOT_SELECTED for choice in choices]
     number = sum(choice.by is not None for choice in choices)
-    count = stage_count("select", [None if choice.by else "not_selected" for choice in choices])
-    # An interrupted selection may have written its stages already.
-    before = [s for s in context.document.funnel if s.stage not in ("surrogate", "select")]
-    funnel = [stage.model_dump() for stage in before]
+    count = stage_count("select", reasons)
+    funnel = [*_earlier_stages(context), surrogate_count, count.model_dump()]
     context.store.move_round(
         context.campaign_id,
         context.index,
@@ -47,28 +48,42 @@ def select(context: Round, surrogate_count: Mapping[str, object]) -> int:
         "validating",
         dispatched=now(),
         dispatch_size=number,
-        funnel=[*funnel, surrogate_count, count.model_dump()],
+        funnel=funnel,
     )
     context.progress("validate", 0, number)
     return number
+
+
+def _earlier_stages(context: Round) -> list[dict[str, Any]]:
+    """Stages of the funnel so far, without those that an interrupted selection wrote already."""
+    stages = []
+    for stage in context.document.funnel:
+        if stage.stage not in ("surrogate", "select"):
+            stages.append(stage.model_dump())
+    return stages
 
 
 def chosen_once(context: Round) -> list[Choice]:
     """The round's choice: made by the first caller, read by every other."""
     store = context.store
     if context.document.batch_id is None:
-        choices = choose(view_to_choose(context), read_verdicts(context))
-        content = json.dumps([asdict(choice) for choice in choices]).encode()
+        view = view_to_choose(context)
+        choices = choose(view, read_verdicts(context))
+        listed = [asdict(choice) for choice in choices]
+        content = json.dumps(listed).encode()
         blob_id = store.put_blob(content, "batch")
         store.set_round_once(context.campaign_id, context.index, "batch_id", blob_id)
-    stored = store.get_blob(str(context.document.batch_id))
-    return [Choice(**found) for found in json.loads(stored)]
+    # Read back in any case: another caller may have been the first to write.
+    batch_id = str(context.document.batch_id)
+    stored = json.loads(store.get_blob(batch_id))
+    return [Choice(**found) for found in stored]
 
 
 def change_of(choice: Choice) -> dict[str, Any]:
     """Where a choice puts its candidate, and what it leaves there."""
+    state = State(Kind.QUEUED) if choice.by else State.rejected(NOT_SELECTED)
     return {
-        "state": State(Kind.QUEUED) if choice.by else State.rejected("not_selected"),
+        "state": state,
         "score": choice.score,
         "selected_by": choice.by,
         "predicted": choice.predicted,
@@ -80,9 +95,9 @@ def read_verdicts(context: Round) -> list[Verdict]:
     waiting = context.store.candidates(
         context.campaign_id, round_index=context.index, state="sampled", surrogate={"$ne": None}
     )
-    sources = context.spec.sources
+    first_source = context.spec.sources[0].label
     latents = read_latents(context)
-    return [verdict_of(document, sources[0].label, latents) for document in waiting]
+    return [verdict_of(document, first_source, latents) for document in waiting]
 
 
 def read_latents(context: Round) -> NDArray[np.float32]:
@@ -90,7 +105,8 @@ def read_latents(context: Round) -> NDArray[np.float32]:
     blob_id = context.document.latents_id
     if blob_id is None:
         return np.zeros((0, 0), dtype=np.float32)
-    return unpack_arrays(context.store.get_blob(blob_id))["latents"]
+    arrays = unpack_arrays(context.store.get_blob(blob_id))
+    return arrays["latents"]
 
 
 def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.float32]) -> Verdict:
@@ -103,13 +119,18 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
     """
     said = document.verdict
     structure = said.structure or document.structure or {}
+    source = document.source or only_source
+    values = {name: value for name, value in said.values.items() if value is not None}
+    latent = None
     row = document.latent_row
+    if row is not None and row < len(latents):
+        latent = latents[row]
     return Verdict(
         candidate_id=document.candidate_id,
-        arm=(document.source or only_source, document.arm),
+        arm=(source, document.arm),
         crystal=Structure.from_dict(structure),
-        values={name: value for name, value in said.values.items() if value is not None},
+        values=values,
         reason=said.reason,
         predicted=document.predicted,
-        latent=None if row is None or row >= len(latents) else latents[row],
+        latent=latent,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.generators.base import AnyGenerator, OnEpoch
 from gen2dft.loop.learn import Lesson, fit_generator, fit_head
 from gen2dft.loop.view import part_of
 from gen2dft.rounds.footing import footing_of
@@ -53,39 +54,63 @@ def train_source(
     """Train one source, fit its head, and store both; the snapshot's id."""
     from gen2dft.generators.snapshot import snapshot_id, to_bytes
 
-    learner = read_learner(context)
+    store = context.store
     parent_id = _parent_of(context, source)
-    lesson = Lesson(
+    lesson = _lesson_of(context, source, parent_id)
+    generator, result = fit_generator(lesson, checkpoint_dir, _teller(context, lesson))
+    data = to_bytes(generator)
+    head = _fitted_head(context, lesson, generator, place)
+    is_warm = lesson.start is not None
+    document = SnapshotDoc(
+        id=snapshot_id(data),
+        blob_id=store.put_blob(data, "snapshot"),
+        generator=source.name,
+        properties=list(lesson.properties),
+        training_set_hash=lesson.known.content_hash,
+        parent_id=parent_id if is_warm else None,
+        ensemble_id=store.put_blob(head, "ensemble"),
+    )
+    store.insert_new(document)
+    field = "training" if place == 0 else f"trainings.{source.label}"
+    context.update(**{field: result.as_dict()})
+    return document.id
+
+
+def _lesson_of(context: Round, source: GeneratorSpec, parent_id: str | None) -> Lesson:
+    """What a source is to learn in this round, from its snapshot of the round before."""
+    learner = read_learner(context)
+    parent = None
+    if parent_id:
+        parent = load_generator(context.store, parent_id)
+    return Lesson(
         spec=context.spec,
         source=source,
         known=learner.known,
         num_base=len(context.base),
         properties=learner.heads(context.spec),
-        parent=load_generator(context.store, parent_id) if parent_id else None,
+        parent=parent,
     )
+
+
+def _teller(context: Round, lesson: Lesson) -> OnEpoch:
+    """Announce a training; the result is to be called after each of its epochs."""
     total = lesson.total_epochs
     context.progress("train", 0, total)
 
     def tell(epoch: int, values: dict[str, float]) -> None:
-        context.progress("train", epoch, total, f"loss {values['loss']:.3f}")
+        loss = values["loss"]
+        context.progress("train", epoch, total, f"loss {loss:.3f}")
 
-    generator, result = fit_generator(lesson, checkpoint_dir, tell)
-    data = to_bytes(generator)
-    rng = Streams(context.spec.seed, context.index).rng(*part_of(Stream.ENSEMBLE, place))
-    head = head_bytes(fit_head(lesson, generator, rng))
-    document = SnapshotDoc(
-        id=snapshot_id(data),
-        blob_id=context.store.put_blob(data, "snapshot"),
-        generator=source.name,
-        properties=list(lesson.properties),
-        training_set_hash=learner.known.content_hash,
-        parent_id=parent_id if lesson.start is not None else None,
-        ensemble_id=context.store.put_blob(head, "ensemble"),
-    )
-    context.store.insert_new(document)
-    field = "training" if place == 0 else f"trainings.{source.label}"
-    context.update(**{field: result.as_dict()})
-    return document.id
+    return tell
+
+
+def _fitted_head(context: Round, lesson: Lesson, generator: AnyGenerator, place: int) -> bytes:
+    """The head of one source, fitted to all that is known, as bytes."""
+    streams = Streams(context.spec.seed, context.index)
+    stream = part_of(Stream.ENSEMBLE, place)
+    rng = streams.rng(*stream)
+    head = fit_head(lesson, generator, rng)
+    return head_bytes(head)
 
 
 def _parent_of(context: Round, source: GeneratorSpec) -> str | None:

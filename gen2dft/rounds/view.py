@@ -48,14 +48,15 @@ def view_to_propose(context: Round) -> View:
 def view_to_choose(context: Round) -> View:
     """The round as the choice of a batch needs it: with errors, costs and what is left to spend."""
     labels = earlier_labels(context)
-    dispatched = [document.dispatch_size for document in context.store.rounds(context.campaign_id)]
+    rounds = context.store.rounds(context.campaign_id)
+    calls_made = sum(document.dispatch_size for document in rounds)
     sites = [len(label.structure["sites"]) for label in labels]
     hours = [label.core_hours for label in labels]
     return replace(
         read_view(context),
         surrogate_errors=surrogate_errors(context, labels),
         costs=CostModel.fit(sites, hours),
-        calls_left=calls_left(context.spec.learning, sum(dispatched)),
+        calls_left=calls_left(context.spec.learning, calls_made),
         hours_left=hours_left(context),
     )
 
@@ -66,7 +67,8 @@ def read_arms(context: Round) -> list[Arm]:
     In the first round nothing is learnt yet, so there is no control.
     """
     control = context.spec.learning.control if context.index else 0.0
-    arms = arms_of(context, read_learner(context), 1.0 - control)
+    learner = read_learner(context)
+    arms = arms_of(context, learner, 1.0 - control)
     if control:
         first = Round(context.store, context.campaign_id, 0)
         beginning = replace(read_learner(first), name=CONTROL)
@@ -78,7 +80,9 @@ def arms_of(context: Round, learner: Learner, share: float) -> list[Arm]:
     """One arm per source, with the models that a round has trained."""
     arms = []
     for place, model in enumerate(read_models(context)):
-        arms.append(Arm(learner, model, share * model.source.share, place))
+        of_model = share * model.source.share
+        arm = Arm(learner, model, of_model, place)
+        arms.append(arm)
     return arms
 
 
@@ -86,33 +90,35 @@ def earlier_candidates(context: Round) -> CrystalTable:
     """Crystals of earlier rounds that came as far as the surrogate."""
     from pymatgen.core import Structure
 
+    earlier = {"$lt": context.index}
     found = context.store.candidates(
-        context.campaign_id, round_index={"$lt": context.index}, surrogate={"$ne": None}
+        context.campaign_id, round_index=earlier, surrogate={"$ne": None}
     )
-    crystals = (Structure.from_dict(doc.structure) for doc in found if doc.structure)
+    crystals = [Structure.from_dict(doc.structure) for doc in found if doc.structure]
     return CrystalTable.from_structures(crystals)
 
 
 def surrogate_errors(context: Round, labels: Sequence[LabelDoc]) -> Mapping[str, float]:
     """Root mean square difference between the screen's values and labels, in their units."""
-    by_candidate = {label.candidate_id: label for label in labels}
+    by_candidate = {label.candidate_id: label.values for label in labels}
     names = (ENERGY, DISTANCE)
-    fields = ("candidate_id", *(f"surrogate.{name}" for name in names))
+    fields = [f"surrogate.{name}" for name in names]
     earlier = context.store.candidate_fields(
-        context.campaign_id, fields, round_index={"$lt": context.index}
+        context.campaign_id, ("candidate_id", *fields), round_index={"$lt": context.index}
     )
     errors = {}
     for name in names:
         pairs = []
         for found in earlier:
-            label = by_candidate.get(found["candidate_id"])
-            said = (found.get("surrogate") or {}).get(name)
-            told = None if label is None else label.values.get(name)
-            if said is not None and told is not None:
-                pairs.append((said, told))
+            screened = found.get("surrogate") or {}
+            labelled = by_candidate.get(found["candidate_id"], {})
+            pair = (screened.get(name), labelled.get(name))
+            if None not in pair:
+                pairs.append(pair)
         if len(pairs) >= MIN_ERRORS:
-            said_values, told_values = np.array(pairs, dtype=np.float64).T
-            errors[name] = float(np.sqrt(np.mean((said_values - told_values) ** 2)))
+            said, told = np.array(pairs, dtype=np.float64).T
+            mean_square = np.mean((said - told) ** 2)
+            errors[name] = float(np.sqrt(mean_square))
     return errors
 
 
@@ -121,5 +127,5 @@ def hours_left(context: Round) -> float | None:
     budget = context.spec.learning.budget.core_hours
     if budget is None:
         return None
-    spent = read_ledger(context.store, context.campaign_id).whole.validation
-    return budget - spent
+    ledger = read_ledger(context.store, context.campaign_id)
+    return budget - ledger.whole.validation
