@@ -11,8 +11,6 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from fireworks import LaunchPad
-
     from gen2dft.campaign import CampaignSpec
     from gen2dft.launchpad.submit import Submitted
     from gen2dft.rounds.prepare import Prepared
@@ -183,7 +181,7 @@ def advance(
         _repair(store, lpad, document.id, retry=retry)
 
 
-def _repair(store: Store, lpad: LaunchPad, key: str, *, retry: bool) -> None:
+def _repair(store: Store, lpad: Any, key: str, *, retry: bool) -> None:
     """Repair one campaign, and say what was done and what still keeps it from going on."""
     from gen2dft.launchpad.repair import crashed_steps, repair
 
