@@ -37,7 +37,9 @@ class Ending:
     @property
     def converged(self) -> bool:
         """Whether the forces are below the threshold; nothing is asked of zero steps."""
-        return self.max_force < self.fmax or self.steps == 0
+        if self.steps == 0:
+            return True
+        return self.max_force < self.fmax
 
     @property
     def warnings(self) -> list[str]:
@@ -51,22 +53,28 @@ def relaxed(atoms: Atoms, ending: Ending, **found: Any) -> Calculation:
     """The result of a relaxation; `found` are further fields of the Calculation."""
     found["converged"], found["warnings"] = ending.converged, ending.warnings
     found["max_force"], found["num_steps"] = ending.max_force, ending.steps
-    return _calculation(atoms, structure_of(atoms), **found)
+    structure = structure_of(atoms)
+    return _calculation(atoms, structure, **found)
 
 
 def as_given(atoms: Atoms, structure: Structure, **found: Any) -> Calculation:
     """The result of a static calculation; `found` are further fields of the Calculation."""
-    strengths = np.linalg.norm(atoms.get_forces(), axis=1)
-    return _calculation(atoms, structure, converged=True, max_force=float(strengths.max()), **found)
+    forces = atoms.get_forces()
+    strengths = np.linalg.norm(forces, axis=1)
+    max_force = float(strengths.max())
+    return _calculation(atoms, structure, converged=True, max_force=max_force, **found)
 
 
 def structure_of(atoms: Atoms) -> Structure:
     """The crystal of ASE's atoms."""
-    return Structure(atoms.cell.array.copy(), atoms.numbers.tolist(), atoms.get_scaled_positions())
+    cell = atoms.cell.array.copy()
+    numbers = atoms.numbers.tolist()
+    return Structure(cell, numbers, atoms.get_scaled_positions())
 
 
 def _calculation(atoms: Atoms, structure: Structure, **found: Any) -> Calculation:
     energy = float(atoms.get_potential_energy())
     stress = atoms.get_stress(voigt=False) * EV_PER_A3_IN_GPA
+    forces = atoms.get_forces()
     found["energy_per_atom"] = energy / len(atoms)
-    return Calculation(structure=structure, forces=atoms.get_forces(), stress=stress, **found)
+    return Calculation(structure=structure, forces=forces, stress=stress, **found)

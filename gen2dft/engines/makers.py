@@ -87,12 +87,18 @@ def makers_of(engine: Engine, preset: str) -> Makers:
     engine.preset(preset)
     if engine.makers is not None:
         return engine.makers(preset)
-    bands = None if engine.bands is None else _maker(engine, "uniform_bands", preset)
-    return Makers(_maker(engine, "relax", preset), _maker(engine, "static", preset), bands)
+    relax = _maker(engine, "relax", preset)
+    static = _maker(engine, "static", preset)
+    bands = None
+    if engine.bands is not None:
+        bands = _maker(engine, "uniform_bands", preset)
+    return Makers(relax, static, bands)
 
 
 def _maker(engine: Engine, task: Task, preset: str) -> EngineMaker:
-    title = f"{engine.name} {task.replace('_', ' ')}"
+    spoken = task.replace("_", " ")
     package = package_of(engine.name)
-    origin = None if package is None else " ".join(package)
-    return EngineMaker(title, engine.name, task, preset, origin)
+    origin = None
+    if package is not None:
+        origin = " ".join(package)
+    return EngineMaker(f"{engine.name} {spoken}", engine.name, task, preset, origin)

@@ -89,7 +89,8 @@ class GPAWPreset:
         """Hash of the settings and of GPAW's version; 12 hexadecimal digits."""
         content = {**self.contents(), "versions": versions()}
         del content["description"]
-        return content_hash(json.dumps(content, sort_keys=True), digits=12)
+        text = json.dumps(content, sort_keys=True)
+        return content_hash(text, digits=12)
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
@@ -180,14 +181,18 @@ def hubbards(structure: Structure, preset: GPAWPreset) -> dict[str, float]:
     Empty without U: by the preset, or as neither oxide nor fluoride.
     """
     symbols = {site.specie.symbol for site in structure}
-    if not (preset.plus_u and symbols & {"O", "F"}):
+    is_oxide_or_fluoride = bool(symbols & {"O", "F"})
+    if not preset.plus_u or not is_oxide_or_fluoride:
         return {}
-    return {symbol: HUBBARD_U[symbol] for symbol in sorted(symbols & set(HUBBARD_U))}
+    with_u = sorted(symbols & set(HUBBARD_U))
+    return {symbol: HUBBARD_U[symbol] for symbol in with_u}
 
 
 def run_type(structure: Structure, preset: GPAWPreset) -> str:
     """Functional, and whether U was used: `PBE`, `PBE+U`."""
-    return f"{preset.xc}+U" if hubbards(structure, preset) else preset.xc
+    if hubbards(structure, preset):
+        return f"{preset.xc}+U"
+    return preset.xc
 
 
 def starting_moments(structure: Structure) -> list[float] | None:
@@ -198,9 +203,10 @@ def starting_moments(structure: Structure) -> list[float] | None:
     given = structure.site_properties.get("magmom")
     if given and None not in given:
         moments = np.array(given, dtype=float)
-        return moments.tolist() if np.abs(moments).max() > NO_MOMENT else None
+        largest = np.abs(moments).max()
+        return moments.tolist() if largest > NO_MOMENT else None
     symbols = [site.specie.symbol for site in structure]
-    if not set(symbols) & set(MOMENTS):
+    if MOMENTS.keys().isdisjoint(symbols):
         return None
     return [MOMENTS.get(symbol, OTHER_MOMENT) for symbol in symbols]
 
@@ -212,8 +218,11 @@ def kpoint_mesh(structure: Structure, spacing: float) -> tuple[int, int, int]:
     A mesh with less symmetry than the crystal costs two to four times as many k-points.
     """
     lengths = np.array(structure.lattice.reciprocal_lattice.abc)
-    points = np.ceil(lengths / spacing - 1e-3).astype(np.int64)
-    return symmetric_mesh(points.clip(1), point_group(structure))
+    exact = lengths / spacing
+    # The margin keeps rounding from adding a point where the spacing fits exactly.
+    points = np.ceil(exact - 1e-3).astype(np.int64)
+    symmetry = point_group(structure)
+    return symmetric_mesh(points.clip(1), symmetry)
 
 
 def empty_bands(sites: int) -> int:
@@ -226,7 +235,8 @@ def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]
 
     With spin one band holds one electron, and moments shift bands between the spins.
     """
-    count = int(np.ceil(electrons / 2)) + empty_bands(sites)
+    filled = int(np.ceil(electrons / 2))
+    count = filled + empty_bands(sites)
     if spin:
         count += 3 * sites
     return count, count - 2

@@ -71,7 +71,9 @@ def fresh_handlers() -> list[Any]:
     """
     from custodian.vasp import handlers
 
-    return [*(getattr(handlers, name)() for name in HANDLERS), _walltime_handler()]
+    classes = [getattr(handlers, name) for name in HANDLERS]
+    fresh = [handler() for handler in classes]
+    return [*fresh, _walltime_handler()]
 
 
 def _walltime_handler() -> Any:
@@ -97,14 +99,20 @@ def read_log(directory: Path) -> list[Mapping[str, Any]]:
     from monty.serialization import loadfn
 
     path = Path(zpath(str(directory / "custodian.json")))
-    return list(loadfn(path, cls=None)) if path.is_file() else []
+    if not path.is_file():
+        return []
+    runs = loadfn(path, cls=None)
+    return list(runs)
 
 
 def logged(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """All entries of a log in order: handler, errors, and actions, which are empty where nothing
     could be done.
     """
-    return [entry for run in log for entry in run.get("corrections") or []]
+    entries: list[Mapping[str, Any]] = []
+    for run in log:
+        entries += run.get("corrections") or []
+    return entries
 
 
 def applied(log: Iterable[Mapping[str, Any]]) -> list[CustodianCorrection]:
@@ -114,9 +122,12 @@ def applied(log: Iterable[Mapping[str, Any]]) -> list[CustodianCorrection]:
 
 
 def _correction(entry: Mapping[str, Any]) -> CustodianCorrection:
+    handler = handler_name(entry)
     errors = [str(error) for error in entry["errors"]]
-    actions = [text for action in entry["actions"] for text in in_words(action)]
-    return CustodianCorrection(handler=handler_name(entry), errors=errors, actions=actions)
+    actions: list[str] = []
+    for action in entry["actions"]:
+        actions += in_words(action)
+    return CustodianCorrection(handler=handler, errors=errors, actions=actions)
 
 
 def handler_name(entry: Mapping[str, Any]) -> str:
@@ -149,8 +160,11 @@ def _steps(target: str | None, verb: str, content: Any) -> list[str]:
 
 def changes_settings(log: Iterable[Mapping[str, Any]]) -> bool:
     """Whether a correction touched what the converged energy depends on."""
-    lists = [entry.get("actions") or [] for entry in logged(log)]
-    return any(_changes(action) for actions in lists for action in actions)
+    for entry in logged(log):
+        actions = entry.get("actions") or []
+        if any(_changes(action) for action in actions):
+            return True
+    return False
 
 
 def _changes(action: Mapping[str, Any]) -> bool:
@@ -159,5 +173,7 @@ def _changes(action: Mapping[str, Any]) -> bool:
         return False
     if action["dict"] != "INCAR":
         return True
-    tags = {str(tag).upper() for content in action["action"].values() for tag in content}
+    tags: set[str] = set()
+    for content in action["action"].values():
+        tags.update(str(tag).upper() for tag in content)
     return not tags <= ALGORITHM_TAGS

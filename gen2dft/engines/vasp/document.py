@@ -41,7 +41,10 @@ def calculation_doc(
     ionic = None
     if task == "relax":
         ionic = _used_fewer_steps(calculation) if reached_accuracy is None else reached_accuracy
+    converged = electronic and ionic is not False
     settings_hash = get_preset(preset).settings_hash
+    # Bands are computed at a fixed charge density.
+    is_self_consistent = task != "uniform_bands"
     return CalculationDoc(
         task=task,
         engine="vasp",
@@ -49,11 +52,11 @@ def calculation_doc(
         settings_hash=settings_hash,
         is_dft=True,
         structure=task_doc.structure,
-        converged=electronic and ionic is not False,
+        converged=converged,
         converged_electronic=electronic,
         converged_ionic=ionic,
         **_results(task_doc),
-        **_mechanics(task_doc, is_self_consistent=task != "uniform_bands"),
+        **_mechanics(task_doc, is_self_consistent=is_self_consistent),
         **_statistics(task_doc),
         **_record(task_doc),
     )
@@ -61,14 +64,16 @@ def calculation_doc(
 
 def _results(task_doc: TaskDoc) -> dict[str, Any]:
     """Energies, moments and gap."""
-    output, last = task_doc.output, task_doc.calcs_reversed[0].output
+    output = task_doc.output
+    last = task_doc.calcs_reversed[0].output
     found: dict[str, Any] = {"energy": float(output.energy)}
     found["energy_per_atom"] = float(output.energy_per_atom)
     moments = task_doc.structure.site_properties.get("magmom")
     if moments is not None:
         found["magmoms"] = [float(moment) for moment in moments]
     if output.bandgap is not None:
-        found["values"] = {GAP: float(output.bandgap)}
+        gap = float(output.bandgap)
+        found["values"] = {GAP: gap}
     if output.bandgap:  # a metal's gap is neither direct nor indirect
         found["is_gap_direct"] = bool(last.is_gap_direct)
     return found
@@ -93,13 +98,19 @@ def _record(task_doc: TaskDoc) -> dict[str, Any]:
 
 def _run_type(task_doc: TaskDoc) -> str | None:
     """Functional and U as emmet names them: `GGA`, `GGA+U`, ..."""
-    return None if task_doc.run_type is None else str(task_doc.run_type.value)
+    if task_doc.run_type is None:
+        return None
+    return str(task_doc.run_type.value)
 
 
 def _hubbards(calculation: Any) -> dict[str, float]:
     """Symbol to U - J, eV; those that are not 0."""
     given = calculation.input.hubbards or {}
-    return {symbol: float(u) for symbol, u in given.items() if u}
+    applied = {}
+    for symbol, u in given.items():
+        if u:
+            applied[symbol] = float(u)
+    return applied
 
 
 def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]:
@@ -108,29 +119,35 @@ def _mechanics(task_doc: TaskDoc, *, is_self_consistent: bool) -> dict[str, Any]
     if not is_self_consistent:
         return {"forces": None, "max_force": None, "stress": None}
     forces = np.array(output.forces, dtype=float).reshape(-1, 3)
-    return {
-        "forces": forces,
-        "max_force": float(np.linalg.norm(forces, axis=1).max()),
-        "stress": _stress(output.stress),
-    }
+    strengths = np.linalg.norm(forces, axis=1)
+    max_force = float(strengths.max())
+    stress = _stress(output.stress)
+    return {"forces": forces, "max_force": max_force, "stress": stress}
 
 
 def _stress(kilobar: Any) -> NDArray[np.float64] | None:
     """GPa; VASP's own is positive under pressure."""
-    return None if kilobar is None else -GPA_PER_KILOBAR * np.array(kilobar, dtype=float)
+    if kilobar is None:
+        return None
+    pressure = np.array(kilobar, dtype=float)
+    return -GPA_PER_KILOBAR * pressure
 
 
 def _statistics(task_doc: TaskDoc) -> dict[str, Any]:
     """What the last run of VASP has cost, as its OUTCAR says."""
+    cores, seconds = 1, 0.0
     stats = (task_doc.run_stats or {}).get("overall")
-    cores = max(1, int(stats.cores)) if stats else 1
-    seconds = float(stats.elapsed_time) if stats else 0.0
-    return {"cores": cores, "wall_seconds": seconds, "core_hours": seconds * cores / 3600}
+    if stats:
+        cores = max(1, int(stats.cores))
+        seconds = float(stats.elapsed_time)
+    core_hours = seconds * cores / 3600
+    return {"cores": cores, "wall_seconds": seconds, "core_hours": core_hours}
 
 
 def versions(vasp: str) -> dict[str, str]:
     """VASP's version and those of the packages around it."""
-    return {"vasp": vasp, **{package: version(package) for package in PACKAGES}}
+    packages = {package: version(package) for package in PACKAGES}
+    return {"vasp": vasp, **packages}
 
 
 def says_relaxed(directory: Path) -> bool:
@@ -142,18 +159,21 @@ def says_relaxed(directory: Path) -> bool:
     from monty.io import zopen
     from monty.os.path import zpath
 
-    with zopen(
-        zpath(str(directory / "OUTCAR")), "rt", encoding="utf-8", errors="replace"
-    ) as outcar:
+    path = zpath(str(directory / "OUTCAR"))
+    with zopen(path, "rt", encoding="utf-8", errors="replace") as outcar:
         return any("reached required accuracy" in str(line) for line in outcar)
 
 
 def _converged_electronic(calculation: Any) -> bool:
     """Whether the last ionic step needed fewer electronic steps than it was allowed."""
-    last = calculation.output.ionic_steps[-1].electronic_steps or []
-    return len(last) < calculation.input.parameters["NELM"]
+    last = calculation.output.ionic_steps[-1]
+    steps = last.electronic_steps or []
+    allowed = calculation.input.parameters["NELM"]
+    return len(steps) < allowed
 
 
 def _used_fewer_steps(calculation: Any) -> bool:
     """Whether a relaxation ended before it used up NSW."""
-    return len(calculation.output.ionic_steps) < calculation.input.parameters["NSW"]
+    steps = calculation.output.ionic_steps
+    allowed = calculation.input.parameters["NSW"]
+    return len(steps) < allowed

@@ -116,15 +116,17 @@ class VaspPreset:
     def pseudopotentials(self) -> dict[str, str]:
         """Symbol to name of the PAW data set, of every element that the preset is for."""
         table = base_settings()["POTCAR"]
-        return {symbol: table[symbol] for symbol in self.elements or sorted(table)}
+        symbols = self.elements or sorted(table)
+        return {symbol: table[symbol] for symbol in symbols}
 
     def hubbard_u(self) -> dict[str, dict[str, float]]:
         """Anion to metal to U - J, eV; empty if the preset uses none."""
         if not self.uses_u:
             return {}
         known = self.pseudopotentials
+        given = base_settings()["INCAR"]["LDAUU"]
         table: dict[str, dict[str, float]] = {}
-        for anion, by_metal in base_settings()["INCAR"]["LDAUU"].items():
+        for anion, by_metal in given.items():
             if anion in known:
                 table[anion] = {metal: float(u) for metal, u in by_metal.items() if metal in known}
         return table
@@ -137,14 +139,17 @@ class VaspPreset:
         """
         base = base_settings()
         tags = {task: self.tags(task) for task in TASKS}
+        potcar = [base["POTCAR_FUNCTIONAL"], self.pseudopotentials]
+        meshes = [self.kspacing, self.uniform_kspacing, self.density]
         content = {
             "tasks": tags,
             "base": base["INCAR"],
-            "potcar": [base["POTCAR_FUNCTIONAL"], self.pseudopotentials],
-            "k-points": [self.kspacing, self.uniform_kspacing, self.density],
+            "potcar": potcar,
+            "k-points": meshes,
             "bands": NBANDS_FACTOR,
         }
-        return content_hash(json.dumps(content, sort_keys=True), digits=12)
+        text = json.dumps(content, sort_keys=True)
+        return content_hash(text, digits=12)
 
     def contents(self) -> dict[str, Any]:
         """All that it sets, as plain values."""
@@ -162,7 +167,9 @@ def incar_tags(preset: VaspPreset, task: Task, base: dict[str, Any]) -> dict[str
     tags = {**base["INCAR"], **preset.tags(task)}
     if tags.get("EDIFF") is not None:  # then pymatgen ignores the one per atom
         tags.pop("EDIFF_PER_ATOM", None)
-    left_out = BY_CRYSTAL if tags["NSW"] else BY_CRYSTAL | OF_RELAXATIONS
+    left_out = BY_CRYSTAL
+    if not tags["NSW"]:
+        left_out = BY_CRYSTAL | OF_RELAXATIONS
     named = sorted(key for key, value in tags.items() if value is not None)
     return {key: tags[key] for key in named if key not in left_out}
 
@@ -262,5 +269,6 @@ PRESETS: dict[str, VaspPreset] = {
 def get_preset(name: str) -> VaspPreset:
     """The preset of that name; CampaignError names the choices."""
     if name not in PRESETS:
-        raise CampaignError(not_one_of("preset of engine 'vasp'", name, PRESETS))
+        message = not_one_of("preset of engine 'vasp'", name, PRESETS)
+        raise CampaignError(message)
     return PRESETS[name]
