@@ -24,6 +24,7 @@ def provenance(data: ReportData) -> Iterator[tuple[str, str]]:
     yield "seed", str(data.spec.seed)
     yield "training data", f"{source}, hash {campaign.dataset_hash}"
     yield "hull", f"{hull.id}: {hull.num_entries:,} entries from {hull.source}"
+    yield from campaign.packages.items()
     yield "screen", f"{gate.engine}, {gate.preset} (not DFT)"
     for text in _label_sources(data.labels):
         yield "labels", text

@@ -61,15 +61,14 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
 def _arrays(store: Store, campaign_id: str, round_index: int) -> LatentArrays:
     """Latent points of a round that has a map."""
     document = store.round(campaign_id, round_index)
+    number = round_index + 1
     if not document.latents_id:
-        raise ServeError(
-            f"round {round_index + 1} has no latent points yet; look again once it has sampled"
-        )
+        if document.funnel:
+            raise ServeError(f"round {number} has no map: none of its sources has a latent space")
+        raise ServeError(f"round {number} has no latent points yet; look again once it has sampled")
     arrays = load_latents(store, document.latents_id)
     if len(arrays.train_latents) < 2:
-        raise ServeError(
-            f"round {round_index + 1} has fewer than two training crystals to make a map of"
-        )
+        raise ServeError(f"round {number} has fewer than two training crystals to make a map of")
     return arrays
 
 

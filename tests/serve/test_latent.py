@@ -1,20 +1,29 @@
-"""The latent map of a round that has candidates without a latent point."""
+"""What a round without a latent map says instead."""
 
 from __future__ import annotations
 
+import pytest
 from example_campaign import CAMPAIGN_ID, example_store
 
+from gen2dft.errors import ServeError
 from gen2dft.serve.latent import latent_map
 from gen2dft.store.store import Store
 
 
-def shown(store: Store) -> set[str]:
-    return {point["id"] for point in latent_map(store, CAMPAIGN_ID, 1)["candidates"]}
-
-
-def test_candidates_of_sources_without_a_latent_space_are_not_on_it() -> None:
+@pytest.fixture
+def store() -> Store:
+    """The example campaign, whose second round has no latent points."""
     store = example_store()
-    before = shown(store)
-    chosen = sorted(before)[0]
-    store.set_candidate(CAMPAIGN_ID, chosen, latent_row=None, source="pyxtal")
-    assert shown(store) == before - {chosen}
+    store.database.rounds.update_one({"index": 1}, {"$set": {"latents_id": None}})
+    return store
+
+
+def test_sources_without_a_latent_space_have_no_map(store: Store) -> None:
+    with pytest.raises(ServeError, match="none of its sources has a latent space"):
+        latent_map(store, CAMPAIGN_ID, 1)
+
+
+def test_a_round_that_has_not_sampled_has_no_map_yet(store: Store) -> None:
+    store.database.rounds.update_one({"index": 1}, {"$set": {"funnel": []}})
+    with pytest.raises(ServeError, match="look again once it has sampled"):
+        latent_map(store, CAMPAIGN_ID, 1)

@@ -7,7 +7,7 @@ const KINDS = { other: ["#cc5f9b", 2.2], validated: ["#1f2933", 4.5], hit: ["#d5
 let points = null, shown = [], place = null, marked = decodeURIComponent(location.hash.slice(1));
 
 fetch(figure.dataset.points).then(function (answer) {
-  if (!answer.ok) throw new Error("there is no map of this round yet");
+  if (!answer.ok) throw new Error("there is no map of this round: it has not sampled yet, or its sources have no latent space");
   return answer.json();
 }).then(function (found) {
   points = found;
