@@ -13,7 +13,7 @@ from gen2dft.generators.base import LatentGenerator, is_latent
 from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
-from gen2dft.screening.elements import allowed_elements, element_counts
+from gen2dft.screening.elements import allowed_elements
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -76,7 +76,7 @@ def request(view: View, arm: Arm) -> Request:
         known=known,
         merit=seed_merit(view, arm),
         elements=allowed_elements(screening, view.known.crystals),
-        num_elements=frozenset(element_counts(view.known.crystals).tolist()),
+        num_elements=frozenset(view.known.crystals.num_elements.tolist()),
         max_sites=view.spec.dataset.max_sites,
     )
 
