@@ -27,7 +27,6 @@ from gen2dft.representations.image_placing import (
     standard_lattices,
 )
 from gen2dft.representations.images import CrystalImages
-from gen2dft.screening.elements import element_counts
 from gen2dft.shipped.vanadium_build import exchanged
 
 NEIGHBOUR_CELLS = np.stack(np.meshgrid(*[(-1, 0, 1)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
@@ -47,9 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     columns = dict(part.split("=", 1) for part in options.column)
     source = read_source(DatasetSpec(source=options.dataset, columns=columns))
-    binary = source.select(
-        (element_counts(source.crystals) == 2) & (source.crystals.num_sites <= 20)
-    )
+    binary = source.select((source.crystals.num_elements == 2) & (source.crystals.num_sites <= 20))
     crystals, _ = exchanged(binary)
     order = np.random.default_rng(0).permutation(len(crystals))[: options.count]
     crystals = crystals.select(order)

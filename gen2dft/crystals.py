@@ -151,6 +151,13 @@ class CrystalTable:
         return np.repeat(crystals, self.num_sites)
 
     @property
+    def num_elements(self) -> NDArray[np.int64]:
+        """(n,) different elements per crystal."""
+        is_present = np.zeros((len(self), 256), dtype=bool)
+        is_present[self.owners, self.numbers] = True
+        return is_present.sum(axis=1)
+
+    @property
     def volumes(self) -> NDArray[np.float64]:
         """(n,) cell volumes, Angstrom^3."""
         determinants = np.linalg.det(self.lattices)

@@ -74,3 +74,13 @@ def test_owners_say_which_crystal_a_site_belongs_to():
     )
     assert table.owners.tolist() == [0, 0, 2]
     assert table.select([]).owners.tolist() == []
+
+
+def test_elements_are_counted_once_per_crystal():
+    table = CrystalTable.from_arrays(
+        [np.eye(3)] * 3,
+        [[8, 8, 22], [], [6]],
+        [np.zeros((3, 3)), np.zeros((0, 3)), np.zeros((1, 3))],
+    )
+    assert table.num_elements.tolist() == [2, 0, 1]
+    assert table.select([]).num_elements.tolist() == []

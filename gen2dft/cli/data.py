@@ -307,15 +307,14 @@ def _columns(assignments: list[str]) -> dict[str, str]:
 def _summary(dataset: Dataset) -> dict[str, Any]:
     from pymatgen.core import Element
 
-    formulas = dataset.crystals.formulas()
-    # A formula is its elements with their counts: `O3 Sr1 Ti1`.
-    kinds = Counter(len(formula.split()) for formula in formulas)
-    numbers = sorted(set(dataset.crystals.numbers.tolist()))
-    sizes = dataset.crystals.num_sites.tolist()
+    crystals = dataset.crystals
+    by_number = Counter(crystals.num_elements.tolist())
+    numbers = sorted(set(crystals.numbers.tolist()))
+    sizes = crystals.num_sites.tolist()
     return {
         "crystals": len(dataset),
-        "formulas": len(set(formulas)),
-        "by_number_of_elements": dict(sorted(kinds.items())),
+        "formulas": len(set(crystals.formulas())),
+        "by_number_of_elements": dict(sorted(by_number.items())),
         "sites": [min(sizes), max(sizes)] if sizes else [],
         "elements": [Element.from_Z(number).symbol for number in numbers],
         "labels": {name: _coverage(dataset.label(name)) for name in dataset.labels},

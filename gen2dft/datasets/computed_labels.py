@@ -28,7 +28,7 @@ METAL = "metal"
 
 
 class LabelSettings(BaseModel):
-    """What holds for all records of a file."""
+    """The head of a file: facts that hold for all its records."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,8 +77,9 @@ class ComputedLabels:
     records: tuple[LabelRecord, ...]
 
     def counts(self) -> dict[str, int]:
-        """How many crystals have a power factor, and how many have none for which reason."""
-        return dict(sorted(Counter(record.reason or "labelled" for record in self.records).items()))
+        """Number of crystals with a power factor (`labelled`), and without one by reason."""
+        counts = Counter(record.reason or "labelled" for record in self.records)
+        return dict(sorted(counts.items()))
 
 
 def crystal_hash(dataset: Dataset, index: int) -> str:
@@ -88,7 +89,8 @@ def crystal_hash(dataset: Dataset, index: int) -> str:
 
 def complete_lines(data: bytes) -> list[str]:
     """The lines of a file that were written whole; a last one that a kill cut off is left out."""
-    return data[: data.rfind(b"\n") + 1].decode("utf-8").splitlines()
+    end = data.rfind(b"\n") + 1
+    return data[:end].decode("utf-8").splitlines()
 
 
 def parse_labels(data: bytes, origin: str) -> ComputedLabels:
@@ -102,15 +104,21 @@ def parse_labels(data: bytes, origin: str) -> ComputedLabels:
             else:
                 records.append(LabelRecord.model_validate_json(line))
         except ValidationError as err:
-            problem = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in err.errors()[:3]
-            )
             raise DatasetError(
-                f"{origin}, line {number}, is not one of computed labels: {problem}"
+                f"{origin}, line {number}, is not one of computed labels: {_problems(err)}"
             ) from err
     if settings is None:
         raise DatasetError(f"{origin} is empty; gen2dft data label writes files of labels")
     return ComputedLabels(settings, tuple(records))
+
+
+def _problems(error: ValidationError) -> str:
+    """The first problems of a line, each with its key."""
+    texts = []
+    for problem in error.errors()[:3]:
+        place = ".".join(map(str, problem["loc"])) or "line"
+        texts.append(f"{place}: {problem['msg']}")
+    return "; ".join(texts)
 
 
 def read_labels(path: Path | str) -> ComputedLabels:
@@ -165,8 +173,11 @@ def _records_of(
             f"the computed labels have no power factors by definition {definition!r}, only by "
             f"{known}"
         )
-    rows = {name: row for row, name in enumerate(dataset.ids)}
-    found = [(rows[record.id], record) for record in labels.records if record.id in rows]
+    row_of = {name: row for row, name in enumerate(dataset.ids)}
+    found = []
+    for record in labels.records:
+        if record.id in row_of:
+            found.append((row_of[record.id], record))
     if not found:
         raise DatasetError(
             f"none of the {len(labels.records)} computed labels of {labels.settings.source!r} is "
@@ -185,15 +196,15 @@ def _filled(column: NDArray[np.float64], values: Mapping[int, float | None]) -> 
 
 
 def _must_be_the_same_crystals(dataset: Dataset, found: Iterable[tuple[int, LabelRecord]]) -> None:
-    for i, record in found:
-        if crystal_hash(dataset, i) != record.crystal:
+    for row, record in found:
+        if crystal_hash(dataset, row) != record.crystal:
             raise DatasetError(
                 f"the label of {record.id} was computed for another crystal than the dataset's of "
-                "that id: the "
-                "dataset was built anew; label it again with gen2dft data label"
+                "that id: the dataset was built anew; label it again with gen2dft data label"
             )
 
 
 def to_line(model: BaseModel) -> str:
     """One line of a file of labels."""
-    return json.dumps(model.model_dump(mode="json", exclude_defaults=True)) + "\n"
+    content = model.model_dump(mode="json", exclude_defaults=True)
+    return f"{json.dumps(content)}\n"

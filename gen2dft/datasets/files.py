@@ -4,98 +4,44 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.errors import DatasetError, OutputError, not_one_of
+from gen2dft.datasets.tables import (
+    NO_OTHERS,
+    SUFFIXES,
+    Labels,
+    Wanted,
+    check_rows,
+    find_column,
+    read_frame,
+    read_labels,
+    refuse_duplicates,
+    require_column,
+)
+from gen2dft.errors import DatasetError, OutputError
 from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.parallel import map_parts
-from gen2dft.properties import PROPERTIES, Properties
+from gen2dft.properties import Properties
 
 if TYPE_CHECKING:
-    import pandas as pd
     from pymatgen.core import Structure
 
 Progress = Callable[[int, int], None]
 
-TABLE_SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
 PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the cores
 READER_VERSION = 1
 """Part of the cache's key: raise it when reading changes."""
 
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "id": ("material_id", "id", "mp_id", "entry_id", "identifier", "file", "filename"),
-    "structure": ("structure", "cif", "structures", "cif_text"),
-    "formation_energy": (
-        "formation_energy",
-        "formation_energy_per_atom",
-        "e_form",
-        "e_form_per_atom",
-    ),
-    "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
-    "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
-}
-"""Column names recognised without being told, in order of preference.
-
-Upper and lower case are the same. Other properties are recognised by their own name.
-"""
-
-
-NO_OTHERS = Properties()
-
 
 class DatasetWarning(UserWarning):
     """Some rows of a dataset could not be used; the rest could."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is read of a table.
-
-    Parameters
-    ----------
-    columns
-        Property (or `id`, `structure`) to the column that was named for it.
-    properties
-        Whose own ones are read besides those that are built in.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    properties: Properties = NO_OTHERS
-
-    @classmethod
-    def checked(cls, columns: Mapping[str, str], properties: Properties) -> Wanted:
-        """The same; DatasetError for a column of what is no property."""
-        wanted = cls(dict(columns), properties)
-        for role in columns:
-            if role not in wanted.roles:
-                raise DatasetError(not_one_of("columns: property", role, wanted.roles))
-        return wanted
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of all properties.
-
-        A property of an installed package is not among them unless it is used: what a file holds
-        must not depend on what is installed.
-        """
-        return (*PROPERTIES, *self.properties.own)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """All that a column may be named for."""
-        return ("id", "structure", *self.labels)
 
 
 def read_dataset(
@@ -143,60 +89,70 @@ def read_dataset(
         )
     if path.suffix == ".npz":
         return Dataset.load(path)
-    if path.is_file() and not path.name.lower().endswith(TABLE_SUFFIXES):
-        known = f"{', '.join(TABLE_SUFFIXES)}, .npz or a folder of .cif files"
+    if path.is_file() and not path.name.lower().endswith(SUFFIXES):
+        known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
         raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
     wanted = Wanted.checked(columns or {}, properties)
     cached = cache_dir / "datasets" / f"{_key(path, wanted)}.npz" if cache_dir else None
-    dataset = _from_cache(cached) or _parse(path, wanted, cached, progress)
+    dataset = _from_cache(cached)
+    if dataset is None:
+        dataset = _parse(path, wanted, progress)
+        _to_cache(dataset, cached)
     _warn_of_skipped(path, dataset)
     return dataset
 
 
-def _parse(path: Path, wanted: Wanted, cached: Path | None, progress: Progress | None) -> Dataset:
-    if path.is_dir():
-        ids, contents, labels = _read_folder(path, wanted)
-    else:
-        ids, contents, labels = _read_table(path, wanted)
-    _check_rows(path, ids, labels)
+class _Rows(NamedTuple):
+    """Rows as read: an id each, the text of a structure or the file that holds it, and labels."""
+
+    ids: list[str]
+    contents: list[Any]
+    labels: Labels
+
+
+def _parse(path: Path, wanted: Wanted, progress: Progress | None) -> Dataset:
+    rows = _read_folder(path, wanted) if path.is_dir() else _read_table(path, wanted)
+    ids, contents, labels = rows
+    check_rows(path, ids, labels)
     crystals, kept, skipped = _parse_structures(ids, contents, progress)
     if not kept:
         first = next(iter(skipped.values()), "no crystals")
         raise DatasetError(
             f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}"
         )
+    reasons = [reason.split(":")[0] for reason in skipped.values()]
     provenance = {
         "source": path.name,
         "content_hash": _key(path, Wanted()),
         "columns": dict(wanted.columns),
         "n_read": len(ids),
         "skipped": skipped,
-        "skipped_reasons": dict(Counter(reason.split(":")[0] for reason in skipped.values())),
+        "skipped_reasons": dict(Counter(reasons)),
     }
+    kept_ids = tuple(ids[row] for row in kept)
     kept_labels = {name: values[kept] for name, values in labels.items()}
-    kept_ids = tuple(ids[i] for i in kept)
-    dataset = Dataset(crystals, kept_ids, kept_labels, provenance, wanted.properties)
-    _to_cache(dataset, cached)
-    return dataset
+    return Dataset(crystals, kept_ids, kept_labels, provenance, wanted.properties)
 
 
 def _parse_structures(
     ids: Sequence[str], contents: Sequence[Any], progress: Progress | None
 ) -> tuple[CrystalTable, list[int], dict[str, str]]:
     """Crystals, rows kept, and for each other id `reason: detail`."""
+    starts = range(0, len(contents), PARSED_AT_ONCE)
+    parts = [contents[start : start + PARSED_AT_ONCE] for start in starts]
     tables: list[CrystalTable] = []
     problems: list[str | None] = []
-    parts = [
-        contents[start : start + PARSED_AT_ONCE]
-        for start in range(0, len(contents), PARSED_AT_ONCE)
-    ]
     for table, found in map_parts(_parse_part, parts):
         tables.append(table)
         problems += found
         if progress:
             progress(len(problems), len(contents))
-    kept = [row for row, problem in enumerate(problems) if problem is None]
-    skipped = {ids[row]: problem for row, problem in enumerate(problems) if problem is not None}
+    kept, skipped = [], {}
+    for row, problem in enumerate(problems):
+        if problem is None:
+            kept.append(row)
+        else:
+            skipped[ids[row]] = problem
     return CrystalTable.concatenate(tables), kept, skipped
 
 
@@ -212,11 +168,8 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
     problems: list[str | None] = []
     for content in contents:
         try:
-            structures.append(
-                parse_structure(
-                    content.read_text("utf-8") if isinstance(content, Path) else content
-                )
-            )
+            text = content.read_text("utf-8") if isinstance(content, Path) else content
+            structures.append(parse_structure(text))
             problems.append(None)
         except PartialOccupancy as err:
             problems.append(f"partially_occupied: {err}")
@@ -225,143 +178,39 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
     return CrystalTable.from_structures(structures), problems
 
 
-def _read_table(
-    path: Path, wanted: Wanted
-) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
-    frame = _frame(path)
-    structure = _find_column(frame, "structure", wanted, path, required=True)
-    identifier = _find_column(frame, "id", wanted, path)
-    stem = path.name.split(".")[0]
-    ids = (
-        [str(v) for v in frame[identifier]]
-        if identifier
-        else [f"{stem}-{i}" for i in range(len(frame))]
-    )
-    return ids, list(frame[structure]), _labels(frame, ids, wanted, path)
+def _read_table(path: Path, wanted: Wanted) -> _Rows:
+    frame = read_frame(path)
+    structure = require_column(frame, "structure", wanted, path)
+    identifier = find_column(frame, "id", wanted, path)
+    if identifier:
+        ids = [str(value) for value in frame[identifier]]
+    else:
+        stem = path.name.split(".")[0]
+        ids = [f"{stem}-{row}" for row in range(len(frame))]
+    return _Rows(ids, list(frame[structure]), read_labels(frame, ids, wanted, path))
 
 
-def _read_folder(
-    path: Path, wanted: Wanted
-) -> tuple[list[str], list[Any], dict[str, NDArray[np.float64]]]:
+def _read_folder(path: Path, wanted: Wanted) -> _Rows:
     files = sorted(path.glob("*.cif"))
     if not files:
         raise DatasetError(f"folder {path} holds no .cif files")
     ids = [file.stem for file in files]
     table = path / "labels.csv"
     if not table.is_file():
-        return ids, list(files), {}
-    frame = _frame(table)
-    identifier = _find_column(frame, "id", wanted, table, required=True)
-    frame[identifier] = [str(value).removesuffix(".cif") for value in frame[identifier]]
-    _refuse_duplicates(table, list(frame[identifier]))
-    unknown = sorted(set(frame[identifier]) - set(ids))
+        return _Rows(ids, list(files), {})
+    frame = read_frame(table)
+    identifier = require_column(frame, "id", wanted, table)
+    named = [str(value).removesuffix(".cif") for value in frame[identifier]]
+    refuse_duplicates(table, named)
+    unknown = sorted(set(named) - set(ids))
     if unknown:
         names = ", ".join(unknown[:3])
         warnings.warn(
             f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2
         )
-    frame = frame.set_index(identifier).reindex(ids)
-    return ids, list(files), _labels(frame, ids, wanted, table)
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    name = path.name.lower()
-    try:
-        if name.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path, low_memory=False)
-        if name.endswith(".parquet"):
-            return pd.read_parquet(path)
-        return pd.DataFrame(_records(path))
-    except ImportError as err:
-        raise DatasetError(
-            f"reading {path} needs the package pyarrow: pip install pyarrow"
-        ) from err
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as err:
-        raise DatasetError(f"cannot read dataset {path}: {err}") from err
-
-
-def _records(path: Path) -> list[dict[str, Any]]:
-    import gzip
-
-    with (
-        gzip.open(path, "rt", encoding="utf-8")
-        if path.suffix == ".gz"
-        else path.open(encoding="utf-8") as file
-    ):
-        content = json.load(file)
-    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
-        raise ValueError("expected a list of records, one object per crystal")
-    return content
-
-
-def _find_column(
-    frame: pd.DataFrame, role: str, wanted: Wanted, path: Path, required: bool = False
-) -> str | None:
-    """The column of a role: the one named, else the first usual name that is there."""
-    present = {str(column).lower(): str(column) for column in frame.columns}
-    if role in wanted.columns:
-        named = wanted.columns[role]
-        if named not in frame.columns:
-            near = difflib.get_close_matches(named, list(map(str, frame.columns)), n=1, cutoff=0.4)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            have = ", ".join(map(str, frame.columns))
-            raise DatasetError(f"{path} has no column {named!r} (for {role}); it has {have}{hint}")
-        return named
-    for name in SYNONYMS.get(role, (role.lower(),)):
-        if name in present:
-            return present[name]
-    if required:
-        usual, have = " or ".join(SYNONYMS[role][:2]), ", ".join(map(str, frame.columns))
-        raise DatasetError(
-            f"{path} has no {role} column such as {usual}; it has {have}. Name it: columns: "
-            f"{role}: NAME"
-        )
-    return None
-
-
-def _labels(
-    frame: pd.DataFrame, ids: Sequence[str], wanted: Wanted, path: Path
-) -> dict[str, NDArray[np.float64]]:
-    import pandas as pd
-
-    labels = {}
-    for name in wanted.labels:
-        column = _find_column(frame, name, wanted, path)
-        if column is None:
-            continue
-        numeric = pd.to_numeric(frame[column], errors="coerce")
-        broken = np.flatnonzero(numeric.isna() & frame[column].notna())
-        if len(broken):
-            rows = ", ".join(f"{ids[i]} ({frame[column].iloc[i]!r})" for i in broken[:3])
-            raise DatasetError(
-                f"{path}: column {column!r} is not a number for {rows}; leave a missing label empty"
-            )
-        labels[name] = numeric.to_numpy(dtype=np.float64)
-    return labels
-
-
-def _check_rows(path: Path, ids: Sequence[str], labels: Mapping[str, NDArray[np.float64]]) -> None:
-    _refuse_duplicates(path, ids)
-    for name, values in labels.items():
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            rows = ", ".join(ids[i] for i in infinite[:3])
-            raise DatasetError(
-                f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if "
-                "missing"
-            )
-
-
-def _refuse_duplicates(path: Path, ids: Sequence[str]) -> None:
-    twice = [name for name, count in Counter(ids).items() if count > 1]
-    if twice:
-        names = ", ".join(twice[:3])
-        raise DatasetError(
-            f"{path}: {len(twice)} ids occur more than once: {names}; every crystal needs its own "
-            "id"
-        )
+    frame[identifier] = named
+    by_file = frame.set_index(identifier).reindex(ids)
+    return _Rows(ids, list(files), read_labels(by_file, ids, wanted, table))
 
 
 def _key(path: Path, wanted: Wanted) -> str:
@@ -377,13 +226,10 @@ def _key(path: Path, wanted: Wanted) -> str:
     return content.digits(32)
 
 
-def _content_files(path: Path) -> Iterator[Path]:
+def _content_files(path: Path) -> list[Path]:
     if path.is_file():
-        yield path
-    else:
-        yield from sorted(
-            file for file in path.iterdir() if file.suffix == ".cif" or file.name == "labels.csv"
-        )
+        return [path]
+    return sorted([*path.glob("*.cif"), *path.glob("labels.csv")])
 
 
 def _from_cache(cached: Path | None) -> Dataset | None:
@@ -411,7 +257,8 @@ def _to_cache(dataset: Dataset, cached: Path | None) -> None:
 def _warn_of_skipped(path: Path, dataset: Dataset) -> None:
     skipped = dataset.provenance.get("skipped", {})
     if skipped:
-        names = "; ".join(f"{name}: {why}" for name, why in list(skipped.items())[:3])
+        first = list(skipped)[:3]
+        names = "; ".join(f"{name}: {skipped[name]}" for name in first)
         warnings.warn(
             f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3
         )

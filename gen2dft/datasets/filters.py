@@ -1,10 +1,9 @@
-"""Which crystals of a dataset a campaign takes, with every reason counted, and whether their labels
-suffice.
-"""
+"""Select the crystals that a campaign takes, count every reason, and check that labels suffice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 
+ADMITTED = ""  # in the place of a reason
 OWN_LABELS = (
     "use a file that has it (properties.{name}.column), or let the campaign compute some first "
     "(dataset.few_labels: leave-open)"
@@ -45,16 +45,21 @@ def filter_dataset(dataset: Dataset, spec: DatasetSpec, seed: int) -> Dataset:
     DatasetError
         If nothing is left.
     """
-    reasons = np.full(len(dataset), "", dtype=object)
-    for reason, refused in _tests(dataset, spec):
-        reasons[(reasons == "") & refused] = reason
-    kept = np.flatnonzero(reasons == "")
-    if spec.max_crystals is not None and len(kept) > spec.max_crystals:
-        chosen = np.random.default_rng(seed).choice(kept, size=spec.max_crystals, replace=False)
-        reasons[np.setdiff1d(kept, chosen)] = "not_sampled"
-        kept = np.sort(chosen)
-    names, counts = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
-    lost = {str(name): int(count) for name, count in zip(names, counts, strict=True)}
+    reasons = np.full(len(dataset), ADMITTED, dtype=object)
+    for reason, is_refused in _tests(dataset, spec):
+        # The first reason counts.
+        is_new = is_refused & (reasons == ADMITTED)
+        reasons[is_new] = reason
+    admitted = np.flatnonzero(reasons == ADMITTED)
+    if spec.max_crystals is not None and len(admitted) > spec.max_crystals:
+        rng = np.random.default_rng(seed)
+        chosen = rng.choice(admitted, size=spec.max_crystals, replace=False)
+        others = np.setdiff1d(admitted, chosen)
+        reasons[others] = "not_sampled"
+    kept = np.flatnonzero(reasons == ADMITTED)
+    counts = Counter(reasons.tolist())
+    del counts[ADMITTED]
+    lost = dict(sorted(counts.items()))
     count = StageCount(stage="dataset", n_in=len(dataset), n_out=len(kept), reasons=lost)
     if not len(kept):
         raise DatasetError(
@@ -72,18 +77,17 @@ def check_labels(dataset: Dataset, properties: Sequence[str], min_labels: int) -
     DatasetError
         Naming each property, its number of labels and what to do.
     """
-    counts = {name: int(np.isfinite(dataset.label(name)).sum()) for name in properties}
-    short = [name for name in properties if counts[name] < min_labels]
-    if short:
-        lines = [
-            f"{name}: {counts[name]} of {len(dataset)} crystals; {_remedy(dataset, name)}"
-            for name in short
-        ]
-        raise DatasetError(
-            f"the dataset has too few labels (dataset.min_labels is {min_labels}):\n  "
-            + "\n  ".join(lines)
-            + "\nor lower dataset.min_labels"
-        )
+    counts = dataset.num_labels()
+    lines = []
+    for name in properties:
+        count = counts.get(name, 0)
+        if count < min_labels:
+            remedy = _remedy(dataset, name)
+            lines.append(f"{name}: {count} of {len(dataset)} crystals; {remedy}")
+    if lines:
+        problem = f"the dataset has too few labels (dataset.min_labels is {min_labels}):"
+        listed = "\n  ".join([problem, *lines])
+        raise DatasetError(f"{listed}\nor lower dataset.min_labels")
 
 
 def _remedy(dataset: Dataset, name: str) -> str:
@@ -91,21 +95,12 @@ def _remedy(dataset: Dataset, name: str) -> str:
     return dataset.properties[name].labels or OWN_LABELS.format(name=name)
 
 
-def _tests(dataset: Dataset, spec: DatasetSpec) -> list[tuple[str, np.ndarray]]:
+def _tests(dataset: Dataset, spec: DatasetSpec) -> Iterator[tuple[str, np.ndarray]]:
     """Reasons in the order in which they are counted, each with the crystals it refuses."""
     crystals = dataset.crystals
-    elements = np.array(
-        [len(np.unique(crystals.numbers[crystals.sites(i)])) for i in range(len(crystals))],
-        dtype=int,
-    )
-    tests = [
-        ("num_elements", ~np.isin(elements, spec.num_elements)),
-        ("max_sites", crystals.num_sites > spec.max_sites),
-    ]
+    yield "num_elements", ~np.isin(crystals.num_elements, spec.num_elements)
+    yield "max_sites", crystals.num_sites > spec.max_sites
     if spec.max_e_above_hull is not None:
         distance = dataset.label("e_above_hull")
-        tests += [
-            ("no_e_above_hull", np.isnan(distance)),
-            ("above_hull", distance > spec.max_e_above_hull),
-        ]
-    return tests
+        yield "no_e_above_hull", np.isnan(distance)
+        yield "above_hull", distance > spec.max_e_above_hull

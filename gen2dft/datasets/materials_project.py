@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
@@ -26,14 +27,13 @@ from gen2dft.hashing import content_hash
 THERMO_TYPE = "GGA_GGA+U"
 KEY_HELP = (
     "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` "
-    "or "
-    "`pmg config --add PMG_MAPI_KEY ...`"
+    "or `pmg config --add PMG_MAPI_KEY ...`"
 )
 
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked of the Materials Project.
+    """Which crystals of the Materials Project are read.
 
     Parameters
     ----------
@@ -144,10 +144,8 @@ def _stable_phases(
     name = f"mp-stable-{content_hash(query, digits=16)}.json"
     cached = cache_dir / "hulls" / name if cache_dir else None
     if cached and cached.is_file():
-        return [
-            (dict(composition), float(energy))
-            for composition, energy in json.loads(cached.read_text())
-        ]
+        stored = json.loads(cached.read_text())
+        return [(dict(composition), float(energy)) for composition, energy in stored]
     documents = client.materials.thermo.search(
         num_elements=(1, max_elements),
         thermo_types=[thermo_type],
@@ -168,9 +166,11 @@ def _stable_phases(
 
 
 def _phase(row: Mapping[str, Any]) -> tuple[dict[str, float], float]:
-    composition = {
-        str(getattr(e, "symbol", e)): float(n) for e, n in dict(row["composition"]).items()
-    }
+    composition = {}
+    for element, number in dict(row["composition"]).items():
+        # An Element in a model, a symbol in a dictionary.
+        symbol = getattr(element, "symbol", element)
+        composition[str(symbol)] = float(number)
     return composition, float(row["formation_energy_per_atom"])
 
 
@@ -185,10 +185,11 @@ def read_structures(material_ids: Sequence[str], client: Client | None = None) -
 
 
 def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
-    rows = client.materials.summary.search(
+    documents = client.materials.summary.search(
         material_ids=list(material_ids), all_fields=False, fields=["material_id", "structure"]
     )
-    return {str(row["material_id"]): _structure(row["structure"]) for row in _fields(rows)}
+    found = _by_id(documents)
+    return {name: _structure(row["structure"]) for name, row in found.items()}
 
 
 def has_key() -> bool:
@@ -231,10 +232,13 @@ def _explained(key: str | None) -> Iterator[None]:
     try:
         yield
     except (MPRestError, RequestException, ConnectionError, TimeoutError) as error:
-        text = (str(error).replace(key, "<key>") if key else str(error))[:300]
+        text = str(error)
+        if key:
+            text = text.replace(key, "<key>")
         # `from None`: the original message may hold the key.
         raise DatasetError(
-            f"the Materials Project could not be queried: {text}. Check network and key: {KEY_HELP}"
+            f"the Materials Project could not be queried: {text[:300]}. Check network and key: "
+            f"{KEY_HELP}"
         ) from None
 
 
@@ -251,17 +255,7 @@ def _read(query: Query, cache_dir: Path | None, client: Client) -> Dataset:
 
 def _download(query: Query, version: str, client: Client) -> Dataset:
     energies = _energies(query, client)
-    rows = _fields(
-        client.materials.summary.search(
-            num_elements=query.num_elements,
-            num_sites=(1, query.max_sites),
-            deprecated=False,
-            include_gnome=False,
-            all_fields=False,
-            fields=["material_id", "structure", "band_gap"],
-        )
-    )
-    found = {str(row["material_id"]): row for row in rows}
+    found = _crystals(query, client)
     common = sorted(found.keys() & energies.keys(), key=_number)
     structures = {name: _structure(found[name]["structure"]) for name in common}
     ids = [name for name, structure in structures.items() if structure.is_ordered]
@@ -269,10 +263,12 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         raise DatasetError(
             f"the Materials Project (version {version}) has no crystal for {asdict(query)}"
         )
+    crystals = CrystalTable.from_structures(structures[name] for name in ids)
+    with_energy = [energies[name] for name in ids]
     labels = {
-        "formation_energy": [energies[name]["formation_energy_per_atom"] for name in ids],
-        "e_above_hull": [energies[name]["energy_above_hull"] for name in ids],
-        "band_gap": [found[name].get("band_gap") for name in ids],
+        "formation_energy": _column("formation_energy_per_atom", with_energy),
+        "e_above_hull": _column("energy_above_hull", with_energy),
+        "band_gap": _column("band_gap", [found[name] for name in ids]),
     }
     provenance = {
         "source": "materials-project",
@@ -285,22 +281,27 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
             "partially_occupied": len(structures) - len(ids),
         },
     }
-    crystals = CrystalTable.from_structures(structures[name] for name in ids)
-    return Dataset(
-        crystals,
-        tuple(ids),
-        {n: np.array(v, dtype=np.float64) for n, v in labels.items()},
-        provenance,
+    return Dataset(crystals, tuple(ids), labels, provenance)
+
+
+def _crystals(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
+    """Summary documents by material id."""
+    documents = client.materials.summary.search(
+        num_elements=query.num_elements,
+        num_sites=(1, query.max_sites),
+        deprecated=False,
+        include_gnome=False,
+        all_fields=False,
+        fields=["material_id", "structure", "band_gap"],
     )
+    return _by_id(documents)
 
 
 def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
     """Thermo documents of the pinned type by material id."""
-    limit = (
-        {}
-        if query.max_e_above_hull is None
-        else {"energy_above_hull": (0.0, query.max_e_above_hull)}
-    )
+    limit: dict[str, Any] = {}
+    if query.max_e_above_hull is not None:
+        limit["energy_above_hull"] = (0.0, query.max_e_above_hull)
     documents = client.materials.thermo.search(
         num_elements=query.num_elements,
         thermo_types=[query.thermo_type],
@@ -308,21 +309,37 @@ def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
         fields=["material_id", "formation_energy_per_atom", "energy_above_hull"],
         **limit,
     )
+    return _by_id(documents)
+
+
+def _by_id(documents: Iterable[Any]) -> dict[str, Mapping[str, Any]]:
     return {str(row["material_id"]): row for row in _fields(documents)}
 
 
 def _fields(documents: Iterable[Any]) -> list[Mapping[str, Any]]:
     """Documents as mappings, whether the client gives models or dictionaries."""
-    return [doc if isinstance(doc, Mapping) else doc.model_dump() for doc in documents]
+    rows = []
+    for document in documents:
+        is_plain = isinstance(document, Mapping)
+        rows.append(document if is_plain else document.model_dump())
+    return rows
+
+
+def _column(key: str, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """(n,) values of one key; NaN where there is none."""
+    return np.array([row.get(key) for row in rows], dtype=np.float64)
 
 
 def _structure(content: Any) -> Any:
     from pymatgen.core import Structure
 
-    return Structure.from_dict(dict(content)) if isinstance(content, Mapping) else content
+    if isinstance(content, Mapping):
+        return Structure.from_dict(dict(content))
+    return content
 
 
 def _number(name: str) -> tuple[int, str]:
     """Sort mp-2 before mp-10."""
     digits = name.rpartition("-")[2]
-    return (int(digits) if digits.isdigit() else 10**12, name)
+    number = int(digits) if digits.isdigit() else 10**12
+    return number, name

@@ -55,25 +55,23 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
         If no id of the dataset is in the table.
     """
     rows = transport_table() if table is None else table
-    factors = dict(
-        zip(
-            rows["mp_id"].astype(str),
-            rows["PF_p"].astype(float) * UW_PER_CM_K2_AT_10_FS,
-            strict=True,
-        )
-    )
+    names = rows["mp_id"].astype(str)
+    values = rows["PF_p"].astype(float) * UW_PER_CM_K2_AT_10_FS
+    factors = dict(zip(names, values, strict=True))
     joined = np.array([factors.get(name, np.nan) for name in dataset.ids])
     matches = int(np.isfinite(joined).sum())
     if not matches:
         raise DatasetError(
             f"none of the {len(dataset)} ids (e.g. {dataset.ids[0]!r}) is in the table {NAME}, "
-            "which goes by mp-id; "
-            "name the column with mp-ids (dataset.columns: id: NAME) or drop dataset.labels"
+            "which goes by mp-id; name the column with mp-ids (dataset.columns: id: NAME) or drop "
+            "dataset.labels"
         )
     own = dataset.label(POWER_FACTOR)
-    labels = {**dataset.labels, POWER_FACTOR: np.where(np.isnan(own), joined, own)}
+    filled = np.where(np.isnan(own), joined, own)
     note = {NAME: {"citation": CITATION, "matches": matches, "of": len(dataset)}}
-    return replace(dataset, labels=labels, provenance={**dataset.provenance, "joined": note})
+    labels = {**dataset.labels, POWER_FACTOR: filled}
+    provenance = {**dataset.provenance, "joined": note}
+    return replace(dataset, labels=labels, provenance=provenance)
 
 
 def transport_table() -> pd.DataFrame:

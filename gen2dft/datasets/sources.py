@@ -93,13 +93,12 @@ def load_dataset(
     """
     dataset = read_source(spec, cache_dir, progress, definition, properties)
     for name in spec.labels:
-        published = name == PUBLISHED_LABELS
-        dataset = (
-            join_ricci(dataset)
-            if published
-            else join_labels(dataset, read_labels(name), definition)
-        )
-    return filter_dataset(dataset.knowing(defined(properties)), spec, seed)
+        if name == PUBLISHED_LABELS:
+            dataset = join_ricci(dataset)
+        else:
+            dataset = join_labels(dataset, read_labels(name), definition)
+    own = defined(properties)
+    return filter_dataset(dataset.knowing(own), spec, seed)
 
 
 def read_source(
@@ -120,17 +119,20 @@ def read_source(
             f"{place} names a column of a file, but dataset.source is {spec.source!r}: leave it "
             "out, or name a file"
         )
-    if spec.source in (STARTER, VANADIUM_OXIDES):
-        from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
+    if spec.source == STARTER:
+        from gen2dft.datasets.starter import load_starter
 
-        return load_starter(definition) if spec.source == STARTER else load_vanadium_oxides()
+        return load_starter(definition)
+    if spec.source == VANADIUM_OXIDES:
+        from gen2dft.datasets.starter import load_vanadium_oxides
+
+        return load_vanadium_oxides()
     if spec.source == MATERIALS_PROJECT:
         from gen2dft.datasets.materials_project import Query, read_materials_project
 
         elements = (min(spec.num_elements), max(spec.num_elements))
-        return read_materials_project(
-            Query(elements, spec.max_sites, spec.max_e_above_hull), cache_dir
-        )
+        query = Query(elements, spec.max_sites, spec.max_e_above_hull)
+        return read_materials_project(query, cache_dir)
     from gen2dft.datasets.files import read_dataset
 
     columns = {**spec.columns, **named}

@@ -34,19 +34,17 @@ def load_starter(definition: str = DEFAULT_TRANSPORT) -> Dataset:
     labels = parse_labels(_shipped(LABELS, STARTER, remedy), f"labels of {STARTER}")
     joined = join_labels(starter_crystals(), labels, definition)
     made = f"{labels.settings.engine}, {labels.settings.preset}; {labels.settings.cells}"
-    sources = {
-        **joined.provenance["labels"],
-        "band_gap": made,
-        POWER_FACTOR: f"{made}; definition {definition}",
-    }
-    return replace(joined, provenance={**joined.provenance, "labels": sources})
+    sources = dict(joined.provenance["labels"])
+    sources["band_gap"] = made
+    sources[POWER_FACTOR] = f"{made}; definition {definition}"
+    provenance = {**joined.provenance, "labels": sources}
+    return replace(joined, provenance=provenance)
 
 
 def starter_crystals() -> Dataset:
     """The crystals with the labels that CHGNet gave them."""
-    return Dataset.from_bytes(
-        _shipped(FILE, STARTER, "build it: gen2dft data build starter"), origin=STARTER
-    )
+    remedy = "build it: gen2dft data build starter"
+    return Dataset.from_bytes(_shipped(FILE, STARTER, remedy), origin=STARTER)
 
 
 @functools.cache

@@ -23,7 +23,6 @@ from gen2dft.generators.snapshot import from_bytes, to_bytes
 from gen2dft.hashing import content_hash
 from gen2dft.report.output import write_file
 from gen2dft.representations.ftcp import FTCP
-from gen2dft.screening.elements import element_counts
 from gen2dft.streams import EvaluationStream
 from gen2dft.thermo.hull import ReferenceHull
 
@@ -223,7 +222,7 @@ def _untrained(spec: GeneratorSpec, crystals: CrystalTable) -> LatentGenerator:
     kind = load_generator_class(spec.name)
     if kind is not FTCPGenerator:
         return require_latent(kind(), PURPOSE)
-    most_elements = int(element_counts(crystals).max())
+    most_elements = int(crystals.num_elements.max())
     most_sites = int(crystals.num_sites.max())
     room = FTCP(max_elements=max(3, most_elements), max_sites=max(20, most_sites))
     return FTCPGenerator(room)

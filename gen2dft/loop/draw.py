@@ -13,7 +13,7 @@ from gen2dft.generators.base import LatentGenerator, is_latent
 from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
-from gen2dft.screening.elements import allowed_elements, element_counts
+from gen2dft.screening.elements import allowed_elements
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -78,7 +78,7 @@ def request(view: View, arm: Arm) -> Request:
     number = round(arm.share * spec.num_draws)
     merit = seed_merit(view, arm)
     elements = allowed_elements(spec.screening, crystals)
-    counts = element_counts(crystals)
+    counts = crystals.num_elements
     return Request(
         number=max(1, number),
         targets=spec.targets,

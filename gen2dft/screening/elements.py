@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.crystals import CrystalTable
@@ -45,18 +44,11 @@ def element_gate(
         Numbers of different elements that a crystal may have.
     """
     fine_sites = np.isin(table.numbers, list(allowed))
-    fine_numbers = np.isin(element_counts(table), list(how_many))
+    fine_numbers = np.isin(table.num_elements, list(how_many))
     reasons = np.full(len(table), None, dtype=object)
     reasons[~fine_numbers] = BAD_NUMBER
     reasons[table.owners[~fine_sites]] = BAD_ELEMENT  # last: it says more than the number does
     return list(reasons)
-
-
-def element_counts(table: CrystalTable) -> NDArray[np.int64]:
-    """(n,) different elements in each crystal."""
-    present = np.zeros((len(table), 256), dtype=bool)
-    present[table.owners, table.numbers] = True
-    return present.sum(axis=1)
 
 
 def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]:

@@ -18,7 +18,7 @@ from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.funnel import StageCount
 from gen2dft.plugins import SHIPPED, package_of, registry
 from gen2dft.screening.base import Gate, GateContext
-from gen2dft.screening.elements import allowed_elements, element_counts
+from gen2dft.screening.elements import allowed_elements
 
 # Other packages add gates by entry points of this group, each naming a subclass of Gate.
 GATES: dict[str, Callable[[], type[Gate[Any]]]] = registry(GROUP)
@@ -66,7 +66,7 @@ def gate_context(
 ) -> GateContext:
     """What gates may compare with; parameters and errors as those of `screening_gates`."""
     allowed = allowed_elements(spec, known.crystals)
-    num_elements = frozenset(element_counts(known.crystals).tolist())
+    num_elements = frozenset(known.crystals.num_elements.tolist())
     return GateContext(known, allowed, num_elements, earlier)
 
 

@@ -32,7 +32,6 @@ from gen2dft.funnel import StageCount
 from gen2dft.geometry import distances_in_cell
 from gen2dft.hashing import content_hash
 from gen2dft.representations.images import CrystalImages
-from gen2dft.screening.elements import element_counts
 from gen2dft.screening.gates import stage_count
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.vanadium import OXYGEN, VANADIUM, vanadium_state
@@ -85,7 +84,7 @@ def unlabelled_oxides(
     DatasetError
         If the source holds no binary.
     """
-    binary = np.flatnonzero(element_counts(source.crystals) == 2)
+    binary = np.flatnonzero(source.crystals.num_elements == 2)
     if not len(binary):
         raise DatasetError(
             f"none of the {len(source)} crystals has two elements: vanadium oxides are made of "
