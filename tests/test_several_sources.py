@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import Result
@@ -26,6 +27,7 @@ from gen2dft.ledger import BANDS, FAILED, SCREEN, VALIDATE, read_ledger
 from gen2dft.query import find_hits, sources_of_hits
 from gen2dft.report.by_source import by_source
 from gen2dft.report.ledger_table import rows
+from gen2dft.report.page import write_report
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, StoredVerdict
 from gen2dft.store.store import Store
 from tests.toys import toys_registered
@@ -286,3 +288,15 @@ def test_a_hit_whose_candidate_is_not_moved_yet_has_a_source(invoke: Invoke):
 def test_sources_have_no_order(store: Store, campaign: CampaignDoc):
     with pytest.raises(QueryError, match="source has no order; use ==, != or in"):
         find_hits(store, f'source > "{TOY}"', campaign.id)
+
+
+def test_the_report_names_the_sources(store: Store, campaign: CampaignDoc, tmp_path: Path) -> None:
+    page = write_report(store, campaign.id, tmp_path).read_text()
+    assert "By source, all rounds" in page
+    numbers = [f"{number:,}" for number in vars(by_source(store, campaign)[WIDE]).values()]
+    cells = "".join(f'<td class="n">{number}</td>' for number in numbers)
+    assert f"<tr><td>{WIDE}</td>{cells}</tr>" in page
+    drawn_by = sources_of_hits(store, campaign)
+    for hit in store.hits(campaign.id):
+        row = page.split(f'<span class="mono">{hit.candidate_id}</span>')[1]
+        assert row.startswith(f"<br>drawn by {', '.join(drawn_by[hit.id])}")

@@ -82,8 +82,10 @@ def _results(found: Trace) -> Iterator[tuple[str, str]]:
         how = f"{engine_text(label)}, settings {label.settings_hash}"
         yield "label", f"{label.id}  {how}, {label.core_hours:.3g} core-h"
         for calculation in label.provenance.get("calculations", []):
-            text = f"{calculation['task']}, {calculation['steps']} steps"
-            yield "  computed", escape(f"{text}, {calculation['directory']}")
+            parts = [calculation["task"], f"{calculation['steps']} steps"]
+            if calculation["directory"]:
+                parts.append(calculation["directory"])
+            yield "  computed", escape(", ".join(parts))
 
 
 def _hit_text(hit: HitDoc, campaign: CampaignDoc) -> str:

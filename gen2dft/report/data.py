@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import StoreError
 from gen2dft.ledger import Ledger, read_ledger
+from gen2dft.query import sources_of_hits
 from gen2dft.report.bands import transport_of
+from gen2dft.report.by_source import SourceCount, by_source
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import State
 
@@ -99,6 +101,10 @@ class ReportData:
     bands: list[PowerFactorDoc] = field(default_factory=list)
     ledger: Ledger = field(default_factory=lambda: Ledger({}, {}))
     transport: TransportDoc | None = None  # of the largest power factor
+    # Where several generators serve the campaign: how far the candidates of each came, and the
+    # sources of each hit by its id.
+    sources: Mapping[str, SourceCount] = field(default_factory=dict)
+    drawn_by: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def points_of(self, round_index: int) -> list[CandidatePoint]:
         """Candidates of one round."""
@@ -146,6 +152,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     bands = store.from_bands(campaign_id)
     ledger = read_ledger(store, campaign_id)
     transport = transport_of(store, bands)
+    has_several_sources = len(spec.sources) > 1
     return ReportData(
         campaign=campaign,
         spec=spec,
@@ -159,6 +166,8 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         bands=bands,
         ledger=ledger,
         transport=transport,
+        sources=by_source(store, campaign) if has_several_sources else {},
+        drawn_by=sources_of_hits(store, campaign) if has_several_sources else {},
     )
 
 

@@ -125,6 +125,7 @@ def _overview(data: ReportData) -> Values:
     yield "campaign", data.campaign
     yield "spec", data.spec
     yield "rounds", data.rounds
+    yield "sources", data.sources
     yield "tiles", list(_tiles(data))
     yield "notes", honest_notes(data.hits, surrogates, known)
     yield "targets", [_wanted(target, known) for target in data.spec.targets]
@@ -145,6 +146,7 @@ def _hits(data: ReportData) -> Values:
     hits, order = ranked(data.hits, targets, known)
     yield "hits", [_hit(hit, names, surrogates, known) for hit in hits]
     yield "hit_order", order
+    yield "drawn_by", {hit_id: ", ".join(names) for hit_id, names in data.drawn_by.items()}
     yield "hit_columns", [known[name] for name in names]
 
 
