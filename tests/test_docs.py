@@ -24,9 +24,12 @@ DOCUMENTS = sorted(p for p in ROOT.glob("*.md")) + sorted(
 # Folders whose README has a table of their files.
 FOLDERS = (
     "gen2dft",
-    "gen2dft/representations",
     "gen2dft/evaluation",
+    "gen2dft/ground",
+    "gen2dft/representations",
+    "gen2dft/review",
     "gen2dft/screening",
+    "gen2dft/thermo",
     "gen2dft/transport",
     "flows",
     "launchpad",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -151,49 +151,46 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 
 def _show_fit(fit: CalibrationDoc) -> None:
-    """The table of figure S5b, with what this engine finds beside the paper's values."""
-    table = plain_table(
-        f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
-    )
-    for header in (
-        "phase",
-        "id",
-        "r_V",
-        "paper (S5b)",
-        "computed + O2",
-        "corrected",
-        "difference",
-        "structure from",
-    ):
-        table.add_column(
-            header, justify="left" if header in ("phase", "id", "structure from") else "right"
-        )
-    for row in fit.rows:
-        difference = row["corrected"] - row["reference"]
-        numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
-        origin = escape(str(row["origin"]).partition(":")[0])
-        table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
-    console.print(table)
-    console.print(
-        f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 "
-        f"{fit.confidence:.4f}), "
-        f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}",
-        highlight=False,
-    )
+    """What the correction was fitted to and how well, beside the known values."""
+    from gen2dft.thermo.corrections import get_correction
+
+    calibration = get_correction(fit.correction).calibration
+    if calibration is None:
+        return
+    _show_rows(fit, calibration.columns)
+    console.print(f"{calibration.describe(fit.values)}; calibration {fit.id}", highlight=False)
     if not fit.complete:
         console.print(
-            f"fitted to {len(fit.rows)} of the five reference phases",
+            f"fitted to {len(fit.rows)} of the {len(calibration.phases)} reference phases",
             style="yellow",
             highlight=False,
         )
     if not fit.is_dft:
         console.print(
             f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections "
-            "already: this fit "
-            "only makes up for them, and is good for trying the mechanism, not for results",
+            "already: this fit only makes up for them, and is good for trying the mechanism, not "
+            "for results",
             style="yellow",
             highlight=False,
         )
+
+
+def _show_rows(fit: CalibrationDoc, columns: Mapping[str, str]) -> None:
+    """One line per reference phase, with the numbers of the correction."""
+    table = plain_table(
+        f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
+    )
+    for header in ("phase", "id"):
+        table.add_column(header)
+    for header in (*columns.values(), "difference"):
+        table.add_column(header, justify="right")
+    table.add_column("structure from")
+    for row in fit.rows:
+        numbers = [f"{row[key]:.3f}" for key in columns]
+        difference = row["corrected"] - row["reference"]
+        origin = escape(str(row["origin"]).partition(":")[0])
+        table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)
+    console.print(table)
 
 
 def rehull(

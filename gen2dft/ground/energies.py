@@ -120,4 +120,4 @@ def computed_of(calculation: CalculationDoc, name: str) -> Computed:
 
 def fitted_of(document: CalibrationDoc) -> Fitted:
     """The parameters of a stored calibration."""
-    return Fitted(document.de_v, document.standard_error, document.elements)
+    return Fitted(document.values, document.elements)
