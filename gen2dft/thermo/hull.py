@@ -96,8 +96,9 @@ class ReferenceHull:
                 continue
             formula = reduced(composition)
             lowest[formula] = min(float(energy), lowest.get(formula, math.inf))
-        stable = {reduced(composition) for composition in fields.pop("known_stable", ())}
         entries = [HullEntry(formula, energy) for formula, energy in sorted(lowest.items())]
+        given = fields.pop("known_stable", ())
+        stable = {reduced(composition) for composition in given}
         return cls(tuple(entries), known_stable=tuple(sorted(stable)), **fields)
 
     @classmethod
@@ -242,8 +243,10 @@ class ReferenceHull:
 
     def _has_compound(self, symbols: Sequence[str]) -> bool:
         """Whether a compound of these elements alone is known; an element needs none."""
+        if len(symbols) == 1:
+            return True
         phases = self.phases(symbols)
-        return len(symbols) == 1 or any(len(formula) > 1 for formula, _ in phases)
+        return any(len(formula) > 1 for formula, _ in phases)
 
     @functools.cached_property
     def elements(self) -> frozenset[str]:

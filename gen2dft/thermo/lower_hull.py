@@ -124,4 +124,5 @@ def _potentials(equations: NDArray[np.float64]) -> NDArray[np.float64]:
     of_first = np.zeros(len(equations))
     # mu_i n_E = -(n_i + c)
     scaled = [-(normal + offset) for normal in [of_first, *normals]]
-    return np.column_stack(scaled) / slope[:, None]
+    at_corners = np.column_stack(scaled)
+    return at_corners / slope[:, None]

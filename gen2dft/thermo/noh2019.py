@@ -119,9 +119,10 @@ def fit_vanadium(
     """
     formulas = list(uncorrected)
     _check_references(formulas, reference)
-    r_v = np.array([vanadium_fraction(formula) for formula in formulas])
-    known = np.array([reference[formula] for formula in formulas])
-    computed = np.array([uncorrected[formula] for formula in formulas])
+    fractions = [vanadium_fraction(formula) for formula in formulas]
+    references = [reference[formula] for formula in formulas]
+    r_v, known = np.array(fractions), np.array(references)
+    computed = np.array(list(uncorrected.values()))
     calculated = computed + (1 - r_v) * oxygen
     missing = known - calculated
     if not np.isfinite(missing).all():
@@ -131,9 +132,10 @@ def fit_vanadium(
     de_v, error, confidence = slope_through_origin(r_v, missing)
     corrected = calculated + r_v * de_v
     left = known - corrected
-    rms = float(np.sqrt(np.mean(left**2)))
-    numbers = np.column_stack([r_v, known, calculated, corrected]).tolist()
-    rows = [FitRow(formula, *row) for formula, row in zip(formulas, numbers, strict=True)]
+    mean_square = np.mean(left**2)
+    rms = float(np.sqrt(mean_square))
+    numbers = np.column_stack([r_v, known, calculated, corrected])
+    rows = [FitRow(*row) for row in zip(formulas, *numbers.T.tolist(), strict=True)]
     return VanadiumFit(de_v, error, confidence, rms, tuple(rows))
 
 

@@ -75,9 +75,10 @@ def energy_against(
         If an element has no reference energy.
     """
     symbols = [str(element) for element in composition]
-    missing = sorted(symbol for symbol in symbols if symbol not in references)
+    missing = [symbol for symbol in symbols if symbol not in references]
     if missing:
-        raise DatasetError(f"no elemental reference energy of {whose} for {', '.join(missing)}")
+        unknown = ", ".join(sorted(missing))
+        raise DatasetError(f"no elemental reference energy of {whose} for {unknown}")
     atoms = sum(composition.values())
     # E_f = E/N - sum_i x_i mu_i
     pairs = zip(symbols, composition.values(), strict=True)
