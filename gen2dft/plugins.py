@@ -26,6 +26,11 @@ SHIPPED: dict[str, dict[str, str]] = {
         # An earlier name, which stored campaigns carry.
         "predicted-value": "gen2dft.loop.acquisition:greedy",
     },
+    "gen2dft.corrections": {
+        "none": "gen2dft.thermo.corrections:NOTHING",
+        "mp2020-v1": "gen2dft.thermo.corrections:MP2020",
+        "noh2019-v1": "gen2dft.thermo.noh2019:CORRECTION",
+    },
     "gen2dft.engines": {
         "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",
         "mlip": "gen2dft.engines.mlip.engine:ENGINE",

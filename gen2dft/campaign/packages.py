@@ -14,6 +14,7 @@ def plugin_packages(spec: CampaignSpec) -> dict[str, str]:
         *(("generator", source.name) for source in spec.sources),
         ("engine", spec.screening.surrogate.engine),
         ("engine", spec.validation.engine),
+        ("correction", spec.validation.correction),
         ("acquisition", spec.learning.acquisition),
         *(("gate", name) for name, _ in spec.screening.plan),
     ]

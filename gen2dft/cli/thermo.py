@@ -160,35 +160,37 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 def _show_fit(fit: CalibrationDoc) -> None:
     """The fit, with its limits."""
-    console.print(_fit_table(fit))
-    _say(
-        f"dE_V = [bold]{fit.de_v:.4f}[/] \u00b1 {fit.standard_error:.4f} eV per V (95 %: \u00b1 "
-        f"{fit.confidence:.4f}), "
-        f"r.m.s. of what is left {fit.rms:.4f} eV/atom; calibration {fit.id}"
-    )
+    from gen2dft.thermo.corrections import get_correction
+
+    calibration = get_correction(fit.correction).calibration
+    if calibration is None:
+        return
+    console.print(_fit_table(fit, calibration.columns))
+    _say(f"{calibration.describe(fit.values)}; calibration {fit.id}")
     if not fit.complete:
-        _say(f"fitted to {len(fit.rows)} of the five reference phases", "yellow")
+        number = len(calibration.phases)
+        _say(f"fitted to {len(fit.rows)} of the {number} reference phases", "yellow")
     if not fit.is_dft:
         _say(
             f"{fit.engine} is a surrogate whose energies carry the Materials Project's corrections "
-            "already: this fit "
-            "only makes up for them, and is good for trying the mechanism, not for results",
+            "already: this fit only makes up for them, and is good for trying the mechanism, not "
+            "for results",
             "yellow",
         )
 
 
-def _fit_table(fit: CalibrationDoc) -> Table:
-    """The table of figure S5b, with this engine's values beside the paper's."""
+def _fit_table(fit: CalibrationDoc, columns: Mapping[str, str]) -> Table:
+    """One line per reference phase, with the numbers of the correction."""
     table = plain_table(
         f"{fit.correction} with {fit.engine} {fit.preset}: formation energies, eV/atom"
     )
     for header in ("phase", "id"):
         table.add_column(header)
-    for header in ("r_V", "paper (S5b)", "computed + O2", "corrected", "difference"):
+    for header in (*columns.values(), "difference"):
         table.add_column(header, justify="right")
     table.add_column("structure from")
     for row in fit.rows:
-        numbers = [f"{row[name]:.3f}" for name in ("r_v", "reference", "calculated", "corrected")]
+        numbers = [f"{row[key]:.3f}" for key in columns]
         difference = row["corrected"] - row["reference"]
         origin = escape(str(row["origin"]).partition(":")[0])
         table.add_row(row["formula"], row["name"], *numbers, f"{difference:+.3f}", origin)

@@ -17,11 +17,10 @@ from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.ground.energies import uncorrected
 from gen2dft.ground.hulls import presets, reference_calculation
 from gen2dft.hashing import content_hash
-from gen2dft.store.documents import CalibrationDoc, ReferenceDoc
+from gen2dft.store.documents import CalibrationDoc, ReferenceDoc, fitted_fields
+from gen2dft.thermo.calibration import Calibration, FitResult
 from gen2dft.thermo.corrections import Fitted, adjust, get_correction
-from gen2dft.thermo.hull import reduced
-from gen2dft.thermo.noh2019 import VanadiumFit, fit_vanadium
-from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
+from gen2dft.thermo.formulas import reduced
 
 if TYPE_CHECKING:
     from gen2dft.engines.base import Engine
@@ -68,19 +67,16 @@ class Reference:
 
 def references_of(spec: CampaignSpec, phases: Sequence[Found]) -> list[Reference]:
     """What is to be computed of the phases: each with every preset of the campaign."""
-    engine, correction = load_engine(spec.validation.engine), spec.validation.correction
-    found = []
+    engine = load_engine(spec.validation.engine)
+    correction = get_correction(spec.validation.correction)
+    references = []
     for preset in presets(spec):
         keys = {phase.formula: reference_key(engine, preset, phase) for phase in phases}
-        fit = (
-            Fit(correction, engine.name, preset, keys)
-            if get_correction(correction).is_fitted
-            else None
-        )
-        found += [
-            Reference(keys[phase.formula], phase, engine.name, preset, fit) for phase in phases
-        ]
-    return found
+        fit = Fit(correction.name, engine.name, preset, keys) if correction.is_fitted else None
+        for phase in phases:
+            key = keys[phase.formula]
+            references.append(Reference(key, phase, engine.name, preset, fit))
+    return references
 
 
 def reference_key(engine: Engine, preset: str, phase: Found) -> str:
@@ -89,10 +85,9 @@ def reference_key(engine: Engine, preset: str, phase: Found) -> str:
     24 hexadecimal digits.
     """
     settings_hash = engine.preset(preset).settings_hash
-    content = json.dumps(
-        [phase.name, phase.structure.as_dict(), engine.name, settings_hash], sort_keys=True
-    )
-    return content_hash(content, digits=24)
+    structure = phase.structure.as_dict()
+    content = [phase.name, structure, engine.name, settings_hash]
+    return content_hash(json.dumps(content, sort_keys=True), digits=24)
 
 
 def check_engine(
@@ -110,15 +105,15 @@ def check_engine(
         The same, if the work is to be done here; and, as CampaignError, what cannot work anywhere.
     """
     engine = load_engine(spec.validation.engine)
-    symbols = {
-        element.symbol for phase in phases for element in phase.structure.composition.elements
-    }
-    problems = tuple(
-        dict.fromkeys(p for preset in presets(spec) for p in engine.check(preset, symbols))
-    )
+    symbols = set()
+    for phase in phases:
+        symbols |= {element.symbol for element in phase.structure.composition.elements}
+    problems: list[str] = []
+    for preset in presets(spec):
+        problems += engine.check(preset, symbols)
     if problems and works_here:
         raise SettingsError(problems[0])
-    return problems
+    return tuple(dict.fromkeys(problems))
 
 
 def keep_reference(
@@ -138,17 +133,14 @@ def keep_reference(
     ThermoError
         If there is no result; the message names phase and reason.
     """
-    if (problem := stage_problem(calculations)) is not None:
+    problem = stage_problem(calculations)
+    if problem is not None:
         raise ThermoError(
             f"reference phase {phase['formula']} ({phase['name']}) failed with engine "
-            f"{phase['engine']!r}, preset "
-            f"{phase['preset']!r}: {problem.reason}: {problem.detail}; another structure of it can "
-            "be given with "
-            "--structures"
+            f"{phase['engine']!r}, preset {phase['preset']!r}: {problem.reason}: {problem.detail}; "
+            "another structure of it can be given with --structures"
         )
-    final = [
-        calculation for calculation in calculations if isinstance(calculation, CalculationDoc)
-    ][-1]
+    *_, final = [doc for doc in calculations if isinstance(doc, CalculationDoc)]
     document = ReferenceDoc(
         id=key, **phase, known_stable=True, settings_hash=final.settings_hash,
         structure=final.structure.as_dict(verbosity=0), energy_per_atom=final.energy_per_atom,
@@ -181,13 +173,14 @@ def fit_if_complete(store: Store, fit: Fit) -> CalibrationDoc | None:
     CorrectionRefused, ThermoError
         As `fit_calibration`.
     """
-    documents = {formula: store.find(ReferenceDoc, key) for formula, key in fit.keys.items()}
-    computed = {
-        formula: document for formula, document in documents.items() if document is not None
-    }
-    if len(computed) < len(documents):
-        return None
-    calibration = fit_calibration(load_engine(fit.engine), fit.preset, fit.correction, computed)
+    computed = {}
+    for formula, key in fit.keys.items():
+        document = store.find(ReferenceDoc, key)
+        if document is None:
+            return None
+        computed[formula] = document
+    engine = load_engine(fit.engine)
+    calibration = fit_calibration(engine, fit.preset, fit.correction, computed)
     store.insert_new(calibration)
     return calibration
 
@@ -197,9 +190,10 @@ def fits_of(store: Store, references: Sequence[Reference]) -> list[CalibrationDo
 
     None for a correction without a parameter.
     """
-    wanted = {
-        reference.preset: reference.fit for reference in references if reference.fit is not None
-    }
+    wanted = {}
+    for reference in references:
+        if reference.fit is not None:
+            wanted[reference.preset] = reference.fit
     made = [fit_if_complete(store, fit) for fit in wanted.values()]
     return [calibration for calibration in made if calibration is not None]
 
@@ -219,73 +213,82 @@ def fit_calibration(
     CorrectionRefused
         A phase was computed with settings that the correction does not hold for.
     ThermoError
-        Too few phases, or an element that DFT must compute is missing.
+        A correction without parameters, too few phases, or an element that DFT must compute is
+        missing.
     """
-    elements = _element_energies(engine, computed)
-    known = {
-        phase.formula: phase.formation_energy
-        for phase in OXIDES
-        if phase.formation_energy is not None
-    }
+    calibration = get_correction(correction).calibration
+    if calibration is None:
+        raise ThermoError(f"correction {correction!r} has no parameter to fit")
+    elements = _element_energies(engine, calibration, computed)
+    trial = Fitted(calibration.trial)
     energies = {}
-    for formula in known.keys() & computed.keys():
-        phase = reference_calculation(computed[formula])
-        # Refuses wrong settings before they are fitted.
-        adjust(correction, phase, Fitted(0.0, 0.0), computed[formula].name)
-        composition = phase.structure.composition
-        energies[formula] = uncorrected(engine, composition, phase.energy_per_atom, elements)
-    fit = fit_vanadium(
-        {formula: energies[formula] for formula in known if formula in energies}, known
-    )
-    return _document(fit, engine, preset, correction, elements, computed)
+    for phase in calibration.phases:
+        document = computed.get(phase.formula)
+        if document is None:
+            continue
+        entry = reference_calculation(document)
+        adjust(
+            correction, entry, trial, document.name
+        )  # refuses wrong settings before they are fitted
+        composition = entry.structure.composition
+        energy = uncorrected(engine, composition, entry.energy_per_atom, elements)
+        energies[phase.formula] = energy
+    result = calibration.fit(energies)
+    made_with = {
+        "correction": correction,
+        "engine": engine.name,
+        "is_dft": engine.is_dft,
+        "preset": preset,
+        "settings_hash": engine.preset(preset).settings_hash,
+    }
+    complete = len(result.rows) == len(calibration.phases)
+    return _document(made_with, result, elements, computed, complete=complete)
 
 
-def _element_energies(engine: Engine, computed: Mapping[str, ReferenceDoc]) -> dict[str, float]:
+def _element_energies(
+    engine: Engine, calibration: Calibration, computed: Mapping[str, ReferenceDoc]
+) -> dict[str, float]:
     """Symbol to computed energy, eV/atom; empty for a surrogate, whose references are its own."""
     if not engine.is_dft:
         return {}
-    if missing := [phase.formula for phase in ELEMENTS if phase.formula not in computed]:
+    formulas = [phase.formula for phase in calibration.elements]
+    missing = [formula for formula in formulas if formula not in computed]
+    if missing:
         raise ThermoError(
             f"the fit needs the energy of {', '.join(missing)}, computed with engine "
             f"{engine.name!r}"
         )
     found = {}
-    for phase in ELEMENTS:
-        ((symbol, _),) = reduced(
-            reference_calculation(computed[phase.formula]).structure.composition
-        )
-        found[symbol] = computed[phase.formula].energy_per_atom
+    for formula in formulas:
+        document = computed[formula]
+        ((symbol, _),) = reduced(reference_calculation(document).structure.composition)
+        found[symbol] = document.energy_per_atom
     return found
 
 
 def _document(
-    fit: VanadiumFit,
-    engine: Engine,
-    preset: str,
-    correction: str,
+    made_with: Mapping[str, Any],
+    result: FitResult,
     elements: dict[str, float],
     computed: Mapping[str, ReferenceDoc],
+    *,
+    complete: bool,
 ) -> CalibrationDoc:
-    rows = [
-        {**vars(row), "name": computed[row.formula].name, "origin": computed[row.formula].origin}
-        for row in fit.rows
-    ]
-    settings_hash = engine.preset(preset).settings_hash
-    content = json.dumps(
-        [correction, engine.name, settings_hash, fit.de_v, elements, rows], sort_keys=True
-    )
+    """The document of a fit, under the hash of its content."""
+    rows = [_row(row, computed[row["formula"]]) for row in result.rows]
+    names = (made_with["correction"], made_with["engine"], made_with["settings_hash"])
+    content = json.dumps([*names, *result.parameters.values(), elements, rows], sort_keys=True)
+    fitted = fitted_fields({**result.parameters, **result.quality})
     return CalibrationDoc(
         id=content_hash(content, digits=16),
-        correction=correction,
-        engine=engine.name,
-        is_dft=engine.is_dft,
-        preset=preset,
-        settings_hash=settings_hash,
-        de_v=fit.de_v,
-        standard_error=fit.standard_error,
-        confidence=fit.confidence,
-        rms=fit.rms,
         elements=elements,
         rows=rows,
-        complete=len(rows) == len(OXIDES),
+        complete=complete,
+        **made_with,
+        **fitted,
     )
+
+
+def _row(row: Mapping[str, Any], document: ReferenceDoc) -> dict[str, Any]:
+    """A row of a fit with where its phase is from."""
+    return {**row, "name": document.name, "origin": document.origin}

@@ -115,4 +115,4 @@ def uncorrected(
 
 def fitted_of(document: CalibrationDoc) -> Fitted:
     """The parameters of a stored calibration."""
-    return Fitted(document.de_v, document.standard_error, document.elements)
+    return Fitted(document.values, document.elements)

@@ -10,22 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import load_dataset
+from gen2dft.datasets.sources import BUILTIN
 from gen2dft.engines import load_engine
 from gen2dft.errors import MixedEnergies, ThermoError
 from gen2dft.ground.energies import fitted_of, formation_energy
 from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.known_hulls import KNOWN_HULLS
 from gen2dft.thermo.scales import MATERIALS_PROJECT, must_share, one_engine, one_run_type
-from gen2dft.thermo.vanadium_oxides import known_hull
 
 if TYPE_CHECKING:
     from gen2dft.calculation import Calculation
+    from gen2dft.dataset import Dataset
     from gen2dft.store.store import Store
 
-# Scales of sources that are known; a user's file says its own (`hull.scale`), or is taken as it is.
-VANADIUM_OXIDES = "vanadium-oxides"
-SOURCE_SCALES = dict.fromkeys(("starter", "materials-project", VANADIUM_OXIDES), MATERIALS_PROJECT)
 DEFAULT_THERMO_TYPE = "GGA_GGA+U"
 HULLS_KEPT = 4
 _LOADED: dict[str, ReferenceHull] = {}
@@ -61,13 +60,19 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
         return dataset_hull(spec, cache_dir)
     if source == "materials-project":
         return materials_project_hull(spec, cache_dir)
-    if source == VANADIUM_OXIDES:
-        return known_hull()
+    if source in KNOWN_HULLS:
+        return KNOWN_HULLS[source]()
     if source.endswith(".json") and Path(source).is_file():
         return ReferenceHull.from_bytes(Path(source).read_bytes(), f"hull file {source}")
-    whole = whole_source(DatasetSpec(source=source, columns=spec.dataset.columns))
-    scale = SOURCE_SCALES.get(source, spec.hull.scale)
-    dataset = load_dataset(whole, seed=spec.seed, cache_dir=cache_dir)
+    query = DatasetSpec(source=source, columns=spec.dataset.columns)
+    dataset = load_dataset(whole_source(query), seed=spec.seed, cache_dir=cache_dir)
+    return _hull_of(dataset, source, spec)
+
+
+def _hull_of(dataset: Dataset, source: str, spec: CampaignSpec) -> ReferenceHull:
+    """Hull of a dataset, on the scale of its source."""
+    # Sources that need no file are known; a user's file says its own, or is taken as it is.
+    scale = MATERIALS_PROJECT if source in BUILTIN else spec.hull.scale
     return ReferenceHull.from_dataset(dataset, scale=scale, coverage=spec.hull.coverage)
 
 
@@ -79,8 +84,7 @@ def dataset_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> Reference
     """
     whole = whole_source(spec.dataset)
     dataset = load_dataset(whole, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties)
-    scale = SOURCE_SCALES.get(spec.dataset.source, spec.hull.scale)
-    return ReferenceHull.from_dataset(dataset, scale=scale, coverage=spec.hull.coverage)
+    return _hull_of(dataset, spec.dataset.source, spec)
 
 
 def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) -> ReferenceHull:
@@ -90,12 +94,14 @@ def materials_project_hull(spec: CampaignSpec, cache_dir: Path | None = None) ->
     from gen2dft.datasets.materials_project import read_stable_phases
 
     kind = spec.hull.thermo_type
-    phases = read_stable_phases(kind, max(spec.dataset.num_elements), cache_dir)
+    most_elements = max(spec.dataset.num_elements)
+    phases = read_stable_phases(kind, most_elements, cache_dir)
     scale = MATERIALS_PROJECT if kind == DEFAULT_THERMO_TYPE else f"{MATERIALS_PROJECT}:{kind}"
     compositions = [composition for composition, _ in phases]
     energies = [energy for _, energy in phases]
+    coverage = spec.hull.coverage
     return ReferenceHull.build(
-        compositions, energies, scale=scale, coverage=spec.hull.coverage, known_stable=compositions
+        compositions, energies, scale=scale, coverage=coverage, known_stable=compositions
     )
 
 
@@ -103,10 +109,12 @@ def computes_elements(spec: CampaignSpec) -> bool:
     """Whether the campaign's own engine computes its elements too: DFT with a hull of its own and
     none given.
     """
+    if spec.hull.source != "engine":
+        return False
     validation = spec.validation
-    is_fitted = get_correction(validation.correction).is_fitted
     is_dft = load_engine(validation.engine).is_dft
-    return spec.hull.source == "engine" and is_dft and not is_fitted and not validation.references
+    is_given = get_correction(validation.correction).is_fitted or validation.references
+    return is_dft and not is_given
 
 
 def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> dict[str, float]:
@@ -117,36 +125,43 @@ def element_energies(spec: CampaignSpec, preset: str, store: Store | None) -> di
     """
     if not computes_elements(spec):
         return spec.validation.references_of(preset)
-    engine, found = load_engine(spec.validation.engine), dict[str, float]()
-    for document in (
-        store.references(engine.name, engine.preset(preset).settings_hash) if store else []
-    ):
+    lowest: dict[str, float] = {}
+    for document in _computed_phases(spec, preset, store):
         symbols = list(_composition(document))
         if len(symbols) == 1:
-            found[symbols[0]] = min(document.energy_per_atom, found.get(symbols[0], math.inf))
-    return found
+            (symbol,) = symbols
+            lowest[symbol] = min(document.energy_per_atom, lowest.get(symbol, math.inf))
+    return lowest
+
+
+def _computed_phases(spec: CampaignSpec, preset: str, store: Store | None) -> list[ReferenceDoc]:
+    """Reference phases that the campaign's engine has computed with a preset."""
+    if store is None:
+        return []
+    engine = load_engine(spec.validation.engine)
+    return store.references(engine.name, engine.preset(preset).settings_hash)
 
 
 def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
     """Hull of the reference phases that the campaign's engine has computed (`gen2dft
     calibrate`).
     """
-    engine, preset = load_engine(spec.validation.engine), final_preset(spec)
-    found = store.references(engine.name, engine.preset(preset).settings_hash) if store else []
+    preset = final_preset(spec)
+    found = _computed_phases(spec, preset, store)
     if not found:
+        engine = load_engine(spec.validation.engine)
         raise ThermoError(
             f"hull.source is `engine`, and engine {engine.name!r} has computed no reference phase "
-            "with preset "
-            f"{preset!r} yet: run `gen2dft calibrate` with the campaign first"
+            f"with preset {preset!r} yet: run `gen2dft calibrate` with the campaign first"
         )
     energies = _reference_energies(spec, store, preset, found)
-    scale = energies[0].scale
+    stable = [_composition(document) for document in found if document.known_stable]
     return ReferenceHull.build(
-        [_composition(doc) for doc in found],
+        [_composition(document) for document in found],
         [energy.value for energy in energies],
-        scale=scale,
+        scale=energies[0].scale,
         coverage=spec.hull.coverage,
-        known_stable=[_composition(doc) for doc in found if doc.known_stable],
+        known_stable=stable,
     )
 
 
@@ -191,7 +206,8 @@ def _composition(document: ReferenceDoc) -> dict[str, float]:
 
 def final_preset(spec: CampaignSpec) -> str:
     """The preset that final labels are computed with."""
-    return spec.validation.refine.preset if spec.validation.refine else spec.validation.preset
+    refine = spec.validation.refine
+    return refine.preset if refine else spec.validation.preset
 
 
 def presets(spec: CampaignSpec) -> tuple[str, ...]:
@@ -209,18 +225,17 @@ def require_calibration(spec: CampaignSpec, preset: str, store: Store | None) ->
     ThermoError
         If it needs one and there is none: nothing may be ranked before it exists.
     """
-    name, engine = spec.validation.correction, load_engine(spec.validation.engine)
+    name = spec.validation.correction
     if not get_correction(name).is_fitted:
         return None
-    found = (
-        store.calibration(name, engine.name, engine.preset(preset).settings_hash) if store else None
-    )
+    engine = load_engine(spec.validation.engine)
+    settings_hash = engine.preset(preset).settings_hash
+    found = store.calibration(name, engine.name, settings_hash) if store else None
     if found is None:
         raise ThermoError(
             f"campaign {spec.name!r} uses correction {name!r}, which is not fitted yet for engine "
-            f"{engine.name!r} with "
-            f"preset {preset!r}: run `gen2dft calibrate` with the campaign first; nothing is "
-            "ranked before"
+            f"{engine.name!r} with preset {preset!r}: run `gen2dft calibrate` with the campaign "
+            "first; nothing is ranked before"
         )
     return found
 
@@ -234,28 +249,32 @@ def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
         A correction applied to energies that carry it already, another scale than the hull's, or
         own phases that would join a hull of unknown scale.
     """
-    name, engine = spec.validation.correction, load_engine(spec.validation.engine)
+    name = spec.validation.correction
+    engine = load_engine(spec.validation.engine)
     refuse_twice(name, engine.name, engine.scale)
-    if hull.scale is None and spec.hull.own_phases:
-        raise MixedEnergies(
-            f"hull.own_phases: labels of engine {engine.name!r} would join a hull that does not "
-            "say what its energies "
-            "are measured on: say it, hull.scale: materials-project for such energies, or set "
-            "hull.own_phases: false"
-        )
+    if hull.scale is None:
+        _refuse_own_phases(spec, engine.name)
+        return
     scale = get_correction(name).scale or engine.scale
-    if scale is None and hull.scale is not None and hull.scale.partition(":")[0] == engine.name:
+    hull_engine, _, _ = hull.scale.partition(":")
+    if scale is None and hull_engine == engine.name:
         return  # the run type is only known once something has run; ingest compares it
+    labels = f"labels of engine {engine.name!r} with correction {name!r}"
     remedy = (
         "Choose validation.correction so that labels come to the hull's scale, or "
         "hull.source: engine"
     )
-    must_share(
-        hull.scale,
-        [scale or engine.name],
-        f"labels of engine {engine.name!r} with correction {name!r}",
-        remedy,
-    )
+    must_share(hull.scale, [scale or engine.name], labels, remedy)
+
+
+def _refuse_own_phases(spec: CampaignSpec, engine: str) -> None:
+    """Refuse labels that would join a hull of unknown scale."""
+    if spec.hull.own_phases:
+        raise MixedEnergies(
+            f"hull.own_phases: labels of engine {engine!r} would join a hull that does not say "
+            "what its energies are measured on: say it, hull.scale: materials-project for such "
+            "energies, or set hull.own_phases: false"
+        )
 
 
 def screen_hull(
@@ -276,27 +295,27 @@ def screen_hull(
 
 def put_hull(store: Store, hull: ReferenceHull, source: str) -> str:
     """Keep a hull; its id. The same hull again adds nothing."""
+    key = hull.hull_hash
     blob_id = store.put_blob(hull.to_bytes(), "hull")
     document = HullDoc(
-        id=hull.hull_hash,
+        id=key,
         blob_id=blob_id,
         source=source,
         num_entries=hull.num_entries,
         scale=hull.scale,
     )
     store.insert_new(document)
-    return hull.hull_hash
+    return key
 
 
 def get_hull(store: Store, hull_id: str) -> ReferenceHull:
     """A stored hull; it is read once per process, with the hulls of its chemical systems."""
     if hull_id not in _LOADED:  # an id is the hash of the content, whichever store it comes from
         document = store.get(HullDoc, hull_id)
+        data = store.get_blob(document.blob_id)
         if len(_LOADED) >= HULLS_KEPT:
             _LOADED.clear()
-        _LOADED[hull_id] = ReferenceHull.from_bytes(
-            store.get_blob(document.blob_id), f"hull {hull_id}"
-        )
+        _LOADED[hull_id] = ReferenceHull.from_bytes(data, f"hull {hull_id}")
     return _LOADED[hull_id]
 
 
@@ -307,11 +326,10 @@ def whole_source(spec: DatasetSpec) -> DatasetSpec:
     """
     if spec.source == "materials-project":
         return spec
-    return spec.model_copy(
-        update={
-            "num_elements": tuple(range(1, 10)),
-            "max_sites": 10**6,
-            "max_e_above_hull": None,
-            "max_crystals": None,
-        }
-    )
+    no_limits = {
+        "num_elements": tuple(range(1, 10)),
+        "max_sites": 10**6,
+        "max_e_above_hull": None,
+        "max_crystals": None,
+    }
+    return spec.model_copy(update=no_limits)

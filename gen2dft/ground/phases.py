@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import load_dataset
@@ -16,7 +18,6 @@ from gen2dft.screening.elements import allowed_elements
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ON_HULL
 from gen2dft.thermo.reference_phases import ReferencePhase, element_phase
-from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -76,23 +77,23 @@ def wanted_phases(
         spec.dataset, seed=spec.seed, cache_dir=cache_dir, properties=spec.properties
     )
     symbols = candidate_elements(spec, dataset)
-    stable, needed = stable_phases(spec, dataset, symbols, cache_dir), needed_phases(spec, symbols)
+    stable = stable_phases(spec, dataset, symbols, cache_dir)
+    needed = needed_phases(spec, symbols)
     if computes_elements(spec):  # an element that the data hold is taken from there
-        needed = tuple(
-            phase for phase in needed if phase.formula not in {found.formula for found in stable}
-        )
+        held = {phase.formula for phase in stable}
+        needed = tuple(phase for phase in needed if phase.formula not in held)
     found, missing = find_structures(needed, folder, client)
     asked = {phase.formula for phase in needed}
-    return found + [phase for phase in stable if phase.formula not in asked], missing
+    others = [phase for phase in stable if phase.formula not in asked]
+    return found + others, missing
 
 
 def candidate_elements(spec: CampaignSpec, dataset: Dataset) -> frozenset[str]:
     """Symbols of the elements that candidates may have."""
     from pymatgen.core import Element
 
-    return frozenset(
-        Element.from_Z(z).symbol for z in allowed_elements(spec.screening, dataset.crystals)
-    )
+    numbers = allowed_elements(spec.screening, dataset.crystals)
+    return frozenset(Element.from_Z(number).symbol for number in numbers)
 
 
 def needed_phases(spec: CampaignSpec, symbols: Collection[str] = ()) -> tuple[ReferencePhase, ...]:
@@ -105,14 +106,13 @@ def needed_phases(spec: CampaignSpec, symbols: Collection[str] = ()) -> tuple[Re
     symbols
         Elements that candidates may have.
     """
-    if get_correction(spec.validation.correction).is_fitted:
+    calibration = get_correction(spec.validation.correction).calibration
+    if calibration is not None:
         # A surrogate brings references of the elements; DFT computes them.
-        return (*OXIDES, *ELEMENTS) if load_engine(spec.validation.engine).is_dft else OXIDES
-    return (
-        tuple(element_phase(symbol) for symbol in sorted(symbols))
-        if computes_elements(spec)
-        else ()
-    )
+        return calibration.needed(is_dft=load_engine(spec.validation.engine).is_dft)
+    if not computes_elements(spec):
+        return ()
+    return tuple(element_phase(symbol) for symbol in sorted(symbols))
 
 
 def find_structures(
@@ -137,66 +137,83 @@ def find_structures(
     DatasetError
         A folder that does not exist, a file that cannot be read, or two for one formula.
     """
-    from gen2dft.datasets.materials_project import has_key, read_structures
-
     files = _structures_in(folder) if folder is not None else {}
-    ids = [
-        p.material_id
-        for p in wanted
-        if p.formula not in files and not p.is_molecule and p.is_online
-    ]
-    online = read_structures(ids, client) if ids and (client is not None or has_key()) else {}
+    online = _online([phase for phase in wanted if phase.formula not in files], client)
     found, missing = [], []
     for phase in wanted:
-        if phase.formula in files:
-            structure, origin = files[phase.formula]
-        elif phase.material_id in online:
-            structure, origin = online[phase.material_id], "materials-project"
-        elif phase.literature is not None:
-            structure, origin = phase.literature(), f"{LITERATURE}: {phase.citation}"
-        else:
+        given = _structure_of(phase, files, online)
+        if given is None:
             missing.append(phase)
             continue
+        structure, origin = given
         found.append(Found(phase.formula, phase.material_id, structure, origin, phase.is_molecule))
     return found, missing
 
 
+def _online(phases: Sequence[ReferencePhase], client: Client | None) -> dict[str, Structure]:
+    """Id to structure in the Materials Project, where it has one and can be asked.
+
+    A molecule in a box is no phase of its.
+    """
+    from gen2dft.datasets.materials_project import has_key, read_structures
+
+    asked = [phase for phase in phases if phase.is_online and not phase.is_molecule]
+    ids = [phase.material_id for phase in asked]
+    can_ask = client is not None or has_key()
+    return read_structures(ids, client) if ids and can_ask else {}
+
+
+def _structure_of(
+    phase: ReferencePhase,
+    files: Mapping[str, tuple[Structure, str]],
+    online: Mapping[str, Structure],
+) -> tuple[Structure, str] | None:
+    """Structure to start from and where it is from; None if there is none."""
+    if phase.formula in files:
+        return files[phase.formula]
+    if phase.material_id in online:
+        return online[phase.material_id], "materials-project"
+    if phase.literature is not None:
+        return phase.literature(), f"{LITERATURE}: {phase.citation}"
+    return None
+
+
 def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     """Reduced formula to crystal and file name, for every readable file of a folder."""
-    from pymatgen.core import Structure
-
     if not folder.is_dir():
         raise DatasetError(f"folder of structures {folder} does not exist")
+    paths = {path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}
     files: dict[str, tuple[Structure, str]] = {}
-    for path in sorted({path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}):
-        try:
-            structure = Structure.from_file(path)
-        except (
-            ValueError,
-            KeyError,
-            TypeError,
-            IndexError,
-        ) as err:  # what pymatgen's readers raise
-            raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
+    for path in sorted(paths):
+        structure = _read_structure(path)
         formula = structure.composition.reduced_formula
         if formula in files:
-            raise DatasetError(
-                f"{path} and {files[formula][1]} both hold {formula}: leave one of them"
-            )
+            _, other = files[formula]
+            raise DatasetError(f"{path} and {other} both hold {formula}: leave one of them")
         files[formula] = (structure, str(path))
     return files
 
 
+def _read_structure(path: Path) -> Structure:
+    from pymatgen.core import Structure
+
+    try:
+        return Structure.from_file(path)
+    # What pymatgen's readers raise.
+    except (ValueError, KeyError, TypeError, IndexError) as err:
+        raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
+
+
 def refuse_missing(missing: Sequence[ReferencePhase]) -> None:
     """ThermoError that names the reference phases without a structure, and the ways to one."""
-    if missing:
-        named = ", ".join(f"{phase.formula} ({phase.material_id})" for phase in missing)
-        online = "set MP_API_KEY, or " if any(phase.is_online for phase in missing) else ""
-        raise ThermoError(
-            f"no structure of {named}: {online}put CIF or POSCAR files into a folder and name it "
-            "with --structures; "
-            "--partial does without them"
-        )
+    if not missing:
+        return
+    named = ", ".join(f"{phase.formula} ({phase.material_id})" for phase in missing)
+    online = "set MP_API_KEY, or " if any(phase.is_online for phase in missing) else ""
+    raise ThermoError(
+        f"no structure of {named}: {online}put CIF or POSCAR files into a folder and name it with "
+        "--structures; --partial does without them"
+    )
 
 
 def stable_phases(
@@ -212,17 +229,14 @@ def stable_phases(
     """
     energies = dataset.label("formation_energy")
     structures = list(dataset.crystals.structures())
-    compositions = [dict(structure.composition.get_el_amt_dict()) for structure in structures]
+    compositions = [structure.composition.get_el_amt_dict() for structure in structures]
     above = dataset_hull(spec, cache_dir).e_above_hull_many(compositions, energies)
+    origin = f"dataset {spec.dataset.source}"
     found: dict[str, Found] = {}
-    for row, structure in enumerate(structures):
+    for row in np.flatnonzero(np.abs(above) <= ON_HULL):
+        structure = structures[row]
         formula = structure.composition.reduced_formula
-        if (
-            abs(above[row]) <= ON_HULL
-            and formula not in found
-            and set(compositions[row]) <= set(symbols)
-        ):
-            found[formula] = Found(
-                formula, dataset.ids[row], structure, f"dataset {spec.dataset.source}"
-            )
+        is_allowed = set(compositions[row]) <= set(symbols)
+        if is_allowed and formula not in found:
+            found[formula] = Found(formula, dataset.ids[row], structure, origin)
     return list(found.values())

@@ -4,16 +4,16 @@ overwritten.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.judging import missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.surrogate import hull_reason
-from gen2dft.store.documents import LabelDoc
+from gen2dft.store.documents import CandidateDoc, LabelDoc
 from gen2dft.store.store import Store
 from gen2dft.thermo.corrections import scale_of
 from gen2dft.thermo.hull import ReferenceHull
@@ -45,6 +45,11 @@ class Change:
     after: str
     e_before: float | None
     e_after: float | None
+
+    @property
+    def verdict_differs(self) -> bool:
+        """Whether the other hull changes it."""
+        return self.before != self.after
 
 
 @dataclass(frozen=True)
@@ -83,23 +88,23 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
     campaign = store.campaign(campaign_id)
     labels = [label for label in store.labels(campaign_id) if "formation_energy" in label.values]
     _must_fit(store, campaign_id, labels, hull)
-    changes: list[Change] = []
+    measured: list[Change] = []
     distances: dict[str, float] = {}
-    screened = 0
+    num_screened = 0
     for document in store.rounds(campaign_id):
         context = Round(store, campaign_id, document.index)
-        found = list(_screen_changes(context, hull))
-        screened += len(found)
-        changes += [change for change in found if change.before != change.after]
-        for label in (label for label in labels if label.round_index == document.index):
+        screened = list(_screen_changes(context, hull))
+        num_screened += len(screened)
+        measured += screened
+        of_round = [label for label in labels if label.round_index == document.index]
+        for label in of_round:
             change = _target_change(context, label, hull)
+            measured.append(change)
             if change.e_after is not None:
                 distances[label.id] = change.e_after
-            if change.before != change.after:
-                changes.append(change)
-    return Rehull(
-        campaign_id, campaign.hull_id, hull.hull_hash, screened, len(labels), changes, distances
-    )
+    changes = [change for change in measured if change.verdict_differs]
+    ids = (campaign_id, campaign.hull_id, hull.hull_hash)
+    return Rehull(*ids, num_screened, len(labels), changes, distances)
 
 
 def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> None:
@@ -114,11 +119,12 @@ def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> Non
 
 
 def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:
+    """Refuse a hull on another scale than the labels."""
     correction = Round(store, campaign_id, 0).spec.validation.correction
-    scales = {
-        scale_of(correction, doc.engine, doc.run_type, load_engine(doc.engine).scale)
-        for doc in labels
-    }
+    scales = set()
+    for label in labels:
+        included = load_engine(label.engine).scale
+        scales.add(scale_of(correction, label.engine, label.run_type, included))
     must_share(hull.scale, scales, f"labels of {campaign_id}", "Choose a hull of their kind")
 
 
@@ -129,29 +135,33 @@ def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Chan
     candidate = context.store.candidate(context.campaign_id, label.candidate_id)
     composition = Structure.from_dict(label.structure).composition
     distance = _distance(hull, composition.get_el_amt_dict(), label.values["formation_energy"])
-    values = {name: value for name, value in label.values.items() if name != "e_above_hull"}
+    values = dict(label.values)
+    before = values.pop("e_above_hull", None)
     if distance is not None:
         values["e_above_hull"] = distance
-    missed = missed_target(context, candidate.predicted, label.engine, values)
     was_missed = missed_target(context, candidate.predicted, label.engine, label.values)
+    missed = missed_target(context, candidate.predicted, label.engine, values)
     return Change(
         label.candidate_id,
         composition.reduced_formula,
         label.round_index,
         "targets",
-        HIT if was_missed is None else f"misses_{was_missed}",
-        HIT if missed is None else f"misses_{missed}",
-        label.values.get("e_above_hull"),
+        _target_verdict(was_missed),
+        _target_verdict(missed),
+        before,
         distance,
     )
+
+
+def _target_verdict(missed: str | None) -> str:
+    """Verdict by the property whose target is missed, if one is."""
+    return HIT if missed is None else f"misses_{missed}"
 
 
 def _screen_changes(context: Round, hull: ReferenceHull) -> Iterator[Change]:
     """The verdict of the surrogate's gate on each candidate that came to its hull, before and
     after.
     """
-    from pymatgen.core import Composition
-
     gate = context.spec.screening.surrogate
     engine = load_engine(gate.engine)
     if hull.scale not in (None, engine.scale or engine.name):
@@ -162,14 +172,28 @@ def _screen_changes(context: Round, hull: ReferenceHull) -> Iterator[Change]:
         energy = candidate.verdict.formation_energy
         if rejection.startswith("relaxation") or energy is None:
             continue
-        counts = Composition(candidate.formula or "").get_el_amt_dict()
-        before = candidate.verdict.e_above_hull
-        after = _distance(hull, counts, energy)
-        verdicts = (hull_reason(before, gate) or PASSED, hull_reason(after, gate) or PASSED)
-        formula = Composition(counts).reduced_formula
-        yield Change(
-            candidate.candidate_id, formula, context.index, "screen", *verdicts, before, after
-        )
+        yield _screen_change(candidate, energy, gate, hull)
+
+
+def _screen_change(
+    candidate: CandidateDoc, energy: float, gate: SurrogateSpec, hull: ReferenceHull
+) -> Change:
+    """The surrogate's verdict on one candidate, of which it knows the formation energy, eV/atom."""
+    from pymatgen.core import Composition
+
+    composition = Composition(candidate.formula or "")
+    before = candidate.verdict.e_above_hull
+    after = _distance(hull, composition.get_el_amt_dict(), energy)
+    return Change(
+        candidate.candidate_id,
+        composition.reduced_formula,
+        candidate.round_index,
+        "screen",
+        hull_reason(before, gate) or PASSED,
+        hull_reason(after, gate) or PASSED,
+        before,
+        after,
+    )
 
 
 def _distance(
@@ -181,8 +205,7 @@ def _distance(
 
 def by_stage(result: Rehull) -> dict[str, list[Change]]:
     """Changes of each stage."""
-    ordered = sorted(result.changes, key=lambda change: change.stage)
-    return {
-        stage: list(group)
-        for stage, group in itertools.groupby(ordered, key=lambda change: change.stage)
-    }
+    stages: dict[str, list[Change]] = {}
+    for change in sorted(result.changes, key=lambda change: change.stage):
+        stages.setdefault(change.stage, []).append(change)
+    return stages

@@ -439,7 +439,7 @@ class ReferenceDoc(Document):
 class CalibrationDoc(Document):
     """The fit of a correction to reference phases computed by an engine.
 
-    `id` is a hash of its content.
+    `id` is a hash of its content. Fields that a correction has no number for are not stored.
     """
 
     correction: str
@@ -447,14 +447,52 @@ class CalibrationDoc(Document):
     is_dft: bool
     preset: str
     settings_hash: str
-    de_v: float = Field(description="eV per V atom")
-    standard_error: float = Field(description="of de_v, eV per V atom")
-    confidence: float = Field(description="half width of the 95 % interval of de_v, eV per V atom")
-    rms: float = Field(description="what the fit leaves, eV/atom")
+    de_v: float | None = Field(None, description="of noh2019-v1, eV per V atom")
+    standard_error: float | None = Field(
+        None, description="of the parameter (de_v: eV per V atom), in its unit"
+    )
+    confidence: float | None = Field(
+        None, description="half width of the 95 % interval of the parameter, in its unit"
+    )
+    rms: float | None = Field(None, description="what the fit leaves, eV/atom")
+    parameters: dict[str, float] = Field(
+        {}, description="name to value of what has no field of its own"
+    )
     elements: dict[str, float] = Field(
         {}, description="computed energies, eV/atom; empty: the engine's own references"
     )
     rows: list[dict[str, Any]] = Field(
-        description="per reference: formula, r_v, energies in eV/atom, origin"
+        description="per reference: formula, the fit's numbers (energies in eV/atom), origin"
     )
     complete: bool = Field(description="whether all references of the correction are among them")
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Everything that was fitted, by name."""
+        found = dict(self.parameters)
+        for name in FITTED_FIELDS:
+            value = getattr(self, name)
+            if value is not None:
+                found[name] = value
+        return found
+
+    @model_serializer(mode="wrap")
+    def _as_stored(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without the numbers that the correction has none of."""
+        stored: dict[str, Any] = serialize(self)
+        if not self.parameters:
+            stored.pop("parameters", None)
+        return {name: value for name, value in stored.items() if value is not None}
+
+
+FITTED_FIELDS = ("de_v", "standard_error", "confidence", "rms")
+"""What was fitted and has a field of its own in a CalibrationDoc."""
+
+
+def fitted_fields(values: Mapping[str, float]) -> dict[str, Any]:
+    """Fields of a CalibrationDoc for what was fitted, by name."""
+    fields: dict[str, Any] = {"parameters": {}}
+    for name, value in values.items():
+        place = fields if name in FITTED_FIELDS else fields["parameters"]
+        place[name] = value
+    return fields

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.errors import CorrectionRefused, ThermoError, not_one_of
+from gen2dft.plugins import SHIPPED, registry
+from gen2dft.thermo.calibration import Calibration
 from gen2dft.thermo.scales import MATERIALS_PROJECT, engine_scale
 
 if TYPE_CHECKING:
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 RUN_TYPES = {"PBE": "GGA", "PBE+U": "GGA+U"}  # other names of the same
 SURROGATE = "surrogate"  # in the place of a run type
 NONE = "none"
+GROUP = "gen2dft.corrections"
+# Other packages add corrections by entry points of this group, each naming a Correction.
+CORRECTIONS: dict[str, Callable[[], Correction]] = registry(GROUP)
 
 
 def entry_of(calculation: Calculation, name: str, **data: Any) -> ComputedStructureEntry:
@@ -56,18 +61,17 @@ def entry_of(calculation: Calculation, name: str, **data: Any) -> ComputedStruct
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a calibration found for a correction that has a parameter to fit.
+    """What a calibration found for a correction that has parameters to fit.
 
     Parameters
     ----------
-    de_v, standard_error
-        eV per V atom, see `gen2dft.thermo.noh2019`.
+    values
+        Name to value, of the parameters and of the figures that say how well they are known.
     elements
         Symbol to the computed energy of the element, eV/atom; empty if the engine brings its own.
     """
 
-    de_v: float
-    standard_error: float
+    values: Mapping[str, float]
     elements: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -85,10 +89,11 @@ class Correction:
         For people: what is added, for which energies, and what is refused.
     scale
         What corrected energies are measured on; None if they stay on the engine's own.
-    is_fitted
-        Whether a parameter must be fitted first (`gen2dft calibrate`).
     compatibility
-        From the fit (None unless `is_fitted`) to pymatgen's Compatibility; None adds nothing.
+        From the fit to pymatgen's Compatibility; None adds nothing. A correction without parameters
+        does not look at the fit.
+    calibration
+        How its parameters are fitted (`gen2dft calibrate`); None if it has none.
     """
 
     name: str
@@ -97,8 +102,22 @@ class Correction:
     holds_for: str
     refuses: str
     scale: str | None
-    is_fitted: bool
-    compatibility: Callable[[Fitted | None], Compatibility | None]
+    compatibility: Callable[[Fitted], Compatibility | None]
+    calibration: Calibration | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether parameters must be fitted first."""
+        return self.calibration is not None
+
+    def fitted_with(self, fitted: Fitted | None) -> Compatibility | None:
+        """What applies the correction; ThermoError if it needs a fit and there is none."""
+        if self.is_fitted and fitted is None:
+            raise ThermoError(
+                f"correction {self.name!r} is not fitted yet: run `gen2dft calibrate` with the "
+                "campaign first"
+            )
+        return self.compatibility(fitted or Fitted({}))
 
 
 @dataclass(frozen=True)
@@ -123,73 +142,41 @@ class Adjustment:
     warnings: tuple[str, ...] = ()
 
 
-def _mp2020(fitted: Fitted | None) -> Compatibility:  # noqa: ARG001 - nothing is fitted
+def _mp2020(_: Fitted) -> Compatibility:
     from pymatgen.analysis.compatibility import MaterialsProject2020Compatibility
 
     # The presets pin the POTCARs; names of POTCARs are not part of every engine's documents.
     return MaterialsProject2020Compatibility(check_potcar=False)
 
 
-def _noh2019(fitted: Fitted | None) -> Compatibility:
-    from gen2dft.thermo.noh2019 import VanadiumOxideCompatibility
-
-    if fitted is None:
-        raise ThermoError(
-            "correction 'noh2019-v1' is not fitted yet: run `gen2dft calibrate` with the campaign "
-            "first"
-        )
-    return VanadiumOxideCompatibility(fitted.de_v, fitted.standard_error)
-
-
-CORRECTIONS: dict[str, Correction] = {
-    correction.name: correction
-    for correction in (
-        Correction(
-            NONE,
-            "-",
-            "nothing",
-            "energies of one engine and one run type among themselves",
-            "run types or engines that mix",
-            None,
-            is_fitted=False,
-            compatibility=lambda _: None,
-        ),
-        Correction(
-            "mp2020-v1",
-            "Wang et al., Sci. Rep. 11, 15496 (2021); pymatgen's MaterialsProject2020Compatibility",
-            "-0.687 eV per O (peroxide -0.465, superoxide -0.161), other anions alike; -1.7 eV per "
-            "V in oxides and "
-            "fluorides, other metals with U alike",
-            "VASP with the Materials Project's PBE POTCARs and U; cut-off and k-points are not "
-            "looked at, and oxygen "
-            "counts as peroxide where two O are close",
-            "other run types than GGA and GGA+U; a wrong or missing U (PBE oxides of V, Cr, Mn, "
-            "Fe, Co, Ni, Mo, W); "
-            "surrogates that are corrected already",
-            MATERIALS_PROJECT,
-            is_fitted=False,
-            compatibility=_mp2020,
-        ),
-        Correction(
-            "noh2019-v1",
-            "Noh et al., Matter 1, 1370 (2019), supporting information, equations S1 to S3",
-            "-0.7023 eV per O (O2 correction, -1.4046 eV per O2) and dE_V per V, fitted to five "
-            "oxides",
-            "V-O compounds in GGA+U (U(V) = 3.25 eV), V metal and O2 in GGA",
-            "other elements; another U on V; a campaign that has not been calibrated",
-            MATERIALS_PROJECT,
-            is_fitted=True,
-            compatibility=_noh2019,
-        ),
-    )
-}
+NOTHING = Correction(
+    NONE,
+    "-",
+    "nothing",
+    "energies of one engine and one run type among themselves",
+    "run types or engines that mix",
+    None,
+    compatibility=lambda _: None,
+)
+MP2020 = Correction(
+    "mp2020-v1",
+    "Wang et al., Sci. Rep. 11, 15496 (2021); pymatgen's MaterialsProject2020Compatibility",
+    "-0.687 eV per O (peroxide -0.465, superoxide -0.161), other anions alike; -1.7 eV per V in "
+    "oxides and fluorides, other metals with U alike",
+    "VASP with the Materials Project's PBE POTCARs and U; cut-off and k-points are not looked at, "
+    "and oxygen counts as peroxide where two O are close",
+    "other run types than GGA and GGA+U; a wrong or missing U (PBE oxides of V, Cr, Mn, Fe, Co, "
+    "Ni, Mo, W); surrogates that are corrected already",
+    MATERIALS_PROJECT,
+    compatibility=_mp2020,
+)
 
 
 def get_correction(name: str) -> Correction:
     """The correction of that name; ThermoError names the choices."""
     if name not in CORRECTIONS:
         raise ThermoError(not_one_of("correction", name, CORRECTIONS))
-    return CORRECTIONS[name]
+    return CORRECTIONS[name]()
 
 
 def adjust(
@@ -217,7 +204,7 @@ def adjust(
     """
     from pymatgen.analysis.compatibility import CompatibilityError
 
-    compatibility = get_correction(correction).compatibility(fitted)
+    compatibility = get_correction(correction).fitted_with(fitted)
     if compatibility is None:
         return Adjustment()
     entry = entry_of(calculation, name)
@@ -273,16 +260,12 @@ def refuse_twice(name: str, engine: str, included: str | None) -> None:
 
 
 def table() -> str:
-    """The corrections as a Markdown table, for docs/corrections.md."""
+    """The corrections that ship as a Markdown table, for docs/corrections.md."""
     lines = ["| name | adds | holds for | refuses | scale | source |", "|---|---|---|---|---|---|"]
-    for c in CORRECTIONS.values():
-        cells = (
-            f"`{c.name}`",
-            c.adds,
-            c.holds_for,
-            c.refuses,
-            c.scale or "the engine's own, by run type",
-            c.source,
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+    for name in SHIPPED[GROUP]:
+        correction = get_correction(name)
+        scale = correction.scale or "the engine's own, by run type"
+        texts = (correction.adds, correction.holds_for, correction.refuses)
+        cells = " | ".join((f"`{name}`", *texts, scale, correction.source))
+        lines.append(f"| {cells} |")
     return "\n".join(lines)

@@ -6,16 +6,23 @@ import functools
 import itertools
 import json
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.errors import DatasetError, StoreError, ThermoError
+from gen2dft.errors import StoreError, ThermoError
 from gen2dft.hashing import content_hash
+from gen2dft.thermo.formulas import (
+    Formula,
+    System,
+    formula_text,
+    parse_formula,
+    reduced,
+    system_of,
+)
 from gen2dft.thermo.lower_hull import LowerHull
 
 if TYPE_CHECKING:
@@ -24,12 +31,10 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 READABLE = (1, 2)
-ON_HULL = (
-    1e-6  # eV/atom; a labelled distance below it says that the source calls the crystal stable
-)
+# eV/atom; a labelled distance below it says that the source calls the crystal stable.
+ON_HULL = 1e-6
 SYSTEMS_KEPT = 5000  # chemical systems whose hulls stay in memory
 
-Formula = tuple[tuple[str, int], ...]
 Coverage = Literal["elements", "compounds"]
 
 
@@ -67,7 +72,7 @@ class ReferenceHull:
     scale: str | None = None
     coverage: Coverage = "elements"
     known_stable: tuple[Formula, ...] = ()
-    _systems: dict[tuple[str, ...], LowerHull] = field(default_factory=dict, init=False, repr=False)
+    _systems: dict[System, LowerHull] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def build(
@@ -89,12 +94,12 @@ class ReferenceHull:
         for composition, energy in zip(compositions, formation_energies, strict=True):
             if math.isnan(energy):
                 continue
-            key = reduced(composition)
-            lowest[key] = min(float(energy), lowest.get(key, math.inf))
-        fields["known_stable"] = tuple(
-            sorted({reduced(composition) for composition in fields.pop("known_stable", ())})
-        )
-        return cls(tuple(HullEntry(key, lowest[key]) for key in sorted(lowest)), **fields)
+            formula = reduced(composition)
+            lowest[formula] = min(float(energy), lowest.get(formula, math.inf))
+        entries = [HullEntry(formula, energy) for formula, energy in sorted(lowest.items())]
+        given = fields.pop("known_stable", ())
+        stable = {reduced(composition) for composition in given}
+        return cls(tuple(entries), known_stable=tuple(sorted(stable)), **fields)
 
     @classmethod
     def from_dataset(cls, dataset: Dataset, **fields: Any) -> ReferenceHull:
@@ -105,22 +110,11 @@ class ReferenceHull:
         that the dataset itself leaves out. A crystal whose labelled distance is 0 is one that the
         source calls stable.
         """
-        from pymatgen.core import Element
-
-        crystals = dataset.crystals
-        symbols = {int(z): Element.from_Z(int(z)).symbol for z in np.unique(crystals.numbers)}
-        compositions = []
-        for i in range(len(crystals)):
-            numbers, counts = np.unique(crystals.numbers[crystals.sites(i)], return_counts=True)
-            compositions.append(
-                {symbols[int(z)]: int(n) for z, n in zip(numbers, counts, strict=True)}
-            )
+        compositions = _compositions(dataset.crystals)
         labelled = dataset.label("e_above_hull")
         energies = dataset.label("formation_energy")
-        stable = [
-            compositions[i]
-            for i in np.flatnonzero((np.abs(labelled) <= ON_HULL) & np.isfinite(energies))
-        ]
+        is_stable = (np.abs(labelled) <= ON_HULL) & np.isfinite(energies)
+        stable = [compositions[row] for row in np.flatnonzero(is_stable)]
         above = np.fmax(labelled, 0.0)  # NaN (not labelled) becomes 0
         return cls.build(compositions, energies - above, known_stable=stable, **fields)
 
@@ -130,11 +124,12 @@ class ReferenceHull:
         """The hull with further phases, on the same scale."""
         more = ReferenceHull.build(compositions, formation_energies).entries
         phases = [*self.entries, *more]
-        joined = ReferenceHull.build(
-            (dict(e.composition) for e in phases), (e.formation_energy for e in phases)
-        )
+        formulas = (dict(phase.composition) for phase in phases)
+        energies = (phase.formation_energy for phase in phases)
+        joined = ReferenceHull.build(formulas, energies)
         # What the source calls stable need not be so any more, once other phases have joined.
-        return replace(self, entries=joined.entries, known_stable=() if more else self.known_stable)
+        known_stable = () if more else self.known_stable
+        return replace(self, entries=joined.entries, known_stable=known_stable)
 
     @property
     def num_entries(self) -> int:
@@ -184,22 +179,26 @@ class ReferenceHull:
         once.
         """
         energies = np.asarray(formation_energies, dtype=np.float64)
-        if len(compositions) != len(energies):
+        count = len(compositions)
+        if count != len(energies):
             raise ThermoError(
-                f"{len(compositions)} compositions and {len(energies)} formation energies do not "
-                "fit"
+                f"{count} compositions and {len(energies)} formation energies do not fit"
             )
         formulas = [reduced(composition) for composition in compositions]
-        rows_of: dict[tuple[str, ...], list[int]] = {}
-        for row, formula in enumerate(formulas):
-            rows_of.setdefault(tuple(symbol for symbol, _ in formula), []).append(row)
-        distances = np.full(len(energies), np.nan)
-        for system, rows in rows_of.items():
+        distances = np.full(count, np.nan)
+        for system, rows in _rows_by_system(formulas).items():
             if self.gap(system) is None:
-                counts = np.array([[n for _, n in formulas[row]] for row in rows], dtype=np.float64)
-                fractions = counts / counts.sum(axis=1, keepdims=True)
-                distances[rows] = energies[rows] - self.system(system).energy(fractions)
+                beneath = self._energies([formulas[row] for row in rows])
+                distances[rows] = energies[rows] - beneath
         return distances
+
+    def _energies(self, formulas: Sequence[Formula]) -> NDArray[np.float64]:
+        """(n,) energies of the hull at compositions of one chemical system, eV/atom."""
+        counts = [[count for _, count in formula] for formula in formulas]
+        atoms = np.array(counts, dtype=np.float64)
+        fractions = atoms / atoms.sum(axis=1, keepdims=True)
+        system = self.system(system_of(formulas[0]))
+        return system.energy(fractions)
 
     def energies_beneath(self, crystals: CrystalTable) -> NDArray[np.float64]:
         """(n,) energies of the hull at crystals' compositions, eV/atom.
@@ -207,7 +206,8 @@ class ReferenceHull:
         NaN where it does not cover the system.
         """
         amounts = [structure.composition.get_el_amt_dict() for structure in crystals.structures()]
-        return -self.e_above_hull_many(amounts, np.zeros(len(crystals)))
+        at_zero = np.zeros(len(crystals))
+        return -self.e_above_hull_many(amounts, at_zero)
 
     def hull_energy(self, composition: Mapping[Any, float]) -> float:
         """Energy of the hull at a composition, eV/atom.
@@ -215,14 +215,14 @@ class ReferenceHull:
         ThermoError if the hull does not cover its system.
         """
         formula = reduced(composition)
-        system = tuple(symbol for symbol, _ in formula)
-        if (gap := self.gap(system)) is not None:
+        gap = self.gap(system_of(formula))
+        if gap is not None:
             raise ThermoError(
                 f"{gap}; no distance to the hull can be given. Choose a reference that knows it "
                 "(`hull`)"
             )
-        counts = np.array([[n for _, n in formula]], dtype=np.float64)
-        return float(self.system(system).energy(counts / counts.sum())[0])
+        (energy,) = self._energies([formula])
+        return float(energy)
 
     def gap(self, system: Iterable[str]) -> str | None:
         """What the hull lacks of a chemical system; None if it covers it."""
@@ -230,20 +230,23 @@ class ReferenceHull:
         name = "-".join(symbols)
         missing = [symbol for symbol in symbols if symbol not in self.elements]
         if missing:
+            unknown = ", ".join(missing)
             return (
-                f"chemical system {name} is not covered: no phase of the reference holds "
-                f"{', '.join(missing)}"
+                f"chemical system {name} is not covered: no phase of the reference holds {unknown}"
             )
-        if (
-            self.coverage == "compounds"
-            and len(symbols) > 1
-            and not any(len(f) > 1 for f, _ in self.phases(symbols))
-        ):
+        if self.coverage == "compounds" and not self._has_compound(symbols):
             return (
                 f"chemical system {name} is not covered: the reference has no compound of "
                 "these elements"
             )
         return None
+
+    def _has_compound(self, symbols: Sequence[str]) -> bool:
+        """Whether a compound of these elements alone is known; an element needs none."""
+        if len(symbols) == 1:
+            return True
+        phases = self.phases(symbols)
+        return any(len(formula) > 1 for formula, _ in phases)
 
     @functools.cached_property
     def elements(self) -> frozenset[str]:
@@ -262,36 +265,41 @@ class ReferenceHull:
         if key not in self._systems:
             if len(self._systems) >= SYSTEMS_KEPT:
                 self._systems.clear()
-            phases = self.phases(key)
-            fractions = np.zeros((len(phases), len(key)))
-            for row, (formula, _) in enumerate(phases):
-                for symbol, count in formula:
-                    fractions[row, key.index(symbol)] = count
-            fractions /= fractions.sum(axis=1, keepdims=True)
-            self._systems[key] = LowerHull.of_phases(
-                fractions, np.array([energy for _, energy in phases])
-            )
+            self._systems[key] = self._lower_hull(key)
         return self._systems[key]
+
+    def _lower_hull(self, system: System) -> LowerHull:
+        """Lower hull of a chemical system."""
+        phases = self.phases(system)
+        energies = np.array([energy for _, energy in phases])
+        atoms = np.zeros((len(phases), len(system)))
+        for row, (formula, _) in enumerate(phases):
+            for symbol, count in formula:
+                column = system.index(symbol)
+                atoms[row, column] = count
+        fractions = atoms / atoms.sum(axis=1, keepdims=True)
+        return LowerHull.of_phases(fractions, energies)
 
     def phases(self, symbols: Iterable[str]) -> list[tuple[Formula, float]]:
         """Phases of a chemical system and its subsystems, the elements at no more than 0 among
         them; sorted.
         """
-        key = sorted(set(symbols))
-        found: dict[Formula, float] = {((symbol, 1),): 0.0 for symbol in key}
-        for size in range(1, len(key) + 1):
-            for subsystem in itertools.combinations(key, size):
-                for formula, energy in self._by_system.get(subsystem, {}).items():
-                    found[formula] = min(energy, found.get(formula, math.inf))
-        return sorted(found.items())
+        system = sorted(set(symbols))
+        lowest: dict[Formula, float] = {((symbol, 1),): 0.0 for symbol in system}
+        for subsystem in _subsystems(system):
+            known = self._by_system.get(subsystem, {})
+            for formula, energy in known.items():
+                lowest[formula] = min(energy, lowest.get(formula, math.inf))
+        return sorted(lowest.items())
 
     @functools.cached_property
-    def _by_system(self) -> dict[tuple[str, ...], dict[Formula, float]]:
+    def _by_system(self) -> dict[System, dict[Formula, float]]:
         """Entries by their elements, in alphabetical order."""
-        systems: dict[tuple[str, ...], dict[Formula, float]] = {}
+        systems: dict[System, dict[Formula, float]] = {}
         for entry in self.entries:
-            system = tuple(symbol for symbol, _ in entry.composition)
-            systems.setdefault(system, {})[entry.composition] = entry.formation_energy
+            system = system_of(entry.composition)
+            phases = systems.setdefault(system, {})
+            phases[entry.composition] = entry.formation_energy
         return systems
 
     # Bytes
@@ -299,13 +307,15 @@ class ReferenceHull:
 
     def to_bytes(self) -> bytes:
         """The hull as JSON; equal content gives equal bytes."""
+        entries = [[formula_text(e.composition), e.formation_energy] for e in self.entries]
+        stable = [formula_text(formula) for formula in self.known_stable]
         content = {
             "format": FORMAT_VERSION,
             "unit": "eV/atom",
             "scale": self.scale,
             "coverage": self.coverage,
-            "known_stable": [formula_text(formula) for formula in self.known_stable],
-            "entries": [[formula_text(e.composition), e.formation_energy] for e in self.entries],
+            "known_stable": stable,
+            "entries": entries,
         }
         return json.dumps(content).encode()
 
@@ -314,53 +324,54 @@ class ReferenceHull:
         """Inverse of `to_bytes`; StoreError names `origin` when the data are broken."""
         try:
             content = json.loads(data)
-            if content["format"] not in READABLE:
+            version = content["format"]
+            if version not in READABLE:
                 raise StoreError(
-                    f"{origin} has format {content['format']}, this version reads {FORMAT_VERSION}"
+                    f"{origin} has format {version}, this version reads {FORMAT_VERSION}"
                 )
-            formulas, energies = (
-                zip(*content["entries"], strict=True) if content["entries"] else ((), ())
-            )
-            return cls.build(
-                map(_parse, formulas),
-                map(float, energies),
-                scale=content.get("scale"),
-                coverage=content.get("coverage", "elements"),
-                known_stable=map(_parse, content.get("known_stable", ())),
-            )
+            return cls._parsed(content)
         except (KeyError, ValueError, TypeError) as err:
             raise StoreError(f"{origin} is not a gen2dft hull or is damaged: {err}") from err
 
-
-def reduced(composition: Mapping[Any, float]) -> Formula:
-    """Symbols in alphabetical order with the smallest whole numbers of atoms.
-
-    DatasetError if there are none.
-    """
-    counts = {
-        str(getattr(element, "symbol", element)): round(count)
-        for element, count in composition.items()
-    }
-    if (
-        not counts
-        or min(counts.values()) < 1
-        or any(abs(n - round(n)) > 1e-6 for n in composition.values())
-    ):
-        raise DatasetError(
-            f"composition {dict(composition)} must name elements with whole numbers of atoms"
+    @classmethod
+    def _parsed(cls, content: Mapping[str, Any]) -> ReferenceHull:
+        """The hull from plain values."""
+        entries = content["entries"]
+        compositions = [parse_formula(text) for text, _ in entries]
+        energies = [float(energy) for _, energy in entries]
+        stable = content.get("known_stable", ())
+        return cls.build(
+            compositions,
+            energies,
+            scale=content.get("scale"),
+            coverage=content.get("coverage", "elements"),
+            known_stable=map(parse_formula, stable),
         )
-    divisor = math.gcd(*counts.values())
-    return tuple((symbol, counts[symbol] // divisor) for symbol in sorted(counts))
 
 
-def formula_text(formula: Formula) -> str:
-    """`Li2 O1`: every element with its number of atoms."""
-    return " ".join(f"{symbol}{count}" for symbol, count in formula)
+def _compositions(crystals: CrystalTable) -> list[dict[str, int]]:
+    """Symbol to number of atoms, for each crystal."""
+    from pymatgen.core import Element
+
+    symbols = {int(z): Element.from_Z(int(z)).symbol for z in np.unique(crystals.numbers)}
+    compositions = []
+    for row in range(len(crystals)):
+        elements = crystals.numbers[crystals.sites(row)]
+        numbers, counts = np.unique(elements, return_counts=True)
+        pairs = zip(numbers.tolist(), counts.tolist(), strict=True)
+        compositions.append({symbols[number]: count for number, count in pairs})
+    return compositions
 
 
-def _parse(text: str) -> dict[str, int]:
-    """Inverse of `formula_text`; ten times as quick as pymatgen's, for hulls of many phases."""
-    parts = [re.fullmatch(r"([A-Z][a-z]?)(\d+)", word) for word in text.split()]
-    if not all(parts):
-        raise ValueError(f"{text!r} is no formula like 'Li2 O1'")
-    return {part[1]: int(part[2]) for part in parts if part}
+def _rows_by_system(formulas: Sequence[Formula]) -> dict[System, list[int]]:
+    """Chemical system to the places of its formulas."""
+    rows: dict[System, list[int]] = {}
+    for row, formula in enumerate(formulas):
+        rows.setdefault(system_of(formula), []).append(row)
+    return rows
+
+
+def _subsystems(system: Sequence[str]) -> Iterator[System]:
+    """The chemical systems of some or all elements of a system."""
+    for size in range(1, len(system) + 1):
+        yield from itertools.combinations(system, size)

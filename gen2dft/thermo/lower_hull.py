@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import ThermoError
+
+if TYPE_CHECKING:
+    from scipy.spatial import ConvexHull
 
 # A facet of the lower hull looks down; what is steeper than this stands on the edge of the
 # composition space.
@@ -48,15 +52,17 @@ class LowerHull:
             If an energy is not finite, or the phases span no hull because a pure element is
             missing.
         """
-        num_elements = fractions.shape[1]
         if not np.isfinite(energies).all():
             raise ThermoError(
                 "a phase of the hull has an energy that is NaN or infinite; leave such phases out"
             )
+        _, num_elements = fractions.shape
         if num_elements == 1:
             lowest = int(energies.argmin())
-            return cls(fractions, energies, energies[[lowest], None], np.array([[lowest]]))
-        return cls(fractions, energies, *_lower_facets(fractions, energies))
+            potentials = energies[[lowest], None]
+            return cls(fractions, energies, potentials, np.array([[lowest]]))
+        potentials, facets = _lower_facets(fractions, energies)
+        return cls(fractions, energies, potentials, facets)
 
     def energy(self, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,) energy of the hull at (n, k) compositions, eV/atom.
@@ -64,35 +70,59 @@ class LowerHull:
         The hull is convex and made of planes, so at every composition it is the highest of them:
         E_hull(x) = max over facets f of mu_f . x. No facet has to be searched.
         """
-        return np.asarray((fractions @ self.potentials.T).max(axis=1))
+        planes = fractions @ self.potentials.T
+        return np.asarray(planes.max(axis=1))
 
     def stable(self, tolerance: float = 1e-8) -> NDArray[np.bool_]:
         """(p,) whether each phase lies on the hull, within eV/atom."""
-        return np.asarray(self.energies - self.energy(self.fractions) <= tolerance)
+        above = self.energies - self.energy(self.fractions)
+        return np.asarray(above <= tolerance)
 
 
 def _lower_facets(
     fractions: NDArray[np.float64], energies: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Potentials and phases of the facets that look down."""
+    hull = _body(fractions, energies)
+    slopes = hull.equations[:, -2]
+    down = slopes < -UPRIGHT
+    potentials = _potentials(hull.equations[down])
+    # Slivers of rounding at the edge of the composition space can have any slope; a true facet
+    # carries all phases.
+    above = potentials @ fractions.T - energies
+    carries = above.max(axis=1, initial=-np.inf) <= ROUNDING
+    facets = hull.simplices[down]
+    return potentials[carries], facets[carries]
+
+
+def _body(fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> ConvexHull:
+    """Convex hull of the phases, without the first fraction, and of a point above them all.
+
+    That point makes the body solid even where all phases lie on one plane.
+    """
     from scipy.spatial import ConvexHull, QhullError
 
-    # A point high above the middle makes the body solid even where all phases lie on one plane.
-    apex = np.append(fractions.mean(axis=0)[1:], energies.max() + 1.0)
-    points = np.vstack([np.column_stack([fractions[:, 1:], energies]), apex])
+    independent = fractions[:, 1:]
+    middle = fractions.mean(axis=0)
+    apex = np.append(middle[1:], energies.max() + 1.0)
+    phases = np.column_stack([independent, energies])
     try:
-        hull = ConvexHull(points)
+        return ConvexHull(np.vstack([phases, apex]))
     except (QhullError, ValueError) as err:
         raise ThermoError(
             f"the {len(energies)} phases span no hull: are all pure elements there? {err}"
         ) from err
-    down = hull.equations[:, -2] < -UPRIGHT
-    normals, offsets = hull.equations[down, :-1], hull.equations[down, -1]
-    # On a facet n_x . x + n_E E + c = 0, so at the corner of element i, where x_i = 1: mu_i = -(n_i
-    # + c) / n_E.
-    at_corners = np.column_stack([np.zeros(len(normals)), normals[:, :-1]]) + offsets[:, None]
-    potentials = -at_corners / normals[:, -1:]
-    # Slivers of rounding at the edge of the composition space can have any slope; a true facet
-    # carries all phases.
-    carries = (potentials @ fractions.T - energies).max(axis=1, initial=-np.inf) <= ROUNDING
-    return potentials[carries], hull.simplices[down][carries]
+
+
+def _potentials(equations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(f, k) chemical potentials of the elements on facets n_x . x + n_E E + c = 0, eV/atom.
+
+    At the corner of element i, where x_i = 1, E is mu_i = -(n_i + c) / n_E; the first element has
+    no n_i.
+    """
+    *normals, slope, offset = equations.T
+    of_first = np.zeros(len(equations))
+    # mu_i n_E = -(n_i + c)
+    scaled = [-(normal + offset) for normal in [of_first, *normals]]
+    at_corners = np.column_stack(scaled)
+    return at_corners / slope[:, None]

@@ -61,21 +61,19 @@ def element_phase(symbol: str) -> ReferencePhase:
     """
     from ase.data import atomic_numbers, reference_states
 
-    state, name = reference_states[atomic_numbers[symbol]] or {}, f"element-{symbol}"
-    if state.get("symmetry") == "diatom":
+    state = reference_states[atomic_numbers[symbol]] or {}
+    name = f"element-{symbol}"
+    symmetry = state.get("symmetry")
+    if symmetry == "diatom":
         pair = oxygen if symbol == "O" else functools.partial(molecule, symbol, state["d"])
         return ReferencePhase(f"{symbol}2", name, None, pair, "molecule in a box", is_molecule=True)
     build = functools.partial(_crystal, symbol)
     try:
         build()
-    except (
-        ValueError,
-        KeyError,
-        RuntimeError,
-        NotImplementedError,
-    ):  # what ASE raises for what it cannot build
+    # What ASE raises for what it cannot build.
+    except (ValueError, KeyError, RuntimeError, NotImplementedError):
         return ReferencePhase(symbol, name, None)
-    return ReferencePhase(symbol, name, None, build, f"ASE's table: {state['symmetry']}")
+    return ReferencePhase(symbol, name, None, build, f"ASE's table: {symmetry}")
 
 
 def _crystal(symbol: str) -> Structure:
@@ -92,8 +90,10 @@ def molecule(symbol: str, bond: float) -> Structure:
     """Two atoms in a box, `bond` Angstrom apart."""
     from pymatgen.core import Lattice, Structure
 
-    ends = [[0, 0, -bond / 2], [0, 0, bond / 2]]
-    return Structure(Lattice.orthorhombic(*BOX), [symbol, symbol], ends, coords_are_cartesian=True)
+    half = bond / 2
+    ends = [[0, 0, -half], [0, 0, half]]
+    box = Lattice.orthorhombic(*BOX)
+    return Structure(box, [symbol, symbol], ends, coords_are_cartesian=True)
 
 
 def oxygen() -> Structure:

@@ -24,7 +24,9 @@ def reference_document(engine: str = "mlip") -> Mapping[str, Any]:
     if engine not in REFERENCES:
         raise DatasetError(not_one_of("engine with elemental references", engine, REFERENCES))
     file = resources.files("gen2dft.thermo") / REFERENCES[engine]
-    return dict(json.loads(file.read_text())) if file.is_file() else {"references": {}}
+    if not file.is_file():
+        return {"references": {}}
+    return dict(json.loads(file.read_text()))
 
 
 def elemental_references(engine: str = "mlip") -> Mapping[str, float]:
@@ -48,9 +50,8 @@ def formation_energy(
     DatasetError
         If an element has no reference energy.
     """
-    return energy_against(
-        reference_document(engine)["references"], composition, energy_per_atom, f"engine {engine!r}"
-    )
+    references = reference_document(engine)["references"]
+    return energy_against(references, composition, energy_per_atom, f"engine {engine!r}")
 
 
 def energy_against(
@@ -73,12 +74,13 @@ def energy_against(
     DatasetError
         If an element has no reference energy.
     """
-    missing = sorted(str(element) for element in composition if str(element) not in references)
+    symbols = [str(element) for element in composition]
+    missing = [symbol for symbol in symbols if symbol not in references]
     if missing:
-        raise DatasetError(f"no elemental reference energy of {whose} for {', '.join(missing)}")
+        unknown = ", ".join(sorted(missing))
+        raise DatasetError(f"no elemental reference energy of {whose} for {unknown}")
     atoms = sum(composition.values())
     # E_f = E/N - sum_i x_i mu_i
-    mixture = sum(
-        count / atoms * references[str(element)] for element, count in composition.items()
-    )
-    return float(energy_per_atom - mixture)
+    pairs = zip(symbols, composition.values(), strict=True)
+    parts = [count / atoms * references[symbol] for symbol, count in pairs]
+    return float(energy_per_atom - sum(parts))

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 
 from gen2dft.errors import MixedEnergies, ThermoError
 
+NO_RUN_TYPE = "none"
 MATERIALS_PROJECT = "materials-project"
 """Formation energies on the Materials Project's scale: GGA and GGA+U mixed and corrected
 (MP2020).
@@ -27,15 +28,16 @@ def one_run_type(run_types: Iterable[str | None], what: str) -> str | None:
     what
         Names the energies in the message.
     """
-    found = sorted({run_type or "none" for run_type in run_types})
-    if len(found) > 1:
+    names = {run_type or NO_RUN_TYPE for run_type in run_types}
+    if len(names) > 1:
+        found = " and ".join(sorted(names))
         raise MixedEnergies(
-            f"{what} mix run types {' and '.join(found)}: such energies never share a hull "
-            "uncorrected. Compute all of "
-            "them alike, or choose a correction that reconciles them (validation.correction: "
-            "mp2020-v1 or noh2019-v1)"
+            f"{what} mix run types {found}: such energies never share a hull uncorrected. Compute "
+            "all of them alike, or choose a correction that reconciles them "
+            "(validation.correction: mp2020-v1 or noh2019-v1)"
         )
-    return None if not found or found == ["none"] else found[0]
+    named = names - {NO_RUN_TYPE}
+    return named.pop() if named else None
 
 
 def one_engine(engines: Iterable[str], what: str) -> str:
@@ -69,8 +71,8 @@ def must_share(hull_scale: str | None, scales: Collection[str], what: str, remed
     """
     others = sorted(set(scales) - {hull_scale})
     if hull_scale is not None and others:
+        other = ", ".join(others)
         raise MixedEnergies(
-            f"{what} are on scale {', '.join(others)!r} and the hull on {hull_scale!r}: they never "
-            "share a "
+            f"{what} are on scale {other!r} and the hull on {hull_scale!r}: they never share a "
             f"hull. {remedy}"
         )

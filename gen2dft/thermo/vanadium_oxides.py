@@ -57,9 +57,8 @@ def _vanadium() -> Structure:
     from pymatgen.core import Lattice, Structure
 
     half = 3.028 / 2
-    return Structure(
-        Lattice([[-half, half, half], [half, -half, half], [half, half, -half]]), ["V"], [[0, 0, 0]]
-    )
+    primitive = [[-half, half, half], [half, -half, half], [half, half, -half]]
+    return Structure(Lattice(primitive), ["V"], [[0, 0, 0]])
 
 
 OXIDES: tuple[ReferencePhase, ...] = (

@@ -70,7 +70,8 @@ def electrons_at(distribution: Distribution, potential: float, temperature: floa
     relative = distribution.energies[window] - potential
     # f = 1 / (exp(x) + 1) with x = (E - mu) / kT
     x = relative / (BOLTZMANN * temperature)
-    occupied = distribution.states[window] / (np.exp(x) + 1.0)
+    inverse_f = np.exp(x) + 1.0
+    occupied = distribution.states[window] / inverse_f
     partly = occupied.sum()
     electrons = float(full + partly) * distribution.degeneracy
     return electrons * distribution.width

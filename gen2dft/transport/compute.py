@@ -80,8 +80,8 @@ def transport_within_bands(
         return compute_transport(bands, settings)
     except CalculationFailed as failure:
         *fewer, highest = sorted(settings.dopings)
-        suffice = bool(fewer) and fewer[-1] >= needed
-        if failure.reason != "too_few_bands" or not suffice:
+        allowed = max(fewer, default=-np.inf)
+        if failure.reason != "too_few_bands" or allowed < needed:
             raise
         milder = replace(settings, dopings=tuple(fewer))
         doc = transport_within_bands(bands, milder, needed)
@@ -144,8 +144,8 @@ def choose_grid(series: Interpolation, spacing: float) -> NDArray[np.int64]:
     from scipy.fft import next_fast_len
 
     dense_enough = np.ceil(series.reciprocal_lengths / spacing)
-    sizes = np.maximum(series.smallest_grid(), dense_enough).astype(int)
-    fast = [next_fast_len(size, real=True) for size in sizes.tolist()]
+    sizes = np.maximum(series.smallest_grid(), dense_enough)
+    fast = [next_fast_len(int(size), real=True) for size in sizes]
     return np.array(fast)
 
 
@@ -199,15 +199,20 @@ def _potentials(
     distribution: Distribution, added: Sequence[float], temperature: float
 ) -> FloatArray:
     """(n,) chemical potentials, eV, with so many electrons per cell added to the distribution's."""
-    electrons = [distribution.electrons + count for count in added]
-    found = [co.chemical_potential(distribution, count, temperature) for count in electrons]
-    return np.array(found)
+    potentials = []
+    for count in added:
+        electrons = distribution.electrons + count
+        potential = co.chemical_potential(distribution, electrons, temperature)
+        potentials.append(potential)
+    return np.array(potentials)
 
 
 def _quantities(found: co.Coefficients, settings: TransportSettings) -> dict[str, FloatArray]:
     """Coefficients in the units of the document, by field name."""
-    pairs = zip(found.conductivity, settings.dopings, strict=True)
-    masses = [co.effective_mass(conductivity, doping) for conductivity, doping in pairs]
+    masses = []
+    for conductivity, doping in zip(found.conductivity, settings.dopings, strict=True):
+        mass = co.effective_mass(conductivity, doping)
+        masses.append(mass)
     per_tau = co.power_factor(found.seebeck, found.conductivity)
     factor = per_tau * settings.relaxation_time
     tensors = {

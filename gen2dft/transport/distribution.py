@@ -108,8 +108,11 @@ def accumulate(
     norm = weights.sum() * bins.width
     states = sums.states / norm
     velocities = sums.velocities[FULL] / norm
-    curvatures = None if sums.curvatures is None else sums.curvatures / norm
-    return Distribution(bins.middles, states, velocities, curvatures, degeneracy, electrons, volume)
+    curvatures = sums.curvatures
+    if curvatures is not None:
+        curvatures = curvatures / norm
+    middles = bins.middles
+    return Distribution(middles, states, velocities, curvatures, degeneracy, electrons, volume)
 
 
 class _Sums:
@@ -159,8 +162,8 @@ def _add_curvatures(
 
 def _row(tensor: Sequence[FloatArray] | FloatArray, row: int) -> Vector:
     """One row of a symmetric tensor of six elements."""
-    x, y, z = FULL[row]
-    return tensor[x], tensor[y], tensor[z]
+    first, second, third = FULL[row]
+    return tensor[first], tensor[second], tensor[third]
 
 
 def _cross(first: Vector, second: Vector) -> Iterator[FloatArray]:

@@ -33,11 +33,8 @@ def band_path(series: Interpolation, valence: float) -> BandPath:
     distances, corners, names = path.get_linear_kpoint_axis()
     kpoints = np.asarray(path.kpts, dtype=np.float64)
     energies = series.energies(kpoints) - valence
-    rounded = np.round(energies, 4).tolist()
+    way = np.round(distances, 5).tolist()
+    bands = np.round(energies, 4).tolist()
     places = [round(float(corner), 5) for corner in corners]
     points = zip(places, map(str, names), strict=True)
-    return BandPath(
-        distances=tuple(np.round(distances, 5).tolist()),
-        energies=tuple(map(tuple, rounded)),
-        points=tuple(points),
-    )
+    return BandPath(distances=tuple(way), energies=tuple(map(tuple, bands)), points=tuple(points))

@@ -133,8 +133,8 @@ def find_mesh(kpoints: NDArray[np.float64], rotations: NDArray[np.int64], source
     # right.
     rotated = kpoints @ rotations
     # Whole numbers compare exactly, and the period of the reciprocal lattice is one of them.
-    rounded = np.rint(rotated * SCALE).astype(np.int64)
-    images = rounded % SCALE
+    rounded = np.rint(rotated * SCALE)
+    images = rounded.astype(np.int64) % SCALE
     size, shift = _axes(images)
     points, distance = _mesh_points(images, size, shift)
     total = size.prod()
@@ -207,7 +207,8 @@ def _merged(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """
     different = np.unique(values)
     apart = np.diff(different) > MERGED
-    kept = different[np.concatenate([[True], apart])]
+    is_kept = np.concatenate([[True], apart])
+    kept = different[is_kept]
     span = kept[-1] - kept[0]
     # One rounded down to just below a reciprocal lattice vector is the first coordinate again.
     is_first_again = len(kept) > 1 and span >= SCALE - MERGED

@@ -103,7 +103,10 @@ def test_calibrate_without_structures_names_what_is_missing(
     output = invoke("calibrate", "-f", str(campaign), "--partial", "--dry-run").output
     assert "literature: Enjalbert and Galy" in output
     assert store.database.references.count_documents({}) == 0
-    assert "fitted to 3 of the five" in invoke("calibrate", "-f", str(campaign), "--partial").output
+    assert (
+        "fitted to 3 of the 5 reference phases"
+        in invoke("calibrate", "-f", str(campaign), "--partial").output
+    )
 
 
 def test_calibrate_says_when_there_is_nothing_to_do(store: Store, tmp_path: Path, invoke) -> None:

@@ -27,6 +27,7 @@ from gen2dft.rounds.train import train
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.vanadium_oxides import known_hull
 from tests import toys
 from tests.rounds.test_steps import calculations, queued, up_to_dispatch, validate_all
 
@@ -55,6 +56,13 @@ def reference(formula: str, engine: str = "toy", run_type: str | None = None) ->
         energy_per_atom=toys.formation_energy(structure.composition),
         run_type=run_type,
     )
+
+
+def test_the_hull_of_the_vanadium_oxides_ships():
+    hull = campaign_hull(spec_with(hull={"source": "vanadium-oxides"}))
+    assert hull.hull_hash == known_hull().hull_hash
+    assert hull.scale == "materials-project"
+    assert hull.e_above_hull({"V": 2, "O": 5}, -2.305) == pytest.approx(0)
 
 
 @pytest.fixture

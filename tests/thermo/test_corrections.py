@@ -23,7 +23,7 @@ from gen2dft.thermo.corrections import (
 from gen2dft.thermo.scales import MATERIALS_PROJECT
 from gen2dft.thermo.vanadium_oxides import ELEMENTS, OXIDES
 
-FIT = Fitted(-1.7, 0.02, {"V": -9.08, "O": -4.95})
+FIT = Fitted({"de_v": -1.7, "standard_error": 0.02}, {"V": -9.08, "O": -4.95})
 STRUCTURES = {
     phase.formula: phase.literature() for phase in (*OXIDES, *ELEMENTS) if phase.literature
 }
