@@ -93,12 +93,15 @@ def test_equal_crystals_of_two_sources_become_one_that_names_both(view: View, in
     assert not any(parts[second].also_from.values())
 
 
-def test_doubles_within_one_source_name_nobody() -> None:
-    view = view_of(content_of(learning={"rounds": 2, "batch": 6, "control": 0.5}))
-    proposed = propose(view)
-    assert [part.drawn.arm.source for part in proposed.parts] == [TOY, TOY]
-    assert any(DUPLICATE_IN_BATCH in part.reasons for part in proposed.parts)
-    assert all(not part.also_from for part in proposed.parts)
+def test_no_source_is_named_beside_itself() -> None:
+    """The learning arm and the control arm of one source draw some crystals twice."""
+    learning = {"rounds": 2, "batch": 6, "control": 0.5, "ensemble": 2}
+    parts = propose(view_of(content_of(*HALVES, learning=learning))).parts
+    toy, listed, again, _ = parts
+    assert toy.drawn.arm.source == again.drawn.arm.source == TOY
+    assert formulas(toy, None) & formulas(again, DUPLICATE_IN_BATCH)
+    for part, other in ((toy, LISTED), (listed, TOY)):
+        assert {name for names in part.also_from.values() for name in names} == {other}
 
 
 def test_reasons_add_up_to_the_funnel(limited: View) -> None:
