@@ -123,15 +123,18 @@ def test_a_training_starts_from_the_parent_unless_a_new_head_becomes_possible(vi
     assert listed.start is view.arms[1].model.generator
 
 
-def test_only_crystals_of_the_base_set_may_be_held_out(view: View, monkeypatch):
+def test_retraining_starts_from_the_generator_and_holds_out_crystals_of_the_base_set_only(
+    view: View, monkeypatch
+):
     told = []
     fit = toys.ToyGenerator.fit
 
-    def spy(self, *given, may_hold_out, **more):
-        told.append(np.asarray(may_hold_out))
-        return fit(self, *given, **more)
+    def spy(self, *given, warm_start, may_hold_out, **more):
+        told.append((warm_start, np.asarray(may_hold_out)))
+        return fit(self, *given, warm_start=warm_start, **more)
 
     monkeypatch.setattr(toys.ToyGenerator, "fit", spy)
     tell(view, LABELS)
-    (allowed,) = told
+    ((parent, allowed),) = told
+    assert parent is view.arms[0].model.generator
     assert allowed.tolist() == [True] * len(view.base) + [False] * len(LABELS)
