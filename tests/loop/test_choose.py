@@ -18,6 +18,7 @@ from gen2dft.loop.propose import propose
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.verdicts import Verdict, unscreened
 from gen2dft.loop.view import View
+from gen2dft.streams import Stream
 from tests import toys
 
 ARM = TOY, "learning"
@@ -98,7 +99,27 @@ def test_a_random_audit_has_its_share_of_the_batch():
 def test_places_are_shared_out_and_the_rest_goes_to_the_first_part():
     assert places(10, [0.75, 0.25]) == [8, 2]
     assert places(7, [0.4, 0.3, 0.3]) == [3, 2, 2]
+    assert places(5, [0.5, 0.5]) == [3, 2]
     assert places(0, [0.5, 0.5]) == [0, 0]
+
+
+def test_rounding_never_gives_more_places_than_there_are():
+    """Three sources with a control arm of a half: five parts of 1.5 places would round to 10."""
+    assert places(9, [1 / 6] * 6) == [0, 2, 2, 2, 2, 1]
+    assert places(5, [0.1, 0.3, 0.3, 0.3]) == [0, 2, 2, 1]
+
+
+def test_arms_never_overdraw_the_calls_that_are_left(view: View):
+    arm = view.arms[0]
+    learners = [replace(arm.learner, name=f"arm-{i}") for i in range(6)]
+    arms = tuple(replace(arm, learner=learner, share=1 / 6) for learner in learners)
+    given = []
+    for letter, one in zip("abcdef", arms, strict=True):
+        given += verdicts([-1.0] * 4, one.key, letter=letter)
+    with_streams = {learner.name: Stream.ACQUISITION for learner in learners}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gen2dft.loop.choose.ACQUISITION_STREAMS", with_streams)
+        assert len(chosen(choose(replace(view, arms=arms, calls_left=9), given))) == 9
 
 
 def test_arms_and_sources_have_their_shares_of_the_batch(arms: View):
