@@ -117,9 +117,14 @@ def _worth(
 
 def places(size: int, shares: Sequence[float]) -> list[int]:
     """`size` places shared out; what rounding leaves goes to the first part."""
-    others = [round(size * share) for share in shares[1:]]
-    first = size - sum(others)
-    return [first, *others]
+    left = size
+    others = []
+    for share in shares[1:]:
+        # Many parts that are rounded up would overdraw the calls that are left.
+        number = min(round(size * share), left)
+        others.append(number)
+        left -= number
+    return [left, *others]
 
 
 def beliefs_of(view: View, arm: Arm, verdicts: Sequence[Verdict]) -> Prediction:

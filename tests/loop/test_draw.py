@@ -1,0 +1,170 @@
+"""What is asked of a source, what it draws, and the ids of the draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from toy_views import LISTED, TOY, Listed, content_of, view_of
+
+from gen2dft.campaign import SamplingSpec
+from gen2dft.generators.draw_ids import draw_id
+from gen2dft.generators.proposals import Request
+from gen2dft.loop.draw import draw, request, seed_merit, seed_rank, shared_out
+from gen2dft.loop.ids import candidate_id, id_of
+from gen2dft.loop.learn import learnt
+from gen2dft.loop.view import Arm, View, part_of
+from gen2dft.streams import Stream, Streams
+from tests import toys
+
+
+@pytest.fixture(scope="module")
+def view() -> View:
+    """A source with latents and one without, each with a learning and a control arm."""
+    learning = {**toys.TOY_CAMPAIGN["learning"], "control": 0.5, "ensemble": 2}
+    return view_of(content_of((TOY, 0.6), (LISTED, 0.4), learning=learning))
+
+
+def arm_of(view: View, source: str, learner: str = "learning") -> Arm:
+    return view.arm_of[source, learner]
+
+
+def ids(view: View, arm: Arm) -> list[str]:
+    drawn = draw(view, arm)
+    return [id_of(view, drawn, row) for row in range(len(drawn.proposal))]
+
+
+def test_a_source_without_latents_is_asked_for_its_share_of_the_draws(view: View):
+    arm = arm_of(view, LISTED)
+    drawn = draw(view, arm)
+    (asked,) = Listed.asked
+    assert isinstance(asked, Request)
+    assert asked.number == len(drawn.proposal) == 20  # of 100: 0.4 for the source, half for the arm
+    assert asked.targets == view.spec.targets
+    assert asked.known is arm.learner.known
+    assert asked.merit.tolist() == seed_merit(view, arm).tolist()
+    assert asked.merit.shape == (8,)
+    # Those of the known crystals.
+    assert asked.elements == {3, 11, 19, 37, 12, 20, 38, 56, 9, 17, 35, 8, 16, 34}
+    assert asked.num_elements == {2}
+    assert asked.max_sites == view.spec.dataset.max_sites
+    assert drawn.known_latents is None
+    assert drawn.proposal.latents is None
+
+
+def test_a_small_share_still_asks_for_one_draw(view: View):
+    arm = replace(arm_of(view, LISTED), share=0.001)
+    assert request(view, arm).number == 1
+    two = [SamplingSpec(method="local", num_points=60), SamplingSpec(method="random", num_points=7)]
+    assert [spec.num_points for spec in shared_out(two, 0.5)] == [30, 4]
+    assert [spec.num_points for spec in shared_out(two, 0.001)] == [1, 1]
+
+
+def test_what_the_campaign_allows_limits_the_elements_asked_for(view: View):
+    screening = view.spec.screening.model_copy(update={"excluded_elements": ("F", "Ba")})
+    narrow = replace(view, spec=view.spec.model_copy(update={"screening": screening}))
+    asked = request(narrow, arm_of(narrow, LISTED))
+    assert not asked.elements & {9, 56}
+    assert 17 in asked.elements
+
+
+def test_elements_are_those_that_the_learning_arm_knows_whichever_arm_asks(view: View):
+    """The gates compare with what the learning arms know, so a control arm is asked for it too."""
+    learner = learnt(view.spec, toys.dataset_of([("Cs", "Cl"), ("Na", "Cl")]), [])
+    arms = tuple(
+        replace(arm, learner=learner) if arm.learner.name == "learning" else arm
+        for arm in view.arms
+    )
+    wider = replace(view, arms=arms)
+    asked = request(wider, arm_of(wider, LISTED, "control"))
+    assert 55 in asked.elements
+    assert len(asked.known) == len(asked.merit) == 8
+
+
+def labelled(arm: Arm, row: int, energy: float) -> Arm:
+    """The arm with another label of one known crystal."""
+    known = arm.learner.known
+    energies = known.label("formation_energy").copy()
+    energies[row] = energy
+    changed = replace(known, labels={"formation_energy": energies})
+    return replace(arm, learner=replace(arm.learner, known=changed))
+
+
+def test_merit_goes_by_labels_and_where_there_is_none_by_prediction(view: View):
+    arm = arm_of(view, TOY)
+    merit = seed_merit(view, arm)
+    best = int(np.argmax(merit))
+    # A label overrules what is predicted, which is exact here.
+    wrong = seed_merit(view, labelled(arm, best, 50.0))
+    assert np.argmin(wrong) == best
+    unknown = seed_merit(view, labelled(arm, best, np.nan))
+    assert np.argmax(unknown) == best
+    assert np.isfinite(unknown).all()
+
+
+def test_hits_of_earlier_rounds_are_the_first_seeds(view: View):
+    arm = arm_of(view, LISTED)
+    merit = seed_merit(view, arm)
+    worst = int(np.argmin(merit))
+    is_hit = np.arange(len(merit)) == worst
+    hit = replace(arm, learner=replace(arm.learner, is_hit=is_hit))
+    assert np.argmax(request(view, hit).merit) == worst
+    two = seed_rank(np.array([0.0, -2.0, -1.0]), np.array([False, True, True]))
+    assert np.argsort(-two).tolist() == [2, 1, 0]
+
+
+def test_draws_of_one_seed_are_equal_and_of_another_round_seed_or_arm_others(view: View):
+    other_round = replace(view, index=1)
+    other_seed = replace(view, spec=view.spec.model_copy(update={"seed": 1}))
+    found = []
+    for source in (TOY, LISTED):
+        arm = arm_of(view, source)
+        assert ids(view, arm) == ids(view, arm)
+        found.append(ids(view, arm))
+        found.append(ids(view, arm_of(view, source, "control")))
+        found.append(ids(other_round, arm))
+        found.append(ids(other_seed, arm))
+    assert len(set.union(*map(set, found))) == sum(map(len, found)) == 4 * (30 + 20)
+
+
+def test_the_id_of_a_latent_draw_is_made_of_the_snapshot_and_the_vector(view: View):
+    arm = arm_of(view, TOY)
+    drawn = draw(view, arm)
+    latents = drawn.proposal.latents
+    assert latents is not None
+    assert id_of(view, drawn, 7) == candidate_id(arm.model.snapshot_id, latents[7])
+    assert candidate_id("s", latents[7]) == candidate_id("s", latents[7].astype(">f4"))
+    assert len({candidate_id("s", latents[7]), candidate_id("t", latents[7])}) == 2
+    assert candidate_id("s", latents[7]) != candidate_id("s", latents[8])
+    # Stored campaigns hold such ids: they must never change.
+    assert candidate_id("snapshot", np.arange(3, dtype=np.float32)) == "a7026a67dc3772fa"
+
+
+def test_the_id_of_another_draw_is_made_of_source_seed_and_key(view: View):
+    arm = arm_of(view, LISTED)
+    drawn = draw(view, arm)
+    proposal = drawn.proposal
+    seed = [view.spec.seed, 0, int(Stream.SAMPLING), 1]  # 1: the source's place
+    assert id_of(view, drawn, 3) == draw_id(arm.model.source, seed, proposal.keys[3])
+    # Nothing but its key tells a draw from another: its row may change.
+    rows = np.arange(1, len(proposal))[::-1]
+    turned = replace(
+        proposal,
+        crystals=proposal.crystals.select(np.arange(len(proposal.crystals))[::-1]),
+        kept=np.arange(len(rows)),
+        reasons=tuple(proposal.reasons[row] for row in rows),
+        methods=tuple(proposal.methods[row] for row in rows),
+        parents=tuple(proposal.parents[row] for row in rows),
+        keys=tuple(proposal.keys[row] for row in rows),
+    )
+    again = replace(drawn, proposal=turned)
+    assert id_of(view, again, len(rows) - 3) == id_of(view, drawn, 3)
+
+
+def test_the_first_source_has_the_stream_itself():
+    """Campaigns with one source drew from it before there were several."""
+    assert part_of(Stream.SAMPLING, 0) == (Stream.SAMPLING,)
+    assert part_of(Stream.SAMPLING, 2) == (Stream.SAMPLING, 2)
+    draws = [Streams(0, 0).rng(*part_of(Stream.SAMPLING, place)).random() for place in range(3)]
+    assert len(set(draws)) == 3
