@@ -227,9 +227,8 @@ def fit_calibration(
         if document is None:
             continue
         entry = reference_calculation(document)
-        adjust(
-            correction, entry, trial, document.name
-        )  # refuses wrong settings before they are fitted
+        # Refuses wrong settings before they are fitted.
+        adjust(correction, entry, trial, document.name)
         composition = entry.structure.composition
         energy = uncorrected(engine, composition, entry.energy_per_atom, elements)
         energies[phase.formula] = energy
