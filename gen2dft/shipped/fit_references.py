@@ -11,8 +11,8 @@ CHGNet's energies already contain the MP2020 corrections, so nothing is added to
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from gen2dft.errors import DatasetError
 OUTLIER = 0.3
 RIDGE = 0.05  # the prior weighs as much as a twentieth of one elemental crystal
 MAX_ATOMIC_NUMBER = 118
+LEAST_CRYSTALS = 10
 
 
 @dataclass(frozen=True)
@@ -87,78 +88,121 @@ def fit_references(
     """
     from pymatgen.core import Element
 
-    known = np.flatnonzero(np.isfinite(energies) & np.isfinite(formation_energies))
-    if len(known) < 10:
+    sums = energies - formation_energies
+    is_known = np.isfinite(sums)
+    number = int(is_known.sum())
+    if number < LEAST_CRYSTALS:
         raise DatasetError(
-            f"{len(known)} crystals with energy and formation energy are too few to fit references"
+            f"{number} crystals with energy and formation energy are too few to fit references"
         )
-    fractions = element_fractions(crystals)[known]
-    sums = energies[known] - formation_energies[known]
-    symbols = {Element.from_Z(z).symbol: z for z in range(1, MAX_ATOMIC_NUMBER + 1)}
-    guess = np.full(MAX_ATOMIC_NUMBER + 1, sums.mean())
+    # The energy that an atom has as an element, on average, for elements without a guess.
+    mean = sums[is_known].mean()
+    guess = np.full(MAX_ATOMIC_NUMBER + 1, mean)
     for symbol, value in prior.items():
-        guess[symbols[symbol]] = value
-    fitted, used = _robust_fit(fractions, sums, guess, ridge)
-    errors = np.abs(sums - fractions @ fitted)
-    occurring = fractions.max(axis=0) > 0
+        guess[Element(symbol).Z] = value
+    fractions = element_fractions(crystals)
+    problem = _Problem(fractions, sums, guess, ridge).of(is_known)
+    fitted, is_used = problem.robust_fit()
+    errors = problem.errors(fitted)
+    occurring = _occurring(problem.fractions)
     return ReferenceFit(
-        {
-            symbol: round(float(fitted[z]), 6)
-            for symbol, z in symbols.items()
-            if occurring[z] or symbol in prior
-        },
-        float(errors.mean()),
-        _cross_validate(fractions, sums, guess, ridge, rng),
-        len(known),
-        int((~used).sum()),
-        tuple(symbol for symbol, z in symbols.items() if symbol in prior and not occurring[z]),
+        _by_symbol(fitted, {*occurring, *prior}),
+        mae=float(errors.mean()),
+        mae_cv=_cross_validate(problem, rng),
+        num_crystals=number,
+        num_outliers=number - int(is_used.sum()),
+        prior_only=tuple(_in_order(prior.keys() - occurring)),
     )
+
+
+def _occurring(fractions: NDArray[np.float64]) -> set[str]:
+    """Symbols of the elements that some crystal holds."""
+    from pymatgen.core import Element
+
+    largest = fractions.max(axis=0)
+    return {Element.from_Z(number).symbol for number in np.flatnonzero(largest).tolist()}
+
+
+def _by_symbol(references: NDArray[np.float64], symbols: Iterable[str]) -> dict[str, float]:
+    """Symbol to reference, eV/atom, in the order of atomic numbers."""
+    from pymatgen.core import Element
+
+    rounded = {}
+    for symbol in _in_order(symbols):
+        number = Element(symbol).Z
+        rounded[symbol] = round(float(references[number]), 6)
+    return rounded
+
+
+def _in_order(symbols: Iterable[str]) -> list[str]:
+    """Symbols in the order of atomic numbers."""
+    from pymatgen.core import Element
+
+    return sorted(symbols, key=lambda symbol: Element(symbol).Z)
 
 
 def element_fractions(crystals: CrystalTable) -> NDArray[np.float64]:
     """(n, 119) atomic fraction of each element, by atomic number."""
-    owners = np.repeat(np.arange(len(crystals)), crystals.num_sites)
     counts = np.zeros((len(crystals), MAX_ATOMIC_NUMBER + 1))
-    np.add.at(counts, (owners, crystals.numbers), 1.0)
-    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    np.add.at(counts, (crystals.owners, crystals.numbers), 1.0)
+    # An empty cell has no fractions.
+    atoms = np.maximum(crystals.num_sites, 1)
+    return counts / atoms[:, None]
 
 
-def _robust_fit(
-    fractions: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    ridge: float,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """References by atomic number, and which rows were used: outliers are dropped once and the rest
-    fitted again.
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """The least-squares problem: X mu = y, with mu near the prior.
+
+    Parameters
+    ----------
+    fractions
+        (m, 119) X, the atomic fraction of each element.
+    sums
+        (m,) y = E - Ef, eV/atom.
+    prior
+        (119,) first guess of mu, eV/atom.
+    ridge
+        Weight of the prior.
     """
-    first = _ridge(fractions, sums, prior, ridge)
-    used = np.abs(sums - fractions @ first) <= OUTLIER
-    return _ridge(fractions[used], sums[used], prior, ridge), used
+
+    fractions: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    prior: NDArray[np.float64]
+    ridge: float
+
+    def of(self, rows: NDArray[np.bool_]) -> _Problem:
+        """The problem of some of the crystals."""
+        return replace(self, fractions=self.fractions[rows], sums=self.sums[rows])
+
+    def errors(self, references: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(m,) absolute errors, eV/atom."""
+        return np.abs(self.sums - self.fractions @ references)
+
+    def fit(self) -> NDArray[np.float64]:
+        """(119,) references by atomic number, eV/atom."""
+        # (X^T X + ridge) (mu - prior) = X^T (y - X prior)
+        transposed = self.fractions.T
+        normal = transposed @ self.fractions
+        normal += self.ridge * np.eye(len(self.prior))
+        predicted = self.fractions @ self.prior
+        residuals = self.sums - predicted
+        shift = np.linalg.solve(normal, transposed @ residuals)
+        return self.prior + shift
+
+    def robust_fit(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The fit after outliers of a first one are dropped, and (m,) which crystals it used."""
+        is_used = self.errors(self.fit()) <= OUTLIER
+        return self.of(is_used).fit(), is_used
 
 
-def _ridge(
-    fractions: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    ridge: float,
-) -> NDArray[np.float64]:
-    # (X^T X + ridge) (mu - prior) = X^T (y - X prior)
-    normal = fractions.T @ fractions + ridge * np.eye(fractions.shape[1])
-    return prior + np.linalg.solve(normal, fractions.T @ (sums - fractions @ prior))
-
-
-def _cross_validate(
-    fractions: NDArray[np.float64],
-    sums: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    ridge: float,
-    rng: np.random.Generator,
-    folds: int = 5,
-) -> float:
-    fold = rng.permutation(len(sums)) % folds
-    errors = np.empty(len(sums))
-    for k in range(folds):
-        fitted, _ = _robust_fit(fractions[fold != k], sums[fold != k], prior, ridge)
-        errors[fold == k] = np.abs(sums[fold == k] - fractions[fold == k] @ fitted)
+def _cross_validate(problem: _Problem, rng: np.random.Generator, folds: int = 5) -> float:
+    """Mean absolute error on crystals left out, eV/atom."""
+    number = len(problem.sums)
+    fold = rng.permutation(number) % folds
+    errors = np.empty(number)
+    for held_out in range(folds):
+        is_held_out = fold == held_out
+        fitted, _ = problem.of(~is_held_out).robust_fit()
+        errors[is_held_out] = problem.of(is_held_out).errors(fitted)
     return float(errors.mean())

@@ -1,7 +1,7 @@
 """Compute band gaps and power factors of a dataset's crystals with GPAW, one checkpoint line each.
 
-Cells and positions are taken as they are in the dataset. Crystals come cheapest first; what is
-finished stays in the file, and the bands beside it, so that a killed run goes on where it was and
+Cells and positions are taken as they are in the dataset. Crystals come cheapest first. Finished
+labels stay in the file, and the bands beside it: an interrupted run resumes where it stopped, and
 transport can be computed anew from the same bands.
 """
 
@@ -67,25 +67,30 @@ def tasks(dataset: Dataset, max_sites: int, preset: GPAWPreset) -> list[LabelTas
     """
     from gen2dft.engines.gpaw.presets import starting_moments
 
-    insulators: list[tuple[float, LabelTask]] = []
-    metals: list[tuple[float, LabelTask]] = []
-    for i in np.flatnonzero(dataset.crystals.num_sites <= max_sites):
-        structure = dataset.crystals.structure(int(i))
+    insulators: list[LabelTask] = []
+    metals: list[LabelTask] = []
+    costs: dict[str, float] = {}
+    small = np.flatnonzero(dataset.crystals.num_sites <= max_sites)
+    for row in small.tolist():
+        structure = dataset.crystals.structure(row)
         if starting_moments(structure) is not None:
             continue
-        task = LabelTask(dataset.ids[i], crystal_hash(dataset, int(i)), structure)
-        counts = structure.composition.reduced_composition.get_el_amt_dict()
-        likely = is_plausible({symbol: int(count) for symbol, count in counts.items()})
-        (insulators if likely else metals).append((cost(structure, preset), task))
-    queues = [
-        [task for _, task in sorted(queue, key=lambda q: (q[0], q[1].id))]
-        for queue in (insulators, metals)
-    ]
-    return _every(METALS, *queues)
+        task = LabelTask(dataset.ids[row], crystal_hash(dataset, row), structure)
+        costs[task.id] = cost(structure, preset)
+        queue = insulators if _is_likely_insulator(structure) else metals
+        queue.append(task)
+    for queue in (insulators, metals):
+        queue.sort(key=lambda task: (costs[task.id], task.id))
+    return _every(METALS, insulators, metals)
+
+
+def _is_likely_insulator(structure: Structure) -> bool:
+    amounts = structure.composition.reduced_composition.get_el_amt_dict()
+    return is_plausible({symbol: int(amount) for symbol, amount in amounts.items()})
 
 
 def cost(structure: Structure, preset: GPAWPreset) -> float:
-    """What bands cost, in arbitrary units: irreducible k-points times plane waves times bands.
+    """Cost of the bands, in arbitrary units: irreducible k-points times plane waves times bands.
 
     Infinite for elements that the engine has no data of: they come last, and get their reason then.
     """
@@ -94,9 +99,8 @@ def cost(structure: Structure, preset: GPAWPreset) -> float:
     from gen2dft.transport.convergence import irreducible_kpoints
 
     kpoints = irreducible_kpoints(structure, preset.bands_spacing)
-    plane_waves = (
-        structure.volume * parameters(structure, preset, bands=True)["mode"]["ecut"] ** 1.5
-    )
+    cutoff = parameters(structure, preset, bands=True)["mode"]["ecut"]
+    plane_waves = structure.volume * cutoff**1.5
     try:
         electrons = sum(valence_electrons(site.specie.symbol, preset.xc) for site in structure)
     except CalculationFailed:
@@ -109,18 +113,26 @@ def _every(period: int, many: Sequence[LabelTask], few: Sequence[LabelTask]) -> 
     """Both lists in their order, one of the second after every `period - 1` of the first, while
     both last.
     """
-    places = [(i + i // (period - 1), 0, task) for i, task in enumerate(many)]
-    places += [(period * (i + 1) - 1, 1, task) for i, task in enumerate(few)]
-    return [task for *_, task in sorted(places, key=lambda place: place[:2])]
+    # Each of the few takes the last place of its period, the many those between. Places may have
+    # gaps once a list has ended: only their order counts.
+    places: list[tuple[int, int, LabelTask]] = []
+    for index, task in enumerate(many):
+        periods_before = index // (period - 1)
+        places.append((index + periods_before, 0, task))
+    for index, task in enumerate(few):
+        end_of_period = period * (index + 1) - 1
+        places.append((end_of_period, 1, task))
+    places.sort(key=lambda place: place[:2])
+    return [task for *_, task in places]
 
 
 def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
-    """What holds for all labels of one run."""
+    """The head of a file of labels: facts that hold for all labels of one run."""
     from gen2dft.engines.gpaw.presets import versions
     from gen2dft.transport.document import METHOD
     from gen2dft.transport.settings import DEFAULT
 
-    packages = ("pymatgen", "numpy", "scipy", "spglib")
+    packages = {name: version(name) for name in ("pymatgen", "numpy", "scipy", "spglib")}
     return LabelSettings(
         source=source,
         cells="as in the dataset, not relaxed with this engine",
@@ -128,17 +140,11 @@ def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
         preset=preset.name,
         settings_hash=preset.settings_hash,
         settings=preset.contents(),
-        versions={
-            "gen2dft": __version__,
-            **versions(),
-            **{package: version(package) for package in packages},
-        },
+        versions={"gen2dft": __version__, **versions(), **packages},
         method=METHOD,
         approximation="constant relaxation time",
         relaxation_time=DEFAULT.relaxation_time,
-        definitions={
-            name: asdict(definition) for name, definition in TRANSPORT_DEFINITIONS.items()
-        },
+        definitions={name: asdict(given) for name, given in TRANSPORT_DEFINITIONS.items()},
     )
 
 
@@ -170,24 +176,23 @@ def label_crystals(
     OutputError
         If it cannot be written.
     """
-    done = {record.id for record in _begin(path, settings)}
+    known = {record.id for record in _begin(path, settings)}
+    todo = [task for task in chosen if task.id not in known]
+    done = len(chosen) - len(todo)
     if progress:
-        progress(len(done & {task.id for task in chosen}), len(chosen))
-    todo = [task for task in chosen if task.id not in done]
+        progress(done, len(chosen))
     # GPAW in plane waves is slower by orders of magnitude on several threads; the workers inherit
     # this.
     os.environ["OMP_NUM_THREADS"] = "1"
-    work = partial(
-        label_crystal, preset=settings.preset, folder=bands_folder(path), cpu_limit=cpu_limit
-    )
-    for count, (task, outcome) in enumerate(
-        in_processes(work, todo, workers), start=len(chosen) - len(todo) + 1
-    ):
-        if isinstance(outcome, CalculationFailed):
-            outcome = _failure(task, outcome, bands_folder(path))
-        _append(path, to_line(outcome))
+    folder = bands_folder(path)
+    work = partial(label_crystal, preset=settings.preset, folder=folder, cpu_limit=cpu_limit)
+    for task, outcome in in_processes(work, todo, workers):
+        is_failure = isinstance(outcome, CalculationFailed)
+        record = _failure(task, outcome, folder) if is_failure else outcome
+        _append(path, to_line(record))
+        done += 1
         if progress:
-            progress(count, len(chosen))
+            progress(done, len(chosen))
     return parse_labels(path.read_bytes(), str(path))
 
 
@@ -202,10 +207,10 @@ def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) 
         record = _failure(task, failure, folder)
     # whatever GPAW raises of a strange crystal: it is written down, and the next one's turn
     except Exception as err:
-        record = _failure(
-            task, CalculationFailed("crashed", f"{type(err).__name__}: {err}"), folder
-        )
-    return record.model_copy(update={"cpu_seconds": round(time.process_time() - start, 1)})
+        crash = CalculationFailed("crashed", f"{type(err).__name__}: {err}")
+        record = _failure(task, crash, folder)
+    seconds = time.process_time() - start
+    return record.model_copy(update={"cpu_seconds": round(seconds, 1)})
 
 
 def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, Any]:
@@ -232,19 +237,25 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
         if failure.reason == METAL:
             return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
         raise
-    found = {"mesh": doc.mesh, "spacing": _rounded(doc.spacing)}
-    factors = {name: _rounded(value) for name, value in factors_by_definition(doc).items()}
-    return {**found, "band_gap": _rounded(doc.band_gap), POWER_FACTOR: factors}
+    factors = factors_by_definition(doc)
+    return {
+        "mesh": doc.mesh,
+        "spacing": _rounded(doc.spacing),
+        "band_gap": _rounded(doc.band_gap),
+        POWER_FACTOR: {name: _rounded(factor) for name, factor in factors.items()},
+    }
 
 
 def _settings() -> TransportSettings:
-    """What the definitions ask for and no more: higher dopings would need more bands."""
+    """The conditions of the definitions alone: higher dopings would need more bands."""
     from gen2dft.transport.settings import TransportSettings
 
     definitions = TRANSPORT_DEFINITIONS.values()
-    temperatures = tuple(sorted({definition.temperature for definition in definitions}))
-    dopings = tuple(sorted({definition.doping for definition in definitions}))
-    return TransportSettings(temperatures=temperatures, dopings=dopings, hall=False)
+    temperatures = {definition.temperature for definition in definitions}
+    dopings = {definition.doping for definition in definitions}
+    return TransportSettings(
+        temperatures=tuple(sorted(temperatures)), dopings=tuple(sorted(dopings)), hall=False
+    )
 
 
 def bands_folder(path: Path) -> Path:
@@ -274,14 +285,14 @@ def _record(task: LabelTask, **found: Any) -> LabelRecord:
 
 def _failure(task: LabelTask, failure: CalculationFailed, folder: Path) -> LabelRecord:
     """Files by their names alone: the folder is of this machine, the labels are not."""
-    return _record(
-        task, reason=failure.reason, detail=failure.detail.replace(f"{folder}{os.sep}", "")
-    )
+    detail = failure.detail.replace(f"{folder}{os.sep}", "")
+    return _record(task, reason=failure.reason, detail=detail)
 
 
 def _first_sentence(detail: str) -> str:
-    """Why a crystal is a metal, without the file it was read from and without what that means."""
-    return detail.partition(": ")[2].partition(". ")[0]
+    """Why a crystal is a metal, without the file before and the advice behind."""
+    _, _, sentences = detail.partition(": ")
+    return sentences.partition(". ")[0]
 
 
 def _rounded(value: float) -> float:
@@ -304,7 +315,8 @@ def _begin(path: Path, settings: LabelSettings) -> Sequence[LabelRecord]:
         raise DatasetError(
             f"{path} holds labels with other {differing}: name another file, or delete it"
         )
-    _append(path, "".join(line + "\n" for line in lines), fresh=True)
+    whole_lines = "".join(f"{line}\n" for line in lines)
+    _append(path, whole_lines, fresh=True)
     return known.records
 
 

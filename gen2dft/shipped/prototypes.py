@@ -1,5 +1,5 @@
-"""Crystal prototypes with their inequivalent positions, and the decorations that put two or three
-elements on them.
+"""Crystal prototypes with their inequivalent positions, and decorations: two or three elements on
+these.
 
 Source of the prototypes: the AFLOW library as kept by pymatgen (Mehl et al., Comput. Mater. Sci.
 136, S1 (2017)).
@@ -8,7 +8,7 @@ Source of the prototypes: the AFLOW library as kept by pymatgen (Mehl et al., Co
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -53,15 +53,14 @@ class Decoration:
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Sites of each element in the cell."""
-        return tuple(self.blocks.count(block) for block in range(max(self.blocks) + 1))
+        number = max(self.blocks) + 1
+        return tuple(self.blocks.count(block) for block in range(number))
 
     @property
     def name(self) -> str:
-        """Unique name: the prototype and the element of each site, e.g.
-
-        `AB_cF8_225_a_b:NaCl/01`.
-        """
-        return f"{self.prototype}/{''.join(map(str, self.blocks))}"
+        """Unique name: the prototype and the element of each site: `AB_cF8_225_a_b:NaCl/01`."""
+        elements = "".join(map(str, self.blocks))
+        return f"{self.prototype}/{elements}"
 
     def fill(self, symbols: Sequence[str]) -> Structure:
         """The crystal with `symbols[i]` on the sites of element `i`, in the prototype's own cell
@@ -69,9 +68,8 @@ class Decoration:
         """
         from pymatgen.core import Structure
 
-        return Structure(
-            self.cell.lattice, [symbols[block] for block in self.blocks], self.cell.frac_coords
-        )
+        species = [symbols[block] for block in self.blocks]
+        return Structure(self.cell.lattice, species, self.cell.frac_coords)
 
 
 def decorations(
@@ -99,10 +97,11 @@ def decorations(
     found: dict[str, Decoration] = {}
     for entry in _aflow() if library is None else library:
         structure = entry["snl"].structure
-        if structure.is_ordered and len(structure.composition) in (2, 3):
-            label = f"{entry['tags']['aflow']}:{structure.composition.reduced_formula}"
-            for decoration in _decorations_of(label, structure, max_sites):
-                found.setdefault(decoration.name, decoration)
+        if not structure.is_ordered or len(structure.composition) not in (2, 3):
+            continue
+        label = f"{entry['tags']['aflow']}:{structure.composition.reduced_formula}"
+        for decoration in _decorations_of(label, structure, max_sites):
+            found.setdefault(decoration.name, decoration)
     return [found[name] for name in sorted(found)]
 
 
@@ -122,16 +121,16 @@ def _decorations_of(label: str, structure: Structure, max_sites: int) -> Iterato
     if len(cell) > max_sites:
         return
     symmetry = SpacegroupAnalyzer(cell, symprec=0.01).get_symmetry_dataset()
-    orbits = symmetry.equivalent_atoms
-    owners = {int(orbit): cell[int(orbit)].specie.symbol for orbit in orbits}
+    # Orbit of each site, named by its first site.
+    orbits = symmetry.equivalent_atoms.tolist()
+    owners = {orbit: cell[orbit].specie.symbol for orbit in orbits}
     if len(owners) > MAX_ORBITS:
         return
-    published = _ranked([sorted(owners.values()).index(owners[int(o)]) for o in orbits])
+    published = _ranked([owners[orbit] for orbit in orbits])
     for partition in _refinements(owners):
-        blocks = [partition[int(o)] for o in orbits]
-        template = Decoration(
-            label, int(symmetry.number), cell, tuple(blocks), _ranked(blocks) == published
-        )
+        blocks = tuple(partition[orbit] for orbit in orbits)
+        as_published = _ranked(blocks) == published
+        template = Decoration(label, int(symmetry.number), cell, blocks, as_published)
         yield from _distinct_orders(template)
 
 
@@ -142,15 +141,16 @@ def _refinements(owners: dict[int, str]) -> Iterator[dict[int, int]]:
     orbits = sorted(owners)
     seen = set()
     for choice in itertools.product(range(3), repeat=len(orbits)):
+        # Which element has which number makes no difference.
         canonical = tuple(_ranked(choice))
         if canonical in seen or len(set(canonical)) < 2:
             continue
         seen.add(canonical)
-        owner_of: dict[int, set[str]] = {}
-        for orbit, block in zip(orbits, canonical, strict=True):
-            owner_of.setdefault(block, set()).add(owners[orbit])
-        if all(len(names) == 1 for names in owner_of.values()):
-            yield dict(zip(orbits, canonical, strict=True))
+        partition = dict(zip(orbits, canonical, strict=True))
+        pairs = {(block, owners[orbit]) for orbit, block in partition.items()}
+        # No block holds orbits of two published elements.
+        if len(pairs) == len(set(canonical)):
+            yield partition
 
 
 def _distinct_orders(template: Decoration) -> Iterator[Decoration]:
@@ -163,7 +163,8 @@ def _distinct_orders(template: Decoration) -> Iterator[Decoration]:
     matcher = StructureMatcher(primitive_cell=False, scale=False)
     kept: list[Structure] = []
     for order in itertools.permutations(range(len(template.counts))):
-        decoration = replace(template, blocks=tuple(order[block] for block in template.blocks))
+        blocks = tuple(order[block] for block in template.blocks)
+        decoration = replace(template, blocks=blocks)
         if list(decoration.counts) != sorted(decoration.counts):
             continue
         filled = decoration.fill(_PLACEHOLDERS)
@@ -172,7 +173,7 @@ def _distinct_orders(template: Decoration) -> Iterator[Decoration]:
             yield decoration
 
 
-def _ranked(values: Sequence[int]) -> list[int]:
+def _ranked(values: Sequence[Hashable]) -> list[int]:
     """Values renamed 0, 1, 2 by first appearance."""
-    names: dict[int, int] = {}
+    names: dict[Hashable, int] = {}
     return [names.setdefault(value, len(names)) for value in values]

@@ -4,20 +4,19 @@ checkpoint line each.
 Every formula of Ricci's table (compounds known to the Materials Project) that is charge-balanced or
 has a closed shell, and the known binary intermetallics as competing phases, is put on every
 prototype of its stoichiometry. One static calculation each, corrected for the wrong volume, ranks
-them; the best two are relaxed. What is finished stays in the checkpoint, so a killed build goes on
-where it was and a larger one continues a smaller one.
+them; the best ones are relaxed. Finished formulas stay in the checkpoint, so an interrupted build
+resumes where it stopped, and a larger one continues a smaller one.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import cache, reduce
+from functools import cache
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,16 +33,20 @@ if TYPE_CHECKING:
     from gen2dft.calculation import Calculation
     from gen2dft.engines.mlip.presets import MLIPPreset
 
-    Scored = tuple[
-        float, Decoration, Structure
-    ]  # eV/atom, prototype, crystal at its estimated volume
+    # eV/atom, prototype, crystal at its estimated volume
+    Scored = tuple[float, Decoration, Structure]
+
+# (stoichiometry, anion) to formulas
+Groups = dict[tuple[Any, ...], list[str]]
 
 GPA_A3_IN_EV = 1 / 160.21766208
+SAME_SCORE = 0.002  # eV/atom
+VOLUME_FACTORS = (0.85, 1.25)  # bounds of one step to the volume without pressure
 
 
 @dataclass(frozen=True)
 class BuildPlan:
-    """What decides the outcome of a build; a checkpoint belongs to one plan.
+    """Everything that decides the outcome of a build; a checkpoint belongs to one plan.
 
     Parameters
     ----------
@@ -119,11 +122,15 @@ def build_checkpoint(
     todo = [formula for formula in formulas if formula not in known]
     records: list[dict[str, Any]] = []
     count = 0
+    # Fresh records come in the order of the formulas, so each is the one whose turn it is.
     with _outcomes(todo, plan, workers) as fresh:
         for formula in formulas:
             if count >= size:
                 break
-            record = known.get(formula) or _append(path, plan, next(fresh))
+            record = known.get(formula)
+            if record is None:
+                record = next(fresh)
+                _append(path, plan, record)
             records.append(record)
             count += sum(result["converged"] for result in record["relaxed"])
             if progress:
@@ -149,21 +156,21 @@ def ordered_formulas(known: Sequence[str], plan: BuildPlan) -> list[str]:
     from pymatgen.core import Composition
 
     rng = np.random.default_rng(plan.seed)
-    classes: dict[str, dict[tuple[Any, ...], list[str]]] = {
-        "ternary": {},
-        "binary": {},
-        "intermetallic": {},
-    }
+    # The order of the kinds is that of their random draws.
+    classes: dict[str, Groups] = {"ternary": {}, "binary": {}, "intermetallic": {}}
     for formula in sorted(set(known)):
-        counts = {s: int(n) for s, n in Composition(formula).get_el_amt_dict().items()}
+        amounts = Composition(formula).get_el_amt_dict()
+        counts = {symbol: int(amount) for symbol, amount in amounts.items()}
         if len(counts) not in (2, 3) or not EXCLUDED_ELEMENTS.isdisjoint(counts):
             continue
         stoichiometry = tuple(sorted(counts.values()))
         kind = _kind(counts)
         if kind and _fitting(stoichiometry, plan):
-            classes[kind].setdefault((*stoichiometry, anion(counts)), []).append(formula)
+            group = classes[kind].setdefault((*stoichiometry, anion(counts)), [])
+            group.append(formula)
     lists = [_balanced(groups, rng) for groups in classes.values()]
-    return _interleave(lists, (1 - plan.binaries, plan.binaries * 2 / 3, plan.binaries / 3))
+    shares = (1 - plan.binaries, plan.binaries * 2 / 3, plan.binaries / 3)
+    return _interleave(lists, shares)
 
 
 def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
@@ -173,53 +180,65 @@ def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
     from pymatgen.core import Composition
 
     composition = Composition(formula).get_el_amt_dict()
-    symbols = sorted(composition, key=lambda s: (composition[s], s))
+    symbols = sorted(composition, key=lambda symbol: (composition[symbol], symbol))
+    counts = tuple(int(composition[symbol]) for symbol in symbols)
     scored: list[Scored] = []
     reasons: Counter[str] = Counter()
-    for decoration in _fitting(tuple(int(composition[s]) for s in symbols), plan):
+    for decoration in _fitting(counts, plan):
         try:
-            scored.append(_score(decoration, _sized(decoration.fill(symbols)), plan))
+            structure = _sized(decoration.fill(symbols))
+            scored.append(_score(decoration, structure, plan))
         except CalculationFailed as failure:
             reasons[failure.reason] += 1
     scored.sort(key=_by_score)
+    best, others = scored[: plan.refined], scored[plan.refined :]
     refined: list[Scored] = []
-    for _, decoration, structure in scored[: plan.refined]:
+    for _, decoration, structure in best:
         try:
             refined.append(_score(decoration, structure, plan))
         except CalculationFailed as failure:
             reasons[failure.reason] += 1
-    return sorted(refined, key=_by_score) + scored[plan.refined :], dict(reasons)
+    refined.sort(key=_by_score)
+    # The others stay behind, although the refined ones may have risen above them.
+    return refined + others, dict(reasons)
 
 
 def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
     """Rank the prototypes of a formula, relax the best, and tell all in one JSON-able record."""
     from gen2dft.engines.mlip.engine import relax
 
-    ranked, reasons = rank(formula, plan)
-    chosen: list[Scored] = []
-    for item in ranked:
-        within = not chosen or item[0] - chosen[0][0] < plan.max_energy_gap
-        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as
-        # B24.
-        if (
-            within
-            and all(abs(item[0] - other[0]) > 0.002 for other in chosen)
-            and len(chosen) < plan.relaxations
-        ):
-            chosen.append(item)
+    ranked, failed = rank(formula, plan)
+    reasons = Counter(failed)
+    chosen = _best(ranked, plan)
     relaxed = []
     for score, decoration, structure in chosen:
         try:
-            relaxed.append(_as_record(decoration, score, relax(structure, _preset(plan))))
+            result = relax(structure, _preset(plan))
         except CalculationFailed as failure:
-            reasons[failure.reason] = reasons.get(failure.reason, 0) + 1
-    skipped = len(ranked) - len(chosen)
+            reasons[failure.reason] += 1
+        else:
+            relaxed.append(_as_record(decoration, score, result))
     return {
         "formula": formula,
         "relaxed": relaxed,
-        "failed": reasons,
-        "not_among_the_best": skipped,
+        "failed": dict(reasons),
+        "not_among_the_best": len(ranked) - len(chosen),
     }
+
+
+def _best(ranked: Sequence[Scored], plan: BuildPlan) -> list[Scored]:
+    """Those that are relaxed, the lowest first."""
+    chosen: list[Scored] = []
+    for item in ranked:
+        score = item[0]
+        if chosen and score - chosen[0][0] >= plan.max_energy_gap:
+            continue
+        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as
+        # B24.
+        is_new = all(abs(score - other[0]) > SAME_SCORE for other in chosen)
+        if is_new and len(chosen) < plan.relaxations:
+            chosen.append(item)
+    return chosen
 
 
 def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
@@ -227,7 +246,8 @@ def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     text = path.read_text(encoding="utf-8")
-    complete = text[: text.rfind("\n") + 1]
+    end = text.rfind("\n") + 1
+    complete = text[:end]
     if complete != text:
         path.write_text(complete, encoding="utf-8")
     lines = [json.loads(line) for line in complete.splitlines()]
@@ -239,21 +259,19 @@ def read_checkpoint(path: Path, plan: BuildPlan) -> dict[str, dict[str, Any]]:
     return {record["formula"]: record for record in lines[1:]}
 
 
-def _append(path: Path, plan: BuildPlan, record: dict[str, Any]) -> dict[str, Any]:
+def _append(path: Path, plan: BuildPlan, record: dict[str, Any]) -> None:
+    """Add a record; the first line of a new checkpoint is the plan."""
+    line = f"{json.dumps(record)}\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = (
-            ""
-            if path.is_file() and path.stat().st_size
-            else json.dumps({"plan": asdict(plan)}) + "\n"
-        )
+        is_new = not path.is_file() or path.stat().st_size == 0
+        header = json.dumps({"plan": asdict(plan)})
         with path.open("a", encoding="utf-8") as file:
-            file.write(header + json.dumps(record) + "\n")
+            file.write(f"{header}\n{line}" if is_new else line)
     except OSError as err:
         raise OutputError(
             f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder"
         ) from err
-    return record
 
 
 @contextmanager
@@ -267,9 +285,8 @@ def _outcomes(
     if workers == 1:
         yield map(_work_on_task, tasks)
         return
-    with multiprocessing.get_context("spawn").Pool(
-        workers
-    ) as pool:  # leaving the block terminates the workers
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(workers) as pool:  # leaving the block terminates the workers
         yield pool.imap(_work_on_task, tasks)
 
 
@@ -292,16 +309,23 @@ def _all_decorations(max_sites: int) -> tuple[Decoration, ...]:
 @cache
 def _fitting(counts: tuple[int, ...], plan: BuildPlan) -> tuple[Decoration, ...]:
     """Decorations of a stoichiometry (ascending), those of high symmetry first."""
-    fitting = [
-        decoration
-        for decoration in _all_decorations(plan.max_sites)
-        if tuple(n // reduce(gcd, decoration.counts) for n in decoration.counts) == counts
-    ]
-    fitting.sort(key=lambda d: (-d.space_group, len(d.blocks), d.name))
-    sites_before = itertools.accumulate((len(d.blocks) for d in fitting), initial=0)
-    return tuple(
-        d for d, before in zip(fitting, sites_before, strict=False) if before < plan.sites_tried
-    )
+    known = _all_decorations(plan.max_sites)
+    fitting = [decoration for decoration in known if _reduced(decoration.counts) == counts]
+    fitting.sort(key=lambda found: (-found.space_group, len(found.blocks), found.name))
+    tried = []
+    sites = 0
+    for decoration in fitting:
+        if sites >= plan.sites_tried:
+            break
+        tried.append(decoration)
+        sites += len(decoration.blocks)
+    return tuple(tried)
+
+
+def _reduced(counts: Sequence[int]) -> tuple[int, ...]:
+    """Numbers of atoms of the smallest formula unit."""
+    divisor = gcd(*counts)
+    return tuple(count // divisor for count in counts)
 
 
 def _sized(structure: Structure) -> Structure:
@@ -322,25 +346,29 @@ def _at_zero_pressure(result: Calculation) -> tuple[float, float]:
     To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4
     |p|, since the bulk modulus rises with pressure about four times as fast (Murnaghan).
     """
-    pressure = -float(np.trace(result.stress)) / 3 if result.stress is not None else 0.0
+    pressure = 0.0
+    if result.stress is not None:
+        pressure = -float(np.trace(result.stress)) / 3
     modulus = 100 + 4 * abs(pressure)
-    gain = (
-        pressure**2 * result.structure.volume / len(result.structure) / (2 * modulus) * GPA_A3_IN_EV
-    )
-    return result.energy_per_atom - gain, float(np.clip(1 + pressure / modulus, 0.85, 1.25))
+    volume, atoms = result.structure.volume, len(result.structure)
+    gain = pressure**2 * volume / atoms / (2 * modulus) * GPA_A3_IN_EV
+    factor = np.clip(1 + pressure / modulus, *VOLUME_FACTORS)
+    return result.energy_per_atom - gain, float(factor)
 
 
 def _as_record(decoration: Decoration, score: float, result: Calculation) -> dict[str, Any]:
     structure = result.structure
+    lattice = np.round(structure.lattice.matrix, 5)
+    positions = np.round(structure.frac_coords % 1.0, 6)
     return {
         "prototype": decoration.name,
         "score": round(score, 4),
         "energy": round(result.energy_per_atom, 5),
         "converged": result.converged,
         "steps": result.num_steps,
-        "lattice": np.round(structure.lattice.matrix, 5).tolist(),
+        "lattice": lattice.tolist(),
         "numbers": [int(site.specie.Z) for site in structure],
-        "frac": np.round(structure.frac_coords % 1.0, 6).tolist(),
+        "frac": positions.tolist(),
     }
 
 
@@ -351,27 +379,33 @@ def _kind(counts: Mapping[str, int]) -> str | None:
     return "binary" if plausible else "intermetallic"
 
 
-def _balanced(groups: Mapping[tuple[Any, ...], list[str]], rng: np.random.Generator) -> list[str]:
+def _balanced(groups: Groups, rng: np.random.Generator) -> list[str]:
     """Each group shuffled, then merged with weights that are the square roots of their sizes."""
-    keys = [sorted(groups)[i] for i in rng.permutation(len(groups))]
-    lists = [[str(formula) for formula in rng.permutation(groups[key])] for key in keys]
-    return _interleave(lists, [len(formulas) ** 0.5 for formulas in lists])
+    in_order = sorted(groups)
+    lists: list[list[str]] = []
+    for place in rng.permutation(len(groups)):
+        shuffled = rng.permutation(groups[in_order[place]])
+        lists.append(shuffled.tolist())
+    weights = [len(formulas) ** 0.5 for formulas in lists]
+    return _interleave(lists, weights)
 
 
 def _interleave(lists: Sequence[Sequence[str]], shares: Sequence[float]) -> list[str]:
     """Merge so that every beginning of the result has the shares, while the lists last."""
-    places = [
-        ((i + 0.5) / share, which, i)
-        for which, share in enumerate(shares)
-        for i in range(len(lists[which]))
-    ]
-    return [lists[which][i] for _, which, i in sorted(places)]
+    places = []
+    for which, share in enumerate(shares):
+        for index in range(len(lists[which])):
+            position = (index + 0.5) / share
+            places.append((position, which, index))
+    places.sort()
+    return [lists[which][index] for _, which, index in places]
 
 
 def _score(decoration: Decoration, structure: Structure, plan: BuildPlan) -> Scored:
     from gen2dft.engines.mlip.engine import static
 
-    score, factor = _at_zero_pressure(static(structure, _preset(plan)))
+    result = static(structure, _preset(plan))
+    score, factor = _at_zero_pressure(result)
     resized = structure.copy()
     resized.scale_lattice(structure.volume * factor)
     return score, decoration, resized

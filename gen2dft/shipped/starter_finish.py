@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,13 +25,15 @@ from gen2dft.transport import POWER_FACTOR
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+SKIPPED = "not_among_the_best"  # key of a record, and a reason
+PACKAGES = ("chgnet", "torch", "ase", "pymatgen", "matminer", "numpy")
 MAX_E_ABOVE_HULL = 0.5
 """eV/atom; crystals further above the set's own hull teach little and are left out."""
 
 LICENCES = (
     "AFLOW prototypes as kept by pymatgen (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)); "
-    "energies and cells of "
-    "CHGNet 0.3.0 (BSD-3; Deng et al., Nat. Mach. Intell. 5, 1031 (2023)); formulas of " + CITATION
+    "energies and cells of CHGNet 0.3.0 (BSD-3; Deng et al., Nat. Mach. Intell. 5, 1031 (2023)); "
+    f"formulas of {CITATION}"
 )
 
 
@@ -71,26 +74,30 @@ def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) 
     from gen2dft.thermo.hull import ReferenceHull
 
     relaxed, relaxation = _relaxed(records)
-    unique, reasons = _without_duplicates(relaxed)
+    unique = _without_duplicates(relaxed)
     compositions = [row.structure.composition for row in unique]
-    hull = ReferenceHull.build(compositions, [row.formation_energy for row in unique])
-    distances = hull.e_above_hull_many(compositions, [row.formation_energy for row in unique])
-    kept = [i for i, distance in enumerate(distances) if distance <= MAX_E_ABOVE_HULL]
-    if not kept:
+    energies = np.array([row.formation_energy for row in unique])
+    hull = ReferenceHull.build(compositions, energies)
+    distances = hull.e_above_hull_many(compositions, energies)
+    kept = np.flatnonzero(distances <= MAX_E_ABOVE_HULL)
+    if not len(kept):
         raise DatasetError("no crystal of the build is left; look at the reasons in its checkpoint")
-    reasons["above_hull"] = len(unique) - len(kept)
+    reasons = {"duplicate": len(relaxed) - len(unique), "above_hull": len(unique) - len(kept)}
     selection = StageCount(stage="selection", n_in=len(relaxed), n_out=len(kept), reasons=reasons)
-    rows = [unique[i] for i in kept]
+    rows = [unique[index] for index in kept]
+    crystals = CrystalTable.from_structures(row.structure for row in rows)
+    ids = tuple(row.name for row in rows)
+    not_negative = np.maximum(distances[kept], 0.0)  # below 0 is numerical noise
+    # The formula alone says nothing about the polymorph on a prototype: see gen2dft.datasets.ricci.
+    unknown = np.full(len(rows), np.nan)
     labels = {
-        "formation_energy": np.array([row.formation_energy for row in rows]).round(5),
-        "e_above_hull": np.maximum(distances[kept], 0.0).round(5),  # below 0 is numerical noise
-        # Of the polymorph on a prototype nothing is known by formula alone: see
-        # gen2dft.datasets.ricci.
-        "band_gap": np.full(len(rows), np.nan),
-        POWER_FACTOR: np.full(len(rows), np.nan),
+        "formation_energy": energies[kept].round(5),
+        "e_above_hull": not_negative.round(5),
+        "band_gap": unknown,
+        POWER_FACTOR: unknown.copy(),
     }
     provenance = _provenance(plan, command, [relaxation, selection])
-    return Dataset(_table(rows), tuple(row.name for row in rows), labels, provenance)
+    return Dataset(crystals, ids, labels, provenance)
 
 
 def _relaxed(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], StageCount]:
@@ -101,16 +108,14 @@ def _relaxed(records: Sequence[Mapping[str, Any]]) -> tuple[list[_Row], StageCou
     reasons: Counter[str] = Counter()
     tried = 0
     for record in records:
-        tried += (
-            record["not_among_the_best"] + sum(record["failed"].values()) + len(record["relaxed"])
-        )
-        reasons.update(record["failed"], not_among_the_best=record["not_among_the_best"])
-        converged = sorted(
-            (r for r in record["relaxed"] if r["converged"]),
-            key=lambda r: (r["energy"], r["prototype"]),
-        )
-        reasons["not_converged"] += len(record["relaxed"]) - len(converged)
+        relaxed, failed = record["relaxed"], record["failed"]
+        tried += len(relaxed) + record[SKIPPED] + sum(failed.values())
+        converged = [result for result in relaxed if result["converged"]]
+        converged.sort(key=lambda result: (result["energy"], result["prototype"]))
         rows += _rows(record["formula"], converged)
+        reasons.update(failed)
+        reasons[SKIPPED] += record[SKIPPED]
+        reasons["not_converged"] += len(relaxed) - len(converged)
     lost = {reason: count for reason, count in sorted(reasons.items()) if count}
     return rows, StageCount(stage="relaxation", n_in=tried, n_out=len(rows), reasons=lost)
 
@@ -126,7 +131,7 @@ def _rows(formula: str, converged: Sequence[Mapping[str, Any]]) -> Iterator[_Row
         yield _Row(f"starter-{formula}-{rank}", formula, structure, energy)
 
 
-def _without_duplicates(rows: Sequence[_Row]) -> tuple[list[_Row], dict[str, int]]:
+def _without_duplicates(rows: Sequence[_Row]) -> list[_Row]:
     """The lowest of each group of equal crystals.
 
     Different prototypes may relax into one another.
@@ -139,24 +144,23 @@ def _without_duplicates(rows: Sequence[_Row]) -> tuple[list[_Row], dict[str, int
         known = kept.setdefault(row.formula, [])
         if not any(matcher.fit(row.structure, other.structure) for other in known):
             known.append(row)
-    unique = [row for group in kept.values() for row in group]
-    return unique, {"duplicate": len(rows) - len(unique)}
-
-
-def _table(rows: Sequence[_Row]) -> CrystalTable:
-    return CrystalTable.from_structures(row.structure for row in rows)
+    return list(chain.from_iterable(kept.values()))
 
 
 def _provenance(plan: BuildPlan, command: str, stages: Sequence[StageCount]) -> dict[str, Any]:
     from gen2dft.thermo.references import reference_document
 
-    packages = ("chgnet", "torch", "ase", "pymatgen", "matminer", "numpy")
+    versions = {"gen2dft": __version__}
+    for package in PACKAGES:
+        versions[package] = version(package)
+    references = dict(reference_document("mlip"))
+    del references["references"]  # their provenance alone
     return {
         "source": "starter",
         "command": command,
         "plan": asdict(plan),
-        "versions": {"gen2dft": __version__, **{package: version(package) for package in packages}},
-        "references": {k: v for k, v in reference_document("mlip").items() if k != "references"},
+        "versions": versions,
+        "references": references,
         "counts": [stage.model_dump(mode="json") for stage in stages],
         "cells": "primitive standard setting of the prototype, relaxed",
         "labels": {

@@ -1,10 +1,9 @@
-"""Builds the vanadium-oxide set of Noh et al., Matter 1, 1370 (2019), from any set of binary
+"""Build the vanadium-oxide set of Noh et al., Matter 1, 1370 (2019), from any set of binary
 crystals.
 
 Each binary A_x B_y becomes two vanadium oxides, A being V in one and O in the other. Cells are
-scaled to the bonds of vanadium oxides, duplicates are removed, and an engine labels what is left.
-It takes a second or so per crystal, so what is labelled is written down at once, and the same
-command goes on after a kill.
+scaled to the bonds of vanadium oxides, duplicates are removed, and an engine labels the others.
+Each label is written to a journal at once, so that an interrupted build resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +53,10 @@ class OxidePlan:
     Parameters
     ----------
     engine, preset
-        What labels the crystals.
+        Engine that labels the crystals, and its settings.
     relax
-        Whether positions and cell are relaxed (what a DFT engine is asked for), or only the volume,
-        by one step along the computed pressure (cheap, for the surrogate).
+        Whether positions and cell are relaxed (for a DFT engine), or only the volume, by one step
+        along the computed pressure (cheap, for the surrogate).
     max_sites
         Most atoms of a crystal.
     """
@@ -68,9 +67,10 @@ class OxidePlan:
     max_sites: int = 20
 
     def key(self) -> str:
-        """What a stored label depends on besides its crystal."""
+        """Everything that a stored label depends on besides its crystal."""
         settings = load_engine(self.engine).preset(self.preset).settings_hash
-        return f"{self.engine} {settings} {'relax' if self.relax else 'volume'}"
+        how = "relax" if self.relax else "volume"
+        return f"{self.engine} {settings} {how}"
 
 
 def unlabelled_oxides(
@@ -90,38 +90,42 @@ def unlabelled_oxides(
             f"none of the {len(source)} crystals has two elements: vanadium oxides are made of "
             "binaries"
         )
-    small = binary[source.crystals.num_sites[binary] <= plan.max_sites]
-    lost = {"not_binary": len(source) - len(binary), "too_many_sites": len(binary) - len(small)}
-    reasons = {name: count for name, count in lost.items() if count}
-    counts = [StageCount(stage="binaries", n_in=len(source), n_out=len(small), reasons=reasons)]
+    sizes = source.crystals.num_sites[binary]
+    small = binary[sizes <= plan.max_sites]
+    reasons = {}
+    if len(binary) < len(source):
+        reasons["not_binary"] = len(source) - len(binary)
+    if len(small) < len(binary):
+        reasons["too_many_sites"] = len(binary) - len(small)
+    binaries = StageCount(stage="binaries", n_in=len(source), n_out=len(small), reasons=reasons)
     crystals, ids = exchanged(source.select(small))
-    misfits = CrystalImages(max_sites=plan.max_sites).misfits(crystals)
-    counts.append(stage_count("images", misfits))
+    images = CrystalImages(max_sites=plan.max_sites)
+    misfits = images.misfits(crystals)
     crystals, ids = _kept(crystals, ids, misfits)
     doubles = duplicates(crystals, progress)
-    counts.append(stage_count("distinct", doubles))
     crystals, ids = _kept(crystals, ids, doubles)
+    counts = [binaries, stage_count("images", misfits), stage_count("distinct", doubles)]
     return Dataset(crystals, ids, {}), counts
 
 
 def exchanged(source: Dataset) -> tuple[CrystalTable, tuple[str, ...]]:
-    """Every binary crystal with its elements made V and O, both ways, in scaled cells.
-
-    And an id for each.
+    """Every binary crystal with its elements made V and O, both ways, in scaled cells, and an id
+    for each.
     """
-    table, both, ids = source.crystals, [], []
-    for row in range(len(table)):
-        sites = table.sites(row)
-        numbers = table.numbers[sites]
-        for name, metal in zip("ab", np.unique(numbers), strict=True):
-            new = np.where(numbers == metal, VANADIUM, OXYGEN).astype(np.uint8)
-            lattice = table.lattices[row] * scale_to_bonds(
-                table.lattices[row], table.frac[sites], new
-            )
-            both.append((lattice, new, table.frac[sites]))
-            ids.append(f"{source.ids[row]}-{name}")
-    lattices, numbers_of, frac = zip(*both, strict=True)
-    return CrystalTable.from_arrays(np.array(lattices), numbers_of, frac), tuple(ids)
+    lattices, species, positions, ids = [], [], [], []
+    for row, name in enumerate(source.ids):
+        crystal = source.crystals.select([row])
+        lattice, frac = crystal.lattices[0], crystal.frac
+        elements = np.unique(crystal.numbers)
+        for letter, metal in zip("ab", elements, strict=True):
+            is_metal = crystal.numbers == metal
+            numbers = np.where(is_metal, VANADIUM, OXYGEN).astype(np.uint8)
+            factor = scale_to_bonds(lattice, frac, numbers)
+            lattices.append(lattice * factor)
+            species.append(numbers)
+            positions.append(frac)
+            ids.append(f"{name}-{letter}")
+    return CrystalTable.from_arrays(lattices, species, positions), tuple(ids)
 
 
 def scale_to_bonds(
@@ -131,13 +135,17 @@ def scale_to_bonds(
     bounds of the volume.
     """
     apart = distances_in_cell(lattice, frac)
-    factors = []
+    factor = 0.0
     for (first, second), bond in BONDS.items():
         between = apart[numbers == first][:, numbers == second]
-        factors.append(bond / between.min() if between.size and between.min() > 0 else 0.0)
-    volume = abs(np.linalg.det(lattice)) / len(frac)
-    low, high = (np.cbrt(bound / volume) for bound in VOLUME_PER_ATOM)
-    return float(np.clip(max(factors), low, high))
+        shortest = between.min(initial=np.inf)
+        # Atoms on one place cannot be brought apart by any factor.
+        if shortest > 0:
+            factor = max(factor, bond / shortest)
+    volume = abs(np.linalg.det(lattice))
+    volume_per_atom = volume / len(frac)
+    low, high = (np.cbrt(bound / volume_per_atom) for bound in VOLUME_PER_ATOM)
+    return float(np.clip(factor, low, high))
 
 
 def duplicates(table: CrystalTable, progress: Progress | None = None) -> list[str | None]:
@@ -149,8 +157,9 @@ def duplicates(table: CrystalTable, progress: Progress | None = None) -> list[st
     known = StructureIndex()
     reasons: list[str | None] = []
     for row, formula in enumerate(table.formulas()):
-        reasons.append("duplicate" if known.matches_row(table, row, formula) else None)
-        if reasons[-1] is None:
+        is_known = known.matches_row(table, row, formula)
+        reasons.append("duplicate" if is_known else None)
+        if not is_known:
             known.add(table, row, formula)
         if progress is not None:
             progress(row + 1, len(table))
@@ -168,37 +177,50 @@ def labelled(
     journal
         JSON lines of what is labelled already; a crystal found there is not computed again.
     """
-    engine, key = load_engine(plan.engine), plan.key()
-    hull = known_hull()
-    done = _read_journal(journal)
-    kept, reasons = [], []
-    for row, name in enumerate(oxides.ids):
-        crystal = oxides.crystals.select([row])
-        place = content_hash(f"{key} {crystal.content_hash()}", digits=16)
-        if place not in done:
-            done[place] = _computed(engine, plan, oxides.crystals.structure(row))
-            _write_journal(journal, place, done[place])
-        record = done[place]
-        reasons.append(record.get("reason"))
-        if record.get("reason") is None:
+    engine, hull = load_engine(plan.engine), known_hull()
+    names, structures, energies, distances, reasons = [], [], [], [], []
+    records = _records(oxides, plan, journal)
+    for number, (name, record) in enumerate(records, start=1):
+        reason = record.get("reason")
+        reasons.append(reason)
+        if reason is None:
             structure = Structure.from_dict(record["structure"])
-            energy = engine.formation_energy(structure.composition, record["energy"])
-            kept.append((name, structure, energy, hull.e_above_hull(structure.composition, energy)))
+            composition = structure.composition
+            energy = engine.formation_energy(composition, record["energy"])
+            names.append(name)
+            structures.append(structure)
+            energies.append(energy)
+            distances.append(hull.e_above_hull(composition, energy))
         if progress is not None:
-            progress(row + 1, len(oxides))
-    if not kept:
+            progress(number, len(oxides))
+    if not names:
+        counts = dict(Counter(reasons))
         raise DatasetError(
-            f"engine {plan.engine!r} labelled none of {len(oxides)} crystals: "
-            f"{dict(Counter(reasons))}"
+            f"engine {plan.engine!r} labelled none of {len(oxides)} crystals: {counts}"
         )
-    names, structures, energies, distances = zip(*kept, strict=True)
     crystals = CrystalTable.from_structures(structures)
     labels = {
         "formation_energy": np.array(energies),
         "e_above_hull": np.array(distances),
         "vanadium_state": vanadium_state(crystals),
     }
-    return Dataset(crystals, names, labels), stage_count("label", reasons)
+    return Dataset(crystals, tuple(names), labels), stage_count("label", reasons)
+
+
+def _records(
+    oxides: Dataset, plan: OxidePlan, journal: Path | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Id and record of each crystal, from the journal or computed and written there."""
+    engine, key = load_engine(plan.engine), plan.key()
+    done = _read_journal(journal)
+    for row, name in enumerate(oxides.ids):
+        crystal = oxides.crystals.select([row])
+        place = content_hash(f"{key} {crystal.content_hash()}", digits=16)
+        if place not in done:
+            record = _computed(engine, plan, crystal.structure(0))
+            done[place] = record
+            _write_journal(journal, place, record)
+        yield name, done[place]
 
 
 def build_oxides(
@@ -211,23 +233,23 @@ def build_oxides(
 ) -> Dataset:
     """The labelled set; its provenance tells source, plan, versions and all counts."""
     dataset, last = labelled(oxides, plan, journal, progress)
+    stages = [*counts, last]
     provenance = {
         "source": {"content_hash": source.content_hash, "crystals": len(source)},
         "plan": asdict(plan),
         "gen2dft": __version__,
-        "counts": [count.model_dump(mode="json") for count in (*counts, last)],
+        "counts": [count.model_dump(mode="json") for count in stages],
     }
-    return Dataset(dataset.crystals, dataset.ids, dataset.labels, provenance)
+    return replace(dataset, provenance=provenance)
 
 
 def _computed(engine: Engine, plan: OxidePlan, structure: Structure) -> dict[str, Any]:
     """Structure and energy, eV/atom, or why there are none."""
     try:
-        result = (
-            engine.relax(structure, plan.preset)
-            if plan.relax
-            else _volume_step(engine, plan, structure)
-        )
+        if plan.relax:
+            result = engine.relax(structure, plan.preset)
+        else:
+            result = _volume_step(engine, plan, structure)
     except CalculationFailed as failure:
         return {"reason": failure.reason}
     if not result.converged:
@@ -242,7 +264,8 @@ def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Calcu
     first = engine.static(structure, plan.preset)
     if first.stress is None:
         return first
-    change = float(np.clip(-np.trace(first.stress) / 3 / BULK_MODULUS, -LARGEST_STEP, LARGEST_STEP))
+    pressure = -np.trace(first.stress) / 3
+    change = float(np.clip(pressure / BULK_MODULUS, -LARGEST_STEP, LARGEST_STEP))
     moved = structure.copy()
     moved.scale_lattice(structure.volume * (1 + change))
     try:
@@ -255,8 +278,9 @@ def _volume_step(engine: Engine, plan: OxidePlan, structure: Structure) -> Calcu
 def _kept(
     crystals: CrystalTable, ids: Sequence[str], reasons: Sequence[str | None]
 ) -> tuple[CrystalTable, tuple[str, ...]]:
-    rows = np.flatnonzero([reason is None for reason in reasons])
-    return crystals.select(rows), tuple(ids[int(row)] for row in rows)
+    rows = [row for row, reason in enumerate(reasons) if reason is None]
+    kept_ids = tuple(ids[row] for row in rows)
+    return crystals.select(rows), kept_ids
 
 
 def _read_journal(path: Path | None) -> dict[str, dict[str, Any]]:
@@ -273,6 +297,9 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _write_journal(path: Path | None, key: str, record: dict[str, Any]) -> None:
-    if path is not None:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write("\n" + json.dumps({"key": key, **record}))
+    if path is None:
+        return
+    line = json.dumps({"key": key, **record})
+    with path.open("a", encoding="utf-8") as stream:
+        # The line's end comes first: a line that a kill cut short must not swallow the next one.
+        stream.write(f"\n{line}")
