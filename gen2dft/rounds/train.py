@@ -73,6 +73,7 @@ def train_source(
     data = to_bytes(generator)
     rng = Streams(context.spec.seed, context.index).rng(*part_of(Stream.ENSEMBLE, place))
     head = head_bytes(fit_head(lesson, generator, rng))
+    head_id = context.store.put_blob(head, "ensemble")
     document = SnapshotDoc(
         id=snapshot_id(data),
         blob_id=context.store.put_blob(data, "snapshot"),
@@ -80,11 +81,13 @@ def train_source(
         properties=list(lesson.properties),
         training_set_hash=learner.known.content_hash,
         parent_id=parent_id if lesson.start is not None else None,
-        ensemble_id=context.store.put_blob(head, "ensemble"),
+        ensemble_id=head_id,
     )
     context.store.insert_new(document)
     field = "training" if place == 0 else f"trainings.{source.label}"
-    context.update(**{field: result.as_dict()})
+    # A generator that learns nothing is one snapshot in all rounds and campaigns: each round has a
+    # head of its own all the same.
+    context.update(**{field: result.as_dict(), f"head_ids.{source.label}": head_id})
     return document.id
 
 
