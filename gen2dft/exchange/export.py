@@ -182,6 +182,8 @@ def _blobs(content: _Content, choice: Choice) -> list[str]:
     found: set[str | None] = set()
     for document in content.rounds:
         found |= {document.latents_id, document.batch_id}
+        if choice.snapshots:
+            found |= set(document.head_ids.values())
     for hull in content.shared["hulls"]:
         if isinstance(hull, HullDoc):
             found.add(hull.blob_id)

@@ -22,10 +22,12 @@ def read_models(context: Round) -> list[Model]:
         If the round's training has not finished.
     """
     document = context.document
-    return [
-        read_model(context.store, source, snapshot_of(document, source))
-        for source in context.spec.sources
-    ]
+    models = []
+    for source in context.spec.sources:
+        head_id = document.head_ids.get(source.label)
+        snapshot = snapshot_of(document, source)
+        models.append(read_model(context.store, source, snapshot, head_id))
+    return models
 
 
 def snapshot_of(document: RoundDoc, source: GeneratorSpec) -> str:
@@ -40,11 +42,20 @@ def snapshot_of(document: RoundDoc, source: GeneratorSpec) -> str:
     return found
 
 
-def read_model(store: Store, source: GeneratorSpec, snapshot_id: str) -> Model:
-    """A source's generator and its head; SnapshotError if one is damaged."""
+def read_model(
+    store: Store, source: GeneratorSpec, snapshot_id: str, head_id: str | None = None
+) -> Model:
+    """A source's generator and its head; SnapshotError if one is damaged.
+
+    Parameters
+    ----------
+    head_id
+        Blob id of the head; rounds of older versions kept it with the snapshot alone.
+    """
     generator = load_generator(store, snapshot_id)
     document = store.get(SnapshotDoc, snapshot_id)
-    return Model(source, generator, read_head(store, document, generator), snapshot_id)
+    head = read_head(store, document, generator, head_id)
+    return Model(source, generator, head, snapshot_id)
 
 
 def load_generator(store: Store, snapshot_id: str) -> AnyGenerator:
@@ -53,13 +64,15 @@ def load_generator(store: Store, snapshot_id: str) -> AnyGenerator:
     return from_bytes(store.get_blob(document.blob_id), f"snapshot {snapshot_id}")
 
 
-def read_head(store: Store, document: SnapshotDoc, generator: AnyGenerator) -> Head:
-    """The head that was fitted with a snapshot.
+def read_head(
+    store: Store, document: SnapshotDoc, generator: AnyGenerator, head_id: str | None = None
+) -> Head:
+    """The head of a round, or the one that was first fitted with a snapshot.
 
     Snapshots of the earliest campaigns hold none: then the generator's own predictions have to do,
     without uncertainty.
     """
-    blob = document.ensemble_id
+    blob = head_id or document.ensemble_id
     data = None if blob is None else store.get_blob(blob)
     if is_latent(generator):
         from gen2dft.heads.latent import LatentHead

@@ -60,6 +60,7 @@ def train_source(
     generator, result = fit_generator(lesson, checkpoint_dir, _teller(context, lesson))
     data = to_bytes(generator)
     head = _fitted_head(context, lesson, generator, place)
+    head_id = store.put_blob(head, "ensemble")
     is_warm = lesson.start is not None
     document = SnapshotDoc(
         id=snapshot_id(data),
@@ -68,11 +69,13 @@ def train_source(
         properties=list(lesson.properties),
         training_set_hash=lesson.known.content_hash,
         parent_id=parent_id if is_warm else None,
-        ensemble_id=store.put_blob(head, "ensemble"),
+        ensemble_id=head_id,
     )
     store.insert_new(document)
     field = "training" if place == 0 else f"trainings.{source.label}"
-    context.update(**{field: result.as_dict()})
+    # A generator that learns nothing is one snapshot in all rounds and campaigns: each round has a
+    # head of its own all the same.
+    context.update(**{field: result.as_dict(), f"head_ids.{source.label}": head_id})
     return document.id
 
 

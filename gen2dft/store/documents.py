@@ -154,6 +154,9 @@ class RoundDoc(Document):
     snapshot_ids: dict[str, str] = Field(
         {}, description="source to snapshot, in a campaign with several sources"
     )
+    head_ids: dict[str, str] = Field(
+        {}, description="source to the blob id of the head that the round has fitted"
+    )
     hull_id: str | None = Field(
         None, description="the round's own hull, where labels of earlier rounds have joined"
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mongomock.gridfs import enable_gridfs_integration
 from pymatgen.core import Structure
+from toy_views import LISTED, TOY, content_of, listed_registered, view_of
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.crystals import CrystalTable
@@ -26,8 +27,9 @@ from gen2dft.evaluation.plans import PLANS, LoopBudget, Run
 from gen2dft.evaluation.setting import Setting
 from gen2dft.evaluation.split import Split
 from gen2dft.loop.choose import choose
+from gen2dft.loop.ids import id_of
 from gen2dft.loop.learn import tell
-from gen2dft.loop.propose import propose
+from gen2dft.loop.propose import Proposed, propose
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.verdicts import Verdict, unscreened
 from gen2dft.loop.view import View
@@ -48,6 +50,9 @@ from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
 BATCH, SEED = 4, 3
+# So few relaxations that the second round finds something new among 48 rock salts.
+LIMITS = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "max_relaxations": 12}
+SCREENING = {"surrogate": LIMITS}
 LOOPS = ("loop-probability", "loop-thompson")
 
 
@@ -61,8 +66,7 @@ def _toys() -> Iterator[None]:
 def run_of(plan: str) -> Run:
     """A run of bench-loop whose known crystals are those that it learns from, as a campaign's."""
     learning = {"rounds": 2, "batch": BATCH, "ensemble": 4}
-    limits = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "max_relaxations": 12}
-    content = {**toys.TOY_CAMPAIGN, "learning": learning, "screening": {"surrogate": limits}}
+    content = {**toys.TOY_CAMPAIGN, "learning": learning, "screening": SCREENING}
     base, held_out = toys.toy_dataset(), toys.dataset_of([("Na", "F")])
     setting = Setting(
         specs={"gen2dft": CampaignSpec.model_validate(content)},
@@ -207,3 +211,41 @@ def test_another_seed_gives_another_batch() -> None:
     views = [replace(begin(found), calls_left=BATCH) for found in (run, other)]
     first, second = (ids(batch_of(view)) for view in views)
     assert set(first).isdisjoint(second)
+
+
+def fates(view: View, proposed: Proposed) -> dict[str, str | None]:
+    """Id of every draw to its reason."""
+    found = {}
+    for part in proposed.parts:
+        for row, reason in enumerate(part.reasons):
+            found[id_of(view, part.drawn, row)] = reason
+    return found
+
+
+def stored_fates(context: Round) -> dict[str, str | None]:
+    documents = context.store.candidates(context.campaign_id, round_index=context.index)
+    return {document.candidate_id: document.standing.reason for document in documents}
+
+
+def test_several_sources_learn_alike_in_memory_and_in_the_store() -> None:
+    """Bench-loop begins with one source; `tell` and the store go on with as many as there are."""
+    learning = {"rounds": 2, "batch": 6, "ensemble": 4}
+    shares = (TOY, 0.5), (LISTED, 0.5)
+    view = view_of(content_of(*shares, learning=learning, screening=SCREENING))
+    with listed_registered():
+        store = Store(mongomock.MongoClient(tz_aware=True)["test"])
+        campaign, _ = begin_campaign(store, view.spec, view.base, view.screen_hull)
+        context = proposed_in(Round(store, campaign.id, 0))
+        drawn = unscreened(view, propose(view))
+        assert ids(drawn) == shortlisted(context)
+        pass_unscreened(context)
+        assert choose(view, drawn) == chosen_once(context)
+        # The listed source learns nothing and has one snapshot for good: its head must not stay.
+        validate(context)
+        context = proposed_in(Round(store, campaign.id, 1))
+        view = told(view, context, drawn)
+        proposed = propose(view)
+        assert fates(view, proposed) == stored_fates(context)
+        drawn = unscreened(view, proposed)
+        pass_unscreened(context)
+        assert choose(view, drawn) == chosen_once(context)
