@@ -151,7 +151,7 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 
 def _show_fit(fit: CalibrationDoc) -> None:
-    """What the correction was fitted to and how well, beside the known values."""
+    """Show the phases of a fit beside their known energies, the parameters and their errors."""
     from gen2dft.thermo.corrections import get_correction
 
     calibration = get_correction(fit.correction).calibration
