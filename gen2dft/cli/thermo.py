@@ -159,7 +159,7 @@ def _show_phases(spec: CampaignSpec, found: list[Found]) -> None:
 
 
 def _show_fit(fit: CalibrationDoc) -> None:
-    """The fit, with its limits."""
+    """Show the phases of a fit beside their known energies, the parameters and their errors."""
     from gen2dft.thermo.corrections import get_correction
 
     calibration = get_correction(fit.correction).calibration

@@ -83,7 +83,7 @@ def _relaxed(
 
 
 def _note(setting: Setting, num_seeds: int) -> str:
-    """What a reader of the table must know."""
+    """The note below the table."""
     surrogate = setting.any_spec.screening.surrogate
     engine = f"{surrogate.engine} ({surrogate.preset})"
     samples = setting.budget.samples

@@ -78,7 +78,7 @@ def section_table(
 
 
 def _section_name(sampler: str, is_known: bool, is_learnt: bool) -> str:
-    """Which composition a section has."""
+    """Name of a section, for people."""
     reference = "in the reference" if is_known else "not in the reference"
     learnt = "in the set" if is_learnt else "not in the set"
     return f"{sampler}: composition {reference}, {learnt}"
@@ -198,7 +198,7 @@ class Reconstructed:
         return Table("reconstruction", title, columns, tuple(rows))
 
     def _parts(self, total: int) -> Iterator[tuple[str, NDArray[Any]]]:
-        """What is measured, by name."""
+        """Each measured quantity with its name."""
         for part, errors in self.image_errors.items():
             yield f"{part} images, mean squared error", errors
         num_back = len(self.rows)

@@ -175,7 +175,7 @@ def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:
 
 
 def _dataset_fields(setting: Setting) -> dict[str, Any]:
-    """What a document says of the data."""
+    """The data, as plain values."""
     dataset = setting.dataset
     source = setting.any_spec.dataset.source
     return {

@@ -199,7 +199,7 @@ def _read_structure(path: Path) -> Structure:
 
     try:
         return Structure.from_file(path)
-    # What pymatgen's readers raise.
+    # The errors of pymatgen's readers.
     except (ValueError, KeyError, TypeError, IndexError) as err:
         raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
 

@@ -458,9 +458,7 @@ class CalibrationDoc(Document):
         None, description="half width of the 95 % interval of the parameter, in its unit"
     )
     rms: float | None = Field(None, description="what the fit leaves, eV/atom")
-    parameters: dict[str, float] = Field(
-        {}, description="name to value of what has no field of its own"
-    )
+    parameters: dict[str, float] = Field({}, description="other fitted numbers, by name")
     elements: dict[str, float] = Field(
         {}, description="computed energies, eV/atom; empty: the engine's own references"
     )
@@ -471,7 +469,7 @@ class CalibrationDoc(Document):
 
     @property
     def values(self) -> dict[str, float]:
-        """Everything that was fitted, by name."""
+        """All fitted numbers, by name."""
         found = dict(self.parameters)
         for name in FITTED_FIELDS:
             value = getattr(self, name)
@@ -489,11 +487,11 @@ class CalibrationDoc(Document):
 
 
 FITTED_FIELDS = ("de_v", "standard_error", "confidence", "rms")
-"""What was fitted and has a field of its own in a CalibrationDoc."""
+"""Fitted numbers that have fields of their own in a CalibrationDoc."""
 
 
 def fitted_fields(values: Mapping[str, float]) -> dict[str, Any]:
-    """Fields of a CalibrationDoc for what was fitted, by name."""
+    """Fields of a CalibrationDoc for fitted numbers, given by name."""
     fields: dict[str, Any] = {"parameters": {}}
     for name, value in values.items():
         place = fields if name in FITTED_FIELDS else fields["parameters"]

@@ -1,7 +1,7 @@
-"""What a correction with parameters brings: the phases that it is fitted to, and the fit.
+"""Calibration: the reference phases of a correction with parameters, and its fit to them.
 
-An engine computes the phases (`gen2dft calibrate`), the correction makes parameters of their
-energies, and the store keeps these for one engine and preset.
+An engine computes the phases (`gen2dft calibrate`), the correction turns their energies into
+parameters, and the store keeps these for one engine and preset.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class FitResult:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How a correction is fitted.
+    """Reference phases of a correction, and its fit to them.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def entry_of(calculation: Calculation, name: str, **data: Any) -> ComputedStruct
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a calibration found for a correction that has parameters to fit.
+    """The outcome of a calibration: what a correction with parameters is applied with.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class Correction:
         return self.calibration is not None
 
     def fitted_with(self, fitted: Fitted | None) -> Compatibility | None:
-        """What applies the correction; ThermoError if it needs a fit and there is none."""
+        """The Compatibility to apply; ThermoError if it needs a fit and there is none."""
         if self.is_fitted and fitted is None:
             raise ThermoError(
                 f"correction {self.name!r} is not fitted yet: run `gen2dft calibrate` with the "

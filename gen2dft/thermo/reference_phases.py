@@ -70,7 +70,7 @@ def element_phase(symbol: str) -> ReferencePhase:
     build = functools.partial(_crystal, symbol)
     try:
         build()
-    # What ASE raises for what it cannot build.
+    # The errors of ASE for crystals that it cannot build.
     except (ValueError, KeyError, RuntimeError, NotImplementedError):
         return ReferencePhase(symbol, name, None)
     return ReferencePhase(symbol, name, None, build, f"ASE's table: {symmetry}")

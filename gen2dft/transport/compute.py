@@ -105,7 +105,7 @@ def interpolate(
 
 
 def _quality(series: Interpolation, functions: FloatArray, energies: FloatArray) -> dict[str, Any]:
-    """What a document says of a series through energies (n_bands, n_k)."""
+    """Size and errors of a series through energies (n_bands, n_k), by field of the document."""
     bands, stars = series.coefficients.shape
     rms_deviation = _rms_deviation(series, functions, energies)
     rms_left_out = _left_out(series, functions, energies)

@@ -1,4 +1,4 @@
-"""What a reader should know of the numbers of a TransportDoc: its warnings."""
+"""The warnings of a TransportDoc: conditions under which its numbers are rough."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HBAR2_M = HBAR**2 / ELECTRON_MASS / ANGSTROM**2 / E_CHARGE
 def bands_warnings(
     bands: UniformBands, selection: Selection, settings: TransportSettings
 ) -> list[str]:
-    """What a reader should know of the bands that went in."""
+    """Warnings about the bands that went in."""
     said: list[str] = []
     if bands.spacing > FINE:
         percent = 10 if bands.spacing <= USABLE else 30
@@ -50,7 +50,7 @@ def grid_warnings(
     carriers: Mapping[Carrier, CarrierTransport],
     settings: TransportSettings,
 ) -> list[str]:
-    """Light carriers at low temperature sit between the points of the grid."""
+    """Warning about light carriers at low temperature, which the grid does not resolve."""
     masses = [_lightest(kind, settings) for kind in carriers.values()]
     mass = min(masses)
     spacings = series.reciprocal_lengths / grid

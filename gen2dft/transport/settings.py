@@ -1,4 +1,4 @@
-"""TransportSettings: which temperatures and dopings are computed, and how finely."""
+"""TransportSettings: temperatures and dopings to compute, and the resolution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gen2dft.transport.constants import RELAXATION_TIME
 
 @dataclass(frozen=True)
 class TransportSettings:
-    """What is computed, and how finely.
+    """Temperatures and dopings to compute, and the resolution.
 
     Parameters
     ----------

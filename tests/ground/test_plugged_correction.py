@@ -47,7 +47,7 @@ class ChlorideCompatibility(Compatibility):
 
 
 def known_energy(formula: str) -> float:
-    """What the toy engine would have to find, eV/atom."""
+    """Formation energy that the corrected toy engine should find, eV/atom."""
     composition = Composition(formula)
     fraction = composition.get_atomic_fraction("Cl")
     return toys.formation_energy(composition) + TRUE_SHIFT * fraction
@@ -105,7 +105,7 @@ def spec() -> CampaignSpec:
 
 
 def computed(reference: Reference) -> ReferenceDoc:
-    """What the toy engine makes of a reference."""
+    """Document of a reference that the toy engine has computed."""
     phase = reference.phase
     return ReferenceDoc(
         id=reference.key,
