@@ -57,15 +57,14 @@ def _is_ready(store: Store, campaign_id: str) -> bool:
         return False
     context = _latest_round(store, campaign_id)
     document = context.document
-    return (
-        document.state != "validating"
-        or _has_room(context, document)
-        or _may_close(context, document)
-    )
+    if document.state != "validating":
+        return True
+    return _has_room(context, document) or _may_close(context, document)
 
 
 def _latest_round(store: Store, campaign_id: str) -> Round:
-    return Round(store, campaign_id, store.rounds(campaign_id)[-1].index)
+    newest = store.rounds(campaign_id)[-1]
+    return Round(store, campaign_id, newest.index)
 
 
 def _step(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
@@ -94,7 +93,8 @@ def _submit_round(context: Round, lpad: LaunchPad) -> list[str]:
     query = {"spec.gen2dft.campaign_id": context.campaign_id, "spec.gen2dft.round": context.index}
     if lpad.fireworks.find_one(query, {"fw_id": 1}):
         return []
-    lpad.add_wf(campaign_workflow(RoundMaker().make(context), context.campaign_id))
+    flow = RoundMaker().make(context)
+    lpad.add_wf(campaign_workflow(flow, context.campaign_id))
     return [f"submitted round {context.index}"]
 
 
@@ -103,9 +103,9 @@ def _may_close(context: Round, document: RoundDoc) -> bool:
 
     While candidates have no firework, only the deadline counts.
     """
-    return (
-        may_close(context, document) if document.dispatch_complete else is_late(context, document)
-    )
+    if document.dispatch_complete:
+        return may_close(context, document)
+    return is_late(context, document)
 
 
 def _has_room(context: Round, document: RoundDoc) -> bool:
@@ -135,19 +135,19 @@ def _dispatch(context: Round, lpad: LaunchPad) -> list[str]:
     from gen2dft.launchpad.convert import candidate_workflow
 
     in_queue, waiting = _queued(context, context.document)
-    portion = waiting[: max(0, min(BULK, IN_QUEUE - len(in_queue)))]
+    room = max(0, min(BULK, IN_QUEUE - len(in_queue)))
+    portion = waiting[:room]
     place = {
         "spec.gen2dft.candidate_id": {"$in": portion},
         "spec.gen2dft.campaign_id": context.campaign_id,
+        "state": {"$nin": ["COMPLETED", "ARCHIVED"]},
     }
-    place["state"] = {"$nin": ["COMPLETED", "ARCHIVED"]}
     known = set(lpad.fireworks.distinct("spec.gen2dft.candidate_id", place))
     missing = [key for key in portion if key not in known]
     if missing:
         lpad.bulk_add_wfs([candidate_workflow(context, key) for key in missing])
-    context.update(
-        dispatched_to=max(portion, default=""), dispatch_complete=len(portion) == len(waiting)
-    )
+    is_complete = len(portion) == len(waiting)
+    context.update(dispatched_to=max(portion, default=""), dispatch_complete=is_complete)
     return [f"dispatched {len(missing)} candidates of round {context.index}"]
 
 

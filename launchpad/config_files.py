@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from gen2dft.settings import Settings
 
 SCHEDULERS = ("slurm", "pbs", "sge")
+# Names of the files.
+LAUNCHPAD, FWORKER, QADAPTER = "my_launchpad.yaml", "my_fworker.yaml", "my_qadapter.yaml"
+FW_CONFIG, SCRIPT = "FW_config.yaml", "queue_script.txt"
+# Everything that reading a file raises if it holds no queue adapter.
+NO_ADAPTER = (
+    OSError,
+    UnicodeDecodeError,
+    yaml.YAMLError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    ValueError,
+)
 # FireWorks' own scripts for these do not know the words for cores, memory and time that its SLURM
 # script does, and in which the stages of a campaign ask for them.
 OWN_SCRIPTS = ("pbs", "sge")
@@ -59,7 +72,7 @@ def fireworks_files(
     category: str = "",
     pack: int = 1,
 ) -> dict[Path, str]:
-    """FireWorks' files and what is to be in them.
+    """FireWorks' files with their content.
 
     Parameters
     ----------
@@ -86,66 +99,82 @@ def fireworks_files(
     if settings.is_embedded:
         raise SettingsError(
             "the embedded database serves this machine only, and only while gen2dft runs here, so "
-            "queue jobs cannot "
-            "reach it: name a MongoDB server with --database mongodb://user:password@host:27017/"
+            "queue jobs cannot reach it: name a MongoDB server with --database mongodb://user:password@host:27017/"
         )
-    names = ["my_launchpad.yaml", "my_fworker.yaml", "my_qadapter.yaml", "FW_config.yaml"]
+    exports = _exports(config, folder / FW_CONFIG, environment)
+    values = _database(settings) | _worker(scheduler, category) | _queue(folder, pack)
+    values["pre_rocket"] = _pre_rocket(scheduler, exports)
+    # File to the template that it is made of.
+    templates = {
+        LAUNCHPAD: LAUNCHPAD,
+        FWORKER: FWORKER,
+        QADAPTER: f"my_qadapter_{scheduler}.yaml",
+        FW_CONFIG: FW_CONFIG,
+    }
     if scheduler in OWN_SCRIPTS:
-        names.append("queue_script.txt")
-    paths = {name: folder / name for name in names}
-    exports = _exports(config, paths["FW_config.yaml"], environment)
-    values: dict[str, Any] = {
+        templates[SCRIPT] = f"queue_script_{scheduler}.txt"
+    return {folder / name: fill_in(template, values) for name, template in templates.items()}
+
+
+def _database(settings: Settings) -> dict[str, Any]:
+    return {
         "uri": settings.database.get_secret_value(),
         "database_name": settings.database_name,
         "user_indices": list(INDICES),
-        "worker_name": f"{scheduler}-{category}" if category else scheduler,
-        "category": category,
+    }
+
+
+def _worker(scheduler: str, category: str) -> dict[str, Any]:
+    name = f"{scheduler}-{category}" if category else scheduler
+    return {"worker_name": name, "category": category}
+
+
+def _queue(folder: Path, pack: int) -> dict[str, Any]:
+    """The queue job, and the files that it needs."""
+    return {
         "cores": pack,
         "walltime": WALLTIME,
         "folder": str(folder),
-        "launchpad_file": str(paths["my_launchpad.yaml"]),
-        "fworker_file": str(paths["my_fworker.yaml"]),
-        "qadapter_file": str(paths["my_qadapter.yaml"]),
-        "script_file": str(folder / "queue_script.txt"),
+        "launchpad_file": str(folder / LAUNCHPAD),
+        "fworker_file": str(folder / FWORKER),
+        "qadapter_file": str(folder / QADAPTER),
+        "script_file": str(folder / SCRIPT),
         "log_folder": str(folder / "logs"),
         "launch_comment": PACKED if pack > 1 else SINGLE,
         "rocket_launch": _rocket_launch(folder, pack),
-        "pre_rocket": "\n".join(
-            [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-            + [SLURM_END] * (scheduler == "slurm")
-        ),
     }
-    variants = {
-        "my_qadapter.yaml": f"my_qadapter_{scheduler}.yaml",
-        "queue_script.txt": f"queue_script_{scheduler}.txt",
-    }
-    return {path: fill_in(variants.get(name, name), values) for name, path in paths.items()}
 
 
 def _rocket_launch(folder: Path, pack: int) -> str:
-    """What a queue job runs.
+    """The command of a queue job.
 
     With an absolute path, for the queue's shell knows nothing of this environment.
     """
-    rlaunch = (
-        f"{shlex.quote(sys.executable)} -m gen2dft.launchpad.rlaunch -c {shlex.quote(str(folder))}"
-    )
-    return f"{rlaunch} singleshot" if pack == 1 else f"{rlaunch} multi {pack} {PACKING}"
+    python, quoted_folder = shlex.quote(sys.executable), shlex.quote(str(folder))
+    rlaunch = f"{python} -m gen2dft.launchpad.rlaunch -c {quoted_folder}"
+    if pack == 1:
+        return f"{rlaunch} singleshot"
+    return f"{rlaunch} multi {pack} {PACKING}"
+
+
+def _pre_rocket(scheduler: str, exports: Mapping[str, str]) -> str:
+    """Shell lines before that command."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    if scheduler == "slurm":
+        lines.append(SLURM_END)
+    return "\n".join(lines)
 
 
 def fill_in(template: str, values: Mapping[str, Any]) -> str:
     """A template's text with every value as YAML reads it back, whatever characters it has."""
-    text = (
-        resources.files("gen2dft.launchpad.templates")
-        .joinpath(template)
-        .read_text(encoding="utf-8")
-    )
+    file = resources.files("gen2dft.launchpad.templates") / template
+    text = file.read_text(encoding="utf-8")
     if template.endswith(".txt"):  # FireWorks itself fills these in
         return text
     # JSON on one line is YAML; a dollar sign in a value is not looked at again.
-    texts = {
-        name: value if name in COMMENTS else json.dumps(value) for name, value in values.items()
-    }
+    texts = {}
+    for name, value in values.items():
+        texts[name] = value if name in COMMENTS else json.dumps(value)
     return Template(text).substitute(texts)
 
 
@@ -158,8 +187,11 @@ def _exports(
         "FW_CONFIG_FILE": str(fireworks_config),
         "OMP_NUM_THREADS": "1",
     }
-    passed = (CONFIG_VARIABLE, *PASSED_ON)
-    return {**exports, **{name: environment[name] for name in passed if environment.get(name)}}
+    for name in (CONFIG_VARIABLE, *PASSED_ON):
+        value = environment.get(name)
+        if value:
+            exports[name] = value
+    return exports
 
 
 def scheduler_commands(folder: Path) -> list[str]:
@@ -170,23 +202,17 @@ def scheduler_commands(folder: Path) -> list[str]:
     SettingsError
         my_qadapter.yaml is not one that FireWorks can read.
     """
-    path = folder / "my_qadapter.yaml"
+    path = folder / QADAPTER
     if not path.is_file():
         return []
     from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 
     try:
-        adapter = CommonAdapter.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (
-        OSError,
-        UnicodeDecodeError,
-        yaml.YAMLError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-    ) as err:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        adapter = CommonAdapter.from_dict(content)
+    except NO_ADAPTER as err:
         raise SettingsError(
             f"{path} is not a queue adapter of FireWorks: {err}; `gen2dft init` writes one"
         ) from err
-    return list(adapter.q_commands[adapter.q_type].values())
+    commands = adapter.q_commands[adapter.q_type]
+    return list(commands.values())

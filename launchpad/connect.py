@@ -74,10 +74,9 @@ def _initialise(lpad: LaunchPad) -> None:
     """
     from pymongo.errors import DuplicateKeyError
 
-    if (
-        "_".join(f"{field}_1" for field in COMPOUND_INDICES[-1])
-        in lpad.fireworks.index_information()
-    ):
+    # The index that is made last: if it is there, all others are.
+    last_made = "_".join(f"{field}_1" for field in COMPOUND_INDICES[-1])
+    if last_made in lpad.fireworks.index_information():
         return
     if lpad.fw_id_assigner.find_one() is None:
         with contextlib.suppress(DuplicateKeyError):
@@ -111,9 +110,9 @@ def jobflow_file(settings: Settings) -> tuple[Path, bool]:
     if named and named not in (str(own), *_exported):
         return Path(named), False
     home = Path("~/.jobflow.yaml").expanduser()
-    return (
-        (home, False) if not named and not settings.is_embedded and home.is_file() else (own, True)
-    )
+    if not named and not settings.is_embedded and home.is_file():
+        return home, False
+    return own, True
 
 
 def configure_jobflow(settings: Settings) -> Path:

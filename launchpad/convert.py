@@ -80,7 +80,5 @@ def candidate_workflow(context: Round, candidate_id: str) -> Workflow:
     package = package_of(context.spec.validation.engine)
     if package is not None:  # for the message of a worker that lacks it
         task["package"] = " ".join(package)
-    return Workflow(
-        [Firework([task], spec=spec, name=f"candidate {candidate_id}")],
-        name=f"candidate {candidate_id}",
-    )
+    name = f"candidate {candidate_id}"
+    return Workflow([Firework([task], spec=spec, name=name)], name=name)

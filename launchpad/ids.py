@@ -26,14 +26,14 @@ class Counters(Wrapped):
         self, query: Mapping[str, Any], update: Mapping[str, Mapping[str, int]]
     ) -> dict[str, Any] | None:
         """Raise counters; their values before that, None if there are no counters yet."""
-        after = self.collection.find_one_and_update(
+        counters = self.collection.find_one_and_update(
             query, update, return_document=ReturnDocument.AFTER
         )
-        return (
-            None
-            if after is None
-            else {**after, **{key: after[key] - by for key, by in update["$inc"].items()}}
-        )
+        if counters is None:
+            return None
+        for name, step in update["$inc"].items():
+            counters[name] -= step
+        return counters
 
 
 class SharedLaunchPad(LaunchPad):
@@ -49,18 +49,17 @@ class SharedLaunchPad(LaunchPad):
     def _get_a_fw_to_run(
         self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any
     ) -> Any:
-        return super()._get_a_fw_to_run(
-            indexable({**(query or {}), "state": "READY"}), *args, **kwargs
-        )
+        ready = indexable({**(query or {}), "state": "READY"})
+        return super()._get_a_fw_to_run(ready, *args, **kwargs)
 
     def get_fw_ids(self, query: Mapping[str, Any] | None = None, *args: Any, **kwargs: Any) -> Any:
         """Ids of the fireworks that fit a query."""
         return super().get_fw_ids(indexable(query or {}), *args, **kwargs)
 
     def ping_launch(self, *args: Any, **kwargs: Any) -> None:
-        """Give a sign of life.
+        """Send a heartbeat.
 
-        One that does not get through is made up for by the next, for the run itself goes on.
+        A lost one does no harm: the run itself goes on, and the next one follows.
         """
         with contextlib.suppress(ConnectionFailure):
             super().ping_launch(*args, **kwargs)

@@ -18,7 +18,7 @@ Query = Mapping[str, Any]
 
 
 class Wrapped:
-    """A collection that is asked for what a subclass does not answer otherwise."""
+    """A collection, some of whose methods a subclass replaces."""
 
     def __init__(self, collection: Collection[dict[str, Any]]) -> None:
         self.collection = collection
@@ -42,9 +42,8 @@ class Indexed(Wrapped):
         self, query: Query, document: Query, upsert: bool = False
     ) -> dict[str, Any] | None:
         """Replace one document; it as it was, None if there is none."""
-        before = self._change(
-            query, None, lambda place: self.collection.replace_one(place, document)
-        )
+        replace_one = self.collection.replace_one
+        before = self._change(query, None, lambda place: replace_one(place, document))
         if before is None and upsert:
             self.collection.replace_one(query, document, upsert=True)
         return before
@@ -52,13 +51,17 @@ class Indexed(Wrapped):
     def _change(
         self, query: Query, sort: Any, change: Callable[[Query], UpdateResult]
     ) -> dict[str, Any] | None:
-        # What stands under `$or` and the like (which workers may run it) does not change in a
+        # Conditions under `$or` and the like (which workers may run it) do not change in a
         # firework.
         asked = {name: value for name, value in query.items() if not name.startswith("$")}
-        while (found := self.collection.find_one(query, sort=sort)) is not None:
-            if change({"_id": found["_id"], **asked}).matched_count:
+        while True:
+            found = self.collection.find_one(query, sort=sort)
+            if found is None:
+                return None
+            # Another worker may have changed it since; then none is matched, and the next is tried.
+            changed = change({"_id": found["_id"], **asked})
+            if changed.matched_count:
                 return found
-        return None
 
 
 def indexable(query: Query) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Lost runs: fireworks whose worker died are run again, and what it left half-written is put right.
+"""Lost runs: fireworks whose worker died are run again, and its half-finished writes are completed.
 
 A worker of `gen2dft run` names itself `host/pid/stamp`, so its death is noticed at once on its own
-machine. Of any other worker (rlaunch on a cluster) only the age of its last sign of life tells.
+machine. Any other worker (rlaunch on a cluster) counts as lost after a long silence.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def recover_lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) 
     Parameters
     ----------
     expiration_secs
-        Seconds without a sign of life after which a worker that is not of this machine counts as
+        Seconds without a heartbeat after which a worker that is not of this machine counts as
         gone; must exceed the workers' PING_TIME_SECS. Default: FireWorks' RUN_EXPIRATION_SECS.
 
     Returns
@@ -46,33 +46,28 @@ def recover_lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) 
     Ids of the fireworks that will run again.
     """
     _free_stuck_workflows(lpad)
-    again = [
-        launch["fw_id"]
-        for launch in lost_runs(lpad, expiration_secs=expiration_secs)
-        if _rerun(lpad, launch)
-    ]
+    lost = lost_runs(lpad, expiration_secs=expiration_secs)
+    again = [launch["fw_id"] for launch in lost if _rerun(lpad, launch)]
     _complete_unfinished(lpad)
     return again + _release_reserved(lpad)
 
 
 def recover_now_and_then(store: Store, lpad: LaunchPad, campaign_id: str) -> list[int]:
-    """Recover lost runs if nobody has done so for a minute: who works on a campaign looks after the
-    others.
+    """Recover lost runs if nobody has done so for a minute: workers of a campaign look after each
+    other.
 
-    After how long without a sign of life a run is lost say FireWorks' settings, which say as well
-    how often workers give one.
+    FireWorks' settings say how often workers send a heartbeat, and after how long a silence a run
+    counts as lost.
     """
     moment = datetime.now(UTC)
-    due = {
-        "$or": [
-            {"recovered": None},
-            {"recovered": {"$lt": moment - timedelta(seconds=RECOVERY_SECONDS)}},
-        ]
-    }
-    claimed = store.database.campaigns.update_one(
-        {"_id": campaign_id, **due}, {"$set": {"recovered": moment}}
-    )
-    return recover_lost_runs(lpad) if claimed.modified_count else []
+    before = moment - timedelta(seconds=RECOVERY_SECONDS)
+    due = {"$or": [{"recovered": None}, {"recovered": {"$lt": before}}]}
+    # One update that looks and claims: of several workers one recovers.
+    claim = {"$set": {"recovered": moment}}
+    claimed = store.database.campaigns.update_one({"_id": campaign_id, **due}, claim)
+    if not claimed.modified_count:
+        return []
+    return recover_lost_runs(lpad)
 
 
 def lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) -> list[dict[str, Any]]:
@@ -91,15 +86,15 @@ def lost_runs(lpad: LaunchPad, *, expiration_secs: float | None = None) -> list[
 
 def is_lost(launch: dict[str, Any], expiration_secs: float) -> bool:
     """Whether the worker of a running launch is gone."""
-    host, _, process = launch["fworker"]["name"].rpartition("/")[0].partition("/")
+    place, _, stamp = launch["fworker"]["name"].rpartition("/")
+    host, _, process = place.partition("/")
     if host == socket.gethostname() and process.isdigit():
-        return process_stamp(int(process)) != launch["fworker"]["name"].rpartition("/")[2]
-    last_sign = max(
-        _moment(entry["updated_on"])
-        for entry in launch["state_history"]
-        if entry["state"] == "RUNNING"
-    )
-    return last_sign < datetime.now(UTC) - timedelta(seconds=expiration_secs)
+        # Another stamp: the number is now that of another process.
+        return process_stamp(int(process)) != stamp
+    history = [entry for entry in launch["state_history"] if entry["state"] == "RUNNING"]
+    last_sign = max(_moment(entry["updated_on"]) for entry in history)
+    silence = datetime.now(UTC) - last_sign
+    return silence > timedelta(seconds=expiration_secs)
 
 
 def _moment(value: str | datetime) -> datetime:
@@ -120,9 +115,8 @@ def _rerun(lpad: LaunchPad, launch: dict[str, Any]) -> bool:
     abandoned = {"$lt": now - timedelta(seconds=CLAIM_SECONDS)}
     free = {"$or": [{"recovering": {"$exists": False}}, {"recovering": abandoned}]}
     place = {"launch_id": launch["launch_id"], "state": "RUNNING"}
-    if not lpad.launches.update_one(
-        {**place, **free}, {"$set": {"recovering": now}}
-    ).modified_count:
+    claimed = lpad.launches.update_one({**place, **free}, {"$set": {"recovering": now}})
+    if not claimed.modified_count:
         return False
     holder = {
         "fw_id": launch["fw_id"],
@@ -150,16 +144,15 @@ def _remember(lpad: LaunchPad, fw_id: int, folder: str) -> None:
 def _release_reserved(lpad: LaunchPad) -> list[int]:
     """Make fireworks ready that a worker had reserved when it died, before it wrote a launch."""
     before = datetime.now(UTC) - timedelta(seconds=RESERVED_SECONDS)
+    reserved = {"state": "RESERVED", "launches": []}
     released = []
-    for firework in lpad.fireworks.find(
-        {"state": "RESERVED", "launches": []}, {"fw_id": 1, "updated_on": 1}
-    ):
-        if _moment(firework["updated_on"]) < before:
-            changed = lpad.fireworks.update_one(
-                {"_id": firework["_id"], "state": "RESERVED", "launches": []},
-                {"$set": {"state": "READY"}},
-            )
-            released += [firework["fw_id"]] * changed.modified_count
+    for firework in lpad.fireworks.find(reserved, {"fw_id": 1, "updated_on": 1}):
+        if _moment(firework["updated_on"]) >= before:
+            continue
+        still_reserved = {"_id": firework["_id"], **reserved}
+        changed = lpad.fireworks.update_one(still_reserved, {"$set": {"state": "READY"}})
+        if changed.modified_count:
+            released.append(firework["fw_id"])
     return released
 
 
@@ -168,7 +161,8 @@ def _complete_unfinished(lpad: LaunchPad) -> None:
     workflow.
     """
     for firework in lpad.fireworks.find({"state": "RUNNING"}, {"fw_id": 1, "launches": 1}):
-        states = lpad.launches.distinct("state", {"launch_id": {"$in": firework["launches"]}})
+        of_it = {"launch_id": {"$in": firework["launches"]}}
+        states = lpad.launches.distinct("state", of_it)
         if states and "RUNNING" not in states:
             # A living worker may be at this very step; the workflow's lock lets one of the two do
             # it.
@@ -179,34 +173,36 @@ def _free_stuck_workflows(lpad: LaunchPad) -> None:
     """Unlock workflows whose lock was held by a worker that died, and finish what it had begun to
     write.
     """
-    stuck = {doc["_id"]: doc for doc in lpad.workflows.find({"locked": True})}
+    stuck = {workflow["_id"]: workflow for workflow in lpad.workflows.find({"locked": True})}
     deadline = time.monotonic() + LOCK_SECONDS
     while stuck and time.monotonic() < deadline:
         time.sleep(0.2)
-        now_locked = {
-            doc["_id"]: doc
-            for doc in lpad.workflows.find({"locked": True, "_id": {"$in": list(stuck)}})
-        }
-        stuck = {
-            key: doc
-            for key, doc in now_locked.items()
-            if doc["updated_on"] == stuck[key]["updated_on"]
-        }
+        stuck = _still_locked(lpad, stuck)
     for key, workflow in stuck.items():
-        if lpad.workflows.update_one(
-            {"_id": key, "locked": True}, {"$unset": {"locked": ""}}
-        ).modified_count:
+        locked = {"_id": key, "locked": True}
+        freed = lpad.workflows.update_one(locked, {"$unset": {"locked": ""}})
+        if freed.modified_count:
             _repeat_last_write(lpad, workflow)
+
+
+def _still_locked(lpad: LaunchPad, before: dict[Any, dict[str, Any]]) -> dict[Any, dict[str, Any]]:
+    """Those of the locked workflows that nobody has unlocked or written to since."""
+    same: dict[Any, dict[str, Any]] = {}
+    for workflow in lpad.workflows.find({"locked": True, "_id": {"$in": list(before)}}):
+        key = workflow["_id"]
+        if workflow["updated_on"] == before[key]["updated_on"]:
+            same[key] = workflow
+    return same
 
 
 def _repeat_last_write(lpad: LaunchPad, workflow: dict[str, Any]) -> None:
     """FireWorks writes the fireworks of a workflow first and the workflow last: do again what did
     not get that far.
     """
-    for firework in lpad.fireworks.find(
-        {"fw_id": {"$in": workflow["nodes"]}}, {"fw_id": 1, "state": 1}
-    ):
-        if firework["state"] == "COMPLETED" != workflow["fw_states"].get(str(firework["fw_id"])):
+    of_it = {"fw_id": {"$in": workflow["nodes"]}}
+    for firework in lpad.fireworks.find(of_it, {"fw_id": 1, "state": 1}):
+        written = workflow["fw_states"].get(str(firework["fw_id"]))
+        if firework["state"] == "COMPLETED" and written != "COMPLETED":
             # As if just about to complete: then its detours are inserted.
             lpad.fireworks.update_one({"_id": firework["_id"]}, {"$set": {"state": "RUNNING"}})
             lpad._refresh_wf(firework["fw_id"])  # noqa: SLF001
@@ -216,8 +212,9 @@ def _repeat_last_write(lpad: LaunchPad, workflow: dict[str, Any]) -> None:
 def _delete_unlisted(lpad: LaunchPad, query: dict[str, Any]) -> None:
     """Delete fireworks that no workflow lists: nothing could ever complete them."""
     unlisted = {firework["fw_id"] for firework in lpad.fireworks.find(query, {"fw_id": 1})}
-    for _ in range(2):  # what a living worker is inserting now is listed a moment later
-        unlisted -= set(lpad.workflows.distinct("nodes", {"nodes": {"$in": list(unlisted)}}))
+    for _ in range(2):  # fireworks that a living worker is inserting now are listed a moment later
+        listing = {"nodes": {"$in": list(unlisted)}}
+        unlisted -= set(lpad.workflows.distinct("nodes", listing))
         if not unlisted:
             return
         time.sleep(INSERT_SECONDS)

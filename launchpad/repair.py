@@ -53,23 +53,19 @@ def repair(store: Store, lpad: LaunchPad, campaign_id: str, *, retry: bool = Fal
 def _repair_candidate(
     context: Round, lpad: LaunchPad, firework: dict[str, Any], candidate_id: str
 ) -> list[str]:
-    """A crashed firework of a candidate: one that was ingested is left.
+    """Try the crashed firework of a candidate again, or give the candidate up.
 
-    Else try again, or give the candidate up.
+    A candidate that was ingested nevertheless is left alone.
     """
-    if not context.store.candidate(context.campaign_id, candidate_id).standing.is_open:
+    candidate = context.store.candidate(context.campaign_id, candidate_id)
+    if not candidate.standing.is_open:
         return []
-    if len(firework.get("launches", [])) + len(firework.get("archived_launches", [])) < (
-        context.spec.validation.attempts
-    ):
+    attempts = len(firework.get("launches", [])) + len(firework.get("archived_launches", []))
+    if attempts < context.spec.validation.attempts:
         lpad.rerun_fw(firework["fw_id"])
         return [f"trying candidate {candidate_id} again"]
-    give_up(
-        context,
-        candidate_id,
-        "calculation_crashed",
-        f"firework {firework['fw_id']} ({firework['name']}) crashed",
-    )
+    detail = f"firework {firework['fw_id']} ({firework['name']}) crashed"
+    give_up(context, candidate_id, "calculation_crashed", detail)
     return [f"gave candidate {candidate_id} up: its calculation crashed"]
 
 
@@ -95,7 +91,8 @@ def crashed_steps(lpad: LaunchPad, campaign_id: str) -> list[tuple[str, str]]:
     }
     found = []
     for firework in lpad.fireworks.find(query, {"fw_id": 1, "name": 1}):
-        found.append((firework["name"], last_words(lpad, firework["fw_id"])))
+        error = last_words(lpad, firework["fw_id"])
+        found.append((firework["name"], error))
     return found
 
 
@@ -103,5 +100,7 @@ def last_words(lpad: LaunchPad, fw_id: int) -> str:
     """The last line of the error that a firework crashed with."""
     launch = lpad.get_fw_by_id(fw_id).launches[-1]
     stored = launch.action.stored_data if launch.action else {}
-    trace = stored.get("_exception", {}).get("_stacktrace", "no message was kept").strip()
-    return str(trace.splitlines()[-1])
+    exception = stored.get("_exception", {})
+    trace = exception.get("_stacktrace", "no message was kept")
+    lines = trace.strip().splitlines()
+    return str(lines[-1])

@@ -23,11 +23,8 @@ def resume(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
     if store.campaign(campaign_id).state != "paused":
         return []
     context = Round(store, campaign_id, store.rounds(campaign_id)[-1].index)
-    again = [
-        candidate_id
-        for candidate_id in context.document.suspects
-        if _reopen(context, lpad, candidate_id)
-    ]
+    suspects = context.document.suspects
+    again = [candidate for candidate in suspects if _reopen(context, lpad, candidate)]
     context.update(suspects=[], dispatched_to="", dispatch_complete=False)
     store.resume_campaign(campaign_id)
     return [f"resumed; {len(again)} candidates are queued again"]

@@ -47,4 +47,5 @@ def submit(
         Reference of the surrogate, if that is another one.
     """
     campaign, created = begin_campaign(store, spec, dataset, hull, screen_hull)
-    return Submitted(campaign.id, created, tuple(advance(store, lpad, campaign.id)))
+    actions = advance(store, lpad, campaign.id)
+    return Submitted(campaign.id, created, tuple(actions))

@@ -29,6 +29,9 @@ OUTAGE_SECONDS = 60.0
 GRACE_SECONDS = 15.0
 MAX_DEATHS, DEATH_SECONDS = 5, 600.0  # per worker, on average, within so many seconds
 MAX_LOG_BYTES = 20_000_000
+STOPPING = (
+    "finishing the fireworks that are running; Ctrl-C again stops at once, and they will run again"
+)
 
 
 def run_workers(
@@ -65,10 +68,7 @@ def run_workers(
         pool.stop(GRACE_SECONDS)
     except KeyboardInterrupt:
         if say:
-            say(
-                "finishing the fireworks that are running; Ctrl-C again stops at once, and they "
-                "will run again"
-            )
+            say(STOPPING)
         pool.stop(None)
         raise
     finally:
@@ -129,12 +129,11 @@ class WorkerPool:
         """Ask all to end after their present firework, and wait, at most so long."""
         for process in self.processes:
             process.terminate()
-        deadline = time.monotonic() + seconds if seconds is not None else None
+        deadline = None if seconds is None else time.monotonic() + seconds
         for process in self.processes:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:
-                process.wait(
-                    max(0.0, deadline - time.monotonic()) if deadline is not None else None
-                )
+                process.wait(left)
             except subprocess.TimeoutExpired:
                 return
 
@@ -153,18 +152,14 @@ class WorkerPool:
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
         path = self.log_file(index)
+        module = ["-m", "gen2dft.launchpad.worker"]
+        command = [sys.executable, *module, self.campaign_id, str(os.getpid())]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
             with path.open("wb" if too_long else "ab") as log:
                 return subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "gen2dft.launchpad.worker",
-                        self.campaign_id,
-                        str(os.getpid()),
-                    ],
+                    command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -180,21 +175,27 @@ class WorkerPool:
 
     def _count_death(self, index: int) -> None:
         now = time.monotonic()
-        self.deaths = [moment for moment in self.deaths if now - moment < DEATH_SECONDS] + [now]
-        if len(self.deaths) > MAX_DEATHS * len(self.processes):
-            code = self.processes[index].returncode
-            how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-            hint = (
-                "; the system may have run out of memory, so try fewer --workers"
-                if code == -signal.SIGKILL
-                else ""
-            )
-            tail = "\n".join(self.log_file(index).read_text(errors="replace").splitlines()[-12:])
-            raise WorkerError(
-                f"workers died {len(self.deaths)} times, the last by {how}{hint}. Its log "
-                f"{self.log_file(index)} ends "
-                f"with:\n{tail}\nAfter mending it, the same command goes on where it was."
-            )
+        recent = [moment for moment in self.deaths if now - moment < DEATH_SECONDS]
+        self.deaths = [*recent, now]
+        if len(self.deaths) <= MAX_DEATHS * len(self.processes):
+            return
+        how = _how_it_ended(self.processes[index].returncode)
+        log = self.log_file(index)
+        lines = log.read_text(errors="replace").splitlines()
+        tail = "\n".join(lines[-12:])
+        raise WorkerError(
+            f"workers died {len(self.deaths)} times, the last by {how}. Its log {log} ends "
+            f"with:\n{tail}\nAfter mending it, the same command goes on where it was."
+        )
+
+
+def _how_it_ended(code: int) -> str:
+    """A process's end in words; a negative code is a signal."""
+    if code >= 0:
+        return f"exit code {code}"
+    if code == -signal.SIGKILL:
+        return f"signal {-code}; the system may have run out of memory, so try fewer --workers"
+    return f"signal {-code}"
 
 
 def worker_environment(settings: Settings) -> dict[str, str]:
@@ -209,7 +210,6 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     }
     root = Path(gen2dft.__file__).parents[1]
     if (root / "flows").is_dir():  # a checkout, which need not be installed
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, [str(root), os.environ.get("PYTHONPATH", "")])
-        )
+        paths = [str(root), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     return environment

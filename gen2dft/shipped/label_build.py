@@ -187,8 +187,10 @@ def label_crystals(
     folder = bands_folder(path)
     work = partial(label_crystal, preset=settings.preset, folder=folder, cpu_limit=cpu_limit)
     for task, outcome in in_processes(work, todo, workers):
-        is_failure = isinstance(outcome, CalculationFailed)
-        record = _failure(task, outcome, folder) if is_failure else outcome
+        if isinstance(outcome, CalculationFailed):
+            record = _failure(task, outcome, folder)
+        else:
+            record = outcome
         _append(path, to_line(record))
         done += 1
         if progress:
