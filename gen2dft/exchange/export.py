@@ -158,7 +158,7 @@ def _shared(
     store: Store, campaign: CampaignDoc, rounds: Sequence[RoundDoc], labels: Sequence[LabelDoc]
 ) -> dict[str, list[Document]]:
     """Documents that other campaigns may use too: all that this one names."""
-    snapshots = {document.snapshot_id for document in rounds}
+    snapshots = {key for document in rounds for key in document.snapshots}
     hulls = {campaign.hull_id, campaign.screen_hull_id}
     hulls.update(document.hull_id for document in rounds)
     for label in labels:

@@ -180,7 +180,8 @@ def _id_within(campaign_id: str, document: Document) -> str:
 def _names_in(document: Document, campaign_id: str) -> Iterator[tuple[str, str | None]]:
     """Collection and id of every document that another one names."""
     if isinstance(document, RoundDoc):
-        yield "snapshots", document.snapshot_id
+        for key in document.snapshots:
+            yield "snapshots", key
         yield "hulls", document.hull_id
     elif isinstance(document, HitDoc):
         yield "candidates", document.id

@@ -148,7 +148,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     rounds = store.rounds(campaign_id)
     points = list(_points(store, campaign_id))
     latents = _latents_of(store, rounds)
-    snapshots = [store.get(SnapshotDoc, r.snapshot_id) for r in rounds if r.snapshot_id]
+    snapshots = [store.get(SnapshotDoc, key) for r in rounds for key in r.snapshots]
     bands = store.from_bands(campaign_id)
     ledger = read_ledger(store, campaign_id)
     transport = transport_of(store, bands)

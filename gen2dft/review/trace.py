@@ -123,7 +123,7 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
     """
     campaign, vector = store.campaign(candidate.campaign_id), latent_vector(store, candidate)
     document = store.round(candidate.campaign_id, candidate.round_index)
-    own = document.snapshot_ids.get(candidate.source or "") or document.snapshot_id
+    own = document.snapshot_of(candidate.source)
     snapshots = _snapshots(store, candidate.snapshot_id or own)
     return Trace(
         campaign=campaign,

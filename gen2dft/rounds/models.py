@@ -32,8 +32,7 @@ def read_models(context: Round) -> list[Model]:
 
 def snapshot_of(document: RoundDoc, source: GeneratorSpec) -> str:
     """Id of the snapshot that a round has trained of a source; StoreError if it has none yet."""
-    # A campaign with one source keeps it in `snapshot_id`, as the first version did.
-    found = document.snapshot_ids.get(source.label) or document.snapshot_id
+    found = document.snapshot_of(source.label)
     if found is None:
         raise StoreError(
             f"round {document.index} of {document.campaign_id} has no snapshot: its training "

@@ -54,10 +54,12 @@ class Round:
     @cached_property
     def learnt(self) -> tuple[str, ...] | None:
         """Properties that this round's heads predict; None before its training has ended."""
-        snapshot_id = self.document.snapshot_id
-        if snapshot_id is None:
+        document = self.document
+        if document.snapshot_id is None:
             return None
-        return tuple(self.store.get(SnapshotDoc, snapshot_id).properties)
+        if document.learnt is not None:
+            return tuple(document.learnt)
+        return tuple(self.store.get(SnapshotDoc, document.snapshot_id).properties)
 
     def update(self, **fields: object) -> None:
         """Set fields of the round's document."""

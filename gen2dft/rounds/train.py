@@ -43,8 +43,9 @@ def train(context: Round, checkpoint_dir: Path | None = None) -> str:
     first = next(iter(found.values()))
     if len(found) > 1:
         context.update(snapshot_ids=found)
+    learnt = list(read_learner(context).heads(context.spec))
     # Written last: a round with a snapshot counts as trained.
-    context.update(snapshot_id=first)
+    context.update(snapshot_id=first, learnt=learnt)
     return first
 
 

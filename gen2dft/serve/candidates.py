@@ -149,7 +149,8 @@ def _shortest(structure: Structure) -> float:
 def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     """Origin of a candidate: round, generator, latent vector, screen."""
     document = store.round(candidate.campaign_id, candidate.round_index)
-    snapshot = store.find(SnapshotDoc, document.snapshot_id) if document.snapshot_id else None
+    snapshot_id = candidate.snapshot_id or document.snapshot_of(candidate.source)
+    snapshot = store.find(SnapshotDoc, snapshot_id) if snapshot_id else None
     vector = [float(x) for x in latent_vector(store, candidate)]
     numbers = [f"{x:.4g}" for x in vector]
     return {

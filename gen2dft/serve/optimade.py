@@ -250,7 +250,7 @@ def _origin_fields(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, An
     yield "campaign", campaign_id
     yield "round", label.round_index + 1
     yield "candidate_id", label.candidate_id
-    yield "snapshot", round_.snapshot_id
+    yield "snapshot", candidate.snapshot_id or round_.snapshot_of(candidate.source)
     yield "sampler", candidate.sampler
     yield "parents", candidate.parents
     yield "targets", {target.property: target_text(target, known) for target in spec.targets}

@@ -160,6 +160,9 @@ class RoundDoc(Document):
     hull_id: str | None = Field(
         None, description="the round's own hull, where labels of earlier rounds have joined"
     )
+    learnt: list[str] | None = Field(
+        None, description="properties that the round's heads predict; not said by older versions"
+    )
     training: dict[str, Any] = Field(
         {}, description="history, held-out figures and counts of the first source's training"
     )
@@ -188,6 +191,17 @@ class RoundDoc(Document):
         description="the last candidates in a row that the engine itself failed for, see "
         "gen2dft.rounds.breaker",
     )
+
+    @property
+    def snapshots(self) -> list[str]:
+        """Ids of the snapshots of all sources."""
+        first = [] if self.snapshot_id is None else [self.snapshot_id]
+        return list(dict.fromkeys([*first, *self.snapshot_ids.values()]))
+
+    def snapshot_of(self, source: str | None) -> str | None:
+        """Id of a source's snapshot; None before it is trained."""
+        # A campaign with one source keeps it in `snapshot_id`, as the first version did.
+        return self.snapshot_ids.get(source or "") or self.snapshot_id
 
 
 class CandidateDoc(Document):
