@@ -70,8 +70,9 @@ def has_closed_shell(composition: Mapping[str, int]) -> bool:
     semiconductor.
     """
     counts = tuple(sorted(composition.values()))
+    shells = _CLOSED_SHELLS.get(counts, ())
     electrons = sum(_valence(symbol) * count for symbol, count in composition.items())
-    return electrons in _CLOSED_SHELLS.get(counts, ())
+    return electrons in shells
 
 
 def anion(composition: Mapping[str, int]) -> str:

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,8 +49,7 @@ class CrystalTable:
 
     def __post_init__(self) -> None:
         n = len(self.lattices)
-        fit = self.lattices.shape == (n, 3, 3) and self.offsets.shape == (n + 1,)
-        if not fit:
+        if self.lattices.shape != (n, 3, 3) or self.offsets.shape != (n + 1,):
             raise ValueError(
                 f"lattices {self.lattices.shape} and offsets {self.offsets.shape} do not fit "
                 "together"
@@ -72,9 +71,11 @@ class CrystalTable:
         matrices = np.asarray(lattices, dtype=np.float64).reshape(-1, 3, 3)
         species = [np.atleast_1d(crystal) for crystal in numbers]
         positions = [np.reshape(crystal, (-1, 3)) for crystal in frac]
+        if not species:
+            return cls(matrices, np.zeros(0, np.uint8), np.zeros((0, 3)), np.zeros(1, np.int64))
         counts = [len(crystal) for crystal in species]
-        all_species = _joined(species, np.zeros(0)).astype(np.uint8)
-        all_positions = _joined(positions, np.zeros((0, 3))).astype(np.float64)
+        all_species = np.concatenate(species).astype(np.uint8)
+        all_positions = np.concatenate(positions).astype(np.float64)
         return cls(matrices, all_species, all_positions, _offsets(counts))
 
     @classmethod
@@ -94,10 +95,12 @@ class CrystalTable:
     @classmethod
     def concatenate(cls, tables: Sequence[CrystalTable]) -> CrystalTable:
         """Put tables one behind another."""
-        lattices = _joined([table.lattices for table in tables], np.zeros((0, 3, 3)))
-        numbers = _joined([table.numbers for table in tables], np.zeros(0, np.uint8))
-        frac = _joined([table.frac for table in tables], np.zeros((0, 3)))
-        counts = _joined([table.num_sites for table in tables], np.zeros(0, np.int64))
+        if not tables:
+            return cls.from_arrays([], [], [])
+        lattices = np.concatenate([table.lattices for table in tables])
+        numbers = np.concatenate([table.numbers for table in tables])
+        frac = np.concatenate([table.frac for table in tables])
+        counts = np.concatenate([table.num_sites for table in tables])
         return cls(lattices, numbers, frac, _offsets(counts))
 
     def __len__(self) -> int:
@@ -190,11 +193,6 @@ class CrystalTable:
             fixed = np.ascontiguousarray(array, dtype=dtype)
             content.add(fixed.tobytes())
         return content.digits(16)
-
-
-def _joined(parts: Sequence[NDArray[Any]], empty: NDArray[Any]) -> NDArray[Any]:
-    """The parts end to end; `empty` where there are none, which NumPy cannot join."""
-    return np.concatenate(parts) if parts else empty
 
 
 def _offsets(counts: ArrayLike) -> NDArray[np.int64]:

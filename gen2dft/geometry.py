@@ -107,7 +107,9 @@ def _other_vectors(
     lattices: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(n, 3, 3) each: beside a, b, c the two other vectors, b, c, a and c, a, b."""
-    return lattices[:, [1, 2, 0]], lattices[:, [2, 0, 1]]
+    following = lattices[:, [1, 2, 0]]
+    last = lattices[:, [2, 0, 1]]
+    return following, last
 
 
 def _pair_distances(

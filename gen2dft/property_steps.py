@@ -238,8 +238,13 @@ def step_names(spec: CampaignSpec) -> frozenset[str]:
 
 def _asked_for(spec: CampaignSpec) -> list[str]:
     """Properties that a step computes, here or where its package is installed."""
-    elsewhere = {name for name, entry in spec.properties.items() if entry.package is not None}
-    return [name for name in spec.head_properties if name in STEPS or name in elsewhere]
+    names = []
+    for name in spec.head_properties:
+        entry = spec.properties.get(name)
+        is_elsewhere = entry is not None and entry.package is not None
+        if name in STEPS or is_elsewhere:
+            names.append(name)
+    return names
 
 
 def _runnable(name: str, spec: CampaignSpec) -> list[PropertyStep]:

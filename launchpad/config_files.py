@@ -99,7 +99,8 @@ def fireworks_files(
     if settings.is_embedded:
         raise SettingsError(
             "the embedded database serves this machine only, and only while gen2dft runs here, so "
-            "queue jobs cannot reach it: name a MongoDB server with --database mongodb://user:password@host:27017/"
+            "queue jobs cannot reach it: name a MongoDB server with "
+            "--database mongodb://user:password@host:27017/"
         )
     exports = _exports(config, folder / FW_CONFIG, environment)
     values = _database(settings) | _worker(scheduler, category) | _queue(folder, pack)
