@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from example_campaign import CAMPAIGN_ID, HITS, candidate_id, example_store
+from example_campaign import CAMPAIGN_ID, HITS, candidate_id, empty_store, example_store
 from rich.console import Console
 from two_sources import TOY, WIDE, two_source_round
 from typer.testing import CliRunner
@@ -23,12 +23,15 @@ from gen2dft.cli import ledger as ledger_verb
 from gen2dft.cli import results, status
 from gen2dft.cli.app import app
 from gen2dft.errors import QueryError
+from gen2dft.exchange.credits import Credits
+from gen2dft.exchange.export import Choice, export_campaign
+from gen2dft.exchange.restore import import_archive
 from gen2dft.ledger import BANDS, FAILED, SCREEN, VALIDATE, read_ledger
 from gen2dft.query import find_hits, sources_of_hits
 from gen2dft.report.by_source import by_source
 from gen2dft.report.ledger_table import rows
 from gen2dft.report.page import write_report
-from gen2dft.store.documents import CampaignDoc, CandidateDoc, StoredVerdict
+from gen2dft.store.documents import CampaignDoc, CandidateDoc, SnapshotDoc, StoredVerdict
 from gen2dft.store.store import Store
 from tests.toys import toys_registered
 
@@ -300,3 +303,19 @@ def test_the_report_names_the_sources(store: Store, campaign: CampaignDoc, tmp_p
     for hit in store.hits(campaign.id):
         row = page.split(f'<span class="mono">{hit.candidate_id}</span>')[1]
         assert row.startswith(f"<br>drawn by {', '.join(drawn_by[hit.id])}")
+
+
+def test_an_archive_holds_the_snapshots_of_all_sources(
+    store: Store, campaign: CampaignDoc, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.zip"
+    with toys_registered():
+        export_campaign(store, campaign.id, path, Credits(), Choice(snapshots=True))
+        other = empty_store()
+        import_archive(other, path)
+    (document,) = other.rounds(campaign.id)
+    assert set(document.snapshot_ids) == {TOY, WIDE}
+    for snapshot in document.snapshots:
+        assert other.get_blob(other.get(SnapshotDoc, snapshot).blob_id)
+    for head in document.head_ids.values():
+        assert other.get_blob(head)
