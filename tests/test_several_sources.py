@@ -313,7 +313,7 @@ def test_an_archive_holds_the_snapshots_of_all_sources(
         export_campaign(store, campaign.id, path, Credits(), Choice(snapshots=True))
         other = empty_store()
         import_archive(other, path)
-    (document,) = other.rounds(campaign.id)
+    document = other.rounds(campaign.id)[0]
     assert set(document.snapshot_ids) == {TOY, WIDE}
     for snapshot in document.snapshots:
         assert other.get_blob(other.get(SnapshotDoc, snapshot).blob_id)
