@@ -17,11 +17,14 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.cli import results
 from gen2dft.cli.app import app
 from gen2dft.errors import QueryError
+from gen2dft.heads.latent import LatentHead
 from gen2dft.query import find_hits
 from gen2dft.report.data import load_report_data
 from gen2dft.report.learning_figures import calibration, parity
 from gen2dft.report.page import write_report
 from gen2dft.rounds.begin import begin_campaign
+from gen2dft.rounds.learner import read_learner
+from gen2dft.rounds.models import read_models
 from gen2dft.rounds.round import Round
 from gen2dft.rounds.train import train
 from gen2dft.serve.app import build_app
@@ -133,5 +136,8 @@ def test_a_head_learns_it_from_the_users_data():
         document, _ = begin_campaign(store, own, dataset, ReferenceHull.from_dataset(dataset))
         context = Round(store, document.id, 0)
         train(context)
-    assert context.heads == ("hardness",) and context.ensemble.transforms == ("log1p",)
-    assert context.known.properties["hardness"].unit == "GPa"
+        (model,) = read_models(context)
+    assert context.learnt == ("hardness",)
+    assert isinstance(model.head, LatentHead) and model.head.ensemble is not None
+    assert model.head.ensemble.transforms == ("log1p",)
+    assert read_learner(context).known.properties["hardness"].unit == "GPa"

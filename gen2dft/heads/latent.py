@@ -4,7 +4,7 @@ that is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -43,6 +43,7 @@ class LatentHead:
         generator: LatentGenerator,
         crystals: CrystalTable,
         labels: NDArray[np.float64],
+        properties: Sequence[str],
         rng: np.random.Generator,
         *,
         members: int = 8,
@@ -52,14 +53,13 @@ class LatentHead:
 
         Parameters
         ----------
-        labels
-            (n, p) labels of the generator's properties in their units, NaN where missing.
+        labels, properties
+            (n, p) labels in the units of the p properties, NaN where missing.
         members, known
             As `HeadEnsemble.fit`.
         """
         latents = generator.encode(crystals)
-        names = generator.properties
-        fitted = HeadEnsemble.fit(latents, labels, names, rng, members=members, known=known)
+        fitted = HeadEnsemble.fit(latents, labels, properties, rng, members=members, known=known)
         return cls(generator, fitted)
 
     @property

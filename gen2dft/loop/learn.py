@@ -106,7 +106,9 @@ def fit_head(lesson: Lesson, generator: AnyGenerator, rng: np.random.Generator) 
     if is_latent(generator):
         from gen2dft.heads.latent import LatentHead
 
-        return LatentHead.fit(generator, crystals, labels, rng, members=members, known=properties)
+        return LatentHead.fit(
+            generator, crystals, labels, lesson.properties, rng, members=members, known=properties
+        )
     from gen2dft.heads.composition_trees import CompositionTrees
 
     return CompositionTrees.fit(
