@@ -30,12 +30,12 @@ def _moves_to(state: str) -> Point:
     return (
         Store,
         "move_candidates",
-        lambda _, __, moves: any(move["state"] == state for move in moves.values()),
+        lambda _, __, moves: any(str(move["state"]) == state for move in moves.values()),
     )
 
 
 def _tallies(state: str) -> Point:
-    return Tally, "_write", lambda _, rows, **__: any(row["state"] == state for row in rows)
+    return Tally, "_write", lambda _, rows, **__: any(str(row["state"]) == state for row in rows)
 
 
 def _round_becomes(state: str) -> Point:
