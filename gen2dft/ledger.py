@@ -1,4 +1,4 @@
-"""What a campaign has cost, in core-hours: by stage, round, source, sampler and per hit, failures
+"""Costs of a campaign in core-hours: by stage, round, source, sampler and per hit, failures
 included.
 """
 

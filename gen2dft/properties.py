@@ -165,7 +165,7 @@ class Properties(Mapping[str, Property]):
 
 @dataclass(frozen=True)
 class TransportDefinition:
-    """What exactly a published power factor is, so that a computed one can be the same.
+    """Exact definition of a published power factor, so that computed ones are comparable.
 
     Parameters
     ----------

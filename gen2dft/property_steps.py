@@ -1,4 +1,4 @@
-"""Property steps: what computes one property of a crystal after its static calculation.
+"""Property steps: each computes one property of a crystal after its static calculation.
 
 A step ships with gen2dft or comes from another package, by an entry point of the group
 `gen2dft.properties` that names a `PropertyStep`. Flows append the steps that a campaign's targets
@@ -35,7 +35,7 @@ Compute = Callable[[Any, Any], "Job | Flow"]
 
 
 class StepOutcome(BaseModel):
-    """What a step found out about one crystal, or why it found nothing."""
+    """Result of a step for one crystal, or the reason why there is none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -94,7 +94,7 @@ def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutc
 
 @dataclass(frozen=True)
 class PropertyStep:
-    """One property and what computes it.
+    """One property and its computation.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def load_step(name: str, entry: PropertySpec | None = None) -> PropertyStep:
 
 
 def settings_of(step: PropertyStep, spec: CampaignSpec) -> Any:
-    """What a campaign says about a step; CampaignError names the key that is wrong."""
+    """Settings that a campaign gives to a step; CampaignError names the key that is wrong."""
     entry = spec.properties.get(step.name)
     given = entry.settings if entry else {}
     if step.key is not None:
@@ -211,8 +211,8 @@ def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
 
 
 def check_steps(spec: CampaignSpec) -> None:
-    """Raise what `steps_of` and `settings_of` raise, and CampaignError for settings that nobody
-    reads.
+    """Check steps and their settings: errors of `steps_of` and `settings_of`, and CampaignError for
+    settings that no step reads.
     """
     steps = {step.name: settings_of(step, spec) for step in steps_of(spec)}
     unread = [name for name, entry in spec.properties.items() if entry.settings]
@@ -270,7 +270,7 @@ def provided(spec: CampaignSpec, engine: str) -> frozenset[str]:
 
 
 def computes(spec: CampaignSpec, preset: str) -> Mapping[str, tuple[str, Compute]]:
-    """Step to what it comes after and what builds its jobs, in the order in which they run.
+    """Name of each step to its predecessor and the builder of its jobs, in the order of the run.
 
     Parameters
     ----------

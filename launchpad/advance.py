@@ -1,5 +1,5 @@
-"""Carry a campaign on: insert the fireworks it is ready for, close rounds, repair what a dead
-worker left.
+"""Advance a campaign: insert the fireworks it is ready for, close rounds, complete the work of dead
+workers.
 
 Safe to call at any time from anywhere: the database says what is done, and one caller at a time
 holds the lease.
@@ -34,7 +34,7 @@ BULK = 500  # fireworks in memory at a time
 
 
 def advance(store: Store, lpad: LaunchPad, campaign_id: str) -> list[str]:
-    """Do all that the campaign is ready for.
+    """Take every step that the campaign is ready for.
 
     Returns
     -------

@@ -138,10 +138,7 @@ def configure_jobflow(settings: Settings) -> Path:
 
 
 def try_job_store() -> str | None:
-    """Write to jobflow's store and read again, arrays included; what went wrong, or None.
-
-    Takes back what it wrote.
-    """
+    """Write to jobflow's store, read back, arrays included, and clean up; the problem, or None."""
     from jobflow import SETTINGS
 
     store = SETTINGS.JOB_STORE

@@ -157,9 +157,7 @@ def _release_reserved(lpad: LaunchPad) -> list[int]:
 
 
 def _complete_unfinished(lpad: LaunchPad) -> None:
-    """Carry out what launches decided whose worker died between writing the launch and the
-    workflow.
-    """
+    """Update workflows whose worker died between writing the launch and the workflow."""
     for firework in lpad.fireworks.find({"state": "RUNNING"}, {"fw_id": 1, "launches": 1}):
         of_it = {"launch_id": {"$in": firework["launches"]}}
         states = lpad.launches.distinct("state", of_it)
@@ -170,9 +168,7 @@ def _complete_unfinished(lpad: LaunchPad) -> None:
 
 
 def _free_stuck_workflows(lpad: LaunchPad) -> None:
-    """Unlock workflows whose lock was held by a worker that died, and finish what it had begun to
-    write.
-    """
+    """Unlock workflows whose lock was held by a worker that died, and complete its writes."""
     stuck = {workflow["_id"]: workflow for workflow in lpad.workflows.find({"locked": True})}
     deadline = time.monotonic() + LOCK_SECONDS
     while stuck and time.monotonic() < deadline:
@@ -196,9 +192,7 @@ def _still_locked(lpad: LaunchPad, before: dict[Any, dict[str, Any]]) -> dict[An
 
 
 def _repeat_last_write(lpad: LaunchPad, workflow: dict[str, Any]) -> None:
-    """FireWorks writes the fireworks of a workflow first and the workflow last: do again what did
-    not get that far.
-    """
+    """Repeat writes that did not reach the workflow: FireWorks writes its fireworks first."""
     of_it = {"fw_id": {"$in": workflow["nodes"]}}
     for firework in lpad.fireworks.find(of_it, {"fw_id": 1, "state": 1}):
         written = workflow["fw_states"].get(str(firework["fw_id"]))

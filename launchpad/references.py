@@ -62,8 +62,8 @@ def compute_here(
     on_tick: Callable[[int], None],
     say: Callable[[str], None] | None = None,
 ) -> None:
-    """Insert what is not computed yet and work on it with processes of this machine until it is
-    done.
+    """Insert the missing calculations, and work on them with processes of this machine until all
+    are done.
 
     Parameters
     ----------

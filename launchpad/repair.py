@@ -1,6 +1,4 @@
-"""Repair what dead workers left: lost runs run again, crashed steps are tried again, hopeless
-candidates closed.
-"""
+"""Repair a campaign after workers died: retry crashed steps, give candidates up, advance."""
 
 from __future__ import annotations
 

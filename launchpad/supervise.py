@@ -1,6 +1,4 @@
-"""Worker processes of `gen2dft run`: start them, replace dead ones, recover what they lost, stop
-them.
-"""
+"""Worker processes of `gen2dft run`: start, replace the dead, recover lost runs, stop."""
 
 from __future__ import annotations
 

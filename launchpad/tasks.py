@@ -1,8 +1,7 @@
-"""The FireTasks of gen2dft: a job, the expansion of one candidate on its worker, and what carries
-the campaign on.
+"""The FireTasks of gen2dft: run a job, expand a candidate on its worker, advance the campaign.
 
-All of them wait for a database that is away and then begin again, for what they write they may
-write twice, and what was computed is kept (`gen2dft.engines.kept`). They connect by the worker's
+If the database is unreachable, each waits and then starts again: its writes may be repeated, and
+finished calculations are kept (`gen2dft.engines.kept`). They connect by the worker's
 own settings: the LaunchPad that `rlaunch multi` would hand them is FireWorks' own, whose ids are
 not right on every server (`gen2dft.launchpad.ids`).
 """

@@ -97,9 +97,7 @@ class Worker:
 
 
 def remove_bare_launches(folder: Path) -> None:
-    """Remove launch folders that hold nothing but FireWorks' firework and what the database has
-    too; they add up.
-    """
+    """Remove launch folders whose files are all in the database too; they would add up."""
     for launch in folder.glob("launcher_*"):
         if {entry.name for entry in launch.iterdir()} <= {"FW.json", OUTCOME}:
             shutil.rmtree(launch)

@@ -109,7 +109,7 @@ def bench_loop(
 def write_results(
     setting: Setting, calls: Sequence[Call], budget: LoopBudget, folder: Path
 ) -> None:
-    """Table as JSON and Markdown, and the figure, of what there is so far."""
+    """Write table (JSON, Markdown) and figure of the runs so far."""
     from gen2dft.evaluation import bench_loop as bench
     from gen2dft.report.bench_figure import loop_figure
     from gen2dft.report.output import write_file

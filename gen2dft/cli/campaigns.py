@@ -186,7 +186,7 @@ def advance(
 
 
 def _print_obstacles(campaign: CampaignDoc, crashed: Iterable[tuple[str, str]]) -> None:
-    """What still keeps a campaign from going on."""
+    """Print the reasons why a campaign does not go on."""
     key = campaign.id
     if campaign.state == "paused":
         reason = escape(str(campaign.stop_reason))

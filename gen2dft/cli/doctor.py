@@ -26,7 +26,7 @@ FREE_GB_WANTED, FREE_GB_NEEDED = 5.0, 0.5
 
 
 class Check(NamedTuple):
-    """One line: what was tested, how it stands, and what to do about it."""
+    """One line: the test, its result, and the remedy."""
 
     name: str
     state: State
@@ -63,7 +63,7 @@ def line(check: Check) -> str:
 
 
 def checks() -> Iterator[Check]:
-    """All checks; when settings or database fail, what rests on them is left out."""
+    """All checks; if settings or database fail, those that need them are left out."""
     from gen2dft.settings import load_settings
 
     yield check_python()
@@ -114,7 +114,7 @@ def check_python() -> Check:
 
 
 def check_plugins() -> Check:
-    """Whether what other packages add can be loaded."""
+    """Whether the plugins of other packages can be loaded."""
     from gen2dft.plugins import added
 
     found, broken = [], []

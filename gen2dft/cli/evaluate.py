@@ -209,7 +209,7 @@ def specs_of_variants(
 
 
 def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
-    """Write what is there so far."""
+    """Write the tables made so far."""
     import json
 
     from gen2dft.evaluation import run

@@ -1,4 +1,4 @@
-"""The verb that says what a campaign has cost."""
+"""The verb that shows the costs of a campaign."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs that show what came out: hits, show, report."""
+"""Verbs that show results: hits, show, report."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def hits(
 
 
 class _Shown(NamedTuple):
-    """Hits of one campaign, with all that tells what their values mean.
+    """Hits of one campaign, with everything that explains their values.
 
     Parameters
     ----------

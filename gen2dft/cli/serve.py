@@ -14,7 +14,7 @@ console = Console()
 
 
 class Shared(StrEnum):
-    """What an OPTIMADE client sees."""
+    """Crystals that an OPTIMADE client sees."""
 
     hits = "hits"
     validated = "validated"

@@ -115,7 +115,7 @@ def _fit(
 def _submit(
     store: Store, settings: Settings, spec: CampaignSpec, references: Sequence[Reference]
 ) -> int:
-    """Queue what has no result yet; how many calculations that are."""
+    """Queue the calculations that have no result yet; their number."""
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.references import submit_references
 

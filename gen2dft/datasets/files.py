@@ -214,7 +214,7 @@ def _read_folder(path: Path, wanted: Wanted) -> _Rows:
 
 
 def _key(path: Path, wanted: Wanted) -> str:
-    """Hash of what was read and how; of a folder, of all its CIFs and labels."""
+    """Hash of the content and of how it is read; of a folder, of all its CIFs and labels."""
     how: list[Any] = [READER_VERSION, path.name, dict(wanted.columns)]
     if own := wanted.properties.as_plain():
         how.append(own)

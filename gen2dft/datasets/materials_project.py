@@ -223,9 +223,7 @@ def _connect(key: str) -> Client:
 
 @contextmanager
 def _explained(key: str | None) -> Iterator[None]:
-    """Turn what a request can raise into a DatasetError, without the key that some messages
-    repeat.
-    """
+    """Turn errors of a request into a DatasetError, without the key that some messages repeat."""
     from mp_api.client.core import MPRestError
     from requests import RequestException
 

@@ -59,7 +59,7 @@ class Wanted:
 
     @classmethod
     def checked(cls, columns: Mapping[str, str], properties: Properties) -> Wanted:
-        """The same; DatasetError for a column of what is no property."""
+        """The same; DatasetError for a column that is named for no property."""
         wanted = cls(dict(columns), properties)
         for role in columns:
             if role not in wanted.roles:
