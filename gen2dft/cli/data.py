@@ -148,12 +148,8 @@ def _say_count(count: StageCount) -> None:
 
 def _build_starter(files: _Files, seed: int, size: int, workers: int) -> None:
     from gen2dft.datasets.ricci import transport_table
-    from gen2dft.shipped.starter_build import (
-        BuildPlan,
-        build_checkpoint,
-        default_checkpoint,
-        ordered_formulas,
-    )
+    from gen2dft.shipped.starter_build import build_checkpoint, ordered_formulas
+    from gen2dft.shipped.starter_checkpoint import BuildPlan, default_checkpoint
     from gen2dft.shipped.starter_finish import finish
 
     plan = BuildPlan(seed=seed)

@@ -19,7 +19,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.datasets.ricci import CITATION
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
-from gen2dft.shipped.starter_build import BuildPlan
+from gen2dft.shipped.starter_checkpoint import BuildPlan
 from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:

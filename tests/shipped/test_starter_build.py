@@ -10,13 +10,8 @@ from gen2dft.calculation import Calculation
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.shipped import starter_build
 from gen2dft.shipped.prototypes import decorations
-from gen2dft.shipped.starter_build import (
-    BuildPlan,
-    build_checkpoint,
-    ordered_formulas,
-    rank,
-    work_on,
-)
+from gen2dft.shipped.starter_build import build_checkpoint, ordered_formulas, rank, work_on
+from gen2dft.shipped.starter_checkpoint import BuildPlan
 
 PLAN = BuildPlan(max_sites=4, relaxations=2)
 FORMULAS = ["NaCl", "MgO", "KBr", "CaS"]

@@ -3,7 +3,7 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
-from gen2dft.shipped.starter_build import BuildPlan
+from gen2dft.shipped.starter_checkpoint import BuildPlan
 from gen2dft.shipped.starter_finish import finish
 from gen2dft.thermo.references import elemental_references
 
