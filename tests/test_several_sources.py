@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -313,6 +314,9 @@ def test_an_archive_holds_the_snapshots_of_all_sources(
         export_campaign(store, campaign.id, path, Credits(), Choice(snapshots=True))
         other = empty_store()
         import_archive(other, path)
+    with zipfile.ZipFile(path) as archive:
+        table = list(csv.DictReader(io.StringIO(archive.read("hits.csv").decode())))
+    assert {row["source"] for row in table} <= {TOY, WIDE} and table
     document = other.rounds(campaign.id)[0]
     assert set(document.snapshot_ids) == {TOY, WIDE}
     for snapshot in document.snapshots:

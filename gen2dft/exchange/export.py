@@ -4,7 +4,7 @@ citation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from gen2dft.campaign import stored_campaign
 from gen2dft.exchange import archive as names
 from gen2dft.exchange.archive import ArchiveWriter, new_archive, to_line
 from gen2dft.exchange.credits import Credits, citation_file, licence_file, readme_file
+from gen2dft.query import sources_of_hits
 from gen2dft.report.cif import cif_name, hit_cif
 from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import ranked, surrogate_engines
@@ -54,6 +55,8 @@ class _Content:
     ----------
     shared
         Collection to documents that other campaigns may use too: all that this one names.
+    drawn_by
+        Hit's id to the sources of its crystal, if several generators serve the campaign.
     """
 
     campaign: CampaignDoc
@@ -61,6 +64,7 @@ class _Content:
     labels: list[LabelDoc]
     hits: list[HitDoc]
     shared: dict[str, list[Document]]
+    drawn_by: Mapping[str, Sequence[str]] | None = None
 
     @classmethod
     def read(cls, store: Store, campaign_id: str) -> _Content:
@@ -71,7 +75,9 @@ class _Content:
         campaign = _at_rest(store.campaign(campaign_id))
         rounds = store.rounds(campaign_id)
         shared = _shared(store, campaign, rounds, labels)
-        return cls(campaign, rounds, labels, hits, shared)
+        has_several_sources = len(stored_campaign(campaign).sources) > 1
+        drawn_by = sources_of_hits(store, campaign) if has_several_sources else None
+        return cls(campaign, rounds, labels, hits, shared, drawn_by)
 
 
 def export_campaign(
@@ -216,7 +222,7 @@ def _add_hits(writer: ArchiveWriter, content: _Content) -> None:
     wanted = [target.property for target in spec.targets]
     surrogates = surrogate_engines(content.labels)
     ordered, _ = ranked(content.hits, spec.targets, known)
-    table = hits_csv(ordered, wanted, surrogates, known)
+    table = hits_csv(ordered, wanted, surrogates, known, content.drawn_by)
     writer.add(names.TABLE, [table.encode()])
     for hit in ordered:
         name = cif_name(hit.formula, hit.candidate_id)
