@@ -532,9 +532,14 @@ class CampaignSpec(Part):
         return self.generators if self.generator is None else (self.generator,)
 
     @property
+    def has_several_sources(self) -> bool:
+        """Whether tables name the source of a candidate."""
+        return len(self.sources) > 1
+
+    @property
     def only_generator(self) -> GeneratorSpec:
         """The generator of a campaign that has one; CampaignError if it has several."""
-        if len(self.sources) > 1:
+        if self.has_several_sources:
             labels = [source.label for source in self.sources]
             raise CampaignError(
                 f"campaign {self.name!r} has the generators {labels}: give a campaign with one"

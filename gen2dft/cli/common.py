@@ -47,7 +47,7 @@ def has_several_sources(document: CampaignDoc) -> bool:
     """Whether several generators serve a campaign, so that tables name the source."""
     from gen2dft.campaign import stored_campaign
 
-    return len(stored_campaign(document).sources) > 1
+    return stored_campaign(document).has_several_sources
 
 
 def echo_json(data: Any) -> None:

@@ -143,7 +143,7 @@ def _facts_table(candidate: CandidateDoc, spec: CampaignSpec) -> Table:
 def _drawn_by(candidate: CandidateDoc, spec: CampaignSpec) -> str:
     """Source, if the campaign has several, way of drawing, and point, if there is one."""
     text = candidate.sampler
-    if len(spec.sources) > 1:
+    if spec.has_several_sources:
         text = f"{candidate.source}: {text}"
     if candidate.latent_row is not None:
         text = f"{text}, latent point {candidate.latent_row}"

@@ -135,7 +135,7 @@ def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Sho
         known=known,
         surrogates=surrogate_engines(labels),
         sources=sources_of_hits(store, document),
-        has_several_sources=len(spec.sources) > 1,
+        has_several_sources=spec.has_several_sources,
     )
 
 

@@ -75,8 +75,8 @@ class _Content:
         campaign = _at_rest(store.campaign(campaign_id))
         rounds = store.rounds(campaign_id)
         shared = _shared(store, campaign, rounds, labels)
-        has_several_sources = len(stored_campaign(campaign).sources) > 1
-        drawn_by = sources_of_hits(store, campaign) if has_several_sources else None
+        spec = stored_campaign(campaign)
+        drawn_by = sources_of_hits(store, campaign) if spec.has_several_sources else None
         return cls(campaign, rounds, labels, hits, shared, drawn_by)
 
 

@@ -152,7 +152,6 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     bands = store.from_bands(campaign_id)
     ledger = read_ledger(store, campaign_id)
     transport = transport_of(store, bands)
-    has_several_sources = len(spec.sources) > 1
     return ReportData(
         campaign=campaign,
         spec=spec,
@@ -166,8 +165,8 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
         bands=bands,
         ledger=ledger,
         transport=transport,
-        sources=by_source(store, campaign) if has_several_sources else {},
-        drawn_by=sources_of_hits(store, campaign) if has_several_sources else {},
+        sources=by_source(store, campaign) if spec.has_several_sources else {},
+        drawn_by=sources_of_hits(store, campaign) if spec.has_several_sources else {},
     )
 
 
