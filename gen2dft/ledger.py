@@ -1,14 +1,15 @@
-"""Costs of a campaign in core-hours: by stage, round, source, sampler and per hit, failures
-included.
+"""Costs of a campaign in core-hours: by stage, round, source, sampler and per hit, and by step of
+the validation and outcome. Failures are included.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.calculation import GAP
 from gen2dft.campaign import stored_campaign
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import Kind, State
@@ -31,7 +32,14 @@ _FIELDS = (
     "selected_by",
     "surrogate.seconds",
     "lost_core_hours",
+    "lost_costs",
 )
+_LABEL_FIELDS = ("candidate_id", "core_hours", "costs", f"values.{GAP}")
+# Steps of a validation in the order in which they run; others follow by name.
+STEPS = ("look", "relax", "static", "bands", "transport")
+UNNAMED = "other"  # core-hours that no step claims: labels of older versions
+METAL = "metal"
+ROUNDING = 1e-9  # core-hours
 
 
 @dataclass
@@ -79,6 +87,33 @@ class Account:
         self.hits += other.hits
 
 
+@dataclass
+class StepAccount:
+    """What the validation of candidates with one outcome has cost.
+
+    Parameters
+    ----------
+    candidates
+        How many there are.
+    hours
+        Step to core-hours.
+    """
+
+    candidates: int = 0
+    hours: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total(self) -> float:
+        """Core-hours of all steps."""
+        return sum(self.hours.values())
+
+    def add(self, spent: Mapping[str, float]) -> None:
+        """Count one candidate and what each of its steps has cost."""
+        self.candidates += 1
+        for step, hours in spent.items():
+            self.hours[step] = self.hours.get(step, 0.0) + hours
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Costs of one campaign.
@@ -92,11 +127,15 @@ class Ledger:
     sources
         Source to account of its candidates, as for samplers. A crystal that several sources
         proposed is one candidate, and so is counted once: for its own source.
+    outcomes
+        What became of candidates to what their validation has cost, step by step: `hit`, `metal`,
+        `labelled` (a target was missed), and the reasons for which candidates were given up.
     """
 
     rounds: Mapping[int, Account]
     samplers: Mapping[str, Account]
     sources: Mapping[str, Account] = field(default_factory=dict)
+    outcomes: Mapping[str, StepAccount] = field(default_factory=dict)
 
     @property
     def whole(self) -> Account:
@@ -104,6 +143,16 @@ class Ledger:
         total = Account()
         for account in self.rounds.values():
             total.add(account)
+        return total
+
+    @property
+    def all_outcomes(self) -> StepAccount:
+        """The validation of all candidates, whatever became of them."""
+        total = StepAccount()
+        for account in self.outcomes.values():
+            total.candidates += account.candidates
+            for step, hours in account.hours.items():
+                total.hours[step] = total.hours.get(step, 0.0) + hours
         return total
 
 
@@ -118,16 +167,21 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
     sources: dict[str, Account] = defaultdict(Account)
-    labels = store.label_fields(campaign_id, ("candidate_id", "core_hours"))
+    labels = store.label_fields(campaign_id, _LABEL_FIELDS)
     spent = _of_labels(labels)
     bands = _of_bands(store, campaign_id, labels)
+    by_candidate = _by_candidate(labels)
+    outcomes: dict[str, StepAccount] = defaultdict(StepAccount)
     only_source = spec.sources[0].label
     for found in store.candidate_fields(campaign_id, _FIELDS):
         candidate = _of_candidate(found, spent, bands)
+        if candidate.labels or candidate.failures:
+            own = by_candidate[found["candidate_id"]]
+            outcomes[_outcome(found, own)].add(_by_step(found, own))
         rounds[found["round_index"]].add(candidate)
         samplers[found["sampler"]].add(candidate)
         sources[found.get("source") or only_source].add(candidate)
-    return Ledger(rounds, dict(samplers), dict(sources))
+    return Ledger(rounds, dict(samplers), dict(sources), dict(outcomes))
 
 
 def _of_round(document: RoundDoc, cores: int) -> Account:
@@ -143,6 +197,46 @@ def _of_labels(labels: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     for label in labels:
         hours[label["candidate_id"]] += label["core_hours"]
     return hours
+
+
+def _by_candidate(labels: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Mapping[str, Any]]]:
+    """Candidate to its labels; none for one without."""
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for label in labels:
+        found[label["candidate_id"]].append(label)
+    return found
+
+
+def _outcome(found: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> str:
+    """What became of a candidate, see `Ledger`."""
+    state = State.parse(found["state"])
+    if state.kind is not Kind.LABELLED:
+        return state.reason or state.kind.value
+    is_metal = any(label.get("values", {}).get(GAP) == 0 for label in labels)
+    return METAL if is_metal else state.kind.value
+
+
+def _by_step(found: Mapping[str, Any], labels: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+    """Step to core-hours of one candidate, what gave no label included."""
+    parts = [(label.get("costs") or {}, label["core_hours"]) for label in labels]
+    parts.append((found.get("lost_costs") or {}, found.get("lost_core_hours") or 0.0))
+    spent: dict[str, float] = defaultdict(float)
+    for costs, whole in parts:
+        for step, hours in costs.items():
+            spent[step] += hours
+        unnamed = whole - sum(costs.values())
+        if unnamed > ROUNDING:
+            spent[UNNAMED] += unnamed
+    return spent
+
+
+def in_order(steps: Iterable[str]) -> list[str]:
+    """Names of steps in the order in which they run; unknown ones follow by name."""
+    wanted = set(steps)
+    known = [step for step in STEPS if step in wanted]
+    others = sorted(wanted.difference(STEPS, {UNNAMED}))
+    last = [UNNAMED] if UNNAMED in wanted else []
+    return [*known, *others, *last]
 
 
 def _of_bands(

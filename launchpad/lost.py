@@ -92,12 +92,12 @@ def is_lost(launch: dict[str, Any], expiration_secs: float) -> bool:
         # Another stamp: the number is now that of another process.
         return process_stamp(int(process)) != stamp
     history = [entry for entry in launch["state_history"] if entry["state"] == "RUNNING"]
-    last_sign = max(_moment(entry["updated_on"]) for entry in history)
+    last_sign = max(utc_moment(entry["updated_on"]) for entry in history)
     silence = datetime.now(UTC) - last_sign
     return silence > timedelta(seconds=expiration_secs)
 
 
-def _moment(value: str | datetime) -> datetime:
+def utc_moment(value: str | datetime) -> datetime:
     """FireWorks writes times as texts and as dates, all in UTC."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -147,7 +147,7 @@ def _release_reserved(lpad: LaunchPad) -> list[int]:
     reserved = {"state": "RESERVED", "launches": []}
     released = []
     for firework in lpad.fireworks.find(reserved, {"fw_id": 1, "updated_on": 1}):
-        if _moment(firework["updated_on"]) >= before:
+        if utc_moment(firework["updated_on"]) >= before:
             continue
         still_reserved = {"_id": firework["_id"], **reserved}
         changed = lpad.fireworks.update_one(still_reserved, {"$set": {"state": "READY"}})

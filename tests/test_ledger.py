@@ -9,8 +9,9 @@ from example_campaign import CAMPAIGN_ID, HITS, candidate_id, example_store
 from typer.testing import CliRunner
 
 from gen2dft.cli.app import app
-from gen2dft.ledger import FAILED, SCREEN, STAGES, TRAIN, VALIDATE, read_ledger
-from gen2dft.report.ledger_table import COLUMNS, rows
+from gen2dft.ledger import FAILED, SCREEN, STAGES, TRAIN, VALIDATE, in_order, read_ledger
+from gen2dft.report.ledger_table import COLUMNS, rows, step_columns, step_rows
+from gen2dft.store.documents import LabelDoc
 from gen2dft.store.store import Store
 
 
@@ -80,3 +81,62 @@ def test_the_verb_prints_the_table_and_plain_numbers(
     found = json.loads(CliRunner().invoke(app, ["ledger", "thermoelectric", "--json"]).output)
     assert found["whole"]["hours"]["failed"] == 0.5
     assert set(found["rounds"]) == {"0", "1"}
+
+
+@pytest.fixture
+def by_step(store: Store) -> Store:
+    """Two labels, one of a metal, and a failure that tell what their steps have cost."""
+    metal, other = [label for label in store.labels(CAMPAIGN_ID) if not _is_hit(store, label)][:2]
+    _change(store, metal.id, {"costs": {"look": 0.01}, "core_hours": 0.01, "values.band_gap": 0.0})
+    spent = {"look": 0.01, "relax": 0.05, "bulk modulus": 0.02}
+    _change(store, other.id, {"costs": spent, "core_hours": 0.1, "values.band_gap": 1.0})
+    failed = {"lost_costs": {"look": 0.02, "relax": 0.48}}
+    store.set_candidate(CAMPAIGN_ID, candidate_id(0, 8), **failed)
+    return store
+
+
+def _is_hit(store: Store, label: LabelDoc) -> bool:
+    return store.candidate(CAMPAIGN_ID, label.candidate_id).state == "hit"
+
+
+def _change(store: Store, label_id: str, fields: dict[str, object]) -> None:
+    store.database.labels.update_one({"_id": label_id}, {"$set": fields})
+
+
+def test_steps_add_up_to_the_validation_by_outcome(by_step: Store) -> None:
+    ledger = read_ledger(by_step, CAMPAIGN_ID)
+    assert ledger.all_outcomes.total == pytest.approx(ledger.whole.validation)
+    whole = ledger.whole
+    assert ledger.all_outcomes.candidates == whole.labels + whole.failures
+    assert ledger.outcomes["metal"].hours == {"look": 0.01}
+    reason = by_step.candidate(CAMPAIGN_ID, candidate_id(0, 8)).standing.reason
+    assert ledger.outcomes[str(reason)].hours == {"look": 0.02, "relax": 0.48}
+    labelled = ledger.outcomes["labelled"].hours
+    assert labelled["relax"] == 0.05
+    assert labelled["other"] >= 0.02  # what the label has cost beyond its steps
+    assert ledger.outcomes["hit"].candidates == len(HITS)
+
+
+def test_the_table_of_steps_has_the_dearest_outcome_first(by_step: Store) -> None:
+    ledger = read_ledger(by_step, CAMPAIGN_ID)
+    columns, table = step_columns(ledger), step_rows(ledger)
+    names = ["look", "relax", "bulk modulus", "other"]
+    assert columns[2:-2] == names
+    totals = [float(row[columns.index("all")]) for row in table[:-1]]
+    assert totals == sorted(totals, reverse=True)
+    (metal,) = [row for row in table if row[0] == "metal"]
+    assert metal[1:] == ["1", "0.6", "0", "0", "0", "0.6", "0.6"]
+    assert table[-1][0] == "all candidates"
+
+
+def test_steps_come_in_the_order_in_which_they_run() -> None:
+    steps = ["other", "bulk modulus", "bands", "relax", "look"]
+    assert in_order(steps) == ["look", "relax", "bands", "bulk modulus", "other"]
+
+
+def test_the_verb_shows_steps_and_outcomes(by_step: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: by_step)
+    output = CliRunner(env={"COLUMNS": "300"}).invoke(app, ["ledger"]).output
+    assert "validation by outcome and step" in output
+    found = json.loads(CliRunner().invoke(app, ["ledger", "thermoelectric", "--json"]).output)
+    assert found["outcomes"]["metal"] == {"candidates": 1, "hours": {"look": 0.01}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,6 +117,7 @@ def run(
 
 def _work_until_finished(key: str, settings: Settings, workers: int) -> None:
     """Work on a campaign; Gen2DFTError if it ends paused or crashed instead."""
+    from gen2dft.cli.at_work import at_work
     from gen2dft.cli.progress import CampaignProgress, print_summary
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
@@ -125,7 +127,8 @@ def _work_until_finished(key: str, settings: Settings, workers: int) -> None:
     store, lpad = open_store(settings), connect_launchpad(settings)
     if store.campaign(key).state != "finished":
         repair(store, lpad, key, retry=True)
-        with CampaignProgress(store, key, console) as progress:
+        running = partial(at_work, store, lpad, key)
+        with CampaignProgress(store, key, console, at_work=running) as progress:
 
             def tick() -> bool:
                 """Show, repair once the workers have nothing to do, and say whether to go on."""

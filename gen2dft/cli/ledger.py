@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, open_store, plain_table
-from gen2dft.report.ledger_table import COLUMNS, rows
+from gen2dft.report.ledger_table import COLUMNS, rows, step_columns, step_rows
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from gen2dft.ledger import Account
 
 console = Console()
@@ -23,7 +25,7 @@ def ledger(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
-    """Show core-hours by stage, round, source, sampler and per hit.
+    """Show core-hours by stage, round, source, sampler and per hit, and core-minutes by step.
 
     What failed calculations cost is among them.
     """
@@ -39,20 +41,30 @@ def ledger(
             "sources": _all_plain(found.sources),
             "samplers": _all_plain(found.samplers),
             "whole": _plain(found.whole),
+            "outcomes": {name: vars(account) for name, account in found.outcomes.items()},
         })  # fmt: skip
         return
-    table = plain_table(document.id)
-    for title in COLUMNS:
-        table.add_column(title, justify="left" if title == COLUMNS[0] else "right")
-    for row in rows(found):
-        table.add_row(*row)
-    console.print(table)
+    console.print(_table(document.id, COLUMNS, rows(found)))
+    if found.outcomes:
+        console.print()
+        title = "validation by outcome and step"
+        console.print(_table(title, step_columns(found), step_rows(found)))
     said = "training counts the cores its firework asks for, the other stages what was measured"
     console.print(
         f"{said}; a worker that was killed leaves no record of its time",
         style="dim",
         highlight=False,
     )
+
+
+def _table(title: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """A table whose first column holds names and the others numbers."""
+    table = plain_table(title)
+    for column in columns:
+        table.add_column(column, justify="left" if column == columns[0] else "right")
+    for line in lines:
+        table.add_row(*line)
+    return table
 
 
 def _all_plain(accounts: Mapping[Any, Account]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -17,6 +17,7 @@ from rich.text import Text
 
 from gen2dft.cli.common import funnel_table, joined, report_folder
 from gen2dft.funnel import HITS_LEFT
+from gen2dft.ledger import VALIDATE
 from gen2dft.report.standing import stage_progress
 from gen2dft.report.wording import (
     counted,
@@ -110,15 +111,23 @@ class CampaignProgress:
     clock
         The present moment; times are measured from when the display begins, so they hold after a
         restart too.
+    at_work
+        Gives a line for each calculation that runs.
     """
 
     def __init__(
-        self, store: Store, campaign_id: str, console: Console, clock: Callable[[], datetime] = now
+        self,
+        store: Store,
+        campaign_id: str,
+        console: Console,
+        clock: Callable[[], datetime] = now,
+        at_work: Callable[[], Sequence[str]] = list,
     ) -> None:
         self.store = store
         self.campaign_id = campaign_id
         self.console = console
         self.clock = clock
+        self.at_work = at_work
         self._begun = self._stage_seen = clock()
         self._done_then = 0
         self._last: Standing | None = None
@@ -188,7 +197,12 @@ class CampaignProgress:
         hits = (counted(current.hits, "hit"), "green")
         head = Text.assemble((self.campaign_id, "bold"), f"  {current.place}  ", hits)
         times = Text(self._times(current), style="dim")
-        return Group(head, self._bar(current), times)
+        running = [Text(f"  {line}", style="dim") for line in self._running(current)]
+        return Group(head, self._bar(current), *running, times)
+
+    def _running(self, current: Standing) -> Sequence[str]:
+        """A line for each calculation that runs, while candidates are validated."""
+        return self.at_work() if current.stage == VALIDATE else []
 
     def _bar(self, current: Standing) -> Table:
         """The stage under way, with its bar, which pulses if nothing is counted."""
@@ -215,7 +229,8 @@ class CampaignProgress:
         if new_stage or self.clock() - self._last_line >= LINE_EVERY:
             self._last_line = self.clock()
             line = joined((current.text(), self._times(current)))
-            self.console.print(escape(line), highlight=False, soft_wrap=True)
+            for text in (line, *(f"  {running}" for running in self._running(current))):
+                self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def _tell_closed_rounds(self) -> None:
         """One lasting line for each round that has closed since the last look."""

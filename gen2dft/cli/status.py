@@ -21,7 +21,7 @@ from gen2dft.cli.common import (
     styled_state,
 )
 from gen2dft.errors import StoreError, not_one_of
-from gen2dft.report.standing import stage_text, stems, summary
+from gen2dft.report.standing import learnt_text, stage_text, stems, summary
 from gen2dft.report.wording import counted, round_title, when
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
     console.print(_origin(document), style="dim", highlight=False)
     for entry in store.rounds(document.id):
         _print_round(store, entry)
+    if document.state == "running":
+        _print_at_work(store, document.id)
     counts = store.state_counts(document.id)
     _print_states(counts)
     _print_sources(store, document)
@@ -147,9 +149,25 @@ def _print_round(store: Store, entry: RoundDoc) -> None:
     if entry.state != "closed":
         stage = escape(stage_text(store, entry))
         console.print(f"\n{round_title(entry.index)}: {stage}", highlight=False)
+    learnt = learnt_text(entry)
+    if learnt:
+        console.print(f"{round_title(entry.index)} {learnt}", style="dim", highlight=False)
     if entry.funnel:
         console.print()
         console.print(funnel_table(entry))
+
+
+def _print_at_work(store: Store, campaign_id: str) -> None:
+    """The calculations that run, by whichever workers."""
+    from gen2dft.cli.at_work import at_work
+    from gen2dft.launchpad.connect import connect_launchpad
+    from gen2dft.settings import load_settings
+
+    lines = at_work(store, connect_launchpad(load_settings()), campaign_id)
+    if lines:
+        console.print("\n[bold]at work[/]")
+    for line in lines:
+        console.print(escape(f"  {line}"), highlight=False)
 
 
 def _origin(document: CampaignDoc) -> str:

@@ -4,45 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.engines import ENGINES, load_engine
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.campaign import CampaignSpec
+
 Array = NDArray[np.float64]
 MIN_COSTS = 5  # finished calculations from which costs are predicted
-STEEPEST = 4.0  # exponent of the number of sites
+STEEPEST = 4.0  # exponent of the work
+WORK_SPACING = 0.12  # 1/Angstrom, with 2 pi: the mesh whose k-points are counted
+WORK_PER_HOUR = 1e6
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """Core-hours of a calculation: exp(intercept) * sites ** exponent."""
+    """Core-hours of a calculation: exp(intercept) * work ** exponent, see `work_of`."""
 
     intercept: float
     exponent: float
 
     @classmethod
-    def fit(cls, num_sites: Sequence[int], core_hours: Sequence[float]) -> Self | None:
+    def fit(cls, work: Sequence[float], core_hours: Sequence[float]) -> Self | None:
         """Least squares of the logarithms.
 
         None with too few calculations that cost anything to tell.
         """
-        pairs = [(n, hours) for n, hours in zip(num_sites, core_hours, strict=True) if hours > 0]
+        pairs = [(w, hours) for w, hours in zip(work, core_hours, strict=True) if hours > 0]
         if len(pairs) < MIN_COSTS:
             return None
         logarithms = np.log(np.array(pairs, dtype=np.float64))
         x, y = logarithms.T
-        # Cells of one size tell nothing of the slope; the floor then leaves it at 0.
+        # Cells that need the same work tell nothing of the slope; the floor then leaves it at 0.
         variance = max(np.var(x, ddof=1), 1e-12)
         covariance = np.cov(x, y)[0, 1]
         slope = float(np.clip(covariance / variance, 0.0, STEEPEST))
         intercept = y.mean() - slope * x.mean()
         return cls(float(intercept), slope)
 
-    def core_hours(self, num_sites: NDArray[np.int64]) -> Array:
-        """(m,) predicted core-hours of cells of (m,) sites."""
-        logarithm = self.intercept + self.exponent * np.log(num_sites)
+    def core_hours(self, work: NDArray[np.float64]) -> Array:
+        """(m,) predicted core-hours of calculations that need (m,) work."""
+        logarithm = self.intercept + self.exponent * np.log(work)
         return np.exp(logarithm)
+
+
+# One CPU-hour of `gpaw-quick-v2` from the look to the power factor does about so much work.
+# Measured on the crystals of benchmarks/bench_dft_chain.py; it only has to put the first round's
+# candidates in order, and finished calculations replace it.
+BEFORE_ANY = CostModel(intercept=-float(np.log(WORK_PER_HOUR)), exponent=1.0)
+
+
+def cost_model(
+    work: Sequence[float], core_hours: Sequence[float], *, is_dft: bool
+) -> CostModel | None:
+    """What finished calculations tell of the costs to come.
+
+    Before any are finished, the cost of DFT is taken to be proportional to the work. A potential's
+    is then unknown, and small.
+    """
+    fitted = CostModel.fit(work, core_hours)
+    if fitted is None and is_dft:
+        return BEFORE_ANY
+    return fitted
+
+
+def validates_by_dft(spec: CampaignSpec) -> bool:
+    """Whether the validating engine is DFT; a worker that lacks it cannot tell, and says no."""
+    name = spec.validation.engine
+    return name in ENGINES and load_engine(name).is_dft
+
+
+def work_of(structure: Structure, *, is_dft: bool) -> float:
+    """Work that a crystal asks for, in arbitrary units: its sites for a potential, and for DFT
+    irreducible k-points times volume times valence electrons.
+    """
+    if not is_dft:
+        return float(len(structure))
+    from gen2dft.transport.convergence import relative_cost
+
+    return relative_cost(structure, WORK_SPACING)
 
 
 def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Array:

@@ -1,11 +1,13 @@
-"""The ledger as a table: a line per round, per source, per sampler, and for the whole campaign."""
+"""The ledger as tables: a line per round, per source, per sampler, and for the whole campaign; and
+a line per outcome of the validation, with a column for each of its steps.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from gen2dft.ledger import FAILED, STAGES, Account, Ledger
-from gen2dft.report.wording import round_title
+from gen2dft.ledger import FAILED, STAGES, Account, Ledger, StepAccount, in_order
+from gen2dft.report.wording import round_title, words
 
 UNKNOWN = "\u2013"
 COLUMNS = (
@@ -46,3 +48,36 @@ def _row(name: str, account: Account, *, only_candidates: bool = False) -> Itera
     for count in (account.oracle_calls, account.labels, account.failures, account.hits):
         yield f"{count:,}"
     yield UNKNOWN if account.per_hit is None else f"{account.per_hit:.3g}"
+
+
+def step_columns(ledger: Ledger) -> list[str]:
+    """Headers of the table of steps; core-minutes, since a step seldom takes an hour."""
+    steps = [words(step) for step in _steps(ledger)]
+    return ["core-minutes of", "candidates", *steps, "all", "per candidate"]
+
+
+def step_rows(ledger: Ledger) -> list[list[str]]:
+    """Texts of `step_columns`: a line per outcome, the dearest first, and one for all.
+
+    None while nothing has been validated.
+    """
+    steps = _steps(ledger)
+    if not steps:
+        return []
+    dearest = sorted(ledger.outcomes.items(), key=lambda item: (-item[1].total, item[0]))
+    table = [_step_row(words(name), account, steps) for name, account in dearest]
+    return [*table, _step_row("all candidates", ledger.all_outcomes, steps)]
+
+
+def _steps(ledger: Ledger) -> list[str]:
+    return in_order(ledger.all_outcomes.hours)
+
+
+def _step_row(name: str, account: StepAccount, steps: Sequence[str]) -> list[str]:
+    spent = [_minutes(account.hours.get(step, 0.0)) for step in steps]
+    mean = account.total / max(account.candidates, 1)
+    return [name, f"{account.candidates:,}", *spent, _minutes(account.total), _minutes(mean)]
+
+
+def _minutes(hours: float) -> str:
+    return f"{60 * hours:.3g}"

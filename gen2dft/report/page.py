@@ -163,6 +163,8 @@ def _tables(data: ReportData) -> Values:
     yield "ledger_columns", ledger_columns(data)
     yield "costs", ledger_table.rows(data.ledger)
     yield "cost_columns", ledger_table.COLUMNS
+    yield "step_costs", ledger_table.step_rows(data.ledger)
+    yield "step_columns", ledger_table.step_columns(data.ledger)
 
 
 def _origin(data: ReportData) -> Values:

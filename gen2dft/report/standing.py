@@ -89,3 +89,15 @@ def _parts_of_stage(store: Store, document: RoundDoc) -> Iterator[str]:
     message = document.progress.get("message")
     if message and document.state == "proposing":
         yield str(message)
+
+
+def learnt_text(document: RoundDoc) -> str:
+    """What a round's first source learnt from: crystals, and labels by property; empty before it
+    is trained.
+    """
+    counts = document.training.get("num_labels", {})
+    if not counts:
+        return ""
+    crystals = document.training.get("num_train", 0) + document.training.get("num_heldout", 0)
+    labels = ", ".join(f"{words(name)} {count:,}" for name, count in counts.items())
+    return f"learnt from {crystals:,} crystals; labels: {labels}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
-from gen2dft.loop.costs import CostModel
+from gen2dft.loop.costs import CostModel, cost_model, validates_by_dft, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.stopping import calls_left
 from gen2dft.loop.view import CONTROL, Arm, Learner, View
@@ -50,15 +50,25 @@ def view_to_choose(context: Round) -> View:
     labels = earlier_labels(context)
     rounds = context.store.rounds(context.campaign_id)
     calls_made = sum(document.dispatch_size for document in rounds)
-    sites = [len(label.structure["sites"]) for label in labels]
-    hours = [label.core_hours for label in labels]
     return replace(
         read_view(context),
         surrogate_errors=surrogate_errors(context, labels),
-        costs=CostModel.fit(sites, hours),
+        costs=costs_of(context, labels),
         calls_left=calls_left(context.spec.learning, calls_made),
         hours_left=hours_left(context),
     )
+
+
+def costs_of(context: Round, labels: Sequence[LabelDoc]) -> CostModel | None:
+    """What earlier labels have cost, by the work that their crystals asked for."""
+    from pymatgen.core import Structure
+
+    is_dft = validates_by_dft(context.spec)
+    paid = [label for label in labels if label.core_hours > 0]
+    crystals = [Structure.from_dict(label.structure) for label in paid]
+    work = [work_of(crystal, is_dft=is_dft) for crystal in crystals]
+    hours = [label.core_hours for label in paid]
+    return cost_model(work, hours, is_dft=is_dft)
 
 
 def read_arms(context: Round) -> list[Arm]:

@@ -243,6 +243,9 @@ class CandidateDoc(Document):
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
+    lost_costs: dict[str, float] = Field(
+        {}, description="the same by step: `look`, `relax`, `static`, `bands`, ... to core-hours"
+    )
     history: list[dict[str, Any]] = []
     changed: datetime | None = Field(
         default_factory=now, description="when a field of it was last set"
@@ -318,6 +321,9 @@ class LabelDoc(Document):
     )
     warnings: list[str] = []
     core_hours: float = 0.0
+    costs: dict[str, float] = Field(
+        {}, description="the same by step: `look`, `relax`, `static`, `bands`, ... to core-hours"
+    )
     reused_from: str | None = Field(
         None,
         description="label of the same crystal whose calculations were taken over; None: it was "

@@ -50,9 +50,27 @@ def relative_cost(structure: Structure, spacing: float = FINEST_SPACING) -> floa
     Irreducible k-points times plane waves, which grow with the volume, times bands, which grow with
     the electrons.
     """
-    electrons = sum(structure.atomic_numbers)
+    electrons = sum(map(electrons_outside_core, structure.atomic_numbers))
     waves_times_bands = float(structure.volume * electrons)
     return irreducible_kpoints(structure, spacing) * waves_times_bands
+
+
+NOBLE_GASES = (0, 2, 10, 18, 36, 54, 86)
+FULL_F_SHELL = 14
+
+
+def electrons_outside_core(number: int) -> int:
+    """Electrons of an atom outside a noble gas and a full f shell: about as many as are computed.
+
+    Parameters
+    ----------
+    number
+        Atomic number.
+    """
+    core = max(gas for gas in NOBLE_GASES if gas < number)
+    outside = number - core
+    has_full_f_shell = outside > FULL_F_SHELL + 2 and core >= 54
+    return outside - FULL_F_SHELL if has_full_f_shell else outside
 
 
 def step_of(doc: TransportDoc, definition: str) -> ConvergenceStep:
