@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from pymatgen.core import Composition
 
 from gen2dft.campaign import parse_campaign
@@ -96,7 +97,7 @@ def campaign(**hull: str):
         "hull": {"source": NAME, **hull},
         "sampling": [{"method": "local", "num_points": 10}],
     }
-    return parse_campaign(content, "a test")
+    return parse_campaign(yaml.safe_dump(content), "a test")
 
 
 def test_a_campaign_names_it_and_its_screen_uses_it() -> None:
