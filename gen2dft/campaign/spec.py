@@ -254,7 +254,8 @@ class HullSpec(Part):
         "dataset",
         description="`dataset` (formation energies of the campaign's data source), "
         "`materials-project` (its stable "
-        "phases), `vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases "
+        "phases), `materials-project-2025` (its whole hull, which ships), "
+        "`vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases "
         "that the campaign's "
         "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull "
         "--save` writes it, or a "

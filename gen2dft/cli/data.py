@@ -52,12 +52,26 @@ def list_datasets(as_json: Json = False) -> None:
 def build(
     name: Annotated[
         str,
-        typer.Argument(help="What to build: `starter`, or `vanadium-oxides` of a set of binaries."),
+        typer.Argument(
+            help="What to build: `starter`, `vanadium-oxides` of a set of binaries, or `hull` of a "
+            "table of formulas and formation energies."
+        ),
     ],
     source: Annotated[
         str,
-        typer.Option("--source", help="vanadium-oxides: dataset whose binaries are taken."),
+        typer.Option(
+            "--source",
+            help="vanadium-oxides: dataset whose binaries are taken; hull: the table, a CSV file.",
+        ),
     ] = "starter",
+    gga_source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--gga-source",
+            help="hull: value of the table's column `source` whose energies are GGA/GGA+U with "
+            "MP2020 corrections; all others count as mixed with r2SCAN.",
+        ),
+    ] = None,
     column: Annotated[
         list[str] | None,
         typer.Option("--column", help="Of the source: PROPERTY=COLUMN; also id=, structure=."),
@@ -95,9 +109,13 @@ def build(
     """
     from gen2dft.errors import DatasetError, not_one_of
 
-    names = ("starter", "vanadium-oxides")
+    names = ("starter", "vanadium-oxides", "hull")
     if name not in names:
         raise DatasetError(not_one_of("dataset to build", name, names))
+    if name == "hull":
+        given = _Files(out or Path("hull.json"), None, yes, dry_run)
+        _build_hull(given, Path(source), gga_source)
+        return
     files = _Files(out or Path(f"{name.replace('-', '_')}.npz"), checkpoint, yes, dry_run)
     if name == "starter":
         _build_starter(files, seed, size, workers)
@@ -116,6 +134,28 @@ class _Files(NamedTuple):
     checkpoint: Path | None
     yes: bool
     dry_run: bool
+
+
+def _build_hull(files: _Files, table: Path, gga_sources: Sequence[str] | None) -> None:
+    """Write a hull as `hull.source: FILE.json` takes it, or packed as the one that ships."""
+    from gen2dft.atomic import write_atomically
+    from gen2dft.shipped.hull_build import GGA_SOURCES, build_hull
+    from gen2dft.thermo.hull_check import self_test
+    from gen2dft.thermo.materials_project import packed
+
+    hull = build_hull(table, gga_sources or GGA_SOURCES)
+    tested = self_test(hull)
+    console.print(
+        f"hull {hull.hull_hash}: {hull.num_entries:,} formulas, {len(hull.elements)} elements, "
+        f"{len(hull.mixed):,} on the scale that mixes in r2SCAN; {tested:,} tested",
+        highlight=False,
+    )
+    if files.dry_run:
+        return
+    _ask_before_overwriting(files.out, files.yes)
+    content = packed(hull) if files.out.suffix == ".gz" else hull.to_bytes()
+    write_atomically(files.out, content)
+    console.print(f"wrote {files.out}", highlight=False)
 
 
 def _build_oxides(files: _Files, spec: DatasetSpec, plan: OxidePlan) -> None:

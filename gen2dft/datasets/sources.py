@@ -19,6 +19,7 @@ from gen2dft.properties import DEFAULT_TRANSPORT
 STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
 BUILTIN = (STARTER, VANADIUM_OXIDES, MATERIALS_PROJECT)
+LABELLED_BY_A_POTENTIAL = (STARTER, VANADIUM_OXIDES)
 NO_OTHERS: Mapping[str, PropertySpec] = MappingProxyType({})
 
 

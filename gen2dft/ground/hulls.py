@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, DatasetSpec
 from gen2dft.datasets import load_dataset
-from gen2dft.datasets.sources import BUILTIN
+from gen2dft.datasets.sources import BUILTIN, LABELLED_BY_A_POTENTIAL
 from gen2dft.engines import load_engine
 from gen2dft.errors import MixedEnergies, ThermoError
 from gen2dft.ground.energies import fitted_of, formation_energy
@@ -18,6 +18,8 @@ from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.known_hulls import KNOWN_HULLS
+from gen2dft.thermo.materials_project import NAME as WHOLE
+from gen2dft.thermo.materials_project import whole_hull
 from gen2dft.thermo.scales import MATERIALS_PROJECT, must_share, one_engine, one_run_type
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
         return dataset_hull(spec, cache_dir)
     if source == "materials-project":
         return materials_project_hull(spec, cache_dir)
+    if source == WHOLE:
+        return _with_own_phases(whole_hull(), spec, cache_dir)
     if source in KNOWN_HULLS:
         return KNOWN_HULLS[source]()
     if source.endswith(".json") and Path(source).is_file():
@@ -67,6 +71,22 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
     query = DatasetSpec(source=source, columns=spec.dataset.columns)
     dataset = load_dataset(whole_source(query), seed=spec.seed, cache_dir=cache_dir)
     return _hull_of(dataset, source, spec)
+
+
+def _with_own_phases(
+    hull: ReferenceHull, spec: CampaignSpec, cache_dir: Path | None
+) -> ReferenceHull:
+    """The hull with the phases of the campaign's data, where these are DFT's on its scale.
+
+    The sets that ship with labels of a potential stay out: its error would move the hull.
+    """
+    source = spec.dataset.source
+    scale = MATERIALS_PROJECT if source in BUILTIN else spec.hull.scale
+    if source in LABELLED_BY_A_POTENTIAL or scale != hull.scale:
+        return hull
+    own = dataset_hull(spec, cache_dir)
+    compositions = [dict(entry.composition) for entry in own.entries]
+    return hull.joined_by(compositions, [entry.formation_energy for entry in own.entries])
 
 
 def _hull_of(dataset: Dataset, source: str, spec: CampaignSpec) -> ReferenceHull:

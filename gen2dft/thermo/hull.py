@@ -48,6 +48,28 @@ class HullEntry:
     formation_energy: float
 
 
+@dataclass(frozen=True)
+class Product:
+    """A phase of a decomposition.
+
+    Parameters
+    ----------
+    composition
+        Elements in alphabetical order.
+    share
+        Of the atoms, 0 to 1.
+    formation_energy
+        eV/atom.
+    is_mixed
+        Whether the energy is on the mixed scale, see `ReferenceHull`.
+    """
+
+    composition: Formula
+    share: float
+    formation_energy: float
+    is_mixed: bool
+
+
 @dataclass(frozen=True, eq=False)
 class ReferenceHull:
     """Phases with formation energies; the elements at 0 eV/atom are always among them.
@@ -66,12 +88,16 @@ class ReferenceHull:
     known_stable
         Compositions that the source itself calls stable, for the self-test
         (`gen2dft.thermo.hull_check`).
+    mixed
+        Compositions whose energies are on another scale, which is near enough to serve as a
+        competing phase, see `gen2dft.thermo.scales.MIXED`.
     """
 
     entries: tuple[HullEntry, ...]
     scale: str | None = None
     coverage: Coverage = "elements"
     known_stable: tuple[Formula, ...] = ()
+    mixed: frozenset[Formula] = frozenset()
     _systems: dict[System, LowerHull] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
@@ -88,7 +114,7 @@ class ReferenceHull:
         Parameters
         ----------
         fields
-            `scale`, `coverage` and `known_stable` (compositions like the others).
+            `scale`, `coverage`, `known_stable` and `mixed` (compositions like the others).
         """
         lowest: dict[Formula, float] = {}
         for composition, energy in zip(compositions, formation_energies, strict=True):
@@ -99,7 +125,9 @@ class ReferenceHull:
         entries = [HullEntry(formula, energy) for formula, energy in sorted(lowest.items())]
         given = fields.pop("known_stable", ())
         stable = {reduced(composition) for composition in given}
-        return cls(tuple(entries), known_stable=tuple(sorted(stable)), **fields)
+        mixed = frozenset(reduced(composition) for composition in fields.pop("mixed", ()))
+        known_stable = tuple(sorted(stable))
+        return cls(tuple(entries), known_stable=known_stable, mixed=mixed, **fields)
 
     @classmethod
     def from_dataset(cls, dataset: Dataset, **fields: Any) -> ReferenceHull:
@@ -129,7 +157,19 @@ class ReferenceHull:
         joined = ReferenceHull.build(formulas, energies)
         # What the source calls stable need not be so any more, once other phases have joined.
         known_stable = () if more else self.known_stable
-        return replace(self, entries=joined.entries, known_stable=known_stable)
+        own = {(entry.composition, entry.formation_energy) for entry in more}
+        lowered = {entry.composition for entry in joined.entries if _key(entry) in own}
+        mixed = self.mixed - lowered
+        return replace(self, entries=joined.entries, known_stable=known_stable, mixed=mixed)
+
+    def without(self, composition: Mapping[Any, float]) -> ReferenceHull:
+        """The hull without the phases of one composition: where a known compound would lie if it
+        were not known.
+        """
+        formula = reduced(composition)
+        entries = tuple(entry for entry in self.entries if entry.composition != formula)
+        known_stable = tuple(known for known in self.known_stable if known != formula)
+        return replace(self, entries=entries, known_stable=known_stable, mixed=self.mixed)
 
     @property
     def num_entries(self) -> int:
@@ -224,6 +264,31 @@ class ReferenceHull:
         (energy,) = self._energies([formula])
         return float(energy)
 
+    def decomposition(self, composition: Mapping[Any, float]) -> list[Product]:
+        """The phases into which a composition would fall apart, the largest share first.
+
+        Raises
+        ------
+        ThermoError
+            If the hull does not cover the chemical system.
+        """
+        self.hull_energy(composition)  # refuses what is not covered
+        formula = reduced(composition)
+        system = system_of(formula)
+        atoms = np.array([count for _, count in formula], dtype=np.float64)
+        shares = self.system(system).shares(atoms / atoms.sum())
+        phases = self.phases(system)
+        found = []
+        for row, share in shares.items():
+            phase, energy = phases[row]
+            found.append(Product(phase, share, energy, phase in self.mixed))
+        return sorted(found, key=lambda product: (-product.share, product.composition))
+
+    def compounds(self, symbols: Iterable[str]) -> int:
+        """Number of phases of a chemical system that hold each of its elements."""
+        system = tuple(sorted(set(symbols)))
+        return len(self._by_system.get(system, {}))
+
     def gap(self, system: Iterable[str]) -> str | None:
         """What the hull lacks of a chemical system; None if it covers it."""
         symbols = sorted(set(system))
@@ -317,6 +382,8 @@ class ReferenceHull:
             "known_stable": stable,
             "entries": entries,
         }
+        if self.mixed:  # left out otherwise, so that hulls of one scale keep their hashes
+            content["mixed"] = sorted(map(formula_text, self.mixed))
         return json.dumps(content).encode()
 
     @classmethod
@@ -346,7 +413,12 @@ class ReferenceHull:
             scale=content.get("scale"),
             coverage=content.get("coverage", "elements"),
             known_stable=map(parse_formula, stable),
+            mixed=map(parse_formula, content.get("mixed", ())),
         )
+
+
+def _key(entry: HullEntry) -> tuple[Formula, float]:
+    return entry.composition, entry.formation_energy
 
 
 def _compositions(crystals: CrystalTable) -> list[dict[str, int]]:

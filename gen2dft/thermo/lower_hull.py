@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 UPRIGHT = 1e-10
 # eV/atom by which a plane may lie above a phase that it should carry: rounding.
 ROUNDING = 1e-9
+SHARE = 1e-7  # of the atoms: rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +73,18 @@ class LowerHull:
         """
         planes = fractions @ self.potentials.T
         return np.asarray(planes.max(axis=1))
+
+    def shares(self, fractions: NDArray[np.float64]) -> dict[int, float]:
+        """Phase to its share of the atoms where a composition, (k,) fractions, falls apart."""
+        planes = self.potentials @ fractions
+        # Several facets meet where a composition lies on an edge; any that holds it will do.
+        for facet in self.facets[planes >= planes.max() - ROUNDING]:
+            shares, *_ = np.linalg.lstsq(self.fractions[facet].T, fractions, rcond=None)
+            left = self.fractions[facet].T @ shares - fractions
+            if shares.min() >= -SHARE and np.abs(left).max() <= SHARE:
+                pairs = zip(facet.tolist(), shares.tolist(), strict=True)
+                return {phase: share for phase, share in pairs if share > SHARE}
+        raise ThermoError(f"no facet of the hull holds the composition {fractions.tolist()}")
 
     def stable(self, tolerance: float = 1e-8) -> NDArray[np.bool_]:
         """(p,) whether each phase lies on the hull, within eV/atom."""

@@ -17,6 +17,11 @@ MATERIALS_PROJECT = "materials-project"
 (MP2020).
 """
 
+MIXED = "materials-project:GGA_GGA+U_R2SCAN"
+"""Formation energies of the scheme that mixes r2SCAN into those above. They serve as competing
+phases of the hull that ships, where a phase has no other energy; labels are never on this scale.
+"""
+
 
 def one_run_type(run_types: Iterable[str | None], what: str) -> str | None:
     """The run type that all energies share; ThermoError if there are several.

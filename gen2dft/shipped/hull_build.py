@@ -1,0 +1,143 @@
+"""The whole hull that ships, built of a table of formulas and formation energies.
+
+The table has the columns `pretty_formula` (or `formula`), `formation_energy_per_atom`, eV/atom,
+and `source`, which says for each row where its energy is from. Rows of sources that are named as
+GGA are on the Materials Project's scale (GGA and GGA+U with MP2020 corrections). All others are on
+the scale that mixes in r2SCAN, and serve where a formula has no GGA energy.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gen2dft.errors import DatasetError
+from gen2dft.thermo.formulas import Formula, formula_text, reduced
+from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import MATERIALS_PROJECT
+
+FORMULA_COLUMNS = ("pretty_formula", "formula")
+ENERGY_COLUMN, SOURCE_COLUMN = "formation_energy_per_atom", "source"
+GGA_SOURCES = ("MP-20/MPTS-52",)
+# eV/atom: beyond it the numbers are those of another unit, or total energies.
+LARGEST = 7.0
+SAME = 1e-4  # eV/atom within which two rows of a formula agree
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One row of the table.
+
+    Parameters
+    ----------
+    line
+        Its line in the file.
+    formation_energy
+        eV/atom.
+    is_mixed
+        Whether the energy is on the scale that mixes in r2SCAN.
+    """
+
+    line: int
+    formula: Formula
+    formation_energy: float
+    is_mixed: bool
+
+
+def build_hull(path: Path, gga_sources: Collection[str] = GGA_SOURCES) -> ReferenceHull:
+    """The hull of a table.
+
+    Parameters
+    ----------
+    path
+        CSV file, compressed or not.
+    gga_sources
+        Values of the column `source` whose energies are GGA or GGA+U with MP2020 corrections.
+
+    Raises
+    ------
+    DatasetError
+        A column is missing, a formula cannot be read or stands there twice with different energies
+        of one scale, an energy is no number or no formation energy per atom; the message names file
+        and line.
+    """
+    lowest: dict[bool, dict[Formula, Phase]] = {False: {}, True: {}}
+    for phase in _phases(path, gga_sources):
+        known = lowest[phase.is_mixed].setdefault(phase.formula, phase)
+        if abs(known.formation_energy - phase.formation_energy) > SAME:
+            raise DatasetError(
+                f"{path}, line {phase.line}: {formula_text(phase.formula)} stands in line "
+                f"{known.line} already, with {known.formation_energy:g} instead of "
+                f"{phase.formation_energy:g} eV/atom: leave the lowest phase of each formula"
+            )
+    gga, mixed = lowest[False], lowest[True]
+    if not gga:
+        raise DatasetError(
+            f"{path} has no row whose source is {' or '.join(gga_sources)}: name the sources of "
+            "its GGA energies, --gga-source NAME"
+        )
+    chosen = {**mixed, **gga}
+    rest = [dict(formula) for formula in mixed if formula not in gga]
+    return ReferenceHull.build(
+        [dict(formula) for formula in chosen],
+        [phase.formation_energy for phase in chosen.values()],
+        scale=MATERIALS_PROJECT,
+        mixed=rest,
+    )
+
+
+def _phases(path: Path, gga_sources: Collection[str]) -> Iterator[Phase]:
+    with _opened(path) as file:
+        table = csv.DictReader(file)
+        columns = table.fieldnames or ()
+        name = next((column for column in FORMULA_COLUMNS if column in columns), None)
+        missing = [column for column in (ENERGY_COLUMN, SOURCE_COLUMN) if column not in columns]
+        if name is None or missing:
+            lacking = [] if name else [" or ".join(FORMULA_COLUMNS)]
+            wanted = ", ".join([*lacking, *missing])
+            raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(columns)}")
+        for row in table:
+            line = table.line_num
+            formula = _formula(row[name], f"{path}, line {line}")
+            energy = _energy(row, f"{path}, line {line}")
+            yield Phase(line, formula, energy, row[SOURCE_COLUMN] not in gga_sources)
+
+
+def _opened(path: Path) -> io.TextIOBase:
+    """The text of a file; DatasetError if it is missing or cut short."""
+    try:
+        data = path.read_bytes()
+        text = gzip.decompress(data) if path.suffix == ".gz" else data
+        return io.StringIO(text.decode("utf-8"))
+    except (OSError, EOFError, UnicodeDecodeError) as err:
+        raise DatasetError(f"cannot read the table {path}: {err}") from err
+
+
+def _formula(text: str | None, place: str) -> Formula:
+    from pymatgen.core import Composition
+
+    try:
+        return reduced(Composition(text or "").get_el_amt_dict())
+    except (ValueError, KeyError, DatasetError) as err:
+        raise DatasetError(f"{place}: {text!r} is no formula of whole numbers of atoms") from err
+
+
+def _energy(row: Mapping[str, str], place: str) -> float:
+    text = row[ENERGY_COLUMN]
+    try:
+        energy = float(text)
+    except (TypeError, ValueError):
+        energy = math.nan
+    if not math.isfinite(energy):
+        raise DatasetError(f"{place}: {ENERGY_COLUMN} is {text!r}, no number; leave such rows out")
+    if abs(energy) > LARGEST:
+        raise DatasetError(
+            f"{place}: {ENERGY_COLUMN} is {energy:g}: formation energies lie within {LARGEST:g} "
+            "eV/atom, so this is a total energy, or in another unit"
+        )
+    return energy
