@@ -35,9 +35,9 @@ class SpaceGroup:
     symbol
         International symbol.
     operations_per_atom
-        Operations of the cell, translations included, by its number of atoms: the same for a cell
-        and its supercell, and larger for a supergroup. The irreducible k-points of a given spacing
-        fall as it rises.
+        Operations that keep the cell, translations included, by its number of atoms. Those of a
+        primitive cell grow with the symmetry, and its irreducible k-points of a given spacing fall
+        as they do. A supercell may have fewer, where its shape lacks the symmetry of the crystal.
     """
 
     number: int
