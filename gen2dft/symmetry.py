@@ -7,12 +7,42 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 UNDETERMINED = "undetermined"
+TIGHT = 0.01  # Angstrom; two atoms never come that close
+EXACT = 1e-5  # Angstrom; below what any k-point mesh notices
+# Angles that differ by up to so many degrees may be equal by symmetry, whatever the length of the
+# cell: a strained cell hides its symmetry in them.
+ANGLES = 5.0
+
+
+@dataclass(frozen=True)
+class SpaceGroup:
+    """The space group of a crystal.
+
+    Parameters
+    ----------
+    number
+        1 to 230.
+    symbol
+        International symbol.
+    operations_per_atom
+        Operations that keep the cell, translations included, by its number of atoms. Those of a
+        primitive cell grow with the symmetry, and its irreducible k-points of a given spacing fall
+        as they do. A supercell may have fewer, where its shape lacks the symmetry of the crystal.
+    """
+
+    number: int
+    symbol: str
+    operations_per_atom: float
 
 
 def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -32,18 +62,30 @@ def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
             return None
 
 
+def space_group(
+    structure: Structure, symprec: float = TIGHT, angles: float = -1.0
+) -> SpaceGroup | None:
+    """The space group, found within symprec Angstrom; None where spglib finds none.
+
+    Parameters
+    ----------
+    angles
+        Degrees that angles may be off; -1 leaves them to symprec.
+    """
+    found = _dataset(structure, symprec, angles)
+    if found is None:
+        return None
+    per_atom = len(found.rotations) / len(structure)
+    return SpaceGroup(int(found.number), str(found.international), per_atom)
+
+
 def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
     """International symbol, found within symprec Angstrom.
 
     `undetermined` where spglib finds none.
     """
-    import spglib
-
-    lattice = structure.lattice.matrix.tolist()
-    positions = structure.frac_coords.tolist()
-    cell = (lattice, positions, list(structure.atomic_numbers))
-    found = ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec)
-    return UNDETERMINED if found is None else str(found.international)
+    found = space_group(structure, symprec)
+    return UNDETERMINED if found is None else found.symbol
 
 
 def idealised_primitive(structure: Structure, symprec: float) -> Structure:
@@ -51,12 +93,116 @@ def idealised_primitive(structure: Structure, symprec: float) -> Structure:
 
     Where spglib finds none, the primitive cell as it is.
     """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer, SymmetryUndeterminedError
-
-    try:
-        found = ask_spglib(
-            lambda: SpacegroupAnalyzer(structure, symprec).get_primitive_standard_structure()
-        )
-    except SymmetryUndeterminedError:
-        found = None
+    found = standard_cell(structure, symprec)
     return structure.get_primitive_structure(tolerance=symprec) if found is None else found
+
+
+def standard_cell(
+    structure: Structure, symprec: float, *, primitive: bool = True
+) -> Structure | None:
+    """The standard cell, with the symmetry that the crystal has within symprec Angstrom made exact.
+
+    Site properties are left out: sites are merged with their images, and their order changes.
+
+    Parameters
+    ----------
+    primitive
+        False gives the conventional cell.
+
+    Returns
+    -------
+    None where spglib finds no symmetry, or where the cell would lose or gain atoms.
+    """
+    import spglib
+    from pymatgen.core import Structure
+
+    made = ask_spglib(
+        spglib.standardize_cell,
+        _cell(structure),
+        to_primitive=primitive,
+        symprec=symprec,
+        angle_tolerance=ANGLES,
+    )
+    if made is None:
+        return None
+    lattice, positions, numbers = made
+    cell = Structure(lattice, [int(number) for number in numbers], positions)
+    return cell if _holds_the_same(structure, cell) else None
+
+
+def _holds_the_same(structure: Structure, cell: Structure) -> bool:
+    """Whether two cells of one crystal hold the same atoms in the same volume."""
+    if cell.composition.reduced_formula != structure.composition.reduced_formula:
+        return False
+    atoms = len(structure) * cell.volume / structure.volume
+    return round(float(atoms)) == len(cell)
+
+
+def with_exact_symmetry(structure: Structure, symprec: float = TIGHT) -> Structure:
+    """The same cell, each site in its place, with the symmetry that it has within symprec made
+    exact.
+
+    Lattice and positions become the mean over the operations of the space group, by which they
+    move by less than symprec. The structure itself where nothing is left to be made exact, and
+    where spglib finds no symmetry.
+    """
+    near, exact = _dataset(structure, symprec), space_group(structure, EXACT)
+    if near is None or len(near.rotations) == 1:
+        return structure
+    if exact and exact.operations_per_atom * len(structure) >= len(near.rotations):
+        return structure
+    better = structure.copy()
+    better.lattice = _mean_lattice(structure.lattice.matrix, near.rotations)
+    positions = _mean_positions(structure, near.rotations, near.translations)
+    for index, position in enumerate(positions):
+        better.replace(index, better[index].species, position, properties=better[index].properties)
+    return better
+
+
+def _mean_lattice(
+    lattice: NDArray[np.float64], rotations: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """(3, 3) rows: the lattice strained, but not turned, to the mean metric over the rotations.
+
+    An operation maps fractional coordinates x (a column) to W x, so it leaves the metric G = L L^T
+    as it is if W^T G W = G.
+    """
+    metric = lattice @ lattice.T
+    images = [rotation.T @ metric @ rotation for rotation in rotations]
+    mean = np.mean(images, axis=0)
+    # L' = C Q, with C C^T the mean metric and Q the rotation that brings C nearest to L.
+    factor = np.linalg.cholesky(mean)
+    left, _, right = np.linalg.svd(factor.T @ lattice)
+    return np.asarray(factor @ left @ right)
+
+
+def _mean_positions(
+    structure: Structure, rotations: NDArray[np.int32], translations: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(n_sites, 3) fractional coordinates: the mean over the images that fall on each site."""
+    frac = structure.frac_coords
+    numbers = np.array(structure.atomic_numbers)
+    shifts = np.zeros_like(frac)
+    for rotation, translation in zip(rotations, translations, strict=True):
+        images = frac @ rotation.T + translation
+        apart = images[:, None] - frac[None, :]
+        apart -= np.round(apart)
+        lengths = np.linalg.norm(apart @ structure.lattice.matrix, axis=2)
+        lengths[numbers[:, None] != numbers[None, :]] = np.inf
+        target = lengths.argmin(axis=1)
+        shifts[target] += apart[np.arange(len(frac)), target]
+    return np.asarray(frac + shifts / len(rotations))
+
+
+def _dataset(structure: Structure, symprec: float, angles: float = -1.0) -> Any:
+    import spglib
+
+    return ask_spglib(
+        spglib.get_symmetry_dataset, _cell(structure), symprec=symprec, angle_tolerance=angles
+    )
+
+
+def _cell(structure: Structure) -> tuple[list[list[float]], list[list[float]], list[int]]:
+    lattice = structure.lattice.matrix.tolist()
+    positions = structure.frac_coords.tolist()
+    return lattice, positions, list(structure.atomic_numbers)

@@ -1,10 +1,20 @@
 """spglib answers for crystals it cannot read, however its switch of errors is set."""
 
+import numpy as np
 import pytest
 import spglib
 from pymatgen.core import Lattice, Structure
 
-from gen2dft.symmetry import UNDETERMINED, ask_spglib, idealised_primitive, space_group_symbol
+from gen2dft.symmetry import (
+    EXACT,
+    UNDETERMINED,
+    ask_spglib,
+    idealised_primitive,
+    space_group,
+    space_group_symbol,
+    standard_cell,
+    with_exact_symmetry,
+)
 
 TWICE = ([[3, 0, 0], [0, 3, 0], [0, 0, 3]], [[0, 0, 0], [0, 0, 0]], [84, 84])
 
@@ -55,3 +65,73 @@ def test_spglib_prints_nothing(capfd: pytest.CaptureFixture[str], monkeypatch: p
     crystal = Structure(cell, ["Sc"] * 3 + ["Ni"] * 3 + ["Sb"] * 3, [*scandium, *nickel, *antimony])
     assert len(idealised_primitive(crystal, 0.05)) == 9
     assert capfd.readouterr().err == ""
+
+
+WURTZITE = Structure.from_spacegroup(
+    "P6_3mc", Lattice.hexagonal(3.25, 5.2), ["Zn", "O"], [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.38]]
+)
+ROCK_SALT = Structure.from_spacegroup(
+    "Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]
+)
+
+
+def shaken(crystal: Structure, size: float) -> Structure:
+    """Sites and lattice vectors off by up to `size` Angstrom along each axis, in a turned cell."""
+    rng = np.random.default_rng(3)
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    lattice = (crystal.lattice.matrix + rng.uniform(-size, size, (3, 3))) @ turn
+    moved = Structure(lattice, crystal.species, crystal.frac_coords)
+    places = moved.cart_coords + rng.uniform(-size, size, (len(crystal), 3))
+    moments = [float(index) for index in range(len(crystal))]
+    return Structure(
+        lattice,
+        crystal.species,
+        places,
+        coords_are_cartesian=True,
+        site_properties={"magmom": moments},
+    )
+
+
+@pytest.mark.parametrize("crystal", [WURTZITE, ROCK_SALT, ROCK_SALT.get_primitive_structure()])
+def test_symmetry_becomes_exact_in_its_cell(crystal: Structure):
+    rough = shaken(crystal, 0.001)
+    assert space_group_symbol(rough, EXACT) == "P1"
+    better = with_exact_symmetry(rough)
+    assert space_group_symbol(better, EXACT) == space_group_symbol(crystal, EXACT)
+    # Nothing has turned, changed its place in the list or lost its moment.
+    assert np.allclose(better.lattice.matrix, rough.lattice.matrix, atol=0.005)
+    moved = better.frac_coords - rough.frac_coords
+    assert np.abs(moved @ rough.lattice.matrix).max() < 0.005
+    assert better.species == rough.species
+    assert better.site_properties == rough.site_properties
+
+
+def test_what_has_no_more_symmetry_to_gain_is_left_alone():
+    rough = shaken(WURTZITE, 0.1)
+    assert with_exact_symmetry(rough) is rough
+    assert with_exact_symmetry(WURTZITE) is WURTZITE
+    unreadable = Structure(TWICE[0], TWICE[2], TWICE[1])
+    assert with_exact_symmetry(unreadable) is unreadable
+
+
+def test_operations_per_atom_are_those_of_the_crystal_not_of_its_cell():
+    cells = (ROCK_SALT, ROCK_SALT.get_primitive_structure(), ROCK_SALT * (2, 2, 2))
+    assert {space_group(cell).operations_per_atom for cell in cells} == {24.0}
+    assert space_group(ROCK_SALT * (2, 1, 1)).operations_per_atom == 8.0  # no longer a cube
+    assert space_group(WURTZITE).operations_per_atom == 3.0
+
+
+def test_the_standard_cell_keeps_every_atom():
+    assert len(standard_cell(ROCK_SALT * (1, 2, 1), 0.01)) == 2
+    assert len(standard_cell(ROCK_SALT.get_primitive_structure(), 0.01, primitive=False)) == 8
+    # Within 0.3 Angstrom these two would be one.
+    close = Structure(Lattice.cubic(4.0), ["H", "H"], [[0, 0, 0], [0.05, 0, 0]])
+    assert standard_cell(close, 0.3) is None
+
+
+def test_a_cell_that_lost_an_atom_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """Whatever spglib makes of it: one atom of a pair, in the same cell."""
+    crystal = Structure(Lattice.cubic(4.0), ["H", "H"], [[0, 0, 0], [0.5, 0.5, 0.4]])
+    lost = (crystal.lattice.matrix, [[0, 0, 0]], [1])
+    monkeypatch.setattr(spglib, "standardize_cell", lambda *_, **__: lost)
+    assert standard_cell(crystal, 0.1) is None

@@ -34,6 +34,12 @@ class SurrogateSpec(Part):
     max_relaxations: PositiveInt | None = Field(
         None, description="relax only this many per round, best predicted first"
     )
+    symmetrise: bool = Field(
+        True,
+        description="give a crystal that passes the most symmetric primitive cell that costs it "
+        "less than 3 meV/atom; validation starts from it",
+        json_schema_extra=LATER,
+    )
 
 
 class ScreeningSpec(GeometrySettings):

@@ -26,6 +26,7 @@ from gen2dft.engines.base import (
 )
 from gen2dft.errors import CalculationFailed, PluginMissing
 from gen2dft.plugins import origin
+from gen2dft.symmetry import with_exact_symmetry
 
 if TYPE_CHECKING:
     from gen2dft.transport.bands import UniformBands
@@ -181,10 +182,21 @@ def starting_structure(
     if structure is not None:
         return structure
     if isinstance(prev, CalculationDoc):
-        return prev.structure
+        return final_structure(prev)
     return prev or CalculationFailure(
         reason="no_structure", detail="the calculation before left no result"
     )
+
+
+def final_structure(calculation: CalculationDoc) -> Structure:
+    """Where a calculation ended; after a relaxation with the symmetry within 0.01 Angstrom exact.
+
+    Sites keep their order, and so their moments. A relaxation leaves symmetric sites apart by its
+    tolerance, which would cost the next calculation its symmetry and many times the k-points.
+    """
+    if calculation.task != "relax":
+        return calculation.structure
+    return with_exact_symmetry(calculation.structure)
 
 
 def lost_runs() -> list[str]:

@@ -241,7 +241,7 @@ def relax_some(
         progress(done, total)
         before = crystals.structure(int(row))
         verdict = relax(before)
-        after = verdict.structure
+        after = verdict.as_relaxed
         if after is None:
             continue
         rmsds.append(displacement_rmsd(before, after))

@@ -10,12 +10,14 @@ from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.screening.novelty import StructureIndex
-from gen2dft.store.documents import StoredVerdict
+from gen2dft.screening.symmetrise import MAX_COST, Potential, symmetrised
+from gen2dft.store.documents import StoredVerdict, SymmetryRecord
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.calculation import Calculation
+    from gen2dft.engines.base import Engine
     from gen2dft.thermo.hull import ReferenceHull
 
 UNCONVERGED = "relaxation_unconverged"
@@ -45,7 +47,7 @@ class SurrogateVerdict:
     engine, preset
         What relaxed it.
     structure
-        Relaxed structure; None if the relaxation failed.
+        Relaxed structure, in its most symmetric cell if it passes; None if the relaxation failed.
     energy_per_atom, formation_energy, e_above_hull
         eV/atom, on the engine's scale and against the screen's hull; no distance where it does not
         cover the system.
@@ -53,6 +55,8 @@ class SurrogateVerdict:
         How the relaxation went; see `gen2dft.calculation.Calculation`.
     detail
         What went wrong, for people.
+    symmetry
+        How its symmetry was found; None for a crystal that does not get that far.
     """
 
     reason: str | None
@@ -67,6 +71,16 @@ class SurrogateVerdict:
     steps: int | None = None
     seconds: float | None = None
     detail: str | None = None
+    symmetry: SymmetryRecord | None = None
+
+    @property
+    def as_relaxed(self) -> Structure | None:
+        """The relaxed structure with the sites of the crystal that was screened, in their order."""
+        from pymatgen.core import Structure
+
+        if self.symmetry is None or self.symmetry.structure_as_relaxed is None:
+            return self.structure
+        return Structure.from_dict(self.symmetry.structure_as_relaxed)
 
     def stored(self) -> StoredVerdict:
         """The verdict as the store keeps it, with the structure as pymatgen's dictionary."""
@@ -121,14 +135,50 @@ def surrogate_screen(
     except CalculationFailed as failure:
         reason = _reason_of(failure)
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
-    composition = relaxed.structure.composition
-    try:
-        formation_energy = engine.formation_energy(composition, relaxed.energy_per_atom)
-    except DatasetError as err:
-        return SurrogateVerdict(
-            NO_REFERENCE, spec.engine, spec.preset, relaxed.structure, detail=str(err)
+    screen = _Screen(engine, spec, hull, known)
+    verdict = screen.verdict(relaxed)
+    if verdict.reason is not None or not spec.symmetrise:
+        return verdict
+    return screen.symmetric_verdict(relaxed, verdict)
+
+
+@dataclass(frozen=True)
+class _Screen:
+    """What a relaxed crystal is judged by, see `surrogate_screen`."""
+
+    engine: Engine
+    spec: SurrogateSpec
+    hull: ReferenceHull
+    known: StructureIndex | None
+
+    def verdict(self, relaxed: Calculation) -> SurrogateVerdict:
+        """The verdict on a relaxed crystal in the cell that it has."""
+        spec, structure = self.spec, relaxed.structure
+        try:
+            formation_energy = self.engine.formation_energy(
+                structure.composition, relaxed.energy_per_atom
+            )
+        except DatasetError as err:
+            return SurrogateVerdict(
+                NO_REFERENCE, spec.engine, spec.preset, structure, detail=str(err)
+            )
+        return _placed(relaxed, formation_energy, spec, self.hull, self.known)
+
+    def symmetric_verdict(
+        self, relaxed: Calculation, verdict: SurrogateVerdict
+    ) -> SurrogateVerdict:
+        """The verdict on a crystal that passed, in its most symmetric cell."""
+        preset = self.spec.preset
+        potential = Potential(
+            relax=lambda structure: self.engine.relax(structure, preset),
+            static=lambda structure: self.engine.static(structure, preset),
         )
-    return _placed(relaxed, formation_energy, spec, hull, known)
+        # Its symmetry alone must not lift a crystal over the limit.
+        room = self.spec.max_e_above_hull - (verdict.e_above_hull or 0.0)
+        found, record = symmetrised(relaxed, potential, min(MAX_COST, room))
+        judged = verdict if record.kept else self.verdict(found)
+        seconds = (verdict.seconds or 0.0) + record.seconds
+        return dataclasses.replace(judged, symmetry=record, seconds=seconds)
 
 
 def _placed(

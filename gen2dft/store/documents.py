@@ -58,6 +58,50 @@ class Document(BaseModel):
         )
 
 
+class RefusedSymmetry(BaseModel):
+    """A more symmetric cell that a crystal was not given."""
+
+    model_config = ConfigDict(extra="allow")
+
+    space_group: str = Field(description="international symbol")
+    tolerance: float = Field(description="Angstrom within which the crystal has this symmetry")
+    energy_difference: float | None = Field(
+        None, description="eV/atom above the cell as relaxed; None if its relaxation failed"
+    )
+    reason: str = Field(description="`costs_energy`, `lost_symmetry` or why the relaxation failed")
+
+
+class SymmetryRecord(BaseModel):
+    """What became of the symmetry of a screened crystal, see gen2dft.screening.symmetrise."""
+
+    model_config = ConfigDict(extra="allow")
+
+    space_group_before: str = Field(
+        description="international symbol of the cell as relaxed, within 0.01 Angstrom"
+    )
+    space_group: str = Field(description="international symbol of the verdict's structure")
+    num_sites_before: int = Field(description="atoms in the cell as relaxed")
+    num_sites: int = Field(description="atoms in the verdict's structure")
+    tolerance: float | None = Field(
+        None,
+        description="Angstrom within which the crystal as relaxed has the symmetry; None: it kept "
+        "its cell",
+    )
+    energy_difference: float | None = Field(
+        None, description="eV/atom that the verdict's structure lies above the cell as relaxed"
+    )
+    refused: list[RefusedSymmetry] = Field([], description="higher symmetries, highest first")
+    structure_as_relaxed: dict[str, Any] | None = Field(
+        None, description="before it was symmetrised, pymatgen dictionary; None: it kept its cell"
+    )
+    seconds: float = Field(0.0, description="wall seconds that the attempts took")
+
+    @property
+    def kept(self) -> bool:
+        """Whether the crystal kept the cell as relaxed."""
+        return self.structure_as_relaxed is None
+
+
 class StoredVerdict(BaseModel):
     """The surrogate's verdict on a candidate; its `reason` is None if the candidate passed.
 
@@ -83,6 +127,9 @@ class StoredVerdict(BaseModel):
     steps: int | None = None
     seconds: float | None = Field(None, description="wall seconds of the relaxation")
     detail: str | None = Field(None, description="what went wrong, for people")
+    symmetry: SymmetryRecord | None = Field(
+        None, description="None for a crystal that was not symmetrised"
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Self:

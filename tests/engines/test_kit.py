@@ -17,6 +17,7 @@ from gen2dft.engines import kit
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.kit import bands_of, calculate, run_task
 from gen2dft.errors import CalculationFailed
+from gen2dft.symmetry import space_group_symbol
 
 
 @pytest.fixture
@@ -84,6 +85,22 @@ def test_a_failed_calculation_becomes_a_document_and_stops_the_next():
     assert failed == CalculationFailure(reason="volume_out_of_range", detail="too dense")
     assert run_task("static", SPRINGS, "soft", None, failed) == failed
     assert run_task("static", SPRINGS, "soft", None, None).reason == "no_structure"
+
+
+def test_the_next_calculation_begins_with_the_symmetry_that_a_relaxation_left_behind():
+    """Within 0.01 Angstrom: sites keep their order and their moments, and a static calculation its
+    structure.
+    """
+    rough = CSCL.copy(site_properties={"magmom": [1.0, -1.0]})
+    rough.translate_sites([1], [0.001, 0.0005, 0.0])
+    rough.apply_strain([0.0005, 0.0, -0.0005])
+    relaxed = calculate("relax", SPRINGS, "soft", CSCL).model_copy(update={"structure": rough})
+    start = kit.starting_structure(None, relaxed)
+    assert space_group_symbol(rough, 1e-5) == "P1"
+    assert space_group_symbol(start, 1e-5) == "P4mm"
+    assert (start.species, start.site_properties) == (rough.species, rough.site_properties)
+    static = relaxed.model_copy(update={"task": "static"})
+    assert kit.starting_structure(None, static) is rough
 
 
 @pytest.mark.usefixtures("plugged")
