@@ -29,13 +29,14 @@ from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.errors import CalculationFailed
-from gen2dft.transport import boltztrap2, coefficients, compute
+from gen2dft.transport import boltztrap2, coefficients, compute, programs
 from gen2dft.transport.bands import UniformBands, uniform_bands
 from gen2dft.transport.batch import transport_of_files
-from gen2dft.transport.distribution import Bins, Distribution
+from gen2dft.transport.distribution import Distribution
 from gen2dft.transport.loaders import load_bands
 from gen2dft.transport.selection import Selection, select_bands
 from gen2dft.transport.settings import TransportSettings
+from gen2dft.transport.stars import find_stars
 
 T = TypeVar("T")
 TEMPERATURES, DOPINGS = (300.0,), (1e18, 1e20)
@@ -85,7 +86,20 @@ def timed(function: Callable[[], T], repeats: int) -> tuple[float, T]:
 def ours(bands: UniformBands, selection: Selection, settings: TransportSettings) -> Distribution:
     """Fit and summation on BoltzTraP2's own grid."""
     series, _ = compute.interpolate(bands, selection, settings)
-    return compute.distribute(bands, selection, series, series.smallest_grid(), settings)
+    return programs.distribute(bands, selection, series, series.smallest_grid(), settings)
+
+
+def boltztraps(
+    bands: UniformBands, selection: Selection, settings: TransportSettings
+) -> Distribution:
+    """The same by BoltzTraP2, which chooses this grid itself unless told otherwise."""
+    stars = find_stars(
+        bands.structure.lattice.matrix,
+        bands.rotations,
+        settings.stars_per_kpoint * len(bands.kpoints),
+    )
+    series = boltztrap2.fit(bands, stars, np.empty(0), selection.energies)
+    return boltztrap2.distribute(bands, selection, series, series.smallest_grid(), settings)
 
 
 def compare(bands: UniformBands, hall: bool, repeats: int) -> None:
@@ -93,12 +107,7 @@ def compare(bands: UniformBands, hall: bool, repeats: int) -> None:
     settings = TransportSettings(temperatures=TEMPERATURES, dopings=DOPINGS, hall=hall)
     selection = select_bands(bands, settings)
     fast, found = timed(lambda: ours(bands, selection, settings), repeats)
-    bins = Bins(
-        found.energies[0] - found.width / 2,
-        found.energies[-1] + found.width / 2,
-        len(found.energies),
-    )
-    slow, theirs = timed(lambda: boltztrap2.distribution(bands, selection, settings, bins), repeats)
+    slow, theirs = timed(lambda: boltztraps(bands, selection, settings), repeats)
     search, mu = timed(lambda: potentials(found, coefficients.chemical_potential), repeats)
     their_search, _ = timed(lambda: potentials(theirs, boltztrap2.chemical_potential), 1)
     worst = 0.0

@@ -26,7 +26,7 @@ from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
-from gen2dft.rounds.power_factors import gives_bands, kept_outcome
+from gen2dft.rounds.power_factors import gives_bands, kept_outcome, program_is_here
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.compute import transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
@@ -62,6 +62,8 @@ class TransportMaker(Maker):
         Meshes computed at most; one is the preset's alone.
     max_spacing
         Coarsest mesh of k-points that is accepted, 1/Angstrom, with 2 pi.
+    program
+        Computes transport from the bands: `gen2dft` or `boltztrap2`.
     """
 
     uniform_bands: Maker
@@ -70,6 +72,7 @@ class TransportMaker(Maker):
     tolerance: float = TransportSpec().tolerance
     meshes: int = TransportSpec().meshes
     max_spacing: float = TransportSettings.max_spacing
+    program: str = TransportSettings.program
 
     def scale(self, step: int) -> float:
         """Spacing of the mesh of one step of the series, in units of the preset's."""
@@ -120,7 +123,7 @@ class TransportMaker(Maker):
 
     def _transport(self, bands: CalculationDoc) -> TransportDoc:
         """Transport from one calculation of bands, at the cost of that calculation."""
-        settings = TransportSettings(max_spacing=self.max_spacing)
+        settings = TransportSettings(max_spacing=self.max_spacing, program=self.program)
         doc = transport_within_bands(bands_of(bands), settings)
         return doc.model_copy(update={"core_hours": bands.core_hours})
 
@@ -221,6 +224,7 @@ class PowerFactorMaker(Maker):
             definition=spec.definition,
             tolerance=spec.tolerance,
             meshes=spec.meshes,
+            program=spec.program,
         )
         maker_of_relaxation = makers.relax if relax else None
         return cls(makers.static, transport, maker_of_relaxation)
@@ -259,6 +263,7 @@ STEP = PropertyStep(
     transform=PROPERTIES[POWER_FACTOR].transform,
     key="transport",
     runs_on=gives_bands,
+    check=program_is_here,
     keep=kept_outcome,
 )
 

@@ -42,6 +42,10 @@ class StepOutcome(BaseModel):
     values: dict[str, float] = Field({}, description="property to value, in the property's unit")
     warnings: list[str] = []
     core_hours: float = Field(0.0, description="what the step has cost")
+    program: str | None = Field(
+        None, description="program that made the values, if the step has a choice of them"
+    )
+    program_version: str | None = Field(None, description="version of that program")
     reason: str | None = Field(
         None, description="short snake_case name of what kept the step from its property"
     )
@@ -67,6 +71,11 @@ class Made(NamedTuple):
 def any_engine(engine: Engine) -> bool:  # noqa: ARG001 - a step that asks nothing of the engine
     """Whether a step runs that needs no more than energies and forces: always."""
     return True
+
+
+def nothing_to_check(settings: Any) -> None:
+    """Check of a step that runs wherever its package is installed."""
+    del settings
 
 
 def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutcome:
@@ -117,6 +126,9 @@ class PropertyStep:
         Top-level part of a campaign file that holds the settings instead.
     runs_on
         Whether an engine gives what the step needs.
+    check
+        Called with the settings before a campaign begins and before a worker begins a candidate;
+        PluginMissing, with the remedy, if they ask for a program that is not installed here.
     keep
         Turns the output into the outcome when the label is written; a step may keep more in the
         store then. It is called again when an ingest is repeated.
@@ -131,6 +143,7 @@ class PropertyStep:
     settings: type[Part] | None = None
     key: str | None = None
     runs_on: Callable[[Engine], bool] = any_engine
+    check: Callable[[Any], None] = nothing_to_check
     keep: Callable[[Store, Made, Any, Any], StepOutcome] = outcome_of
 
     @property
@@ -192,6 +205,13 @@ def settings_of(step: PropertyStep, spec: CampaignSpec) -> Any:
         raise CampaignError(f"properties.{place}: {problem['msg']}") from err
 
 
+def _checked_settings(step: PropertyStep, spec: CampaignSpec) -> Any:
+    """Settings of a step that can run with them here."""
+    settings = settings_of(step, spec)
+    step.check(settings)
+    return settings
+
+
 def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
     """The steps that a campaign's targets and heads ask for and its engine can serve, in the order
     in which they run.
@@ -211,10 +231,10 @@ def steps_of(spec: CampaignSpec) -> tuple[PropertyStep, ...]:
 
 
 def check_steps(spec: CampaignSpec) -> None:
-    """Check steps and their settings: errors of `steps_of` and `settings_of`, and CampaignError for
-    settings that no step reads.
+    """Check steps and their settings: errors of `steps_of`, `settings_of` and each step's `check`,
+    and CampaignError for settings that no step reads.
     """
-    steps = {step.name: settings_of(step, spec) for step in steps_of(spec)}
+    steps = {step.name: _checked_settings(step, spec) for step in steps_of(spec)}
     unread = [name for name, entry in spec.properties.items() if entry.settings]
     for name in unread:
         if name not in steps:
@@ -276,16 +296,30 @@ def computes(spec: CampaignSpec, preset: str) -> Mapping[str, tuple[str, Compute
     ----------
     preset
         Of the static calculation that the steps follow.
+
+    Raises
+    ------
+    PluginMissing
+        If a package or program that a step needs is not installed here.
     """
     engine = spec.validation.engine
     builders = {}
     for step in steps_of(spec):
-        settings = settings_of(step, spec)
+        settings = _checked_settings(step, spec)
         builders[step.name] = (step.after, step.maker(engine, preset, settings))
     return builders
 
 
-def made_by(name: str) -> dict[str, str]:
-    """Package and version of a step, as a label's provenance names them."""
+def made_by(name: str, outcome: StepOutcome | None = None) -> dict[str, str]:
+    """Package and version of a step, as a label's provenance names them, and those of the program
+    behind its outcome.
+    """
     package, version = origin(GROUP, name)
-    return {"package": package, "version": version}
+    made = {"package": package, "version": version}
+    if outcome is None or outcome.program is None:
+        return made
+    return {
+        **made,
+        "program": outcome.program,
+        "program_version": outcome.program_version or "unknown",
+    }

@@ -302,6 +302,12 @@ class TransportSpec(Part):
         "finer ones as long as "
         "the tolerance asks for it; 1: the preset's alone, without an estimate of the error",
     )
+    program: Literal["gen2dft", "boltztrap2"] = Field(
+        "gen2dft",
+        description="computes transport from bands; both give the same numbers, boltztrap2 needs "
+        "`make transport`",
+        json_schema_extra=LATER,
+    )
 
     @model_validator(mode="after")
     def _definition_exists(self) -> Self:

@@ -222,6 +222,9 @@ def label(
     size: Annotated[int, typer.Option(min=1, help="Crystals worked on, the cheapest first.")] = 200,
     max_sites: Annotated[int, typer.Option(min=1, help="Largest cell.")] = 4,
     preset: Annotated[str, typer.Option(help="Preset of engine gpaw.")] = "gpaw-quick-v1",
+    program: Annotated[
+        str, typer.Option(help="gen2dft or boltztrap2: computes transport from bands.")
+    ] = "gen2dft",
     workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
     cpu_limit: Annotated[
         float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
@@ -242,10 +245,10 @@ def label(
     if not chosen:
         console.print("no such crystals")
         return
+    header = label_settings(source, settings, program)
     console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}")
     if dry_run:
         return
-    header = label_settings(source, settings)
     with _progress("labelling") as progress:
         labels = label_crystals(chosen, header, out, workers, cpu_limit, progress)
     counts = [f"{count} {reason}" for reason, count in labels.counts().items()]

@@ -83,6 +83,7 @@ def checks() -> Iterator[Check]:
         yield guarded("queue", check_queue, settings)
     yield check_tensorflow()
     yield check_chgnet()
+    yield check_boltztrap2()
     yield check_potcars()
     yield check_vasp()
     yield check_key()
@@ -289,6 +290,23 @@ def check_chgnet() -> Check:
         return Check("chgnet", "fail", detail, "pip install 'gen2dft[mlip]'")
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Check("chgnet", "ok", listed)
+
+
+def check_boltztrap2() -> Check:
+    """Whether transport can be computed with BoltzTraP2; gen2dft's own program is always there."""
+    from gen2dft.errors import PluginMissing
+    from gen2dft.transport.boltztrap2 import check_installed, version
+
+    try:
+        check_installed()
+    except PluginMissing:
+        detail = "not installed: power factors come from gen2dft's own program alone"
+        if version() is not None:
+            detail = f"{version()} cannot be imported: `transport.program: boltztrap2` is refused"
+        return Check(
+            "BoltzTraP2", "warn", detail, "for transport.program boltztrap2: make transport"
+        )
+    return Check("BoltzTraP2", "ok", f"BoltzTraP2 {version()}")
 
 
 def check_potcars() -> Check:

@@ -52,6 +52,12 @@ def power_factor(
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
     preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
+    program: Annotated[
+        str | None,
+        typer.Option(
+            help="gen2dft or boltztrap2: computes transport from bands; default: the campaign's."
+        ),
+    ] = None,
     cpu_limit: Annotated[
         float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
     ] = 3600.0,
@@ -66,13 +72,19 @@ def power_factor(
 
     Cells are given the symmetry that they have within 0.05 Angstrom.
     """
+    from gen2dft.campaign import TransportSpec
+
     if structure is not None:
-        _of_file(structure, out, engine, preset, cpu_limit)
+        spec = _with_program(TransportSpec(), program)
+        _of_file(structure, out, spec=spec, engine=engine, preset=preset, cpu_limit=cpu_limit)
         return
     store = open_store()
     document = store.find_campaign(campaign)
     found = 0
-    tasks: Iterable[Task] = _tasks(store, document, max_sites, engine, preset)
+    tasks: Iterable[Task] = (
+        (made, crystal, _with_program(spec, program))
+        for made, crystal, spec in _tasks(store, document, max_sites, engine, preset)
+    )
     if cheapest:
         tasks = _cheapest_first(tasks)
     for task in tasks:
@@ -93,6 +105,14 @@ def power_factor(
     console.print(
         f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim"
     )
+
+
+def _with_program(spec: TransportSpec, program: str | None) -> TransportSpec:
+    """Settings with another program if one is named; the program must be installed here."""
+    from gen2dft.transport.programs import check_program
+
+    used = check_program(program or spec.program)
+    return spec.model_copy(update={"program": used.name})
 
 
 def _show(known: PowerFactorDoc) -> None:
@@ -214,11 +234,10 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_limit: float) -> None:
-    """Transport of one structure, written as JSON."""
+def _of_file(structure: Path, out: Path | None, **how: Any) -> None:
+    """Transport of one structure, written as JSON; `how` goes to `compute_here`."""
     from pymatgen.core import Structure
 
-    from gen2dft.campaign import TransportSpec
     from gen2dft.engines.base import CalculationFailure
     from gen2dft.errors import CalculationFailed
     from gen2dft.report.output import write_file
@@ -229,14 +248,7 @@ def _of_file(structure: Path, out: Path | None, engine: str, preset: str, cpu_li
         crystal = Structure.from_file(structure)
     except (OSError, ValueError) as err:
         raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
-    outcome = _in_its_own_process(
-        crystal,
-        spec=TransportSpec(),
-        engine=engine,
-        preset=preset,
-        folder=out.with_suffix(""),
-        cpu_limit=cpu_limit,
-    )
+    outcome = _in_its_own_process(crystal, folder=out.with_suffix(""), **how)
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)
     plain = json.loads(outcome.model_dump_json())

@@ -41,6 +41,9 @@ class LabelSettings(BaseModel):
     settings: dict[str, Any] = Field(description="all that the preset sets")
     versions: dict[str, str] = Field(description="program to version")
     method: str = Field(description="how bands become transport")
+    program: str = Field(
+        "gen2dft", description="program that did so: gen2dft or boltztrap2, in `versions`"
+    )
     approximation: str
     relaxation_time: float = Field(description="s")
     definitions: dict[str, dict[str, Any]] = Field(

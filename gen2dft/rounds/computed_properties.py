@@ -45,7 +45,7 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
         said.append(f"no {wanted}: {outcome.reason}: {outcome.detail}")
     core_hours = label.core_hours + outcome.core_hours
     earlier = label.provenance.get("properties", {})
-    steps = {**earlier, step.name: made_by(step.name)}
+    steps = {**earlier, step.name: made_by(step.name, outcome)}
     changed = {
         "values": {**label.values, **outcome.values},
         "warnings": [*label.warnings, *said],

@@ -12,6 +12,7 @@ from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.programs import check_program
 from gen2dft.transport.reductions import factors_by_definition
 
 Outcome = TransportDoc | CalculationFailure
@@ -20,6 +21,11 @@ Outcome = TransportDoc | CalculationFailure
 def gives_bands(engine: Engine) -> bool:
     """Whether an engine computes bands."""
     return engine.read_bands is not None
+
+
+def program_is_here(settings: TransportSpec) -> None:
+    """PluginMissing, with the remedy, if the program of the transport is not installed here."""
+    check_program(settings.program)
 
 
 def kept_outcome(
@@ -88,6 +94,8 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         values=values,
         power_factors=factors,
         relaxation_time=transport.relaxation_time,
+        program=transport.program,
+        program_version=transport.program_version,
         mesh=transport.mesh,
         spacing=transport.spacing,
         relative_error=relative_error,

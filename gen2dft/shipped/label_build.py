@@ -35,13 +35,13 @@ from gen2dft.datasets.computed_labels import (
 )
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.properties import TRANSPORT_DEFINITIONS
+from gen2dft.transport.settings import TransportSettings
 from gen2dft.workers import in_processes, limited_cpu
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.engines.gpaw.presets import GPAWPreset
-    from gen2dft.transport.settings import TransportSettings
 
 ENGINE = "gpaw"
 # One crystal in six is one whose formula suggests a metal, so that band gaps of 0 are learnt too.
@@ -126,12 +126,23 @@ def _every(period: int, many: Sequence[LabelTask], few: Sequence[LabelTask]) -> 
     return [task for *_, task in places]
 
 
-def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
-    """The head of a file of labels: facts that hold for all labels of one run."""
+def label_settings(
+    source: str, preset: GPAWPreset, program: str = TransportSettings.program
+) -> LabelSettings:
+    """The head of a file of labels: facts that hold for all labels of one run.
+
+    Raises
+    ------
+    PluginMissing
+        If the program that computes transport from the bands is not installed here.
+    """
     from gen2dft.engines.gpaw.presets import versions
     from gen2dft.transport.document import METHOD
+    from gen2dft.transport.programs import OWN, check_program
     from gen2dft.transport.settings import DEFAULT
 
+    used = check_program(program)
+    transport = {} if used is OWN else {used.name: used.version() or "unknown"}
     packages = {name: version(name) for name in ("pymatgen", "numpy", "scipy", "spglib")}
     return LabelSettings(
         source=source,
@@ -140,7 +151,8 @@ def label_settings(source: str, preset: GPAWPreset) -> LabelSettings:
         preset=preset.name,
         settings_hash=preset.settings_hash,
         settings=preset.contents(),
-        versions={"gen2dft": __version__, **versions(), **packages},
+        versions={"gen2dft": __version__, **versions(), **packages, **transport},
+        program=used.name,
         method=METHOD,
         approximation="constant relaxation time",
         relaxation_time=DEFAULT.relaxation_time,
@@ -185,7 +197,10 @@ def label_crystals(
     # this.
     os.environ["OMP_NUM_THREADS"] = "1"
     folder = bands_folder(path)
-    work = partial(label_crystal, preset=settings.preset, folder=folder, cpu_limit=cpu_limit)
+    work = partial(
+        label_crystal, preset=settings.preset, folder=folder, cpu_limit=cpu_limit,
+        program=settings.program,
+    )  # fmt: skip
     for task, outcome in in_processes(work, todo, workers):
         if isinstance(outcome, CalculationFailed):
             record = _failure(task, outcome, folder)
@@ -198,12 +213,18 @@ def label_crystals(
     return parse_labels(path.read_bytes(), str(path))
 
 
-def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) -> LabelRecord:
+def label_crystal(
+    task: LabelTask,
+    preset: str,
+    folder: Path,
+    cpu_limit: float,
+    program: str = TransportSettings.program,
+) -> LabelRecord:
     """The record of one crystal, whatever happens to it."""
     start = time.process_time()
     try:
         with limited_cpu(cpu_limit):
-            found = compute_label(task.structure, preset, folder / task.id)
+            found = compute_label(task.structure, preset, folder / task.id, program)
         record = _record(task, **found)
     except CalculationFailed as failure:
         record = _failure(task, failure, folder)
@@ -215,7 +236,9 @@ def label_crystal(task: LabelTask, preset: str, folder: Path, cpu_limit: float) 
     return record.model_copy(update={"cpu_seconds": round(seconds, 1)})
 
 
-def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, Any]:
+def compute_label(
+    structure: Structure, preset: str, folder: Path, program: str = TransportSettings.program
+) -> dict[str, Any]:
     """Band gap, and power factors by all definitions unless it is a metal.
 
     Bands are read from the folder if there.
@@ -234,7 +257,7 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
     try:
         if not (folder / UNIFORM_FILE).is_file():
             _compute_bands(structure, preset, folder)
-        doc = compute_transport(load_bands(folder / UNIFORM_FILE), _settings())
+        doc = compute_transport(load_bands(folder / UNIFORM_FILE), _settings(program))
     except CalculationFailed as failure:
         if failure.reason == METAL:
             return {"band_gap": 0.0, "reason": METAL, "detail": _first_sentence(failure.detail)}
@@ -248,15 +271,16 @@ def compute_label(structure: Structure, preset: str, folder: Path) -> dict[str, 
     }
 
 
-def _settings() -> TransportSettings:
+def _settings(program: str) -> TransportSettings:
     """The conditions of the definitions alone: higher dopings would need more bands."""
-    from gen2dft.transport.settings import TransportSettings
-
     definitions = TRANSPORT_DEFINITIONS.values()
     temperatures = {definition.temperature for definition in definitions}
     dopings = {definition.doping for definition in definitions}
     return TransportSettings(
-        temperatures=tuple(sorted(temperatures)), dopings=tuple(sorted(dopings)), hall=False
+        temperatures=tuple(sorted(temperatures)),
+        dopings=tuple(sorted(dopings)),
+        hall=False,
+        program=program,
     )
 
 

@@ -420,6 +420,12 @@ class PowerFactorDoc(Document):
         {}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s"
     )
     relaxation_time: float | None = Field(None, description="s")
+    program: str | None = Field(
+        None,
+        description="program behind it: gen2dft or boltztrap2; None in documents of older versions "
+        "(gen2dft) and where there is no power factor",
+    )
+    program_version: str | None = None
     mesh: tuple[int, int, int] | None = Field(
         None, description="k-points along each reciprocal axis"
     )

@@ -13,16 +13,11 @@ from numpy.typing import NDArray
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport import coefficients as co
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.distribution import Bins, Distribution, accumulate
+from gen2dft.transport.distribution import Distribution
 from gen2dft.transport.document import Carrier, CarrierTransport, Interpolated, TransportDoc
-from gen2dft.transport.interpolation import (
-    Interpolation,
-    bands_on_grid,
-    fit,
-    grid_weights,
-    star_functions,
-)
+from gen2dft.transport.interpolation import Interpolation, fit, star_functions
 from gen2dft.transport.path import band_path
+from gen2dft.transport.programs import program_of
 from gen2dft.transport.remarks import bands_warnings, grid_warnings
 from gen2dft.transport.selection import Selection, check_spacing, select_bands
 from gen2dft.transport.settings import DEFAULT, TransportSettings
@@ -38,13 +33,15 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     Raises
     ------
     CalculationFailed
-        `metal`, `mesh_too_coarse` or `too_few_bands`; the message says what would help.
+        `metal`, `mesh_too_coarse` or `too_few_bands`, `program_missing` or `program_failed`; the
+        message says what would help.
     """
+    program = program_of(settings)
     check_spacing(bands, settings)
     selection = select_bands(bands, settings)
     series, quality = interpolate(bands, selection, settings)
     grid = choose_grid(series, settings.grid_spacing)
-    distribution = distribute(bands, selection, series, grid, settings)
+    distribution = program.distribute(bands, selection, series, grid, settings)
     holes = _carriers(distribution, selection, -1, settings)
     electrons = _carriers(distribution, selection, 1, settings)
     carriers: dict[Carrier, CarrierTransport] = {"p": holes, "n": electrons}
@@ -56,7 +53,7 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     said = tuple(warnings)
     document = TransportDoc.of(bands, edges.gap, settings, carriers, interpolated, said)
     path = band_path(series, edges.valence)
-    return document.model_copy(update={"path": path})
+    return document.model_copy(update={"path": path, "program_version": program.version()})
 
 
 def transport_within_bands(
@@ -100,7 +97,8 @@ def interpolate(
     count = settings.stars_per_kpoint * len(bands.kpoints)
     stars = find_stars(lattice, bands.rotations, count)
     functions = star_functions(bands.kpoints, stars)
-    series = fit(lattice, stars, functions, selection.energies)
+    program = program_of(settings)
+    series = program.fit(bands, stars, functions, selection.energies)
     return series, _quality(series, functions, selection.energies)
 
 
@@ -127,7 +125,8 @@ def _rms_deviation(series: Interpolation, functions: FloatArray, energies: Float
 def _left_out(series: Interpolation, functions: FloatArray, energies: FloatArray) -> float | None:
     """Deviation at every tenth k-point of a series fitted without them.
 
-    The series itself passes through all.
+    The series itself passes through all. Whichever program fitted it, this one is gen2dft's: it
+    tells how well such stars serve, on which the programs agree.
     """
     numbers = np.arange(len(functions))
     out = numbers % LEFT_OUT == LEFT_OUT // 2
@@ -149,32 +148,6 @@ def choose_grid(series: Interpolation, spacing: float) -> NDArray[np.int64]:
     return np.array(fast)
 
 
-def distribute(
-    bands: UniformBands,
-    selection: Selection,
-    series: Interpolation,
-    grid: NDArray[np.int64],
-    settings: TransportSettings,
-) -> Distribution:
-    """Sum the interpolated bands up in bins of energy."""
-    bins = _bins(selection.energies, settings.bin_width)
-    on_grid = bands_on_grid(series, grid, settings.hall)
-    weights = grid_weights(grid)
-    volume = float(bands.structure.volume)
-    return accumulate(on_grid, weights, bins, bands.degeneracy, selection.electrons, volume)
-
-
-def _bins(energies: FloatArray, width: float) -> Bins:
-    """Bins of at most this width (eV) that hold the interpolated bands, too."""
-    low = float(energies.min())
-    high = float(energies.max())
-    span = high - low
-    slack = 0.05 * span + 0.1  # a series overshoots between the points it passes through
-    whole = span + 2 * slack
-    count = int(np.ceil(whole / width))
-    return Bins(low - slack, high + slack, count)
-
-
 def _carriers(
     distribution: Distribution, selection: Selection, sign: int, settings: TransportSettings
 ) -> CarrierTransport:
@@ -184,10 +157,11 @@ def _carriers(
     """
     volume = distribution.volume
     added = [sign * co.carriers_per_cell(doping, volume) for doping in settings.dopings]
+    program = program_of(settings)
     tables = defaultdict(list)
     for temperature in settings.temperatures:
         potentials = _potentials(distribution, added, temperature)
-        found = co.coefficients_at(distribution, potentials, temperature)
+        found = program.coefficients_at(distribution, potentials, temperature)
         row = _quantities(found, settings)
         row["chemical_potential"] = potentials - selection.edges.valence
         for name, values in row.items():

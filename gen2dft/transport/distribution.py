@@ -65,6 +65,17 @@ class Bins:
     high: float
     count: int
 
+    @classmethod
+    def around(cls, energies: FloatArray, width: float) -> Bins:
+        """Bins of at most this width (eV) that hold the interpolated bands, too."""
+        low = float(energies.min())
+        high = float(energies.max())
+        span = high - low
+        slack = 0.05 * span + 0.1  # a series overshoots between the points it passes through
+        whole = span + 2 * slack
+        count = int(np.ceil(whole / width))
+        return cls(low - slack, high + slack, count)
+
     @property
     def width(self) -> float:
         """Width of one bin, eV."""

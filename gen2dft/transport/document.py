@@ -149,6 +149,12 @@ class TransportDoc(Frozen):
     schema_version: int = SCHEMA
     code_version: str = gen2dft.__version__
     method: str = METHOD
+    program: str = Field(
+        "gen2dft", description="program that computed the coefficients: gen2dft or boltztrap2"
+    )
+    program_version: str | None = Field(
+        None, description="None in documents of older versions: that of gen2dft, `code_version`"
+    )
     approximation: Literal["constant relaxation time"] = "constant relaxation time"
     relaxation_time: float = Field(
         description="s, the constant relaxation time of all numbers that need one"
@@ -206,6 +212,7 @@ class TransportDoc(Frozen):
         num_spins, _, num_kpoints = bands.energies.shape
         is_polarised = num_spins == 2
         return cls(
+            program=settings.program,
             relaxation_time=settings.relaxation_time,
             formula=formula,
             structure=crystal,

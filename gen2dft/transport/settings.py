@@ -31,6 +31,8 @@ class TransportSettings:
         power factors within some 2 % of the converged ones, 0.15 within some 10 %.
     hall
         Whether curvatures and with them the Hall effect are computed; they take half of the time.
+    program
+        `gen2dft` or `boltztrap2`, see `gen2dft.transport.programs`.
     """
 
     temperatures: tuple[float, ...] = tuple(float(t) for t in range(100, 1301, 100))
@@ -41,6 +43,7 @@ class TransportSettings:
     bin_width: float = 0.001
     max_spacing: float = 0.2
     hall: bool = True
+    program: str = "gen2dft"
 
     @property
     def hottest(self) -> float:

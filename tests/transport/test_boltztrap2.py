@@ -5,24 +5,31 @@ were written down.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 
 import numpy as np
 import pytest
+from ase import Atoms
 from example_bands import cosine_bands, tetragonal
 from recorded_bands import RECORDED, recorded_file
 
-from gen2dft.transport import coefficients, compute
+from gen2dft.transport import coefficients, compute, programs
 from gen2dft.transport.bands import UniformBands
-from gen2dft.transport.distribution import Bins, Distribution
+from gen2dft.transport.compute import compute_transport
+from gen2dft.transport.distribution import Bins, Distribution, accumulate
+from gen2dft.transport.document import CarrierTransport
+from gen2dft.transport.interpolation import Interpolation, bands_on_grid, grid_weights
 from gen2dft.transport.loaders import load_bands
 from gen2dft.transport.selection import Selection, select_bands
 from gen2dft.transport.settings import TransportSettings
+from gen2dft.transport.stars import find_stars
 
 SETTINGS = TransportSettings(
     temperatures=(300.0, 1000.0), dopings=(1e17, 1e18, 1e20), bin_width=0.003
 )
 SIGNS = {"p": -1, "n": 1}
+POTENTIAL = "chemical_potential"  # goes through zero, so that only its absolute error counts
 
 
 @dataclass(frozen=True)
@@ -30,20 +37,15 @@ class Ours:
     """Our distribution on the very grid that BoltzTraP2 takes."""
 
     selection: Selection
+    series: Interpolation
     distribution: Distribution
-    bins: Bins
 
 
 def ours_of(bands: UniformBands, settings: TransportSettings = SETTINGS) -> Ours:
     selection = select_bands(bands, settings)
     series, _ = compute.interpolate(bands, selection, settings)
-    found = compute.distribute(bands, selection, series, series.smallest_grid(), settings)
-    half = found.width / 2
-    return Ours(
-        selection,
-        found,
-        Bins(found.energies[0] - half, found.energies[-1] + half, len(found.energies)),
-    )
+    found = programs.distribute(bands, selection, series, series.smallest_grid(), settings)
+    return Ours(selection, series, found)
 
 
 def potentials(found: Distribution, sign: int, temperature: float) -> np.ndarray:
@@ -69,7 +71,9 @@ def check_against_boltztrap2(bands: UniformBands) -> None:
     from gen2dft.transport import boltztrap2
 
     ours = ours_of(bands)
-    theirs = boltztrap2.distribution(bands, ours.selection, SETTINGS, ours.bins)
+    stars, functions = ours.series.stars, np.empty(0)
+    series = boltztrap2.fit(bands, stars, functions, ours.selection.energies)
+    theirs = boltztrap2.distribute(bands, ours.selection, series, series.smallest_grid(), SETTINGS)
     for sign in SIGNS.values():
         for temperature in SETTINGS.temperatures:
             mu = potentials(ours.distribution, sign, temperature)
@@ -85,6 +89,66 @@ def check_against_boltztrap2(bands: UniformBands) -> None:
     assert potential == pytest.approx(
         boltztrap2.chemical_potential(theirs, electrons, 300.0), abs=1e-3
     )
+
+
+def check_documents(bands: UniformBands, settings: TransportSettings = SETTINGS) -> None:
+    """Every field of both programs' documents, on the same grid."""
+    ours = compute_transport(bands, settings)
+    theirs = compute_transport(bands, replace(settings, program="boltztrap2"))
+    assert (ours.program, theirs.program) == ("gen2dft", "boltztrap2")
+    assert theirs.program_version == version("BoltzTraP2")
+    for carrier in SIGNS:
+        for name in CarrierTransport.model_fields:
+            a, b = ours.table(carrier, name), theirs.table(carrier, name)
+            assert close(a, b) if name != POTENTIAL else a == pytest.approx(b, abs=1e-8), name
+    assert theirs.path.energies == pytest.approx(np.array(ours.path.energies), abs=2e-4)
+    theirs_left_out = theirs.interpolation.rms_left_out
+    assert theirs_left_out == pytest.approx(ours.interpolation.rms_left_out)
+    assert theirs.interpolation.rms_deviation < 1e-8
+    assert theirs.interpolation.grid == ours.interpolation.grid
+    different = {"p", "n", "program", "program_version", "interpolation", "path", "completed_at"}
+    assert theirs.model_dump(exclude=different) == ours.model_dump(exclude=different)
+
+
+def test_both_programs_give_the_same_document_of_recorded_crystals(recorded: UniformBands):
+    pytest.importorskip("BoltzTraP2")
+    check_documents(recorded, replace(SETTINGS, grid_spacing=0.06, max_spacing=0.5))
+
+
+@pytest.mark.parametrize("spins", [1, 2])
+def test_both_programs_give_the_same_document_of_bands_in_closed_form(spins: int):
+    pytest.importorskip("BoltzTraP2")
+    bands = cosine_bands((8, 8, 6), (0.3, 0.3, 0.6), structure=tetragonal(3.0, 4.0), spins=spins)
+    check_documents(bands, replace(SETTINGS, grid_spacing=0.06, max_spacing=0.5))
+
+
+def test_the_hall_effect_may_be_left_out_with_boltztrap2():
+    pytest.importorskip("BoltzTraP2")
+    bands = cosine_bands((8, 8, 8))
+    settings = replace(SETTINGS, hall=False, max_spacing=0.5, program="boltztrap2")
+    doc = compute_transport(bands, settings)
+    assert np.isnan(doc.table("p", "hall_concentration")).all()
+    assert doc.n.seebeck_mean[0][0] < 0 < doc.p.seebeck_mean[0][0]
+
+
+def test_our_stars_are_the_equivalences_of_boltztrap2(recorded: UniformBands):
+    sphere = pytest.importorskip("BoltzTraP2.sphere")
+    structure = recorded.structure
+    atoms = Atoms(
+        numbers=list(structure.atomic_numbers),
+        cell=structure.lattice.matrix,
+        scaled_positions=structure.frac_coords,
+        pbc=True,
+    )
+    count = SETTINGS.stars_per_kpoint * len(recorded.kpoints)
+    theirs = sphere.get_equivalences(atoms, None, count)
+    stars = find_stars(structure.lattice.matrix, recorded.rotations, count)
+    ours = np.split(stars.vectors, stars.starts[1:])
+
+    def as_sets(equivalences: list[np.ndarray]) -> set[frozenset[tuple[int, ...]]]:
+        return {frozenset(map(tuple, star.tolist())) for star in equivalences}
+
+    assert as_sets(ours) == as_sets(theirs)
 
 
 def test_recorded_crystals_give_the_numbers_of_boltztrap2(recorded: UniformBands):
@@ -148,9 +212,9 @@ def test_pymatgen_gives_the_same_coefficients_at_its_chemical_potentials():
     ours, _ = compute.interpolate(bands, selection, SETTINGS)
     width = (theirs.epsilon[1] - theirs.epsilon[0]) / units.eV
     low = theirs.epsilon[0] / units.eV - width / 2
-    found = compute.accumulate(
-        compute.bands_on_grid(ours, ours.smallest_grid(), curvature=False),
-        compute.grid_weights(ours.smallest_grid()),
+    found = accumulate(
+        bands_on_grid(ours, ours.smallest_grid(), curvature=False),
+        grid_weights(ours.smallest_grid()),
         Bins(low, low + 4000 * width, 4000),
         bands.degeneracy,
         selection.electrons,
