@@ -46,6 +46,7 @@ SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.generators": {
         "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
         "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
+        "structures": "gen2dft.generators.structures:StructuresGenerator",
     },
     "gen2dft.properties": {
         "power_factor": "gen2dft.flows.power_factors:STEP",

@@ -101,6 +101,15 @@ def sources_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, tuple[str,
     return drawn_by
 
 
+def files_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, str]:
+    """Id of each hit to the file that its crystal was given in; empty where a generator made them."""
+    if not any(source.frozen_snapshot for source in stored_campaign(campaign).sources):
+        return {}
+    is_labelled = {"$in": list(LABELLED_STATES)}
+    found = store.candidate_fields(campaign.id, ("origin",), state=is_labelled)
+    return {candidate["_id"]: candidate.get("origin") or "" for candidate in found}
+
+
 def _by_id(condition: Filter, drawn_by: Mapping[str, Sequence[str]]) -> Filter:
     """A filter whose conditions on the source are conditions on the ids of hits."""
     resolved: Filter = {}

@@ -52,7 +52,8 @@ def default_gates(keys: Mapping[str, Any]) -> list[GateEntry]:
         gates.append({"charge": {"strict": keys["charge_balance"] == "strict"}})
     if keys["novelty"] == "formula":
         gates.append({"formula": {}})
-    return [*gates, {"duplicates": {}}]
+    novel = {} if keys["novelty"] != "none" else {"known": False}
+    return [*gates, {"duplicates": novel}]
 
 
 def resolve_gates(listed: Any, keys: Mapping[str, Any]) -> tuple[GateEntry, ...]:

@@ -52,6 +52,14 @@ class GeneratorSpec(Part):
             settings.pop(key, None)
         return settings
 
+    @property
+    def frozen_snapshot(self) -> str | None:
+        """Id of the snapshot that a source was frozen as before its campaign began.
+
+        None: the campaign trains it. A frozen source needs no labels.
+        """
+        return None
+
     def total_epochs(self, *, warm: bool) -> int:  # noqa: ARG002 - of those that have epochs
         """Epochs of a whole training, those of all networks together; 1 without epochs."""
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,7 +27,14 @@ def builtin_campaigns() -> list[str]:
     )
 
 
-def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None) -> CampaignSpec:
+Change = Callable[[dict[str, Any]], None]
+
+
+def load_campaign(
+    name_or_file: str,
+    overrides: Mapping[str, Any] | None = None,
+    change: Change | None = None,
+) -> CampaignSpec:
     """Read a campaign by its built-in name or from a YAML file.
 
     Parameters
@@ -36,6 +43,8 @@ def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None)
         `thermoelectric`, or a path that ends in .yaml or .yml.
     overrides
         Dotted keys to values set after reading, e.g. `{"learning.rounds": 3}`.
+    change
+        Changes the content after that, before it is checked.
 
     Raises
     ------
@@ -46,16 +55,20 @@ def load_campaign(name_or_file: str, overrides: Mapping[str, Any] | None = None)
         path = Path(name_or_file)
         if not path.is_file():
             raise CampaignError(f"campaign file {path} does not exist")
-        return parse_campaign(_read(path), str(path), overrides)
+        return parse_campaign(_read(path), str(path), overrides, change)
     if name_or_file not in builtin_campaigns():
         message = not_one_of("campaign", name_or_file, builtin_campaigns())
         raise CampaignError(f"{message} To use a file of your own: -f FILE.yaml")
     resource = resources.files("gen2dft.flows") / "campaigns" / f"{name_or_file}.yaml"
-    return parse_campaign(resource.read_text(), f"campaign {name_or_file}", overrides)
+    origin = f"campaign {name_or_file}"
+    return parse_campaign(resource.read_text(), origin, overrides, change)
 
 
 def parse_campaign(
-    text: str, origin: str, overrides: Mapping[str, Any] | None = None
+    text: str,
+    origin: str,
+    overrides: Mapping[str, Any] | None = None,
+    change: Change | None = None,
 ) -> CampaignSpec:
     """Parse the YAML text of a campaign; `origin` names it in messages."""
     try:
@@ -66,6 +79,8 @@ def parse_campaign(
         raise CampaignError(f"{origin} must be a mapping with keys like `name` and `targets`")
     for key, value in (overrides or {}).items():
         _set_dotted(data, key, value)
+    if change is not None:
+        change(data)
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as err:

@@ -40,6 +40,17 @@ class SurrogateSpec(Part):
         "less than 3 meV/atom; validation starts from it",
         json_schema_extra=LATER,
     )
+    verdict: Literal["reject", "mark"] = Field(
+        "reject",
+        json_schema_extra=LATER,
+        description="what becomes of a crystal that this gate finds a fault in: rejected, or "
+        "marked with it and validated all the same",
+    )
+
+    @property
+    def only_marks(self) -> bool:
+        """Whether every crystal passes."""
+        return self.verdict == "mark"
 
 
 class ScreeningSpec(GeometrySettings):
@@ -56,10 +67,10 @@ class ScreeningSpec(GeometrySettings):
         (), description="symbols; empty means all of the training set's"
     )
     excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
-    novelty: Literal["formula", "structure"] = Field(
+    novelty: Literal["formula", "structure", "none"] = Field(
         "formula",
         description="formula: the reduced formula is new, as in the FTCP paper; structure: no "
-        "known match",
+        "known match; none: known crystals are welcome",
     )
     surrogate: SurrogateSpec = SurrogateSpec()
     # Behind the keys that it takes defaults from: pydantic validates in the order of the fields.

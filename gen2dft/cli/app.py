@@ -58,6 +58,12 @@ VERBS = {
     "hits": Verb(
         "results", "hits", "Crystals that meet the targets: table, JSON, CSV, CIF.", "Results"
     ),
+    "candidates": Verb(
+        "candidates",
+        "candidates",
+        "Values of every crystal that was given or validated: table, JSON, CSV.",
+        "Results",
+    ),
     "show": Verb(
         "results", "show", "One candidate: where it is from and what is known of it.", "Results"
     ),

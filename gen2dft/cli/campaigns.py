@@ -11,6 +11,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gen2dft.cli.own_structures import (
+    All,
+    Asked,
+    Novelty,
+    SkipBroken,
+    Structures,
+    ToCompute,
+    read_asked,
+)
+
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
     from gen2dft.launchpad.submit import Submitted
@@ -57,6 +67,10 @@ def submit(
     seed: Seed = None,
     engine: Engine = None,
     set_: Set = None,
+    structures: Structures = None,
+    skip_broken: SkipBroken = False,
+    novelty: Novelty = False,
+    everything: All = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")
     ] = False,
@@ -67,14 +81,15 @@ def submit(
     """
     from gen2dft.settings import load_settings
 
-    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
+    own = read_asked(Asked(structures, skip_broken, novelty, everything), console)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
     prepared = _prepare(spec, settings)
     _check_validation(spec, prepared, settings, works_here=False)
     if dry_run:
         _show_plan(spec, prepared, settings)
         return
-    submitted = _submit(spec, prepared, settings)
+    submitted = _submit(spec, prepared, settings, own)
     _say_submitted(submitted)
     console.print(
         "Work on it here with [bold]gen2dft run[/] (same options), or on a cluster with "
@@ -90,6 +105,10 @@ def run(
     seed: Seed = None,
     engine: Engine = None,
     set_: Set = None,
+    structures: Structures = None,
+    skip_broken: SkipBroken = False,
+    novelty: Novelty = False,
+    everything: All = False,
     workers: Annotated[
         int | None,
         typer.Option(
@@ -106,11 +125,12 @@ def run(
     """
     from gen2dft.settings import load_settings
 
-    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_)
+    own = read_asked(Asked(structures, skip_broken, novelty, everything), console)
+    spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
     prepared = _prepare(spec, settings)
     _check_validation(spec, prepared, settings, works_here=True)
-    submitted = _submit(spec, prepared, settings)
+    submitted = _submit(spec, prepared, settings, own)
     _say_submitted(submitted)
     _work_until_finished(submitted.campaign_id, settings, workers or settings.workers)
 
@@ -207,8 +227,11 @@ def resolve_spec(
     seed: int | None,
     engine: str | None,
     texts: list[str] | None,
+    own: ToCompute | None = None,
 ) -> CampaignSpec:
-    """The campaign's spec with the command line's overrides."""
+    """The campaign's spec with the command line's overrides, and with crystals of one's own in the
+    place of its generators.
+    """
     from gen2dft.campaign import builtin_campaigns, load_campaign
     from gen2dft.errors import CampaignError
 
@@ -228,7 +251,9 @@ def resolve_spec(
         "validation.preset": preset or None,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
-    return load_campaign(str(file or campaign), {**given, **assignments(texts or [])})
+    overrides = {**given, **assignments(texts or [])}
+    change = None if own is None else own.change(overrides)
+    return load_campaign(str(file or campaign), overrides, change)
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
@@ -293,12 +318,17 @@ def _check_validation(
         console.print(f"[yellow]{problem}[/]", highlight=False)
 
 
-def _submit(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> Submitted:
+def _submit(
+    spec: CampaignSpec, prepared: Prepared, settings: Settings, own: ToCompute | None
+) -> Submitted:
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.submit import submit as submit_campaign
     from gen2dft.store.connect import open_store
 
-    return submit_campaign(open_store(settings), connect_launchpad(settings), spec, *prepared)
+    store = open_store(settings)
+    if own is not None:
+        own.freeze(store)
+    return submit_campaign(store, connect_launchpad(settings), spec, *prepared)
 
 
 def _say_submitted(submitted: Submitted) -> None:

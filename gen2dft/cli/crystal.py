@@ -153,7 +153,10 @@ def _drawn_by(candidate: CandidateDoc, spec: CampaignSpec) -> str:
 def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, str]]:
     yield "id", candidate.candidate_id
     yield "campaign", f"{candidate.campaign_id}, {round_title(candidate.round_index)}"
-    yield "drawn by", _drawn_by(candidate, spec)
+    if candidate.origin:
+        yield "file", candidate.origin
+    else:
+        yield "drawn by", _drawn_by(candidate, spec)
     if candidate.also_from:
         yield "also drawn by", ", ".join(candidate.also_from)
     yield "parents", ", ".join(candidate.parents) or "none"

@@ -15,9 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from gen2dft.campaign import stored_campaign
+from gen2dft.cli.candidates import print_candidates
 from gen2dft.cli.common import funnel_table, joined, report_folder
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.ledger import VALIDATE
+from gen2dft.report.candidate_table import is_of_own_structures
 from gen2dft.report.standing import stage_progress
 from gen2dft.report.wording import (
     counted,
@@ -253,10 +256,14 @@ def _closed_text(document: RoundDoc) -> str:
 def print_summary(store: Store, campaign_id: str, console: Console) -> None:
     """The funnel of every round, the number of hits, and where hits and report are."""
     document = store.campaign(campaign_id)
+    own = is_of_own_structures(stored_campaign(document))
     for entry in store.rounds(campaign_id):
         if entry.funnel:
             console.print()
             console.print(funnel_table(entry))
+    if own:
+        console.print()
+        print_candidates(store, document, console)
     found = store.hits(campaign_id)
     label_ids = [hit.label_id for hit in found]
     labels = store.labels(campaign_id, _id={"$in": label_ids})
@@ -267,6 +274,9 @@ def print_summary(store: Store, campaign_id: str, console: Console) -> None:
     console.print(f"[{style}]{counted(len(found), 'hit')}[/]", highlight=False)
     for note in honest_notes(found, surrogate_engines(labels)):
         console.print(note, style="yellow", highlight=False)
+    if own:
+        line = f"all:     gen2dft candidates -c {campaign_id}   (--csv, --json)"
+        console.print(line, highlight=False, soft_wrap=True)
     for line in (
         f"hits:    gen2dft hits -c {campaign_id}   (--cif DIR for CIF files)",
         f"report:  gen2dft report -c {campaign_id}   (writes to {report_folder(campaign_id)})",

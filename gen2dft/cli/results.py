@@ -14,7 +14,7 @@ from rich.markup import escape
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
-from gen2dft.report.hit_table import hits_csv
+from gen2dft.report.hit_table import hits_csv, origin_columns
 from gen2dft.report.wording import (
     PREDICTED,
     Known,
@@ -85,7 +85,8 @@ def hits(
         echo_json([_hit_as_dict(hit, shown) for hit in shown.hits])
     elif as_csv:
         sources = shown.sources if shown.has_several_sources else None
-        text = hits_csv(shown.hits, shown.names, shown.surrogates, shown.known, sources)
+        origins = origin_columns(sources, shown.files)
+        text = hits_csv(shown.hits, shown.names, shown.surrogates, shown.known, origins)
         typer.echo(text, nl=False)
     elif shown.hits:
         _print_hits(store, document, shown)
@@ -108,6 +109,8 @@ class _Shown(NamedTuple):
         Engines that are not DFT.
     sources
         Id of each hit to the sources that drew its crystal.
+    files
+        Id of each hit to the file that it was given in; empty where a generator made them.
     """
 
     hits: Sequence[HitDoc]
@@ -116,12 +119,13 @@ class _Shown(NamedTuple):
     known: Known
     surrogates: set[str]
     sources: Mapping[str, Sequence[str]]
+    files: Mapping[str, str]
     has_several_sources: bool
 
 
 def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Shown:
     from gen2dft.campaign import stored_campaign
-    from gen2dft.query import sources_of_hits
+    from gen2dft.query import files_of_hits, sources_of_hits
 
     spec = stored_campaign(document)
     known = spec.known_properties
@@ -135,6 +139,7 @@ def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Sho
         known=known,
         surrogates=surrogate_engines(labels),
         sources=sources_of_hits(store, document),
+        files=files_of_hits(store, document),
         has_several_sources=spec.has_several_sources,
     )
 
@@ -219,6 +224,8 @@ def _hit_table(shown: _Shown) -> Table:
     table.add_column("round", justify="right")
     if shown.has_several_sources:
         table.add_column("source")
+    if shown.files:
+        table.add_column("file", overflow="fold")
     for name in shown.names:
         prop = shown.known[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
@@ -238,6 +245,8 @@ def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
     yield str(hit.round_index + 1)
     if shown.has_several_sources:
         yield escape(", ".join(shown.sources[hit.id]))
+    if shown.files:
+        yield escape(shown.files.get(hit.id, ""))
     for name in shown.names:
         value = value_text(name, hit.values[name], shown.known)
         yield f"{value} {_styled_basis(hit.basis[name], shown.surrogates)}"
@@ -264,7 +273,10 @@ def _hit_as_dict(hit: HitDoc, shown: _Shown) -> dict[str, Any]:
         values[name] = {"value": value, "unit": shown.known[name].unit, "basis": basis}
     source, *also_from = shown.sources[hit.id]
     plain = hit.model_dump(mode="json", exclude={"values", "basis"})
-    return {**plain, "source": source, "also_from": also_from, "values": values}
+    origin = {"source": source, "also_from": also_from}
+    if shown.files:
+        origin["file"] = shown.files.get(hit.id)
+    return {**plain, **origin, "values": values}
 
 
 def show(

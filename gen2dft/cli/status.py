@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 console = Console()
 LAST_FAILURES = 5
 # Fields of a candidate in a list of them.
-LISTED = ("candidate_id", "round_index", "formula", "state", "source", "sampler", "failure")
+LISTED = (
+    "candidate_id", "round_index", "formula", "state", "source", "sampler", "origin", "failure",
+)  # fmt: skip
 
 
 def status(
@@ -260,7 +262,7 @@ def _candidate_row(candidate: Mapping[str, Any], *, with_source: bool) -> Iterat
     yield candidate["candidate_id"]
     yield str(candidate["round_index"] + 1)
     yield escape(candidate["formula"] or "")
-    drawn_by = candidate["sampler"]
+    drawn_by = candidate.get("origin") or candidate["sampler"]
     yield escape(f"{candidate['source']}: {drawn_by}" if with_source else drawn_by)
     yield escape(candidate["state"])
     yield escape(candidate.get("failure") or "")

@@ -68,7 +68,10 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     if candidate.latent_row is not None:
         yield "latent", _vector_text(found)
     yield "sampler", f"{candidate.sampler}, seed {found.seed}: default_rng({found.rng})"
-    yield "parents", ", ".join(candidate.parents) or "none: a random draw"
+    if candidate.origin:
+        yield "file", escape(candidate.origin)
+    else:
+        yield "parents", ", ".join(candidate.parents) or "none: a random draw"
     for snapshot in found.snapshots:
         yield "snapshot", f"{snapshot.id}  {snapshot.generator}, trained {when(snapshot.created)}"
     yield "trained on", _training_text(found)

@@ -4,7 +4,7 @@ citation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from gen2dft.campaign import stored_campaign
 from gen2dft.exchange import archive as names
 from gen2dft.exchange.archive import ArchiveWriter, new_archive, to_line
 from gen2dft.exchange.credits import Credits, citation_file, licence_file, readme_file
-from gen2dft.query import sources_of_hits
+from gen2dft.query import files_of_hits, sources_of_hits
 from gen2dft.report.cif import cif_name, hit_cif
-from gen2dft.report.hit_table import hits_csv
+from gen2dft.report.hit_table import Column, hits_csv, origin_columns
 from gen2dft.report.wording import ranked, surrogate_engines
 from gen2dft.store.documents import CalibrationDoc, CampaignDoc, HullDoc, RoundDoc, SnapshotDoc
 
@@ -55,8 +55,8 @@ class _Content:
     ----------
     shared
         Collection to documents that other campaigns may use too: all that this one names.
-    drawn_by
-        Hit's id to the sources of its crystal, if several generators serve the campaign.
+    origins
+        Columns of the table of hits on where their crystals come from.
     """
 
     campaign: CampaignDoc
@@ -64,7 +64,7 @@ class _Content:
     labels: list[LabelDoc]
     hits: list[HitDoc]
     shared: dict[str, list[Document]]
-    drawn_by: Mapping[str, Sequence[str]] | None = None
+    origins: Sequence[Column] = ()
 
     @classmethod
     def read(cls, store: Store, campaign_id: str) -> _Content:
@@ -77,7 +77,8 @@ class _Content:
         shared = _shared(store, campaign, rounds, labels)
         spec = stored_campaign(campaign)
         drawn_by = sources_of_hits(store, campaign) if spec.has_several_sources else None
-        return cls(campaign, rounds, labels, hits, shared, drawn_by)
+        origins = origin_columns(drawn_by, files_of_hits(store, campaign))
+        return cls(campaign, rounds, labels, hits, shared, origins)
 
 
 def export_campaign(
@@ -222,7 +223,7 @@ def _add_hits(writer: ArchiveWriter, content: _Content) -> None:
     wanted = [target.property for target in spec.targets]
     surrogates = surrogate_engines(content.labels)
     ordered, _ = ranked(content.hits, spec.targets, known)
-    table = hits_csv(ordered, wanted, surrogates, known, content.drawn_by)
+    table = hits_csv(ordered, wanted, surrogates, known, content.origins)
     writer.add(names.TABLE, [table.encode()])
     for hit in ordered:
         name = cif_name(hit.formula, hit.candidate_id)

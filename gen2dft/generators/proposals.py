@@ -95,12 +95,18 @@ class Draw:
         Name of the way of drawing.
     parents
         Rows of the known crystals that it was made from.
+    origin
+        File that the crystal was read from; empty for a crystal that a generator made.
+    remark
+        What there is to say of the outcome, for people.
     """
 
     outcome: Structure | str
     key: str
     method: str
     parents: tuple[int, ...] = ()
+    origin: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +132,8 @@ class Proposal:
         What was put right in the crystals, by name: how often.
     latents
         (m, d) latent vectors, for draws from a latent space.
+    origins, remarks
+        (m,) as those of a `Draw`; empty where there are none.
 
     Raises
     ------
@@ -141,6 +149,8 @@ class Proposal:
     keys: tuple[bytes, ...]
     repairs: Mapping[str, int] = field(default_factory=dict)
     latents: NDArray[np.float32] | None = None
+    origins: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._require_one_entry_per_draw()
@@ -156,6 +166,10 @@ class Proposal:
         }
         if self.latents is not None:
             lengths["latents"] = len(self.latents)
+        if self.origins:
+            lengths["origins"] = len(self.origins)
+        if self.remarks:
+            lengths["remarks"] = len(self.remarks)
         if len(set(lengths.values())) > 1:
             raise ValueError(f"each draw needs one entry in every part, and these have {lengths}")
 
@@ -216,6 +230,8 @@ class Proposal:
             methods=tuple(draw.method for draw in draws),
             parents=tuple(draw.parents for draw in draws),
             keys=tuple(draw.key.encode() for draw in draws),
+            origins=tuple(draw.origin for draw in draws),
+            remarks=tuple(draw.remark for draw in draws),
         )
 
 

@@ -54,6 +54,8 @@ def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:
     """
     known = arm.learner.known
     predicted = arm.model.head.predict(known.crystals)
+    if not predicted.values:  # every target is open
+        return seed_rank(np.zeros(len(known)), arm.learner.is_hit)
     values = {}
     for name, guess in predicted.values.items():
         label = known.label(name)

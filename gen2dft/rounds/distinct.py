@@ -79,6 +79,8 @@ def distinct_stage(context: Round, met: Sequence[str]) -> StageCount:
     hits = context.store.hit_fields(context.campaign_id, ("candidate_id", "same_as"))
     marks = {hit["candidate_id"]: hit.get("same_as") for hit in hits}
     reasons = [reason_of(marks.get(candidate)) for candidate in met]
+    if context.spec.screening.novelty == "none":  # a known crystal is as good as any
+        reasons = [None if reason == KNOWN else reason for reason in reasons]
     return stage_count("distinct", reasons)
 
 

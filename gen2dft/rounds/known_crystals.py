@@ -9,8 +9,9 @@ from pymatgen.core import Structure
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.property_steps import step_names
 from gen2dft.rounds.ingest import label_or_failure, wants_refinement, write
-from gen2dft.rounds.reuse import same_crystal, settings_hashes, start_of
+from gen2dft.rounds.reuse import settings_hashes, start_of
 from gen2dft.rounds.round import Round
+from gen2dft.screening.same import same_crystal
 from gen2dft.store.documents import LabelDoc
 
 

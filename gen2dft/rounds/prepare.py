@@ -92,10 +92,19 @@ def prepare(
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)
     self_test(hull, spec.hull.tolerance)
-    wanted = [target.property for target in spec.targets]
-    if spec.dataset.few_labels == "refuse" or len(open_targets(spec, dataset)) == len(wanted):
+    if needs_labels(spec, dataset):
+        wanted = [target.property for target in spec.targets]
         check_labels(dataset, wanted, spec.dataset.min_labels)
     return Prepared(dataset, hull, screen_hull(spec, hull, cache_dir))
+
+
+def needs_labels(spec: CampaignSpec, dataset: Dataset) -> bool:
+    """Whether too few labels for a target, or for all of them, keep a campaign from beginning."""
+    if spec.dataset.few_labels == "refuse":
+        return True
+    if all(source.frozen_snapshot for source in spec.sources):
+        return False
+    return len(open_targets(spec, dataset)) == len(spec.targets)
 
 
 def needs_store(spec: CampaignSpec) -> bool:

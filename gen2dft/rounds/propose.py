@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.generators.proposals import Proposal
 from gen2dft.loop.draw import Drawn
 from gen2dft.loop.ids import id_of
 from gen2dft.loop.propose import Proposed
@@ -76,10 +77,21 @@ def documents_of(context: Round, view: View, part: Sifted, first_row: int) -> li
             arm=arm.learner.name,
             source=arm.source,
             snapshot_id=snapshot_id,
+            **_given(proposal, row),
             **crystals.get(row, {}),
         )
         documents.append(document)
     return documents
+
+
+def _given(proposal: Proposal, row: int) -> dict[str, Any]:
+    """The file that a draw was read from, and what there is to say of it."""
+    found = {}
+    if proposal.origins and proposal.origins[row]:
+        found["origin"] = proposal.origins[row]
+    if proposal.remarks and proposal.remarks[row]:
+        found["failure"] = proposal.remarks[row]
+    return found
 
 
 def _crystal_fields(part: Sifted) -> dict[int, dict[str, Any]]:

@@ -8,9 +8,7 @@ narrow tolerances, whatever their axes, the order of their sites or the size of 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pymatgen.core import Structure
 
@@ -19,12 +17,8 @@ from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kept import plain
 from gen2dft.hashing import content_hash
 from gen2dft.rounds.round import Round
-from gen2dft.screening.novelty import reduced_primitive
 from gen2dft.settings import allows_stand_in
 from gen2dft.store.documents import CalculationsDoc, CandidateDoc
-
-if TYPE_CHECKING:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
 
 
 def start_of(candidate: CandidateDoc) -> Structure:
@@ -85,22 +79,3 @@ def settings_hashes(context: Round) -> list[str]:
     if validation.refine:
         presets.append(validation.refine.preset)
     return [engine.preset(name).settings_hash for name in presets]
-
-
-def same_crystal(first: Structure, second: Structure) -> bool:
-    """Whether two structures are one crystal: lengths within 1 %, angles within half a degree, not
-    scaled.
-    """
-    a = reduced_primitive(first)
-    b = reduced_primitive(second)
-    if len(a) != len(b):
-        return False
-    matcher = _matcher()
-    return bool(matcher.fit(a, b))
-
-
-@functools.cache
-def _matcher() -> StructureMatcher:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    return StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.5, primitive_cell=False, scale=False)

@@ -38,7 +38,9 @@ def screen_chunk(context: Round, candidate_ids: Sequence[str]) -> None:
     if not waiting:
         return
     learner = read_learner(context)
-    known = StructureIndex.from_table(learner.known.crystals)
+    known = None
+    if context.spec.screening.novelty != "none":
+        known = StructureIndex.from_table(learner.known.crystals)
     for document in waiting:
         screen_one(context, document, known)
         context.count()
@@ -52,8 +54,14 @@ def unscreened(context: Round, candidate_ids: Sequence[str]) -> list[CandidateDo
     return [doc for doc in in_order if doc.state == "sampled" and doc.surrogate is None]
 
 
-def screen_one(context: Round, document: CandidateDoc, known: StructureIndex) -> None:
-    """Relax one candidate and write the verdict down."""
+def screen_one(context: Round, document: CandidateDoc, known: StructureIndex | None) -> None:
+    """Relax one candidate and write the verdict down.
+
+    Parameters
+    ----------
+    known
+        Crystals that it must not relax into; None: it may.
+    """
     structure = Structure.from_dict(document.structure or {})
     limits = context.spec.screening.surrogate
     hull = footing_of(context).screen_hull
@@ -68,9 +76,11 @@ def screen_one(context: Round, document: CandidateDoc, known: StructureIndex) ->
 
 
 def may_be_audited(context: Round, reason: str) -> bool:
-    """Whether a reject waits for the draw of the audit: the campaign has one, and the relaxation
-    came to an end.
+    """Whether a reject is not moved yet: the screen only marks, or the campaign has an audit and
+    the relaxation came to an end.
     """
+    if context.spec.screening.surrogate.only_marks:
+        return True
     has_audit = context.spec.learning.gate_audit > 0
     return has_audit and reason in OVERRULABLE
 
@@ -124,7 +134,7 @@ def overrulable_rejects(context: Round, candidate_ids: Sequence[str]) -> list[tu
 
 def finish_screen(context: Round, candidate_ids: Sequence[str]) -> StageCount:
     """Draw the audit and count the stage, once all chunks are through."""
-    if context.spec.learning.gate_audit:
+    if context.spec.learning.gate_audit and not context.spec.screening.surrogate.only_marks:
         draw_audit(context, candidate_ids)
     store, campaign_id = context.store, context.campaign_id
     # A chunk that was killed may have moved a candidate without telling the tally.

@@ -118,9 +118,11 @@ def _fitted_head(context: Round, lesson: Lesson, generator: AnyGenerator, place:
 
 
 def _parent_of(context: Round, source: GeneratorSpec) -> str | None:
-    """Id of the source's snapshot of the round before; None in the first round."""
+    """Id of the source's snapshot of the round before; in the first round, of what it was frozen
+    as, or None.
+    """
     if context.index == 0:
-        return None
+        return source.frozen_snapshot
     before = context.store.round(context.campaign_id, context.index - 1)
     return snapshot_of(before, source)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
+from gen2dft.campaign.part import LATER, Part
 from gen2dft.crystals import CrystalTable
-from gen2dft.screening.base import Gate, GateContext, NoSettings
+from gen2dft.screening.base import Gate, GateContext
 from gen2dft.screening.novelty import StructureIndex
 
 DUPLICATE_OF_KNOWN = "duplicate_of_known"
@@ -13,7 +16,17 @@ DUPLICATE_IN_STORE = "duplicate_in_store"
 DUPLICATE_IN_BATCH = "duplicate_in_batch"
 
 
-class DuplicateGate(Gate[NoSettings]):
+class DuplicateSettings(Part):
+    """Settings of the gate `duplicates`."""
+
+    known: bool = Field(
+        True,
+        json_schema_extra=LATER,
+        description="refuse crystals of the training set, too, not only other candidates",
+    )
+
+
+class DuplicateGate(Gate[DuplicateSettings]):
     """Refuse structures that match another one."""
 
     name = "duplicates"
@@ -22,11 +35,15 @@ class DuplicateGate(Gate[NoSettings]):
         DUPLICATE_IN_STORE: "It matches a candidate of an earlier round.",
         DUPLICATE_IN_BATCH: "It matches a candidate of this round that came before it.",
     }
+    Settings = DuplicateSettings
     depends_on_order = True
 
     def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:
         """See `duplicate_gate`."""
-        indices = [(DUPLICATE_OF_KNOWN, StructureIndex.from_table(context.known.crystals))]
+        indices = []
+        if self.settings.known:
+            known = StructureIndex.from_table(context.known.crystals)
+            indices.append((DUPLICATE_OF_KNOWN, known))
         if context.earlier is not None:
             indices.append((DUPLICATE_IN_STORE, StructureIndex.from_table(context.earlier)))
         return duplicate_gate(table, indices)

@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from pydantic import Field
 
 from gen2dft.campaign import ScreeningSpec
+from gen2dft.campaign.part import LATER, Part
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import CampaignError, not_one_of
-from gen2dft.screening.base import Gate, GateContext, NoSettings
+from gen2dft.screening.base import Gate, GateContext
 
 BAD_ELEMENT = "element_not_allowed"
 BAD_NUMBER = "number_of_elements"
 
 
-class ElementGate(Gate[NoSettings]):
+class ElementSettings(Part):
+    """Settings of the gate `elements`."""
+
+    any_number: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="let numbers of different elements pass that no crystal of the training set "
+        "has",
+    )
+
+
+class ElementGate(Gate[ElementSettings]):
     """Refuse elements that the campaign excludes, and numbers of elements without an example."""
 
     name = "elements"
@@ -25,10 +38,14 @@ class ElementGate(Gate[NoSettings]):
         BAD_NUMBER: "It has a number of different elements that no crystal of the training set "
         "has.",
     }
+    Settings = ElementSettings
 
     def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:
         """See `element_gate`."""
-        return element_gate(table, context.allowed, context.num_elements)
+        how_many: Collection[int] = context.num_elements
+        if self.settings.any_number:
+            how_many = set(table.num_elements.tolist())
+        return element_gate(table, context.allowed, how_many)
 
 
 def element_gate(

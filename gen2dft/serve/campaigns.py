@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXAMPLES = 3  # candidates shown of each cause of failure
 ROWS = 100  # candidates on one page
 FIELDS = (
-    "candidate_id", "formula", "state", "round_index", "sampler",
+    "candidate_id", "formula", "state", "round_index", "sampler", "origin",
     "surrogate.e_above_hull", "failure",
 )  # fmt: skip
 

@@ -36,6 +36,7 @@ CANDIDATE_FIELDS = (
     "state",
     "formula",
     "sampler",
+    "origin",
     "predicted",
     "selected_by",
     "failure",

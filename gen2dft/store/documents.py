@@ -270,6 +270,9 @@ class CandidateDoc(Document):
         description="row in the round's latent points; None for a source without a latent space",
     )
     state: str = Field("sampled", description="text of a `gen2dft.store.states.State`")
+    origin: str | None = Field(
+        None, description="file that it was given in; None: a generator made it"
+    )
     formula: str | None = None
     structure: dict[str, Any] | None = Field(
         None, description="decoded structure, pymatgen dictionary"
@@ -288,7 +291,9 @@ class CandidateDoc(Document):
         None, description="what decoded it, where that is not the round's snapshot"
     )
     attempts: int = Field(0, description="how often a worker began to validate it")
-    failure: str | None = Field(None, description="why it was given up, for people")
+    failure: str | None = Field(
+        None, description="why it was given up or could not be used, for people"
+    )
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
     lost_costs: dict[str, float] = Field(
         {}, description="the same by step: `look`, `relax`, `static`, `bands`, ... to core-hours"
