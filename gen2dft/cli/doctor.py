@@ -83,6 +83,8 @@ def checks() -> Iterator[Check]:
         yield guarded("queue", check_queue, settings)
     yield check_tensorflow()
     yield check_chgnet()
+    yield check_gpaw()
+    yield check_boltztrap2()
     yield check_potcars()
     yield check_vasp()
     yield check_key()
@@ -289,6 +291,27 @@ def check_chgnet() -> Check:
         return Check("chgnet", "fail", detail, "pip install 'gen2dft[mlip]'")
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Check("chgnet", "ok", listed)
+
+
+def check_gpaw() -> Check:
+    """Whether the free DFT engine is there."""
+    from gen2dft.engines.installed import package_version
+
+    version = package_version("gpaw")
+    if version is None:
+        return Check("GPAW", "warn", "not installed", "for engine gpaw, free DFT: make gpaw")
+    return Check("GPAW", "ok", f"gpaw {version}")
+
+
+def check_boltztrap2() -> Check:
+    """Whether the other program for transport is there."""
+    from gen2dft.engines.installed import package_version
+
+    version = package_version("BoltzTraP2")
+    if version is None:
+        remedy = "for power factors by BoltzTraP2: make transport"
+        return Check("BoltzTraP2", "warn", "not installed", remedy)
+    return Check("BoltzTraP2", "ok", f"BoltzTraP2 {version}")
 
 
 def check_potcars() -> Check:

@@ -17,7 +17,7 @@ from gen2dft.rounds.distinct import distinct_stage, mark_repeats
 from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.gates import stage_count
-from gen2dft.store.documents import RoundDoc, now, stored_evidence
+from gen2dft.store.documents import EVIDENCE_FIELDS, RoundDoc, now, stored_evidence
 from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
 
 # of candidates that a round did not wait for; a late label is welcome all the same
@@ -147,8 +147,7 @@ def _validation_reason(state: State) -> str | None:
 def go_on(context: Round) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
     store, spec = context.store, context.spec.learning
-    fields = ("round_index", "evidence", "is_dft", "basis")
-    stored = store.hit_fields(context.campaign_id, fields)
+    stored = store.hit_fields(context.campaign_id, ("round_index", *EVIDENCE_FIELDS))
     hits = [hit for hit in stored if counts(spec, stored_evidence(hit))]
     found = Counter(hit["round_index"] for hit in hits)
     per_round = [found[index] for index in range(context.index + 1)]

@@ -447,6 +447,7 @@ def stored_evidence(hit: Mapping[str, Any]) -> Evidence:
 
 
 DFT_ENGINES_OF_VERSION_1 = frozenset({"gpaw", "vasp"})
+EVIDENCE_FIELDS = ("evidence", "is_dft", "basis")  # what `stored_evidence` asks for
 
 
 class SnapshotDoc(Document):
