@@ -5,6 +5,7 @@ which FireWorks finds them.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,28 @@ from gen2dft.store.connect import open_store
 def open_round(campaign_id: str, index: int) -> Round:
     """The round, read from this worker's store."""
     return Round(open_store(load_settings()), campaign_id, index)
+
+
+# Further apart than rounds are.
+OF_STEPS, OF_BEGUN = 2_000_000, 1_000_000
+
+
+def priority(belongs: Mapping[str, Any]) -> int:
+    """Priority of a firework; FireWorks begins with the largest.
+
+    The steps of a round come first, so that what is left over of a closed round never delays the
+    next training. A candidate that has begun is finished before another one begins, and one of a
+    later round begins before what an earlier one left over.
+
+    Parameters
+    ----------
+    belongs
+        Its stage, and the number of its round if it belongs to one.
+    """
+    stage, index = belongs["stage"], int(belongs.get("round", 0))
+    if stage == "dispatch":
+        return index
+    return index + (OF_BEGUN if stage == "validate" else OF_STEPS)
 
 
 def memory_store() -> JobStore:
@@ -64,8 +87,7 @@ def mark(flow: Flow | Job, belongs: dict[str, Any], resources: StageResources) -
     if resources.memory_gb is not None:
         queue["mem"] = f"{resources.memory_gb:g}G"
     config: dict[str, Any] = {"_queueadapter": queue}
-    if belongs["stage"] == "validate":
-        config["_priority"] = 1  # one candidate is finished before the next is expanded
+    config["_priority"] = priority(belongs)
     if resources.category is not None:
         config["_category"] = resources.category
     flow.update_metadata({"gen2dft": belongs})

@@ -17,6 +17,7 @@ from gen2dft.plugins import origin, registry
 GROUP = "gen2dft.properties"
 STATIC = "static"  # what the first of a chain of steps comes after
 Transform = Literal["identity", "log1p"]
+ENERGIES = ("formation_energy", "e_above_hull")  # what references and a hull make of an energy
 
 
 @dataclass(frozen=True)

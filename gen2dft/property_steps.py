@@ -259,7 +259,10 @@ def step_names(spec: CampaignSpec) -> frozenset[str]:
 def _asked_for(spec: CampaignSpec) -> list[str]:
     """Properties that a step computes, here or where its package is installed."""
     names = []
+    left_to_heads = {target.property for target in spec.targets if target.by == "prediction"}
     for name in spec.head_properties:
+        if name in left_to_heads:
+            continue
         entry = spec.properties.get(name)
         is_elsewhere = entry is not None and entry.package is not None
         if name in STEPS or is_elsewhere:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fireworks import FiretaskBase, Firework, Workflow
+from gen2dft.flows.common import priority
 from jobflow.managers.fireworks import JobFiretask, flow_to_workflow
 
 from gen2dft.engines.kit import package_of
@@ -61,14 +62,13 @@ def candidate_workflow(context: Round, candidate_id: str) -> Workflow:
     it up.
     """
     resources = context.spec.resources.validate_
-    spec: dict[str, Any] = {
-        "gen2dft": {
-            "campaign_id": context.campaign_id,
-            "round": context.index,
-            "stage": "dispatch",
-            "candidate_id": candidate_id,
-        },
+    belongs = {
+        "campaign_id": context.campaign_id,
+        "round": context.index,
+        "stage": "dispatch",
+        "candidate_id": candidate_id,
     }
+    spec: dict[str, Any] = {"gen2dft": belongs, "_priority": priority(belongs)}
     if resources.category is not None:
         spec["_category"] = resources.category
     task = named_task(

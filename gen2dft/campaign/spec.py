@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from gen2dft.campaign.engine_defaults import default_preset, default_quorum
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
 from gen2dft.campaign.properties import PropertySpec, completed, defined
@@ -23,10 +24,12 @@ from gen2dft.campaign.sources import (
 )
 from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.hashing import content_hash
-from gen2dft.properties import DEFAULT_TRANSPORT, TRANSPORT_DEFINITIONS, Properties
+from gen2dft.properties import DEFAULT_TRANSPORT, ENERGIES, TRANSPORT_DEFINITIONS, Properties
 
 PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
+Judge = Literal["engine", "screen", "both", "prediction"]
+OF_THE_SCREEN = ("screen", "both")
 
 
 class Target(Part):
@@ -46,6 +49,14 @@ class Target(Part):
     optimise: Literal["maximise", "minimise"] | None = Field(
         None, description="direction, beside or without bounds"
     )
+    by: Judge | None = Field(
+        None,
+        description="whose value counts: `engine`, the validation's engine or a property step on "
+        "it; `screen`, the surrogate (formation_energy and e_above_hull alone); `both`, each of "
+        "the two must meet the target; `prediction`, the property heads. Unless given: the engine "
+        "where it or a step computes the property, else as validation.unlabelled_targets says",
+        json_schema_extra=LATER,
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -64,6 +75,15 @@ class Target(Part):
             )
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"target {self.property!r}: min {self.min} is above max {self.max}")
+        return self
+
+    @model_validator(mode="after")
+    def _screen_knows_energies(self) -> Self:
+        if self.by in OF_THE_SCREEN and self.property not in ENERGIES:
+            raise ValueError(
+                f"target {self.property!r}: the screen tells {' and '.join(ENERGIES)} alone, so "
+                f"`by: {self.by}` has no value; choose by: engine or by: prediction"
+            )
         return self
 
 
@@ -199,7 +219,10 @@ class ValidationSpec(Part):
     """What computes the labels of selected candidates."""
 
     engine: str = Field("mlip", description="name of a registered engine")
-    preset: str = Field("chgnet-v1", description="named settings of that engine")
+    preset: str = Field(
+        "chgnet-v1",
+        description="named settings of that engine; unless given, the engine's default",
+    )
     correction: str = Field("none", description="named energy correction, see docs/corrections.md")
     refine: RefineSpec | None = Field(
         None, description="second stage with finer settings; none by default"
@@ -213,9 +236,8 @@ class ValidationSpec(Part):
     )
     unlabelled_targets: Literal["predicted", "miss"] = Field(
         "predicted",
-        description="a target that the engine cannot label is judged by the generator's "
-        "prediction, "
-        "and marked so, or counts as missed",
+        description="a target without `by` that neither the engine nor a step computes is judged "
+        "by the generator's prediction, and marked so, or counts as missed",
     )
     references: dict[str, float] = Field(
         {},
@@ -223,6 +245,15 @@ class ValidationSpec(Part):
         "preset; for an "
         "engine that has no elemental references of its own",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_of_the_engine(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or data.get("preset") is not None:
+            return data
+        given = {key: value for key, value in data.items() if key != "preset"}
+        preset = default_preset(given["engine"]) if "engine" in given else None
+        return given if preset is None else {**given, "preset": preset}
 
     @model_validator(mode="after")
     def _references_of_both_stages(self) -> Self:
@@ -335,8 +366,8 @@ class LearningSpec(Part):
     rounds: PositiveInt = Field(2, description="rounds at most")
     batch: PositiveInt = Field(24, description="candidates validated per round")
     acquisition: str = Field(
-        "greedy",
-        description="name of a registered acquisition function: greedy, probability, ucb, "
+        "probability",
+        description="name of a registered acquisition function: probability, greedy, ucb, "
         "thompson, diverse, random",
     )
     exploration: NonNegative = Field(1.0, description="weight of the uncertainty in `ucb`")
@@ -365,8 +396,10 @@ class LearningSpec(Part):
         "first round's "
         "generator and training set: what the campaign would find without learning",
     )
-    quorum: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="share of finished candidates at which a round may close"
+    quorum: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="share of finished candidates at which a round may close; unless given, 0.8 "
+        "with a DFT engine and 1 with a surrogate",
     )
     deadline_hours: PositiveFloat | None = Field(
         None, description="close a round this long after dispatch"
@@ -380,6 +413,11 @@ class LearningSpec(Part):
         None, description="stop after this many rounds without a new hit"
     )
     hits: PositiveInt | None = Field(None, description="stop when so many hits are found")
+    hits_evidence: Literal["any", "mixed", "dft"] = Field(
+        "any",
+        description="least evidence of the hits that `hits` and `patience` count",
+        json_schema_extra=LATER,
+    )
     budget: BudgetSpec = BudgetSpec()
 
     @model_validator(mode="after")
@@ -490,6 +528,15 @@ class CampaignSpec(Part):
         return self
 
     @model_validator(mode="after")
+    def _quorum_of_the_engine(self) -> Self:
+        if self.learning.quorum is None:
+            quorum = default_quorum(self.validation.engine)
+            learning = self.learning.model_copy(update={"quorum": quorum})
+            # As below: the spec is stored with the number, whatever the default of later versions.
+            object.__setattr__(self, "learning", learning)
+        return self
+
+    @model_validator(mode="after")
     def _targets_are_distinct(self) -> Self:
         names = [target.property for target in self.targets]
         if len(set(names)) < len(names):
@@ -552,6 +599,11 @@ class CampaignSpec(Part):
                 f"campaign {self.name!r} has the generators {labels}: give a campaign with one"
             )
         return self.sources[0]
+
+    @property
+    def quorum(self) -> float:
+        """Share of finished candidates at which a round may close."""
+        return self.learning.quorum or default_quorum(self.validation.engine)
 
     @property
     def num_draws(self) -> int:

@@ -51,11 +51,17 @@ Seed = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="Engine and preset of the validation, e.g. mlip:chgnet-v1."),
+    typer.Option(
+        "--engine",
+        help="Engine of the validation, e.g. gpaw, with its default preset, or mlip:chgnet-v1.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any key of the campaign file, e.g. --set learning.batch=10."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")
 ]
 
 
@@ -71,9 +77,7 @@ def submit(
     skip_broken: SkipBroken = False,
     novelty: Novelty = False,
     everything: All = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Submit a campaign; its fireworks wait for `gen2dft run`, rlaunch or qlaunch.
 
@@ -118,6 +122,7 @@ def run(
             help="Worker processes; default: one per core, if the memory allows.",
         ),
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Submit a campaign and work on it here until it is finished.
 
@@ -130,6 +135,9 @@ def run(
     settings = load_settings()
     prepared = _prepare(spec, settings)
     _check_validation(spec, prepared, settings, works_here=True)
+    if dry_run:
+        _show_plan(spec, prepared, settings)
+        return
     submitted = _submit(spec, prepared, settings, own)
     _say_submitted(submitted)
     _work_until_finished(submitted.campaign_id, settings, workers or settings.workers)
@@ -232,7 +240,7 @@ def resolve_spec(
     """The campaign's spec with the command line's overrides, and with crystals of one's own in the
     place of its generators.
     """
-    from gen2dft.campaign import builtin_campaigns, load_campaign
+    from gen2dft.campaign import builtin_campaigns
     from gen2dft.errors import CampaignError
 
     if (campaign is None) == (file is None):
@@ -242,18 +250,55 @@ def resolve_spec(
     if dataset is not None and Path(dataset).exists():
         # Workers run in folders of their own.
         dataset = str(Path(dataset).resolve())
-    engine_name, _, preset = (engine or "").partition(":")
     overrides: dict[str, Any] = {
         "dataset.source": dataset,
         "learning.rounds": rounds,
         "seed": seed,
-        "validation.engine": engine_name or None,
-        "validation.preset": preset or None,
     }
     given = {key: value for key, value in overrides.items() if value is not None}
-    overrides = {**given, **assignments(texts or [])}
-    change = None if own is None else own.change(overrides)
-    return load_campaign(str(file or campaign), overrides, change)
+    given |= assignments(texts or [])
+    return _with_engine(str(file or campaign), engine, given, own)
+
+
+def _with_engine(
+    source: str, engine: str | None, given: dict[str, Any], own: ToCompute | None
+) -> CampaignSpec:
+    """The campaign with the engine of --engine, which changes all that hangs on the engine.
+
+    What --set says has the last word.
+    """
+    from gen2dft.campaign import load_campaign
+    from gen2dft.ground.roles import with_stability_by_the_screen
+
+    change = None if own is None else own.change(given)
+    spec = load_campaign(source, given, change)
+    if engine is None:
+        return spec
+    name, _, preset = engine.partition(":")
+    changes: dict[str, Any] = {"validation.engine": name}
+    if preset or name != spec.validation.engine:
+        changes["validation.preset"] = preset or None
+    if name != spec.validation.engine:
+        # Both hold for the presets of one engine alone.
+        changes |= {"validation.refine": None, "validation.references": {}}
+    loaded = load_campaign(source, {**changes, **given}, change)
+    settled = with_stability_by_the_screen(loaded)
+    _say_who_judges(loaded, settled)
+    return settled
+
+
+def _say_who_judges(loaded: CampaignSpec, settled: CampaignSpec) -> None:
+    """One line for targets that went to the screen."""
+    before = {target.property: target.by for target in loaded.targets}
+    moved = [target.property for target in settled.targets if target.by != before[target.property]]
+    if moved:
+        surrogate = settled.screening.surrogate
+        console.print(
+            f"{' and '.join(moved)} by: screen ({surrogate.engine} {surrogate.preset}): energies "
+            f"of engine {settled.validation.engine} have no references on the scale of the hull",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def checks() -> Iterator[Check]:
         yield guarded("queue", check_queue, settings)
     yield check_tensorflow()
     yield check_chgnet()
+    yield check_gpaw()
     yield check_boltztrap2()
     yield check_potcars()
     yield check_vasp()
@@ -290,6 +291,16 @@ def check_chgnet() -> Check:
         return Check("chgnet", "fail", detail, "pip install 'gen2dft[mlip]'")
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Check("chgnet", "ok", listed)
+
+
+def check_gpaw() -> Check:
+    """Whether the free DFT engine is there."""
+    from gen2dft.engines.installed import package_version
+
+    version = package_version("gpaw")
+    if version is None:
+        return Check("GPAW", "warn", "not installed", "for engine gpaw, free DFT: make gpaw")
+    return Check("GPAW", "ok", f"gpaw {version}")
 
 
 def check_boltztrap2() -> Check:

@@ -25,6 +25,8 @@ from gen2dft.report.standing import stage_progress
 from gen2dft.report.wording import (
     counted,
     duration,
+    evidence_counts,
+    evidence_text,
     honest_notes,
     round_title,
     surrogate_engines,
@@ -271,8 +273,10 @@ def print_summary(store: Store, campaign_id: str, console: Console) -> None:
     state = f"campaign [bold]{campaign_id}[/] is {document.state}{ended}"
     console.print(f"\n{state}", highlight=False)
     style = "bold green" if found else "bold"
-    console.print(f"[{style}]{counted(len(found), 'hit')}[/]", highlight=False)
-    for note in honest_notes(found, surrogate_engines(labels)):
+    kinds = evidence_text(evidence_counts(hit.evidence for hit in found))
+    number = counted(len(found), "hit")
+    console.print(f"[{style}]{number}[/]{kinds and f': {kinds}'}", highlight=False)
+    for note in honest_notes(found, surrogate_engines(labels, found)):
         console.print(note, style="yellow", highlight=False)
     if own:
         line = f"all:     gen2dft candidates -c {campaign_id}   (--csv, --json)"

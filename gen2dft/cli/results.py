@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -42,6 +43,14 @@ Campaign = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
+class EvidenceKind(StrEnum):
+    """What the values of a hit's targets are worth."""
+
+    DFT = "dft"
+    MIXED = "mixed"
+    SURROGATE = "surrogate"
+
+
 def hits(
     campaign: Campaign = None,
     query: Annotated[
@@ -66,6 +75,14 @@ def hits(
             "--distinct", help="Without those that relaxed to a known crystal or to another hit."
         ),
     ] = False,
+    evidence: Annotated[
+        EvidenceKind | None,
+        typer.Option(
+            "--evidence",
+            help="Only hits of this evidence: dft (DFT computed the value of every target), mixed "
+            "(of some), surrogate (of none).",
+        ),
+    ] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[
@@ -78,6 +95,8 @@ def hits(
     found = _find_hits(store, document.id, query, where)
     if distinct:
         found = [hit for hit in found if not hit.same_as]
+    if evidence is not None:
+        found = [hit for hit in found if hit.evidence == evidence.value]
     shown = _shown(store, document, found)
     if cif is not None:
         _write_cifs(shown, cif)
@@ -91,7 +110,7 @@ def hits(
     elif shown.hits:
         _print_hits(store, document, shown)
     else:
-        _say_no_hits(store, document, query or where)
+        _say_no_hits(store, document, query or where or evidence)
 
 
 class _Shown(NamedTuple):
@@ -137,7 +156,7 @@ def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Sho
         order=order,
         names=[target.property for target in spec.targets],
         known=known,
-        surrogates=surrogate_engines(labels),
+        surrogates=surrogate_engines(labels, ordered),
         sources=sources_of_hits(store, document),
         files=files_of_hits(store, document),
         has_several_sources=spec.has_several_sources,
@@ -219,7 +238,7 @@ def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None
 
 def _hit_table(shown: _Shown) -> Table:
     table = plain_table()
-    for header in ("id", "formula", "space group"):
+    for header in ("id", "formula", "space group", "evidence"):
         table.add_column(header, no_wrap=True)
     table.add_column("round", justify="right")
     if shown.has_several_sources:
@@ -242,6 +261,7 @@ def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
     yield hit.candidate_id
     yield escape(hit.formula)
     yield escape(hit.spacegroup)
+    yield hit.evidence
     yield str(hit.round_index + 1)
     if shown.has_several_sources:
         yield escape(", ".join(shown.sources[hit.id]))

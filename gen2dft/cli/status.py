@@ -22,7 +22,7 @@ from gen2dft.cli.common import (
 )
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.report.standing import learnt_text, stage_text, stems, summary
-from gen2dft.report.wording import counted, round_title, when
+from gen2dft.report.wording import counted, evidence_counts, evidence_text, round_title, when
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, RoundDoc
@@ -127,7 +127,7 @@ def show_campaign(store: Store, document: CampaignDoc, as_json: bool) -> None:
     _print_states(counts)
     _print_sources(store, document)
     _print_failures(store, document.id)
-    _print_next(document, counts.get("hit", 0))
+    _print_next(document, store.hit_evidence(document.id))
 
 
 def _campaign_as_dict(store: Store, document: CampaignDoc) -> dict[str, Any]:
@@ -232,8 +232,10 @@ def _print_failures(store: Store, campaign_id: str) -> None:
             console.print(escape(text), highlight=False)
 
 
-def _print_next(document: CampaignDoc, hits: int) -> None:
-    text = f"\n{counted(hits, 'hit')}: gen2dft hits -c {document.id}" if hits else "\nno hit so far"
+def _print_next(document: CampaignDoc, hits: Sequence[str]) -> None:
+    number = counted(len(hits), "hit")
+    kinds = evidence_text(evidence_counts(hits))
+    text = f"\n{number} ({kinds}): gen2dft hits -c {document.id}" if hits else "\nno hit so far"
     console.print(f"{text}; report: gen2dft report -c {document.id}", style="dim", highlight=False)
 
 

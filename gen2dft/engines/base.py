@@ -207,6 +207,8 @@ class Engine:
     breakdowns
         Reasons of failures, beside `BREAKDOWNS`, that say that the engine itself does not work,
         whatever the crystal.
+    default_preset
+        Preset of campaigns that name the engine alone; None: the first of `presets`.
     """
 
     name: str
@@ -224,11 +226,21 @@ class Engine:
     takes_folder: bool = False
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
     breakdowns: frozenset[str] = frozenset()
+    default_preset: str | None = None
+
+    @property
+    def preset_named_alone(self) -> str:
+        """The preset of a campaign that names the engine alone."""
+        return self.default_preset or next(iter(self.presets))
 
     def preset(self, name: str) -> Preset:
         """The preset of that name; CampaignError names the choices."""
         if name not in self.presets:
-            raise CampaignError(not_one_of(f"preset of engine {self.name!r}", name, self.presets))
+            choices = not_one_of(f"preset of engine {self.name!r}", name, self.presets)
+            raise CampaignError(
+                f"{choices} An engine named alone, as by --engine {self.name}, takes "
+                f"{self.preset_named_alone}"
+            )
         return self.presets[name]
 
 

@@ -221,7 +221,7 @@ def _add_hits(writer: ArchiveWriter, content: _Content) -> None:
     spec = stored_campaign(content.campaign)
     known = spec.known_properties
     wanted = [target.property for target in spec.targets]
-    surrogates = surrogate_engines(content.labels)
+    surrogates = surrogate_engines(content.labels, content.hits)
     ordered, _ = ranked(content.hits, spec.targets, known)
     table = hits_csv(ordered, wanted, surrogates, known, content.origins)
     writer.add(names.TABLE, [table.encode()])

@@ -9,7 +9,7 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import ThermoError
 from gen2dft.ground.energies import fitted_of
 from gen2dft.ground.hulls import get_hull, put_hull
-from gen2dft.store.documents import CalibrationDoc, CampaignDoc
+from gen2dft.store.documents import CalibrationDoc, CampaignDoc, LabelDoc
 from gen2dft.store.store import Store
 from gen2dft.thermo.corrections import Fitted, get_correction
 from gen2dft.thermo.hull import ReferenceHull
@@ -54,7 +54,7 @@ class Footing:
         from pymatgen.core import Structure
 
         labels = self.store.labels(self.campaign.id, round_index={"$lt": self.index})
-        labels = [label for label in labels if "formation_energy" in label.values]
+        labels = [label for label in labels if self._may_join(label)]
         compositions = [Structure.from_dict(label.structure).composition for label in labels]
         energies = [label.values["formation_energy"] for label in labels]
         frozen = get_hull(self.store, self.campaign.hull_id)
@@ -62,6 +62,13 @@ class Footing:
         origin = f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign.id}"
         put_hull(self.store, joined, origin)
         return joined
+
+    def _may_join(self, label: LabelDoc) -> bool:
+        """Whether a label has a formation energy on the scale of the campaign's hull."""
+        is_of_the_screen = "formation_energy" in label.basis
+        if is_of_the_screen and self.campaign.screen_hull_id is not None:
+            return False
+        return "formation_energy" in label.values
 
     @cached_property
     def screen_hull(self) -> ReferenceHull:

@@ -14,6 +14,7 @@ from gen2dft.datasets.sources import BUILTIN, LABELLED_BY_A_POTENTIAL
 from gen2dft.engines import load_engine
 from gen2dft.errors import MixedEnergies, ThermoError
 from gen2dft.ground.energies import fitted_of, formation_energy
+from gen2dft.ground.roles import energies_by
 from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
@@ -172,7 +173,8 @@ def engine_hull(spec: CampaignSpec, store: Store | None) -> ReferenceHull:
         engine = load_engine(spec.validation.engine)
         raise ThermoError(
             f"hull.source is `engine`, and engine {engine.name!r} has computed no reference phase "
-            f"with preset {preset!r} yet: run `gen2dft calibrate` with the campaign first"
+            f"with preset {preset!r} yet: run `gen2dft calibrate` with the campaign first, or let "
+            "the screen judge stability: --set hull.source=dataset and `by: screen` on the target"
         )
     energies = _reference_energies(spec, store, preset, found)
     stable = [_composition(document) for document in found if document.known_stable]
@@ -271,17 +273,21 @@ def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
     """
     name = spec.validation.correction
     engine = load_engine(spec.validation.engine)
-    refuse_twice(name, engine.name, engine.scale)
+    is_of_the_screen = energies_by(spec) == "screen"
+    if not is_of_the_screen:
+        refuse_twice(name, engine.name, engine.scale)
     if hull.scale is None:
         _refuse_own_phases(spec, engine.name)
-        return
+    if hull.scale is None or is_of_the_screen:
+        return  # energies of the screen are measured against a hull of their own scale
     scale = get_correction(name).scale or engine.scale
     hull_engine, _, _ = hull.scale.partition(":")
     if scale is None and hull_engine == engine.name:
         return  # the run type is only known once something has run; ingest compares it
     labels = f"labels of engine {engine.name!r} with correction {name!r}"
     remedy = (
-        "Choose validation.correction so that labels come to the hull's scale, or "
+        f"Let the screen judge stability, as `--engine {engine.name}` does by itself (targets: "
+        "by: screen), choose validation.correction so that labels come to the hull's scale, or "
         "hull.source: engine"
     )
     must_share(hull.scale, [scale or engine.name], labels, remedy)

@@ -15,7 +15,7 @@ def stop_reason(
     Parameters
     ----------
     hits_per_round
-        New hits of each closed round, in order.
+        New hits of each closed round, in order; those that count (`counts`).
     oracle_calls, core_hours
         Spent on validation so far.
     """
@@ -35,6 +35,16 @@ def stop_reason(
     if any(lately):
         return None
     return f"no new hit in the last {spec.patience} rounds"
+
+
+def counts(spec: LearningSpec, evidence: str) -> bool:
+    """Whether a hit of this evidence counts for the rules on hits."""
+    enough = {
+        "any": ("dft", "mixed", "surrogate"),
+        "mixed": ("dft", "mixed"),
+        "dft": ("dft",),
+    }
+    return evidence in enough[spec.hits_evidence]
 
 
 def calls_left(spec: LearningSpec, oracle_calls: int) -> int:

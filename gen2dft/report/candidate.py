@@ -92,23 +92,32 @@ def value_rows(
         computed = [label.values.get(name) for label in labels]
         is_computed = any(value is not None for value in computed)
         if name in candidate.predicted or name in targets or is_computed:
-            rows.append(_value_row(prop, candidate, computed, targets.get(name), known))
+            row = _value_row(prop, candidate, labels, targets.get(name), known)
+            rows.append(row)
     return rows
+
+
+def _computed_text(label: LabelDoc, name: str, known: Known) -> str:
+    """Value of a label, and its engine where that is not the label's own."""
+    text = value_text(name, label.values.get(name), known)
+    surrogate = label.basis.get(name)
+    return text if surrogate is None else f"{text} {basis_text(surrogate, {surrogate})}"
 
 
 def _value_row(
     prop: Property,
     candidate: CandidateDoc,
-    computed: Sequence[float | None],
+    labels: Sequence[LabelDoc],
     target: Target | None,
     known: Known,
 ) -> ValueRow:
     name = prop.name
     expected, basis = _expected(candidate, name, known)
     predicted = candidate.predicted.get(name)
+    computed = [label.values.get(name) for label in labels]
     verdict, by_prediction = _verdict(target, computed, predicted)
     title = f"{prop.title} ({pretty(prop.unit)})"
-    texts = tuple(value_text(name, value, known) for value in computed)
+    texts = tuple(_computed_text(label, name, known) for label in labels)
     wanted = "" if target is None else target_text(target, known)
     return ValueRow(title, expected, basis, texts, wanted, verdict, by_prediction)
 

@@ -68,7 +68,7 @@ def hits_csv(
     writer = csv.writer(text, lineterminator="\n")
     columns = [column for name in names for column in _columns_of(name, known)]
     titles = [column.title for column in more]
-    place = ["id", "campaign", "round", "formula", "space group"]
+    place = ["id", "campaign", "round", "formula", "space group", "evidence"]
     writer.writerow([*place, *titles, *columns, "hull", "same as"])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
@@ -87,6 +87,7 @@ def _row(
 ) -> Iterator[str]:
     round_number = round_title(hit.round_index).split()[-1]
     yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
+    yield hit.evidence
     yield from more
     for name in names:
         value = hit.values[name]

@@ -74,7 +74,7 @@ def write_report(store: Store, campaign_id: str, folder: Path) -> Path:
         The folder cannot be written.
     """
     data = load_report_data(store, campaign_id)
-    surrogates = surrogate_engines(data.labels)
+    surrogates = surrogate_engines(data.labels, data.hits)
     write_hit_cifs(data.hits, surrogates, folder / "cif", data.spec.known_properties)
     figures = draw_all(data)
     for name, content in figures.items():
@@ -120,7 +120,7 @@ def _sections(figures: Iterable[Shown]) -> Iterator[tuple[str, str]]:
 
 
 def _overview(data: ReportData) -> Values:
-    surrogates = surrogate_engines(data.labels)
+    surrogates = surrogate_engines(data.labels, data.hits)
     known = data.spec.known_properties
     yield "campaign", data.campaign
     yield "spec", data.spec
@@ -139,7 +139,7 @@ def _wanted(target: Target, known: Known) -> tuple[str, str]:
 
 
 def _hits(data: ReportData) -> Values:
-    surrogates = surrogate_engines(data.labels)
+    surrogates = surrogate_engines(data.labels, data.hits)
     targets = data.spec.targets
     names = [target.property for target in targets]
     known = data.spec.known_properties

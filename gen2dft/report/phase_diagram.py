@@ -189,7 +189,9 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
             kind = IS_HIT if found["state"] == "hit" else LABELLED
             values = label["values"]
             energies = (values["formation_energy"], values["e_above_hull"])
-            yield Point(*place, *energies, kind, label["engine"], label["is_dft"])
+            surrogate = label.get("basis", {}).get("formation_energy")
+            engine = surrogate or label["engine"]
+            yield Point(*place, *energies, kind, engine, label["is_dft"] and not surrogate)
         elif (
             same_hull and verdict.formation_energy is not None and verdict.e_above_hull is not None
         ):
@@ -199,7 +201,7 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
 
 def _labels_on_the_hull(store: Store, campaign_id: str) -> dict[str, dict[str, Any]]:
     """Candidate to its label, of those whose label was measured against the hull."""
-    fields = ("candidate_id", "values", "engine", "is_dft")
+    fields = ("candidate_id", "values", "engine", "is_dft", "basis")
     found = store.label_fields(campaign_id, fields)
     return {label["candidate_id"]: label for label in found if "e_above_hull" in label["values"]}
 

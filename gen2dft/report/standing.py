@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.report.wording import as_utc, words
+from gen2dft.report.wording import as_utc, evidence_counts, words
 from gen2dft.store.states import State
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def summary(store: Store, document: CampaignDoc) -> dict[str, Any]:
         "rounds_at_most": document.spec["learning"]["rounds"],
         "progress": progress,
         "hits": candidates.get("hit", 0),
+        "hits_by_evidence": evidence_counts(store.hit_evidence(document.id)),
         "candidates": candidates,
     }
 

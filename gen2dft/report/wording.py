@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS, Property
-from gen2dft.store.documents import OPEN
+from gen2dft.store.documents import OPEN, PREDICTED, Evidence
 
 if TYPE_CHECKING:
     from gen2dft.campaign import Target
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 # Functions that speak of properties take those of a campaign (`CampaignSpec.known_properties`) as
 # `known`; without them they know the built-in ones alone.
 Known = Mapping[str, Property]
-PREDICTED = "predicted"
 _DIRECTIONS = {"maximise": "as large as possible", "minimise": "as small as possible"}
 _SUPERSCRIPTS = str.maketrans(
     "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
@@ -130,9 +130,48 @@ def condition_text(definition: str) -> str:
     return pretty(f"{known.temperature:g} K, 1e{power} cm^-3")
 
 
-def surrogate_engines(labels: Iterable[LabelDoc]) -> set[str]:
-    """Names of the engines among the labels that are not DFT."""
-    return {label.engine for label in labels if not label.is_dft}
+def surrogate_engines(labels: Iterable[LabelDoc], hits: Iterable[HitDoc] = ()) -> set[str]:
+    """Names of the engines behind labels and hits that are not DFT.
+
+    Parameters
+    ----------
+    hits
+        Their own labels must be among the labels: an engine that no label calls DFT is none.
+    """
+    labels = list(labels)
+    engines = [(label.engine, label.is_dft) for label in labels]
+    named: set[str] = set()
+    for document in (*labels, *hits):
+        named.update(document.basis.values())
+    return not_dft(engines, named)
+
+
+def not_dft(engines: Iterable[tuple[str, bool]], named: Iterable[str]) -> set[str]:
+    """Engines that are not DFT: those said not to be, and those named that nothing calls DFT.
+
+    Parameters
+    ----------
+    engines
+        Of labels, and whether they are DFT.
+    named
+        Engines of single values; `predicted` and `open` may be among them.
+    """
+    found = set(named) - {PREDICTED, OPEN}
+    dft: set[str] = set()
+    for engine, is_dft in engines:
+        (dft if is_dft else found).add(engine)
+    return found - dft
+
+
+def evidence_counts(kinds: Iterable[str]) -> dict[str, int]:
+    """Number of hits by their evidence, the strongest first; kinds without any are left out."""
+    counts = Counter(kinds)
+    return {kind: counts[kind] for kind in get_args(Evidence) if counts[kind]}
+
+
+def evidence_text(counts: Mapping[str, int]) -> str:
+    """`2 dft, 3 mixed`."""
+    return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
 
 
 def honest_notes(

@@ -5,12 +5,12 @@ overwritten.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.ground.hulls import put_hull
-from gen2dft.rounds.judging import missed_target
+from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.surrogate import hull_reason
 from gen2dft.store.documents import CandidateDoc, LabelDoc
@@ -121,11 +121,17 @@ def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> Non
 def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:
     """Refuse a hull on another scale than the labels."""
     correction = Round(store, campaign_id, 0).spec.validation.correction
-    scales = set()
-    for label in labels:
-        included = load_engine(label.engine).scale
-        scales.add(scale_of(correction, label.engine, label.run_type, included))
+    scales = {_scale_of(label, correction) for label in labels}
     must_share(hull.scale, scales, f"labels of {campaign_id}", "Choose a hull of their kind")
+
+
+def _scale_of(label: LabelDoc, correction: str) -> str:
+    """What a label's formation energy is measured on."""
+    surrogate = label.basis.get("formation_energy")
+    if surrogate is not None:
+        return load_engine(surrogate).scale or surrogate
+    included = load_engine(label.engine).scale
+    return scale_of(correction, label.engine, label.run_type, included)
 
 
 def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Change:
@@ -139,8 +145,12 @@ def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Chan
     before = values.pop("e_above_hull", None)
     if distance is not None:
         values["e_above_hull"] = distance
-    was_missed = missed_target(context, candidate.predicted, label.engine, label.values)
-    missed = missed_target(context, candidate.predicted, label.engine, values)
+    verdict = candidate.verdict
+    said = Said(candidate.predicted, label.engine, label.values, label.basis, verdict)
+    if "e_above_hull" in label.basis:
+        verdict = verdict.model_copy(update={"e_above_hull": distance})
+    was_missed = missed_target(context, said)
+    missed = missed_target(context, replace(said, computed=values, verdict=verdict))
     return Change(
         label.candidate_id,
         composition.reduced_formula,

@@ -10,13 +10,14 @@ from typing import Any
 
 from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
-from gen2dft.loop.stopping import stop_reason
+from gen2dft.loop.stopping import counts, stop_reason
+from gen2dft.properties import ENERGIES
 from gen2dft.rounds.begin import begin_round
 from gen2dft.rounds.distinct import distinct_stage, mark_repeats
-from gen2dft.rounds.judging import missed_target
+from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.gates import stage_count
-from gen2dft.store.documents import RoundDoc, now
+from gen2dft.store.documents import EVIDENCE_FIELDS, RoundDoc, now, stored_evidence
 from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
 
 # of candidates that a round did not wait for; a late label is welcome all the same
@@ -62,7 +63,7 @@ def _close(context: Round, document: RoundDoc) -> bool:
 
 def may_close(context: Round, document: RoundDoc) -> bool:
     """Whether enough candidates have finished, or the deadline has passed."""
-    needed = math.ceil(context.spec.learning.quorum * document.dispatch_size - 1e-9)
+    needed = math.ceil(context.spec.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
     return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(
         context, document
@@ -86,7 +87,7 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     """
     ended = _ended(context)
     place: dict[str, Any] = {"round_index": context.index}
-    fields = ("candidate_id", "engine", "values")
+    fields = ("candidate_id", "engine", "values", "basis")
     labels = context.store.label_fields(context.campaign_id, fields, **place)
     first = {label["candidate_id"]: label for label in reversed(labels)}
     validated = []
@@ -113,7 +114,8 @@ def _ended(context: Round) -> list[dict[str, Any]]:
     each.
     """
     place: dict[str, Any] = {"round_index": context.index}
-    fields = ("candidate_id", "state", "predicted")
+    of_the_screen = [f"surrogate.{name}" for name in ("engine", *ENERGIES)]
+    fields = ("candidate_id", "state", "predicted", *of_the_screen)
     dispatched = {"$in": [*OPEN_STATES, *LABELLED_STATES]}
     ended = context.store.candidate_fields(context.campaign_id, fields, **place, state=dispatched)
     given_up = {"$gte": "given_up:", "$lt": "given_up;"}
@@ -130,7 +132,7 @@ def _target_reason(
     if candidate["state"] == "hit":
         return None
     label = labels[candidate["candidate_id"]]
-    missed = missed_target(context, candidate["predicted"], label["engine"], label["values"])
+    missed = missed_target(context, Said.of(candidate, label))
     if missed is None:
         return None
     return f"misses_{missed}"
@@ -145,7 +147,8 @@ def _validation_reason(state: State) -> str | None:
 def go_on(context: Round) -> None:
     """Begin the next round, or finish the campaign by its rules; doing it again changes nothing."""
     store, spec = context.store, context.spec.learning
-    hits = store.hit_fields(context.campaign_id, ("round_index",))
+    stored = store.hit_fields(context.campaign_id, ("round_index", *EVIDENCE_FIELDS))
+    hits = [hit for hit in stored if counts(spec, stored_evidence(hit))]
     found = Counter(hit["round_index"] for hit in hits)
     per_round = [found[index] for index in range(context.index + 1)]
     rounds = store.rounds(context.campaign_id)

@@ -1,31 +1,70 @@
-"""Whether a label makes its candidate a hit, and where each value is from."""
+"""Whether a label makes its candidate a hit, where each value is from, and what that is worth."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
+from gen2dft.campaign import Target
 from gen2dft.loop import targets
 from gen2dft.property_steps import provided
 from gen2dft.rounds.round import Round
-from gen2dft.store.documents import OPEN, CandidateDoc, HitDoc, LabelDoc
+from gen2dft.store.documents import (
+    OPEN,
+    PREDICTED,
+    CandidateDoc,
+    Evidence,
+    HitDoc,
+    LabelDoc,
+    StoredVerdict,
+)
 from gen2dft.symmetry import space_group_symbol
 
-PREDICTED = "predicted"
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of a labelled candidate, and by whom.
+
+    Parameters
+    ----------
+    predicted
+        By the property heads.
+    engine, computed
+        Who labelled it, and the label's values.
+    basis
+        Property to the engine of its value in the label, where another one computed it.
+    verdict
+        The screen's.
+    """
+
+    predicted: Mapping[str, float]
+    engine: str
+    computed: Mapping[str, float]
+    basis: Mapping[str, str] = field(default_factory=dict)
+    verdict: StoredVerdict = field(default_factory=StoredVerdict)
+
+    @classmethod
+    def of(cls, candidate: Mapping[str, Any], label: Mapping[str, Any]) -> Self:
+        """From the fields of documents, those of older versions among them."""
+        verdict = StoredVerdict.of(candidate.get("surrogate"))
+        basis = label.get("basis", {})
+        return cls(candidate["predicted"], label["engine"], label["values"], basis, verdict)
 
 
 def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     from pymatgen.core import Structure
 
-    predicted, engine = candidate.predicted, label.engine
-    missed = missed_target(context, predicted, engine, label.values)
-    if missed is not None:
+    said = Said(candidate.predicted, label.engine, label.values, label.basis, candidate.verdict)
+    if missed_target(context, said) is not None:
         return None
-    values, basis = values_and_basis(context, predicted, engine, label.values)
+    values, basis = values_and_basis(context, said)
     structure = Structure.from_dict(label.structure)
     formula = structure.composition.reduced_formula
     names = [target.property for target in context.spec.targets]
-    by_engine = all(basis.get(name) == engine for name in names)
+    of_targets = {name: basis.get(name, OPEN) for name in names}
+    evidence = evidence_of(of_targets.values(), label)
     return HitDoc(
         id=candidate.id,
         campaign_id=context.campaign_id,
@@ -34,31 +73,55 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         formula=formula,
         spacegroup=space_group_symbol(structure),
         values={name: values.get(name) for name in names},
-        basis={name: basis.get(name, OPEN) for name in names},
-        is_dft=label.is_dft and by_engine,
+        basis=of_targets,
+        is_dft=evidence == "dft",
+        evidence=evidence,
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
     )
 
 
-def missed_target(
-    context: Round, predicted: Mapping[str, float], engine: str, found: Mapping[str, float]
-) -> str | None:
+def evidence_of(basis: Iterable[str], label: LabelDoc) -> Evidence:
+    """What the values of the targets are worth, by who computed each.
+
+    Parameters
+    ----------
+    basis
+        Of each target.
+    """
+    by_dft = [label.is_dft and name == label.engine for name in basis]
+    if all(by_dft):
+        return "dft"
+    return "mixed" if any(by_dft) else "surrogate"
+
+
+def missed_target(context: Round, said: Said) -> str | None:
     """The first property whose target a labelled candidate misses, None if it meets all.
 
     An open target is not missed, unless the engine or a step was to compute the property and yet
     gave no number for this candidate.
-
-    Parameters
-    ----------
-    predicted, engine, found
-        As for `values_and_basis`.
     """
-    values, _ = values_and_basis(context, predicted, engine, found)
-    promised = provided(context.spec, engine)
-    still_open = open_properties(context) - promised
-    return targets.missed_target(context.spec.targets, values, still_open)
+    spec = context.spec
+    values, _ = values_and_basis(context, said)
+    promised = provided(spec, said.engine) | _judged(spec.targets, "engine", "screen", "both")
+    predicted = _judged(spec.targets, "prediction")
+    still_open = open_properties(context) - (promised - predicted)
+    missed = targets.missed_target(spec.targets, values, still_open)
+    if missed is not None:
+        return missed
+    twice = [target for target in spec.targets if target.by == "both"]
+    return targets.missed_target(twice, _screened(said))
+
+
+def _judged(wanted: Iterable[Target], *judges: str) -> set[str]:
+    """Properties of the targets that are judged by one of these."""
+    return {target.property for target in wanted if target.by in judges}
+
+
+def _screened(said: Said) -> dict[str, float]:
+    """What the screen computed."""
+    return {name: value for name, value in said.verdict.values.items() if value is not None}
 
 
 def open_properties(context: Round) -> set[str]:
@@ -70,27 +133,38 @@ def open_properties(context: Round) -> set[str]:
     return asked.difference(learnt)
 
 
-def values_and_basis(
-    context: Round, predicted: Mapping[str, float], engine: str, found: Mapping[str, float]
-) -> tuple[dict[str, float], dict[str, str]]:
-    """Values of all properties of a labelled candidate, and where each is from: the engine, or
+def values_and_basis(context: Round, said: Said) -> tuple[dict[str, float], dict[str, str]]:
+    """Values of all properties of a labelled candidate, and where each is from: an engine, or
     `predicted`.
-
-    Parameters
-    ----------
-    predicted
-        What the candidate was predicted to have.
-    engine, found
-        Who labelled it, and the label's values.
     """
-    values = dict(found)
-    basis = dict.fromkeys(found, engine)
-    if context.spec.validation.unlabelled_targets != PREDICTED:
+    values, basis = _of_the_label(context, said)
+    others = {
+        "screen": (said.verdict.engine, _screened(said)),
+        "prediction": (PREDICTED, dict(said.predicted)),
+    }
+    for target in context.spec.targets:
+        if target.by not in others:
+            continue
+        source, known = others[target.by]
+        name = target.property
+        values.pop(name, None)
+        basis.pop(name, None)
+        if name in known:
+            values[name], basis[name] = known[name], source
+    return values, basis
+
+
+def _of_the_label(context: Round, said: Said) -> tuple[dict[str, float], dict[str, str]]:
+    """Values of the label, and predictions of what nobody was to compute."""
+    values = dict(said.computed)
+    basis = {**dict.fromkeys(values, said.engine), **said.basis}
+    spec = context.spec
+    if spec.validation.unlabelled_targets != PREDICTED:
         return values, basis
     # A property that was to be computed and yet has no number, as where the hull lacks the system,
     # must not pass by a prediction.
-    refused = provided(context.spec, engine)
-    for name, value in predicted.items():
+    refused = provided(spec, said.engine) | _judged(spec.targets, "engine", "both")
+    for name, value in said.predicted.items():
         if name in values or name in refused:
             continue
         values[name] = value

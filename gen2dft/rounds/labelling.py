@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
@@ -11,13 +11,18 @@ from gen2dft.engines.outcomes import core_hours
 from gen2dft.errors import DatasetError
 from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.ground.footing import Footing
+from gen2dft.ground.roles import energies_by
 from gen2dft.hashing import content_hash
 from gen2dft.store.documents import LabelDoc
 from gen2dft.store.store import candidate_key
 from gen2dft.thermo.corrections import NONE
+from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.scales import must_share
 
-REMEDY = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
+REMEDY = (
+    "Let the screen judge stability (`by: screen` on the target), choose a validation.correction "
+    "that leads to the hull's scale, or hull.source: engine"
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,14 @@ class Told:
         The corrected formation energy behind them; None without references.
     problems
         Why it tells less than it might, for people.
+    basis
+        Property to the engine of its value, where the calculation's own did not compute it.
     """
 
     values: dict[str, float]
     energy: FormationEnergy | None
     problems: list[str]
+    basis: Mapping[str, str] = field(default_factory=dict)
 
 
 def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:
@@ -76,9 +84,10 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         preset=last.preset,
         settings_hash=last.settings_hash,
         values=told.values,
+        basis=dict(told.basis),
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
-        hull_id=footing.hull.hull_hash,
+        hull_id=_hull_of(footing).hull_hash,
         corrections=_corrections(footing, told, last_stage),
         run_type=last.run_type,
         custodian=_custodian(everything),
@@ -118,6 +127,8 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
         As `make_label`.
     """
     values = dict(calculation.values)
+    if energies_by(footing.spec) == "screen":
+        return _with_energies_of_the_screen(footing, candidate_id, values)
     try:
         energy = corrected_energy(footing, candidate_id, calculation)
     except DatasetError as err:
@@ -133,6 +144,24 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     else:
         problems.append(gap)
     return Told(values, energy, problems)
+
+
+def _with_energies_of_the_screen(
+    footing: Footing, candidate_id: str, values: dict[str, float]
+) -> Told:
+    """What a calculation tells beside the surrogate's energies, which alone may meet the hull."""
+    verdict = footing.store.candidate(footing.campaign.id, candidate_id).verdict
+    told = {name: value for name, value in verdict.values.items() if value is not None}
+    basis = dict.fromkeys(told, verdict.engine)
+    problems = []
+    if "e_above_hull" not in told:
+        problems.append(f"no distance to the hull: {verdict.detail or 'the screen gave none'}")
+    return Told({**values, **told}, None, problems, basis)
+
+
+def _hull_of(footing: Footing) -> ReferenceHull:
+    """The hull that a label's distance is measured against."""
+    return footing.hull if energies_by(footing.spec) == "engine" else footing.screen_hull
 
 
 def corrected_energy(

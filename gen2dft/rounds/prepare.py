@@ -21,6 +21,7 @@ from gen2dft.ground.hulls import (
     screen_hull,
 )
 from gen2dft.ground.phases import candidate_elements
+from gen2dft.ground.roles import asks_engine_for_energies, check_roles
 from gen2dft.loop.acquisition import load_acquisition
 from gen2dft.property_steps import check_steps
 from gen2dft.thermo.corrections import get_correction
@@ -80,6 +81,7 @@ def prepare(
     get_correction(spec.validation.correction)
     load_acquisition(spec.learning.acquisition)
     check_steps(spec)
+    check_roles(spec)
     for source in spec.sources:
         load_generator_class(source.name)
     dataset = load_dataset(
@@ -142,19 +144,13 @@ def check_validation(
         _check_references(spec, symbols)
     elif computes_elements(spec):
         _check_computed_elements(spec, symbols, store)
-    elif not is_fitted and _asks_for_energies(spec):
+    elif not is_fitted and asks_engine_for_energies(spec):
         _must_know_an_element(spec, symbols)
     missing: dict[str, None] = {}  # in order, each problem once
     for preset in presets(spec):
         problems = engine.check(preset, symbols)
         missing.update(dict.fromkeys(problems))
     return tuple(missing)
-
-
-def _asks_for_energies(spec: CampaignSpec) -> bool:
-    """Whether a target is on the energy, which takes references of the elements."""
-    energies = {"formation_energy", "e_above_hull"}
-    return any(target.property in energies for target in spec.targets)
 
 
 def _check_computed_elements(
@@ -209,7 +205,10 @@ def _must_know_an_element(spec: CampaignSpec, symbols: Collection[str]) -> None:
             problem = err
         else:
             return
-    raise CampaignError(f"the targets ask for energies, but {problem}") from problem
+    raise CampaignError(
+        f"the targets ask for energies, but {problem}; or let the screen judge them, as `--engine "
+        f"{engine.name}` does by itself (targets: by: screen)"
+    ) from problem
 
 
 def open_targets(spec: CampaignSpec, dataset: Dataset) -> list[str]:

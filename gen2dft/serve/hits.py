@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.report.hit_rows import hit_row
-from gen2dft.report.wording import honest_notes, ranked
+from gen2dft.report.wording import honest_notes, not_dft, ranked
 from gen2dft.serve import queries
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 ROWS = 50
-ORDERS = ("best", "formula", "spacegroup", "round")  # and every property with a target
+ORDERS = ("best", "formula", "spacegroup", "evidence", "round")  # and every property with a target
 
 
 def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     given
         From the address: `formula` (part of it), `elements` (all of them in the crystal), `basis`
         (`any` or `dft`), `PROPERTY_min` and `PROPERTY_max` in the property's unit, `sort` (best,
-        formula, spacegroup, round or a property), `order` (up, down), `page`.
+        formula, spacegroup, evidence, round or a property), `order` (up, down), `page`.
 
     Raises
     ------
@@ -68,8 +68,11 @@ def _surrogates(store: Store, campaign_id: str, hits: Sequence[HitDoc]) -> set[s
     """Engines behind the hits that are not DFT."""
     theirs = {hit.label_id for hit in hits}
     labels = store.label_fields(campaign_id, ("engine", "is_dft"))
-    not_dft = [label for label in labels if not label["is_dft"]]
-    return {label["engine"] for label in not_dft if label["_id"] in theirs}
+    engines = [(label["engine"], label["is_dft"]) for label in labels if label["_id"] in theirs]
+    named: set[str] = set()
+    for hit in hits:
+        named.update(hit.basis.values())
+    return not_dft(engines, named)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class _Filter:
     elements
         All of them in the crystal.
     only_dft
-        Whether only hits whose label a DFT engine computed.
+        Whether only hits of which DFT computed the value of every target.
     bounds
         Property to the least and largest value.
     """

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.properties import Properties, Property
 from gen2dft.report.wording import target_text
-from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, RoundDoc
+from gen2dft.store.documents import CampaignDoc, CandidateDoc, Evidence, LabelDoc, RoundDoc
 from gen2dft.store.store import candidate_key, round_key
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
         "Predictions of the generator that no engine has computed: property to value.",
     ),
     ("engine", "string", "Program that relaxed the crystal and computed its values."),
+    (
+        "evidence",
+        "string",
+        "Of a hit: dft (DFT computed the value of every target), mixed (of some) or surrogate.",
+    ),
     ("is_dft", "boolean", "Whether that engine is DFT; a surrogate is not."),
     ("preset", "string", "Named settings of the engine."),
     ("settings_hash", "string", "Hash of these settings."),
@@ -168,7 +173,7 @@ class _Copy:
             self._known |= wanted
             self._looked = time.monotonic()
 
-    def _wanted(self, hits: set[str]) -> dict[str, bool]:
+    def _wanted(self, hits: Collection[str]) -> dict[str, bool]:
         """Labels to share, and whether each is a hit's."""
         wanted: dict[str, bool] = {}
         if self._shared == "validated":
@@ -176,19 +181,28 @@ class _Copy:
             wanted |= dict.fromkeys(labels, False)
         return wanted | dict.fromkeys(hits, True)
 
-    def _add(self, labels: Sequence[str], hits: set[str]) -> None:
+    def _add(self, labels: Sequence[str], hits: Mapping[str, Evidence]) -> None:
         for entry in entries_of(self._store, labels, hits):
             self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
 
 
-def entries_of(store: Store, label_ids: Iterable[str], hits: set[str]) -> list[dict[str, Any]]:
-    """Entries of these labels, in the order of their ids; `hits` are the labels of hits."""
+def entries_of(
+    store: Store, label_ids: Iterable[str], hits: Mapping[str, Evidence]
+) -> list[dict[str, Any]]:
+    """Entries of these labels, in the order of their ids.
+
+    Parameters
+    ----------
+    hits
+        Labels of hits, to the hits' evidence.
+    """
     labels = store.find_many(LabelDoc, list(label_ids))
     origins = _Origins.of(store, labels.values())
     entries = []
     for key in sorted(labels):
         entry = dict(_fields_of(labels[key], origins))
         entry["is_hit"] = key in hits
+        entry["evidence"] = hits.get(key)
         entries.append(entry)
     return entries
 

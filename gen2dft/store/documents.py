@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
 from gen2dft import __version__
@@ -26,6 +27,8 @@ SCHEMA_VERSION = 1
 
 CampaignState = Literal["running", "paused", "finished"]
 RoundState = Literal["proposing", "validating", "closed"]
+Evidence = Literal["dft", "mixed", "surrogate"]
+PREDICTED = "predicted"  # basis of a value that the property heads predict
 OPEN = "open"  # basis of a target that nothing has labelled or predicted yet
 
 
@@ -347,6 +350,11 @@ class LabelDoc(Document):
     preset: str
     settings_hash: str
     values: dict[str, float] = Field(description="property name to value in the property's unit")
+    basis: dict[str, str] = Field(
+        {},
+        description="property to the engine of its value, where that is not the label's own: "
+        "energies of the screen's surrogate beside what DFT computed",
+    )
     structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
     energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
     hull_id: str
@@ -464,7 +472,11 @@ class HitDoc(Document):
     basis: dict[str, str] = Field(
         description="where each value is from: an engine's name, `predicted`, or `open`"
     )
-    is_dft: bool = Field(description="whether a DFT engine, not a surrogate, computed the labels")
+    is_dft: bool = Field(description="whether DFT computed the value of every target")
+    evidence: Evidence = Field(
+        description="`dft`: DFT computed the value of every target; `mixed`: of some; "
+        "`surrogate`: of none"
+    )
     label_id: str
     hull_id: str
     structure: dict[str, Any]
@@ -474,6 +486,32 @@ class HitDoc(Document):
         "to as well, or "
         "`known:` and the id of a crystal of the dataset; None for a crystal of its own",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _evidence_of_older_versions(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or "evidence" in data:
+            return data
+        return {**data, "evidence": stored_evidence(data)}
+
+
+def stored_evidence(hit: Mapping[str, Any]) -> Evidence:
+    """Evidence of a stored hit; one of version 0.1.0 says it by `is_dft` and `basis`.
+
+    An engine of another package that judged a part of the targets then counts as a surrogate: the
+    lesser claim.
+    """
+    if "evidence" in hit:
+        evidence: Evidence = hit["evidence"]
+        return evidence
+    if hit.get("is_dft"):
+        return "dft"
+    by_dft = DFT_ENGINES_OF_VERSION_1.intersection(hit.get("basis", {}).values())
+    return "mixed" if by_dft else "surrogate"
+
+
+DFT_ENGINES_OF_VERSION_1 = frozenset({"gpaw", "vasp"})
+EVIDENCE_FIELDS = ("evidence", "is_dft", "basis")  # what `stored_evidence` asks for
 
 
 class SnapshotDoc(Document):

@@ -17,17 +17,20 @@ from gen2dft.errors import StoreError, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
+    EVIDENCE_FIELDS,
     CalculationsDoc,
     CalibrationDoc,
     CampaignDoc,
     CandidateDoc,
     Document,
+    Evidence,
     HitDoc,
     LabelDoc,
     PowerFactorDoc,
     ReferenceDoc,
     RoundDoc,
     now,
+    stored_evidence,
 )
 from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
@@ -182,9 +185,15 @@ class Store:
             )
         )
 
-    def hit_labels(self) -> set[str]:
-        """Ids of the labels of all hits of all campaigns."""
-        return {hit["label_id"] for hit in self.database.hits.find({}, {"label_id": 1})}
+    def hit_labels(self) -> dict[str, Evidence]:
+        """Id of the label of each hit of all campaigns to the hit's evidence."""
+        fields = dict.fromkeys(("label_id", *EVIDENCE_FIELDS), 1)
+        found = self.database.hits.find({}, fields)
+        return {hit["label_id"]: stored_evidence(hit) for hit in found}
+
+    def hit_evidence(self, campaign_id: str) -> list[Evidence]:
+        """Evidence of each hit of a campaign, in the order of their ids."""
+        return [stored_evidence(hit) for hit in self.hit_fields(campaign_id, EVIDENCE_FIELDS)]
 
     def ids(self, model: type[Document]) -> list[str]:
         """Ids of all documents of a kind."""

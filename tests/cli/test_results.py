@@ -37,7 +37,9 @@ def test_hits_and_show_tell_of_power_factors_from_bands(example: Store, invoke) 
 
 def test_hits_of_dft_do_not_speak_of_surrogates(example: Store, invoke) -> None:
     basis = dict.fromkeys(("power_factor", "e_above_hull", "band_gap"), "vasp")
-    example.database.hits.update_many({}, {"$set": {"basis": basis, "is_dft": True}})
+    example.database.hits.update_many(
+        {}, {"$set": {"basis": basis, "is_dft": True, "evidence": "dft"}}
+    )
     example.database.labels.update_many({}, {"$set": {"engine": "vasp", "is_dft": True}})
     output = invoke("hits").output
     assert "surrogate" not in output

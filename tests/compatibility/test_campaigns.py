@@ -9,7 +9,6 @@ import pytest
 import stored
 from gen2dft.launchpad.submit import submit
 
-from gen2dft.campaign import load_campaign
 from gen2dft.rounds.begin import begin_campaign
 from gen2dft.rounds.prepare import prepare
 from gen2dft.store.states import OPEN_STATES
@@ -33,7 +32,7 @@ TOLERANCES = {"mlip": 2e-3, "bands": 1e-3}
 
 def read_again(name, store):
     """A stored campaign file, and what a campaign of it begins with."""
-    spec = load_campaign(str(stored.DATA / f"{name}.yaml"))
+    spec = stored.load_then(name)
     return spec, prepare(spec, store=store)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import stored
 from gen2dft.launchpad.references import submit_references
 
-from gen2dft.campaign import load_campaign
 from gen2dft.ground.calibrate import references_of
 from gen2dft.ground.phases import find_structures, needed_phases
 from gen2dft.rounds.begin import begin_campaign
@@ -17,7 +16,7 @@ def test_references_in_the_queue_are_computed_and_the_correction_is_fitted(
 ):
     store, lpad, work = bench
     stored.load_database("references", store.database, workplace)
-    spec = load_campaign(str(stored.DATA / "references.yaml"))
+    spec = stored.load_then("references")
     monkeypatch.setattr("gen2dft.datasets.materials_project.has_key", lambda: False)
     found, _ = find_structures(needed_phases(spec))
     before = lpad.workflows.count_documents({})

@@ -5,6 +5,7 @@ import pytest
 from example_steps import CRASH, SIZE, SQUARE
 from gen2dft.flows import candidates
 from gen2dft.flows.candidates import CandidateMaker, expand
+from gen2dft.flows.common import priority
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from mongomock.gridfs import enable_gridfs_integration
@@ -149,7 +150,7 @@ def test_steps_belong_to_their_candidate(monkeypatch, toy_plugins):
         if job.name == "volume"
     ]
     assert step.metadata["gen2dft"]["candidate_id"] == KEY
-    assert step.config.manager_config["_priority"] == 1
+    assert step.config.manager_config["_priority"] == priority({"stage": "validate", "round": 0})
 
 
 def test_a_worker_that_lacks_a_package_gives_the_candidate_up(monkeypatch, toy_plugins):

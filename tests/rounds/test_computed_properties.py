@@ -7,7 +7,7 @@ from gen2dft import property_steps
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.property_steps import StepOutcome
 from gen2dft.rounds.ingest import ingest
-from gen2dft.rounds.judging import missed_target
+from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.known_crystals import ingest_known
 from tests import toys
 from tests.rounds.test_ingest import calculations
@@ -73,13 +73,15 @@ def test_a_step_without_a_value_says_why_and_its_target_is_missed(context, candi
     (label,) = context.store.labels(context.campaign_id)
     assert "size_squared" not in label.values and label.values["size"] == 20.0
     assert any(text.startswith(f"no size squared: {said}") for text in label.warnings)
-    assert missed_target(context, {"size_squared": 9.0}, "toy", label.values) == "size_squared"
+    assert (
+        missed_target(context, Said({"size_squared": 9.0}, "toy", label.values)) == "size_squared"
+    )
 
 
 def test_a_property_that_nobody_computes_is_predicted(context):
     context.spec  # noqa: B018 - read while the package is there
     found = {"formation_energy": -1.0}
-    assert missed_target(context, {"size_squared": 9.0}, "toy", found) == "size_squared"
+    assert missed_target(context, Said({"size_squared": 9.0}, "toy", found)) == "size_squared"
     own = context.spec.model_copy(
         update={
             "properties": {
@@ -91,7 +93,7 @@ def test_a_property_that_nobody_computes_is_predicted(context):
     context.__dict__["spec"] = own
     with pytest.MonkeyPatch.context() as patch:
         patch.delitem(property_steps.STEPS, "size_squared")
-        assert missed_target(context, {"size_squared": 9.0}, "toy", found) is None
+        assert missed_target(context, Said({"size_squared": 9.0}, "toy", found)) is None
 
 
 def test_a_worker_that_lacks_the_package_gives_up_with_a_reason(context, candidate, monkeypatch):

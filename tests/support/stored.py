@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 from bson import json_util
+
+from gen2dft.campaign import load_campaign
 
 if TYPE_CHECKING:
     from fireworks import LaunchPad
 
+    from gen2dft.campaign import CampaignSpec
     from gen2dft.store.store import Store
 
 DATA = Path(__file__).parents[1] / "data" / "version-0.1.0"
@@ -23,12 +27,28 @@ OPTIONS = json_util.RELAXED_JSON_OPTIONS.with_options(tz_aware=True)
 LOST_SECONDS = 600
 ATTEMPTS = 4
 
+# Defaults that changed on purpose: a file that leaves them out begins another campaign now.
+FORMER_DEFAULTS = {"acquisition": "greedy", "quorum": 1.0}
+
 Row = dict[str, Any]
 
 
 def read_json(name: str) -> Any:
     """Content of a JSON file."""
     return json.loads((DATA / f"{name}.json").read_text())
+
+
+def left_out(text: str) -> Row:
+    """What version 0.1.0 took for what a campaign file leaves out, as overrides."""
+    given = yaml.safe_load(text).get("learning", {})
+    missing = FORMER_DEFAULTS.keys() - given.keys()
+    return {f"learning.{name}": FORMER_DEFAULTS[name] for name in sorted(missing)}
+
+
+def load_then(name: str) -> CampaignSpec:
+    """A stored campaign file as version 0.1.0 understood it."""
+    file = DATA / f"{name}.yaml"
+    return load_campaign(str(file), left_out(file.read_text()))
 
 
 def load_database(name: str, database: Any, folder: Path | str = FOLDER) -> str | None:

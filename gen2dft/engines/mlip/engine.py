@@ -97,6 +97,7 @@ ENGINE = Engine(
     is_dft=False,
     provides=frozenset({"formation_energy", "e_above_hull"}),
     presets=PRESETS,
+    default_preset="chgnet-v1",
     relax=relax,
     static=static,
     formation_energy=formation_energy,

@@ -90,6 +90,7 @@ ENGINE = Engine(
     is_dft=True,
     provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
+    default_preset="mp-ggau-v1",
     relax=relax,
     static=static,
     formation_energy=without_references("vasp"),
