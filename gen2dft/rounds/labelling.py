@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
-from gen2dft.engines.outcomes import core_hours
+from gen2dft.engines.outcomes import core_hours, costs_of
 from gen2dft.errors import DatasetError
 from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.ground.footing import Footing
@@ -18,6 +18,11 @@ from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.scales import must_share
 
 REMEDY = "Choose a validation.correction that leads to the hull's scale, or hull.source: engine"
+
+
+LOOKED_AT = (
+    "only looked at, in the cell that the screen left: its energy is not that of a relaxed crystal"
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         settings_changed=any(calculation.settings_changed for calculation in last_stage),
         warnings=[*_warnings(everything), *told.problems],
         core_hours=core_hours(everything),
+        costs=costs_of(everything),
         provenance=_provenance(footing, candidate_id, earlier, last_stage),
         **_adjustments(told.energy),
     )
@@ -109,8 +115,9 @@ def _adjustments(energy: FormationEnergy | None) -> dict[str, Any]:
 def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) -> Told:
     """What a calculation tells of a candidate.
 
-    A label without a formation energy keeps its total energy, so that nothing is lost if references
-    come later. There is no distance to the hull where the hull does not cover the chemical system.
+    A look tells no formation energy, since nothing is relaxed yet. A label without one keeps its
+    total energy, so that nothing is lost if references come later. There is no distance to the hull
+    where the hull does not cover the chemical system.
 
     Raises
     ------
@@ -118,6 +125,8 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
         As `make_label`.
     """
     values = dict(calculation.values)
+    if calculation.task == "look":
+        return Told(values, None, [LOOKED_AT])
     try:
         energy = corrected_energy(footing, candidate_id, calculation)
     except DatasetError as err:

@@ -243,6 +243,7 @@ class CandidateDoc(Document):
     attempts: int = Field(0, description="how often a worker began to validate it")
     failure: str | None = Field(None, description="why it was given up, for people")
     lost_core_hours: float = Field(0.0, description="spent on calculations that gave no label")
+    lost_costs: dict[str, float] = Field({}, description="the same by step, core-hours")
     history: list[dict[str, Any]] = []
     changed: datetime | None = Field(
         default_factory=now, description="when a field of it was last set"
@@ -318,6 +319,11 @@ class LabelDoc(Document):
     )
     warnings: list[str] = []
     core_hours: float = 0.0
+    costs: dict[str, float] = Field(
+        {},
+        description="step (look, relax, static, bands, transport, ...) to core-hours; their sum is "
+        "`core_hours`; empty in labels of older versions",
+    )
     reused_from: str | None = Field(
         None,
         description="label of the same crystal whose calculations were taken over; None: it was "
@@ -377,7 +383,8 @@ class PowerFactorDoc(Document):
     converged: bool | None = Field(
         None, description="whether that change is below the campaign's tolerance"
     )
-    core_hours: float = Field(0.0, description="of the bands")
+    core_hours: float = Field(0.0, description="of bands and transport")
+    costs: dict[str, float] = Field({}, description="the same by step, core-hours")
     warnings: list[str] = []
     reason: str | None = Field(
         None, description="why there is no power factor: `metal`, or what failed"
