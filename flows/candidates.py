@@ -1,7 +1,8 @@
-"""One candidate's way through an engine: relax -> static -> (refine) -> (property steps) -> ingest.
+"""One candidate's way through an engine: (look) -> relax -> static -> (refine) -> (property steps)
+-> ingest.
 
 Blind to the engine and to the properties. Steps follow the static calculation of the last stage
-that a candidate goes through.
+that a candidate goes through. A look that shows that it cannot be a hit ends the way.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from gen2dft.flows.common import open_round, tag
 from jobflow import Flow, Job, Maker, OnMissing, Response, job
 
 from gen2dft.engines import installed_engine, load_engine
+from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.properties import STATIC
 from gen2dft.property_steps import Compute, computes
 from gen2dft.rounds import ingest as ingesting
+from gen2dft.rounds import looking
 from gen2dft.rounds.known_crystals import ingest_known
 from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
@@ -61,6 +64,8 @@ class CandidateMaker(Maker):
         CalculationFailure.
     fine_relax, fine_static
         Those of the second stage, which candidates near the hull go on to; None: there is only one.
+    look
+        Maker of what comes before everything else; None: the relaxation comes first.
     steps
         Property to what its step comes after and what builds its jobs, in the order in which they
         run.
@@ -72,6 +77,7 @@ class CandidateMaker(Maker):
     static: Maker
     fine_relax: Maker | None = None
     fine_static: Maker | None = None
+    look: Maker | None = None
     steps: Mapping[str, tuple[str, Compute]] = field(default_factory=dict)
     name: str = "validate"
 
@@ -83,32 +89,55 @@ class CandidateMaker(Maker):
         """
         validation = context.spec.validation
         engine = load_engine(validation.engine)
-        makers = makers_of(engine, validation.preset)
+        makers = makers_of(engine, validation.preset, validation.cpu_minutes)
+        look = makers.look if looking.looks_first(context.spec) else None
         if validation.refine is None:
             steps = computes(context.spec, validation.preset)
-            return cls(makers.relax, makers.static, steps=steps)
+            return cls(makers.relax, makers.static, look=look, steps=steps)
         fine = makers_of(engine, validation.refine.preset)
         steps = computes(context.spec, validation.refine.preset)
-        return cls(makers.relax, makers.static, fine.relax, fine.static, steps)
+        return cls(makers.relax, makers.static, fine.relax, fine.static, look, steps)
 
     def make(self, context: Round, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
         candidate = context.store.candidate(context.campaign_id, candidate_id)
         key = (context.campaign_id, context.index, candidate_id)
-        relax = self.relax.make(start_of(candidate))
-        static = self.static.make(prev=relax.output)
-        calculations = [relax.output, static.output]
-        if self.fine_relax is None:
-            steps = self._steps_after(static)
-            later: list[Job | Flow] = [static, *steps.values()]
-            last = ingest(*key, calculations, outcomes=_outputs(steps))
+        start = start_of(candidate)
+        if self.look is None:
+            relax = self.relax.make(start)
+            later, calculations, rest = self._after_relaxation(relax, key)
+            last = ingest(*key, calculations, **rest)
+            parts: list[Job | Flow] = [relax, *later, last]
         else:
+            look = self.look.make(start)
+            rest_of_way = go_on(*key, look.output)
+            last = ingest_looked(*key, look.output, rest_of_way.output)
+            parts = [look, rest_of_way, last]
+        flow = Flow(parts, output=last.output, name=f"{self.name} {candidate_id}")
+        return _whatever_happens(flow, parts[1:], context, candidate_id)
+
+    def after_look(self, context: Round, candidate_id: str, look: CalculationDoc) -> Flow:
+        """Everything after the look; its output is what `ingest_looked` takes."""
+        key = (context.campaign_id, context.index, candidate_id)
+        relax = self.relax.make(prev=look)
+        later, calculations, rest = self._after_relaxation(relax, key, look)
+        last = collect(calculations, **rest)
+        flow = Flow([relax, *later, last], output=last.output, name=f"go on {candidate_id}")
+        return _whatever_happens(flow, [*later, last], context, candidate_id)
+
+    def _after_relaxation(
+        self, relax: Job, key: tuple[str, int, str], *before: CalculationDoc
+    ) -> tuple[list[Job | Flow], list[Any], dict[str, Any]]:
+        """What follows the relaxation, all calculations of the first stage, and the outputs of what
+        follows them, by argument of `ingest`.
+        """
+        static = self.static.make(prev=relax.output)
+        calculations = [*before, relax.output, static.output]
+        if self.fine_relax is not None:
             second = refine(*key, calculations)
-            later = [static, second]
-            last = ingest(*key, calculations, refined=second.output)
-        later.append(last)
-        flow = Flow([relax, *later], output=last.output, name=f"{self.name} {candidate_id}")
-        return _whatever_happens(flow, later, context, candidate_id)
+            return [static, second], calculations, {"refined": second.output}
+        steps = self._steps_after(static)
+        return [static, *steps.values()], calculations, {"outcomes": _outputs(steps)}
 
     def second_stage(self, context: Round, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage,
@@ -178,11 +207,41 @@ def refine(
 
 
 @job
-def collect(calculations: list[Any], outcomes: dict[str, Any]) -> dict[str, Any]:
+def go_on(campaign_id: str, index: int, candidate_id: str, look: Any) -> Response[dict[str, Any]]:
+    """After the look: replace itself by all that follows, or say what is known without it."""
+    context = open_round(campaign_id, index)
+    stop = looking.stop_of(context, look)
+    if stop is not None:
+        outcomes = looking.outcomes_without(context.spec, stop)
+        return Response(output={"calculations": [look], "outcomes": outcomes})
+    if not isinstance(look, CalculationDoc):
+        return Response(output={"calculations": [look], "outcomes": {}})
+    maker = CandidateMaker.of_campaign(context)
+    return Response(replace=maker.after_look(context, candidate_id, look))
+
+
+@job
+def collect(
+    calculations: list[Any],
+    outcomes: dict[str, Any] | None = None,
+    refined: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """What a stage gives: its calculations, those too that left nothing, and the outcomes of the
-    property steps.
+    property steps, or what the second stage gives.
     """
-    return {"calculations": calculations, "outcomes": outcomes}
+    given = {"calculations": calculations, "outcomes": outcomes or {}}
+    return given if refined is None else {**given, "refined": refined}
+
+
+@job
+def ingest_looked(
+    campaign_id: str, index: int, candidate_id: str, look: Any, rest: dict[str, Any] | None = None
+) -> str:
+    """As `ingest`, of a candidate that was looked at first; `rest` is the output of `go_on`."""
+    # Without the rest there is no telling whether the look was to be all.
+    found = rest or {"calculations": [look, None]}
+    given = found["calculations"], found.get("refined"), found.get("outcomes")
+    return _ingest(open_round(campaign_id, index), candidate_id, *given)
 
 
 @job
@@ -195,7 +254,17 @@ def ingest(
     outcomes: dict[str, Any] | None = None,
 ) -> str:
     """Write the label of one candidate, or why there is none; the candidate's new state."""
-    fine = refined or {"calculations": [], "outcomes": outcomes or {}}
     context = open_round(campaign_id, index)
+    return _ingest(context, candidate_id, calculations, refined, outcomes)
+
+
+def _ingest(
+    context: Round,
+    candidate_id: str,
+    calculations: list[Any],
+    refined: dict[str, Any] | None,
+    outcomes: dict[str, Any] | None,
+) -> str:
+    fine = refined or {"calculations": [], "outcomes": outcomes or {}}
     refinement, outcomes = fine["calculations"], fine["outcomes"]
     return ingesting.ingest(context, candidate_id, calculations, refinement, outcomes)

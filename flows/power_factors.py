@@ -2,8 +2,8 @@
 
 Blind to which engine it is.
 
-Bands are computed on a coarse mesh first, then on finer ones until the power factor stands still;
-the last change is the error estimate. A metal is found out on the coarse mesh.
+Bands are computed on the preset's mesh first, then on finer ones until the power factor stands
+still; the last change is the error estimate. A metal is found out by its coarse density already.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.kit import bands_of
 from gen2dft.engines.makers import makers_of
+from gen2dft.engines.spent import Meter
 from gen2dft.errors import CalculationFailed, CampaignError
 from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
@@ -64,6 +65,9 @@ class TransportMaker(Maker):
         Coarsest mesh of k-points that is accepted, 1/Angstrom, with 2 pi.
     program
         Computes transport from the bands: `gen2dft` or `boltztrap2`.
+    reuses_density
+        Whether finer bands start from the coarser ones, see `gen2dft.engines.base.Engine`, instead
+        of the static calculation.
     """
 
     uniform_bands: Maker
@@ -73,12 +77,11 @@ class TransportMaker(Maker):
     meshes: int = TransportSpec().meshes
     max_spacing: float = TransportSettings.max_spacing
     program: str = TransportSettings.program
+    reuses_density: bool = False
 
     def scale(self, step: int) -> float:
         """Spacing of the mesh of one step of the series, in units of the preset's."""
-        if self.meshes <= 1:
-            return 1.0
-        return REFINEMENT ** (step - 1)
+        return REFINEMENT**step
 
     @job
     def make(
@@ -113,19 +116,24 @@ class TransportMaker(Maker):
             failure = CalculationFailure.from_error(error)
             return without_finer(coarser, failure, spent)
         doc = self._with_error_estimate(doc, coarser)
-        outcome = doc.model_copy(update={"core_hours": spent})
+        integrated = doc.transport_hours + transport_hours(coarser)
+        spent_on = {"core_hours": spent, "transport_hours": integrated}
+        outcome = doc.model_copy(update=spent_on)
         num_meshes = len(coarser) + 1
         is_fine = doc.convergence is not None and doc.convergence.converged
         if static is None or is_fine or num_meshes >= self.meshes:
             return outcome
-        finer = self._refine(static, [*coarser, doc])
+        before = prev if self.reuses_density else static
+        finer = self._refine(before, static, [*coarser, doc])
         return Response(output=outcome, replace=finer)
 
     def _transport(self, bands: CalculationDoc) -> TransportDoc:
         """Transport from one calculation of bands, at the cost of that calculation."""
         settings = TransportSettings(max_spacing=self.max_spacing, program=self.program)
+        meter = Meter(in_process=True)
         doc = transport_within_bands(bands_of(bands), settings)
-        return doc.model_copy(update={"core_hours": bands.core_hours})
+        costs = {"core_hours": bands.core_hours, "transport_hours": meter.core_hours}
+        return doc.model_copy(update=costs)
 
     def _with_error_estimate(
         self, doc: TransportDoc, coarser: Sequence[TransportDoc]
@@ -139,12 +147,14 @@ class TransportMaker(Maker):
         summary = summary_of(series, self.definition, self.tolerance)
         return doc.model_copy(update={"convergence": summary})
 
-    def _refine(self, static: CalculationDoc, coarser: list[TransportDoc]) -> Flow:
+    def _refine(
+        self, before: CalculationDoc, static: CalculationDoc, coarser: list[TransportDoc]
+    ) -> Flow:
         """Bands on the next mesh and their transport.
 
         They belong to what the present job belongs to.
         """
-        flow = _bands_and_transport(self, static, static, coarser)
+        flow = _bands_and_transport(self, before, static, coarser)
         present = CURRENT_JOB.job
         if present is not None:
             manager_config = present.config.manager_config
@@ -175,14 +185,22 @@ def without_finer(
     Parameters
     ----------
     spent
-        What all meshes cost, core-hours.
+        What the bands of all meshes cost, core-hours.
     """
+    integrated = transport_hours(coarser)
     if not coarser or failure.reason == METAL:
-        return failure.model_copy(update={"core_hours": spent})
+        costs = {"bands": spent, "transport": integrated}
+        return failure.model_copy(update={"core_hours": spent + integrated, "costs": costs})
     finest = coarser[-1]
     said = f"no finer mesh: {failure.reason}: {failure.detail}"
     warnings = (*finest.warnings, said)
-    return finest.model_copy(update={"warnings": warnings, "core_hours": spent})
+    spent_on = {"core_hours": spent, "transport_hours": integrated}
+    return finest.model_copy(update={"warnings": warnings, **spent_on})
+
+
+def transport_hours(coarser: Sequence[TransportDoc]) -> float:
+    """What interpolation and integrals of a series of meshes have cost, core-hours."""
+    return sum((doc.transport_hours for doc in coarser), 0.0)
 
 
 @dataclass
@@ -212,7 +230,8 @@ class PowerFactorMaker(Maker):
         cls, engine: str, preset: str, spec: TransportSpec | None = None, relax: bool = False
     ) -> PowerFactorMaker:
         """The Maker for an engine and a preset; CampaignError if the engine computes no bands."""
-        makers = makers_of(load_engine(engine), preset)
+        known = load_engine(engine)
+        makers = makers_of(known, preset)
         if makers.uniform_bands is None:
             raise CampaignError(
                 f"engine {engine!r} computes no bands, so no power factors; use one that does"
@@ -225,6 +244,7 @@ class PowerFactorMaker(Maker):
             tolerance=spec.tolerance,
             meshes=spec.meshes,
             program=spec.program,
+            reuses_density=known.reuses_density,
         )
         maker_of_relaxation = makers.relax if relax else None
         return cls(makers.static, transport, maker_of_relaxation)

@@ -71,7 +71,14 @@ class Calculation(BaseModel):
     wall_seconds: float | None = Field(
         None, description="None: whoever asked for the calculation measures it"
     )
+    cpu_seconds: float | None = Field(
+        None, description="CPU time of all cores; None: whoever asked for it measures it, if it can"
+    )
     cores: int = 1
+    ends_as_static: bool = Field(
+        False,
+        description="a static calculation of the final structure would only repeat its last step",
+    )
     run_type: str | None = Field(
         None, description="functional and U: GGA, GGA+U, ...; None for a surrogate"
     )

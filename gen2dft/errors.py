@@ -84,12 +84,18 @@ class CalculationFailed(Gen2DFTError):
         What happened, for people.
     directory
         Where the files of the calculation are, if it left any.
+
+    Attributes
+    ----------
+    costs
+        Step to core-hours that it has cost; empty where nobody measured.
     """
 
     def __init__(self, reason: str, detail: str, directory: Path | str | None = None) -> None:
         self.reason = reason
         self.detail = detail
         self.directory = directory
+        self.costs: dict[str, float] = {}
         where = f" (files: {directory})" if directory else ""
         super().__init__(f"{reason}: {detail}{where}")
 

@@ -46,6 +46,9 @@ class StepOutcome(BaseModel):
         None, description="program that made the values, if the step has a choice of them"
     )
     program_version: str | None = Field(None, description="version of that program")
+    costs: dict[str, float] = Field(
+        {}, description="the same by part, core-hours; empty: the step is one part"
+    )
     reason: str | None = Field(
         None, description="short snake_case name of what kept the step from its property"
     )
@@ -87,7 +90,7 @@ def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutc
     if output is None:
         return StepOutcome(reason="no_result", detail="its calculation left no result")
     if isinstance(output, CalculationFailure):
-        return StepOutcome(**output.model_dump(include={"reason", "detail", "core_hours"}))
+        return StepOutcome(**output.model_dump(include={"reason", "detail", "core_hours", "costs"}))
     outcome = StepOutcome.model_validate(output)
     broken = [name for name, value in outcome.values.items() if not math.isfinite(value)]
     if not broken:
@@ -96,6 +99,7 @@ def outcome_of(store: Store, made: Made, settings: Any, output: Any) -> StepOutc
     return StepOutcome(
         warnings=outcome.warnings,
         core_hours=outcome.core_hours,
+        costs=outcome.costs,
         reason="not_finite",
         detail=f"{names} came out as NaN or infinite",
     )

@@ -234,6 +234,13 @@ class ValidationSpec(Part):
         "engine itself does "
         "not work pause the campaign; null: never",
     )
+    cpu_minutes: PositiveFloat | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="CPU minutes that the calculations of one candidate may use together, for "
+        "engines that compute in the worker's process: beyond, it is given up as `too_expensive`, "
+        "or the finest mesh that is finished counts; null: no limit",
+    )
     unlabelled_targets: Literal["predicted", "miss"] = Field(
         "predicted",
         description="a target without `by` that neither the engine nor a step computes is judged "
@@ -329,9 +336,9 @@ class TransportSpec(Part):
     )
     meshes: PositiveInt = Field(
         3,
-        description="meshes computed for one crystal at most: a coarser one, the preset's, then "
-        "finer ones as long as "
-        "the tolerance asks for it; 1: the preset's alone, without an estimate of the error",
+        description="meshes computed for one crystal at most: the preset's, then finer ones as "
+        "long as the tolerance asks for it; 1: the preset's alone, without an estimate of the "
+        "error",
     )
     program: Literal["gen2dft", "boltztrap2"] = Field(
         "gen2dft",

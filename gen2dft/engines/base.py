@@ -24,7 +24,15 @@ if TYPE_CHECKING:
 
     from gen2dft.transport.bands import UniformBands
 
-Task = Literal["relax", "static", "uniform_bands"]
+Task = Literal["look", "relax", "static", "uniform_bands"]
+
+# Task to the step whose cost it is, in the order of the steps.
+STEPS: Mapping[Task, str] = {
+    "look": "look",
+    "relax": "relax",
+    "static": "static",
+    "uniform_bands": "bands",
+}
 
 # Reasons of failures that tell of the machine or the program, not of the crystal, whichever engine
 # it is.
@@ -48,12 +56,19 @@ class CalculationFailure(BaseModel):
         None, description="where the files of the calculation are, `host:path`"
     )
     core_hours: float = Field(0.0, description="cost of the attempts, counted in the budget")
+    costs: dict[str, float] = Field({}, description="the same by step, core-hours; see STEPS")
 
     @classmethod
     def from_error(cls, error: CalculationFailed) -> CalculationFailure:
-        """The failure that an engine raised."""
+        """The failure that an engine raised, with what it has cost if that was measured."""
         directory = None if error.directory is None else str(error.directory)
-        return cls(reason=error.reason, detail=error.detail, directory=directory)
+        return cls(
+            reason=error.reason,
+            detail=error.detail,
+            directory=directory,
+            core_hours=sum(error.costs.values()),
+            costs=error.costs,
+        )
 
 
 class CustodianCorrection(BaseModel):
@@ -85,7 +100,13 @@ class CalculationDoc(Calculation):
         None, description="None for a calculation that moves no atoms"
     )
     wall_seconds: float
-    core_hours: float
+    core_hours: float = Field(
+        description="CPU time where it is known, else wall time on all cores, as a queue bills it"
+    )
+    cpu_left: float | None = Field(
+        None,
+        description="CPU seconds left to the calculations after it; None: no limit",
+    )
     versions: dict[str, str] = Field(description="program, or the engine's package, to version")
     corrections: list[str] = Field([], description="named energy corrections, already applied")
     custodian: list[CustodianCorrection] = Field(
@@ -131,12 +152,14 @@ class Makers:
     Each Maker's `make(structure=None, prev=None)` yields a CalculationDoc, or a CalculationFailure
     with its reason; without a structure it starts from the final one of `prev`, the outcome of the
     calculation before. `uniform_bands` also takes `scale`, the spacing of the k-points in units of
-    the preset's; None for an engine that computes no bands.
+    the preset's; None for an engine that computes no bands. `look` comes before the relaxation, see
+    `Engine`; None for an engine without.
     """
 
     relax: Maker
     static: Maker
     uniform_bands: Maker | None = None
+    look: Maker | None = None
 
 
 def nothing_to_check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:  # noqa: ARG001
@@ -185,7 +208,8 @@ class Engine:
     bands
         `(structure, preset name, folder, scale)` to the Calculation of bands on a uniform mesh,
         left in the folder for `read_bands`; `scale` is the spacing of the k-points in units of the
-        preset's.
+        preset's. An engine that `reuses_density` also gets the folder of the coarser bands, or
+        None.
     read_bands
         From the folder of a calculation of bands to the bands. Raises CalculationFailed: `no_bands`
         without its files, `unreadable`, or as `gen2dft.transport.bands.uniform_bands`.
@@ -200,6 +224,17 @@ class Engine:
     takes_folder
         Whether `relax` and `static` take the folder for their files as a third argument. Documents
         then name it.
+    look
+        As `static`: gap, forces, stress and moments of a structure before anything dearer is
+        computed. None: a candidate begins with its relaxation.
+    at_rest
+        From the result of `look` and the preset's name to whether a relaxation would change
+        nothing that matters. None: it always might.
+    in_process
+        Whether it computes in the process that calls it, so that the CPU time of the process is
+        what it costs.
+    reuses_density
+        Whether `bands` of a finer mesh may start from the files of a coarser one.
     check
         Called with a preset's name and the symbols of the elements to come, before a campaign
         begins. Raises CampaignError or SettingsError for what cannot work; returns what is missing
@@ -224,6 +259,10 @@ class Engine:
     scale: str | None = None
     packages: tuple[str, ...] = ()
     takes_folder: bool = False
+    look: Callable[..., Calculation] | None = None
+    at_rest: Callable[[Calculation, str], bool] | None = None
+    in_process: bool = False
+    reuses_density: bool = False
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
     breakdowns: frozenset[str] = frozenset()
     default_preset: str | None = None

@@ -5,12 +5,13 @@ here, alike for every engine.
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pymatgen.core import Structure
 
@@ -18,12 +19,14 @@ from gen2dft.calculation import Calculation
 from gen2dft.engines import ENGINES, GROUP, installed_engine
 from gen2dft.engines.base import (
     LOST_RUN_TAG,
+    STEPS,
     CalculationDoc,
     CalculationFailure,
     Engine,
     Outcome,
     Task,
 )
+from gen2dft.engines.spent import HOUR, Meter, within
 from gen2dft.errors import CalculationFailed, PluginMissing
 from gen2dft.plugins import origin
 from gen2dft.symmetry import with_exact_symmetry
@@ -34,6 +37,32 @@ if TYPE_CHECKING:
 MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a calculation goes by besides its structure.
+
+    Parameters
+    ----------
+    prev
+        Outcome of the calculation before.
+    scale
+        Spacing of the k-points of uniform bands, in units of the preset's.
+    cpu_left
+        CPU seconds that it and those after it may use; None: no limit.
+    """
+
+    prev: Outcome | None = None
+    scale: float = 1.0
+    cpu_left: float | None = None
+
+    @property
+    def limit(self) -> float | None:
+        """CPU seconds that are left: what the calculation before left, else `cpu_left`."""
+        if isinstance(self.prev, CalculationDoc) and self.prev.cpu_left is not None:
+            return self.prev.cpu_left
+        return self.cpu_left
+
+
 def run_task(
     task: Task, engine: Engine, preset: str, structure: Structure | None, prev: Outcome | None
 ) -> Outcome:
@@ -41,7 +70,8 @@ def run_task(
 
     For the jobs of an engine that brings its own; others are `EngineMaker`s.
     """
-    return outcome_of(partial(calculate, task, engine, preset), structure, prev)
+    compute = partial(calculate, task, engine, preset, given=Given(prev))
+    return outcome_of(compute, structure, prev)
 
 
 def outcome_of(
@@ -60,47 +90,105 @@ def outcome_of(
 
 
 def calculate(
-    task: Task, engine: Engine, preset: str, structure: Structure, scale: float = 1.0
+    task: Task, engine: Engine, preset: str, structure: Structure, given: Given | None = None
 ) -> CalculationDoc:
-    """Compute one task in the present folder.
-
-    Parameters
-    ----------
-    scale
-        Spacing of the k-points of uniform bands, in units of the preset's.
+    """Compute one task in the present folder, unless the calculation before has done so.
 
     Raises
     ------
     CalculationFailed
-        With the engine's reasons, and `no_bands` if it computes none.
+        With the engine's reasons and what it has cost; `no_bands` if the engine computes none,
+        `too_expensive` beyond the limit.
     """
-    begun = time.perf_counter()
-    result = _compute(task, engine, preset, structure, scale)
-    return document(result, task, engine, preset, time.perf_counter() - begun)
+    given = given or Given()
+    known = _known(task, engine, preset, given.prev)
+    if known is not None:
+        return known
+    meter = Meter(engine.in_process)
+    try:
+        with within(given.limit):
+            result = _compute(task, engine, preset, structure, given)
+    except CalculationFailed as failure:
+        failure.costs = {STEPS[task]: meter.core_hours}
+        raise
+    found = document(result, task, engine, preset, meter)
+    if given.limit is None:
+        return found
+    left = given.limit - found.core_hours * HOUR
+    return found.model_copy(update={"cpu_left": left})
+
+
+def _known(task: Task, engine: Engine, preset: str, prev: Outcome | None) -> CalculationDoc | None:
+    """The document of a task that would only repeat the calculation before, which costs nothing:
+    the energy of a structure that has just been computed, or the relaxation of one at rest.
+    """
+    if not isinstance(prev, CalculationDoc) or not prev.ends_as_static:
+        return None
+    same = (prev.engine, prev.settings_hash) == (engine.name, engine.preset(preset).settings_hash)
+    if not same:
+        return None
+    looked = prev.task == "look"
+    at_rest = engine.at_rest
+    needs_nothing = task == "relax" and looked and at_rest is not None and at_rest(prev, preset)
+    if needs_nothing or (task == "static" and (looked or prev.task == "relax")):
+        return _again(prev, task)
+    return None
+
+
+def _again(prev: CalculationDoc, task: Task) -> CalculationDoc:
+    """A finished calculation as the document of another task, without its cost."""
+    changes = {
+        "task": task,
+        "structure": with_moments(prev),
+        "num_steps": 0,
+        "wall_seconds": 0.0,
+        "cpu_seconds": 0.0,
+        "core_hours": 0.0,
+        "warnings": [],
+        "completed_at": datetime.now(UTC),
+    }
+    return prev.model_copy(update=changes)
 
 
 def _compute(
-    task: Task, engine: Engine, preset: str, structure: Structure, scale: float
+    task: Task, engine: Engine, preset: str, structure: Structure, given: Given
 ) -> Calculation:
     if task == "uniform_bands":
-        if engine.bands is None:
-            raise CalculationFailed("no_bands", f"engine {engine.name!r} computes no bands")
-        return engine.bands(structure, preset, Path.cwd(), scale)
-    compute = engine.relax if task == "relax" else engine.static
+        return _bands(engine, preset, structure, given)
+    compute = {"look": engine.look, "relax": engine.relax, "static": engine.static}[task]
+    if compute is None:
+        raise CalculationFailed("no_look", f"engine {engine.name!r} has no look before relaxing")
     if engine.takes_folder:
         return compute(structure, preset, Path.cwd())
     return compute(structure, preset)
 
 
+def _bands(engine: Engine, preset: str, structure: Structure, given: Given) -> Calculation:
+    if engine.bands is None:
+        raise CalculationFailed("no_bands", f"engine {engine.name!r} computes no bands")
+    arguments: tuple[Any, ...] = (structure, preset, Path.cwd(), given.scale)
+    if engine.reuses_density:
+        arguments = (*arguments, _coarser_folder(engine, preset, given.prev))
+    return engine.bands(*arguments)
+
+
+def _coarser_folder(engine: Engine, preset: str, prev: Outcome | None) -> Path | None:
+    """The folder of the coarser bands with the same settings; None if `prev` are none."""
+    if not isinstance(prev, CalculationDoc) or prev.task != "uniform_bands":
+        return None
+    is_same = prev.settings_hash == engine.preset(preset).settings_hash
+    return local_folder(prev.directory) if is_same and prev.directory else None
+
+
 def document(
-    result: Calculation, task: Task, engine: Engine, preset: str, seconds: float
+    result: Calculation, task: Task, engine: Engine, preset: str, meter: Meter
 ) -> CalculationDoc:
     """The document of a result; an engine that fills in the provenance itself keeps its own.
 
     Parameters
     ----------
-    seconds
-        Wall time, for a result that does not tell its own.
+    meter
+        Of the calculation, for a result that does not tell its own time.
     """
     if isinstance(result, CalculationDoc):
         return result
@@ -111,11 +199,20 @@ def document(
     found["settings_hash"] = engine.preset(preset).settings_hash
     found["energy"] = result.energy_per_atom * len(result.structure)
     if result.wall_seconds is None:
-        found["wall_seconds"] = seconds
-    found["core_hours"] = found["wall_seconds"] * result.cores / 3600
+        found["wall_seconds"] = meter.wall_seconds
+    if result.cpu_seconds is None:
+        found["cpu_seconds"] = meter.cpu_seconds
+    found["core_hours"] = _core_hours(found)
     if engine.takes_folder or task == "uniform_bands":
         found["directory"] = f"{socket.gethostname()}:{Path.cwd()}"
     return CalculationDoc(task=task, preset=preset, **found)
+
+
+def _core_hours(found: Mapping[str, Any]) -> float:
+    """CPU time where it is known, else wall time on all cores."""
+    if found["cpu_seconds"] is not None:
+        return float(found["cpu_seconds"]) / HOUR
+    return float(found["wall_seconds"] * found["cores"]) / HOUR
 
 
 def bands_of(calculation: CalculationDoc) -> UniformBands:
@@ -182,7 +279,7 @@ def starting_structure(
     if structure is not None:
         return structure
     if isinstance(prev, CalculationDoc):
-        return final_structure(prev)
+        return with_moments(prev)
     return prev or CalculationFailure(
         reason="no_structure", detail="the calculation before left no result"
     )
@@ -197,6 +294,19 @@ def final_structure(calculation: CalculationDoc) -> Structure:
     if calculation.task != "relax":
         return calculation.structure
     return with_exact_symmetry(calculation.structure)
+
+
+def with_moments(calculation: CalculationDoc) -> Structure:
+    """Final structure of a calculation, with the magnetic moments that it found by DFT.
+
+    The next calculation starts from them: from scratch it would take longer, or end elsewhere.
+    """
+    structure = final_structure(calculation)
+    if not calculation.is_dft or calculation.magmoms is None:
+        return structure
+    magnetic = structure.copy()
+    magnetic.add_site_property("magmom", list(calculation.magmoms))
+    return magnetic
 
 
 def lost_runs() -> list[str]:

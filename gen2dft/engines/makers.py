@@ -15,7 +15,7 @@ from pymatgen.core import Structure
 from gen2dft.engines import installed_engine
 from gen2dft.engines.base import Engine, Makers, Outcome, Task
 from gen2dft.engines.kept import computed_once
-from gen2dft.engines.kit import calculate, outcome_of, package_of
+from gen2dft.engines.kit import Given, calculate, outcome_of, package_of
 
 
 @dataclass
@@ -29,12 +29,15 @@ class EngineMaker(Maker):
     engine
         Name of the engine, which the worker looks up.
     task
-        `relax`, `static` or `uniform_bands`.
+        `look`, `relax`, `static` or `uniform_bands`.
     preset
         Name of a preset of the engine.
     package
         Distribution and version that the engine is from, for workers that lack it; None if it
         ships with gen2dft.
+    cpu_minutes
+        CPU time that the candidate's calculations may use from this one on; None: no limit. What
+        the calculation before has left counts instead, if it says so.
     """
 
     name: str = "calculation"
@@ -42,6 +45,7 @@ class EngineMaker(Maker):
     task: Task = "static"
     preset: str = "chgnet-v1"
     package: str | None = None
+    cpu_minutes: float | None = None
 
     @job
     def make(
@@ -68,16 +72,24 @@ class EngineMaker(Maker):
     def compute(
         self,
         start: Structure,
-        prev: Outcome | None,  # noqa: ARG002
+        prev: Outcome | None,
         scale: float,
     ) -> Outcome:
-        """Call the engine; an engine whose tasks need `prev` overrides this."""
+        """Call the engine; an engine whose files are read by its next task overrides this."""
         engine = installed_engine(self.engine, self.package)
-        return calculate(self.task, engine, self.preset, start, scale)
+        limit = None if self.cpu_minutes is None else 60 * self.cpu_minutes
+        given = Given(prev, scale, limit)
+        return calculate(self.task, engine, self.preset, start, given)
 
 
-def makers_of(engine: Engine, preset: str) -> Makers:
+def makers_of(engine: Engine, preset: str, cpu_minutes: float | None = None) -> Makers:
     """The jobs of an engine: its own if it brings any, else generic ones.
+
+    Parameters
+    ----------
+    cpu_minutes
+        Limit of CPU time for one candidate's calculations together; the jobs that an engine brings
+        have none.
 
     Raises
     ------
@@ -87,18 +99,21 @@ def makers_of(engine: Engine, preset: str) -> Makers:
     engine.preset(preset)
     if engine.makers is not None:
         return engine.makers(preset)
-    relax = _maker(engine, "relax", preset)
-    static = _maker(engine, "static", preset)
-    bands = None
+    relax = _maker(engine, "relax", preset, cpu_minutes)
+    static = _maker(engine, "static", preset, cpu_minutes)
+    bands, look = None, None
     if engine.bands is not None:
-        bands = _maker(engine, "uniform_bands", preset)
-    return Makers(relax, static, bands)
+        bands = _maker(engine, "uniform_bands", preset, cpu_minutes)
+    if engine.look is not None:
+        look = _maker(engine, "look", preset, cpu_minutes)
+    return Makers(relax, static, bands, look)
 
 
-def _maker(engine: Engine, task: Task, preset: str) -> EngineMaker:
+def _maker(engine: Engine, task: Task, preset: str, cpu_minutes: float | None) -> EngineMaker:
     spoken = task.replace("_", " ")
     package = package_of(engine.name)
     origin = None
     if package is not None:
         origin = " ".join(package)
-    return EngineMaker(f"{engine.name} {spoken}", engine.name, task, preset, origin)
+    name = f"{engine.name} {spoken}"
+    return EngineMaker(name, engine.name, task, preset, origin, cpu_minutes)

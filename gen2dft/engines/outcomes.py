@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen2dft.engines import ENGINES, load_engine
-from gen2dft.engines.base import BREAKDOWNS, CalculationDoc, CalculationFailure, Outcome
+from gen2dft.engines.base import BREAKDOWNS, STEPS, CalculationDoc, CalculationFailure, Outcome
 from gen2dft.settings import allows_stand_in
 
 
@@ -23,7 +23,7 @@ def stage_problem(calculations: Sequence[Outcome | None]) -> CalculationFailure 
             "it is no result"
         )
         return CalculationFailure(reason="stand_in", detail=detail)
-    if done[-1].converged and done[0].converged:
+    if all(calculation.converged for calculation in done):
         return None
     return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
 
@@ -45,6 +45,20 @@ def core_hours(calculations: Sequence[Outcome | None]) -> float:
     failures = [calc for calc in calculations if isinstance(calc, CalculationFailure)]
     failed = failures[0].core_hours if failures else 0.0
     return failed + sum(calc.core_hours for calc in finished(calculations))
+
+
+def costs_of(calculations: Sequence[Outcome | None]) -> dict[str, float]:
+    """What the calculations of one candidate have cost by step, core-hours; failures as in
+    `core_hours`.
+    """
+    costs: dict[str, float] = {}
+    for calculation in finished(calculations):
+        step = STEPS[calculation.task]
+        costs[step] = costs.get(step, 0.0) + calculation.core_hours
+    failures = [calc for calc in calculations if isinstance(calc, CalculationFailure)]
+    for step, hours in failures[0].costs.items() if failures else ():
+        costs[step] = costs.get(step, 0.0) + hours
+    return costs
 
 
 def finished(calculations: Sequence[Outcome | None]) -> list[CalculationDoc]:

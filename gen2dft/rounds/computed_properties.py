@@ -44,12 +44,16 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
         wanted = step.name.replace("_", " ")
         said.append(f"no {wanted}: {outcome.reason}: {outcome.detail}")
     core_hours = label.core_hours + outcome.core_hours
+    costs = dict(label.costs)
+    for part, hours in (outcome.costs or {step.name: outcome.core_hours}).items():
+        costs[part] = costs.get(part, 0.0) + hours
     earlier = label.provenance.get("properties", {})
     steps = {**earlier, step.name: made_by(step.name, outcome)}
     changed = {
         "values": {**label.values, **outcome.values},
         "warnings": [*label.warnings, *said],
         "core_hours": core_hours,
+        "costs": costs,
         "provenance": {**label.provenance, "properties": steps},
     }
     return label.model_copy(update=changed)

@@ -6,10 +6,11 @@ Each exactly once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gen2dft.engines.base import CalculationFailure, Outcome
-from gen2dft.engines.outcomes import core_hours, finished, stage_problem
+from gen2dft.engines.outcomes import core_hours, costs_of, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, MixedEnergies, PluginMissing
 from gen2dft.rounds import breaker, reuse
 from gen2dft.rounds.computed_properties import with_properties
@@ -64,19 +65,20 @@ def label_or_failure(
 ) -> LabelDoc | CalculationFailure:
     """The label that calculations and property steps make, or why there is none; see `ingest`."""
     stages = {"": calculations, "refine_": refined} if refined else {"": calculations}
-    spent = core_hours([*calculations, *refined])
+    everything = [*calculations, *refined]
+    spent = {"core_hours": core_hours(everything), "costs": costs_of(everything)}
     for prefix, stage in stages.items():
         problem = stage_problem(stage)
         if problem is not None:
             reason = prefix + problem.reason
-            return CalculationFailure(reason=reason, detail=problem.detail, core_hours=spent)
+            return CalculationFailure(reason=reason, detail=problem.detail, **spent)
     done = [finished(stage) for stage in stages.values()]
     try:
         label = make_label(footing_of(context), candidate_id, *done)
         return with_properties(context, label, outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]
-        return CalculationFailure(reason=reason, detail=str(refusal), core_hours=spent)
+        return CalculationFailure(reason=reason, detail=str(refusal), **spent)
 
 
 def write(context: Round, candidate_id: str, label: LabelDoc | CalculationFailure) -> str:
@@ -87,7 +89,8 @@ def write(context: Round, candidate_id: str, label: LabelDoc | CalculationFailur
     one. The candidate's new state.
     """
     if isinstance(label, CalculationFailure):
-        return give_up(context, candidate_id, label.reason, label.detail, label.core_hours)
+        lost = Lost(label.core_hours, label.costs)
+        return give_up(context, candidate_id, label.reason, label.detail, lost)
     store = context.store
     store.insert_new(label)
     store.move_candidate(context.campaign_id, candidate_id, "labelled")
@@ -142,16 +145,24 @@ def begin_attempt(context: Round, candidate_id: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Lost:
+    """What calculations without a label have cost: core-hours in all, and by step."""
+
+    core_hours: float = 0.0
+    costs: Mapping[str, float] = field(default_factory=dict)
+
+
 def give_up(
-    context: Round, candidate_id: str, reason: str, detail: str, core_hours: float = 0.0
+    context: Round, candidate_id: str, reason: str, detail: str, lost: Lost | None = None
 ) -> str:
     """Close a candidate without a label.
 
     What it has cost counts against the budget all the same.
     """
     state = State.given_up(reason)
-    context.store.move_candidate(
-        context.campaign_id, candidate_id, state, failure=detail, lost_core_hours=core_hours
-    )
+    lost = lost or Lost()
+    cost = {"lost_core_hours": lost.core_hours, "lost_costs": dict(lost.costs)}
+    context.store.move_candidate(context.campaign_id, candidate_id, state, failure=detail, **cost)
     breaker.engine_failed(context, candidate_id, reason, detail)
     return str(state)

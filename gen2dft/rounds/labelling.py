@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
-from gen2dft.engines.outcomes import core_hours
+from gen2dft.engines.outcomes import core_hours, costs_of
 from gen2dft.errors import DatasetError
 from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.ground.footing import Footing
@@ -22,6 +22,11 @@ from gen2dft.thermo.scales import must_share
 REMEDY = (
     "Let the screen judge stability (`by: screen` on the target), choose a validation.correction "
     "that leads to the hull's scale, or hull.source: engine"
+)
+
+
+LOOKED_AT = (
+    "only looked at, in the cell that the screen left: its energy is not that of a relaxed crystal"
 )
 
 
@@ -94,6 +99,7 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         settings_changed=any(calculation.settings_changed for calculation in last_stage),
         warnings=[*_warnings(everything), *told.problems],
         core_hours=core_hours(everything),
+        costs=costs_of(everything),
         provenance=_provenance(footing, candidate_id, earlier, last_stage),
         **_adjustments(told.energy),
     )
@@ -118,8 +124,9 @@ def _adjustments(energy: FormationEnergy | None) -> dict[str, Any]:
 def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) -> Told:
     """What a calculation tells of a candidate.
 
-    A label without a formation energy keeps its total energy, so that nothing is lost if references
-    come later. There is no distance to the hull where the hull does not cover the chemical system.
+    A look tells no formation energy, since nothing is relaxed yet. A label without one keeps its
+    total energy, so that nothing is lost if references come later. There is no distance to the hull
+    where the hull does not cover the chemical system.
 
     Raises
     ------
@@ -129,6 +136,8 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     values = dict(calculation.values)
     if energies_by(footing.spec) == "screen":
         return _with_energies_of_the_screen(footing, candidate_id, values)
+    if calculation.task == "look":
+        return Told(values, None, [LOOKED_AT])
     try:
         energy = corrected_energy(footing, candidate_id, calculation)
     except DatasetError as err:

@@ -75,6 +75,7 @@ def _without_factor(made: Made, definition: str, failure: CalculationFailure) ->
         definition=definition,
         values=values,
         core_hours=failure.core_hours,
+        costs=failure.costs,
         reason=failure.reason,
         detail=failure.detail,
     )
@@ -100,6 +101,7 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         spacing=transport.spacing,
         relative_error=relative_error,
         converged=converged,
-        core_hours=transport.core_hours,
+        core_hours=transport.core_hours + transport.transport_hours,
+        costs={"bands": transport.core_hours, "transport": transport.transport_hours},
         warnings=list(transport.warnings),
     )

@@ -66,6 +66,8 @@ def _may_be_kept(calculations: Sequence[CalculationDoc]) -> bool:
     """
     if any(calc.settings_changed for calc in calculations):
         return False
+    if calculations[-1].task == "look":  # enough for this campaign's targets alone
+        return False
     if any(calc.is_stand_in for calc in calculations):
         return allows_stand_in()
     return True

@@ -382,7 +382,9 @@ class LabelDoc(Document):
     warnings: list[str] = []
     core_hours: float = 0.0
     costs: dict[str, float] = Field(
-        {}, description="the same by step: `look`, `relax`, `static`, `bands`, ... to core-hours"
+        {},
+        description="step (look, relax, static, bands, transport, ...) to core-hours; their sum is "
+        "`core_hours`; empty in labels of older versions",
     )
     reused_from: str | None = Field(
         None,
@@ -449,7 +451,8 @@ class PowerFactorDoc(Document):
     converged: bool | None = Field(
         None, description="whether that change is below the campaign's tolerance"
     )
-    core_hours: float = Field(0.0, description="of the bands")
+    core_hours: float = Field(0.0, description="of bands and transport")
+    costs: dict[str, float] = Field({}, description="the same by step, core-hours")
     warnings: list[str] = []
     reason: str | None = Field(
         None, description="why there is no power factor: `metal`, or what failed"

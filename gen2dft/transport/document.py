@@ -187,6 +187,9 @@ class TransportDoc(Frozen):
     core_hours: float = Field(
         0.0, description="of the calculations of bands behind it, where an engine made them"
     )
+    transport_hours: float = Field(
+        0.0, description="CPU core-hours from bands to coefficients, of all meshes"
+    )
     completed_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
 
     @field_validator("structure", mode="before")

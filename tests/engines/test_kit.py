@@ -14,8 +14,8 @@ from springs import CSCL, SPRINGS
 
 from gen2dft import engines
 from gen2dft.engines import kit
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
-from gen2dft.engines.kit import bands_of, calculate, run_task
+from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.kit import Given, bands_of, calculate, run_task
 from gen2dft.errors import CalculationFailed
 from gen2dft.symmetry import space_group_symbol
 
@@ -82,7 +82,9 @@ def test_a_failed_calculation_becomes_a_document_and_stops_the_next():
     dense = CSCL.copy()
     dense.scale_lattice(1.0)
     failed = run_task("relax", SPRINGS, "soft", dense, None)
-    assert failed == CalculationFailure(reason="volume_out_of_range", detail="too dense")
+    assert (failed.reason, failed.detail) == ("volume_out_of_range", "too dense")
+    assert failed.costs == {"relax": failed.core_hours}
+    assert failed.core_hours > 0
     assert run_task("static", SPRINGS, "soft", None, failed) == failed
     assert run_task("static", SPRINGS, "soft", None, None).reason == "no_structure"
 
@@ -106,7 +108,7 @@ def test_the_next_calculation_begins_with_the_symmetry_that_a_relaxation_left_be
 @pytest.mark.usefixtures("plugged")
 def test_bands_are_read_by_their_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
-    doc = calculate("uniform_bands", SPRINGS, "soft", CSCL, scale=0.5)
+    doc = calculate("uniform_bands", SPRINGS, "soft", CSCL, Given(scale=0.5))
     assert (doc.task, doc.band_gap) == ("uniform_bands", 1.0)
     assert bands_of(doc).mesh.size == (12, 12, 12)
 

@@ -42,16 +42,17 @@ def test_meshes_are_refined_until_the_power_factor_stands_still(
     doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1.0)
     assert isinstance(doc, TransportDoc)
     assert doc.band_gap == pytest.approx(1.0)
-    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 12]
     coarse, fine = (step.power_factor for step in doc.convergence.steps)
     assert doc.convergence.relative_error == pytest.approx(abs(fine - coarse) / fine)
     assert doc.convergence.converged
     assert doc.core_hours == pytest.approx(0.5)
+    assert 0 < doc.transport_hours < doc.core_hours
 
 
 def test_refining_ends_with_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1e-12)
-    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10, 12]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 12, 16]
     assert not doc.convergence.converged
 
 
@@ -76,9 +77,9 @@ def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     doc = outcome(tmp_path, monkeypatch, 1.0, finest=0.9, tolerance=1e-12)
-    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10]
     assert doc.warnings[-1] == "no finer mesh: scf_not_converged: stand-in"
-    assert doc.core_hours == pytest.approx(0.5)
+    assert doc.core_hours == pytest.approx(0.25)
 
 
 def test_a_structure_can_be_computed_without_a_queue(
@@ -120,7 +121,7 @@ def test_what_takes_too_long_on_a_finer_mesh_keeps_the_finest_there_is(
     doc = compute_here(
         tetragonal(), TransportSpec(), "example", "example-v1", tmp_path / "new", 600
     )
-    assert [step.mesh[0] for step in doc.convergence.steps] == [8, 10]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10]
     assert doc.warnings[-1] == "no finer mesh: too_expensive: not finished after 600 CPU seconds"
 
 

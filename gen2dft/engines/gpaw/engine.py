@@ -7,10 +7,12 @@ run one process per core. Energies of GPAW and VASP, with and without U, never s
 from __future__ import annotations
 
 import functools
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,13 +23,22 @@ from pymatgen.core import Structure
 from gen2dft.calculation import GAP, Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine, without_references
-from gen2dft.engines.from_ase import Ending, as_given, relaxed
+from gen2dft.engines.from_ase import (
+    EV_PER_A3_IN_GPA,
+    Ending,
+    as_given,
+    relaxed,
+    structure_of,
+)
 from gen2dft.engines.gpaw.presets import (
+    DEFAULT_PRESET,
     PACKAGES,
     PRESETS,
     GPAWPreset,
+    bands_to_spare,
     get_preset,
     hubbards,
+    kpoint_mesh,
     number_of_bands,
     parameters,
     run_type,
@@ -39,6 +50,8 @@ from gen2dft.geometry import closest_contacts
 from gen2dft.transport.bands import TOUCHING, UniformBands, metal
 from gen2dft.transport.convergence import mesh_of_spacing
 from gen2dft.transport.loaders import from_gpw
+from gen2dft.transport.selection import select_bands
+from gen2dft.transport.settings import TransportSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,8 +59,8 @@ T = TypeVar("T")
 MIN_DISTANCE_RATIO = 0.5
 WHOLE = 1e-3  # electrons, within which they count as a whole number
 UNIFORM_FILE = "uniform.gpw"
-# Residual of the bands at fixed density, eV^2 per electron: eigenvalues are then good to 1 meV.
-BANDS_TOLERANCE = 1e-6
+DENSITY_FILE = "density.gpw"
+ENOUGH_DOPING = 1e20  # carriers per cm^3 that few bands must hold; label definitions ask for 1e19
 
 
 def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
@@ -67,7 +80,7 @@ def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
 
 @on_one_thread
 def relax(
-    structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
+    structure: Structure, preset: str | GPAWPreset = DEFAULT_PRESET, folder: Path | None = None
 ) -> Calculation:
     """Relax positions and cell, the symmetry kept.
 
@@ -100,12 +113,21 @@ def relax(
         max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
         ending = Ending(steps, max_force, settings.fmax)
         told = _told(atoms, structure, settings, begun)
+        told["ends_as_static"] = _same_mesh(structure, structure_of(atoms), settings)
         return relaxed(atoms, ending, values={GAP: gap_on_mesh(atoms.calc)}, **told)
+
+
+def _same_mesh(first: Structure, second: Structure, settings: GPAWPreset) -> bool:
+    """Whether two stages of a relaxation have the same mesh of k-points, so that the energy of the
+    last step is that of a static calculation.
+    """
+    meshes = [kpoint_mesh(cell, settings.spacing, settings.even) for cell in (first, second)]
+    return meshes[0] == meshes[1]
 
 
 @on_one_thread
 def static(
-    structure: Structure, preset: str | GPAWPreset = "gpaw-v1", folder: Path | None = None
+    structure: Structure, preset: str | GPAWPreset = DEFAULT_PRESET, folder: Path | None = None
 ) -> Calculation:
     """Energy, forces, stress, moments and gap of a structure as it is; fails as `relax` does."""
     settings, begun = get_preset(preset), time.perf_counter()
@@ -113,12 +135,31 @@ def static(
         atoms = _atoms(structure, settings, place / "static.txt")
         _run(atoms.get_potential_energy, structure, place)
         told = _told(atoms, structure, settings, begun)
+        told["ends_as_static"] = True
         return as_given(atoms, structure, values={GAP: gap_on_mesh(atoms.calc)}, **told)
+
+
+def at_rest(look: Calculation, preset: str | GPAWPreset) -> bool:
+    """Whether forces and stress of a structure as given ask for no relaxation, see
+    `GPAWPreset.cell_fmax`.
+    """
+    settings = get_preset(preset)
+    if look.max_force is None or look.stress is None:
+        return False
+    volume_per_atom = look.structure.volume / len(look.structure)
+    stress = np.array(look.stress) / EV_PER_A3_IN_GPA
+    on_cell = float(np.linalg.norm(volume_per_atom * stress, axis=1).max())
+    limit = settings.fmax if settings.cell_fmax is None else settings.cell_fmax
+    return look.max_force < settings.fmax and on_cell < limit
 
 
 @on_one_thread
 def uniform_bands(
-    structure: Structure, preset: str | GPAWPreset, folder: Path, spacing: float | None = None
+    structure: Structure,
+    preset: str | GPAWPreset,
+    folder: Path,
+    spacing: float | None = None,
+    coarser: Path | None = None,
 ) -> Calculation:
     """Bands on a uniform mesh, written to `uniform.gpw` in the folder, which `read_bands` reads.
 
@@ -130,6 +171,9 @@ def uniform_bands(
     ----------
     spacing
         Of the fine mesh, 1/Angstrom, with 2 pi; by default the preset's.
+    coarser
+        Folder of bands of the same structure on a coarser mesh, whose density serves again; it is
+        computed anew if the file is gone.
 
     Raises
     ------
@@ -137,39 +181,122 @@ def uniform_bands(
         As `relax`, and `metal`.
     """
     settings, begun = get_preset(preset), time.perf_counter()
-    atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
-    _run(atoms.get_potential_energy, structure, folder)
-    _refuse_metal(atoms.calc, structure, folder)
-    fine = _bands_at_density(atoms, structure, spacing or settings.bands_spacing, folder)
-    fine.write(str(folder / UNIFORM_FILE))
+    atoms = _kept_density(coarser, folder)
+    if atoms is None:
+        atoms = _density(structure, settings, folder)
+    cell = Cell(atoms, structure, settings, folder)
+    _compute_bands(cell, spacing or settings.bands_spacing)
     told = _told(atoms, structure, settings, begun)
     told["energy_per_atom"] = float(atoms.get_potential_energy()) / len(atoms)
     told["values"] = {GAP: gap_of(folder)}
     return Calculation(structure=structure, converged=True, max_force=0.0, **told)
 
 
-def _bands_at_density(atoms: Any, structure: Structure, spacing: float, folder: Path) -> Any:
-    """Calculator with bands on a mesh at the density of a finished calculation."""
-    is_magnetic = starting_moments(structure) is not None
-    electrons = atoms.calc.get_number_of_electrons()
-    count, converged = number_of_bands(electrons, len(structure), is_magnetic)
-    mesh = mesh_of_spacing(structure, spacing)
-    return _run(
-        lambda: atoms.calc.fixed_density(
+def _density(structure: Structure, settings: GPAWPreset, folder: Path) -> Any:
+    """Atoms with a self-consistent density, written to the folder for finer bands; `metal`."""
+    atoms = _atoms(structure, settings, folder / "density.txt", bands=True)
+    _run(atoms.get_potential_energy, structure, folder)
+    _refuse_metal(atoms.calc, structure, folder)
+    atoms.calc.write(str(folder / DENSITY_FILE))
+    return atoms
+
+
+def _kept_density(coarser: Path | None, folder: Path) -> Any:
+    """Atoms with the density that coarser bands were computed at, which is handed on to the folder;
+    None without the file.
+    """
+    if coarser is None or not (coarser / DENSITY_FILE).is_file():
+        return None
+    from gpaw import GPAW
+
+    kept = folder / DENSITY_FILE
+    shutil.copyfile(coarser / DENSITY_FILE, kept)
+    calculator = GPAW(str(kept), txt=str(folder / "density.txt"))
+    return calculator.get_atoms()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A crystal with a finished density, of which bands are computed.
+
+    Parameters
+    ----------
+    atoms
+        ASE's, with GPAW's calculator.
+    structure, settings
+        The same crystal, and the preset.
+    folder
+        For the files.
+    """
+
+    atoms: Any
+    structure: Structure
+    settings: GPAWPreset
+    folder: Path
+
+    @property
+    def wide(self) -> tuple[int, int]:
+        """Bands to compute and to converge for dopings up to 1e22 per cm^3."""
+        is_magnetic = starting_moments(self.structure) is not None
+        return number_of_bands(self._electrons, len(self.structure), is_magnetic)
+
+    @property
+    def narrow(self) -> tuple[int, int]:
+        """The same for dopings up to `ENOUGH_DOPING`."""
+        moment = float(self.atoms.get_magnetic_moment())
+        return bands_to_spare(self._electrons, len(self.structure), moment)
+
+    @property
+    def _electrons(self) -> float:
+        return float(self.atoms.calc.get_number_of_electrons())
+
+
+def _compute_bands(cell: Cell, spacing: float) -> None:
+    """Write bands on a mesh to the folder: few ones where they reach far enough, else more."""
+    if cell.settings.few_bands:
+        _bands_at_density(cell, cell.narrow, spacing)
+        if _reach_far_enough(cell.folder):
+            return
+    _bands_at_density(cell, cell.wide, spacing)
+
+
+def _reach_far_enough(folder: Path) -> bool:
+    """Whether the bands in a folder are complete as high as electrons of `ENOUGH_DOPING` reach."""
+    try:
+        select_bands(read_bands(folder), TransportSettings(dopings=(ENOUGH_DOPING,)))
+    except CalculationFailed as failure:
+        return failure.reason != "too_few_bands"
+    return True
+
+
+def _bands_at_density(cell: Cell, bands: tuple[int, int], spacing: float) -> None:
+    """Write bands on a mesh at the density of a finished calculation to its folder.
+
+    `bands` counts those to compute and those to converge.
+    """
+    count, converged = bands
+    mesh = mesh_of_spacing(cell.structure, spacing)
+    residual = cell.settings.bands_residual
+    fine = _run(
+        lambda: cell.atoms.calc.fixed_density(
             kpts={"size": mesh, "gamma": True},
             nbands=count,
-            convergence={"bands": converged, "eigenstates": BANDS_TOLERANCE},
-            txt=str(folder / "uniform.txt"),
+            convergence={"bands": converged, "eigenstates": residual},
+            txt=str(cell.folder / "uniform.txt"),
             update_fermi_level=True,
         ),
-        structure,
-        folder,
+        cell.structure,
+        cell.folder,
     )
+    fine.write(str(cell.folder / UNIFORM_FILE))
 
 
-def bands(structure: Structure, preset: str, folder: Path, scale: float) -> Calculation:
+def bands(
+    structure: Structure, preset: str, folder: Path, scale: float, coarser: Path | None = None
+) -> Calculation:
     """Bands with the spacing of the preset's mesh times `scale`; see `uniform_bands`."""
-    return uniform_bands(structure, preset, folder, scale * get_preset(preset).bands_spacing)
+    spacing = scale * get_preset(preset).bands_spacing
+    return uniform_bands(structure, preset, folder, spacing, coarser)
 
 
 def read_bands(folder: Path) -> UniformBands:
@@ -294,6 +421,9 @@ def _told(atoms: Any, structure: Structure, settings: GPAWPreset, begun: float) 
     told["hubbards"] = hubbards(structure, settings)
     if atoms.calc.get_number_of_spins() == 2:
         told["magmoms"] = atoms.get_magnetic_moments()
+    elif structure.site_properties.get("magmom"):
+        # Said to have none: what comes next must not begin with the moments of its elements.
+        told["magmoms"] = [0.0] * len(structure)
     return told
 
 
@@ -361,5 +491,9 @@ ENGINE = Engine(
     read_bands=read_bands,
     packages=PACKAGES,
     takes_folder=True,
+    look=static,
+    at_rest=at_rest,
+    in_process=True,
+    reuses_density=True,
     check=check,
 )

@@ -103,4 +103,5 @@ ENGINE = Engine(
     formation_energy=formation_energy,
     scale=MATERIALS_PROJECT,  # CHGNet is trained on corrected energies
     packages=PACKAGES,
+    in_process=True,
 )

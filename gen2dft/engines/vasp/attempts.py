@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Structure
 
 from gen2dft.engines.base import (
+    STEPS,
     CalculationDoc,
     CalculationFailure,
     CustodianCorrection,
@@ -71,10 +72,11 @@ class Spent(BaseModel):
         total.warnings = [*doc.warnings, f"went on from its CONTCAR after: {reasons}"]
         return total
 
-    def failure(self, last: Stopped) -> CalculationFailure:
+    def failure(self, last: Stopped, task: Task = "relax") -> CalculationFailure:
         """The outcome when the last attempt failed too; its cost is among what was spent."""
         outcome = CalculationFailure.from_error(last)
         outcome.core_hours = self.core_hours
+        outcome.costs = {STEPS[task]: self.core_hours}
         if len(self.reasons) > 1:
             reasons = ", ".join(self.reasons)
             outcome.detail = f"given up after {len(self.reasons)} attempts ({reasons}): "
@@ -139,4 +141,4 @@ def single_attempt(
     try:
         return calculate(task, preset, structure, prev_dir, scale)
     except Stopped as failure:
-        return Spent().and_attempt(failure).failure(failure)
+        return Spent().and_attempt(failure).failure(failure, task)

@@ -107,8 +107,8 @@ def test_the_hash_names_every_setting_and_the_versions(monkeypatch: pytest.Monke
 
 
 def test_unknown_presets_and_a_missing_package_are_said(monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(CampaignError, match=r"'gpaw-v2' is not one of .* Did you mean 'gpaw-v1'"):
-        get_preset("gpaw-v2")
+    with pytest.raises(CampaignError, match=r"'gpaw-v3' is not one of .* Did you mean 'gpaw-v2'"):
+        get_preset("gpaw-v3")
 
     def missing(package: str) -> str:
         raise importlib.metadata.PackageNotFoundError(package)
