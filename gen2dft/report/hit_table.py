@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import Known, basis_text, round_title
+from gen2dft.report.wording import Known, basis_text, remark_text, round_title
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc
@@ -40,7 +40,7 @@ def hits_csv(
     columns = [column for name in names for column in _columns_of(name, known)]
     of_sources = [] if sources is None else ["source", "also from"]
     place = ["id", "campaign", "round", "formula", "space group"]
-    writer.writerow([*place, *of_sources, *columns, "hull", "same as"])
+    writer.writerow([*place, *of_sources, *columns, "hull", "same as", "remark"])
     for hit in found:
         drawn_by = [] if sources is None else _drawn_by(sources[hit.id])
         row = _row(hit, names, surrogates, drawn_by)
@@ -71,3 +71,4 @@ def _row(
         yield basis_text(hit.basis[name], surrogates)
     yield hit.hull_id
     yield hit.same_as or ""
+    yield remark_text(hit.remarks)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gen2dft.loop import targets
 from gen2dft.property_steps import provided
+from gen2dft.rounds.plausible import remarks
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import OPEN, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.symmetry import space_group_symbol
@@ -39,6 +40,7 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
+        remarks=remarks(context, values.get("e_above_hull")),
     )
 
 
