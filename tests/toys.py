@@ -27,6 +27,7 @@ from gen2dft.calculation import Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Engine, Makers
+from gen2dft.engines.bounds import Bounds
 from gen2dft.engines.kept import computed_once
 from gen2dft.engines.kit import run_task
 from gen2dft.errors import CalculationFailed
@@ -236,6 +237,7 @@ TOY_ENGINE = Engine(
     ),
     formation_energy=lambda composition, energy: energy,
     scale="materials-project",  # so that toys may be measured against the starter set
+    bounds=Bounds(volume_per_atom=(0.0, 1e6)),  # rock salts of any size are drawn
 )
 
 TOY_CAMPAIGN = {

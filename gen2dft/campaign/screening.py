@@ -27,8 +27,9 @@ class SurrogateSpec(Part):
     max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
     min_e_above_hull: float = Field(
         -0.3,
-        description="eV/atom; what lies further below the hull says that the hull lacks phases, "
-        "not that it is stable",
+        description="eV/atom; what lies further below the hull is kept with the remark "
+        "`hull_incomplete` and ranked last, since the hull lacks phases there. More than 1 below, "
+        "or than this if it is deeper, is refused as `implausible_energy`",
     )
     chunk: PositiveInt = Field(16, description="crystals per firework")
     max_relaxations: PositiveInt | None = Field(

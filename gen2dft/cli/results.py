@@ -24,6 +24,7 @@ from gen2dft.report.wording import (
     honest_notes,
     pretty,
     ranked,
+    remark_text,
     surrogate_engines,
     value_text,
 )
@@ -251,8 +252,13 @@ def _hit_table(shown: _Shown) -> Table:
     some_repeat = any(hit.same_as for hit in shown.hits)
     if some_repeat:
         table.add_column("same as")
+    some_remarked = any(hit.remarks for hit in shown.hits)
+    if some_remarked:
+        table.add_column("remark")
     for hit in shown.hits:
-        row = _hit_row(hit, shown, with_same=some_repeat)
+        row = list(_hit_row(hit, shown, with_same=some_repeat))
+        if some_remarked:
+            row.append(remark_text(hit.remarks))
         table.add_row(*row)
     return table
 

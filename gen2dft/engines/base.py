@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymatgen.core import Composition, Structure
 
 from gen2dft.calculation import Calculation
+from gen2dft.engines.bounds import GENERAL, Bounds
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, not_one_of
 
 if TYPE_CHECKING:
@@ -239,6 +240,8 @@ class Engine:
         Called with a preset's name and the symbols of the elements to come, before a campaign
         begins. Raises CampaignError or SettingsError for what cannot work; returns what is missing
         on this machine alone.
+    bounds
+        What its results are believed within, see `gen2dft.engines.guard`.
     breakdowns
         Reasons of failures, beside `BREAKDOWNS`, that say that the engine itself does not work,
         whatever the crystal.
@@ -264,6 +267,7 @@ class Engine:
     in_process: bool = False
     reuses_density: bool = False
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
+    bounds: Bounds = GENERAL
     breakdowns: frozenset[str] = frozenset()
     default_preset: str | None = None
 

@@ -26,6 +26,7 @@ from gen2dft.engines.base import (
     Outcome,
     Task,
 )
+from gen2dft.engines.guard import guarded
 from gen2dft.engines.spent import HOUR, Meter, within
 from gen2dft.errors import CalculationFailed, PluginMissing
 from gen2dft.plugins import origin
@@ -77,12 +78,15 @@ def run_task(
 def outcome_of(
     compute: Callable[[Structure], Outcome], structure: Structure | None, prev: Outcome | None
 ) -> Outcome:
-    """Compute from where a job starts; failures become outcomes, the one of `prev` included."""
+    """Compute from where a job starts; failures become outcomes, the one of `prev` included.
+
+    So do results that are not believed.
+    """
     start = starting_structure(structure, prev)
     if isinstance(start, CalculationFailure):
         return start
     try:
-        return compute(start)
+        return guarded(compute(start))
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
     except PluginMissing as error:

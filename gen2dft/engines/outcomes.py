@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gen2dft.engines import ENGINES, load_engine
 from gen2dft.engines.base import BREAKDOWNS, STEPS, CalculationDoc, CalculationFailure, Outcome
+from gen2dft.engines.guard import NOT_CONVERGED, bounds_of, problem_of
 from gen2dft.settings import allows_stand_in
 
 
@@ -23,9 +24,14 @@ def stage_problem(calculations: Sequence[Outcome | None]) -> CalculationFailure 
             "it is no result"
         )
         return CalculationFailure(reason="stand_in", detail=detail)
+    for calculation in done:
+        # Again: a document may have been read from disk, or be of another campaign or version.
+        problem = problem_of(calculation, bounds_of(calculation.engine))
+        if problem is not None:
+            return problem
     if all(calculation.converged for calculation in done):
         return None
-    return CalculationFailure(reason="not_converged", detail="the relaxation did not converge")
+    return CalculationFailure(reason=NOT_CONVERGED, detail="the relaxation did not converge")
 
 
 def tells_of_the_engine(engine: str, reason: str) -> bool:

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
-from gen2dft.loop.acquisition import Beliefs, load_acquisition
+from gen2dft.loop.acquisition import FAR, Beliefs, load_acquisition
 from gen2dft.loop.batch import choose_batch
 from gen2dft.loop.costs import per_core_hour, validates_by_dft, within_budget, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY, passing_the_screen
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.loop.view import ACQUISITION_STREAMS, Arm, View
 from gen2dft.streams import Stream
+from gen2dft.thermo.placing import HULL_INCOMPLETE
 
 GATE_AUDIT = "gate-audit"
 
@@ -90,7 +91,8 @@ def choose_of_arm(
     value = value + unscreened_chance(view, verdicts, believed)
     hours = predicted_hours(view, verdicts)
     value = per_core_hour(value, hours, spec.cost_weight)
-    batch = choose_batch(value, positions(verdicts), spec, size, rng)
+    order = with_incomplete_last(value, verdicts)
+    batch = choose_batch(order, positions(verdicts), spec, size, rng)
     choices = {}
     for row, verdict in enumerate(verdicts):
         key = verdict.candidate_id
@@ -113,6 +115,22 @@ def _worth(
     beliefs = Beliefs.of(wanted, believed.values, believed.members, spreads)
     acquisition = load_acquisition(spec.acquisition)
     return acquisition(beliefs, spec, rng)
+
+
+def with_incomplete_last(
+    value: NDArray[np.float64], verdicts: Sequence[Verdict]
+) -> NDArray[np.float64]:
+    """(r, m) values by which the batch is chosen: crystals whose hull lacks phases come last.
+
+    Their distance to the hull is no measure of stability, however good it looks.
+    """
+    incomplete = np.array([verdict.remark == HULL_INCOMPLETE for verdict in verdicts])
+    if not incomplete.any():
+        return value
+    lowered = value.copy()
+    # Below all others by so much that no diversity makes up for it.
+    lowered[:, incomplete] -= np.ptp(value) + FAR
+    return lowered
 
 
 def places(size: int, shares: Sequence[float]) -> list[int]:

@@ -50,8 +50,9 @@ def passing_the_screen(
     """(k,) logarithm of the chance that a distance to the hull lies within the surrogate's limits.
 
     The head tells the formation energy, the hull its own energy at the composition. A system that
-    the hull does not cover, or in which it lacks phases so that all lie far below it, is refused
-    whatever is relaxed. Where the head has no uncertainty of energies, all crystals are alike.
+    the hull does not cover is refused whatever is relaxed; one in which it lacks phases, so that
+    all lie far below it, comes last. Where the head has no uncertainty of energies, all crystals
+    are alike.
     """
     if ENERGY not in predicted.members:
         return np.zeros(len(crystals))

@@ -74,8 +74,8 @@ def margin(target: Target, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def of_the_screen(limits: SurrogateSpec) -> Target:
-    """What the surrogate's gate asks for: not far above the hull, nor so far below that it lacks
-    phases.
+    """What the surrogate's gate asks for: not far above the hull, nor so far below that the hull
+    lacks phases. Crystals that lie deeper pass with a remark, but come last here too.
     """
     least, most = limits.min_e_above_hull, limits.max_e_above_hull
     return Target(property="e_above_hull", min=least, max=most)

@@ -39,6 +39,8 @@ class Verdict:
         What was predicted of it as drawn.
     latent
         (d,) its latent vector; None for a source without a latent space.
+    remark
+        `hull_incomplete` where the surrogate says that the hull lacks phases; else None.
     """
 
     candidate_id: str
@@ -48,6 +50,7 @@ class Verdict:
     reason: str | None
     predicted: Mapping[str, float]
     latent: NDArray[np.float32] | None = None
+    remark: str | None = None
 
 
 def unscreened(view: View, proposed: Proposed) -> list[Verdict]:

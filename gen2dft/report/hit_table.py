@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import Known, basis_text, round_title
+from gen2dft.report.wording import Known, basis_text, remark_text, round_title
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc
@@ -69,7 +69,7 @@ def hits_csv(
     columns = [column for name in names for column in _columns_of(name, known)]
     titles = [column.title for column in more]
     place = ["id", "campaign", "round", "formula", "space group", "evidence"]
-    writer.writerow([*place, *titles, *columns, "hull", "same as"])
+    writer.writerow([*place, *titles, *columns, "hull", "same as", "remark"])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
         row = _row(hit, names, surrogates, texts)
@@ -96,3 +96,4 @@ def _row(
         yield basis_text(hit.basis[name], surrogates)
     yield hit.hull_id
     yield hit.same_as or ""
+    yield remark_text(hit.remarks)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS, Property
 from gen2dft.store.documents import OPEN, PREDICTED, Evidence
+from gen2dft.thermo.placing import HULL_INCOMPLETE
 
 if TYPE_CHECKING:
     from gen2dft.campaign import Target
@@ -174,6 +175,11 @@ def evidence_text(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {kind}" for kind, number in counts.items())
 
 
+def remark_text(remarks: Iterable[str]) -> str:
+    """Remarks on a hit in words: `hull incomplete`."""
+    return ", ".join(map(words, remarks))
+
+
 def honest_notes(
     hits: Sequence[HitDoc], surrogates: Iterable[str], known: Known = PROPERTIES
 ) -> list[str]:
@@ -205,6 +211,12 @@ def honest_notes(
         )
     if hits and not notes:
         notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")
+    doubtful = sum(HULL_INCOMPLETE in hit.remarks for hit in hits)
+    if doubtful:
+        notes.append(
+            f"{doubtful} of the {len(hits)} hits say \u201chull incomplete\u201d: they lie so far "
+            "below the hull that it lacks phases there. Their distance does not measure stability."
+        )
     return notes
 
 
@@ -212,8 +224,15 @@ def ranked(
     hits: Sequence[HitDoc], targets: Sequence[Target], known: Known = PROPERTIES
 ) -> tuple[list[HitDoc], str]:
     """Hits, best first, and the order in words: by the optimised property, else by closeness, else
-    by stability.
+    by stability. Those with a remark follow the others.
     """
+    in_order, order = _ranked(hits, targets, known)
+    return sorted(in_order, key=lambda hit: bool(hit.remarks)), order
+
+
+def _ranked(
+    hits: Sequence[HitDoc], targets: Sequence[Target], known: Known
+) -> tuple[list[HitDoc], str]:
     for target in targets:
         if target.optimise and _has_values(hits, target):
             return _by_size(hits, target, known)

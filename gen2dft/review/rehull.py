@@ -17,6 +17,7 @@ from gen2dft.store.documents import CandidateDoc, LabelDoc
 from gen2dft.store.store import Store
 from gen2dft.thermo.corrections import scale_of
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.placing import remark_of
 from gen2dft.thermo.scales import must_share
 
 HIT = "hit"
@@ -199,11 +200,17 @@ def _screen_change(
         composition.reduced_formula,
         candidate.round_index,
         "screen",
-        hull_reason(before, gate) or PASSED,
-        hull_reason(after, gate) or PASSED,
+        _standing(before, gate),
+        _standing(after, gate),
         before,
         after,
     )
+
+
+def _standing(e_above_hull: float | None, gate: SurrogateSpec) -> str:
+    """The gate's reason for a distance to the hull, its remark, or that it passed."""
+    reason = hull_reason(e_above_hull, gate)
+    return reason or remark_of(e_above_hull, gate.min_e_above_hull) or PASSED
 
 
 def _distance(

@@ -17,6 +17,7 @@ from gen2dft.rounds.computed_properties import with_properties
 from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.judging import judge
 from gen2dft.rounds.labelling import make_label
+from gen2dft.rounds.plausible import label_problem, with_remark
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import LabelDoc
 from gen2dft.store.states import State
@@ -75,7 +76,10 @@ def label_or_failure(
     done = [finished(stage) for stage in stages.values()]
     try:
         label = make_label(footing_of(context), candidate_id, *done)
-        return with_properties(context, label, outcomes)
+        problem = label_problem(context, label, done[-1][-1])
+        if problem is not None:
+            return problem.model_copy(update={"core_hours": spent})
+        return with_properties(context, with_remark(context, label), outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]
         return CalculationFailure(reason=reason, detail=str(refusal), **spent)
@@ -118,7 +122,8 @@ def wants_refinement(
     except (CorrectionRefused, MixedEnergies):
         return False  # ingest meets the same refusal and writes the reason
     distance = label.values.get("e_above_hull")
-    if distance is None:
+    last = finished(calculations)[-1]
+    if distance is None or label_problem(context, label, last) is not None:
         return False
     method = context.store.candidate(context.campaign_id, candidate_id).sampler
     return distance <= refine.limit(method)

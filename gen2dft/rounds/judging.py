@@ -9,6 +9,7 @@ from typing import Any, Self
 from gen2dft.campaign import Target
 from gen2dft.loop import targets
 from gen2dft.property_steps import provided
+from gen2dft.rounds.plausible import remarks
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import (
     OPEN,
@@ -79,6 +80,7 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
+        remarks=remarks(context, values.get("e_above_hull")),
     )
 
 

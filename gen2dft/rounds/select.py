@@ -133,4 +133,5 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
         reason=said.reason,
         predicted=document.predicted,
         latent=latent,
+        remark=said.remark,
     )

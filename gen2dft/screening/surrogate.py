@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
+from gen2dft.engines.guard import problem_of, volume_problem
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.symmetrise import MAX_COST, Potential, symmetrised
 from gen2dft.store.documents import StoredVerdict, SymmetryRecord
+from gen2dft.thermo.placing import (
+    HULL_INCOMPLETE,
+    IMPLAUSIBLE_ENERGY,
+    remark_of,
+    why_implausible,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -22,12 +29,12 @@ if TYPE_CHECKING:
 
 UNCONVERGED = "relaxation_unconverged"
 ABOVE_HULL = "above_hull"
-HULL_INCOMPLETE = "hull_incomplete"
 NOT_COVERED = "hull_does_not_cover"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
-# Verdicts that DFT may overrule: the relaxation came to an end.
-OVERRULABLE = (ABOVE_HULL, HULL_INCOMPLETE, UNCONVERGED)
+# Verdicts that DFT may overrule: the relaxation came to an end. Earlier versions refused what the
+# hull lacks phases for, too.
+OVERRULABLE = (ABOVE_HULL, IMPLAUSIBLE_ENERGY, HULL_INCOMPLETE, UNCONVERGED)
 
 # eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few
 # meV/atom, less than the potential's error, and the distance to the hull can only shrink.
@@ -43,7 +50,7 @@ class SurrogateVerdict:
     reason
         Why it is refused, None if it passes: `relaxation_<reason of the engine>`,
         `relaxation_unconverged`, `no_reference_energy`, `hull_does_not_cover`, `above_hull`,
-        `hull_incomplete` or `relaxed_to_known`.
+        `implausible_energy` or `relaxed_to_known`.
     engine, preset
         What relaxed it.
     structure
@@ -57,6 +64,9 @@ class SurrogateVerdict:
         What went wrong, for people.
     symmetry
         How its symmetry was found; None for a crystal that does not get that far.
+    remark
+        `hull_incomplete` for a crystal that passes but lies so far below the hull that the hull
+        lacks phases.
     """
 
     reason: str | None
@@ -72,6 +82,7 @@ class SurrogateVerdict:
     seconds: float | None = None
     detail: str | None = None
     symmetry: SymmetryRecord | None = None
+    remark: str | None = None
 
     @property
     def as_relaxed(self) -> Structure | None:
@@ -131,7 +142,7 @@ def surrogate_screen(
     engine = load_engine(spec.engine)
     engine.preset(spec.preset)
     try:
-        relaxed = engine.relax(structure, spec.preset)
+        relaxed = _believed(engine, engine.relax(structure, spec.preset))
     except CalculationFailed as failure:
         reason = _reason_of(failure)
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
@@ -181,6 +192,15 @@ class _Screen:
         return dataclasses.replace(judged, symmetry=record, seconds=seconds)
 
 
+def _believed(engine: Engine, relaxed: Calculation) -> Calculation:
+    """The relaxation itself; CalculationFailed if nobody would believe it."""
+    bounds = engine.bounds
+    problem = problem_of(relaxed, bounds) or volume_problem(relaxed, bounds)
+    if problem is not None:
+        raise CalculationFailed(problem.reason, problem.detail)
+    return relaxed
+
+
 def _placed(
     relaxed: Calculation,
     formation_energy: float,
@@ -192,8 +212,13 @@ def _placed(
     composition = relaxed.structure.composition
     gap = hull.gap(element.symbol for element in composition.elements)
     e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
+    lowest = spec.min_e_above_hull
+    implausible = why_implausible(formation_energy, e_above_hull, lowest)
+    reason: str | None = IMPLAUSIBLE_ENERGY
+    if implausible is None:
+        reason = _reason(relaxed, e_above_hull, spec, known)
     return SurrogateVerdict(
-        reason=_reason(relaxed, e_above_hull, spec, known),
+        reason=reason,
         engine=spec.engine,
         preset=spec.preset,
         structure=relaxed.structure,
@@ -204,7 +229,8 @@ def _placed(
         max_force=relaxed.max_force,
         steps=relaxed.num_steps,
         seconds=relaxed.wall_seconds,
-        detail=gap,
+        detail=implausible or gap,
+        remark=remark_of(e_above_hull, lowest) if reason is None else None,
     )
 
 
@@ -227,7 +253,7 @@ def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
         return NOT_COVERED
     if e_above_hull > spec.max_e_above_hull:
         return ABOVE_HULL
-    return HULL_INCOMPLETE if e_above_hull < spec.min_e_above_hull else None
+    return None
 
 
 def _reason(

@@ -133,6 +133,9 @@ class StoredVerdict(BaseModel):
     symmetry: SymmetryRecord | None = Field(
         None, description="None for a crystal that was not symmetrised"
     )
+    remark: str | None = Field(
+        None, description="what holds of it although it passed: `hull_incomplete`"
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Self:
@@ -488,6 +491,11 @@ class HitDoc(Document):
         description="once the round is closed: the earlier hit whose crystal this one has relaxed "
         "to as well, or "
         "`known:` and the id of a crystal of the dataset; None for a crystal of its own",
+    )
+    remarks: list[str] = Field(
+        [],
+        description="doubts that a reader must know, in snake case: `hull_incomplete` where it "
+        "lies so far below the hull that the hull lacks phases",
     )
 
     @model_validator(mode="before")

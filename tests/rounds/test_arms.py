@@ -22,7 +22,8 @@ from tests.rounds.test_steps import calculations, check_funnel, queued, up_to_di
 def begun(store, spec, lowest=-9.0, relaxations=12, **learning):
     """A campaign of toys.
 
-    With `lowest` of -0.9 the screen takes a good part for signs of an incomplete hull.
+    With `lowest` of -0.9 the screen refuses the energies of a good part: they lie over 1 eV/atom
+    below the hull.
 
     So few relaxations that the second round finds something new among the 48 rock salts that the
     toy generator knows.
@@ -78,11 +79,11 @@ def test_the_audit_lets_random_rejects_of_the_screen_through(store, spec):
     finish(store, key, rounds=1)
     audited = list(store.candidates(key, selected_by="gate-audit"))
     assert len(audited) == 3
-    assert {doc.surrogate.reason for doc in audited} == {"hull_incomplete"}
+    assert {doc.surrogate.reason for doc in audited} == {"implausible_energy"}
     assert all(
         doc.state in ("labelled", "hit") or doc.state.startswith("given_up") for doc in audited
     )
-    rejected = list(store.candidates(key, state={"$regex": "^rejected:hull_incomplete"}))
+    rejected = list(store.candidates(key, state={"$regex": "^rejected:implausible_energy"}))
     assert rejected and all(doc.surrogate.reason == doc.state.partition(":")[2] for doc in rejected)
     assert store.round(key, 0).dispatch_size == 6
 

@@ -1,4 +1,5 @@
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
 from gen2dft.screening.novelty import StructureIndex
-from gen2dft.screening.surrogate import surrogate_screen
+from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.thermo.hull import ReferenceHull
 
 NACL = Structure(Lattice.cubic(3.4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -65,7 +66,7 @@ def test_a_crystal_near_the_hull_passes_with_its_figures(monkeypatch: pytest.Mon
     ("told", "reason"),
     [
         ({"energy": -1.85}, "above_hull"),
-        ({"energy": -2.35}, "hull_incomplete"),
+        ({"energy": -2.35}, None),
         ({"energy": -2.25}, None),
         ({"converged": False, "max_force": 0.5}, "relaxation_unconverged"),
         ({"converged": False, "max_force": 0.2}, None),
@@ -85,6 +86,54 @@ def test_reasons(monkeypatch: pytest.MonkeyPatch, told: dict, reason: str | None
     verdict = surrogate_screen(NACL, SPEC, HULL)
     assert verdict.reason == reason
     assert (verdict.detail is not None) == ("failure" in told)
+
+
+@pytest.mark.parametrize(
+    ("energy", "lowest", "reason", "remark"),
+    [
+        (-2.29, -0.3, None, None),
+        (-2.31, -0.3, None, "hull_incomplete"),
+        (-2.99, -0.3, None, "hull_incomplete"),
+        (-3.01, -0.3, "implausible_energy", None),
+        (-3.01, -9.0, None, None),  # a campaign that expects such crystals moves the bound
+        (-5.01, -9.0, "implausible_energy", None),
+        (5.01, -0.3, "implausible_energy", None),
+    ],
+)
+def test_one_rule_for_what_lies_below_the_hull(
+    monkeypatch: pytest.MonkeyPatch, energy: float, lowest: float, reason: str, remark: str
+):
+    """The hull lies at -2 eV/atom."""
+    tell(monkeypatch, energy=energy)
+    spec = SPEC.model_copy(update={"min_e_above_hull": lowest})
+    verdict = surrogate_screen(NACL, spec, HULL)
+    assert (verdict.reason, verdict.remark) == (reason, remark)
+    assert (verdict.detail is not None) == (reason is not None)
+    assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"energy": math.nan}, "relaxation_not_finite"),
+        ({"max_force": 120.0}, "relaxation_implausible_force"),
+    ],
+)
+def test_what_no_engine_may_say_is_refused(
+    monkeypatch: pytest.MonkeyPatch, told: dict, reason: str
+):
+    tell(monkeypatch, **told)
+    verdict = surrogate_screen(NACL, SPEC, HULL)
+    assert (verdict.reason, verdict.structure) == (reason, None)
+
+
+def test_a_cell_that_is_no_crystals_is_refused(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch)
+    gas = NACL.copy()
+    gas.scale_lattice(300.0)
+    verdict = surrogate_screen(gas, SPEC, HULL)
+    assert verdict.reason == "relaxation_implausible_volume"
+    assert verdict.detail == "NaCl: 150.00 Angstrom^3 per atom is outside 4 to 120"
 
 
 def test_what_relaxed_into_a_known_crystal_is_told(monkeypatch: pytest.MonkeyPatch):

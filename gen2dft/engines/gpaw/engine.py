@@ -23,6 +23,7 @@ from pymatgen.core import Structure
 from gen2dft.calculation import GAP, Calculation
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine, without_references
+from gen2dft.engines.bounds import PAW_ENERGY, Bounds
 from gen2dft.engines.from_ase import (
     EV_PER_A3_IN_GPA,
     Ending,
@@ -45,6 +46,7 @@ from gen2dft.engines.gpaw.presets import (
     starting_moments,
     versions,
 )
+from gen2dft.engines.guard import BANDS_NOT_CONVERGED, NOT_FINITE, SCF_NOT_CONVERGED
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
 from gen2dft.geometry import closest_contacts
 from gen2dft.transport.bands import TOUCHING, UniformBands, metal
@@ -92,7 +94,7 @@ def relax(
     Raises
     ------
     CalculationFailed
-        `disordered`, `atoms_too_close`, `element_not_supported`, `scf_not_converged`.
+        `disordered`, `atoms_too_close`, `element_not_supported`, `scf_not_converged`, `not_finite`.
     """
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
@@ -178,7 +180,7 @@ def uniform_bands(
     Raises
     ------
     CalculationFailed
-        As `relax`, and `metal`.
+        As `relax`, and `metal` and `bands_not_converged`.
     """
     settings, begun = get_preset(preset), time.perf_counter()
     atoms = _kept_density(coarser, folder)
@@ -287,6 +289,7 @@ def _bands_at_density(cell: Cell, bands: tuple[int, int], spacing: float) -> Non
         ),
         cell.structure,
         cell.folder,
+        BANDS_NOT_CONVERGED,
     )
     fine.write(str(cell.folder / UNIFORM_FILE))
 
@@ -312,6 +315,11 @@ def gap_on_mesh(calculator: Any) -> float:
 
     In an insulator the same number of states lies below the gap at every k-point, both spins
     counted together.
+
+    Raises
+    ------
+    CalculationFailed
+        `not_finite`: an eigenvalue is NaN or infinite.
     """
     spins = calculator.get_number_of_spins()
     filled = calculator.get_number_of_electrons() * spins / 2
@@ -329,6 +337,9 @@ def _states(calculator: Any, spins: int) -> NDArray[np.float64]:
     points = range(len(calculator.get_ibz_k_points()))
     at = calculator.get_eigenvalues
     energies = np.array([at(kpt=k, spin=spin) for k in points for spin in range(spins)])
+    if not np.isfinite(energies).all():
+        # A comparison with NaN is false, so that such a crystal would pass for a metal.
+        raise CalculationFailed(NOT_FINITE, "GPAW gave eigenvalues that are NaN or infinite")
     return np.sort(energies.reshape(len(points), -1), axis=1)
 
 
@@ -395,8 +406,19 @@ def _refuse_impossible(structure: Structure) -> None:
         raise CalculationFailed("atoms_too_close", detail)
 
 
-def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
-    """Call GPAW; what it raises for a crystal it cannot do becomes a failure with its reason."""
+def _run(
+    compute: Callable[[], T],
+    structure: Structure,
+    folder: Path,
+    unconverged: str = SCF_NOT_CONVERGED,
+) -> T:
+    """Call GPAW; what it raises for a crystal it cannot do becomes a failure with its reason.
+
+    Parameters
+    ----------
+    unconverged
+        Reason where GPAW says that it did not converge.
+    """
     from gpaw import KohnShamConvergenceError
 
     try:
@@ -405,8 +427,8 @@ def _run(compute: Callable[[], T], structure: Structure, folder: Path) -> T:
         with np.errstate(invalid="ignore"):
             return compute()
     except KohnShamConvergenceError as err:
-        detail = f"{structure.formula}: GPAW's self-consistency did not converge ({err})"
-        raise CalculationFailed("scf_not_converged", detail, folder) from err
+        detail = f"{structure.formula}: GPAW did not converge ({err}); its text is in {folder}"
+        raise CalculationFailed(unconverged, detail, folder) from err
     except FileNotFoundError as err:
         detail = (
             f"GPAW has no data set for an element of {structure.formula} ({err}); see `gpaw info`"
@@ -481,6 +503,7 @@ def valence_electrons(symbol: str, xc: str) -> float:
 ENGINE = Engine(
     name="gpaw",
     is_dft=True,
+    bounds=Bounds(energy_per_atom=PAW_ENERGY),
     provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
     default_preset="gpaw-quick-v1",

@@ -15,6 +15,7 @@ from pymatgen.core import Composition, Structure
 
 from gen2dft.calculation import Calculation
 from gen2dft.engines.base import Engine
+from gen2dft.engines.bounds import PAW_ENERGY, Bounds
 from gen2dft.engines.from_ase import Ending, as_given, relaxed, structure_of
 from gen2dft.engines.mlip.guards import check_contacts, check_start, check_step
 from gen2dft.engines.mlip.presets import PACKAGES, PRESETS, MLIPPreset, get_preset, versions
@@ -95,6 +96,7 @@ def formation_energy(composition: Composition, energy_per_atom: float) -> float:
 ENGINE = Engine(
     name="mlip",
     is_dft=False,
+    bounds=Bounds(energy_per_atom=PAW_ENERGY),
     provides=frozenset({"formation_energy", "e_above_hull"}),
     presets=PRESETS,
     default_preset="chgnet-v1",

@@ -22,6 +22,7 @@ from gen2dft.engines.base import (
 from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt, single_attempt
 from gen2dft.engines.vasp.presets import PRESETS, get_preset
 from gen2dft.engines.vasp.requirements import check
+from gen2dft.engines.vasp.run import BOUNDS
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.bands import UniformBands
 from gen2dft.transport.loaders import from_vasprun
@@ -88,6 +89,7 @@ def _makers(preset: str) -> Makers:
 ENGINE = Engine(
     name="vasp",
     is_dft=True,
+    bounds=BOUNDS,
     provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
     default_preset="mp-ggau-v1",

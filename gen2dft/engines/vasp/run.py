@@ -17,6 +17,8 @@ from pymatgen.core import Structure
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import CalculationDoc, Task
+from gen2dft.engines.bounds import PAW_ENERGY, Bounds
+from gen2dft.engines.guard import BANDS_NOT_CONVERGED, SCF_NOT_CONVERGED, problem_of
 from gen2dft.engines.vasp import corrections, requirements
 from gen2dft.engines.vasp.document import calculation_doc, says_relaxed
 from gen2dft.engines.vasp.input_sets import PresetInputSet, with_initial_moments
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 POLLING: dict[str, Any] = {"polling_time_step": 10, "monitor_freq": 30}
 MIN_DISTANCE_RATIO = 0.5  # of the covalent radii's sum; closer atoms cost hours and end in a crash
 TAIL_LINES = 5
+BOUNDS = Bounds(energy_per_atom=PAW_ENERGY)
 
 
 class Stopped(CalculationFailed):
@@ -74,8 +77,8 @@ def calculate(
     Stopped
         `disordered`, `atoms_too_close`, `unsuitable_preset`, `potcar_missing`,
         `vasp_command_not_found`, `no_charge_density`, `vasp_died`, `walltime`,
-        `electronic_unconverged`, `ionic_unconverged`, or `vasp_<error>` after custodian's last
-        attempt.
+        `scf_not_converged`, `bands_not_converged`, `ionic_unconverged`, the other reasons of
+        `gen2dft.engines.guard`, or `vasp_<error>` after custodian's last attempt.
     """
     start = time.perf_counter()
     try:
@@ -157,7 +160,7 @@ def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> 
             detail += f"; to see why, call `{maker.run_vasp_kwargs['vasp_cmd']}` there by hand"
         raise Stopped("vasp_died", detail, going_on) from err
     except CustodianError as err:
-        reason = _reason_of(Path.cwd())
+        reason = _reason_of(Path.cwd(), task)
         going_on = _contcar(task) if reason == "ionic_unconverged" else None
         detail = f"custodian gave up: {err}; {_errors_in_words(Path.cwd())}"
         raise Stopped(reason, detail, going_on) from err
@@ -192,20 +195,32 @@ def atomate2_maker(task: Task, preset: str, scale: float = 1.0) -> Any:
 
 
 def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
-    """Stopped unless electrons and atoms are where they should be."""
+    """Stopped unless electrons and atoms are where they should be, and all numbers believable."""
     if not doc.converged_electronic:
-        raise Stopped(
-            "electronic_unconverged", f"the last of {doc.num_steps} ionic steps reached NELM"
-        )
+        detail = f"the last of {doc.num_steps} ionic steps reached NELM"
+        raise Stopped(_unconverged(doc.task), detail)
     if task_doc.analysis.errors:
         raise Stopped("atoms_too_close_after_relaxation", "; ".join(task_doc.analysis.errors))
     if doc.converged_ionic is not False:
+        _refuse_implausible(doc)
         return
     force = doc.max_force or 0
     detail = f"after {doc.num_steps} ionic steps the largest force is {force:.3f} eV/Angstrom"
     met = {corrections.handler_name(entry) for entry in _entries(Path.cwd())}
     reason = "walltime" if corrections.WALLTIME_HANDLER in met else "ionic_unconverged"
     raise Stopped(reason, detail, doc.structure)
+
+
+def _refuse_implausible(doc: CalculationDoc) -> None:
+    """Stopped for numbers that nobody would believe, such as asterisks in VASP's output."""
+    problem = problem_of(doc, BOUNDS)
+    if problem is not None:
+        raise Stopped(problem.reason, problem.detail)
+
+
+def _unconverged(task: Task) -> str:
+    """Reason of a calculation that reached NELM; bands are computed at a fixed charge density."""
+    return BANDS_NOT_CONVERGED if task == "uniform_bands" else SCF_NOT_CONVERGED
 
 
 def _entries(directory: Path) -> list[Mapping[str, Any]]:
@@ -222,7 +237,7 @@ def _contcar(task: Task) -> Structure | None:
     return Structure.from_file("CONTCAR")
 
 
-def _reason_of(directory: Path) -> str:
+def _reason_of(directory: Path, task: Task) -> str:
     """Reason for what custodian could not mend, by the last error that it met."""
     entries = _entries(directory)
     errors = [str(error) for error in entries[-1]["errors"]] if entries else []
@@ -237,7 +252,7 @@ def _reason_of(directory: Path) -> str:
             parse_eigen=False,
             parse_potcar_file=False,
         )
-        return "ionic_unconverged" if run.converged_electronic else "electronic_unconverged"
+        return "ionic_unconverged" if run.converged_electronic else _unconverged(task)
     return "vasp_" + re.sub(r"\W+", "_", errors[0].lower()).strip("_")
 
 

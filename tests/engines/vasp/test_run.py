@@ -74,7 +74,7 @@ def test_what_custodian_mends_is_in_the_document(vasp, oxide, fault, handler, er
         ("zbrent", "vasp_zbrent", r"custodian gave up: .*VaspErrorHandler \(zbrent\)", False),
         (
             "electronic",
-            "electronic_unconverged",
+            "scf_not_converged",
             r"custodian gave up: .*UnconvergedErrorHandler",
             False,
         ),

@@ -1,0 +1,49 @@
+"""Whether a label may stand: its cell that of a crystal, its energies those of a compound."""
+
+from __future__ import annotations
+
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.guard import bounds_of, volume_problem
+from gen2dft.rounds.round import Round
+from gen2dft.store.documents import LabelDoc
+from gen2dft.thermo.placing import IMPLAUSIBLE_ENERGY, remark_of, warning_of, why_implausible
+
+
+def label_problem(
+    context: Round, label: LabelDoc, last: CalculationDoc
+) -> CalculationFailure | None:
+    """Why a label is not written, or None.
+
+    Parameters
+    ----------
+    last
+        The calculation that it was made of.
+    """
+    problem = volume_problem(last, bounds_of(last.engine))
+    if problem is not None:
+        return problem
+    energy = label.values.get("formation_energy")
+    why = why_implausible(energy, label.values.get("e_above_hull"), lowest(context))
+    if why is None:
+        return None
+    return CalculationFailure(reason=IMPLAUSIBLE_ENERGY, detail=why, directory=last.directory)
+
+
+def with_remark(context: Round, label: LabelDoc) -> LabelDoc:
+    """The label with a warning if it lies so far below the hull that the hull lacks phases."""
+    distance = label.values.get("e_above_hull")
+    if distance is None or not remarks(context, distance):
+        return label
+    warnings = [*label.warnings, warning_of(distance)]
+    return label.model_copy(update={"warnings": warnings})
+
+
+def remarks(context: Round, e_above_hull: float | None) -> list[str]:
+    """Remarks on a distance to the hull, eV/atom: `hull_incomplete`, or none."""
+    remark = remark_of(e_above_hull, lowest(context))
+    return [] if remark is None else [remark]
+
+
+def lowest(context: Round) -> float:
+    """eV/atom; below it the campaign takes its hull for incomplete."""
+    return context.spec.screening.surrogate.min_e_above_hull

@@ -1,0 +1,64 @@
+"""What a crystal's place against the hull says of it: one rule for screen, labels and hits.
+
+Up to 0.3 eV/atom below the hull is below the hull. Up to 1 eV/atom, the hull lacks phases: the
+crystal is kept with a remark and ranked last. What lies deeper, or has a formation energy that no
+compound has, comes from a wrong energy.
+"""
+
+from __future__ import annotations
+
+HULL_INCOMPLETE = "hull_incomplete"
+IMPLAUSIBLE_ENERGY = "implausible_energy"
+
+INCOMPLETE_BELOW = -0.3
+"""eV/atom: below any known crystal, and below what potentials and functionals err by"""
+IMPLAUSIBLE_BELOW = -1.0
+"""eV/atom: three times that; no missing phase of a covered system makes up for more"""
+FORMATION_ENERGY = (-5.0, 5.0)
+"""eV/atom: the lowest of all compounds, the fluorides of actinides, have -4.5"""
+
+
+def remark_of(e_above_hull: float | None, incomplete_below: float) -> str | None:
+    """The remark on a distance to the hull: `hull_incomplete`, or None.
+
+    Parameters
+    ----------
+    e_above_hull
+        eV/atom; None where the hull does not cover the system.
+    incomplete_below
+        eV/atom, below which the hull counts as incomplete.
+    """
+    if e_above_hull is None or e_above_hull >= incomplete_below:
+        return None
+    return HULL_INCOMPLETE
+
+
+def why_implausible(
+    formation_energy: float | None, e_above_hull: float | None, incomplete_below: float
+) -> str | None:
+    """Why energies are not believed, for people; None if they are.
+
+    Parameters
+    ----------
+    formation_energy, e_above_hull
+        eV/atom; None where unknown. NaN is never believed.
+    incomplete_below
+        As for `remark_of`. A campaign that expects crystals still deeper moves the bound with it.
+    """
+    low, high = FORMATION_ENERGY
+    if formation_energy is not None and not low <= formation_energy <= high:
+        return (
+            f"a formation energy of {formation_energy:.2f} eV/atom is outside {low:g} to {high:g}"
+        )
+    deepest = min(IMPLAUSIBLE_BELOW, incomplete_below)
+    if e_above_hull is not None and not e_above_hull >= deepest:
+        return f"{-e_above_hull:.2f} eV/atom below the hull; the bound is {-deepest:g}"
+    return None
+
+
+def warning_of(e_above_hull: float) -> str:
+    """What a label says whose crystal lies so far below the hull that the hull lacks phases."""
+    return (
+        f"hull incomplete: {-e_above_hull:.2f} eV/atom below the hull, which lacks phases of this "
+        "system: the distance does not measure stability"
+    )
