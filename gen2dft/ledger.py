@@ -118,7 +118,7 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
     samplers: dict[str, Account] = defaultdict(Account)
     sources: dict[str, Account] = defaultdict(Account)
-    labels = store.label_fields(campaign_id, ("candidate_id", "core_hours"))
+    labels = store.label_fields(campaign_id, ("candidate_id", "core_hours", "by_hand"))
     spent = _of_labels(labels)
     bands = _of_bands(store, campaign_id, labels)
     only_source = spec.sources[0].label
@@ -149,8 +149,8 @@ def _of_bands(
     store: Store, campaign_id: str, labels: Sequence[Mapping[str, Any]]
 ) -> dict[str, float]:
     """Candidate to core-hours of bands that were computed outside its validation."""
-    # A label that has the id of the bands contains their cost.
-    counted = {label["_id"] for label in labels}
+    # A label that has the id of the bands contains their cost, unless it was made of them alone.
+    counted = {label["_id"] for label in labels if not label.get("by_hand")}
     hours = {}
     for made in store.from_bands(campaign_id):
         if made.id not in counted:

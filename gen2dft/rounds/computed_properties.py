@@ -48,6 +48,8 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
     steps = {**earlier, step.name: made_by(step.name)}
     changed = {
         "values": {**label.values, **outcome.values},
+        "errors": {**label.errors, **outcome.errors},
+        "doubts": sorted({*label.doubts, *outcome.doubts}),
         "warnings": [*label.warnings, *said],
         "core_hours": core_hours,
         "provenance": {**label.provenance, "properties": steps},

@@ -36,6 +36,8 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         values={name: values.get(name) for name in names},
         basis={name: basis.get(name, OPEN) for name in names},
         is_dft=label.is_dft and by_engine,
+        errors={name: label.errors[name] for name in names if name in label.errors},
+        doubts=label.doubts,
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,

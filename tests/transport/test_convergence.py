@@ -13,6 +13,8 @@ from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.convergence import (
     MeshSize,
     mesh_of_spacing,
+    relative_change,
+    stated_error,
     step_of,
     summary_of,
 )
@@ -40,10 +42,22 @@ def test_refining_ends_when_the_power_factor_stands_still():
     found = series(MESHES, tolerance=0.05)
     assert found.converged
     assert 2 <= len(found.steps) < len(MESHES)
-    last, before = found.steps[-1].power_factor, found.steps[-2].power_factor
-    assert found.relative_error == pytest.approx(abs(last - before) / last)
+    assert found.relative_error == stated_error(found.steps)
     assert found.relative_error is not None
     assert found.relative_error < 0.05
+
+
+def test_the_stated_error_is_more_than_the_last_change_and_holds():
+    whole = series(MESHES, tolerance=1e-9)
+    limit = whole.steps[-1].power_factor
+    for end in (2, 3, 4):
+        known = whole.steps[:end]
+        change, error = relative_change(known), stated_error(known)
+        assert change is not None
+        assert error is not None
+        assert error > change
+        last = known[-1].power_factor
+        assert abs(last - limit) <= error * last
 
 
 def test_the_budget_ends_it_too_and_that_is_said():
