@@ -24,6 +24,7 @@ FORMAT_VERSION = 1
 # Names of arrays in the file: the fields of a CrystalTable, and a prefix for columns of labels.
 CRYSTAL_ARRAYS = ("lattices", "numbers", "frac", "offsets")
 LABEL_PREFIX = "label_"
+WEIGHT_PREFIX = "weight_"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,12 +44,15 @@ class Dataset:
         Where the data came from: source, query, versions, counts of what was left out and why.
     properties
         What the labels' names mean; properties that are not built in are stored with the data.
+    weights
+        Property to (n,) numbers from 0 to 1, how much its labels count in training; a property that
+        is not there has labels that all count 1.
 
     Raises
     ------
     DatasetError
-        For duplicate ids, infinite labels, unknown properties or lengths that differ; the place is
-        named.
+        For duplicate ids, infinite labels, weights outside 0 to 1, unknown properties or lengths
+        that differ; the place is named.
     """
 
     crystals: CrystalTable
@@ -56,6 +60,7 @@ class Dataset:
     labels: Mapping[str, NDArray[np.float64]]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     properties: Properties = field(default_factory=Properties)
+    weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.crystals):
@@ -63,6 +68,8 @@ class Dataset:
         _refuse_duplicates(self.ids)
         for name, values in self.labels.items():
             self._check_column(name, values)
+        for name, values in self.weights.items():
+            self._check_weights(name, values)
 
     def _check_column(self, name: str, values: NDArray[np.float64]) -> None:
         if name not in self.properties:
@@ -79,12 +86,28 @@ class Dataset:
                 f"label column {name!r} is infinite for {where}; use NaN for a missing label"
             )
 
+    def _check_weights(self, name: str, values: NDArray[np.float64]) -> None:
+        if name not in self.labels:
+            raise DatasetError(not_one_of("weight column", name, self.labels))
+        if values.shape != (len(self),):
+            raise DatasetError(
+                f"weight column {name!r} has shape {values.shape}, expected ({len(self)},)"
+            )
+        is_sound = (values >= 0) & (values <= 1)
+        if not is_sound.all():
+            row = int(np.argmin(is_sound))
+            raise DatasetError(
+                f"weight {values[row]} of {name!r} for {self.ids[row]} is not between 0 and 1"
+            )
+
     def __len__(self) -> int:
         return len(self.crystals)
 
     @cached_property
     def content_hash(self) -> str:
-        """Hash of crystals, ids and labels (not of the provenance); 16 hexadecimal digits."""
+        """Hash of crystals, ids, labels and weights (not of the provenance); 16 hexadecimal
+        digits.
+        """
         content = ContentHash()
         content.add(self.crystals.content_hash().encode())
         content.add(json.dumps(self.ids).encode())
@@ -94,6 +117,9 @@ class Dataset:
             # NaN has many bit patterns; the hash must not tell them apart.
             values[np.isnan(values)] = np.nan
             content.add(values.tobytes())
+        for name in sorted(self.weights):
+            content.add(f"{WEIGHT_PREFIX}{name}".encode())
+            content.add(self.weights[name].astype("<f8").tobytes())
         return content.digits(16)
 
     def label(self, name: str) -> NDArray[np.float64]:
@@ -107,6 +133,19 @@ class Dataset:
         columns = np.empty((len(self), len(names)))
         for place, name in enumerate(names):
             columns[:, place] = self.label(name)
+        return columns
+
+    def weight(self, name: str) -> NDArray[np.float64]:
+        """(n,) how much the labels of one property count; 1 where nothing else is said."""
+        if name not in self.weights:
+            return np.ones(len(self))
+        return np.asarray(self.weights[name], dtype=np.float64)
+
+    def weight_matrix(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """(n, len(names)) weights of the labels in `label_matrix`."""
+        columns = np.ones((len(self), len(names)))
+        for place, name in enumerate(names):
+            columns[:, place] = self.weight(name)
         return columns
 
     def num_labels(self) -> dict[str, int]:
@@ -123,8 +162,9 @@ class Dataset:
         crystals = self.crystals.select(rows)
         ids = tuple(self.ids[row] for row in rows)
         labels = {name: values[rows] for name, values in self.labels.items()}
+        weights = {name: values[rows] for name, values in self.weights.items()}
         known = {**self.provenance, **provenance}
-        return Dataset(crystals, ids, labels, known, self.properties)
+        return Dataset(crystals, ids, labels, known, self.properties, weights)
 
     def knowing(self, properties: Properties) -> Dataset:
         """The dataset with further properties, whose labels are to come unless it has them."""
@@ -140,8 +180,11 @@ class Dataset:
         labels = {}
         for name in sorted({*self.labels, *other.labels}):
             labels[name] = np.concatenate([self.label(name), other.label(name)])
+        weights = {}
+        for name in sorted({*self.weights, *other.weights}):
+            weights[name] = np.concatenate([self.weight(name), other.weight(name)])
         properties = self.properties.joined_by(other.properties)
-        return Dataset(crystals, ids, labels, self.provenance, properties)
+        return Dataset(crystals, ids, labels, self.provenance, properties, weights)
 
     def to_bytes(self) -> bytes:
         """The dataset as the bytes of an .npz file; equal content gives equal bytes."""
@@ -154,6 +197,8 @@ class Dataset:
         arrays["meta"] = np.array(json.dumps(meta, sort_keys=True))
         for name in sorted(self.labels):
             arrays[LABEL_PREFIX + name] = self.labels[name]
+        for name in sorted(self.weights):
+            arrays[WEIGHT_PREFIX + name] = self.weights[name]
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         return buffer.getvalue()
@@ -176,11 +221,11 @@ class Dataset:
             )
         crystals = CrystalTable(*(arrays[name] for name in CRYSTAL_ARRAYS))
         ids = tuple(map(str, arrays["ids"]))
-        names = [key for key in arrays if key.startswith(LABEL_PREFIX)]
-        labels = {name.removeprefix(LABEL_PREFIX): arrays[name] for name in names}
+        labels = _columns(arrays, LABEL_PREFIX)
+        weights = _columns(arrays, WEIGHT_PREFIX)
         stored_properties = meta.get("properties", ())
         own = Properties(Property(**stored) for stored in stored_properties)
-        return cls(crystals, ids, labels, meta["provenance"], own)
+        return cls(crystals, ids, labels, meta["provenance"], own, weights)
 
     def save(self, path: Path | str) -> None:
         """Write to an .npz file, atomically: a killed process leaves no half-written file."""
@@ -199,6 +244,12 @@ class Dataset:
         if not path.is_file():
             raise DatasetError(f"dataset file {path} does not exist")
         return cls.from_bytes(path.read_bytes(), origin=f"dataset file {path}")
+
+
+def _columns(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """Property to its column, of the arrays in a file whose names begin with a prefix."""
+    names = [key for key in arrays if key.startswith(prefix)]
+    return {name.removeprefix(prefix): arrays[name] for name in names}
 
 
 def _refuse_duplicates(ids: Sequence[str]) -> None:

@@ -34,7 +34,7 @@ _FIELDS = (
     "lost_core_hours",
     "lost_costs",
 )
-_LABEL_FIELDS = ("candidate_id", "core_hours", "costs", f"values.{GAP}")
+_LABEL_FIELDS = ("candidate_id", "core_hours", "costs", "by_hand", f"values.{GAP}")
 # Steps of a validation in the order in which they run; others follow by name.
 STEPS = ("look", "relax", "static", "bands", "transport")
 UNNAMED = "other"  # core-hours that no step claims: labels of older versions
@@ -243,8 +243,8 @@ def _of_bands(
     store: Store, campaign_id: str, labels: Sequence[Mapping[str, Any]]
 ) -> dict[str, float]:
     """Candidate to core-hours of bands that were computed outside its validation."""
-    # A label that has the id of the bands contains their cost.
-    counted = {label["_id"] for label in labels}
+    # A label that has the id of the bands contains their cost, unless it was made of them alone.
+    counted = {label["_id"] for label in labels if not label.get("by_hand")}
     hours = {}
     for made in store.from_bands(campaign_id):
         if made.id not in counted:

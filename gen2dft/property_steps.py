@@ -40,6 +40,12 @@ class StepOutcome(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     values: dict[str, float] = Field({}, description="property to value, in the property's unit")
+    errors: dict[str, float] = Field(
+        {}, description="property to the error that its value states, in its unit"
+    )
+    doubts: list[str] = Field(
+        [], description="why a value may mean nothing, see gen2dft.doubts: `narrow_gap`, ..."
+    )
     warnings: list[str] = []
     core_hours: float = Field(0.0, description="what the step has cost")
     program: str | None = Field(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -108,3 +110,36 @@ def test_extend_knows_the_properties_of_both():
     other = Properties([Property("hardness", "kgf/mm^2", "hardness")])
     with pytest.raises(DatasetError, match="'hardness' is in 'GPa' in one set"):
         hard().extend(make(("c",), (0,)).knowing(other))
+
+
+def weighted(*weights):
+    return replace(make(), weights={"formation_energy": np.array(weights)})
+
+
+def test_weights_are_stored_hashed_and_kept_by_parts(tmp_path):
+    dataset = weighted(1.0, 0.25)
+    dataset.save(tmp_path / "set.npz")
+    again = Dataset.load(tmp_path / "set.npz")
+    assert again.weight("formation_energy").tolist() == [1.0, 0.25]
+    assert again.content_hash == dataset.content_hash != make().content_hash
+    assert dataset.select([1]).weight("formation_energy").tolist() == [0.25]
+    both = make(("c",), (0,)).extend(dataset)
+    assert both.weight_matrix(["formation_energy", "band_gap"]).tolist() == [
+        [1.0, 1.0], [1.0, 1.0], [0.25, 1.0],
+    ]  # fmt: skip
+
+
+def test_a_dataset_without_weights_has_the_bytes_it_always_had():
+    assert b"weight_" not in make().to_bytes()
+    assert make().weight("formation_energy").tolist() == [1.0, 1.0]
+
+
+def test_weights_that_make_no_sense_are_named():
+    with pytest.raises(DatasetError, match=r"weight 1\.5 of 'formation_energy' for b is not"):
+        weighted(1.0, 1.5)
+    with pytest.raises(DatasetError, match=r"weight nan of 'formation_energy' for a"):
+        weighted(np.nan, 1.0)
+    with pytest.raises(DatasetError, match=r"has shape \(1,\), expected \(2,\)"):
+        weighted(1.0)
+    with pytest.raises(DatasetError, match="weight column 'band_gap' is not one of"):
+        replace(make(), weights={"band_gap": np.ones(2)})

@@ -416,6 +416,12 @@ class LearningSpec(Part):
         description="whether the generator learns from labels whose settings custodian had to "
         "change; they are marked",
     )
+    doubtful_labels: Literal["exclude", "include"] = Field(
+        "exclude",
+        json_schema_extra=LATER,
+        description="whether heads and generator learn power factors that their label doubts "
+        "because the gap is narrow",
+    )
     patience: PositiveInt | None = Field(
         None, description="stop after this many rounds without a new hit"
     )

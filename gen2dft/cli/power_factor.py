@@ -68,11 +68,12 @@ def power_factor(
 ) -> None:
     """Compute power factors by DFT: relax, bands on finer and finer meshes, transport.
 
-    Finished hits are kept.
+    Finished hits are kept, and become labels, which the next round trains on.
 
     Cells are given the symmetry that they have within 0.05 Angstrom.
     """
     from gen2dft.campaign import TransportSpec
+    from gen2dft.rounds.by_hand import teach
 
     if structure is not None:
         spec = _with_program(TransportSpec(), program)
@@ -88,9 +89,11 @@ def power_factor(
     if cheapest:
         tasks = _cheapest_first(tasks)
     for task in tasks:
-        known = _known(store, task[0]) or _compute(store, task, cpu_limit, refuse_metals=cheapest)
+        made, crystal, _ = task
+        known = _known(store, made) or _compute(store, task, cpu_limit, refuse_metals=cheapest)
         if known is None:
             continue
+        teach(store, known, crystal)
         _show(known)
         found += known.reason is None
         if found == top:

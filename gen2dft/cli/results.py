@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.doubts import doubts_text
 from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
 from gen2dft.report.hit_table import hits_csv, origin_columns
@@ -26,7 +27,7 @@ from gen2dft.report.wording import (
     ranked,
     remark_text,
     surrogate_engines,
-    value_text,
+    with_error,
 )
 
 if TYPE_CHECKING:
@@ -184,6 +185,10 @@ def _print_hits(store: Store, document: CampaignDoc, shown: _Shown) -> None:
     _print_dim(f"ordered by {shown.order}; e_above_hull against hull {document.hull_id}")
     for note in honest_notes(found, shown.surrogates, shown.known):
         console.print(note, style="yellow", highlight=False)
+    for hit in found:
+        if hit.doubts:
+            doubts = f"doubtful, {hit.candidate_id}: {doubts_text(hit.doubts)}"
+            console.print(doubts, style="yellow", highlight=False)
     for computed in store.from_bands(document.id):
         text = f"from bands, {computed.candidate_id}: {bands_text(computed)}"
         console.print(text, highlight=False)
@@ -274,7 +279,8 @@ def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
     if shown.files:
         yield escape(shown.files.get(hit.id, ""))
     for name in shown.names:
-        value = value_text(name, hit.values[name], shown.known)
+        error = hit.errors.get(name)
+        value = with_error(name, hit.values[name], error, shown.known)
         yield f"{value} {_styled_basis(hit.basis[name], shown.surrogates)}"
     if with_same:
         yield escape(hit.same_as or "")

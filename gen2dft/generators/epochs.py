@@ -84,11 +84,18 @@ def standard_noise(num_rows: int, width: int, rng: Randomness) -> NDArray[np.flo
     return rng.standard_normal(shape, dtype=np.float32)
 
 
-def masked_labels(labels: NDArray[np.float32]) -> Inputs:
-    """(n, p) labels with 0 where one is missing (NaN), and (n, p) 1 where there is one, else 0."""
+def masked_labels(
+    labels: NDArray[np.float32], weights: NDArray[np.float32] | None = None
+) -> Inputs:
+    """(n, p) labels with 0 where one is missing (NaN), and (n, p) their weights, 0 where one is
+    missing.
+
+    Labels weigh 1 unless (n, p) weights are given.
+    """
     is_known = np.isfinite(labels)
     values = np.where(is_known, labels, 0)
-    return [values.astype(np.float32), is_known.astype(np.float32)]
+    mask = is_known if weights is None else is_known * weights
+    return [values.astype(np.float32), mask.astype(np.float32)]
 
 
 def label_weights(labels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -81,6 +81,7 @@ class CompositionTrees:
         *,
         members: int = 8,
         known: Mapping[str, Property] = PROPERTIES,
+        weights: Array | None = None,
     ) -> Self:
         """Fit to labelled crystals; the same crystals, labels and randomness give the same trees.
 
@@ -92,6 +93,8 @@ class CompositionTrees:
             Members of the ensemble, K; at least two.
         known
             What the properties are.
+        weights
+            (n, p) how much each label counts; all the same unless given.
 
         Raises
         ------
@@ -103,11 +106,13 @@ class CompositionTrees:
         x = composition_features(crystals, elements)
         forests: list[Forest] = []
         factors: list[float] = []
+        if weights is None:
+            weights = np.ones(labels.shape)
         transforms = transforms_of(properties, known)
-        for column, transform in zip(labels.T, transforms, strict=True):
+        for column, counts, transform in zip(labels.T, weights.T, transforms, strict=True):
             labelled = np.isfinite(column)
             y = forward(column[labelled], transform)
-            forest, factor = _fit_one(x[labelled], y, members, rng)
+            forest, factor = _fit_one(x[labelled], y, counts[labelled], members, rng)
             forests.append(forest)
             factors.append(factor)
         names = tuple(properties)
@@ -173,7 +178,9 @@ def _require_labels(labels: Array, properties: Sequence[str]) -> None:
             )
 
 
-def _fit_one(x: Array, y: Array, members: int, rng: np.random.Generator) -> tuple[Forest, float]:
+def _fit_one(
+    x: Array, y: Array, weights: Array, members: int, rng: np.random.Generator
+) -> tuple[Forest, float]:
     """The trees of all members for one property, and the factor on their spread."""
     trees = ceil(TREES / members)
     drawn = rng.random((members, len(y)))
@@ -181,7 +188,9 @@ def _fit_one(x: Array, y: Array, members: int, rng: np.random.Generator) -> tupl
     groups: list[Forest] = []
     for without in unseen:
         rows = np.flatnonzero(~without)
-        group = Forest.grow(x[rows], y[rows], trees=trees, least_leaf=LEAST_LEAF, rng=rng)
+        group = Forest.grow(
+            x[rows], y[rows], weights[rows], trees=trees, least_leaf=LEAST_LEAF, rng=rng
+        )
         groups.append(group)
     forest = Forest.joined(groups)
     predicted = _means_of_groups(forest.predict(x), members)

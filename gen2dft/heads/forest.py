@@ -42,12 +42,21 @@ class Forest:
 
     @classmethod
     def grow(
-        cls, x: Array, y: Array, *, trees: int, least_leaf: int, rng: np.random.Generator
+        cls,
+        x: Array,
+        y: Array,
+        weights: Array | None = None,
+        *,
+        trees: int,
+        least_leaf: int,
+        rng: np.random.Generator,
     ) -> Self:
         """Extra trees for (n,) values at (n, f) features, each grown on all of them.
 
         Parameters
         ----------
+        weights
+            (n,) how much each value counts; all the same unless given.
         least_leaf
             Rows in a leaf at least.
         """
@@ -55,7 +64,7 @@ class Forest:
 
         seed = int(rng.integers(2**31))
         model = ExtraTreesRegressor(trees, min_samples_leaf=least_leaf, random_state=seed)
-        model.fit(x, y)
+        model.fit(x, y, sample_weight=weights)
         return cls.of_sklearn(model)
 
     @classmethod

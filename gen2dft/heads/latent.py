@@ -48,6 +48,7 @@ class LatentHead:
         *,
         members: int = 8,
         known: Mapping[str, Property] = PROPERTIES,
+        weights: NDArray[np.float64] | None = None,
     ) -> Self:
         """Fit the ensemble to the latent vectors of labelled crystals.
 
@@ -55,11 +56,13 @@ class LatentHead:
         ----------
         labels, properties
             (n, p) labels in the units of the p properties, NaN where missing.
-        members, known
+        members, known, weights
             As `HeadEnsemble.fit`.
         """
         latents = generator.encode(crystals)
-        fitted = HeadEnsemble.fit(latents, labels, properties, rng, members=members, known=known)
+        fitted = HeadEnsemble.fit(
+            latents, labels, properties, rng, members=members, known=known, weights=weights
+        )
         return cls(generator, fitted)
 
     @property

@@ -75,6 +75,7 @@ class HeadEnsemble:
         members: int = 8,
         importance: Array | None = None,
         known: Mapping[str, Property] = PROPERTIES,
+        weights: Array | None = None,
     ) -> Self:
         """Fit to labelled crystals; the same latents, labels and randomness give the same ensemble.
 
@@ -88,6 +89,9 @@ class HeadEnsemble:
             (n,) how often a crystal is drawn, relative to others; all the same unless given.
         known
             What the properties are.
+        weights
+            (n, p) how often a label is drawn, relative to others of its property, beside the
+            importance of its crystal; all the same unless given.
         """
         z = np.asarray(latents, dtype=np.float64)
         number, size = z.shape
@@ -101,13 +105,15 @@ class HeadEnsemble:
         often = np.ones(number)
         if importance is not None:
             often = np.asarray(importance, dtype=np.float64)
+        if weights is None:
+            weights = np.ones(labels.shape)
         transforms = transforms_of(properties, known)
-        weights: list[Array] = []
+        fits: list[Array] = []
         factors: list[float] = []
-        for column, transform in zip(labels.T, transforms, strict=True):
+        for column, counts, transform in zip(labels.T, weights.T, transforms, strict=True):
             learnt = forward(column, transform)
-            fit, factor = _fit_one(features, learnt, often, rng)
-            weights.append(fit)
+            fit, factor = _fit_one(features, learnt, often * counts, rng)
+            fits.append(fit)
             factors.append(factor)
         return cls(
             properties=tuple(properties),
@@ -115,7 +121,7 @@ class HeadEnsemble:
             scale=scale,
             directions=directions,
             offsets=offsets,
-            weights=np.array(weights),
+            weights=np.array(fits),
             factors=np.array(factors),
             transforms=transforms,
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,9 @@ import numpy as np
 from gen2dft.campaign import LearningSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.doubts import is_unfit
+from gen2dft.loop.weights import weight_columns
+from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -32,6 +36,14 @@ class Label:
         Whether custodian had to change settings that the values depend on.
     is_hit
         Whether its candidate met all targets.
+    candidate
+        Labels of the same candidate are one crystal; empty: a candidate of its own.
+    is_dft
+        Whether a DFT engine, not a surrogate, computed it.
+    errors
+        Property to the error that its value states, in the property's unit.
+    doubts
+        See `gen2dft.doubts`.
     """
 
     id: str
@@ -39,13 +51,75 @@ class Label:
     values: Mapping[str, float]
     settings_changed: bool = False
     is_hit: bool = False
+    candidate: str = ""
+    is_dft: bool = False
+    errors: Mapping[str, float] = field(default_factory=dict)
+    doubts: Collection[str] = ()
 
 
 def labels_to_learn(spec: LearningSpec, labels: Sequence[Label]) -> list[Label]:
-    """The labels to learn from: all, or those whose settings custodian left alone."""
-    if spec.corrected_labels == "include":
-        return list(labels)
-    return [label for label in labels if not label.settings_changed]
+    """The labels to learn from, one of each candidate, without what the campaign excludes.
+
+    Excluded are labels whose settings custodian changed, and power factors in doubt.
+    """
+    taken = list(labels)
+    if spec.corrected_labels == "exclude":
+        taken = [label for label in taken if not label.settings_changed]
+    if spec.doubtful_labels == "exclude":
+        taken = [_without_doubtful(label) for label in taken]
+    return merged_by_candidate(taken)
+
+
+def _without_doubtful(label: Label) -> Label:
+    """The label without a power factor that it doubts; its gap stays."""
+    if POWER_FACTOR not in label.values or not is_unfit(label.doubts):
+        return label
+    values = {name: value for name, value in label.values.items() if name != POWER_FACTOR}
+    return replace(label, values=values)
+
+
+def merged_by_candidate(labels: Sequence[Label]) -> list[Label]:
+    """One label of each candidate, in the order of the first ones.
+
+    A power factor computed by hand is a second label of its candidate; two rows of one crystal
+    would contradict each other.
+    """
+    groups: dict[str, list[Label]] = defaultdict(list)
+    for label in labels:
+        groups[label.candidate or label.id].append(label)
+    return [_merged(group) for group in groups.values()]
+
+
+def _merged(labels: Sequence[Label]) -> Label:
+    """The campaign's own label with the values of the others, DFT's before a surrogate's.
+
+    The own one has the formation energy, whose scale is the campaign's.
+    """
+    if len(labels) == 1:
+        return labels[0]
+    ordered = sorted(labels, key=_trust)
+    own = next((label for label in ordered if "formation_energy" in label.values), ordered[0])
+    values: dict[str, float] = {}
+    errors: dict[str, float] = {}
+    for label in [*ordered, _energies_of(own)]:
+        for name, value in label.values.items():
+            values[name] = value
+            errors.pop(name, None)
+            if name in label.errors:
+                errors[name] = label.errors[name]
+    is_hit = any(label.is_hit for label in labels)
+    return replace(own, values=values, errors=errors, is_hit=is_hit)
+
+
+def _trust(label: Label) -> tuple[bool, bool, str]:
+    """Place in the order in which labels of one candidate are believed, the most trusted last."""
+    return label.is_dft, POWER_FACTOR in label.values, label.id
+
+
+def _energies_of(label: Label) -> Label:
+    """A label's values that depend on a scale of energies."""
+    kept = {name: label.values[name] for name in ENERGIES if name in label.values}
+    return replace(label, values=kept)
 
 
 def training_set(
@@ -54,6 +128,7 @@ def training_set(
     """The base set followed by what the engines have labelled so far.
 
     Relaxed cells of more than `max_sites` sites do not fit the representation and are left out.
+    Labels that state an error weigh less.
 
     Parameters
     ----------
@@ -69,15 +144,20 @@ def training_set(
         told |= label.values.keys()
     learnable = {*base.labels, "formation_energy", *wanted}
     columns = {}
+    errors = {}
     for name in sorted(told & learnable):
         values = [label.values.get(name, np.nan) for label in taken]
         columns[name] = np.array(values)
+        stated = [label.errors.get(name, 0.0) for label in taken]
+        errors[name] = np.array(stated)
     crystals = CrystalTable.from_structures(label.crystal for label in taken)
     ids = tuple(f"{LABEL_ID}{label.id}" for label in taken)
     learnt = Dataset(crystals, ids, columns, properties=base.properties)
-    return base.extend(learnt)
+    weights = weight_columns(base.extend(learnt), len(base), errors)
+    return base.extend(replace(learnt, weights=weights))
 
 
+ENERGIES = ("formation_energy", "e_above_hull")
 LABEL_ID = "label-"  # before a label's id, in the ids of a training set
 
 

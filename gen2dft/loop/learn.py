@@ -103,24 +103,27 @@ def fit_head(lesson: Lesson, generator: AnyGenerator, rng: np.random.Generator) 
     crystals = lesson.known.crystals
     properties = lesson.spec.known_properties
     labels = lesson.known.label_matrix(lesson.properties)
+    weights = lesson.known.weight_matrix(lesson.properties)
     if is_latent(generator):
         from gen2dft.heads.latent import LatentHead
 
         return LatentHead.fit(
-            generator, crystals, labels, lesson.properties, rng, members=members, known=properties
-        )
+            generator, crystals, labels, lesson.properties, rng,
+            members=members, known=properties, weights=weights,
+        )  # fmt: skip
     from gen2dft.heads.composition_trees import CompositionTrees
 
     return CompositionTrees.fit(
-        crystals, labels, lesson.properties, rng, members=members, known=properties
-    )
+        crystals, labels, lesson.properties, rng,
+        members=members, known=properties, weights=weights,
+    )  # fmt: skip
 
 
 def learnt(spec: CampaignSpec, base: Dataset, labels: Sequence[Label]) -> Learner:
     """What is known after some labels: the base set and all that they teach."""
     taught = labels_to_learn(spec.learning, labels)
     known = training_set(base, taught, spec.dataset.max_sites, spec.head_properties)
-    is_hit = hits_among(known, labels)
+    is_hit = hits_among(known, taught)
     return Learner(LEARNING, known, is_hit)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.doubts import doubts_text
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.wording import basis_text, condition_text, pretty, value_text, words
 from gen2dft.transport import POWER_FACTOR
@@ -34,12 +35,13 @@ def bands_text(found: PowerFactorDoc) -> str:
         return f"{found.formula}: no power factor: {found.reason}: {found.detail}"
     mesh_error = found.relative_error
     error = "" if mesh_error is None else f" (\u00b1 {100 * mesh_error:.0f} % by the mesh)"
+    doubts = f"; doubtful: {doubts_text(found.doubts)}" if found.doubts else ""
     factor = value_text(POWER_FACTOR, found.values[POWER_FACTOR])
     by = basis_text(found.engine, () if found.is_dft else (found.engine,))
     return (
         f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, holes, "
         f"{condition_text(found.definition)}; gap {found.values['band_gap']:.2f} eV; by {by}, "
-        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes"
+        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes{doubts}"
     )
 
 
@@ -47,7 +49,8 @@ def bands_columns(definition: str) -> list[str]:
     """Headers of the table, for power factors by one definition."""
     return [
         f"{FACTOR.title}, {condition_text(definition)} ({pretty(FACTOR.unit)})",
-        "change from the coarser mesh",
+        "error by the mesh",
+        "doubts",
         "band gap (eV)",
         "k-points",
         "core-minutes of bands",
@@ -65,6 +68,7 @@ def bands_row(found: PowerFactorDoc) -> dict[str, Any]:
         "cells": [
             factor if found.reason is None else words(found.reason),
             unknown if mesh_error is None else f"{100 * mesh_error:.0f} %",
+            doubts_text(found.doubts) or unknown,
             value_text("band_gap", found.values.get("band_gap")),
             "\u00d7".join(map(str, found.mesh or ())) or unknown,
             f"{60 * found.core_hours:.1f}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, Target
+from gen2dft.doubts import doubts_text
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
 from gen2dft.properties import Property
@@ -146,8 +147,12 @@ def _expected(candidate: CandidateDoc, name: str, known: Known) -> tuple[str, st
 
 
 def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
-    """Warnings of the labels, and the changes that custodian made while they were computed."""
+    """Doubts and warnings of the labels, and the changes that custodian made while they were
+    computed.
+    """
     for label in labels:
+        if label.doubts:
+            yield f"the power factor is doubtful: {doubts_text(label.doubts)}"
         yield from label.warnings
         for made in label.custodian:
             where = f"custodian, {made['preset']} {made['task']}"

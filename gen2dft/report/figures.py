@@ -91,7 +91,7 @@ FIGURES: dict[str, FigureKind] = {
         "What the screens expected of the candidates before validation, against what the engine "
         "then computed. "
         "Formation energy and hull distance are expected by the surrogate, other properties by the "
-        "generator.",
+        "generator. Bars are errors that labels state, open symbols are labels in doubt.",
         learning_figures.calibration,
     ),
     **{name: _of_the_largest(kind) for name, kind in TRANSPORT_FIGURES.items()},

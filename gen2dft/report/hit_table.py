@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gen2dft.properties import PROPERTIES
@@ -66,34 +66,43 @@ def hits_csv(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [column for name in names for column in _columns_of(name, known)]
+    uncertain = {name for hit in found for name in hit.errors}
+    columns = [column for name in names for column in _columns_of(name, known, uncertain)]
+    doubts = ["doubts"] if any(hit.doubts for hit in found) else []
     titles = [column.title for column in more]
     place = ["id", "campaign", "round", "formula", "space group", "evidence"]
-    writer.writerow([*place, *titles, *columns, "hull", "same as", "remark"])
+    writer.writerow([*place, *titles, *columns, *doubts, "hull", "same as", "remark"])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
-        row = _row(hit, names, surrogates, texts)
-        writer.writerow(row)
+        values = [cell for name in names for cell in _cells_of(hit, name, surrogates, uncertain)]
+        said = ["; ".join(hit.doubts)] if doubts else []
+        ending = [hit.hull_id, hit.same_as or "", remark_text(hit.remarks)]
+        writer.writerow([*_place_of(hit), *texts, *values, *said, *ending])
     return text.getvalue()
 
 
-def _columns_of(name: str, known: Known) -> tuple[str, str]:
-    """Headers of a property: its values, and where they are from."""
-    return f"{name} ({known[name].unit})", f"{name} from"
+def _columns_of(name: str, known: Known, uncertain: Collection[str]) -> Iterator[str]:
+    """Headers of a property: its values, where they are from, their errors if some are stated."""
+    unit = known[name].unit
+    yield f"{name} ({unit})"
+    yield f"{name} from"
+    if name in uncertain:
+        yield f"{name} error ({unit})"
 
 
-def _row(
-    hit: HitDoc, names: Sequence[str], surrogates: set[str], more: Sequence[str]
-) -> Iterator[str]:
+def _place_of(hit: HitDoc) -> Iterator[str]:
     round_number = round_title(hit.round_index).split()[-1]
     yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
     yield hit.evidence
-    yield from more
-    for name in names:
-        value = hit.values[name]
-        # Every digit: whoever computes with the table loses nothing.
-        yield "" if value is None else repr(value)
-        yield basis_text(hit.basis[name], surrogates)
-    yield hit.hull_id
-    yield hit.same_as or ""
-    yield remark_text(hit.remarks)
+
+
+def _cells_of(
+    hit: HitDoc, name: str, surrogates: set[str], uncertain: Collection[str]
+) -> Iterator[str]:
+    # Every digit: whoever computes with the table loses nothing.
+    value = hit.values[name]
+    yield "" if value is None else repr(value)
+    yield basis_text(hit.basis[name], surrogates)
+    if name in uncertain:
+        error = hit.errors.get(name)
+        yield "" if error is None else repr(error)

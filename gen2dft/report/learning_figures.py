@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from gen2dft.properties import Property
 from gen2dft.report.data import ReportData
+from gen2dft.report.pairs import Pairs
 from gen2dft.report.style import (
     INK,
     MUTED,
@@ -24,19 +25,26 @@ from gen2dft.report.style import (
     styled,
 )
 from gen2dft.report.wording import pretty, round_title, words
+from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Floats = NDArray[np.float64]
-Pairs = tuple[Floats, Floats]
 NOT_TERMS = ("epoch", "lr", "learning_rate", "seconds")
 TERM_TITLES = {"loss": "total loss", "kl": "KL divergence"}
 CURVES = (("", "-", "training"), ("val_", "--", "held out"))  # prefix in the history, line, name
 LOG_SPAN = 8  # largest over smallest loss from which a logarithmic axis shows more
 NEW_ROUND: Mapping[str, Any] = {"color": MUTED, "linestyle": ":", "linewidth": 1}
 POINTS: Mapping[str, Any] = {"s": 16, "color": SERIES[0], "linewidths": 0}
+OPEN_POINTS: Mapping[str, Any] = {
+    "s": 16,
+    "facecolors": "none",
+    "edgecolors": SERIES[0],
+    "linewidths": 1,
+}
+ERRORS: Mapping[str, Any] = {"fmt": "none", "ecolor": MUTED, "elinewidth": 0.8, "zorder": 0.95}
 DIAGONAL: Mapping[str, Any] = {"color": INK, "linewidth": 0.9, "zorder": 0.9}
 SYMLOG: Mapping[str, Any] = {"linthresh": 1.0, "linscale": 0.8}
 SYMLOG_TICKS = (0, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -129,7 +137,7 @@ def parity(data: ReportData) -> Figure | None:
         return None
     last = trained[-1]
     heldout = last.training["heldout"].items()
-    pairs = {name: _finite(found["truth"], found["predicted"]) for name, found in heldout}
+    pairs = {name: Pairs.of(found["truth"], found["predicted"]) for name, found in heldout}
     known = data.spec.known_properties
     panels = {known[name]: pair for name, pair in pairs.items()}
     return _parity_panels(panels, ("label", "prediction"), round_title(last.index))
@@ -137,42 +145,40 @@ def parity(data: ReportData) -> Figure | None:
 
 @styled
 def calibration(data: ReportData) -> Figure | None:
-    """Values that the screens expected of validated candidates, against their labels."""
+    """Values that the screens expected of validated candidates, against their labels.
+
+    Bars are the errors that labels state, open symbols labels in doubt.
+    """
     pairs = {}
     for name, rows in _computed_and_expected(data).items():
-        computed, expected = zip(*rows, strict=True)
-        pairs[name] = _finite(computed, expected)
+        computed, expected, errors, doubtful = zip(*rows, strict=True)
+        pairs[name] = Pairs.of(computed, expected, errors, doubtful)
     engines = sorted({label.engine for label in data.labels})
     known = data.spec.known_properties
     panels = {known[name]: pair for name, pair in pairs.items()}
     return _parity_panels(panels, ("label", "expected"), ", ".join(engines))
 
 
-def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, float]]]:
-    """Property to pairs: the value of a label, and the value expected of the same candidate."""
+def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, float, float, bool]]]:
+    """Property to rows: the value of a label, the value expected of the same candidate, the error
+    that the label states, and whether it is in doubt.
+    """
     expected = {point.candidate_id: point.predicted for point in data.points}
-    found: dict[str, list[tuple[float, float]]] = {}
+    found: dict[str, list[tuple[float, float, float, bool]]] = {}
     for label in data.labels:
         predicted = expected.get(label.candidate_id, {})
         for name, value in label.values.items():
             if name in predicted and name in data.spec.known_properties:
-                pairs = found.setdefault(name, [])
-                pairs.append((value, predicted[name]))
+                rows = found.setdefault(name, [])
+                in_doubt = name == POWER_FACTOR and bool(label.doubts)
+                rows.append((value, predicted[name], label.errors.get(name, 0.0), in_doubt))
     return found
-
-
-def _finite(truth: ArrayLike, predicted: ArrayLike) -> Pairs:
-    """The pairs of which both values are known."""
-    t = np.asarray(truth, dtype=float)
-    p = np.asarray(predicted, dtype=float)
-    known = np.isfinite(t) & np.isfinite(p)
-    return t[known], p[known]
 
 
 def _parity_panels(
     pairs: dict[Property, Pairs], sides: tuple[str, str], source: str
 ) -> Figure | None:
-    shown = {prop: pair for prop, pair in pairs.items() if len(pair[0])}
+    shown = {prop: pair for prop, pair in pairs.items() if len(pair)}
     if not shown:
         return None
     columns = min(len(shown), 3)
@@ -189,10 +195,15 @@ def _parity_panels(
 
 def _scatter_pair(axes: Axes, prop: Property, pair: Pairs) -> None:
     """Draw points about the diagonal, on axes of equal scale, and write their mean error."""
-    truth, predicted = pair
     # The more points, the fainter each: crowds stay readable, few points visible.
-    alpha = min(0.75, 0.15 + 40 / len(truth))
-    axes.scatter(truth, predicted, alpha=alpha, **POINTS)
+    alpha = min(0.75, 0.15 + 40 / len(pair))
+    if pair.errors.any():
+        axes.errorbar(pair.truth, pair.predicted, xerr=pair.errors, **ERRORS)
+    sure = ~pair.is_doubtful
+    axes.scatter(pair.truth[sure], pair.predicted[sure], alpha=alpha, **POINTS)
+    if pair.is_doubtful.any():
+        doubtful = pair.is_doubtful
+        axes.scatter(pair.truth[doubtful], pair.predicted[doubtful], alpha=alpha, **OPEN_POINTS)
     axes.locator_params(nbins=6)
     limits = _equal_limits(axes, prop, pair)
     axes.plot(limits, limits, **DIAGONAL)
@@ -205,8 +216,7 @@ def _scatter_pair(axes: Axes, prop: Property, pair: Pairs) -> None:
 
 def _equal_limits(axes: Axes, prop: Property, pair: Pairs) -> tuple[float, float]:
     """Limits of both axes, which hold all points."""
-    low = min(values.min() for values in pair)
-    high = max(values.max() for values in pair)
+    low, high = pair.least, pair.greatest
     if prop.transform == "log1p":
         return _spread_small_values(axes, low, high)
     margin = 0.04 * (high - low) or 0.1
@@ -215,13 +225,12 @@ def _equal_limits(axes: Axes, prop: Property, pair: Pairs) -> tuple[float, float
 
 def _error_text(prop: Property, pair: Pairs) -> str:
     """Mean absolute error, and in brackets that of guessing the mean of the labels."""
-    truth, predicted = pair
-    error = _mean_absolute(predicted - truth)
-    guess = _mean_absolute(truth - truth.mean())
+    error = _mean_absolute(pair.predicted - pair.truth)
+    guess = _mean_absolute(pair.truth - pair.truth.mean())
     # A condition (`at tau = 1e-14 s`) would not fit; the axes say it.
     unit, *_ = prop.unit.partition(" at ")
     errors = f"MAE {error:.2g} [{guess:.2g}] {pretty(unit)}"
-    return f"{errors}, n = {len(truth):,}"
+    return f"{errors}, n = {len(pair):,}"
 
 
 def _mean_absolute(values: Floats) -> float:

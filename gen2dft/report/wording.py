@@ -94,6 +94,14 @@ def value_text(name: str, value: float | None, known: Known = PROPERTIES) -> str
     return f"{value:.3f}" if per_atom else f"{value:.3g}"
 
 
+def with_error(name: str, value: float | None, error: float | None, known: Known) -> str:
+    """A property's value and the error that it states, `4.02 \u00b1 0.3`, without the unit."""
+    text = value_text(name, value, known)
+    if value is None or error is None:
+        return text
+    return f"{text} \u00b1 {error:.2g}"
+
+
 def target_text(target: Target, known: Known = PROPERTIES) -> str:
     """A target in words, with its unit."""
     unit = pretty(known[target.property].unit)

@@ -86,7 +86,8 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     a second.
     """
     ended = _ended(context)
-    place: dict[str, Any] = {"round_index": context.index}
+    # The campaign's verdict is by its own labels.
+    place: dict[str, Any] = {"round_index": context.index, "by_hand": {"$ne": True}}
     fields = ("candidate_id", "engine", "values", "basis")
     labels = context.store.label_fields(context.campaign_id, fields, **place)
     first = {label["candidate_id"]: label for label in reversed(labels)}

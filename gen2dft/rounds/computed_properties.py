@@ -51,6 +51,8 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
     steps = {**earlier, step.name: made_by(step.name, outcome)}
     changed = {
         "values": {**label.values, **outcome.values},
+        "errors": {**label.errors, **outcome.errors},
+        "doubts": sorted({*label.doubts, *outcome.doubts}),
         "warnings": [*label.warnings, *said],
         "core_hours": core_hours,
         "costs": costs,

@@ -77,6 +77,8 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         basis=of_targets,
         is_dft=evidence == "dft",
         evidence=evidence,
+        errors={name: label.errors[name] for name in names if name in label.errors},
+        doubts=label.doubts,
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,

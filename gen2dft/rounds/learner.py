@@ -37,6 +37,10 @@ def as_labels(context: Round, documents: Sequence[LabelDoc]) -> list[Label]:
             values=document.values,
             settings_changed=document.settings_changed,
             is_hit=document.id in of_hits,
+            candidate=document.candidate_id,
+            is_dft=document.is_dft,
+            errors=document.errors,
+            doubts=document.doubts,
         )
         labels.append(label)
     return labels

@@ -12,8 +12,9 @@ from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.doubts import doubts_of
 from gen2dft.transport.programs import check_program
-from gen2dft.transport.reductions import factors_by_definition
+from gen2dft.transport.reductions import factors_by_definition, get_reduction
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -85,14 +86,20 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
     factors = factors_by_definition(transport)
     values = {"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]}
     relative_error, converged = None, None
+    errors: dict[str, float] = {}
+    temperature = get_reduction(definition).definition.temperature
     series = transport.convergence
     if series:
         relative_error, converged = series.relative_error, series.converged
+    if relative_error is not None:
+        errors[POWER_FACTOR] = relative_error * abs(factors[definition])
     made = made._replace(formula=transport.formula)
     return PowerFactorDoc(
         **made._asdict(),
         definition=definition,
         values=values,
+        errors=errors,
+        doubts=doubts_of(transport, temperature),
         power_factors=factors,
         relaxation_time=transport.relaxation_time,
         program=transport.program,

@@ -47,7 +47,8 @@ def view_to_propose(context: Round) -> View:
 
 def view_to_choose(context: Round) -> View:
     """The round as the choice of a batch needs it: with errors, costs and what is left to spend."""
-    labels = earlier_labels(context)
+    # Bands computed by hand tell neither costs of validation nor energies.
+    labels = [label for label in earlier_labels(context) if not label.by_hand]
     rounds = context.store.rounds(context.campaign_id)
     calls_made = sum(document.dispatch_size for document in rounds)
     return replace(

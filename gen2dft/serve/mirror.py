@@ -45,7 +45,15 @@ CANDIDATE_FIELDS = (
     "surrogate.engine",
     "surrogate.seconds",
 )
-LABEL_FIELDS = ("candidate_id", "round_index", "engine", "is_dft", "values", "core_hours")
+LABEL_FIELDS = (
+    "candidate_id",
+    "round_index",
+    "engine",
+    "is_dft",
+    "values",
+    "core_hours",
+    "by_hand",
+)
 BLOBS = 8  # latent points and hulls of that many rounds are kept
 
 Row = dict[str, Any]

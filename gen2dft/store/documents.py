@@ -358,8 +358,16 @@ class LabelDoc(Document):
         description="property to the engine of its value, where that is not the label's own: "
         "energies of the screen's surrogate beside what DFT computed",
     )
+    errors: dict[str, float] = Field(
+        {}, description="property to the error that its value states, in its unit"
+    )
+    doubts: list[str] = Field(
+        [], description="why a value may mean nothing, see gen2dft.doubts: `narrow_gap`, ..."
+    )
     structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
-    energy_per_atom: float = Field(description="eV/atom on the engine's own scale")
+    energy_per_atom: float | None = Field(
+        description="eV/atom on the engine's own scale; None: only bands were computed"
+    )
     hull_id: str
     corrections: list[str] = Field([], description="named energy corrections, already applied")
     adjustments: dict[str, float] = Field(
@@ -388,6 +396,11 @@ class LabelDoc(Document):
         {},
         description="step (look, relax, static, bands, transport, ...) to core-hours; their sum is "
         "`core_hours`; empty in labels of older versions",
+    )
+    by_hand: bool = Field(
+        False,
+        description="made of bands that were computed outside of the campaign's validation "
+        "(`gen2dft power-factor`), whose cost the power factor keeps",
     )
     reused_from: str | None = Field(
         None,
@@ -434,6 +447,12 @@ class PowerFactorDoc(Document):
     values: dict[str, float] = Field(
         {}, description="band_gap (on the mesh) and power_factor, in their units"
     )
+    errors: dict[str, float] = Field(
+        {}, description="property to the error that its value states, in its unit"
+    )
+    doubts: list[str] = Field(
+        [], description="why a value may mean nothing, see gen2dft.doubts: `narrow_gap`, ..."
+    )
     power_factors: dict[str, float] = Field(
         {}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s"
     )
@@ -449,10 +468,12 @@ class PowerFactorDoc(Document):
     )
     spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
     relative_error: float | None = Field(
-        None, description="change from the mesh before; None: there was one mesh"
+        None,
+        description="stated error of the power factor, see gen2dft.transport.convergence; None: "
+        "there was one mesh. In documents of version 0.1.0 the change from the mesh before",
     )
     converged: bool | None = Field(
-        None, description="whether that change is below the campaign's tolerance"
+        None, description="whether that error is below the campaign's tolerance"
     )
     core_hours: float = Field(0.0, description="of bands and transport")
     costs: dict[str, float] = Field({}, description="the same by step, core-hours")
@@ -483,6 +504,10 @@ class HitDoc(Document):
         description="`dft`: DFT computed the value of every target; `mixed`: of some; "
         "`surrogate`: of none"
     )
+    errors: dict[str, float] = Field(
+        {}, description="property to the error that its value states, in its unit"
+    )
+    doubts: list[str] = Field([], description="of the label, see gen2dft.doubts")
     label_id: str
     hull_id: str
     structure: dict[str, Any]

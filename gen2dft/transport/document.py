@@ -122,6 +122,9 @@ class ConvergenceStep(Frozen):
     power_factor: float = Field(
         description="uW cm^-1 K^-2 at tau = 1e-14 s, by the named definition; CRTA"
     )
+    band_gap: float | None = Field(
+        None, description="eV, on the mesh; None in documents of older versions"
+    )
 
 
 class Convergence(Frozen):
@@ -131,15 +134,16 @@ class Convergence(Frozen):
         description="name of the label definition whose power factor was followed"
     )
     tolerance: float = Field(
-        description="relative change of the power factor at which refining ends"
+        description="relative error of the power factor at which refining ends"
     )
     steps: tuple[ConvergenceStep, ...] = Field(description="coarsest mesh first")
     relative_error: float | None = Field(
-        description="relative change of the power factor from the mesh before to the last; None "
-        "with one mesh only"
+        description="stated error of the last power factor, relative to it, see "
+        "gen2dft.transport.convergence; None with one mesh only. In documents of version 0.1.0 "
+        "the relative change from the mesh before"
     )
     converged: bool = Field(
-        description="whether the change came below the tolerance before the budget ended"
+        description="whether the error came below the tolerance before the budget ended"
     )
 
 

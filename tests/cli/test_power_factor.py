@@ -49,6 +49,8 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     )
     kept = example.from_bands(CAMPAIGN_ID)
     assert [found.reason for found in kept] == [None, "metal"]
+    by_hand = example.labels(CAMPAIGN_ID, by_hand=True)
+    assert {label.id for label in by_hand} == {found.id for found in kept}
     again = invoke("power-factor", "--max-sites", "5")
     assert again.exit_code == 0
     assert len(computed) == 2  # nothing is computed twice

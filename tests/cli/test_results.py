@@ -69,6 +69,28 @@ def test_hits_as_csv_has_a_unit_in_each_header(example: Store, invoke) -> None:
         assert row["band_gap from"] == "predicted"
 
 
+def test_hits_and_show_tell_errors_and_doubts(example: Store, invoke) -> None:
+    assert "\u00b1" not in invoke("hits", "--csv").output
+    hit = example.hits()[0]
+    stated = {"errors": {"power_factor": 0.25}, "doubts": ["narrow_gap"]}
+    values = {**hit.values, "power_factor": 4.0}
+    example.set_hit(hit.id, values=values, **stated)
+    example.set_label(hit.label_id, **stated)
+    output = " ".join(invoke("hits").output.split())
+    assert "4 \u00b1 0.25" in output
+    assert f"doubtful, {hit.candidate_id}: narrow gap: " in output
+    assert "power factor is doubtful: narrow gap" in " ".join(
+        invoke("show", hit.candidate_id).output.split()
+    )
+    rows = list(csv.DictReader(io.StringIO(invoke("hits", "--csv").output)))
+    header = next(name for name in rows[0] if name.startswith("power_factor error ("))
+    by_id = {row["id"]: row for row in rows}
+    assert by_id[hit.candidate_id][header] == "0.25"
+    assert by_id[hit.candidate_id]["doubts"] == "narrow_gap"
+    others = [row for row in rows if row["id"] != hit.candidate_id]
+    assert {(row[header], row["doubts"]) for row in others} == {("", "")}
+
+
 def test_hits_are_filtered_by_a_query(example: Store, invoke) -> None:
     wanted = [hit for hit in example.hits() if hit.values["e_above_hull"] < 0]
     found = json.loads(invoke("hits", "--json", "-q", '{"values.e_above_hull": {"$lt": 0}}').output)

@@ -15,6 +15,7 @@ from monty.json import MontyDecoder
 from gen2dft.campaign import TransportSpec
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CampaignError
+from gen2dft.transport.convergence import stated_error
 from gen2dft.transport.document import TransportDoc
 
 
@@ -43,8 +44,8 @@ def test_meshes_are_refined_until_the_power_factor_stands_still(
     assert isinstance(doc, TransportDoc)
     assert doc.band_gap == pytest.approx(1.0)
     assert [step.mesh[0] for step in doc.convergence.steps] == [10, 12]
-    coarse, fine = (step.power_factor for step in doc.convergence.steps)
-    assert doc.convergence.relative_error == pytest.approx(abs(fine - coarse) / fine)
+    assert doc.convergence.relative_error == stated_error(doc.convergence.steps)
+    assert [step.band_gap for step in doc.convergence.steps] == pytest.approx([1.0, 1.0])
     assert doc.convergence.converged
     assert doc.core_hours == pytest.approx(0.5)
     assert 0 < doc.transport_hours < doc.core_hours

@@ -137,3 +137,21 @@ def test_damaged_bytes_and_those_of_another_head_are_refused(head):
     other = write_archive({"format": "head-ensemble-1"}, {})
     with pytest.raises(SnapshotError, match="blob x is of format 'head-ensemble-1', not 'compos"):
         CompositionTrees.from_bytes(other, "blob x")
+
+
+def test_a_label_with_a_large_error_moves_it_less(data):
+    moved = data.label_matrix(PROPERTIES)
+    moved[:60, 0] += 3.0
+    heavy = np.ones(moved.shape)
+    light = heavy.copy()
+    light[:60, 0] = 0.05
+    fits = [
+        CompositionTrees.fit(
+            data.crystals, moved, PROPERTIES, np.random.default_rng(2), weights=weights
+        )
+        for weights in (heavy, light)
+    ]
+    some = data.crystals.select(np.arange(60))
+    right = truth(some)[:, 0]
+    full, little = (np.abs(fit.predict(some).values[PROPERTIES[0]] - right).mean() for fit in fits)
+    assert little < 0.5 * full

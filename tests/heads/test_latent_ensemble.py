@@ -86,3 +86,20 @@ def test_a_handful_of_crystals_is_enough(data):
 def test_damaged_bytes_are_refused(ensemble):
     with pytest.raises(SnapshotError, match=r"blob x is damaged"):
         HeadEnsemble.from_bytes(ensemble.to_bytes()[:-200], "blob x")
+
+
+def test_a_label_with_a_large_error_moves_it_less_and_other_properties_not_at_all(data):
+    latents, labels = data
+    moved = labels.copy()
+    moved[:60, 0] += 3.0
+    light = np.ones(labels.shape)
+    light[:60, 0] = 0.02
+    full, little = (
+        HeadEnsemble.fit(latents, moved, NAMES, np.random.default_rng(1), weights=w)
+        for w in (None, light)
+    )
+    wrong = [
+        np.abs(e.predict(latents[:60])[NAMES[0]].mean(axis=0) - labels[:60, 0]).mean()
+        for e in (full, little)
+    ]
+    assert wrong[1] < 0.6 * wrong[0]

@@ -142,6 +142,30 @@ def test_calibration_compares_label_with_what_was_expected(data: ReportData) -> 
     assert shown == wanted
 
 
+def test_calibration_shows_errors_and_doubts_of_labels(data: ReportData) -> None:
+    first, second, *_ = data.labels
+    points = [
+        dataclasses.replace(point, predicted={**point.predicted, "power_factor": 2.0})
+        for point in data.points
+    ]
+    labels = [
+        first.model_copy(
+            update={
+                "values": {"power_factor": 3.0},
+                "errors": {"power_factor": 0.5},
+                "doubts": ["narrow_gap"],
+            }
+        ),
+        second.model_copy(update={"values": {"power_factor": 5.0}}),
+    ]
+    axes = draw("calibration", dataclasses.replace(data, labels=labels, points=points)).axes[0]
+    bars, sure, doubtful = axes.collections[:3]
+    assert next(segment[:, 0].tolist() for segment in bars.get_segments()) == [2.5, 3.5]
+    assert sure.get_offsets().tolist() == [[5.0, 2.0]]
+    assert doubtful.get_offsets().tolist() == [[3.0, 2.0]]
+    assert not len(doubtful.get_facecolor())
+
+
 def test_latent_map_marks_each_hit_where_it_was_sampled(data: ReportData) -> None:
     arrays = data.latents[1]
     mean, axes_of_variance, _ = principal_axes(arrays.train_latents)

@@ -13,6 +13,9 @@ from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.convergence import (
     MeshSize,
     mesh_of_spacing,
+    refinement,
+    relative_change,
+    stated_error,
     step_of,
     summary_of,
 )
@@ -40,10 +43,47 @@ def test_refining_ends_when_the_power_factor_stands_still():
     found = series(MESHES, tolerance=0.05)
     assert found.converged
     assert 2 <= len(found.steps) < len(MESHES)
-    last, before = found.steps[-1].power_factor, found.steps[-2].power_factor
-    assert found.relative_error == pytest.approx(abs(last - before) / last)
+    assert found.relative_error == stated_error(found.steps)
     assert found.relative_error is not None
     assert found.relative_error < 0.05
+
+
+def test_the_stated_error_is_more_than_the_last_change_and_holds():
+    whole = series(MESHES, tolerance=1e-9)
+    limit = whole.steps[-1].power_factor
+    for end in (2, 3, 4):
+        known = whole.steps[:end]
+        change, error = relative_change(known), stated_error(known)
+        assert change is not None
+        assert error is not None
+        assert error > change
+        last = known[-1].power_factor
+        assert abs(last - limit) <= error * last
+
+
+@pytest.mark.parametrize("factors", [(2.0, 2.0), (1.0, 2.0), (3.0, 2.0)])
+def test_errors_that_fall_with_the_square_of_the_spacing_are_bounded(factors: tuple[float, float]):
+    at_infinity, slope = factors[0], factors[1] - factors[0]
+    sizes = (10, 12, 14)
+    steps = [
+        ConvergenceStep(mesh=(n, n, n), spacing=1 / n, power_factor=at_infinity + 40 * slope / n**2)
+        for n in sizes
+    ]
+    error = stated_error(steps)
+    assert error is not None
+    last = steps[-1].power_factor
+    assert abs(last - at_infinity) / last <= error
+    # The bound is no more generous than it has to be.
+    assert error == pytest.approx(1.25 * abs(last - at_infinity) / last + 0.01)
+
+
+def test_meshes_that_hardly_differ_do_not_make_the_error_infinite():
+    steps = [
+        ConvergenceStep(mesh=mesh, spacing=0.1, power_factor=factor)
+        for mesh, factor in (((10, 10, 10), 1.0), ((10, 10, 10), 1.1))
+    ]
+    assert refinement(steps[0].mesh, steps[1].mesh) == 0.2
+    assert stated_error(steps) == pytest.approx(1.25 * (0.1 / 1.1) / 0.2 + 0.01)
 
 
 def test_the_budget_ends_it_too_and_that_is_said():

@@ -169,7 +169,8 @@ class FTCPTraining:
         from gen2dft.generators.ftcp.training import Samples
 
         labels = model.property_scaler.scale(self.labels[rows])
-        return Samples(crystals, labels, self.representation, model.matrix_scaler)
+        weights = self.dataset.weight_matrix(self.properties)[rows].astype(np.float32)
+        return Samples(crystals, labels, self.representation, model.matrix_scaler, weights)
 
     def _result(
         self, model: TrainedFTCP, history: History, kept: CrystalTable, seconds: float

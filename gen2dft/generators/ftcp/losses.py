@@ -26,13 +26,14 @@ def squared_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     Parameters
     ----------
     predicted, labels, mask
-        (n, p); labels may hold anything where the mask is 0.
+        (n, p); labels may hold anything where the mask is 0. Elsewhere the mask is how much a label
+        counts, 1 for one without an error of its own.
     weight
         (p,) crystals over labelled crystals in the training part, so that the mean over all
         crystals is the mean over the labelled ones, however few of them a batch holds.
     """
     error = _masked(predicted, labels, mask)
-    return _weighted_sum(ops.square(error), weight)
+    return _weighted_sum(ops.square(error), mask * weight)
 
 
 def huber_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
@@ -41,7 +42,7 @@ def huber_error(predicted: Any, labels: Any, mask: Any, weight: Any) -> Any:
     parabola = ops.square(error) / (2 * HUBER_KNEE)
     line = error - HUBER_KNEE / 2
     rounded = ops.where(error < HUBER_KNEE, parabola, line)
-    return _weighted_sum(rounded, weight)
+    return _weighted_sum(rounded, mask * weight)
 
 
 def _masked(predicted: Any, labels: Any, mask: Any) -> Any:

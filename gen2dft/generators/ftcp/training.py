@@ -45,12 +45,15 @@ class Samples:
         (n, p) scaled properties, NaN where not labelled.
     representation, scaler
         Turn crystals into scaled matrices.
+    weights
+        (n, p) how much each label counts.
     """
 
     crystals: CrystalTable
     labels: NDArray[np.float32]
     representation: FTCP
     scaler: MatrixScaler
+    weights: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.crystals)
@@ -66,7 +69,7 @@ class Samples:
         randomness.
         """
         matrices = self.matrices(rows)
-        labels, mask = masked_labels(self.labels[rows])
+        labels, mask = masked_labels(self.labels[rows], self.weights[rows])
         noise = standard_noise(len(rows), latent_dim, rng)
         return [matrices, labels, mask, noise]
 

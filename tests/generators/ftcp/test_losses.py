@@ -30,6 +30,15 @@ def test_unlabelled_properties_have_no_error(term: Callable[..., Any]):
     np.testing.assert_allclose(error, [0, 2 * expected], atol=1e-6)
 
 
+@pytest.mark.parametrize("term", [losses.squared_error, losses.huber_error])
+def test_labels_count_as_much_as_their_mask_says(term: Callable[..., Any]):
+    predicted = np.array([[0.2], [0.2]], np.float32)
+    labels = np.array([[0.9], [0.9]], np.float32)
+    mask = np.array([[1.0], [0.25]], np.float32)
+    exact, rough = np.asarray(term(predicted, labels, mask, np.ones(1, np.float32)))
+    assert rough == pytest.approx(0.25 * exact)
+
+
 def test_the_huber_loss_is_smooth_at_its_knee():
     knee = losses.HUBER_KNEE
     error = np.array([[knee - 1e-6], [knee + 1e-6]], np.float32)
