@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
+from gen2dft.definitions import definition_of
 from gen2dft.engines.base import CalculationFailure, Engine
 from gen2dft.property_steps import Made, StepOutcome
 from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
-from gen2dft.transport.reductions import factors_by_definition
+from gen2dft.transport.reductions import factor_in, factors_by_definition, remarks_on
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -75,8 +76,10 @@ def _without_factor(made: Made, definition: str, failure: CalculationFailure) ->
 
 
 def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
-    factors = factors_by_definition(transport)
-    values = {"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]}
+    meaning = definition_of(definition)
+    factors = factors_by_definition(transport, meaning)
+    found = factor_in(transport, meaning)
+    values = {"band_gap": transport.band_gap, POWER_FACTOR: found.value}
     relative_error, converged = None, None
     series = transport.convergence
     if series:
@@ -87,11 +90,15 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         definition=definition,
         values=values,
         power_factors=factors,
+        carrier=found.point.carrier,
+        temperature=found.point.temperature,
+        doping=found.point.doping,
+        scissor=transport.scissor,
         relaxation_time=transport.relaxation_time,
         mesh=transport.mesh,
         spacing=transport.spacing,
         relative_error=relative_error,
         converged=converged,
         core_hours=transport.core_hours,
-        warnings=list(transport.warnings),
+        warnings=[*transport.warnings, *remarks_on(found, meaning, transport)],
     )
