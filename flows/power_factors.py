@@ -19,6 +19,7 @@ from pymatgen.core import Structure
 
 from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
+from gen2dft.definitions import definition_of
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.kit import bands_of
@@ -29,7 +30,7 @@ from gen2dft.properties import DEFAULT_TRANSPORT, PROPERTIES
 from gen2dft.property_steps import Compute, PropertyStep
 from gen2dft.rounds.power_factors import gives_bands, kept_outcome, program_is_here
 from gen2dft.transport import POWER_FACTOR
-from gen2dft.transport.compute import transport_within_bands
+from gen2dft.transport.compute import PUBLISHED_DOPING, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.settings import TransportSettings
@@ -129,9 +130,13 @@ class TransportMaker(Maker):
 
     def _transport(self, bands: CalculationDoc) -> TransportDoc:
         """Transport from one calculation of bands, at the cost of that calculation."""
-        settings = TransportSettings(max_spacing=self.max_spacing, program=self.program)
+        definition = definition_of(self.definition)
+        chosen = TransportSettings(max_spacing=self.max_spacing, program=self.program)
+        settings = chosen.serving(definition)
+        lowest, _ = definition.dopings
+        needed = max(lowest, PUBLISHED_DOPING)
         meter = Meter(in_process=True)
-        doc = transport_within_bands(bands_of(bands), settings)
+        doc = transport_within_bands(bands_of(bands), settings, needed)
         costs = {"core_hours": bands.core_hours, "transport_hours": meter.core_hours}
         return doc.model_copy(update=costs)
 

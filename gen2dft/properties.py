@@ -68,12 +68,12 @@ PROPERTIES: dict[str, Property] = {
             "mean oxidation state of V beside O2-",
             labels="use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
         ),
-        # Of holes, in the constant-relaxation-time approximation; temperature, doping and average
+        # In the constant-relaxation-time approximation; carriers, temperature, doping and average
         # are those of the campaign's transport.definition.
         Property(
             "power_factor",
             "uW cm^-1 K^-2 at tau = 1e-14 s",
-            "power factor, p-type",
+            "power factor",
             "log1p",
             labels="join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute "
             "some (gen2dft data label), or use a file that has it",
@@ -164,36 +164,60 @@ class Properties(Mapping[str, Property]):
         return plain
 
 
+# How the tensors of a crystal become one number.
+MEAN_OF_PRODUCT = "mean eigenvalue of S^2 sigma"
+PRODUCT_OF_MEANS = "square of the mean eigenvalue of S, times the mean eigenvalue of sigma"
+
+
 @dataclass(frozen=True)
 class TransportDefinition:
-    """Exact definition of a published power factor, so that computed ones are comparable.
+    """Exact meaning of a power factor, so that labels of one meaning are never mixed with another.
 
     Parameters
     ----------
     name
-        Name in `TRANSPORT_DEFINITIONS`; campaigns name it as `transport.definition`.
+        Canonical name; campaigns name it as `transport.definition`.
     carrier
-        Kind of carriers: holes.
+        Holes (`p`), electrons (`n`), or those of the two that give more (`best`).
     temperature
         K.
     doping
-        Carriers per cm^3.
+        Carriers per cm^3, or `optimal`: where the power factor is largest in `doping_range`.
     formula
         How tensors become one number.
     citation
         Where it is from.
+    doping_range
+        Carriers per cm^3, lowest and highest, of an optimal doping.
+    gap
+        eV: conduction bands of crystals with a narrower computed gap are raised to it; None: bands
+        are taken as computed.
     """
 
     name: str
-    carrier: Literal["p"]
+    carrier: Literal["p", "n", "best"]
     temperature: float
-    doping: float
+    doping: float | Literal["optimal"]
     formula: str
     citation: str
+    doping_range: tuple[float, float] | None = None
+    gap: float | None = None
+
+    @property
+    def dopings(self) -> tuple[float, float]:
+        """Lowest and highest doping at which it reads transport, carriers per cm^3."""
+        if isinstance(self.doping, float):
+            return self.doping, self.doping
+        return self.doping_range or (0.0, 0.0)
+
+    def as_plain(self) -> dict[str, Any]:
+        """Plain values, to be stored with labels; what does not apply is left out."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 DEFAULT_TRANSPORT = "ricci2017"
-# gen2dft.transport.reductions computes them.
+# The published ones; gen2dft.definitions makes any other, gen2dft.transport.reductions computes
+# them.
 TRANSPORT_DEFINITIONS: dict[str, TransportDefinition] = {
     definition.name: definition
     for definition in (
@@ -202,7 +226,7 @@ TRANSPORT_DEFINITIONS: dict[str, TransportDefinition] = {
             "p",
             300.0,
             1e18,
-            "mean eigenvalue of S^2 sigma",
+            MEAN_OF_PRODUCT,
             "Ricci et al., Sci. Data 4, 170085 (2017)",
         ),
         TransportDefinition(
@@ -210,7 +234,7 @@ TRANSPORT_DEFINITIONS: dict[str, TransportDefinition] = {
             "p",
             600.0,
             1e19,
-            "square of the mean eigenvalue of S, times the mean eigenvalue of sigma",
+            PRODUCT_OF_MEANS,
             "Ren et al., Matter 5, 314 (2022), labels of the published training set",
         ),
     )

@@ -26,6 +26,7 @@ LAYERS = (
         "chemistry",
         "crystals",
         "dataset",
+        "definitions",
         "errors",
         "funnel",
         "geometry",

@@ -22,9 +22,10 @@ from gen2dft.campaign.sources import (
     latent_labels,
     shared_out,
 )
+from gen2dft.campaign.transport import TransportSpec
 from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.hashing import content_hash
-from gen2dft.properties import DEFAULT_TRANSPORT, ENERGIES, TRANSPORT_DEFINITIONS, Properties
+from gen2dft.properties import ENERGIES, Properties
 
 PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
@@ -85,6 +86,13 @@ class Target(Part):
                 f"`by: {self.by}` has no value; choose by: engine or by: prediction"
             )
         return self
+
+
+def _lowest_accepted(target: Target) -> float | None:
+    """The lowest value that a target accepts, in the property's unit; None: there is none."""
+    if target.near and target.tolerance is not None:
+        return min(target.near) - target.tolerance
+    return target.min
 
 
 class DatasetSpec(Part):
@@ -322,40 +330,6 @@ class HullSpec(Part):
     )
 
 
-class TransportSpec(Part):
-    """What a computed power factor means."""
-
-    definition: str = Field(
-        DEFAULT_TRANSPORT,
-        description="label definition: temperature, doping and average, see docs/transport.md",
-    )
-    tolerance: PositiveFloat = Field(
-        0.05,
-        description="relative change of the power factor at which the mesh of k-points is fine "
-        "enough",
-    )
-    meshes: PositiveInt = Field(
-        3,
-        description="meshes computed for one crystal at most: the preset's, then finer ones as "
-        "long as the tolerance asks for it; 1: the preset's alone, without an estimate of the "
-        "error",
-    )
-    program: Literal["gen2dft", "boltztrap2"] = Field(
-        "gen2dft",
-        description="computes transport from bands; both give the same numbers, boltztrap2 needs "
-        "`make transport`",
-        json_schema_extra=LATER,
-    )
-
-    @model_validator(mode="after")
-    def _definition_exists(self) -> Self:
-        if self.definition not in TRANSPORT_DEFINITIONS:
-            raise ValueError(
-                not_one_of("transport definition", self.definition, TRANSPORT_DEFINITIONS)
-            )
-        return self
-
-
 class BudgetSpec(Part):
     """What a campaign may spend on validation."""
 
@@ -571,6 +545,25 @@ class CampaignSpec(Part):
         ways |= {source.label for source in self.sources if source.label not in latent}
         refine.check_ways(ways)
         return self
+
+    @model_validator(mode="after")
+    def _gap_is_a_number(self) -> Self:
+        # The model is frozen for those who hold it; it is completed before anybody does.
+        if self.transport.gap == "from_target":
+            opened = self.transport.with_gap(self._lowest_gap())
+            object.__setattr__(self, "transport", opened)
+        return self
+
+    def _lowest_gap(self) -> float:
+        """The lowest gap that the target on the band gap accepts, eV; ValueError without one."""
+        accepted = {target.property: _lowest_accepted(target) for target in self.targets}
+        gap = accepted.get("band_gap")
+        if gap is None or gap <= 0:
+            raise ValueError(
+                "transport.gap: from_target needs a target on band_gap with `near` or `min` that "
+                "accepts gaps above some positive one: add it, or state the gap in eV"
+            )
+        return gap
 
     @model_validator(mode="after")
     def _transport_labels_mean_the_same(self) -> Self:

@@ -1,4 +1,4 @@
-"""Verbs for training data: list, build, label, import, info."""
+"""Verbs for training data: list, build, label, tensors, import, info."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from gen2dft.cli.label_tensors import write_tensors
+
 if TYPE_CHECKING:
     from gen2dft.campaign import DatasetSpec
     from gen2dft.dataset import Dataset
     from gen2dft.funnel import StageCount
     from gen2dft.shipped.vanadium_build import OxidePlan
 
-app = typer.Typer(help="Training data: list, build, label, import, info.", no_args_is_help=True)
+app = typer.Typer(
+    help="Training data: list, build, label, tensors, import, info.", no_args_is_help=True
+)
 console = Console()
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
@@ -231,11 +235,15 @@ def label(
     ] = 900.0,
     dry_run: DryRun = False,
 ) -> None:
-    """Compute band gaps and power factors with GPAW. Killed? The same command goes on."""
+    """Compute band gaps and power factors with GPAW. Killed? The same command goes on.
+
+    Transport tensors of all labels lie beside the file (.npz) at the end.
+    """
+    from gen2dft.datasets.label_tensors import tensors_path
     from gen2dft.datasets.sources import STARTER
     from gen2dft.datasets.starter import starter_crystals
     from gen2dft.engines.gpaw.presets import get_preset
-    from gen2dft.shipped.label_build import label_crystals, label_settings, tasks
+    from gen2dft.shipped.label_build import bands_folder, label_crystals, label_settings, tasks
 
     settings = get_preset(preset)
     # Of the starter set the crystals alone: it ships with labels that this verb has made.
@@ -253,6 +261,32 @@ def label(
         labels = label_crystals(chosen, header, out, workers, cpu_limit, progress)
     counts = [f"{count} {reason}" for reason, count in labels.counts().items()]
     console.print(f"[bold]{out}[/]: {', '.join(counts)}")
+    if "labelled" in labels.counts():
+        write_tensors(labels, bands_folder(out), tensors_path(out), workers, _progress)
+
+
+@app.command()
+def tensors(
+    labels: Annotated[Path, typer.Argument(help="File of labels (JSON lines).")],
+    bands: Annotated[
+        Path | None,
+        typer.Option(help="Folder of kept bands, one per crystal; default: LABELS.bands."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; default: LABELS with .npz.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    yes: Yes = False,
+) -> None:
+    """Make transport tensors of labels from kept bands, without DFT: for any definition."""
+    from gen2dft.datasets.computed_labels import read_labels
+    from gen2dft.datasets.label_tensors import tensors_path
+    from gen2dft.shipped.label_build import bands_folder
+
+    known = read_labels(labels)
+    target = out or tensors_path(labels)
+    _ask_before_overwriting(target, yes)
+    write_tensors(known, bands or bands_folder(labels), target, workers, _progress)
 
 
 @app.command("import")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
-from gen2dft.errors import DatasetError
+from gen2dft.datasets.label_tensors import LabelTensors, read_tensors, tensors_path
+from gen2dft.definitions import definition_of, with_gap_of
+from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.properties import TransportDefinition
 from gen2dft.transport import POWER_FACTOR
+from gen2dft.transport.reductions import factor_of
 
 SCHEMA = 1
 METAL = "metal"
@@ -74,10 +78,22 @@ class LabelRecord(BaseModel):
 
 @dataclass(frozen=True)
 class ComputedLabels:
-    """The content of a file of labels."""
+    """The content of a file of labels.
+
+    Parameters
+    ----------
+    settings
+        Facts that hold for all records.
+    records
+        One per crystal.
+    tensors
+        Those beside the file, from which power factors by any definition are read; None: there are
+        none.
+    """
 
     settings: LabelSettings
     records: tuple[LabelRecord, ...]
+    tensors: LabelTensors | None = field(default=None, compare=False)
 
     def counts(self) -> dict[str, int]:
         """Number of crystals with a power factor (`labelled`), and without one by reason."""
@@ -125,17 +141,20 @@ def _problems(error: ValidationError) -> str:
 
 
 def read_labels(path: Path | str) -> ComputedLabels:
-    """Labels from a file that `gen2dft data label` wrote.
+    """Labels from a file that `gen2dft data label` wrote, with the tensors beside it.
 
     DatasetError if it is missing or broken.
     """
     path = Path(path)
     if not path.is_file():
         raise DatasetError(f"there is no file of labels {path}; gen2dft data label writes one")
-    return parse_labels(path.read_bytes(), str(path))
+    labels = parse_labels(path.read_bytes(), str(path))
+    return replace(labels, tensors=read_tensors(tensors_path(path)))
 
 
-def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Dataset:
+def join_labels(
+    dataset: Dataset, labels: ComputedLabels, definition: str, leave_open: bool = False
+) -> Dataset:
     """Add band gaps and power factors to the crystals that they were computed for.
 
     Parameters
@@ -144,6 +163,8 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
         Labels that a crystal already has are kept.
     definition
         Which power factor, by name.
+    leave_open
+        Join band gaps alone where no power factor can be had by this definition.
 
     Raises
     ------
@@ -151,10 +172,16 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
         If no id is the dataset's, a crystal is another one than that of its label, or nothing was
         computed by this definition.
     """
-    found = _records_of(dataset, labels, definition)
+    found = _records_of(dataset, labels)
     _must_be_the_same_crystals(dataset, found)
     gaps = {row: record.band_gap for row, record in found}
-    factors = {row: record.power_factor.get(definition) for row, record in found}
+    try:
+        factors = _factors(labels, found, definition)
+        problem = None
+    except DatasetError as error:
+        if not leave_open:
+            raise
+        factors, problem = {}, str(error)
     joined = {
         **dataset.labels,
         "band_gap": _filled(dataset.label("band_gap"), gaps),
@@ -162,20 +189,70 @@ def join_labels(dataset: Dataset, labels: ComputedLabels, definition: str) -> Da
     }
     settings = labels.settings.model_dump(mode="json")
     note = {**settings, "definition": definition, "counts": labels.counts()}
+    if problem is not None:
+        note["open"] = problem
     provenance = {**dataset.provenance, "computed_labels": note}
     return replace(dataset, labels=joined, provenance=provenance)
 
 
-def _records_of(
-    dataset: Dataset, labels: ComputedLabels, definition: str
-) -> list[tuple[int, LabelRecord]]:
-    """Records of the dataset's crystals, each with its row; see `join_labels` for the errors."""
-    if definition not in labels.settings.definitions:
-        known = ", ".join(labels.settings.definitions)
-        raise DatasetError(
-            f"the computed labels have no power factors by definition {definition!r}, only by "
-            f"{known}"
+def _factors(
+    labels: ComputedLabels, found: Iterable[tuple[int, LabelRecord]], definition: str
+) -> dict[int, float]:
+    """Row to power factor by a definition, of the crystals that have one.
+
+    DatasetError if it is neither among the labels nor can be read from tensors.
+    """
+    meaning = definition_of(definition)
+    factors: dict[int, float] = {}
+    refusals: list[str] = []
+    for row, record in found:
+        try:
+            factor = _factor(labels, record, meaning)
+        except CampaignError as refusal:
+            refusals.append(str(refusal))
+            continue
+        if factor is not None:
+            factors[row] = factor
+    if factors or not refusals:
+        return factors
+    raise DatasetError(
+        f"the computed labels have no power factors by definition {definition!r}: {refusals[0]}. "
+        "dataset.few_labels: leave-open begins with open heads, until the campaign has computed "
+        "enough"
+    )
+
+
+def _factor(
+    labels: ComputedLabels, record: LabelRecord, meaning: TransportDefinition
+) -> float | None:
+    """The power factor of one crystal; None for one that has none, whatever the definition.
+
+    CampaignError if it has one by other definitions only.
+    """
+    if not record.power_factor:
+        return None
+    gap = record.band_gap or 0.0
+    if meaning.gap is not None and gap < meaning.gap:
+        raise CampaignError(
+            f"the gap of {record.id}, {gap:.3f} eV, would have to be opened in its bands"
         )
+    # Where the gap is wide enough, nothing is opened.
+    as_computed = with_gap_of(meaning, None)
+    if as_computed.name in record.power_factor:
+        return record.power_factor[as_computed.name]
+    tensors = labels.tensors
+    tables = None if tensors is None else tensors.tables(record.id, record.crystal)
+    if tables is None:
+        known = ", ".join(labels.settings.definitions)
+        raise CampaignError(
+            f"{record.id} has no tensors, only {known}; gen2dft data tensors makes them from kept "
+            "bands"
+        )
+    return factor_of(tables, as_computed).value
+
+
+def _records_of(dataset: Dataset, labels: ComputedLabels) -> list[tuple[int, LabelRecord]]:
+    """Records of the dataset's crystals, each with its row; see `join_labels` for the errors."""
     row_of = {name: row for row, name in enumerate(dataset.ids)}
     found = []
     for record in labels.records:

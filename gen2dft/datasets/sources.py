@@ -18,6 +18,7 @@ from gen2dft.properties import DEFAULT_TRANSPORT
 
 STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
+LEAVE_OPEN = "leave-open"
 BUILTIN = (STARTER, VANADIUM_OXIDES, MATERIALS_PROJECT)
 LABELLED_BY_A_POTENTIAL = (STARTER, VANADIUM_OXIDES)
 NO_OTHERS: Mapping[str, PropertySpec] = MappingProxyType({})
@@ -75,7 +76,7 @@ def load_dataset(
     progress
         Called with (crystals read, crystals in all) while a file is parsed.
     definition
-        What transport labels mean, see `gen2dft.properties.TRANSPORT_DEFINITIONS`.
+        What transport labels mean, see `gen2dft.definitions.definition_of`.
     properties
         What the campaign says of its properties; each of its own gets a column of labels.
 
@@ -97,7 +98,8 @@ def load_dataset(
         if name == PUBLISHED_LABELS:
             dataset = join_ricci(dataset)
         else:
-            dataset = join_labels(dataset, read_labels(name), definition)
+            leave_open = spec.few_labels == LEAVE_OPEN
+            dataset = join_labels(dataset, read_labels(name), definition, leave_open)
     own = defined(properties)
     return filter_dataset(dataset.knowing(own), spec, seed)
 
@@ -123,7 +125,7 @@ def read_source(
     if spec.source == STARTER:
         from gen2dft.datasets.starter import load_starter
 
-        return load_starter(definition)
+        return load_starter(definition, spec.few_labels == LEAVE_OPEN)
     if spec.source == VANADIUM_OXIDES:
         from gen2dft.datasets.starter import load_vanadium_oxides
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.definitions import OPTIMAL, definition_of
 from gen2dft.doubts import doubts_text
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import basis_text, condition_text, pretty, value_text, words
+from gen2dft.report.wording import (
+    basis_text,
+    condition_text,
+    doping_text,
+    pretty,
+    value_text,
+    words,
+)
 from gen2dft.transport import POWER_FACTOR
+from gen2dft.transport.reductions import CARRIER_NAMES
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import PowerFactorDoc
@@ -16,6 +25,8 @@ if TYPE_CHECKING:
     from gen2dft.transport.document import TransportDoc
 
 FACTOR = PROPERTIES[POWER_FACTOR]
+# What the bands of the engines that ship leave out, whatever the preset.
+LEVELS = dict.fromkeys(("gpaw", "vasp"), " (PBE, no spin-orbit coupling)")
 
 
 def transport_of(store: Store, found: Sequence[PowerFactorDoc]) -> TransportDoc | None:
@@ -38,11 +49,22 @@ def bands_text(found: PowerFactorDoc) -> str:
     doubts = f"; doubtful: {doubts_text(found.doubts)}" if found.doubts else ""
     factor = value_text(POWER_FACTOR, found.values[POWER_FACTOR])
     by = basis_text(found.engine, () if found.is_dft else (found.engine,))
+    level = LEVELS.get(found.engine, "")
     return (
-        f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, holes, "
-        f"{condition_text(found.definition)}; gap {found.values['band_gap']:.2f} eV; by {by}, "
-        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes{doubts}"
+        f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, "
+        f"{condition_text(found.definition)}{_chosen(found)}; gap "
+        f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}{level}, "
+        f"bands in {60 * found.core_hours:.1f} core-minutes{doubts}"
     )
+
+
+def _chosen(found: PowerFactorDoc) -> str:
+    """Carriers and doping that turned out best, where the definition leaves them open."""
+    meaning = definition_of(found.definition)
+    is_open = meaning.carrier == "best" or meaning.doping == OPTIMAL
+    if found.carrier is None or found.doping is None or not is_open:
+        return ""
+    return f" ({CARRIER_NAMES[found.carrier]}, {doping_text(found.doping)})"
 
 
 def bands_columns(definition: str) -> list[str]:

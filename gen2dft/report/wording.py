@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
 
-from gen2dft.properties import PROPERTIES, TRANSPORT_DEFINITIONS, Property
+from gen2dft.definitions import definition_of
+from gen2dft.properties import PROPERTIES, Property
 from gen2dft.store.documents import OPEN, PREDICTED, Evidence
 from gen2dft.thermo.placing import HULL_INCOMPLETE
 
@@ -133,10 +134,24 @@ def basis_text(basis: str, surrogates: Iterable[str]) -> str:
 
 
 def condition_text(definition: str) -> str:
-    """Temperature and doping of a power factor's definition."""
-    known = TRANSPORT_DEFINITIONS[definition]
-    power = round(math.log10(known.doping))
-    return pretty(f"{known.temperature:g} K, 1e{power} cm^-3")
+    """Carriers, temperature and doping of a power factor's definition, and the gap it assumes."""
+    known = definition_of(definition)
+    kind = {"p": "holes", "n": "electrons", "best": "the better carriers"}[known.carrier]
+    if known.doping_range is None:
+        doping = doping_text(known.dopings[0])
+    else:
+        low, high = map(doping_text, known.doping_range)
+        doping = f"best doping from {low} to {high}"
+    assumed = "" if known.gap is None else f", gap opened to {known.gap:g} eV"
+    return f"{kind}, {known.temperature:g} K, {doping}{assumed}"
+
+
+def doping_text(doping: float) -> str:
+    """A doping as it is printed: 3.2e20 with superscripts, and its unit."""
+    exponent = math.floor(math.log10(doping) + 1e-9)
+    mantissa = f"{doping / 10.0**exponent:.2g}"
+    factor = "" if mantissa == "1" else f"{mantissa}\u00d7"
+    return factor + pretty(f"1e{exponent} cm^-3")
 
 
 def surrogate_engines(labels: Iterable[LabelDoc], hits: Iterable[HitDoc] = ()) -> set[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
+from gen2dft.definitions import definition_of
 from gen2dft.engines.base import CalculationFailure, Engine
 from gen2dft.property_steps import Made, StepOutcome
 from gen2dft.store.documents import PowerFactorDoc
@@ -14,7 +15,7 @@ from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.doubts import doubts_of
 from gen2dft.transport.programs import check_program
-from gen2dft.transport.reductions import factors_by_definition, get_reduction
+from gen2dft.transport.reductions import factor_in, factors_by_definition, remarks_on
 
 Outcome = TransportDoc | CalculationFailure
 
@@ -83,11 +84,12 @@ def _without_factor(made: Made, definition: str, failure: CalculationFailure) ->
 
 
 def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerFactorDoc:
-    factors = factors_by_definition(transport)
-    values = {"band_gap": transport.band_gap, POWER_FACTOR: factors[definition]}
+    meaning = definition_of(definition)
+    factors = factors_by_definition(transport, meaning)
+    found = factor_in(transport, meaning)
+    values = {"band_gap": transport.band_gap, POWER_FACTOR: found.value}
     relative_error, converged = None, None
     errors: dict[str, float] = {}
-    temperature = get_reduction(definition).definition.temperature
     series = transport.convergence
     if series:
         relative_error, converged = series.relative_error, series.converged
@@ -99,8 +101,12 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         definition=definition,
         values=values,
         errors=errors,
-        doubts=doubts_of(transport, temperature),
+        doubts=doubts_of(transport, meaning.temperature),
         power_factors=factors,
+        carrier=found.point.carrier,
+        temperature=found.point.temperature,
+        doping=found.point.doping,
+        scissor=transport.scissor,
         relaxation_time=transport.relaxation_time,
         program=transport.program,
         program_version=transport.program_version,
@@ -110,5 +116,5 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         converged=converged,
         core_hours=transport.core_hours + transport.transport_hours,
         costs={"bands": transport.core_hours, "transport": transport.transport_hours},
-        warnings=list(transport.warnings),
+        warnings=[*transport.warnings, *remarks_on(found, meaning, transport)],
     )

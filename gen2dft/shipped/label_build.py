@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -156,7 +156,7 @@ def label_settings(
         method=METHOD,
         approximation="constant relaxation time",
         relaxation_time=DEFAULT.relaxation_time,
-        definitions={name: asdict(given) for name, given in TRANSPORT_DEFINITIONS.items()},
+        definitions={name: given.as_plain() for name, given in TRANSPORT_DEFINITIONS.items()},
     )
 
 
@@ -275,7 +275,7 @@ def _settings(program: str) -> TransportSettings:
     """The conditions of the definitions alone: higher dopings would need more bands."""
     definitions = TRANSPORT_DEFINITIONS.values()
     temperatures = {definition.temperature for definition in definitions}
-    dopings = {definition.doping for definition in definitions}
+    dopings = {definition.dopings[0] for definition in definitions}
     return TransportSettings(
         temperatures=tuple(sorted(temperatures)),
         dopings=tuple(sorted(dopings)),

@@ -454,8 +454,19 @@ class PowerFactorDoc(Document):
         [], description="why a value may mean nothing, see gen2dft.doubts: `narrow_gap`, ..."
     )
     power_factors: dict[str, float] = Field(
-        {}, description="by every definition, uW cm^-1 K^-2 at tau = 1e-14 s"
+        {},
+        description="by the published definitions and that of the campaign, uW cm^-1 K^-2 at tau "
+        "= 1e-14 s",
     )
+    carrier: Literal["p", "n"] | None = Field(
+        None, description="carriers of `values`: those that the definition asks for, or the better"
+    )
+    temperature: float | None = Field(None, description="K, of `values`")
+    doping: float | None = Field(
+        None,
+        description="carriers per cm^3 of `values`: stated by the definition, or found to be best",
+    )
+    scissor: float = Field(0.0, description="eV by which conduction bands were raised")
     relaxation_time: float | None = Field(None, description="s")
     program: str | None = Field(
         None,

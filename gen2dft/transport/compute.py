@@ -19,11 +19,13 @@ from gen2dft.transport.interpolation import Interpolation, fit, star_functions
 from gen2dft.transport.path import band_path
 from gen2dft.transport.programs import program_of
 from gen2dft.transport.remarks import bands_warnings, grid_warnings
+from gen2dft.transport.scissor import opened
 from gen2dft.transport.selection import Selection, check_spacing, select_bands
 from gen2dft.transport.settings import DEFAULT, TransportSettings
 from gen2dft.transport.stars import find_stars
 
 FloatArray = NDArray[np.float64]
+PUBLISHED_DOPING = 1e19  # carriers per cm^3: the highest of the published label definitions
 LEFT_OUT = 10  # every tenth k-point is left out to measure the interpolation
 
 
@@ -38,6 +40,7 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     """
     program = program_of(settings)
     check_spacing(bands, settings)
+    bands, scissor = opened(bands, settings.gap)
     selection = select_bands(bands, settings)
     series, quality = interpolate(bands, selection, settings)
     grid = choose_grid(series, settings.grid_spacing)
@@ -51,13 +54,15 @@ def compute_transport(bands: UniformBands, settings: TransportSettings = DEFAULT
     interpolated = Interpolated(grid=size, bin_width=distribution.width, **quality)
     edges = selection.edges
     said = tuple(warnings)
-    document = TransportDoc.of(bands, edges.gap, settings, carriers, interpolated, said)
+    computed_gap = edges.gap - scissor
+    document = TransportDoc.of(bands, computed_gap, settings, carriers, interpolated, said)
     path = band_path(series, edges.valence)
-    return document.model_copy(update={"path": path, "program_version": program.version()})
+    found = {"path": path, "scissor": scissor, "program_version": program.version()}
+    return document.model_copy(update=found)
 
 
 def transport_within_bands(
-    bands: UniformBands, settings: TransportSettings = DEFAULT, needed: float = 1e19
+    bands: UniformBands, settings: TransportSettings = DEFAULT, needed: float = PUBLISHED_DOPING
 ) -> TransportDoc:
     """Transport up to the highest doping that the computed bands allow, at least up to the one that
     is needed.
@@ -65,7 +70,7 @@ def transport_within_bands(
     Parameters
     ----------
     needed
-        Carriers per cm^3; the label definitions need 1e19.
+        Carriers per cm^3.
 
     Raises
     ------

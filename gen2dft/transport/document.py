@@ -176,6 +176,9 @@ class TransportDoc(Frozen):
     spin_polarised: bool
     electrons: float = Field(description="valence electrons per cell")
     band_gap: float = Field(description="eV, on the mesh")
+    scissor: float = Field(
+        0.0, description="eV by which conduction bands were raised; band_gap is without it"
+    )
     temperatures: tuple[float, ...] = Field(description="K, first index of every table")
     dopings: tuple[float, ...] = Field(description="carriers per cm^3, second index of every table")
     p: CarrierTransport = Field(description="holes")
