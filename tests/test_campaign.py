@@ -292,3 +292,33 @@ def test_results_can_be_looked_at_without_the_plugin():
 
 def test_only_names_of_plugins_have_packages():
     assert plugin_packages(load_campaign("thermoelectric")) == {}
+
+
+@pytest.mark.parametrize(
+    ("engine", "preset", "quorum"),
+    [("gpaw", "gpaw-quick-v1", 0.8), ("vasp", "mp-ggau-v1", 0.8), ("mlip", "chgnet-v1", 1.0)],
+)
+def test_an_engine_named_alone_brings_its_preset_and_quorum(engine, preset, quorum):
+    spec = load_campaign("thermoelectric", {"validation": {"engine": engine}})
+    assert (spec.validation.preset, spec.learning.quorum, spec.quorum) == (preset, quorum, quorum)
+    dumped = spec.model_dump(mode="json", by_alias=True)
+    assert (dumped["validation"]["preset"], dumped["learning"]["quorum"]) == (preset, quorum)
+
+
+def test_what_is_written_overrules_the_engines_defaults():
+    given = {"validation": {"engine": "gpaw", "preset": "gpaw-v1"}, "learning.quorum": 1.0}
+    spec = load_campaign("thermoelectric", given)
+    assert (spec.validation.preset, spec.quorum) == ("gpaw-v1", 1.0)
+
+
+def test_an_engine_that_is_not_here_is_left_to_the_checks():
+    spec = load_campaign("thermoelectric", {"validation": {"engine": "quantum"}})
+    assert (spec.validation.preset, spec.quorum) == ("chgnet-v1", 1.0)
+
+
+def test_the_thermoelectric_campaign_with_dft_asks_the_screen_for_stability():
+    spec = load_campaign("thermoelectric-gpaw")
+    judges = {target.property: target.by for target in spec.targets}
+    assert judges == {"power_factor": None, "e_above_hull": "screen", "band_gap": None}
+    (limit,) = [target.max for target in spec.targets if target.property == "e_above_hull"]
+    assert spec.screening.surrogate.max_e_above_hull <= limit

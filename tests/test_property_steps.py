@@ -44,6 +44,16 @@ def test_steps_follow_the_targets_and_heads():
     assert provided(headed, "toy") == {"formation_energy", "e_above_hull", "size"}
 
 
+def test_a_target_that_is_left_to_the_heads_needs_no_step():
+    left = {"property": "size", "min": 0.0, "by": "prediction"}
+    assert steps_of(spec_of("size", targets=[left])) == ()
+    waited_for = [left, {"property": "size_squared", "min": 0.0}]
+    assert [step.name for step in steps_of(spec_of("size", targets=waited_for))] == [
+        "size",
+        "size_squared",
+    ]
+
+
 def test_a_step_runs_after_the_one_that_it_waits_for_which_runs_once():
     assert [step.name for step in steps_of(spec_of("size_squared"))] == ["size", "size_squared"]
     both = steps_of(spec_of("size_squared", "size"))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
 
+from gen2dft.engines import load_engine
 from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
 from gen2dft.loop.stopping import counts, stop_reason
@@ -62,12 +63,26 @@ def _close(context: Round, document: RoundDoc) -> bool:
 
 
 def may_close(context: Round, document: RoundDoc) -> bool:
-    """Whether enough candidates have finished, or the deadline has passed."""
+    """Whether enough candidates have finished, or the deadline has passed.
+
+    The last round of a campaign with a DFT engine waits for all: no training waits for it, and what
+    is still open when a campaign ends is given up.
+    """
+    if _is_last_of_dft(context):
+        rounds = range(context.index + 1)
+        still_open = sum(context.store.count_open(context.campaign_id, i) for i in rounds)
+        return not still_open or is_late(context, document)
     needed = math.ceil(context.spec.quorum * document.dispatch_size - 1e-9)
     unneeded = document.dispatch_size - needed
     return context.store.count_open(context.campaign_id, context.index) <= unneeded or is_late(
         context, document
     )
+
+
+def _is_last_of_dft(context: Round) -> bool:
+    spec = context.spec
+    is_last = context.index + 1 >= spec.learning.rounds
+    return is_last and load_engine(spec.validation.engine).is_dft
 
 
 def is_late(context: Round, document: RoundDoc) -> bool:

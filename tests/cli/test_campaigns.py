@@ -4,6 +4,7 @@ import json
 
 import pytest
 import stand_in_environment
+import yaml
 from typer.testing import CliRunner
 
 from gen2dft.cli import campaigns
@@ -95,3 +96,45 @@ def test_missing_pseudopotentials_are_found_at_submission(call, monkeypatch, tmp
     result = call("submit", "--dry-run")
     assert result.exit_code == 1
     assert "POT_GGA_PAW_PBE is not a folder" in result.stderr
+
+
+def resolved(output):
+    """The resolved campaign that a dry run shows."""
+    text = output[output.index("name: oxides") : output.index("training set")]
+    return yaml.safe_load(text)
+
+
+def test_an_engine_is_all_that_a_user_types(call):
+    refine = {"preset": "ggau-refine-v1", "max_e_above_hull": 0.1, "references": REFERENCES}
+    result = call("submit", "--dry-run", "--engine", "gpaw", refine=refine)
+    assert result.exit_code == 0, result.output
+    spec = resolved(result.output)
+    validation = spec["validation"]
+    assert (validation["engine"], validation["preset"]) == ("gpaw", "gpaw-quick-v1")
+    assert (validation["refine"], validation["references"]) == (None, {})
+    assert [target["by"] for target in spec["targets"]] == ["screen"]
+    assert spec["learning"]["quorum"] == 0.8
+    said = "formation_energy by: screen (mlip chgnet-screen-v1): energies of engine gpaw have no"
+    assert result.output.count(said) == 1
+
+
+def test_the_engine_of_the_file_keeps_its_preset_and_references(call):
+    result = call("submit", "--dry-run", "--engine", "vasp")
+    spec = resolved(result.output)
+    assert spec["validation"]["preset"] == "ggau-v1"
+    assert spec["validation"]["references"] == REFERENCES
+    assert "by: screen" not in result.output
+
+
+def test_a_key_that_is_set_overrules_the_engine(call):
+    result = call("submit", "--dry-run", "--engine", "gpaw", "--set", "validation.preset=gpaw-v1")
+    assert resolved(result.output)["validation"]["preset"] == "gpaw-v1"
+
+
+def test_a_refusal_names_the_command_that_works(call):
+    preset = {"engine": "gpaw", "preset": "ggau-v1"}
+    refused = call("submit", "--dry-run", **preset, references={})
+    assert "as by --engine gpaw, takes gpaw-quick-v1" in refused.stderr
+    quick = {"engine": "gpaw", "preset": "gpaw-quick-v1"}
+    refused = call("submit", "--dry-run", **quick, references={})
+    assert "as `--engine gpaw` does by itself (targets: by: screen)" in refused.stderr

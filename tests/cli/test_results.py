@@ -46,6 +46,35 @@ def test_hits_of_dft_do_not_speak_of_surrogates(example: Store, invoke) -> None:
     assert output.count("vasp (DFT)") == 3 * len(HITS)
 
 
+def test_hits_are_filtered_by_their_evidence(example: Store, invoke) -> None:
+    one = candidate_id(*HITS[0])
+    example.database.hits.update_one({"candidate_id": one}, {"$set": {"evidence": "mixed"}})
+    found = json.loads(invoke("hits", "--json", "--evidence", "mixed").output)
+    assert [(hit["candidate_id"], hit["evidence"]) for hit in found] == [(one, "mixed")]
+    assert "fits the query" in invoke("hits", "--evidence", "dft").output
+    assert invoke("hits", "--evidence", "real").exit_code == 2
+    rows = list(csv.DictReader(io.StringIO(invoke("hits", "--csv").output)))
+    assert sorted(row["evidence"] for row in rows) == ["mixed", *["surrogate"] * (len(HITS) - 1)]
+    assert "(1 mixed, 3 surrogate): gen2dft hits" in " ".join(
+        invoke("status", CAMPAIGN_ID).output.split()
+    )
+    (row,) = json.loads(invoke("status", "--json").output)
+    assert row["hits_by_evidence"] == {"mixed": 1, "surrogate": 3}
+
+
+def test_an_energy_of_the_screen_is_never_shown_as_dft(example: Store, invoke) -> None:
+    one = candidate_id(*HITS[0])
+    basis = {"power_factor": "gpaw", "e_above_hull": "mlip", "band_gap": "gpaw"}
+    label = {"engine": "gpaw", "is_dft": True, "basis": {"e_above_hull": "mlip"}}
+    example.database.labels.update_many({}, {"$set": label})
+    example.database.hits.update_many({}, {"$set": {"basis": basis, "evidence": "mixed"}})
+    output = " ".join(invoke("hits").output.split())
+    assert output.count("mlip (surrogate)") == len(HITS)
+    assert output.count("gpaw (DFT)") >= 2 * len(HITS)
+    assert "mlip (DFT)" not in output
+    assert "mlip (surrogate)" in " ".join(invoke("show", one).output.split())
+
+
 def test_hits_as_json_can_be_read_back(example: Store, invoke) -> None:
     found = json.loads(invoke("hits", "--json").output)
     stored = {hit.candidate_id: hit for hit in example.hits()}

@@ -3,7 +3,7 @@
 import pytest
 
 from gen2dft.campaign import LearningSpec
-from gen2dft.loop.stopping import calls_left, stop_reason
+from gen2dft.loop.stopping import calls_left, counts, stop_reason
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,12 @@ def test_stopping_rules(spec, hits, calls, hours, reason):
 def test_budget_shortens_the_batch():
     spec = LearningSpec.model_validate({"batch": 8, "budget": {"oracle_calls": 10}})
     assert [calls_left(spec, n) for n in (0, 5, 10, 12)] == [8, 5, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "counted"),
+    [("any", ["dft", "mixed", "surrogate"]), ("mixed", ["dft", "mixed"]), ("dft", ["dft"])],
+)
+def test_hits_count_by_their_evidence(wanted, counted):
+    spec = LearningSpec(hits_evidence=wanted)
+    assert [kind for kind in ("dft", "mixed", "surrogate") if counts(spec, kind)] == counted
