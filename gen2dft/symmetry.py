@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 UNDETERMINED = "undetermined"
 TIGHT = 0.01  # Angstrom; two atoms never come that close
 EXACT = 1e-5  # Angstrom; below what any k-point mesh notices
-# Angles that differ by up to so many degrees may be equal by symmetry, whatever the length of the
-# cell: a strained cell hides its symmetry in them.
-ANGLES = 5.0
+# Degrees that the angles of a cell may be off by: a strained cell hides its symmetry in them. By
+# default symprec decides for angles, too.
+WIDE_ANGLES, BY_SYMPREC = 5.0, -1.0
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,14 @@ def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
 
 
 def space_group(
-    structure: Structure, symprec: float = TIGHT, angles: float = -1.0
+    structure: Structure, symprec: float = TIGHT, angles: float = BY_SYMPREC
 ) -> SpaceGroup | None:
     """The space group, found within symprec Angstrom; None where spglib finds none.
 
     Parameters
     ----------
     angles
-        Degrees that angles may be off; -1 leaves them to symprec.
+        Degrees that the angles of the cell may be off by; BY_SYMPREC leaves them to symprec.
     """
     found = _dataset(structure, symprec, angles)
     if found is None:
@@ -79,7 +79,7 @@ def space_group(
     return SpaceGroup(int(found.number), str(found.international), per_atom)
 
 
-def space_group_symbol(structure: Structure, symprec: float = 0.1) -> str:
+def space_group_symbol(structure: Structure, symprec: float = TIGHT) -> str:
     """International symbol, found within symprec Angstrom.
 
     `undetermined` where spglib finds none.
@@ -93,12 +93,12 @@ def idealised_primitive(structure: Structure, symprec: float) -> Structure:
 
     Where spglib finds none, the primitive cell as it is.
     """
-    found = standard_cell(structure, symprec)
+    found = standard_cell(structure, symprec, WIDE_ANGLES)
     return structure.get_primitive_structure(tolerance=symprec) if found is None else found
 
 
 def standard_cell(
-    structure: Structure, symprec: float, *, primitive: bool = True
+    structure: Structure, symprec: float, angles: float = BY_SYMPREC, *, primitive: bool = True
 ) -> Structure | None:
     """The standard cell, with the symmetry that the crystal has within symprec Angstrom made exact.
 
@@ -106,6 +106,8 @@ def standard_cell(
 
     Parameters
     ----------
+    angles
+        As for `space_group`.
     primitive
         False gives the conventional cell.
 
@@ -121,7 +123,7 @@ def standard_cell(
         _cell(structure),
         to_primitive=primitive,
         symprec=symprec,
-        angle_tolerance=ANGLES,
+        angle_tolerance=angles,
     )
     if made is None:
         return None
@@ -194,7 +196,7 @@ def _mean_positions(
     return np.asarray(frac + shifts / len(rotations))
 
 
-def _dataset(structure: Structure, symprec: float, angles: float = -1.0) -> Any:
+def _dataset(structure: Structure, symprec: float, angles: float = BY_SYMPREC) -> Any:
     import spglib
 
     return ask_spglib(

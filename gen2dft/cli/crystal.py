@@ -21,6 +21,7 @@ from gen2dft.report.candidate import (
     remarks,
     value_rows,
 )
+from gen2dft.report.symmetry import conventional_text, symmetry_text
 from gen2dft.report.wording import PREDICTED, counted, round_title, when
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     for text in (*remarks(labels), *_remarks_on_bands(store, candidate)):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)
     if candidate.structure is not None:
-        _print_structure(store, candidate, labels, console)
+        _print_structure(candidate, labels, console)
     steps = [f"{step['state']} {when(step['at'])}" for step in candidate.history]
     console.print(f"[dim]history[/]  {escape(joined(steps)) or 'none'}", highlight=False)
 
@@ -165,6 +166,8 @@ def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, s
         yield "chosen by", f"{candidate.selected_by}{score}; attempts: {candidate.attempts}"
     if candidate.verdict.detail:
         yield "screen", candidate.verdict.detail
+    if candidate.verdict.symmetry is not None:
+        yield "symmetry", symmetry_text(candidate.verdict.symmetry)
     if candidate.failure:
         yield "failure", candidate.failure
 
@@ -206,9 +209,7 @@ def _verdict(row: ValueRow) -> str:
     return f"{met}{how}: {row.wanted}"
 
 
-def _print_structure(
-    store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console
-) -> None:
+def _print_structure(candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console) -> None:
     from pymatgen.core import Structure
 
     data, origin = crystal_of(candidate, labels)
@@ -216,16 +217,15 @@ def _print_structure(
     lattice = structure.lattice
     lengths = ", ".join(f"{length:.3f}" for length in lattice.abc)
     angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)
-    hit = _hit_of(store, candidate)
     facts = joined((
         counted(len(structure), "atom"),
         f"{lattice.volume / len(structure):.1f} \u00c5\u00b3/atom",
         f"{float(structure.density):.2f} g/cm\u00b3",
-        f"space group {escape(hit.spacegroup)}" if hit else "",
     ))  # fmt: skip
     for line in (
         f"[bold]structure[/], {escape(origin)}",
         f"  a, b, c = {lengths} \u00c5; \u03b1, \u03b2, \u03b3 = {angles}\u00b0",
         f"  {facts}",
+        f"  space group {escape(conventional_text(structure))}",
     ):
         console.print(line, highlight=False)

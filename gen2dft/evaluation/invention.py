@@ -104,7 +104,9 @@ def surrogate_journal(setting: Setting) -> Journal:
     engine = load_engine(surrogate.engine)
     preset = engine.preset(surrogate.preset)
     dumped = surrogate.model_dump(mode="json")
-    settings = [dumped, preset.settings_hash, setting.hull.hull_hash]
+    # The dump leaves the switch out where it has its default, also in journals of versions without.
+    symmetry = {"symmetrise": surrogate.symmetrise}
+    settings = [dumped, preset.settings_hash, setting.hull.hull_hash, symmetry]
     folder = setting.snapshot_dir
     path = folder / "relaxations.jsonl" if folder else None
     relax = functools.partial(surrogate_screen, spec=surrogate, hull=setting.hull)

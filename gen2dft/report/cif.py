@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.output import write_file
 from gen2dft.report.wording import Known, basis_text, remark_text, round_title, value_text
+from gen2dft.symmetry import BY_SYMPREC, TIGHT, standard_cell
 
 if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
     from gen2dft.store.documents import HitDoc
+
+WRITTEN = 1e-4  # Angstrom; finer than the digits of the file
 
 
 def hit_cif(hit: HitDoc, surrogates: Iterable[str], known: Known = PROPERTIES) -> str:
-    """A hit's structure, exactly as stored (P1), under comments with its values, their units and
-    their basis.
-    """
+    """A hit's structure under comments with its values, their units and their basis."""
     comments = _comments_of(hit, set(surrogates), known)
     return structure_cif(hit.structure, comments)
 
@@ -40,14 +43,26 @@ def _comments_of(hit: HitDoc, surrogates: set[str], known: Known) -> Iterator[st
 
 
 def structure_cif(structure: dict[str, Any], comments: Iterable[str]) -> str:
-    """A structure (pymatgen dictionary) as CIF text, exactly as stored, under one comment line
-    each.
+    """A structure (pymatgen dictionary) as CIF text, under one comment line each.
+
+    It gives the space group within 0.01 Angstrom, its operations, the conventional cell and one
+    site of each kind. A structure in which spglib finds no symmetry is written as stored.
     """
     from pymatgen.core import Structure
 
     crystal = Structure.from_dict(structure)
     head = "".join(map(_comment, comments))
-    return head + str(crystal.to(fmt="cif"))
+    return head + _symmetric_cif(crystal)
+
+
+def _symmetric_cif(crystal: Structure) -> str:
+    from pymatgen.io.cif import CifWriter
+
+    cell = standard_cell(crystal, TIGHT, primitive=False)
+    if cell is None:
+        return str(CifWriter(crystal))
+    # The cell is exact already: no angle may be off, as the writer allows by default.
+    return str(CifWriter(cell, symprec=WRITTEN, angle_tolerance=BY_SYMPREC))
 
 
 def _comment(text: str) -> str:

@@ -9,6 +9,7 @@ distortion keeps it.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING
 from gen2dft.errors import CalculationFailed
 from gen2dft.store.documents import RefusedSymmetry, SymmetryRecord
 from gen2dft.symmetry import (
+    BY_SYMPREC,
     EXACT,
     TIGHT,
-    UNDETERMINED,
+    WIDE_ANGLES,
     SpaceGroup,
     space_group,
+    space_group_symbol,
     standard_cell,
 )
 
@@ -102,8 +105,8 @@ def symmetrised(
 def _trials(structure: Structure) -> list[_Trial]:
     """Symmetric cells of a structure, one per space group, those with most operations first."""
     found: dict[tuple[int, int], _Trial] = {}
-    for tolerance in TOLERANCES:
-        trial = _trial(structure, tolerance)
+    for tolerance, angles in itertools.product(TOLERANCES, (BY_SYMPREC, WIDE_ANGLES)):
+        trial = _trial(structure, tolerance, angles)
         if trial is None:
             continue
         key = (trial.group.number, len(trial.cell))
@@ -111,9 +114,9 @@ def _trials(structure: Structure) -> list[_Trial]:
     return sorted(found.values(), key=lambda trial: -trial.group.operations_per_atom)
 
 
-def _trial(structure: Structure, tolerance: float) -> _Trial | None:
+def _trial(structure: Structure, tolerance: float, angles: float) -> _Trial | None:
     """The cell idealised within a tolerance; None if that gives the crystal no symmetry."""
-    cell = standard_cell(structure, tolerance)
+    cell = standard_cell(structure, tolerance, angles)
     group = None if cell is None else space_group(cell, EXACT)
     if cell is None or group is None:
         return None
@@ -158,8 +161,8 @@ def _record(
 ) -> SymmetryRecord:
     before = relaxed.structure
     return SymmetryRecord(
-        space_group_before=_symbol(before, TIGHT),
-        space_group=_symbol(found.structure, EXACT),
+        space_group_before=space_group_symbol(before),
+        space_group=space_group_symbol(found.structure),
         num_sites_before=len(before),
         num_sites=len(found.structure),
         tolerance=trial.tolerance,
@@ -171,7 +174,7 @@ def _record(
 
 def _kept(relaxed: Calculation, refused: list[RefusedSymmetry]) -> SymmetryRecord:
     """The record of a crystal that keeps its cell."""
-    symbol, atoms = _symbol(relaxed.structure, TIGHT), len(relaxed.structure)
+    symbol, atoms = space_group_symbol(relaxed.structure), len(relaxed.structure)
     return SymmetryRecord(
         space_group_before=symbol,
         space_group=symbol,
@@ -179,8 +182,3 @@ def _kept(relaxed: Calculation, refused: list[RefusedSymmetry]) -> SymmetryRecor
         num_sites=atoms,
         refused=refused,
     )
-
-
-def _symbol(structure: Structure, tolerance: float) -> str:
-    found = space_group(structure, tolerance)
-    return UNDETERMINED if found is None else found.symbol

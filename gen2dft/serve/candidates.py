@@ -21,6 +21,7 @@ from gen2dft.report.candidate import (
 )
 from gen2dft.report.cif import cif_name, structure_cif
 from gen2dft.report.picture import crystal_scene, crystal_svg
+from gen2dft.report.symmetry import conventional_text, symmetry_text
 from gen2dft.report.transport_figures import TRANSPORT_FIGURES
 from gen2dft.report.wording import chemical, round_title, when
 from gen2dft.review.trace import latent_vector
@@ -122,6 +123,7 @@ def _facts(structure: Structure) -> Iterator[tuple[str, str]]:
     yield "a, b, c (\u00c5)", ", ".join(lengths)
     yield "\u03b1, \u03b2, \u03b3 (\u00b0)", ", ".join(angles)
     yield "atoms in the cell", str(len(structure))
+    yield "space group", conventional_text(structure)
     yield "volume (\u00c5\u00b3/atom)", f"{volume:.2f}"
     yield "density (g/cm\u00b3)", f"{density:.2f}"
     yield "shortest distance (\u00c5)", f"{_shortest(structure):.2f}"
@@ -153,6 +155,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     snapshot = store.find(SnapshotDoc, snapshot_id) if snapshot_id else None
     vector = [float(x) for x in latent_vector(store, candidate)]
     numbers = [f"{x:.4g}" for x in vector]
+    symmetry = candidate.verdict.symmetry
     return {
         "round": round_title(candidate.round_index),
         "round_index": candidate.round_index,
@@ -161,6 +164,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
         "text": ", ".join(numbers),
         "chosen": candidate.selected_by,
         "screen": candidate.verdict.detail,
+        "symmetry": symmetry_text(symmetry) if symmetry else None,
     }
 
 

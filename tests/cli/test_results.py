@@ -11,6 +11,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, candidate_id, empty_store, structure
 from pymatgen.core import Structure
 
+from gen2dft.store.documents import StoredVerdict, SymmetryRecord
 from gen2dft.store.store import Store
 
 
@@ -257,6 +258,22 @@ def test_show_tells_why_a_candidate_was_given_up(example: Store, invoke) -> None
     assert "given_up:not_converged" in output
     assert "the relaxation did not converge" in output
     assert "relaxed by the screen (mlip, not DFT)" in output
+
+
+def test_show_tells_what_the_screen_made_of_the_symmetry(example: Store, invoke) -> None:
+    record = SymmetryRecord(
+        space_group_before="P1",
+        space_group="F-43m",
+        num_sites_before=12,
+        num_sites=3,
+        tolerance=0.1,
+        energy_difference=-0.0012,
+        structure_as_relaxed={},
+    )
+    verdict = StoredVerdict(symmetry=record).model_dump(exclude_unset=True)
+    example.set_candidate(CAMPAIGN_ID, candidate_id(1, 1), surrogate=verdict)
+    output = " ".join(invoke("show", candidate_id(1, 1)).output.split())
+    assert "was P1, cell of 12 atoms; is F-43m, cell of 3 atoms; -1.2 meV/atom" in output
 
 
 def test_show_a_point_that_was_not_decoded(example: Store, invoke) -> None:

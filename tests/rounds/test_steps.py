@@ -16,11 +16,13 @@ from gen2dft.rounds.ingest import begin_attempt, ingest
 from gen2dft.rounds.judging import open_properties
 from gen2dft.rounds.learner import read_learner
 from gen2dft.rounds.propose import propose
+from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
 from gen2dft.rounds.select import select
 from gen2dft.rounds.train import train
 from gen2dft.store.documents import now
+from gen2dft.symmetry import EXACT, space_group_symbol
 from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
@@ -76,6 +78,20 @@ def test_a_whole_round_is_counted_completely(context):
     hits = context.store.hits(context.campaign_id)
     assert context.document.funnel[-2].n_out == len(hits) > 0
     assert context.document.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
+
+
+def test_validation_starts_from_the_symmetric_cell(context):
+    """What passed the screen says what was found, and the structure has that symmetry."""
+    up_to_dispatch(context)
+    passed = [context.store.candidate(context.campaign_id, key) for key in queued(context)]
+    assert passed
+    for candidate in passed:
+        start = start_of(candidate)
+        record = candidate.verdict.symmetry
+        assert start.as_dict(verbosity=0) == candidate.verdict.structure
+        assert space_group_symbol(start, EXACT) == record.space_group
+        assert len(start) == record.num_sites <= record.num_sites_before
+    assert any(not candidate.verdict.symmetry.kept for candidate in passed)
 
 
 def test_every_step_can_be_repeated_without_changing_anything(context):

@@ -94,6 +94,14 @@ def test_a_distorted_perovskite_goes_as_high_as_its_energy_allows():
     assert record.space_group == "Pm-3m"
 
 
+def test_a_bent_cell_may_be_bent_for_good():
+    """Within 5 degrees this is cubic, whatever the tolerance; within 0.01 Angstrom it is not."""
+    bent = Structure(Lattice.rhombohedral(4.0, 88.0), ["Cs", "Cl"], [[0] * 3, [0.5] * 3])
+    found, record = symmetrised(calculation(bent, -3.0), told({"Pm-3m": -2.9, "R-3m": -3.0}))
+    assert (record.space_group, record.refused[0].space_group) == ("R-3m", "Pm-3m")
+    assert found.structure.lattice.alpha == pytest.approx(88.0)
+
+
 def test_a_supercell_becomes_primitive():
     found, record = symmetrised(calculation(PRIMITIVE * (2, 1, 1), -3.0), told({"F-43m": -3.0}))
     assert (record.num_sites_before, len(found.structure)) == (6, 3)

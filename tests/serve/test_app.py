@@ -167,6 +167,7 @@ def test_a_crystal_is_traced_back_to_its_latent_vector(campaign: str, store: Sto
         and "starter-0003" in page
         and "as decoded, not relaxed" in page
     )
+    assert "<td>Pm-3m, conventional cell 4.000" in page
     scenes = re.findall(r'data-scene="([^"]*)"', page)
     atoms = json.loads(scenes[0].replace("&#34;", '"'))["atoms"]
     assert len(scenes) == 2 and {atom["symbol"] for atom in atoms} == {"Sr", "Nb", "O"}
