@@ -51,7 +51,7 @@ def power_factor(
         ),
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
-    preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
+    preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v2",
     cpu_limit: Annotated[
         float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
     ] = 3600.0,
