@@ -23,7 +23,8 @@ import numpy as np
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.datasets.ricci import transport_table
-from gen2dft.engines.gpaw.engine import UNIFORM_FILE, relax, uniform_bands
+from gen2dft.engines.gpaw.bands import UNIFORM_FILE
+from gen2dft.engines.gpaw.engine import relax, uniform_bands
 from gen2dft.engines.gpaw.presets import get_preset
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.compute import compute_transport

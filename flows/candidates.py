@@ -212,8 +212,8 @@ def go_on(campaign_id: str, index: int, candidate_id: str, look: Any) -> Respons
     context = open_round(campaign_id, index)
     stop = looking.stop_of(context, look)
     if stop is not None:
-        outcomes = looking.outcomes_without(context.spec, stop)
-        return Response(output={"calculations": [look], "outcomes": outcomes})
+        output = looking.all_that_is_known(context.spec, look, stop)
+        return Response(output=output)
     if not isinstance(look, CalculationDoc):
         return Response(output={"calculations": [look], "outcomes": {}})
     maker = CandidateMaker.of_campaign(context)

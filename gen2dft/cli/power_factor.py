@@ -51,7 +51,7 @@ def power_factor(
         ),
     ] = False,
     engine: Annotated[str, typer.Option(help="An engine that computes bands.")] = "gpaw",
-    preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v1",
+    preset: Annotated[str, typer.Option(help="Settings of that engine.")] = "gpaw-quick-v2",
     program: Annotated[
         str | None,
         typer.Option(

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pymatgen.core import Structure
 
 from gen2dft.calculation import Calculation
@@ -35,6 +36,7 @@ from gen2dft.symmetry import with_exact_symmetry
 if TYPE_CHECKING:
     from gen2dft.transport.bands import UniformBands
 
+SAME_PLACE = 0.05  # Angstrom; symmetry is made exact within a tenth of that
 MAX_LOST_RUNS = 3  # of one job, after which it is not tried again
 
 
@@ -105,7 +107,7 @@ def calculate(
         `too_expensive` beyond the limit.
     """
     given = given or Given()
-    known = _known(task, engine, preset, given.prev)
+    known = _known(task, engine, preset, structure, given.prev)
     if known is not None:
         return known
     meter = Meter(engine.in_process)
@@ -122,28 +124,40 @@ def calculate(
     return found.model_copy(update={"cpu_left": left})
 
 
-def _known(task: Task, engine: Engine, preset: str, prev: Outcome | None) -> CalculationDoc | None:
+def _known(
+    task: Task, engine: Engine, preset: str, structure: Structure, prev: Outcome | None
+) -> CalculationDoc | None:
     """The document of a task that would only repeat the calculation before, which costs nothing:
     the energy of a structure that has just been computed, or the relaxation of one at rest.
     """
     if not isinstance(prev, CalculationDoc) or not prev.ends_as_static:
         return None
     same = (prev.engine, prev.settings_hash) == (engine.name, engine.preset(preset).settings_hash)
-    if not same:
+    if not same or not _ended_at(prev, structure):
         return None
     looked = prev.task == "look"
-    at_rest = engine.at_rest
-    needs_nothing = task == "relax" and looked and at_rest is not None and at_rest(prev, preset)
-    if needs_nothing or (task == "static" and (looked or prev.task == "relax")):
-        return _again(prev, task)
-    return None
+    if task == "static" and (looked or prev.task == "relax"):
+        return _again(prev, task, structure)
+    if task != "relax" or not looked or engine.at_rest is None:
+        return None
+    return _again(prev, task, structure) if engine.at_rest(prev, preset) else None
 
 
-def _again(prev: CalculationDoc, task: Task) -> CalculationDoc:
+def _ended_at(calculation: CalculationDoc, structure: Structure) -> bool:
+    """Whether a calculation ended at a structure, but for symmetry made exact."""
+    final = calculation.structure
+    if final.atomic_numbers != structure.atomic_numbers:
+        return False
+    places = np.vstack([final.lattice.matrix, final.cart_coords])
+    others = np.vstack([structure.lattice.matrix, structure.cart_coords])
+    return bool(np.abs(places - others).max() < SAME_PLACE)
+
+
+def _again(prev: CalculationDoc, task: Task, structure: Structure) -> CalculationDoc:
     """A finished calculation as the document of another task, without its cost."""
     changes = {
         "task": task,
-        "structure": with_moments(prev),
+        "structure": structure,
         "num_steps": 0,
         "wall_seconds": 0.0,
         "cpu_seconds": 0.0,

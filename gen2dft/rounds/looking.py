@@ -12,11 +12,14 @@ from gen2dft.loop.look import Stop, can_stop, why_stop
 from gen2dft.property_steps import provided, step_names
 from gen2dft.rounds.round import Round
 
+OTHER_JUDGES = frozenset({"screen", "prediction"})
+
 
 def judged_by_engine(spec: CampaignSpec) -> list[Target]:
     """The targets whose values the campaign's engine or its steps compute."""
     computed = provided(spec, spec.validation.engine)
-    return [target for target in spec.targets if target.property in computed]
+    judged = [target for target in spec.targets if target.property in computed]
+    return [target for target in judged if getattr(target, "by", None) not in OTHER_JUDGES]
 
 
 def looks_first(spec: CampaignSpec) -> bool:
@@ -34,7 +37,12 @@ def stop_of(context: Round, look: Outcome | None) -> Stop | None:
     return why_stop(judged_by_engine(context.spec), look.band_gap)
 
 
-def outcomes_without(spec: CampaignSpec, stop: Stop) -> dict[str, Any]:
-    """The outcome of every property step that is left out."""
+def all_that_is_known(spec: CampaignSpec, look: CalculationDoc, stop: Stop) -> dict[str, Any]:
+    """The look as the only calculation, with the reason, and the outcome of every property step
+    that is left out.
+    """
+    said = f"{stop.reason}: {stop.detail}"
+    told = look.model_copy(update={"warnings": [*look.warnings, said]})
     failure = CalculationFailure(reason=stop.reason, detail=stop.detail)
-    return dict.fromkeys(sorted(step_names(spec)), failure)
+    outcomes = dict.fromkeys(sorted(step_names(spec)), failure)
+    return {"calculations": [told], "outcomes": outcomes}

@@ -248,7 +248,7 @@ def compute_label(
     CalculationFailed
         What keeps the bands from being computed, or transport from being computed from them.
     """
-    from gen2dft.engines.gpaw.engine import UNIFORM_FILE
+    from gen2dft.engines.gpaw.bands import UNIFORM_FILE
     from gen2dft.transport import POWER_FACTOR
     from gen2dft.transport.compute import compute_transport
     from gen2dft.transport.loaders import load_bands

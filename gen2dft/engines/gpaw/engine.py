@@ -7,12 +7,10 @@ run one process per core. Energies of GPAW and VASP, with and without U, never s
 from __future__ import annotations
 
 import functools
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -31,16 +29,23 @@ from gen2dft.engines.from_ase import (
     relaxed,
     structure_of,
 )
+from gen2dft.engines.gpaw.bands import (
+    DENSITY_FILE,
+    UNIFORM_FILE,
+    Cell,
+    gap_of,
+    kept_density,
+    reach_far_enough,
+    read_bands,
+)
 from gen2dft.engines.gpaw.presets import (
     DEFAULT_PRESET,
     PACKAGES,
     PRESETS,
     GPAWPreset,
-    bands_to_spare,
     get_preset,
     hubbards,
     kpoint_mesh,
-    number_of_bands,
     parameters,
     run_type,
     starting_moments,
@@ -49,20 +54,14 @@ from gen2dft.engines.gpaw.presets import (
 from gen2dft.engines.guard import BANDS_NOT_CONVERGED, NOT_FINITE, SCF_NOT_CONVERGED
 from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
 from gen2dft.geometry import closest_contacts
-from gen2dft.transport.bands import TOUCHING, UniformBands, metal
+from gen2dft.transport.bands import TOUCHING, metal
 from gen2dft.transport.convergence import mesh_of_spacing
-from gen2dft.transport.loaders import from_gpw
-from gen2dft.transport.selection import select_bands
-from gen2dft.transport.settings import TransportSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 # Closer than this share of the covalent radii's sum the PAW spheres overlap beyond sense.
 MIN_DISTANCE_RATIO = 0.5
 WHOLE = 1e-3  # electrons, within which they count as a whole number
-UNIFORM_FILE = "uniform.gpw"
-DENSITY_FILE = "density.gpw"
-ENOUGH_DOPING = 1e20  # carriers per cm^3 that few bands must hold; label definitions ask for 1e19
 
 
 def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
@@ -183,7 +182,7 @@ def uniform_bands(
         As `relax`, and `metal` and `bands_not_converged`.
     """
     settings, begun = get_preset(preset), time.perf_counter()
-    atoms = _kept_density(coarser, folder)
+    atoms = kept_density(coarser, folder)
     if atoms is None:
         atoms = _density(structure, settings, folder)
     cell = Cell(atoms, structure, settings, folder)
@@ -203,72 +202,13 @@ def _density(structure: Structure, settings: GPAWPreset, folder: Path) -> Any:
     return atoms
 
 
-def _kept_density(coarser: Path | None, folder: Path) -> Any:
-    """Atoms with the density that coarser bands were computed at, which is handed on to the folder;
-    None without the file.
-    """
-    if coarser is None or not (coarser / DENSITY_FILE).is_file():
-        return None
-    from gpaw import GPAW
-
-    kept = folder / DENSITY_FILE
-    shutil.copyfile(coarser / DENSITY_FILE, kept)
-    calculator = GPAW(str(kept), txt=str(folder / "density.txt"))
-    return calculator.get_atoms()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A crystal with a finished density, of which bands are computed.
-
-    Parameters
-    ----------
-    atoms
-        ASE's, with GPAW's calculator.
-    structure, settings
-        The same crystal, and the preset.
-    folder
-        For the files.
-    """
-
-    atoms: Any
-    structure: Structure
-    settings: GPAWPreset
-    folder: Path
-
-    @property
-    def wide(self) -> tuple[int, int]:
-        """Bands to compute and to converge for dopings up to 1e22 per cm^3."""
-        is_magnetic = starting_moments(self.structure) is not None
-        return number_of_bands(self._electrons, len(self.structure), is_magnetic)
-
-    @property
-    def narrow(self) -> tuple[int, int]:
-        """The same for dopings up to `ENOUGH_DOPING`."""
-        moment = float(self.atoms.get_magnetic_moment())
-        return bands_to_spare(self._electrons, len(self.structure), moment)
-
-    @property
-    def _electrons(self) -> float:
-        return float(self.atoms.calc.get_number_of_electrons())
-
-
 def _compute_bands(cell: Cell, spacing: float) -> None:
     """Write bands on a mesh to the folder: few ones where they reach far enough, else more."""
     if cell.settings.few_bands:
         _bands_at_density(cell, cell.narrow, spacing)
-        if _reach_far_enough(cell.folder):
+        if reach_far_enough(cell.folder):
             return
     _bands_at_density(cell, cell.wide, spacing)
-
-
-def _reach_far_enough(folder: Path) -> bool:
-    """Whether the bands in a folder are complete as high as electrons of `ENOUGH_DOPING` reach."""
-    try:
-        select_bands(read_bands(folder), TransportSettings(dopings=(ENOUGH_DOPING,)))
-    except CalculationFailed as failure:
-        return failure.reason != "too_few_bands"
-    return True
 
 
 def _bands_at_density(cell: Cell, bands: tuple[int, int], spacing: float) -> None:
@@ -300,14 +240,6 @@ def bands(
     """Bands with the spacing of the preset's mesh times `scale`; see `uniform_bands`."""
     spacing = scale * get_preset(preset).bands_spacing
     return uniform_bands(structure, preset, folder, spacing, coarser)
-
-
-def read_bands(folder: Path) -> UniformBands:
-    """Bands that `uniform_bands` left in a folder; CalculationFailed `no_bands` without them."""
-    file = folder / UNIFORM_FILE
-    if not file.is_file():
-        raise CalculationFailed("no_bands", f"there is no {UNIFORM_FILE} in {folder}", folder)
-    return from_gpw(file)
 
 
 def gap_on_mesh(calculator: Any) -> float:
@@ -353,19 +285,6 @@ def _refuse_metal(calculator: Any, structure: Structure, folder: Path) -> None:
         raise metal(
             str(folder), structure, "occupied and empty bands overlap or touch on the coarse mesh"
         )
-
-
-def gap_of(folder: Path) -> float:
-    """Gap on the mesh of finished bands, eV; 0 for a metal.
-
-    From the mesh: the Fermi level may lie at a band's edge.
-    """
-    try:
-        return read_bands(folder).edges().gap
-    except CalculationFailed as failure:
-        if failure.reason == "metal":
-            return 0.0
-        raise
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from maggma.stores import MemoryStore
 from monty.json import MontyDecoder
 from pymatgen.core import Lattice, Structure
 
+from gen2dft.calculation import Calculation
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.gpaw import engine
@@ -94,6 +95,58 @@ def test_jobs_pass_their_outcomes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert first.is_dft
     assert first.band_gap is not None
     assert bands_of(second).mesh.size == (2, 2, 2)
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_all_meshes_share_one_density(tmp_path: Path):
+    coarse, fine, alone = (tmp_path / name for name in ("coarse", "fine", "alone"))
+    for folder in (coarse, fine, alone):
+        folder.mkdir()
+    few = replace(ROUGH, few_bands=True, even=True, bands_residual=1e-4)
+    first = engine.uniform_bands(silicon(), few, coarse, 0.9)
+    second = engine.uniform_bands(silicon(), few, fine, 0.55, coarse)
+    assert second.energy_per_atom == pytest.approx(first.energy_per_atom, abs=1e-6)
+    assert "iter:" not in (fine / "density.txt").read_text()  # no self-consistency
+    (fine / "density.gpw").unlink()
+    third = engine.uniform_bands(silicon(), few, alone, 0.55, fine)
+    assert third.band_gap == pytest.approx(second.band_gap, abs=1e-3)
+    assert engine.read_bands(alone).energies.shape == engine.read_bands(fine).energies.shape
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_what_has_lost_its_moments_starts_without_spin():
+    still = silicon()
+    still.add_site_property("magmom", [0.0, 0.0])
+    found = engine.static(still, ROUGH)
+    assert found.magmoms == [0.0, 0.0]
+    assert engine.static(silicon(), ROUGH).magmoms is None
+
+
+def at_rest_with(force: float, pressure: float) -> bool:
+    """Whether silicon with such a force (eV/Angstrom) and pressure (GPa) needs no relaxation."""
+    look = Calculation(
+        structure=silicon(),
+        energy_per_atom=-5.0,
+        converged=True,
+        max_force=force,
+        stress=[[pressure, 0, 0], [0, pressure, 0], [0, 0, pressure]],
+    )
+    return engine.at_rest(look, "gpaw-quick-v2")
+
+
+def test_forces_or_stress_ask_for_a_relaxation():
+    assert at_rest_with(0.01, 0.5)
+    assert not at_rest_with(0.06, 0.5)
+    # 20 cubic Angstrom per atom: 0.1 eV is 0.8 GPa, which strains silicon (99 GPa) by 0.3 %.
+    assert at_rest_with(0.01, 0.79)
+    assert not at_rest_with(0.01, -0.81)
+
+
+def test_a_look_without_stress_is_not_at_rest():
+    look = Calculation(structure=silicon(), energy_per_atom=-5.0, converged=True, max_force=0.0)
+    assert not engine.at_rest(look, "gpaw-quick-v2")
 
 
 @needs_gpaw

@@ -12,6 +12,7 @@ from pymatgen.core import Lattice, Structure
 from gen2dft.engines.gpaw import presets
 from gen2dft.engines.gpaw.presets import (
     PRESETS,
+    bands_to_spare,
     get_preset,
     hubbards,
     kpoint_mesh,
@@ -116,3 +117,39 @@ def test_unknown_presets_and_a_missing_package_are_said(monkeypatch: pytest.Monk
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(SettingsError, match=r"engine 'gpaw' needs the package gpaw.*: make gpaw"):
         presets.versions()
+
+
+def wurtzite() -> Structure:
+    return Structure(
+        Lattice.hexagonal(4.2, 6.8),
+        ["Zn", "Zn", "S", "S"],
+        [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0.5], [1 / 3, 2 / 3, 0.375], [2 / 3, 1 / 3, 0.875]],
+    )
+
+
+def test_even_meshes_hold_the_points_where_band_edges_lie():
+    zincblende = fcc(6.23, ["Al", "As"])
+    assert kpoint_mesh(zincblende, 0.35) == (5, 5, 5)  # misses L and X
+    assert kpoint_mesh(zincblende, 0.35, even=True) == (6, 6, 6)
+    assert kpoint_mesh(wurtzite(), 0.35) == (5, 5, 3)
+    assert kpoint_mesh(wurtzite(), 0.35, even=True) == (6, 6, 4)  # holds K and M
+    assert kpoint_mesh(wurtzite(), 0.25, even=True) == (12, 12, 4)
+    third_axis_first = Structure.from_sites(wurtzite())
+    third_axis_first.make_supercell([[0, 0, 1], [1, 0, 0], [0, 1, 0]])
+    assert kpoint_mesh(third_axis_first, 0.35, even=True) == (4, 6, 6)
+
+
+def test_shipped_labels_name_presets_that_have_not_changed(monkeypatch: pytest.MonkeyPatch):
+    first = {"gpaw": "26.7.0", "gpaw-data": "1.2.1", "ase": "3.29.0"}
+    monkeypatch.setattr(presets, "versions", lambda: first)
+    assert PRESETS["gpaw-quick-v1"].settings_hash == "e78e5cdd3305"
+    assert PRESETS["gpaw-v1"].settings_hash == "acfe2a272c80"
+
+
+def test_few_bands_are_still_enough_and_follow_the_moment():
+    wide, _ = number_of_bands(8, 3, spin=False)
+    narrow, converged = bands_to_spare(8, 3, 0.0)
+    assert (narrow, converged) == (11, 9)
+    assert narrow < wide
+    assert bands_to_spare(8, 3, -4.0) == (13, 11)
+    assert bands_to_spare(8, 8, 0.0)[1] == 16
