@@ -24,9 +24,9 @@ from gen2dft.campaign.spec import (
     SamplingSpec,
     StageResources,
     Target,
-    TransportSpec,
     ValidationSpec,
 )
+from gen2dft.campaign.transport import TransportSpec
 
 __all__ = [
     "PUBLISHED_LABELS",

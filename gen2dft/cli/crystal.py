@@ -12,7 +12,7 @@ from rich.markup import escape
 from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import joined, plain_table, styled_state
 from gen2dft.errors import StoreError, not_one_of
-from gen2dft.report.bands import bands_text
+from gen2dft.report.bands import bands_text, transport_of, transport_text
 from gen2dft.report.candidate import (
     ValueRow,
     crystal_of,
@@ -129,6 +129,20 @@ def _remarks_on_bands(store: Store, candidate: CandidateDoc) -> Iterator[str]:
     for computed in store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id):
         for text in (bands_text(computed), *computed.warnings):
             yield f"from bands: {text}"
+
+
+def transport_texts(
+    store: Store, candidate: CandidateDoc, definitions: Sequence[str]
+) -> Iterator[str]:
+    """Its stored transport, read by each definition; StoreError if there is none."""
+    found = store.from_bands(candidate.campaign_id, candidate_id=candidate.candidate_id)
+    doc = transport_of(store, found)
+    if doc is None:
+        raise StoreError(
+            f"no transport of {candidate.id} is stored: gen2dft power-factor computes that of hits"
+        )
+    for definition in definitions:
+        yield transport_text(doc, definition)
 
 
 def _facts_table(candidate: CandidateDoc, spec: CampaignSpec) -> Table:

@@ -14,8 +14,9 @@ from rich.console import Console
 
 from gen2dft.cli.common import open_store
 from gen2dft.datasets.computed_labels import METAL
+from gen2dft.definitions import definition_of
 from gen2dft.errors import CampaignError, DatasetError
-from gen2dft.report.bands import bands_text
+from gen2dft.report.bands import bands_text, transport_text
 from gen2dft.report.wording import ranked
 from gen2dft.workers import KILLED, TOO_EXPENSIVE
 
@@ -61,6 +62,13 @@ def power_factor(
     cpu_limit: Annotated[
         float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
     ] = 3600.0,
+    definition: Annotated[
+        str | None,
+        typer.Option(
+            help="Read the stored transport by another definition too, e.g. n-600K-1e19, "
+            "best-600K-optimal; nothing is computed for it."
+        ),
+    ] = None,
     structure: Annotated[
         Path | None, typer.Option(help="A structure file instead of hits; needs --out.")
     ] = None,
@@ -79,6 +87,8 @@ def power_factor(
         spec = _with_program(TransportSpec(), program)
         _of_file(structure, out, spec=spec, engine=engine, preset=preset, cpu_limit=cpu_limit)
         return
+    if definition is not None:
+        definition_of(definition)  # reports an unknown one before the work begins
     store = open_store()
     document = store.find_campaign(campaign)
     found = 0
@@ -90,11 +100,14 @@ def power_factor(
         tasks = _cheapest_first(tasks)
     for task in tasks:
         made, crystal, _ = task
-        known = _known(store, made) or _compute(store, task, cpu_limit, refuse_metals=cheapest)
+        known = _known(store, made) or _from_stored(store, task)
+        known = known or _compute(store, task, cpu_limit, refuse_metals=cheapest)
         if known is None:
             continue
         teach(store, known, crystal)
         _show(known)
+        if definition is not None:
+            _show_by(store, known, definition)
         found += known.reason is None
         if found == top:
             break
@@ -124,6 +137,15 @@ def _show(known: PowerFactorDoc) -> None:
     console.print(metal if is_metal else bands_text(known), highlight=False)
     for warning in known.warnings:
         console.print(f"  {warning}", style="dim", highlight=False)
+
+
+def _show_by(store: Store, known: PowerFactorDoc, definition: str) -> None:
+    """One line of the stored transport, read by another definition."""
+    from gen2dft.rounds.stored_transport import transport_behind
+
+    doc = transport_behind(store, known)
+    if doc is not None:
+        console.print(f"  {transport_text(doc, definition)}", highlight=False)
 
 
 def _tasks(
@@ -175,6 +197,20 @@ def _known(store: Store, made: Made) -> PowerFactorDoc | None:
     from gen2dft.store.documents import PowerFactorDoc
 
     return store.find(PowerFactorDoc, made.id)
+
+
+def _from_stored(store: Store, task: Task) -> PowerFactorDoc | None:
+    """The power factor of a hit from transport that another campaign stored of the same crystal."""
+    from gen2dft.rounds.power_factors import keep
+    from gen2dft.rounds.stored_transport import same_crystal_before, stored_outcome
+
+    made, crystal, spec = task
+    for found in same_crystal_before(store, made, crystal):
+        outcome = stored_outcome(store, found, spec)
+        if outcome is not None:
+            console.print(f"{made.formula}: from the stored transport of {found.campaign_id}")
+            return keep(store, made, spec.definition, outcome)
+    return None
 
 
 def _compute(

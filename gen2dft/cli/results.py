@@ -319,9 +319,13 @@ def show(
     as_cif: Annotated[
         bool, typer.Option("--cif", help="Its structure as CIF, to standard output.")
     ] = False,
+    transport: Annotated[
+        list[str] | None,
+        typer.Option(help="Read its stored transport by a definition, e.g. n-600K-1e19."),
+    ] = None,
 ) -> None:
     """Show all that is known of one crystal; of a campaign, where it stands."""
-    from gen2dft.cli.crystal import as_dict, find_crystal, print_crystal
+    from gen2dft.cli.crystal import as_dict, find_crystal, print_crystal, transport_texts
     from gen2dft.cli.status import show_campaign
     from gen2dft.report.candidate import crystal_of, labels_of
     from gen2dft.report.cif import structure_cif
@@ -337,6 +341,9 @@ def show(
         structure, origin = crystal_of(candidate, labels_of(store, candidate))
         ids = f"campaign {candidate.campaign_id}, candidate {candidate.candidate_id}"
         typer.echo(structure_cif(structure, (f"{ids}, {origin}",)), nl=False)
+    elif transport:
+        for text in transport_texts(store, candidate, transport):
+            console.print(text, highlight=False)
     else:
         print_crystal(store, candidate, console)
 

@@ -119,7 +119,15 @@ class LabelTensors:
                 "tensors"
             ) from err
         ids, crystals = (tuple(arrays[name].tolist()) for name in ("ids", "crystals"))
-        found = cls(ids, crystals, *(arrays[name] for name in ARRAYS[2:]), made)
+        found = cls(
+            ids,
+            crystals,
+            arrays["temperatures"],
+            arrays["dopings"],
+            arrays["seebeck"],
+            arrays["conductivity_per_tau"],
+            made,
+        )
         found.check(origin)
         return found
 

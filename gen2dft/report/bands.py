@@ -17,7 +17,7 @@ from gen2dft.report.wording import (
     words,
 )
 from gen2dft.transport import POWER_FACTOR
-from gen2dft.transport.reductions import CARRIER_NAMES
+from gen2dft.transport.reductions import CARRIER_NAMES, factor_in
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import PowerFactorDoc
@@ -55,6 +55,27 @@ def bands_text(found: PowerFactorDoc) -> str:
         f"{condition_text(found.definition)}{_chosen(found)}; gap "
         f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}{level}, "
         f"bands in {60 * found.core_hours:.1f} core-minutes{doubts}"
+    )
+
+
+def transport_text(doc: TransportDoc, definition: str) -> str:
+    """Stored transport read by any definition: Seebeck coefficient, conductivity, power factor.
+
+    CampaignError if it lies outside the conditions that were computed, which it names.
+    """
+    from gen2dft.transport.coefficients import mean
+    from gen2dft.transport.tables import TransportTables
+
+    factor = factor_in(doc, definition_of(definition))
+    kind, temperature, doping = factor.point.carrier, factor.point.temperature, factor.point.doping
+    tensors = TransportTables.of(doc).at(kind, temperature, doping)
+    seebeck = float(mean(tensors.seebeck)[0])
+    conductivity = float(mean(tensors.conductivity)[0])
+    how = ", interpolated" if factor.is_interpolated else ""
+    return (
+        f"{definition}: {CARRIER_NAMES[kind]}, {temperature:g} K, {doping_text(doping)}{how}: "
+        f"S {seebeck:.0f} \u00b5V/K, \u03c3/\u03c4 {conductivity:.3g} S/(m s), power factor "
+        f"{value_text(POWER_FACTOR, factor.value)} {pretty(FACTOR.unit)}"
     )
 
 

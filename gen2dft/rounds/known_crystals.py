@@ -11,8 +11,10 @@ from gen2dft.property_steps import step_names
 from gen2dft.rounds.ingest import label_or_failure, wants_refinement, write
 from gen2dft.rounds.reuse import settings_hashes, start_of
 from gen2dft.rounds.round import Round
+from gen2dft.rounds.stored_transport import stored_outcome
 from gen2dft.screening.same import same_crystal
-from gen2dft.store.documents import LabelDoc
+from gen2dft.store.documents import LabelDoc, PowerFactorDoc
+from gen2dft.transport import POWER_FACTOR
 
 
 def ingest_known(context: Round, candidate_id: str) -> str | None:
@@ -20,10 +22,11 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
 
     None if it was not.
 
-    A campaign with property steps computes afresh: only calculations are kept, not the files that
-    steps read.
+    A campaign with property steps computes afresh, since only calculations are kept, not the files
+    that steps read; stored transport serves for power factors.
     """
-    if step_names(context.spec):
+    steps = step_names(context.spec)
+    if steps - {POWER_FACTOR}:
         return None
     candidate = context.store.candidate(context.campaign_id, candidate_id)
     start = start_of(candidate)
@@ -40,7 +43,14 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
         if refines and hashes != wanted[1:]:
             continue  # it was never refined, or with other settings
         last_stage = refined if refines else ()
-        label = label_or_failure(context, candidate_id, calculations, last_stage, {})
+        outcomes: dict[str, Any] = {}
+        if steps:
+            earlier = context.store.find(PowerFactorDoc, known.label_id)
+            transport = stored_outcome(context.store, earlier, context.spec.transport)
+            if transport is None:
+                continue
+            outcomes[POWER_FACTOR] = transport
+        label = label_or_failure(context, candidate_id, calculations, last_stage, outcomes)
         if isinstance(label, LabelDoc):
             label = label.model_copy(update={"reused_from": known.label_id})
         return write(context, candidate_id, label)

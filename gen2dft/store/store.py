@@ -247,6 +247,16 @@ class Store:
             for data in found.sort([("values.power_factor", -1), ("_id", 1)])
         ]
 
+    def power_factors(self, engine: str, settings_hash: str, formula: str) -> list[PowerFactorDoc]:
+        """Power factors in all campaigns with given settings for one reduced formula, in the order
+        of their ids.
+        """
+        query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
+        return [
+            PowerFactorDoc.from_mongo(data)
+            for data in self.database.power_factors.find(query).sort("_id", 1)
+        ]
+
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}

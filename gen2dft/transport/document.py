@@ -241,6 +241,12 @@ class TransportDoc(Frozen):
             warnings=warnings,
         )
 
+    def decades_apart(self, doping: float) -> float:
+        """Decades between the computed dopings on either side of one (cm^-3) within them."""
+        computed = np.log10(sorted(self.dopings))
+        above = int(np.clip(np.searchsorted(computed, np.log10(doping)), 1, len(computed) - 1))
+        return float(computed[above] - computed[above - 1])
+
     def table(self, carrier: Carrier, name: str) -> NDArray[np.float64]:
         """One quantity as an array (n_temperatures, n_dopings) or (n_temperatures, n_dopings, 3,
         3).

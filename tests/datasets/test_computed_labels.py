@@ -88,10 +88,17 @@ def test_what_does_not_fit_is_refused():
     stranger = other.model_copy(update={"id": "elsewhere"})
     with pytest.raises(DatasetError, match="none of the 1 computed labels of 'toys'"):
         join_labels(dataset, labels(stranger), "ftcp")
+    computed = record(dataset, 2, band_gap=1.5, power_factor={"ricci2017": 2.0, "ftcp": 9.0})
     with pytest.raises(
-        DatasetError, match="no power factors by definition 'mine', only by ricci2017, ftcp"
+        DatasetError,
+        match=r"no power factors by definition 'n-600K-1e19': .* has no tensors, only ricci2017, "
+        r"ftcp.*few_labels: leave-open",
     ):
-        join_labels(dataset, labels(stranger), "mine")
+        join_labels(dataset, labels(computed), "n-600K-1e19")
+    joined = join_labels(dataset, labels(computed), "n-600K-1e19", leave_open=True)
+    assert joined.num_labels()["power_factor"] == 0
+    assert joined.label("band_gap")[2] == 1.5
+    assert "n-600K-1e19" in joined.provenance["computed_labels"]["open"]
 
 
 def test_broken_files_name_the_line(tmp_path):
