@@ -73,7 +73,7 @@ def test_what_makes_a_power_factor_doubtful_is_said(
 def test_the_program_may_be_named(example: Store, computed: list, invoke, monkeypatch):
     example.database.power_factors.delete_many({})
     programs: list[str] = []
-    monkeypatch.setattr("gen2dft.transport.boltztrap2.check_installed", lambda: None)
+    monkeypatch.setattr("gen2dft.transport.boltztrap2._load", lambda: None)
 
     def compute(_: Structure, **how: Any) -> TransportDoc:
         programs.append(how["spec"].program)

@@ -104,7 +104,7 @@ def test_the_head_of_a_file_names_the_program_of_transport(monkeypatch):
     monkeypatch.setattr("gen2dft.engines.gpaw.presets.versions", dict)
     own = label_build.label_settings("toys", preset)
     assert own.program == "gen2dft" and "boltztrap2" not in own.versions
-    monkeypatch.setattr("gen2dft.transport.boltztrap2.check_installed", lambda: None)
+    monkeypatch.setattr("gen2dft.transport.boltztrap2._load", lambda: None)
     theirs = label_build.label_settings("toys", preset, "boltztrap2")
     assert theirs.program == "boltztrap2" and "boltztrap2" in theirs.versions
 
