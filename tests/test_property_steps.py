@@ -114,6 +114,27 @@ def test_settings_that_nobody_reads_are_refused(monkeypatch, name, settings, mes
         check_steps(spec)
 
 
+def test_a_step_may_refuse_to_run_here(monkeypatch):
+    def check(settings):
+        raise PluginMissing(f"program of factor {settings.factor:g} is not installed")
+
+    monkeypatch.setitem(property_steps.STEPS, "size", lambda: replace(SIZE, check=check))
+    for refused in (check_steps, lambda spec: property_steps.computes(spec, "toy-v1")):
+        with pytest.raises(PluginMissing, match="program of factor 1 is not installed"):
+            refused(spec_of("size"))
+
+
+def test_the_program_behind_an_outcome_is_named():
+    outcome = StepOutcome(program="boltztrap2", program_version="26.3.1")
+    made = made_by("power_factor", outcome)
+    assert made == {
+        **made_by("power_factor"),
+        "program": "boltztrap2",
+        "program_version": "26.3.1",
+    }
+    assert "program" not in made_by("power_factor", StepOutcome(reason="metal"))
+
+
 @pytest.mark.parametrize(
     ("output", "values", "reason"),
     [

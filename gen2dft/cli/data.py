@@ -244,6 +244,7 @@ def label(
     from gen2dft.datasets.starter import starter_crystals
     from gen2dft.engines.gpaw.presets import get_preset
     from gen2dft.shipped.label_build import bands_folder, label_crystals, label_settings, tasks
+    from gen2dft.transport.programs import check_program
 
     settings = get_preset(preset)
     # Of the starter set the crystals alone: it ships with labels that this verb has made.
@@ -253,10 +254,11 @@ def label(
     if not chosen:
         console.print("no such crystals")
         return
-    header = label_settings(source, settings, program)
+    check_program(program)
     console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}")
     if dry_run:
         return
+    header = label_settings(source, settings, program)
     with _progress("labelling") as progress:
         labels = label_crystals(chosen, header, out, workers, cpu_limit, progress)
     counts = [f"{count} {reason}" for reason, count in labels.counts().items()]

@@ -15,7 +15,7 @@ from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CampaignError
 from gen2dft.property_steps import Made
 from gen2dft.rounds.power_factors import Outcome
-from gen2dft.rounds.reuse import same_crystal
+from gen2dft.screening.same import same_crystal
 from gen2dft.store.documents import PowerFactorDoc
 from gen2dft.store.store import Store
 from gen2dft.transport.document import TransportDoc

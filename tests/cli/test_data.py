@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -7,7 +8,7 @@ from typer.testing import CliRunner
 
 from gen2dft.cli import data
 from gen2dft.dataset import Dataset
-from gen2dft.errors import DatasetError
+from gen2dft.errors import DatasetError, PluginMissing
 from tests.toys import toy_dataset
 
 TABLE = pd.DataFrame({"mp_id": ["mp-1"], "pretty_formula": ["NaCl"], "PF_p": [2.0]})
@@ -113,6 +114,16 @@ def test_label_works_on_the_cheapest_and_says_what_became_of_them(folder, monkey
     result = call("label", "toy.npz", "--size", "2", "--out", "mine.jsonl", "--cpu-limit", "60")
     assert calls == [(["toy-NaCl", "toy-KBr"], "mine.jsonl", 1, 60.0)]
     assert "mine.jsonl: 1 labelled, 1 metal" in result.stdout
+
+
+def test_label_refuses_a_program_that_is_missing(folder, monkeypatch):
+    from gen2dft.shipped import label_build
+
+    toy_dataset().save(folder / "toy.npz")
+    monkeypatch.setattr(label_build, "tasks", lambda *_: [label_build.LabelTask("a", "", None)])
+    monkeypatch.setitem(sys.modules, "BoltzTraP2", None)
+    with pytest.raises(PluginMissing, match=r"program 'boltztrap2' needs .*make transport"):
+        call("label", "toy.npz", "--program", "boltztrap2", "--dry-run")
 
 
 def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):

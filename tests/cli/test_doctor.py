@@ -66,6 +66,26 @@ def test_bad_settings_fail_and_the_rest_is_tested(tmp_path: Path):
     assert "tensorflow" in checks
 
 
+def test_boltztrap2_has_a_line(monkeypatch: pytest.MonkeyPatch):
+    from gen2dft.transport import boltztrap2
+
+    monkeypatch.setattr(boltztrap2, "version", lambda: "26.3.1")
+    monkeypatch.setattr(boltztrap2, "_load", lambda: None)
+    check = doctor.check_boltztrap2()
+    assert (check.state, check.detail) == ("ok", "BoltzTraP2 26.3.1")
+
+    def broken() -> None:
+        raise ImportError("no symbol")
+
+    monkeypatch.setattr(boltztrap2, "_load", broken)
+    check = doctor.check_boltztrap2()
+    assert (check.state, "26.3.1 cannot be imported" in check.detail) == ("warn", True)
+    monkeypatch.setattr(boltztrap2, "version", lambda: None)
+    check = doctor.check_boltztrap2()
+    assert (check.state, "not installed" in check.detail) == ("warn", True)
+    assert "make transport" in check.remedy
+
+
 def test_a_data_folder_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").write_text("")
     check = doctor.check_disk(Settings(data_dir=tmp_path / "file"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from example_campaign import CAMPAIGN_ID, transport
@@ -68,6 +70,36 @@ def test_what_makes_a_power_factor_doubtful_is_said(
     assert "\n  no finer mesh: too_expensive: stand-in\n" in result.output
     candidate = example.from_bands(CAMPAIGN_ID)[0].candidate_id
     assert "from bands: no finer mesh: too_expensive: stand-in" in invoke("show", candidate).output
+
+
+def test_the_program_may_be_named(example: Store, computed: list, invoke, monkeypatch):
+    example.database.power_factors.delete_many({})
+    programs: list[str] = []
+    monkeypatch.setattr("gen2dft.transport.boltztrap2._load", lambda: None)
+
+    def compute(_: Structure, **how: Any) -> TransportDoc:
+        programs.append(how["spec"].program)
+        return transport()
+
+    monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
+    invoke("power-factor", "--max-sites", "5", "--program", "boltztrap2")
+    invoke("power-factor", "--max-sites", "5", "--top", "2")
+    assert programs == ["boltztrap2", "gen2dft"]
+
+
+def test_a_program_that_is_missing_is_refused_before_anything_is_computed(
+    example: Store, computed: list, invoke, monkeypatch, tmp_path: Path
+):
+    monkeypatch.setitem(sys.modules, "BoltzTraP2", None)
+    file = tmp_path / "NaCl.cif"
+    rock_salt("Na", "Cl", 5.6).to_file(str(file))
+    for which in (("--max-sites", "5"), ("--structure", str(file), "--out", "out.json")):
+        result = invoke("power-factor", *which, "--program", "boltztrap2")
+        assert isinstance(result.exception, SystemExit)
+        assert "program 'boltztrap2' needs BoltzTraP2" in result.output
+        assert "make transport" in result.output
+    assert "is not one of" in invoke("power-factor", "--program", "boltztrap").output
+    assert not computed
 
 
 def test_the_cheapest_may_come_first(example: Store, computed: list, invoke):

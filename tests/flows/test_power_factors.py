@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,24 @@ def test_failures_are_outcomes(
     failed = outcome(tmp_path, monkeypatch, gap)
     assert isinstance(failed, CalculationFailure)
     assert failed.reason == reason
+
+
+def test_a_worker_without_the_program_of_transport_gives_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "BoltzTraP2", None)
+    failed = outcome(tmp_path, monkeypatch, 1.0, program="boltztrap2")
+    assert isinstance(failed, CalculationFailure)
+    assert failed.reason == "program_missing"
+    assert "make transport" in failed.detail
+    assert failed.core_hours == pytest.approx(0.25)
+
+
+def test_the_campaign_names_the_program():
+    spec = TransportSpec(program="boltztrap2")
+    maker = PowerFactorMaker.of_engine("gpaw", "gpaw-quick-v1", spec)
+    assert maker.transport.program == "boltztrap2"
+    assert PowerFactorMaker.of_engine("gpaw", "gpaw-quick-v1").transport.program == "gen2dft"
 
 
 def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from example_campaign import transport
 
-from gen2dft import engines
+from gen2dft import __version__, engines
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.property_steps import step_names
 from gen2dft.rounds.computed_properties import with_properties
@@ -67,6 +67,9 @@ def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
     (kept,) = context.store.from_bands(context.campaign_id)
     assert (kept.id, kept.definition, kept.mesh) == (label.id, "ftcp", (8, 8, 8))
     assert set(kept.power_factors) == {"ricci2017", "ftcp"}
+    assert (kept.program, kept.program_version) == ("gen2dft", __version__)
+    made = label.provenance["properties"]["power_factor"]
+    assert (made["program"], made["program_version"]) == ("gen2dft", __version__)
     read = TransportDoc.model_validate_json(context.store.get_blob(kept.transport_id))
     assert read.model_dump_json() == doc.model_dump_json()
 

@@ -1,5 +1,6 @@
 """What is found out about the engine and the data of a campaign before it begins."""
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from gen2dft import engines
 from gen2dft.campaign import load_campaign
 from gen2dft.datasets import load_dataset
-from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.errors import CampaignError, DatasetError, PluginMissing
+from gen2dft.property_steps import computes
 from gen2dft.rounds.prepare import check_validation, open_targets, prepare
 from tests import toys
 
@@ -100,6 +102,22 @@ def test_the_campaigns_that_ship_learn_all_their_targets(name):
     dataset = load_dataset(spec.dataset, seed=spec.seed, definition=spec.transport.definition)
     assert spec.dataset.few_labels == "refuse"
     assert open_targets(spec, dataset) == []
+
+
+def test_a_program_of_transport_that_is_missing_here_is_refused(spec, monkeypatch):
+    monkeypatch.setitem(sys.modules, "BoltzTraP2", None)
+    banded = replace(toys.TOY_ENGINE, read_bands=lambda folder: None)
+    monkeypatch.setitem(engines.ENGINES, "toy", lambda: banded)
+    changes = {
+        "targets": [{"property": "power_factor", "min": 1.0}],
+        "transport": {"program": "boltztrap2"},
+    }
+    wanted = spec.model_validate({**toys.TOY_CAMPAIGN, **changes})
+    with pytest.raises(PluginMissing, match=r"program 'boltztrap2' needs .*`make transport`"):
+        prepare(wanted)
+    # Workers ask, too, before they relax a candidate.
+    with pytest.raises(PluginMissing, match=r"program 'boltztrap2' needs .*`make transport`"):
+        computes(wanted, wanted.validation.preset)
 
 
 def test_an_acquisition_that_does_not_exist_is_refused_at_once(spec):

@@ -1,5 +1,6 @@
 """Labelling a dataset: order, checkpoint, failures; bands stand in for GPAW's."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -94,6 +95,29 @@ def test_other_settings_need_another_file(tmp_path):
         label_crystals(
             [], SETTINGS.model_copy(update={"preset": "gpaw-v1", "settings_hash": "1"}), path
         )
+
+
+def test_the_head_of_a_file_names_the_program_of_transport(monkeypatch):
+    from gen2dft.engines.gpaw.presets import get_preset
+
+    preset = get_preset("gpaw-quick-v1")
+    monkeypatch.setattr("gen2dft.engines.gpaw.presets.versions", dict)
+    own = label_build.label_settings("toys", preset)
+    assert own.program == "gen2dft" and "boltztrap2" not in own.versions
+    monkeypatch.setattr("gen2dft.transport.boltztrap2._load", lambda: None)
+    theirs = label_build.label_settings("toys", preset, "boltztrap2")
+    assert theirs.program == "boltztrap2" and "boltztrap2" in theirs.versions
+
+
+def test_labels_are_computed_by_the_program_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "BoltzTraP2", None)
+    path = tmp_path / "labels.jsonl"
+    put_bands(bands_folder(path), "good", gap=1.0)
+    settings = SETTINGS.model_copy(update={"program": "boltztrap2"})
+    (record,) = label_crystals([task("good")], settings, path).records
+    assert record.reason == "program_missing"
+    with pytest.raises(DatasetError, match="holds labels with other program: name another file"):
+        label_crystals([], SETTINGS, path)
 
 
 def test_whatever_the_engine_raises_becomes_a_reason(tmp_path, monkeypatch):
