@@ -38,12 +38,18 @@ def from_vasprun(path: Path | str) -> UniformBands:
     """Bands of VASP.
 
     Both spins, and spin-orbit calculations, in which a band holds one electron.
+
+    Raises
+    ------
+    CalculationFailed
+        `bands_not_converged`: the run reached NELM. Else as `load_bands`, and `no_eigenvalues`.
     """
     run = _vasprun(path)
     if not run.eigenvalues or run.actual_kpoints is None:
         raise CalculationFailed(
             "no_eigenvalues", f"{path} holds no eigenvalues; was the run cut short?"
         )
+    _must_be_converged(run, path)
     up_first = sorted(run.eigenvalues.items(), key=lambda item: -int(item[0]))
     energies = np.stack([np.asarray(values)[:, :, 0].T for _, values in up_first])
     spinor = bool(run.parameters.get("LSORBIT") or run.parameters.get("LNONCOLLINEAR"))
@@ -56,6 +62,17 @@ def from_vasprun(path: Path | str) -> UniformBands:
         _degeneracy(spins, spinor),
         str(path),
     )
+
+
+def _must_be_converged(run: Any, path: Path | str) -> None:
+    """Refuse bands of a run that reached NELM: VASP writes them all the same."""
+    if run.converged_electronic:
+        return
+    detail = (
+        f"{path}: the last electronic loop reached NELM = {run.parameters['NELM']}, so that its "
+        "bands are not converged; raise NELM or choose another ALGO, and run it again"
+    )
+    raise CalculationFailed("bands_not_converged", detail)
 
 
 def _vasprun(path: Path | str) -> Any:

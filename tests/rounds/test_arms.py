@@ -19,16 +19,16 @@ from tests import toys
 from tests.rounds.test_steps import calculations, check_funnel, queued, up_to_dispatch, validate_all
 
 
-def begun(store, spec, lowest=-9.0, relaxations=12, **learning):
+def begun(store, spec, highest=0.5, relaxations=12, **learning):
     """A campaign of toys.
 
-    With `lowest` of -0.9 the screen refuses the energies of a good part: they lie over 1 eV/atom
-    below the hull.
+    With `highest` of -0.9 the screen refuses a good part: this hull lacks most phases, so that
+    nearly all lie below it.
 
     So few relaxations that the second round finds something new among the 48 rock salts that the
     toy generator knows.
     """
-    surrogate = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "min_e_above_hull": lowest}
+    surrogate = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "max_e_above_hull": highest}
     surrogate |= {"max_relaxations": relaxations}
     changed = {**toys.TOY_CAMPAIGN, "learning": {**toys.TOY_CAMPAIGN["learning"], **learning}}
     changed |= {"screening": {"surrogate": surrogate}}
@@ -75,21 +75,21 @@ def test_without_a_control_arm_nothing_changes(store, spec):
 
 
 def test_the_audit_lets_random_rejects_of_the_screen_through(store, spec):
-    key = begun(store, spec, lowest=-0.9, relaxations=None, gate_audit=0.5, batch=6)
+    key = begun(store, spec, highest=-0.9, relaxations=None, gate_audit=0.5, batch=6)
     finish(store, key, rounds=1)
     audited = list(store.candidates(key, selected_by="gate-audit"))
     assert len(audited) == 3
-    assert {doc.surrogate.reason for doc in audited} == {"implausible_energy"}
+    assert {doc.surrogate.reason for doc in audited} == {"above_hull"}
     assert all(
         doc.state in ("labelled", "hit") or doc.state.startswith("given_up") for doc in audited
     )
-    rejected = list(store.candidates(key, state={"$regex": "^rejected:implausible_energy"}))
+    rejected = list(store.candidates(key, state={"$regex": "^rejected:above_hull"}))
     assert rejected and all(doc.surrogate.reason == doc.state.partition(":")[2] for doc in rejected)
     assert store.round(key, 0).dispatch_size == 6
 
 
 def test_an_interrupted_audit_draws_the_same(store, spec, monkeypatch):
-    key = begun(store, spec, lowest=-0.9, relaxations=None, gate_audit=0.5, batch=6)
+    key = begun(store, spec, highest=-0.9, relaxations=None, gate_audit=0.5, batch=6)
     context = Round(store, key, 0)
     train(context)
     survivors = propose(context)
@@ -159,7 +159,7 @@ def test_no_batch_begins_once_the_core_hours_are_spent(store, spec):
 
 def test_the_report_claims_what_the_intervals_allow(store, spec):
     key = begun(
-        store, spec, lowest=-0.9, relaxations=16, control=0.5, gate_audit=0.5, audit=0.4, batch=8
+        store, spec, highest=-0.9, relaxations=16, control=0.5, gate_audit=0.5, audit=0.4, batch=8
     )
     finish(store, key)
     said = claims(load_report_data(store, key))

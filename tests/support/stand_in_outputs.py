@@ -355,8 +355,13 @@ def _tag(key: str, value: str) -> str:
 
 
 def _varray(name: str, rows: np.ndarray) -> str:
-    lines = "".join(f"<v>{' '.join(f'{x:.10f}' for x in row)}</v>" for row in rows)
+    lines = "".join(f"<v>{' '.join(map(_fortran, row))}</v>" for row in rows)
     return f'<varray name="{name}">{lines}</varray>'
+
+
+def _fortran(value: float) -> str:
+    """A number as Fortran prints it, which fills its column with asterisks if it does not fit."""
+    return "*" * 16 if math.isinf(value) else f"{value:.10f}"
 
 
 def _structure_xml(crystal: Crystal, name: str | None = None) -> str:

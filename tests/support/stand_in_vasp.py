@@ -18,7 +18,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from pathlib import Path
 
@@ -242,6 +242,31 @@ def electronic(run: outputs.Run) -> int:
     return finish(run)
 
 
+def bands(run: outputs.Run) -> int:
+    """Bands at a fixed density use up NELM; all other runs go well."""
+    return electronic(run) if run.incar.get("ICHARG") == "11" else finish(run)
+
+
+def nan(run: outputs.Run) -> int:
+    """The energy of the last ionic step is NaN."""
+    return _with_last(run, energy=np.nan)
+
+
+def deep(run: outputs.Run) -> int:
+    """The last energy is that of no crystal: -60 eV/atom."""
+    return _with_last(run, energy=-60.0 * len(run.frames[-1].crystal.symbols))
+
+
+def asterisks(run: outputs.Run) -> int:
+    """Forces too large for Fortran's columns, which prints asterisks."""
+    return _with_last(run, forces=np.full_like(run.frames[-1].forces, np.inf))
+
+
+def _with_last(run: outputs.Run, **changes: object) -> int:
+    run.frames[-1] = replace(run.frames[-1], **changes)
+    return finish(run)
+
+
 def ionic(run: outputs.Run) -> int:
     """NSW steps are used up."""
     half = run.half()
@@ -274,6 +299,10 @@ def waits(run: outputs.Run) -> int:
 FAULTS = {
     "zbrent": zbrent,
     "electronic": electronic,
+    "bands": bands,
+    "nan": nan,
+    "deep": deep,
+    "asterisks": asterisks,
     "ionic": ionic,
     "killed": killed,
     "waits": waits,

@@ -68,6 +68,47 @@ def test_a_gpaw_file_without_bands(tmp_path: Path):
         from_gpw(path)
 
 
+def stand_in_run(monkeypatch: pytest.MonkeyPatch, folder: Path, steps: int = 3) -> str:
+    """Text of a vasprun.xml as the stand-in writes it, and a file of it in the folder."""
+    from stand_in_outputs import Run
+    from stand_in_vasp import Crystal, evaluate
+
+    crystal = Crystal(4.0 * np.eye(3), np.array([[0.0, 0, 0], [0.5, 0.5, 0.5]]), ["Cs", "Cl"])
+    incar = {"ICHARG": "11", "NELM": "60"}
+    run = Run(incar, (4, 4, 4), ["PAW Cs", "PAW Cl"], [1.0, 7.0], [evaluate(crystal)], False)
+    run.electronic_steps = steps
+    monkeypatch.chdir(folder)
+    run.write()
+    return (folder / "vasprun.xml").read_text()
+
+
+@pytest.mark.filterwarnings("ignore::pymatgen.io.vasp.outputs.UnconvergedVASPWarning")
+def test_bands_of_a_vasp_run_that_reached_nelm_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    stand_in_run(monkeypatch, tmp_path, steps=59)
+    assert load_bands(tmp_path / "vasprun.xml").edges().gap == pytest.approx(2.0)
+    stand_in_run(monkeypatch, tmp_path, steps=60)
+    with pytest.raises(CalculationFailed, match=r"bands_not_converged: .* reached NELM = 60, so"):
+        load_bands(tmp_path / "vasprun.xml")
+
+
+@pytest.mark.filterwarnings("ignore:Float overflow:UserWarning")
+@pytest.mark.parametrize("number", ["NaN", "*********"])
+def test_band_energies_that_are_no_numbers_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: str
+):
+    text = stand_in_run(monkeypatch, tmp_path)
+    head, mark, tail = text.partition('<set comment="kpoint 1"><r>')
+    value, _, rest = tail.partition(" ")
+    assert float(value) < 0
+    (tmp_path / "vasprun.xml").write_text(f"{head}{mark}{number} {rest}")
+    with pytest.raises(
+        CalculationFailed, match=r"no_eigenvalues: .* 1 of \d+ band energies are NaN"
+    ):
+        load_bands(tmp_path / "vasprun.xml")
+
+
 def recorded_text() -> str:
     return gzip.decompress(recorded_file(RECORDED["Si"]).read_bytes()).decode()
 

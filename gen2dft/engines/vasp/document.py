@@ -71,12 +71,39 @@ def _results(task_doc: TaskDoc) -> dict[str, Any]:
     moments = task_doc.structure.site_properties.get("magmom")
     if moments is not None:
         found["magmoms"] = [float(moment) for moment in moments]
-    if output.bandgap is not None:
-        gap = float(output.bandgap)
+    gap = _gap(task_doc)
+    if gap is not None:
         found["values"] = {GAP: gap}
-    if output.bandgap:  # a metal's gap is neither direct nor indirect
+    if gap:  # a metal's gap is neither direct nor indirect
         found["is_gap_direct"] = bool(last.is_gap_direct)
     return found
+
+
+def _gap(task_doc: TaskDoc) -> float | None:
+    """Gap on the mesh, eV; 0 for a metal."""
+    gap = task_doc.output.bandgap
+    if gap is None:
+        return None
+    # A half-filled band counts as filled where occupations alone tell, which few k-points do not
+    # expose.
+    return 0.0 if _has_half_filled_band(task_doc) else float(gap)
+
+
+def _has_half_filled_band(task_doc: TaskDoc) -> bool:
+    """Whether the electrons cannot fill whole bands: an odd number, two to a band."""
+    settings = task_doc.calcs_reversed[0].input.parameters
+    is_spinor = settings.get("LSORBIT") or settings.get("LNONCOLLINEAR")
+    if settings.get("ISPIN") == 2 or is_spinor:
+        return False
+    return round(settings.get("NELECT", 0)) % 2 == 1
+
+
+def _remarks(task_doc: TaskDoc) -> list[str]:
+    """What emmet warns of, and what a reader must know of the gap."""
+    said = list(task_doc.analysis.warnings or [])
+    if task_doc.output.bandgap and task_doc.calcs_reversed[0].input.nkpoints == 1:
+        said.append("the gap is that of one k-point alone: a crystal's needs a mesh")
+    return said
 
 
 def _record(task_doc: TaskDoc) -> dict[str, Any]:
@@ -92,7 +119,7 @@ def _record(task_doc: TaskDoc) -> dict[str, Any]:
     found["hubbards"] = _hubbards(calculation)
     found["custodian"] = corrections.applied(log)
     found["settings_changed"] = corrections.changes_settings(log)
-    found["warnings"] = list(task_doc.analysis.warnings or [])
+    found["warnings"] = _remarks(task_doc)
     return found
 
 

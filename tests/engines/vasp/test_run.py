@@ -103,6 +103,38 @@ def test_what_cannot_be_mended_has_a_reason(
     assert isinstance(failure.structure, Structure) is goes_on
 
 
+@pytest.mark.parametrize(
+    ("fault", "reason", "message"),
+    [
+        ("nan", "not_finite", "relax of VO: energy_per_atom came out as NaN or infinite"),
+        ("asterisks", "not_finite", "relax of VO: forces, max_force came out as NaN or infinite"),
+        ("deep", "implausible_energy", r"relax of VO: -60\.00 eV/atom is outside -25 to 10"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Float overflow:UserWarning")
+def test_numbers_that_cannot_be_are_refused_with_their_cost(vasp, oxide, fault, reason, message):
+    vasp(OV=(fault, 99))
+    with pytest.raises(Stopped, match=f"{reason}: {message}") as caught:
+        calculate("relax", "ggau-v1", oxide)
+    assert (caught.value.reason, caught.value.structure) == (reason, None)
+    assert caught.value.seconds > 0
+
+
+def test_bands_that_reached_nelm_are_refused(vasp, oxide, folder, monkeypatch):
+    from atomate2 import SETTINGS
+
+    monkeypatch.setattr(SETTINGS, "VASP_CUSTODIAN_MAX_ERRORS", 1)
+    ggau = get_preset("ggau-v1")
+    monkeypatch.setitem(PRESETS, "ggau-v1", replace(ggau, uniform_kspacing=0.4))
+    vasp(OV=("bands", 99))
+    (folder / "bands").mkdir()
+    static = calculate("static", "ggau-v1", oxide)
+    monkeypatch.chdir(folder / "bands")
+    with pytest.raises(Stopped, match="bands_not_converged: ") as caught:
+        calculate("uniform_bands", "ggau-v1", static.structure, static.directory)
+    assert caught.value.reason == "bands_not_converged"
+
+
 def test_a_run_that_is_asked_to_stop_is_not_taken_for_a_relaxed_one(vasp, oxide, monkeypatch):
     import time
 
