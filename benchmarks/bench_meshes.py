@@ -6,9 +6,9 @@ the stated error holds.
 GPAW computes bands of starter crystals on meshes of 16^3, 20^3 and 24^3 points. Each of them holds
 the mesh of half its size, so that three calculations give the series 8, 10, 12, 16, 20, 24.
 Bands are kept in DIR, and what is there is not computed again; `--read` only evaluates.
-Printed are the power factors, and how often the finest mesh, and the limit extrapolated from the two
-finest, lie within the error that gen2dft states, and within the last change. A case is a pair of
-neighbouring meshes, no coarser than the one before the preset's, of which the finer states an error.
+Printed are the power factors, and how often the finest mesh, and the limit extrapolated from the
+two finest, lie within the error that gen2dft states, and within the last change. A case is a pair
+of neighbouring meshes, no coarser than the one before the preset's; the finer states an error.
 Needs GPAW (`make gpaw`).
 """
 
@@ -18,6 +18,7 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,7 @@ CRYSTALS = (
     "LiZnAs-1", "NaLiSe-3", "LiCdP-1",
 )  # fmt: skip
 FINE = (16, 20, 24)
+MARGIN = 1.5  # a mesh is measured against one that is so many times finer
 PRESET = "gpaw-quick-v1"
 # Holes and electrons, at the temperatures and dopings of the label definitions.
 POINTS: tuple[tuple[Carrier, float, float], ...] = (
@@ -135,9 +137,9 @@ def cases_of(name: str, docs: Mapping[int, TransportDoc]) -> Iterator[Case]:
         *_, before, last = steps
         change = last.power_factor - before.power_factor
         limit = last.power_factor + change / refinement(before.mesh, last.mesh)
-        for i in range(1, len(steps) - 1):
-            if steps[i - 1].mesh[0] >= first - 2:
-                pair = (steps[i - 1], steps[i])
+        for pair in pairwise(steps):
+            coarser_size, size = (step.mesh[0] for step in pair)
+            if coarser_size >= first - 2 and size * MARGIN <= FINE[-1]:
                 yield Case(what, pair, last.power_factor, limit)
 
 
