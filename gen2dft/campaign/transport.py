@@ -57,8 +57,8 @@ class TransportSpec(Part):
     )
     tolerance: PositiveFloat = Field(
         0.05,
-        description="relative change of the power factor at which the mesh of k-points is fine "
-        "enough",
+        description="relative error of the power factor, as estimated from the last meshes, at "
+        "which the mesh of k-points is fine enough",
     )
     meshes: PositiveInt = Field(
         3,

@@ -134,3 +134,10 @@ def test_the_vanadium_oxides_that_ship_fit_their_generator():
         composition = dataset.crystals.structure(row).composition
         above = again.e_above_hull(composition, dataset.label("formation_energy")[row])
         assert above == pytest.approx(dataset.label("e_above_hull")[row])
+
+
+def test_metals_have_a_gap_of_zero_and_no_power_factor():
+    data = load_starter()
+    is_metal = data.label("band_gap") == 0
+    assert is_metal.any()
+    assert np.isnan(data.label("power_factor")[is_metal]).all()

@@ -14,8 +14,10 @@ from gen2dft.rounds.computed_properties import with_properties
 from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.ingest import ingest
 from gen2dft.rounds.labelling import make_label
+from gen2dft.rounds.learner import read_learner
 from gen2dft.rounds.round import Round
-from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.convergence import summary_of
+from gen2dft.transport.document import ConvergenceStep, TransportDoc
 from gen2dft.transport.reductions import get_reduction
 from tests import toys
 from tests.rounds.test_steps import calculations, queued, up_to_dispatch
@@ -72,6 +74,40 @@ def test_a_computed_power_factor_is_in_the_label_and_judged(context, banded):
     assert (made["program"], made["program_version"]) == ("gen2dft", __version__)
     read = TransportDoc.model_validate_json(context.store.get_blob(kept.transport_id))
     assert read.model_dump_json() == doc.model_dump_json()
+
+
+def of_meshes(*factors: float) -> TransportDoc:
+    """Transport whose power factor changed so from mesh to mesh; the last is its own."""
+    own = get_reduction("ftcp").power_factor(transport())
+    steps = [
+        ConvergenceStep(
+            mesh=(8 + 2 * i,) * 3, spacing=0.2 - 0.01 * i, power_factor=factor * own, band_gap=1.0
+        )
+        for i, factor in enumerate(factors)
+    ]
+    series = summary_of(steps, "ftcp", tolerance=0.05)
+    return transport().model_copy(update={"convergence": series})
+
+
+@pytest.mark.parametrize(("before", "doubts"), [(0.7, ["mesh_not_converged"]), (1.0, [])])
+def test_the_label_states_the_error_and_its_doubts(context, banded, before, doubts):
+    key, calcs = dispatched(context)
+    doc = of_meshes(before, 1.0)
+    ingest(context, key, calcs, outcomes={"power_factor": doc})
+    (label,) = context.store.labels(context.campaign_id)
+    relative = doc.convergence.relative_error
+    assert relative > 1.0 - before
+    wanted = relative * label.values["power_factor"]
+    assert label.errors == {"power_factor": pytest.approx(wanted)}
+    assert label.doubts == doubts
+    (kept,) = context.store.from_bands(context.campaign_id)
+    assert (kept.errors, kept.doubts) == (label.errors, label.doubts)
+    for hit in context.store.hits(context.campaign_id):
+        assert (hit.errors, hit.doubts) == (label.errors, label.doubts)
+    following = Round(context.store, context.campaign_id, context.index + 1)
+    known = read_learner(following).known
+    assert 0.0 < known.weight("power_factor")[-1] < 1.0
+    assert (known.weight("formation_energy") == 1.0).all()
 
 
 @pytest.mark.parametrize(
