@@ -102,7 +102,7 @@ def sources_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, tuple[str,
 
 
 def files_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, str]:
-    """Id of each hit to the file that its crystal was given in; empty where a generator made them."""
+    """Id of each hit to the file of its crystal; empty where a generator made them."""
     if not any(source.frozen_snapshot for source in stored_campaign(campaign).sources):
         return {}
     is_labelled = {"$in": list(LABELLED_STATES)}
