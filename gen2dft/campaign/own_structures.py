@@ -100,7 +100,7 @@ def _refuse_meaningless(data: Mapping[str, Any], asked: Collection[str]) -> None
 def _replace_generators(data: dict[str, Any], given: Given, asked: Collection[str]) -> None:
     old = data.get("generators") or [data.get("generator") or {}]
     wanted = [name for source in old for name in source.get("properties", ())]
-    generator = {"name": GENERATOR, "snapshot": given.snapshot}
+    generator: dict[str, Any] = {"name": GENERATOR, "snapshot": given.snapshot}
     if wanted:
         generator["properties"] = list(dict.fromkeys(wanted))
     if MAX_SITES in asked:

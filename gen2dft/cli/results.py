@@ -305,7 +305,7 @@ def _hit_as_dict(hit: HitDoc, shown: _Shown) -> dict[str, Any]:
         values[name] = {"value": value, "unit": shown.known[name].unit, "basis": basis}
     source, *also_from = shown.sources[hit.id]
     plain = hit.model_dump(mode="json", exclude={"values", "basis"})
-    origin = {"source": source, "also_from": also_from}
+    origin: dict[str, Any] = {"source": source, "also_from": also_from}
     if shown.files:
         origin["file"] = shown.files.get(hit.id)
     return {**plain, **origin, "values": values}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +184,9 @@ def _poscar(text: str) -> Structure:
     from pymatgen.io.vasp import Poscar
 
     try:
-        poscar = Poscar.from_str(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of missing symbols, which are an error here
+            poscar = Poscar.from_str(text)
     except DAMAGED as err:
         raise UnreadableStructure(f"no POSCAR: {' '.join(str(err).split())[:200]}") from err
     if not poscar.true_names:  # pymatgen calls them H, He, Li, ... then

@@ -230,9 +230,14 @@ class Proposal:
             methods=tuple(draw.method for draw in draws),
             parents=tuple(draw.parents for draw in draws),
             keys=tuple(draw.key.encode() for draw in draws),
-            origins=tuple(draw.origin for draw in draws),
-            remarks=tuple(draw.remark for draw in draws),
+            origins=_if_any([draw.origin for draw in draws]),
+            remarks=_if_any([draw.remark for draw in draws]),
         )
+
+
+def _if_any(texts: Sequence[str]) -> tuple[str, ...]:
+    """The texts; nothing if all are empty."""
+    return tuple(texts) if any(texts) else ()
 
 
 def _without_reason(reasons: Sequence[str | None]) -> NDArray[np.int64]:

@@ -59,7 +59,7 @@ class StructuresGenerator(UnlearnedGenerator[StructuresSettings]):
         Largest number of sites of a cell; None: no limit.
     """
 
-    name = NAME
+    name: ClassVar[str] = NAME
     Settings: ClassVar[type[GeneratorSpec]] = StructuresSettings
 
     def __init__(
