@@ -22,7 +22,8 @@ from gen2dft.report.candidate import (
     value_rows,
 )
 from gen2dft.report.symmetry import conventional_text, symmetry_text
-from gen2dft.report.wording import PREDICTED, counted, round_title, when
+from gen2dft.report.wording import counted, round_title, when
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from rich.console import Console

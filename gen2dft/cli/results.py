@@ -18,7 +18,6 @@ from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
 from gen2dft.report.hit_table import hits_csv, origin_columns
 from gen2dft.report.wording import (
-    PREDICTED,
     Known,
     basis_text,
     counted,
@@ -29,6 +28,7 @@ from gen2dft.report.wording import (
     surrogate_engines,
     with_error,
 )
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from rich.table import Table

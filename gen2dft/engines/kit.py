@@ -155,7 +155,7 @@ def _ended_at(calculation: CalculationDoc, structure: Structure) -> bool:
 
 def _again(prev: CalculationDoc, task: Task, structure: Structure) -> CalculationDoc:
     """A finished calculation as the document of another task, without its cost."""
-    changes = {
+    changes: dict[str, Any] = {
         "task": task,
         "structure": structure,
         "num_steps": 0,

@@ -11,7 +11,8 @@ from gen2dft.doubts import doubts_text
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
 from gen2dft.properties import Property
-from gen2dft.report.wording import PREDICTED, Known, basis_text, pretty, target_text, value_text
+from gen2dft.report.wording import Known, basis_text, pretty, target_text, value_text
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CandidateDoc, LabelDoc

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import crystal_of, labels_of
-from gen2dft.report.wording import PREDICTED, Known, basis_text, chemical, words
+from gen2dft.report.wording import Known, basis_text, chemical, words
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from gen2dft.doubts import doubts_text
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.picture import crystal_svg
-from gen2dft.report.wording import PREDICTED, Known, basis_text, with_error
-from gen2dft.store.documents import OPEN
+from gen2dft.report.wording import Known, basis_text, with_error
+from gen2dft.store.documents import OPEN, PREDICTED
 from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:

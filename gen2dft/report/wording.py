@@ -165,8 +165,8 @@ def surrogate_engines(labels: Iterable[LabelDoc], hits: Iterable[HitDoc] = ()) -
     labels = list(labels)
     engines = [(label.engine, label.is_dft) for label in labels]
     named: set[str] = set()
-    for document in (*labels, *hits):
-        named.update(document.basis.values())
+    for basis in [*(label.basis for label in labels), *(hit.basis for hit in hits)]:
+        named.update(basis.values())
     return not_dft(engines, named)
 
 

@@ -106,7 +106,7 @@ def tables_of(name: str, folder: Path) -> TransportTables:
     CalculationFailed
         `no_bands`, or what keeps transport from being computed from them.
     """
-    from gen2dft.engines.gpaw.engine import UNIFORM_FILE
+    from gen2dft.engines.gpaw.bands import UNIFORM_FILE
     from gen2dft.transport.compute import transport_within_bands
     from gen2dft.transport.loaders import load_bands
 
