@@ -73,8 +73,10 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
     else:
         yield "parents", ", ".join(candidate.parents) or "none: a random draw"
     for snapshot in found.snapshots:
-        yield "snapshot", f"{snapshot.id}  {snapshot.generator}, trained {when(snapshot.created)}"
-    yield "trained on", _training_text(found)
+        done = "kept" if candidate.origin else "trained"
+        yield "snapshot", f"{snapshot.id}  {snapshot.generator}, {done} {when(snapshot.created)}"
+    if not candidate.origin:  # what was given has been trained on nothing
+        yield "trained on", _training_text(found)
 
 
 def _results(found: Trace) -> Iterator[tuple[str, str]]:

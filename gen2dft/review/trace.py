@@ -93,7 +93,7 @@ class Trace:
     snapshots
         What decoded it, then what that was trained from, back to the first.
     training
-        None if the training data are not in this database.
+        None if the training data are not in this database, or the crystal was given in a file.
     """
 
     campaign: CampaignDoc
@@ -125,6 +125,7 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
     document = store.round(candidate.campaign_id, candidate.round_index)
     own = document.snapshot_of(candidate.source)
     snapshots = _snapshots(store, candidate.snapshot_id or own)
+    is_trained = bool(snapshots) and not candidate.origin
     return Trace(
         campaign=campaign,
         candidate=candidate,
@@ -133,7 +134,7 @@ def trace(store: Store, candidate: CandidateDoc) -> Trace:
         vector=vector,
         seed=int(campaign.spec["seed"]),
         snapshots=snapshots,
-        training=_training_set(store, candidate, snapshots[0]) if snapshots else None,
+        training=_training_set(store, candidate, snapshots[0]) if is_trained else None,
         redecoded=redecode(store, candidate, vector, snapshots[0] if snapshots else None),
     )
 

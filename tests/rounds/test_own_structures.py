@@ -201,6 +201,7 @@ def test_a_candidate_is_traced_to_its_file(store, folder):
     traced = trace(store, by_file(context)["SrO.cif"])
     assert traced.candidate.origin == "SrO.cif"
     assert traced.redecoded.is_same
+    assert traced.training is None
 
 
 def test_the_table_tells_values_of_every_file(store, folder):

@@ -63,6 +63,7 @@ def test_an_entry_says_where_its_values_are_from(base: str, store: Store) -> Non
         False,
         True,
     )
+    assert entry["_gen2dft_evidence"] == "surrogate"
     assert entry["_gen2dft_hull"] == label.hull_id
     assert entry["_gen2dft_snapshot"] == store.round(CAMPAIGN_ID, 0).snapshot_id
     assert entry["_gen2dft_candidate_id"] == candidate_id(0, 3)
