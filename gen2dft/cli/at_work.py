@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.ledger import STEPS
-from gen2dft.report.wording import duration
+from gen2dft.report.wording import chemical, duration
 from gen2dft.store.documents import now
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def formulas(store: Store, campaign_id: str, runs: list[Running]) -> dict[str, s
     keys = [run.candidate_id for run in runs]
     fields = ("candidate_id", "formula")
     found = store.candidate_fields(campaign_id, fields, candidate_id={"$in": keys})
-    return {entry["candidate_id"]: entry.get("formula") or "" for entry in found}
+    return {entry["candidate_id"]: chemical(entry.get("formula") or "") for entry in found}
 
 
 def usual_seconds(store: Store, campaign_id: str) -> dict[str, float]:

@@ -21,6 +21,10 @@ MIN_COSTS = 5  # finished calculations from which costs are predicted
 STEEPEST = 4.0  # exponent of the work
 WORK_SPACING = 0.12  # 1/Angstrom, with 2 pi: the mesh whose k-points are counted
 WORK_PER_HOUR = 1e6
+# Two spins take twice the bands, and moments take some two to three times as many iterations.
+SPIN = 5.0
+# Elements whose crystals DFT starts with magnetic moments.
+MAGNETIC = frozenset({"V", "Cr", "Mn", "Fe", "Co", "Ni", "Mo", "W", "Ce", "Eu", "Gd"})
 
 
 @dataclass(frozen=True)
@@ -82,13 +86,15 @@ def validates_by_dft(spec: CampaignSpec) -> bool:
 
 def work_of(structure: Structure, *, is_dft: bool) -> float:
     """Work that a crystal asks for, in arbitrary units: its sites for a potential, and for DFT
-    irreducible k-points times volume times valence electrons.
+    irreducible k-points times volume times valence electrons, and more with spin.
     """
     if not is_dft:
         return float(len(structure))
     from gen2dft.transport.convergence import relative_cost
 
-    return relative_cost(structure, WORK_SPACING)
+    symbols = {site.specie.symbol for site in structure}
+    with_spin = SPIN if symbols & MAGNETIC else 1.0
+    return with_spin * relative_cost(structure, WORK_SPACING)
 
 
 def per_core_hour(values: Array, core_hours: Array | None, weight: float) -> Array:

@@ -11,6 +11,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, candidate_id, example_store
 
 from gen2dft.cli.at_work import at_work, step_of, usual_seconds
+from gen2dft.report.wording import chemical
 from gen2dft.store.store import Store
 
 BEGUN = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -56,7 +57,7 @@ def test_a_line_names_candidate_step_and_times(
     runs(lpad, 2, "gpaw relax", BEGUN, candidate_id=first)
     runs(lpad, 3, "train", BEGUN)
     longest, other = at_work(store, lpad, CAMPAIGN_ID)
-    formula = store.candidate(CAMPAIGN_ID, first).formula
+    formula = chemical(store.candidate(CAMPAIGN_ID, first).formula or "")
     assert longest == f"{formula} {first}: gpaw relax for 1 min 05 s, usually 20 s"
     assert other.endswith(f"{second}: transport for 5 s")
 
