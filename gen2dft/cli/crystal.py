@@ -21,7 +21,8 @@ from gen2dft.report.candidate import (
     remarks,
     value_rows,
 )
-from gen2dft.report.wording import PREDICTED, counted, round_title, when
+from gen2dft.report.wording import counted, round_title, when
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,7 +17,6 @@ from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
 from gen2dft.report.hit_table import hits_csv
 from gen2dft.report.wording import (
-    PREDICTED,
     Known,
     basis_text,
     counted,
@@ -27,6 +26,7 @@ from gen2dft.report.wording import (
     surrogate_engines,
     value_text,
 )
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,7 +10,8 @@ from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
 from gen2dft.properties import Property
-from gen2dft.report.wording import PREDICTED, Known, basis_text, pretty, target_text, value_text
+from gen2dft.report.wording import Known, basis_text, pretty, target_text, value_text
+from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CandidateDoc, LabelDoc

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.picture import crystal_svg
-from gen2dft.report.wording import PREDICTED, Known, basis_text, value_text
-from gen2dft.store.documents import OPEN
+from gen2dft.report.wording import Known, basis_text, value_text
+from gen2dft.store.documents import OPEN, PREDICTED
 
 if TYPE_CHECKING:
     from markupsafe import Markup

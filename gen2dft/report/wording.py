@@ -141,8 +141,10 @@ def surrogate_engines(labels: Iterable[LabelDoc], hits: Iterable[HitDoc] = ()) -
     labels = list(labels)
     engines = [(label.engine, label.is_dft) for label in labels]
     named: set[str] = set()
-    for document in (*labels, *hits):
-        named.update(document.basis.values())
+    for label in labels:
+        named.update(label.basis.values())
+    for hit in hits:
+        named.update(hit.basis.values())
     return not_dft(engines, named)
 
 
