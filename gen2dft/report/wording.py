@@ -165,8 +165,10 @@ def surrogate_engines(labels: Iterable[LabelDoc], hits: Iterable[HitDoc] = ()) -
     labels = list(labels)
     engines = [(label.engine, label.is_dft) for label in labels]
     named: set[str] = set()
-    for basis in [*(label.basis for label in labels), *(hit.basis for hit in hits)]:
-        named.update(basis.values())
+    for label in labels:
+        named.update(label.basis.values())
+    for hit in hits:
+        named.update(hit.basis.values())
     return not_dft(engines, named)
 
 

@@ -187,7 +187,8 @@ def _check_references(spec: CampaignSpec, symbols: Collection[str]) -> None:
             stage = "validation" if preset == validation.preset else "validation.refine"
             raise CampaignError(
                 f"{stage}.references has no energy of {', '.join(missing)}, "
-                "which candidates may have"
+                "which candidates may have; or leave the references out and let the screen judge "
+                f"energies, as `--engine {validation.engine}` does by itself (targets: by: screen)"
             )
 
 
