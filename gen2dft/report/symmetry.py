@@ -53,4 +53,5 @@ def _refusal(trial: RefusedSymmetry) -> str:
 
 
 def _cost(difference: float | None) -> str:
-    return f"{MEV * (difference or 0.0):+.1f} meV/atom"
+    rounded = round(MEV * (difference or 0.0), 1)
+    return f"{rounded + 0.0:+.1f} meV/atom"  # + 0.0 turns -0.0 into 0.0

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Compute = Callable[[Structure], Calculation]
 
-TOLERANCES = (TIGHT, 0.05, 0.1, 0.2, 0.3)  # Angstrom
+TOLERANCES = (TIGHT, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # Angstrom
 MAX_COST = 0.003  # eV/atom; far below the error of any potential
 COSTS_ENERGY, LOST_SYMMETRY = "costs_energy", "lost_symmetry"
 UNCONVERGED = "relaxation_unconverged"
