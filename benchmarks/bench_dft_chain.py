@@ -110,7 +110,7 @@ def new_way(structure: Structure, run: Run) -> None:
     relaxed: Calculation = look
     if not gpaw.at_rest(look, NEW):
         with run.timed("relax"):
-            relaxed = gpaw.relax(symmetric, NEW, run.folder)
+            relaxed = gpaw.relax(symmetric, NEW, run.folder, look)
     run.meshes(relaxed.structure, NEW, NEW_SCALES, shares=True)
 
 

@@ -231,6 +231,9 @@ class Engine:
     at_rest
         From the result of `look` and the preset's name to whether a relaxation would change
         nothing that matters. None: it always might.
+    relaxes_from_look
+        Whether `relax` takes the result of the look at the same structure after its folder, or
+        None.
     in_process
         Whether it computes in the process that calls it, so that the CPU time of the process is
         what it costs.
@@ -264,6 +267,7 @@ class Engine:
     takes_folder: bool = False
     look: Callable[..., Calculation] | None = None
     at_rest: Callable[[Calculation, str], bool] | None = None
+    relaxes_from_look: bool = False
     in_process: bool = False
     reuses_density: bool = False
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check

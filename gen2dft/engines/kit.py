@@ -132,8 +132,7 @@ def _known(
     """
     if not isinstance(prev, CalculationDoc) or not prev.ends_as_static:
         return None
-    same = (prev.engine, prev.settings_hash) == (engine.name, engine.preset(preset).settings_hash)
-    if not same or not _ended_at(prev, structure):
+    if not _is_by(prev, engine, preset) or not _ended_at(prev, structure):
         return None
     looked = prev.task == "look"
     if task == "static" and (looked or prev.task == "relax"):
@@ -141,6 +140,12 @@ def _known(
     if task != "relax" or not looked or engine.at_rest is None:
         return None
     return _again(prev, task, structure) if engine.at_rest(prev, preset) else None
+
+
+def _is_by(calculation: CalculationDoc, engine: Engine, preset: str) -> bool:
+    """Whether a calculation has the settings of a preset of an engine."""
+    settings = engine.preset(preset).settings_hash
+    return (calculation.engine, calculation.settings_hash) == (engine.name, settings)
 
 
 def _ended_at(calculation: CalculationDoc, structure: Structure) -> bool:
@@ -176,9 +181,22 @@ def _compute(
     compute = {"look": engine.look, "relax": engine.relax, "static": engine.static}[task]
     if compute is None:
         raise CalculationFailed("no_look", f"engine {engine.name!r} has no look before relaxing")
+    arguments: tuple[Any, ...] = (structure, preset)
     if engine.takes_folder:
-        return compute(structure, preset, Path.cwd())
-    return compute(structure, preset)
+        arguments = (*arguments, Path.cwd())
+    if task == "relax" and engine.relaxes_from_look:
+        arguments = (*arguments, _look_at(engine, preset, structure, given.prev))
+    return compute(*arguments)
+
+
+def _look_at(
+    engine: Engine, preset: str, structure: Structure, prev: Outcome | None
+) -> CalculationDoc | None:
+    """The look at a structure with the same settings; None if `prev` is none."""
+    if not isinstance(prev, CalculationDoc) or prev.task != "look":
+        return None
+    is_same = _is_by(prev, engine, preset) and _ended_at(prev, structure)
+    return prev if is_same else None
 
 
 def _bands(engine: Engine, preset: str, structure: Structure, given: Given) -> Calculation:
@@ -194,7 +212,7 @@ def _coarser_folder(engine: Engine, preset: str, prev: Outcome | None) -> Path |
     """The folder of the coarser bands with the same settings; None if `prev` are none."""
     if not isinstance(prev, CalculationDoc) or prev.task != "uniform_bands":
         return None
-    is_same = prev.settings_hash == engine.preset(preset).settings_hash
+    is_same = _is_by(prev, engine, preset)
     return local_folder(prev.directory) if is_same and prev.directory else None
 
 

@@ -45,8 +45,10 @@ def merged(label: LabelDoc, step: PropertyStep, outcome: StepOutcome) -> LabelDo
         said.append(f"no {wanted}: {outcome.reason}: {outcome.detail}")
     core_hours = label.core_hours + outcome.core_hours
     costs = dict(label.costs)
-    for part, hours in (outcome.costs or {step.name: outcome.core_hours}).items():
-        costs[part] = costs.get(part, 0.0) + hours
+    parts = outcome.costs or {step.name: outcome.core_hours}
+    for part, hours in parts.items():
+        if hours > 0:  # a step that was left out has cost nothing
+            costs[part] = costs.get(part, 0.0) + hours
     earlier = label.provenance.get("properties", {})
     steps = {**earlier, step.name: made_by(step.name, outcome)}
     changed = {

@@ -46,7 +46,7 @@ def test_hits_are_computed_until_enough_have_a_power_factor(example: Store, comp
     assert len(computed) == 2
     assert ": a metal, which has no power factor\n" in result.output
     assert (
-        "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v1"
+        "holes, 300 K, 10\u00b9\u2078 cm\u207b\u00b3; gap 1.00 eV; by gpaw (DFT), gpaw-quick-v2"
         in result.output
     )
     kept = example.from_bands(CAMPAIGN_ID)

@@ -115,6 +115,21 @@ def test_what_is_not_at_rest_is_relaxed():
     assert run_task("relax", restless, "soft", None, look).cpu_seconds > 0
 
 
+def test_a_relaxation_gets_the_look_at_its_structure():
+    asked: list[object] = []
+
+    def relax(structure, preset, look):
+        asked.append(look)
+        return final(structure, preset)
+
+    restless = replace(LOOKING, at_rest=None, relax=relax, relaxes_from_look=True)
+    look = run_task("look", restless, "soft", CSCL, None)
+    run_task("relax", restless, "soft", None, look)
+    run_task("relax", restless, "soft", CSCL * 2, look)
+    run_task("relax", restless, "soft", CSCL, None)
+    assert asked == [look, None, None]
+
+
 def test_an_engine_without_a_look_says_so():
     with pytest.raises(CalculationFailed, match="no_look: engine 'springs' has no look"):
         calculate("look", SPRINGS, "soft", CSCL)

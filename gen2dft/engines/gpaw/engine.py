@@ -81,7 +81,10 @@ def on_one_thread(compute: Callable[P, T]) -> Callable[P, T]:
 
 @on_one_thread
 def relax(
-    structure: Structure, preset: str | GPAWPreset = DEFAULT_PRESET, folder: Path | None = None
+    structure: Structure,
+    preset: str | GPAWPreset = DEFAULT_PRESET,
+    folder: Path | None = None,
+    look: Calculation | None = None,
 ) -> Calculation:
     """Relax positions and cell, the symmetry kept.
 
@@ -89,6 +92,8 @@ def relax(
     ----------
     folder
         Where GPAW's text goes; by default a temporary one.
+    look
+        Result of `static` for the same structure and preset, which is then not computed again.
 
     Raises
     ------
@@ -99,10 +104,15 @@ def relax(
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
+    from gen2dft.engines.gpaw.known_start import KnownStart
+
     settings, begun = get_preset(preset), time.perf_counter()
     with _folder(folder) as place:
         atoms = _atoms(structure, settings, place / "relax.txt")
         atoms.set_constraint(FixSymmetry(atoms, symprec=1e-3, verbose=False))
+        computing = atoms.calc
+        if look is not None:
+            atoms.calc = KnownStart(computing, atoms, look)
         cell = FrechetCellFilter(atoms)
         with BFGS(cell, logfile=None) as optimizer:
             _run(
@@ -111,6 +121,8 @@ def relax(
                 place,
             )
             steps = int(optimizer.nsteps)
+        atoms.calc = computing
+        _run(atoms.get_potential_energy, structure, place)
         max_force = float(np.linalg.norm(cell.get_forces(), axis=1).max())
         ending = Ending(steps, max_force, settings.fmax)
         told = _told(atoms, structure, settings, begun)
@@ -435,6 +447,7 @@ ENGINE = Engine(
     takes_folder=True,
     look=static,
     at_rest=at_rest,
+    relaxes_from_look=True,
     in_process=True,
     reuses_density=True,
     check=check,

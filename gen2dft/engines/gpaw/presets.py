@@ -313,8 +313,8 @@ def bands_to_spare(electrons: float, sites: int, moment: float) -> tuple[int, in
         Of the cell, Bohr magnetons: half of it are more bands filled in one of the spins.
     """
     filled = int(np.ceil((electrons + abs(moment)) / 2 - 1e-2))
-    converged = filled + max(5, int(np.ceil(1.5 * sites)))
-    return converged + 2, converged
+    count = filled + max(5, int(np.ceil(1.5 * sites)))
+    return count, count - 2
 
 
 def number_of_bands(electrons: float, sites: int, spin: bool) -> tuple[int, int]:

@@ -116,6 +116,22 @@ def test_all_meshes_share_one_density(tmp_path: Path):
 
 @needs_gpaw
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_relaxation_begins_where_the_look_ended(tmp_path: Path):
+    look = engine.static(silicon(5.2), ROUGH)
+    again, known = tmp_path / "again", tmp_path / "known"
+    again.mkdir()
+    known.mkdir()
+    from_scratch = engine.relax(silicon(5.2), ROUGH, again)
+    relaxed = engine.relax(silicon(5.2), ROUGH, known, look)
+    assert relaxed.energy_per_atom == pytest.approx(from_scratch.energy_per_atom, abs=1e-5)
+    assert relaxed.structure.volume == pytest.approx(from_scratch.structure.volume, rel=1e-4)
+    first, second = [(folder / "relax.txt").read_text() for folder in (again, known)]
+    step = "Force computation time"
+    assert second.count(step) == first.count(step) - 1 > 0
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_what_has_lost_its_moments_starts_without_spin():
     still = silicon()
     still.add_site_property("magmom", [0.0, 0.0])
