@@ -263,7 +263,7 @@ def label(
         labels = label_crystals(chosen, header, out, workers, cpu_limit, progress)
     counts = [f"{count} {reason}" for reason, count in labels.counts().items()]
     console.print(f"[bold]{out}[/]: {', '.join(counts)}")
-    if "labelled" in labels.counts():
+    if any(record.power_factor for record in labels.records):
         write_tensors(labels, bands_folder(out), tensors_path(out), workers, _progress)
 
 

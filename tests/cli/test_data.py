@@ -1,6 +1,8 @@
 import json
 import sys
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pymatgen.core import Lattice, Structure
@@ -152,3 +154,38 @@ def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
         1,
     )
     assert len(Dataset.load(folder / "new.npz")) == len(toy_dataset())
+
+
+def test_tensors_are_made_of_kept_bands(tmp_path, monkeypatch):
+    from gen2dft.datasets.computed_labels import to_line
+    from gen2dft.datasets.label_tensors import LabelTensors, read_tensors
+    from gen2dft.shipped.tensor_build import Built
+    from tests.datasets.test_computed_labels import SETTINGS, record
+
+    dataset = toy_dataset()
+    path = tmp_path / "labels.jsonl"
+    known = record(dataset, 0, band_gap=1.0, power_factor={"ftcp": 2.0})
+    path.write_text(to_line(SETTINGS) + to_line(known))
+    shape = (1, 2, 6, 1, 2)
+    made = LabelTensors(
+        (known.id,), (known.crystal,), np.array([600.0]), np.array([1e18, 1e19]),
+        np.ones(shape, np.float32), np.ones(shape, np.float32),
+    )  # fmt: skip
+    folders = []
+
+    def build(labels, bands, workers, progress):
+        folders.append(bands)
+        return Built(made, {"toy-KBr": "no_bands: none"}, {known.id: 0.004})
+
+    monkeypatch.setattr("gen2dft.shipped.tensor_build.build_tensors", build)
+    monkeypatch.setattr("gen2dft.cli.label_tensors.console.width", 200)
+    result = call("tensors", str(path))
+    assert folders == [tmp_path / "labels.bands"]
+    assert "tensors of 1 crystals" in result.output
+    assert "within 0.4 %" in result.output
+    assert "toy-KBr: left out: no_bands: none" in result.output
+    assert read_tensors(tmp_path / "labels.npz").ids == (known.id,)
+    assert call("tensors", str(path), answer="n\n").exit_code == 1  # it exists
+    call("tensors", str(path), "--bands", "b", "--out", "t.npz")
+    assert folders[1:] == [Path("b")]
+    assert Path("t.npz").is_file()

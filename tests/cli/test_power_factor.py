@@ -187,3 +187,47 @@ def test_a_structure_of_ones_own(computed: list, tmp_path: Path):
 def test_engines_without_bands_are_refused(example: Store):
     with pytest.raises(CampaignError, match="is not one of"):
         power_factor.power_factor(engine="gpaw", preset="nonsense", max_sites=5, top=1)
+
+
+def test_stored_transport_is_read_by_another_definition(example: Store, computed: list, invoke):
+    assert invoke("power-factor", "--max-sites", "5").exit_code == 0
+    bands = len(computed)
+    result = invoke("power-factor", "--max-sites", "5", "--definition", "n-600K-1e19")
+    assert result.exit_code == 0, result.output
+    assert len(computed) == bands
+    doc = transport()
+    expected = float(doc.at("n", "power_factor_mean", 600.0, 1e19))
+    line = "n-600K-1e19: electrons, 600 K, 10\u00b9\u2079 cm\u207b\u00b3: S -"
+    assert line in result.output
+    assert f"power factor {expected:.3g} " in result.output
+    refused = invoke("power-factor", "--max-sites", "5", "--definition", "n-900K-1e19")
+    assert "temperature 900 is outside 300 to 600 K" in refused.output
+    unknown = invoke("power-factor", "--definition", "n-600K")
+    assert "named by carriers, temperature and doping: n-600K-1e19" in unknown.output
+
+
+def test_show_reads_the_transport_of_one_crystal(example: Store, invoke):
+    with_bands, without = example.from_bands(CAMPAIGN_ID)
+    found = invoke("show", with_bands.candidate_id, "--transport", "best-600K-optimal-1e17-1e19")
+    assert found.exit_code == 0, found.output
+    assert "best-600K-optimal-1e17-1e19: " in found.output
+    assert "10\u00b9\u2079 cm\u207b\u00b3: S " in found.output
+    none = invoke("show", without.candidate_id, "--transport", "ftcp")
+    assert "is stored: gen2dft power-factor computes that of hits" in none.output
+
+
+def test_the_same_crystal_of_another_campaign_is_not_computed_again(
+    example: Store, computed: list, invoke, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("gen2dft.rounds.stored_transport.same_crystal", lambda *_: True)
+    monkeypatch.setattr("gen2dft.rounds.stored_transport._is_fine", lambda *_: True)
+    example.database.power_factors.delete_many({})
+    assert invoke("power-factor", "--max-sites", "5").exit_code == 0
+    (kept,) = [found for found in example.from_bands(CAMPAIGN_ID) if found.reason is None]
+    elsewhere = kept.model_copy(update={"id": "e" * 24, "campaign_id": "elsewhere"})
+    example.database.power_factors.delete_many({})
+    hit = next(hit for hit in example.hits(CAMPAIGN_ID) if hit.candidate_id == kept.candidate_id)
+    formula = Structure.from_dict(hit.structure).composition.reduced_formula
+    example.insert_new(elsewhere.model_copy(update={"formula": formula}))
+    again = invoke("power-factor", "--max-sites", "5", "--top", "3")
+    assert "from the stored transport of elsewhere" in again.output
