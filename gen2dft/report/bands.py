@@ -39,8 +39,15 @@ def bands_text(found: PowerFactorDoc) -> str:
     return (
         f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, holes, "
         f"{condition_text(found.definition)}; gap {found.values['band_gap']:.2f} eV; by {by}, "
-        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes"
+        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes{_program(found)}"
     )
+
+
+def _program(found: PowerFactorDoc) -> str:
+    """Program of the transport, if it is another one than gen2dft's own."""
+    if found.program in (None, "gen2dft"):
+        return ""
+    return f"; transport by {found.program} {found.program_version}"
 
 
 def bands_columns(definition: str) -> list[str]:
