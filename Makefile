@@ -67,7 +67,7 @@ lock: env  ## resolve requirements.lock afresh
 gpaw: env  ## install GPAW, which needs system packages
 	@scripts/setup_extra.sh gpaw
 
-transport: env  ## install BoltzTraP2, to compare with; needs system packages
+transport: env  ## install BoltzTraP2 for transport.program boltztrap2; needs system packages
 	@scripts/setup_extra.sh transport
 
 clean:  ## remove caches and build folders

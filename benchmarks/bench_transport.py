@@ -27,6 +27,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Lattice, Structure
+from pymatgen.io.ase import AseAtomsAdaptor
 
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport import boltztrap2, coefficients, compute, programs
@@ -36,7 +37,7 @@ from gen2dft.transport.distribution import Distribution
 from gen2dft.transport.loaders import load_bands
 from gen2dft.transport.selection import Selection, select_bands
 from gen2dft.transport.settings import TransportSettings
-from gen2dft.transport.stars import find_stars
+from gen2dft.transport.stars import Stars
 
 T = TypeVar("T")
 TEMPERATURES, DOPINGS = (300.0,), (1e18, 1e20)
@@ -92,12 +93,17 @@ def ours(bands: UniformBands, selection: Selection, settings: TransportSettings)
 def boltztraps(
     bands: UniformBands, selection: Selection, settings: TransportSettings
 ) -> Distribution:
-    """The same by BoltzTraP2, which chooses this grid itself unless told otherwise."""
-    stars = find_stars(
-        bands.structure.lattice.matrix,
-        bands.rotations,
-        settings.stars_per_kpoint * len(bands.kpoints),
-    )
+    """The same by BoltzTraP2, its own search for the stars included."""
+    from BoltzTraP2 import sphere
+
+    count = settings.stars_per_kpoint * len(bands.kpoints)
+    atoms = AseAtomsAdaptor.get_atoms(bands.structure)
+    equivalences = sphere.get_equivalences(atoms, None, count)
+    vectors = np.vstack(equivalences)
+    sizes = np.array([len(star) for star in equivalences])
+    first = np.array([star[0] for star in equivalences])
+    lengths = np.linalg.norm(first @ bands.structure.lattice.matrix, axis=1)
+    stars = Stars(vectors, sizes, lengths)
     series = boltztrap2.fit(bands, stars, np.empty(0), selection.energies)
     return boltztrap2.distribute(bands, selection, series, series.smallest_grid(), settings)
 
