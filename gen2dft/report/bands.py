@@ -51,11 +51,10 @@ def bands_text(found: PowerFactorDoc) -> str:
     by = basis_text(found.engine, () if found.is_dft else (found.engine,))
     level = LEVELS.get(found.engine, "")
     return (
-<<<<<<< HEAD
         f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, "
         f"{condition_text(found.definition)}{_chosen(found)}; gap "
         f"{found.values['band_gap']:.2f} eV; by {by}, {found.preset}{level}, "
-        f"bands in {60 * found.core_hours:.1f} core-minutes{doubts}"
+        f"bands in {60 * found.core_hours:.1f} core-minutes{_program(found)}{doubts}"
     )
 
 
@@ -87,11 +86,6 @@ def _chosen(found: PowerFactorDoc) -> str:
     if found.carrier is None or found.doping is None or not is_open:
         return ""
     return f" ({CARRIER_NAMES[found.carrier]}, {doping_text(found.doping)})"
-=======
-        f"{found.formula}: power factor {factor}{error} {pretty(FACTOR.unit)}, holes, "
-        f"{condition_text(found.definition)}; gap {found.values['band_gap']:.2f} eV; by {by}, "
-        f"{found.preset}, bands in {60 * found.core_hours:.1f} core-minutes{_program(found)}"
-    )
 
 
 def _program(found: PowerFactorDoc) -> str:
@@ -99,7 +93,6 @@ def _program(found: PowerFactorDoc) -> str:
     if found.program in (None, "gen2dft"):
         return ""
     return f"; transport by {found.program} {found.program_version}"
->>>>>>> w-boltztrap
 
 
 def bands_columns(definition: str) -> list[str]:
