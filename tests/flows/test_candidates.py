@@ -1,5 +1,8 @@
 """The two-stage flow with the surrogate's two presets, run by jobflow without a queue."""
 
+import math
+from dataclasses import replace
+
 import mongomock
 import pytest
 from example_steps import CRASH, SIZE, SQUARE
@@ -9,8 +12,10 @@ from gen2dft.flows.common import priority
 from jobflow import JobStore, run_locally
 from maggma.stores import MemoryStore
 from mongomock.gridfs import enable_gridfs_integration
+from pymatgen.core import Composition, Structure
 
 from gen2dft import property_steps
+from gen2dft.calculation import Calculation
 from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import CampaignError
 from gen2dft.rounds.begin import begin_campaign
@@ -169,3 +174,63 @@ def test_a_candidate_is_expanded_once(monkeypatch, toy_plugins):
     assert [job.name for job in flow.jobs] == ["toy", "toy static", "volume", "ingest"]
     run_locally(flow, store=JobStore(MemoryStore()), log=False)
     assert expand(context, KEY) is None
+
+
+def telling(monkeypatch: pytest.MonkeyPatch, **told: object) -> None:
+    """Let the toy engine give these fields in its static calculations."""
+
+    def static(structure: Structure, preset: str) -> Calculation:
+        return toys.toy_relax(structure, preset).model_copy(update=told)
+
+    monkeypatch.setattr(toys, "TOY_ENGINE", replace(toys.TOY_ENGINE, static=static))
+
+
+def through_the_flow(monkeypatch: pytest.MonkeyPatch, energy: float = -1.0) -> Round:
+    """A candidate after all its calculations; every finite energy meets the target."""
+    context = waiting(
+        monkeypatch,
+        targets=[{"property": "formation_energy", "near": energy, "tolerance": 1e3}],
+        screening={"surrogate": {"engine": "toy", "preset": "toy-v1"}},
+    )
+    flow = CandidateMaker.of_campaign(context).make(context, KEY)
+    run_locally(flow, store=JobStore(MemoryStore()), log=False)
+    return context
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "detail"),
+    [
+        ({"energy_per_atom": math.nan}, "not_finite", "static of NaCl: energy_per_atom came out"),
+        ({"energy_per_atom": -60.0}, "implausible_energy", "formation energy of -60.00 eV/atom"),
+        ({"energy_per_atom": -2.2}, "implausible_energy", "below the hull; the bound is 1"),
+        ({"forces": [[math.nan] * 3] * 2}, "not_finite", "static of NaCl: forces came out"),
+        ({"values": {"band_gap": math.nan}}, "not_finite", "static of NaCl: band_gap came out"),
+        ({"values": {"band_gap": 99.0}}, "implausible_gap", "a gap of 99.00 eV"),
+    ],
+)
+def test_what_nobody_would_believe_makes_neither_label_nor_hit(
+    monkeypatch, toy_plugins, told, reason: str, detail: str
+):
+    telling(monkeypatch, **told)
+    context = through_the_flow(monkeypatch)
+    candidate = context.store.candidate(context.campaign_id, KEY)
+    assert candidate.state == f"given_up:{reason}"
+    assert detail in candidate.failure
+    assert candidate.lost_core_hours > 0
+    assert list(context.store.labels(context.campaign_id)) == []
+    assert list(context.store.hits(context.campaign_id)) == []
+
+
+@pytest.mark.parametrize(("below", "remarks"), [(0.2, []), (0.5, ["hull_incomplete"])])
+def test_a_hit_far_below_the_hull_is_kept_with_a_remark(
+    monkeypatch, toy_plugins, below: float, remarks: list[str]
+):
+    energy = toys.formation_energy(Composition("NaCl")) - below
+    telling(monkeypatch, energy_per_atom=energy)
+    context = through_the_flow(monkeypatch, energy)
+    (hit,) = context.store.hits(context.campaign_id)
+    (label,) = context.store.labels(context.campaign_id)
+    assert label.values["e_above_hull"] == pytest.approx(-below)
+    assert hit.remarks == remarks
+    warned = [text for text in label.warnings if text.startswith("hull incomplete: 0.50 eV/atom")]
+    assert len(warned) == len(remarks)

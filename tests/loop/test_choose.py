@@ -169,6 +169,25 @@ def test_no_calls_left_choose_nothing(view: View):
     assert choose(view, []) == []
 
 
+@pytest.mark.parametrize("diversity", [0.1, 50.0])
+@pytest.mark.parametrize("acquisition", ["greedy", "ucb", "thompson", "diverse", "random"])
+def test_crystals_whose_hull_lacks_phases_come_last(acquisition: str, diversity: float):
+    view = view_with(acquisition=acquisition, diversity=diversity)
+    sound = verdicts([-5.0, -4.0, -3.0])
+    marked = verdicts([-1.0, -1.2], letter="b", remark="hull_incomplete")
+    three, four = (
+        chosen(choose(replace(view, calls_left=number), [*sound, *marked])) for number in (3, 4)
+    )
+    assert set(three) == {"a00", "a01", "a02"}
+    assert len(set(four) & {"b00", "b01"}) == 1  # kept: they fill the places that are left
+
+
+def test_the_score_of_a_marked_crystal_is_its_value_all_the_same(view: View):
+    (plain,) = choose(view, verdicts([-1.0]))
+    (marked,) = choose(view, verdicts([-1.0], remark="hull_incomplete"))
+    assert marked == plain
+
+
 def test_unscreened_candidates_go_by_the_head(view: View):
     limited = replace(view, calls_left=3)
     given = unscreened(limited, propose(limited))

@@ -352,19 +352,24 @@ def _run(
     """
     from gpaw import KohnShamConvergenceError
 
+    formula = structure.formula
     try:
         # The eigensolver divides zero by zero for bands that are converged already, which does no
         # harm.
         with np.errstate(invalid="ignore"):
             return compute()
     except KohnShamConvergenceError as err:
-        detail = f"{structure.formula}: GPAW did not converge ({err}); its text is in {folder}"
+        # GPAW often says no more than the name of the error.
+        said = str(err) or type(err).__name__
+        detail = f"{formula}: GPAW did not converge ({said}); its text is in {folder}"
         raise CalculationFailed(unconverged, detail, folder) from err
     except FileNotFoundError as err:
-        detail = (
-            f"GPAW has no data set for an element of {structure.formula} ({err}); see `gpaw info`"
-        )
+        detail = f"GPAW has no data set for an element of {formula} ({err}); see `gpaw info`"
         raise CalculationFailed("element_not_supported", detail, folder) from err
+    except ValueError as err:
+        if "NaN" not in str(err):
+            raise
+        raise CalculationFailed(NOT_FINITE, f"{formula}: GPAW says: {err}", folder) from err
 
 
 def _told(atoms: Any, structure: Structure, settings: GPAWPreset, begun: float) -> dict[str, Any]:

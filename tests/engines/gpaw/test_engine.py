@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jobflow import Flow, JobStore, run_locally
@@ -219,6 +220,66 @@ def test_a_failure_keeps_its_reason_as_an_outcome(monkeypatch: pytest.MonkeyPatc
     assert isinstance(outcome, CalculationFailure)
     assert (outcome.reason, outcome.detail) == ("scf_not_converged", "not in 333 steps")
     assert outcome.directory == str(tmp_path)
+
+
+class Rough:
+    """A calculator of two k-points with eigenvalues as told."""
+
+    def __init__(self, energies: list[list[float]]) -> None:
+        self.energies = energies
+
+    def get_number_of_spins(self) -> int:
+        return 1
+
+    def get_number_of_electrons(self) -> float:
+        return 2.0
+
+    def get_ibz_k_points(self) -> list[list[float]]:
+        return [[0.0] * 3, [0.5] * 3]
+
+    def get_eigenvalues(self, kpt: int, spin: int) -> list[float]:
+        del spin
+        return self.energies[kpt]
+
+
+def test_eigenvalues_that_are_no_numbers_are_not_taken_for_a_metal():
+    assert engine.gap_on_mesh(Rough([[-1.0, 2.0], [-2.0, 3.0]])) == pytest.approx(3.0)
+    with pytest.raises(CalculationFailed, match="not_finite: GPAW gave eigenvalues that are NaN"):
+        engine.gap_on_mesh(Rough([[-1.0, 2.0], [float("nan"), 3.0]]))
+
+
+@needs_gpaw
+def test_an_energy_that_is_no_number_has_a_reason(tmp_path: Path):
+    def broken() -> None:
+        raise ValueError("Some energy terms are NaN!")
+
+    with pytest.raises(CalculationFailed, match="not_finite: Si2: GPAW says: Some energy terms"):
+        engine._run(broken, silicon(), tmp_path)
+
+    def foolish() -> None:
+        raise ValueError("a mistake of the program")
+
+    with pytest.raises(ValueError, match="a mistake of the program"):
+        engine._run(foolish, silicon(), tmp_path)
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_bands_that_gpaw_could_not_converge_have_a_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    from gpaw.new.ase_interface import ASECalculator
+
+    fixed_density = ASECalculator.fixed_density
+
+    def impatient(self: Any, **changes: Any) -> Any:
+        return fixed_density(self, **changes, maxiter=2)
+
+    monkeypatch.setattr(ASECalculator, "fixed_density", impatient)
+    with pytest.raises(CalculationFailed, match="bands_not_converged: Si2: GPAW did not") as caught:
+        engine.uniform_bands(silicon(), ROUGH, tmp_path)
+    assert caught.value.directory == tmp_path
+    assert not (tmp_path / engine.UNIFORM_FILE).exists()
 
 
 def test_a_folder_without_bands(tmp_path: Path):
