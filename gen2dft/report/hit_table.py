@@ -39,8 +39,8 @@ def hits_csv(
     writer = csv.writer(text, lineterminator="\n")
     columns = [column for name in names for column in _columns_of(name, known)]
     of_sources = [] if sources is None else ["source", "also from"]
-    place = ["id", "campaign", "round", "formula", "space group", "evidence"]
-    writer.writerow([*place, *of_sources, *columns, "hull", "same as"])
+    place = ["id", "campaign", "round", "formula", "space group"]
+    writer.writerow([*place, *of_sources, *columns, "hull", "same as", "evidence"])
     for hit in found:
         drawn_by = [] if sources is None else _drawn_by(sources[hit.id])
         row = _row(hit, names, surrogates, drawn_by)
@@ -63,7 +63,6 @@ def _row(
 ) -> Iterator[str]:
     round_number = round_title(hit.round_index).split()[-1]
     yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
-    yield hit.evidence
     yield from drawn_by
     for name in names:
         value = hit.values[name]
@@ -72,3 +71,4 @@ def _row(
         yield basis_text(hit.basis[name], surrogates)
     yield hit.hull_id
     yield hit.same_as or ""
+    yield hit.evidence
