@@ -70,14 +70,15 @@ def hits_csv(
     columns = [column for name in names for column in _columns_of(name, known, uncertain)]
     doubts = ["doubts"] if any(hit.doubts for hit in found) else []
     titles = [column.title for column in more]
-    place = ["id", "campaign", "round", "formula", "space group", "evidence"]
-    writer.writerow([*place, *titles, *columns, *doubts, "hull", "same as", "remark"])
+    place = ["id", "campaign", "round", "formula", "space group"]
+    ending = ["hull", "same as", "remark", "evidence"]
+    writer.writerow([*place, *titles, *columns, *doubts, *ending])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
         values = [cell for name in names for cell in _cells_of(hit, name, surrogates, uncertain)]
         said = ["; ".join(hit.doubts)] if doubts else []
-        ending = [hit.hull_id, hit.same_as or "", remark_text(hit.remarks)]
-        writer.writerow([*_place_of(hit), *texts, *values, *said, *ending])
+        verdicts = [hit.hull_id, hit.same_as or "", remark_text(hit.remarks), hit.evidence]
+        writer.writerow([*_place_of(hit), *texts, *values, *said, *verdicts])
     return text.getvalue()
 
 
@@ -93,7 +94,6 @@ def _columns_of(name: str, known: Known, uncertain: Collection[str]) -> Iterator
 def _place_of(hit: HitDoc) -> Iterator[str]:
     round_number = round_title(hit.round_index).split()[-1]
     yield from (hit.candidate_id, hit.campaign_id, round_number, hit.formula, hit.spacegroup)
-    yield hit.evidence
 
 
 def _cells_of(
