@@ -116,7 +116,7 @@ def standard_cell(
     None where spglib finds no symmetry, or where the cell would lose or gain atoms.
     """
     import spglib
-    from pymatgen.core import Structure
+    from pymatgen.core import Element, Structure
 
     made = ask_spglib(
         spglib.standardize_cell,
@@ -128,7 +128,8 @@ def standard_cell(
     if made is None:
         return None
     lattice, positions, numbers = made
-    cell = Structure(lattice, [int(number) for number in numbers], positions)
+    species = [Element.from_Z(number) for number in numbers]
+    cell = Structure(lattice, species, positions)
     return cell if _holds_the_same(structure, cell) else None
 
 
