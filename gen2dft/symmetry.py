@@ -128,8 +128,8 @@ def standard_cell(
     if made is None:
         return None
     lattice, positions, numbers = made
-    elements = [Element.from_Z(int(number)) for number in numbers]
-    cell = Structure(lattice, elements, positions)
+    species = [Element.from_Z(number) for number in numbers]
+    cell = Structure(lattice, species, positions)
     return cell if _holds_the_same(structure, cell) else None
 
 
