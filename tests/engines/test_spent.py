@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 import springs
+from pymatgen.core import Structure
 from springs import CSCL, SPRINGS
 
 from gen2dft.calculation import Calculation
-from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.base import CalculationDoc, Engine
 from gen2dft.engines.kit import Given, calculate, run_task, starting_structure
 from gen2dft.engines.outcomes import costs_of
 from gen2dft.engines.spent import within
@@ -21,6 +22,17 @@ HERE = replace(SPRINGS, in_process=True)
 def final(structure: object, preset: str) -> Calculation:
     """The springs' energy of a structure, as a look or the end of a relaxation."""
     return springs.static(structure, preset).model_copy(update={"ends_as_static": True})
+
+
+def counted(task: str) -> tuple[Engine, list[str]]:
+    """The looking engine, and the structures' formulas that one of its tasks has computed."""
+    calls: list[str] = []
+
+    def compute(structure: Structure, preset: str) -> Calculation:
+        calls.append(structure.formula)
+        return final(structure, preset)
+
+    return replace(LOOKING, **{task: compute}), calls
 
 
 LOOKING = replace(HERE, look=final, relax=final, at_rest=lambda look, preset: True)
@@ -60,7 +72,7 @@ def test_beyond_the_limit_a_calculation_is_too_expensive():
         CalculationFailed, match=r"too_expensive: not finished after 0\.1 CPU"
     ) as caught:
         calculate("relax", slow, "soft", CSCL, Given(cpu_left=0.1))
-    assert caught.value.costs["relax"] * 3600 == pytest.approx(0.1, abs=0.1)
+    assert caught.value.costs["relax"] > 0
 
 
 def test_the_limit_is_that_of_all_calculations_together():
@@ -93,26 +105,29 @@ def test_what_is_at_rest_is_not_relaxed_and_its_energy_not_computed_again(monkey
 
 
 def test_another_structure_than_the_one_before_is_computed():
-    look = run_task("look", LOOKING, "soft", CSCL, None)
-    assert run_task("static", LOOKING, "soft", CSCL * 2, look).cpu_seconds > 0
+    engine, calls = counted("static")
+    look = run_task("look", engine, "soft", CSCL, None)
     moved = CSCL.copy()
     moved.translate_sites([0], [0.1, 0, 0])
-    assert run_task("static", LOOKING, "soft", moved, look).cpu_seconds > 0
+    run_task("static", engine, "soft", CSCL * 2, look)
+    run_task("static", engine, "soft", moved, look)
+    assert calls == ["Cs8 Cl8", "Cs1 Cl1"]
 
 
-@pytest.mark.parametrize("changes", [{"preset": "hard"}, {"settings_hash": "0"}, {"engine": "x"}])
+@pytest.mark.parametrize("changes", [{"settings_hash": "0"}, {"engine": "x"}])
 def test_other_settings_are_computed(changes: dict[str, str]):
-    relaxed = run_task("relax", LOOKING, "soft", CSCL, None).model_copy(update=changes)
-    if "preset" in changes:
-        relaxed = relaxed.model_copy(update={"settings_hash": "other"})
-    static = run_task("static", LOOKING, "soft", None, relaxed)
-    assert static.cpu_seconds > 0
+    engine, calls = counted("static")
+    relaxed = run_task("relax", engine, "soft", CSCL, None).model_copy(update=changes)
+    run_task("static", engine, "soft", None, relaxed)
+    assert calls == ["Cs1 Cl1"]
 
 
 def test_what_is_not_at_rest_is_relaxed():
-    restless = replace(LOOKING, at_rest=lambda look, preset: False)
+    engine, calls = counted("relax")
+    restless = replace(engine, at_rest=lambda look, preset: False)
     look = run_task("look", restless, "soft", CSCL, None)
-    assert run_task("relax", restless, "soft", None, look).cpu_seconds > 0
+    run_task("relax", restless, "soft", None, look)
+    assert calls == ["Cs1 Cl1"]
 
 
 def test_a_relaxation_gets_the_look_at_its_structure():
