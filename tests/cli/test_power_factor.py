@@ -79,10 +79,14 @@ def test_the_program_may_be_named(example: Store, computed: list, invoke, monkey
 
     def compute(_: Structure, **how: Any) -> TransportDoc:
         programs.append(how["spec"].program)
-        return transport()
+        made = {"program": programs[-1], "program_version": "26.3.1"}
+        return transport().model_copy(update=made)
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
-    invoke("power-factor", "--max-sites", "5", "--program", "boltztrap2")
+    theirs = invoke("power-factor", "--max-sites", "5", "--program", "boltztrap2")
+    assert "core-minutes; transport by boltztrap2 26.3.1\n" in theirs.output
+    (kept,) = example.from_bands(CAMPAIGN_ID)
+    assert (kept.program, kept.program_version) == ("boltztrap2", "26.3.1")
     invoke("power-factor", "--max-sites", "5", "--top", "2")
     assert programs == ["boltztrap2", "gen2dft"]
 
