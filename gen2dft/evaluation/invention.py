@@ -247,7 +247,7 @@ def relax_some(
         if after is None:
             continue
         rmsds.append(displacement_rmsd(before, after))
-        if verdict.reason is None:
+        if verdict.is_stable:
             stable.append(after)
     progress(total, total)
     # Two crystals may relax to one, and a new one to a known one.

@@ -18,6 +18,7 @@ from gen2dft.loop.verdicts import Verdict, unscreened
 from gen2dft.loop.view import Arm, Model, View
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.streams import Stream
+from gen2dft.thermo.placing import IMPLAUSIBLE_ENERGY
 
 
 def simulate(run: Run) -> list[Call]:
@@ -73,12 +74,12 @@ def ask(run: Run, index: int, verdict: Verdict, known: StructureIndex) -> None:
     told = {ENERGY: answer.formation_energy, DISTANCE: answer.e_above_hull}
     values = {name: value for name, value in told.items() if value is not None}
     relaxed = answer.structure
-    meets = answer.reason is None and targets.missed_target(run.spec.targets, values) is None
+    meets = answer.is_stable and targets.missed_target(run.spec.targets, values) is None
     hit = meets and relaxed is not None and not known.contains(relaxed)
     formula = verdict.crystal.composition.reduced_formula
     run.calls.append(Call(run.name, run.seed, index, formula, answer.reason, values, hit))
-    if relaxed is None or not answer.converged:
-        return
+    if relaxed is None or not answer.converged or answer.reason == IMPLAUSIBLE_ENERGY:
+        return  # as in a campaign, whose ingest gives such a candidate up
     if hit:
         table = CrystalTable.from_structures([relaxed])
         known.add(table, 0, table.formulas()[0])

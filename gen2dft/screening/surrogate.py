@@ -93,6 +93,11 @@ class SurrogateVerdict:
             return self.structure
         return Structure.from_dict(self.symmetry.structure_as_relaxed)
 
+    @property
+    def is_stable(self) -> bool:
+        """Whether it passed, and its distance to the hull is a measure of stability."""
+        return self.reason is None and self.remark is None
+
     def stored(self) -> StoredVerdict:
         """The verdict as the store keeps it, with the structure as pymatgen's dictionary."""
         plain = dict(vars(self))
