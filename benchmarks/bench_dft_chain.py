@@ -150,8 +150,11 @@ def crystals(options: argparse.Namespace) -> dict[str, Structure]:
         files = sorted(options.structures.glob("*.cif"))[: options.n]
         return {file.stem: Structure.from_file(file) for file in files}
     store = open_store(load_settings())
-    query = {"campaign_id": options.campaign, "surrogate.reason": None, "surrogate.structure": {}}
-    query["surrogate.structure"] = {"$type": "object"}
+    query = {
+        "campaign_id": options.campaign,
+        "surrogate.reason": None,
+        "surrogate.structure": {"$type": "object"},
+    }
     found = store.database.candidates.find(query).sort("_id", 1).limit(options.n)
     return {
         f"{row['formula'].replace(' ', '')}-{row['candidate_id'][:6]}": Structure.from_dict(
