@@ -26,6 +26,7 @@ LAYERS = (
         "chemistry",
         "crystals",
         "dataset",
+        "doubts",
         "errors",
         "funnel",
         "geometry",
