@@ -116,12 +116,9 @@ def new_way(structure: Structure, run: Run) -> None:
 
 def symmetrised(structure: Structure) -> Structure:
     """The cell in the symmetry that costs next to no energy, as the surrogate's screen makes it."""
-    try:
-        from gen2dft.screening.symmetrise import Potential
-        from gen2dft.screening.symmetrise import symmetrised as by_energy
-    except ImportError:
-        return structure
     from gen2dft.engines.mlip import engine as mlip
+    from gen2dft.screening.symmetrise import Potential
+    from gen2dft.screening.symmetrise import symmetrised as by_energy
 
     found, _ = by_energy(mlip.static(structure), Potential(mlip.relax, mlip.static))
     return found.structure

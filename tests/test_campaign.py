@@ -296,7 +296,7 @@ def test_only_names_of_plugins_have_packages():
 
 @pytest.mark.parametrize(
     ("engine", "preset", "quorum"),
-    [("gpaw", "gpaw-quick-v1", 0.8), ("vasp", "mp-ggau-v1", 0.8), ("mlip", "chgnet-v1", 1.0)],
+    [("gpaw", "gpaw-quick-v2", 0.8), ("vasp", "mp-ggau-v1", 0.8), ("mlip", "chgnet-v1", 1.0)],
 )
 def test_an_engine_named_alone_brings_its_preset_and_quorum(engine, preset, quorum):
     spec = load_campaign("thermoelectric", {"validation": {"engine": engine}})

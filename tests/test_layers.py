@@ -27,6 +27,7 @@ LAYERS = (
         "crystals",
         "dataset",
         "definitions",
+        "doubts",
         "errors",
         "funnel",
         "geometry",

@@ -19,7 +19,7 @@ def judged_by_engine(spec: CampaignSpec) -> list[Target]:
     """The targets whose values the campaign's engine or its steps compute."""
     computed = provided(spec, spec.validation.engine)
     judged = [target for target in spec.targets if target.property in computed]
-    return [target for target in judged if getattr(target, "by", None) not in OTHER_JUDGES]
+    return [target for target in judged if target.by not in OTHER_JUDGES]
 
 
 def looks_first(spec: CampaignSpec) -> bool:

@@ -110,7 +110,7 @@ def test_an_engine_is_all_that_a_user_types(call):
     assert result.exit_code == 0, result.output
     spec = resolved(result.output)
     validation = spec["validation"]
-    assert (validation["engine"], validation["preset"]) == ("gpaw", "gpaw-quick-v1")
+    assert (validation["engine"], validation["preset"]) == ("gpaw", "gpaw-quick-v2")
     assert (validation["refine"], validation["references"]) == (None, {})
     assert [target["by"] for target in spec["targets"]] == ["screen"]
     assert spec["learning"]["quorum"] == 0.8
@@ -134,7 +134,7 @@ def test_a_key_that_is_set_overrules_the_engine(call):
 def test_a_refusal_names_the_command_that_works(call):
     preset = {"engine": "gpaw", "preset": "ggau-v1"}
     refused = call("submit", "--dry-run", **preset, references={})
-    assert "as by --engine gpaw, takes gpaw-quick-v1" in refused.stderr
+    assert "as by --engine gpaw, takes gpaw-quick-v2" in refused.stderr
     quick = {"engine": "gpaw", "preset": "gpaw-quick-v1"}
     refused = call("submit", "--dry-run", **quick, references={})
     assert "as `--engine gpaw` does by itself (targets: by: screen)" in refused.stderr

@@ -442,7 +442,7 @@ ENGINE = Engine(
     bounds=Bounds(energy_per_atom=PAW_ENERGY),
     provides=frozenset({"formation_energy", "e_above_hull", "band_gap"}),
     presets=PRESETS,
-    default_preset="gpaw-quick-v1",
+    default_preset=DEFAULT_PRESET,
     relax=relax,
     static=static,
     formation_energy=without_references("gpaw"),
