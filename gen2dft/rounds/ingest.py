@@ -78,7 +78,7 @@ def label_or_failure(
         label = make_label(footing_of(context), candidate_id, *done)
         problem = label_problem(context, label, done[-1][-1])
         if problem is not None:
-            return problem.model_copy(update={"core_hours": spent})
+            return problem.model_copy(update=spent)
         return with_properties(context, with_remark(context, label), outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]
