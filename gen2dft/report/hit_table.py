@@ -23,7 +23,8 @@ def hits_csv(
 ) -> str:
     """One line per hit.
 
-    A column of values with the unit in its header, and one that says where each is from.
+    A column of values with the unit in its header, and one that says where each is from. Remarks
+    have a column if any hit has one.
 
     Parameters
     ----------
@@ -40,10 +41,14 @@ def hits_csv(
     columns = [column for name in names for column in _columns_of(name, known)]
     of_sources = [] if sources is None else ["source", "also from"]
     place = ["id", "campaign", "round", "formula", "space group"]
-    writer.writerow([*place, *of_sources, *columns, "hull", "same as", "remark"])
+    with_remarks = any(hit.remarks for hit in found)
+    of_remarks = ["remark"] if with_remarks else []
+    writer.writerow([*place, *of_sources, *columns, "hull", "same as", *of_remarks])
     for hit in found:
         drawn_by = [] if sources is None else _drawn_by(sources[hit.id])
-        row = _row(hit, names, surrogates, drawn_by)
+        row = list(_row(hit, names, surrogates, drawn_by))
+        if with_remarks:
+            row.append(remark_text(hit.remarks))
         writer.writerow(row)
     return text.getvalue()
 
@@ -71,4 +76,3 @@ def _row(
         yield basis_text(hit.basis[name], surrogates)
     yield hit.hull_id
     yield hit.same_as or ""
-    yield remark_text(hit.remarks)
