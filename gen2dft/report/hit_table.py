@@ -53,7 +53,8 @@ def hits_csv(
 ) -> str:
     """One line per hit.
 
-    A column of values with the unit in its header, and one that says where each is from.
+    A column of values with the unit in its header, and one that says where each is from. Remarks
+    have a column if any hit has one.
 
     Parameters
     ----------
@@ -71,13 +72,15 @@ def hits_csv(
     doubts = ["doubts"] if any(hit.doubts for hit in found) else []
     titles = [column.title for column in more]
     place = ["id", "campaign", "round", "formula", "space group"]
-    ending = ["hull", "same as", "remark", "evidence"]
+    remarks = ["remark"] if any(hit.remarks for hit in found) else []
+    ending = ["hull", "same as", *remarks, "evidence"]
     writer.writerow([*place, *titles, *columns, *doubts, *ending])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
         values = [cell for name in names for cell in _cells_of(hit, name, surrogates, uncertain)]
         said = ["; ".join(hit.doubts)] if doubts else []
-        verdicts = [hit.hull_id, hit.same_as or "", remark_text(hit.remarks), hit.evidence]
+        remarked = [remark_text(hit.remarks)] if remarks else []
+        verdicts = [hit.hull_id, hit.same_as or "", *remarked, hit.evidence]
         writer.writerow([*_place_of(hit), *texts, *values, *said, *verdicts])
     return text.getvalue()
 

@@ -143,6 +143,17 @@ def test_hits_that_are_one_crystal_say_so(example: Store, invoke) -> None:
     assert {row["id"]: row["same as"] for row in rows}[second.candidate_id] == first.candidate_id
 
 
+def test_hits_whose_hull_lacks_phases_say_so(example: Store, invoke) -> None:
+    assert "remark" not in invoke("hits").output + invoke("hits", "--csv").output
+    hit = example.hits()[0]
+    example.set_hit(hit.id, remarks=["hull_incomplete"])
+    output = invoke("hits").output
+    assert "hull incomplete" in output
+    *others, last = csv.DictReader(io.StringIO(invoke("hits", "--csv").output))
+    assert (last["id"], last["remark"]) == (hit.candidate_id, "hull incomplete")
+    assert {row["remark"] for row in others} == {""}
+
+
 def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
     wanted = {
         h.candidate_id

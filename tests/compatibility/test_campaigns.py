@@ -45,6 +45,34 @@ def must_be_known(name, store, lpad, campaign_id):
     assert lpad.fireworks.count_documents({}) == fireworks
 
 
+def by_the_rules_since(name, wanted):
+    """What version 0.1.0 came to, but for the one label that is judged otherwise since.
+
+    SrO, which the audit of the screen drew, lies 1.245 eV/atom below a hull without its phases:
+    deeper than 1 is `implausible_energy`.
+    """
+    if name != "arms":
+        return wanted
+    labels = dict(wanted["labels"])
+    label = labels.pop("control 1 O1 Sr1")
+    assert label["values"]["e_above_hull"] == pytest.approx(-1.245)
+    states = dict(wanted["states"])
+    assert states.pop("control 1 labelled") == 1
+    states["control 1 given_up:implausible_energy"] = 1
+    last = wanted["rounds"][-1]
+    changed = {
+        "validate": {"n_out": 3, "reasons": {"implausible_energy": 1}},
+        "targets": {"n_in": 3, "reasons": {}},
+    }
+    funnel = [{**stage, **changed.get(stage["stage"], {})} for stage in last["funnel"]]
+    return {
+        **wanted,
+        "labels": labels,
+        "states": dict(sorted(states.items())),
+        "rounds": [*wanted["rounds"][:-1], {**last, "funnel": funnel}],
+    }
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_a_campaign_ends_as_version_0_1_0_ends_it(name, bench, workplace):
     if name == "mlip":
@@ -56,7 +84,7 @@ def test_a_campaign_ends_as_version_0_1_0_ends_it(name, bench, workplace):
     stored.carry_on(store, lpad, work, campaign_id)
 
     found = stored.outcome(store.database, campaign_id)
-    wanted = stored.read_json("outcomes")[name]
+    wanted = by_the_rules_since(name, stored.read_json("outcomes")[name])
     stored.must_be_like(found, wanted, TOLERANCES.get(name, 1e-6))
     assert not {"sampled", *OPEN_STATES} & set(store.state_counts(campaign_id))
     assert store.tally.recount(campaign_id) == 0

@@ -93,6 +93,15 @@ def test_hits_are_ranked_by_the_optimised_property(data: ReportData) -> None:
     assert order == "power factor, largest first"
 
 
+def test_hits_whose_hull_lacks_phases_come_last_and_are_told(data: ReportData) -> None:
+    best, *others = ranked(data.hits, data.spec.targets)[0]
+    marked = best.model_copy(update={"remarks": ["hull_incomplete"]})
+    found, _ = ranked([marked, *others], data.spec.targets)
+    assert found == [*others, marked]
+    *_, note = honest_notes(found, {"mlip"})
+    assert note.startswith(f"1 of the {len(found)} hits say \u201chull incomplete\u201d")
+
+
 def test_hits_are_ranked_by_closeness_else_by_stability(data: ReportData) -> None:
     near = Target(property="band_gap", near=(0.8,), tolerance=0.5)
     hits = [

@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.filterwarnings(text) for text in stand_in_environment.
 
 VO = Structure(Lattice.orthorhombic(2.9, 3.0, 3.1), ["V", "O"], [[0, 0, 0], [0.5, 0.5, 0.45]])
 COARSE, FINE = (
-    {"V": -1.8, "O": -0.1},
-    {"V": -1.9, "O": -0.2},
+    {"V": -3.8, "O": -0.1},
+    {"V": -3.9, "O": -0.2},
 )  # made up, as the stand-in's energies are
 MP2020 = -0.687 / 2 - 1.7 / 2  # eV/atom of VO: oxide, and V in oxides
 
