@@ -43,6 +43,7 @@ class SpaceGroup:
     number: int
     symbol: str
     operations_per_atom: float
+    primitive_atoms: int
 
 
 def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -76,7 +77,8 @@ def space_group(
     if found is None:
         return None
     per_atom = len(found.rotations) / len(structure)
-    return SpaceGroup(int(found.number), str(found.international), per_atom)
+    primitive_atoms = len(set(found.mapping_to_primitive.tolist()))
+    return SpaceGroup(int(found.number), str(found.international), per_atom, primitive_atoms)
 
 
 def space_group_symbol(structure: Structure, symprec: float = TIGHT) -> str:

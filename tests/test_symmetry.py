@@ -117,6 +117,7 @@ def test_what_has_no_more_symmetry_to_gain_is_left_alone():
 def test_operations_per_atom_are_those_of_the_crystal_not_of_its_cell():
     cells = (ROCK_SALT, ROCK_SALT.get_primitive_structure(), ROCK_SALT * (2, 2, 2))
     assert {space_group(cell).operations_per_atom for cell in cells} == {24.0}
+    assert {space_group(cell).primitive_atoms for cell in cells} == {2}
     assert space_group(ROCK_SALT * (2, 1, 1)).operations_per_atom == 8.0  # no longer a cube
     assert space_group(WURTZITE).operations_per_atom == 3.0
 

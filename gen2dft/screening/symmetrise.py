@@ -104,24 +104,27 @@ def symmetrised(
 
 def _trials(structure: Structure) -> list[_Trial]:
     """Symmetric cells of a structure, one per space group, those with most operations first."""
-    found: dict[tuple[int, int], _Trial] = {}
+    trials = []
+    tried = {(1, len(structure))}  # the cell as it is, without symmetry
     for tolerance, angles in itertools.product(TOLERANCES, (BY_SYMPREC, WIDE_ANGLES)):
-        trial = _trial(structure, tolerance, angles)
-        if trial is None:
+        near = space_group(structure, tolerance, angles)
+        key = None if near is None else (near.number, near.primitive_atoms)
+        if key is None or key in tried:
             continue
-        key = (trial.group.number, len(trial.cell))
-        found.setdefault(key, trial)
-    return sorted(found.values(), key=lambda trial: -trial.group.operations_per_atom)
+        tried.add(key)
+        trial = _trial(structure, tolerance, angles)
+        if trial is not None:
+            trials.append(trial)
+    return sorted(trials, key=lambda trial: -trial.group.operations_per_atom)
 
 
 def _trial(structure: Structure, tolerance: float, angles: float) -> _Trial | None:
-    """The cell idealised within a tolerance; None if that gives the crystal no symmetry."""
+    """The cell idealised within a tolerance; None if spglib cannot make it."""
     cell = standard_cell(structure, tolerance, angles)
     group = None if cell is None else space_group(cell, EXACT)
     if cell is None or group is None:
         return None
-    is_plain = group.number == 1 and len(cell) == len(structure)
-    return None if is_plain else _Trial(cell, group, tolerance)
+    return _Trial(cell, group, tolerance)
 
 
 def _settled(trial: _Trial, potential: Potential) -> Calculation | str:
