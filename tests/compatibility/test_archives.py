@@ -12,6 +12,8 @@ from typing import Any
 import mongomock
 import pytest
 import stored
+from pymatgen.analysis.structure_matcher import StructureMatcher
+from pymatgen.core import Structure
 
 from gen2dft.exchange.archive import from_line
 from gen2dft.exchange.restore import import_archive
@@ -44,6 +46,16 @@ def documents(content: bytes) -> dict[str, dict[str, Any]]:
 def rows(table: bytes) -> list[list[str]]:
     """Lines of a table, the header among them."""
     return list(csv.reader(io.StringIO(table.decode())))
+
+
+def remarks(cif: bytes) -> list[str]:
+    """What a CIF file says of its crystal before the cell."""
+    return [line for line in cif.decode().splitlines() if line.startswith("#")]
+
+
+def crystal(cif: bytes) -> Structure:
+    """The crystal of a CIF file."""
+    return Structure.from_str(cif.decode(), fmt="cif")
 
 
 def test_an_archive_holds_what_its_campaign_had_come_to(archive: Path, store: Store) -> None:
@@ -102,5 +114,9 @@ def test_an_archive_that_is_exported_again_holds_the_same(
             assert [row[len(then[0]) :] for row in now] == [["evidence"]] + [["surrogate"]] * (
                 len(then) - 1
             )
-        elif name.startswith(("blobs/", "cif/")):
+        elif name.startswith("cif/"):
+            # Space group and conventional cell are told now; the crystal is the same.
+            assert remarks(after[name]) == remarks(content)
+            assert StructureMatcher().fit(crystal(after[name]), crystal(content)), name
+        elif name.startswith("blobs/"):
             assert after[name] == content, name
