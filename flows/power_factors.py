@@ -3,7 +3,8 @@
 Blind to which engine it is.
 
 Bands are computed on the preset's mesh first, then on finer ones until the power factor stands
-still; the last change is the error estimate. A metal is found out by its coarse density already.
+still, by the error that they state (`gen2dft.transport.convergence`). A metal is found out by its
+coarse density already.
 """
 
 from __future__ import annotations

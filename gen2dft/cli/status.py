@@ -87,8 +87,8 @@ def _list_campaigns(store: Store, state: str | None, as_json: bool) -> None:
 def _campaign_table(store: Store, found: Sequence[CampaignDoc]) -> Any:
     table = plain_table()
     table.add_column("campaign", no_wrap=True)
-    for title in ("state", "round", "at work on", "validated", "hits", "begun"):
-        table.add_column(title, justify="right" if title in ("validated", "hits") else "left")
+    for title in ("state", "round", "at work on", "computed", "hits", "begun"):
+        table.add_column(title, justify="right" if title in ("computed", "hits") else "left")
     for document in found:
         row = _campaign_row(store, document)
         table.add_row(*row)
@@ -105,8 +105,8 @@ def _campaign_row(store: Store, document: CampaignDoc) -> Iterator[str]:
     yield f"{facts['rounds']} of {facts['rounds_at_most']}"
     yield "" if is_finished or not rounds else stage_text(store, rounds[-1])
     # A hit is labelled too, but stands in a state of its own.
-    validated = counts.get("labelled", 0) + counts.get("hit", 0)
-    yield f"{validated:,}"
+    computed = counts.get("labelled", 0) + counts.get("hit", 0)
+    yield f"{computed:,}"
     yield f"[bold green]{hits:,}[/]" if hits else "0"
     yield when(document.created)
 

@@ -75,7 +75,7 @@ FIGURES: dict[str, FigureKind] = {
         "The first two principal components of the training crystals' latent vectors. Left: the "
         "points sampled in the "
         "round. Others: training crystals coloured by label (grey: no label). Circles were "
-        "validated, stars became "
+        "computed, stars became "
         "hits. Every round has its own generator and so its own map.",
         latent_figures.latent_map,
     ),

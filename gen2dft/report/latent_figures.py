@@ -26,7 +26,7 @@ MOST_PROPERTIES = 3
 TRAINING: Mapping[str, Any] = {"s": 7, "linewidths": 0}
 DRAWN: Mapping[str, Any] = {"s": 5, "color": SAMPLED, "alpha": 0.8, "linewidths": 0}
 VALIDATED: Mapping[str, Any] = {
-    "s": 30, "facecolors": "white", "edgecolors": INK, "linewidths": 1.1, "label": "validated",
+    "s": 30, "facecolors": "white", "edgecolors": INK, "linewidths": 1.1, "label": "computed",
 }  # fmt: skip
 HITS: Mapping[str, Any] = {
     "s": 120, "marker": "*", "color": HIT, "edgecolors": "white", "linewidths": 0.9,

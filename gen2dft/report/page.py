@@ -200,12 +200,12 @@ def _data_uri(content: bytes, kind: str) -> str:
 def _tiles(data: ReportData) -> Iterator[tuple[str, str, str]]:
     """Title, number and style of the figures at the top."""
     sampled = sum(stage.n_in for stage in data.stages("sample"))
-    validated = {label.candidate_id for label in data.labels}
+    computed = {label.candidate_id for label in data.labels}
     calls = sum(document.dispatch_size for document in data.rounds)
     hours = sum(label.core_hours for label in data.labels)
     yield "hits", f"{len(data.hits):,}", "hit"
     yield "crystals sampled", f"{sampled:,}", ""
-    yield "candidates validated", f"{len(validated):,}", ""
+    yield "candidates computed", f"{len(computed):,}", ""
     yield "oracle calls", f"{calls:,}", ""
     yield "core-hours of validation", f"{hours:.3g}", ""
     yield "rounds", f"{len(data.rounds)}", ""

@@ -77,7 +77,7 @@ def _tiles(row: Mapping[str, Any], rounds: Sequence[RoundDoc]) -> Iterator[tuple
     sampled = sum(stage.n_in for stage in stages if stage.stage == "sample")
     yield "hits", f"{row['hits']:,}", "hit"
     yield "crystals sampled", f"{sampled:,}", ""
-    yield "candidates validated", f"{row['validated']:,}", ""
+    yield "candidates computed", f"{row['validated']:,}", ""
     yield "core-hours of validation", f"{row['core_hours']:.3g}", ""
     yield "rounds", f"{len(rounds)} of {row['rounds_at_most']}", ""
     if row["left"]:

@@ -36,7 +36,8 @@ class TransportSettings:
         Of energies, eV.
     max_spacing
         Coarsest mesh of k-points that is accepted, 1/Angstrom, with 2 pi. A spacing of 0.12 gives
-        power factors within some 2 % of the converged ones, 0.15 within some 10 %.
+        power factors within some 2 % of the converged ones, 0.15 within some 10 % in most crystals
+        and 20 to 30 % in one of ten.
     hall
         Whether curvatures and with them the Hall effect are computed; they take half of the time.
     program
