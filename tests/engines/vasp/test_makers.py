@@ -30,7 +30,7 @@ def test_a_stopped_relaxation_is_replaced_and_the_static_calculation_follows(vas
     assert isinstance(relaxed, CalculationDoc)
     assert isinstance(last, CalculationDoc)
     assert (relaxed.task, last.task) == ("relax", "static")
-    # What the relaxation has left of symmetric sites' distance is gone, and a little energy with it.
+    # The symmetry is exact now, and the energy a little lower.
     start = with_exact_symmetry(relaxed.structure)
     assert np.allclose(last.structure.frac_coords, start.frac_coords, atol=1e-7)
     assert last.energy_per_atom == pytest.approx(relaxed.energy_per_atom, abs=5e-5)
