@@ -68,4 +68,5 @@ def _line(
 
 def step_of(name: str) -> str:
     """The step of a validation that a job's name speaks of; the name itself if it names none."""
-    return next((step for step in STEPS if step in name), name)
+    spoken = name.split()
+    return next((step for step in STEPS if step in spoken), name)

@@ -72,7 +72,12 @@ def test_usual_times_are_medians_of_the_labels(store: Store) -> None:
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("gpaw uniform bands", "bands"), ("vasp relax", "relax"), ("bulk modulus", "bulk modulus")],
+    [
+        ("gpaw uniform bands", "bands"),
+        ("vasp relax", "relax"),
+        ("bulk modulus", "bulk modulus"),
+        ("ingest_looked", "ingest_looked"),
+    ],
 )
 def test_a_job_belongs_to_a_step(name: str, step: str) -> None:
     assert step_of(name) == step
