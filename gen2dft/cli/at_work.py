@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 HOUR = 3600.0
+TIMES = " for "  # in a line, between the step and how long it has been at work
 
 
 def at_work(store: Store, lpad: Any, campaign_id: str) -> list[str]:
@@ -61,7 +62,7 @@ def _line(
     seconds = (moment - run.since).total_seconds()
     candidate = str(run.candidate_id)
     who = f"{names.get(candidate, '')} {candidate}".strip()
-    line = f"{who}: {run.name} for {duration(max(seconds, 0.0))}"
+    line = f"{who}: {run.name}{TIMES}{duration(max(seconds, 0.0))}"
     before = usual.get(step_of(run.name))
     return line if before is None else f"{line}, usually {duration(before)}"
 

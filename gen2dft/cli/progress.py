@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gen2dft.campaign import stored_campaign
+from gen2dft.cli.at_work import TIMES
 from gen2dft.cli.candidates import print_candidates
 from gen2dft.cli.common import funnel_table, joined, report_folder
 from gen2dft.funnel import HITS_LEFT
@@ -136,6 +137,8 @@ class CampaignProgress:
         self._begun = self._stage_seen = clock()
         self._done_then = 0
         self._last: Standing | None = None
+        self._written: Standing | None = None
+        self._steps_written: list[str] = []
         self._last_line = self._begun - LINE_EVERY
         # Rounds that closed before this display began are no news.
         rounds = store.rounds(campaign_id)
@@ -228,14 +231,17 @@ class CampaignProgress:
         """A plain line if something has changed and the last line is old enough, or the stage is a
         new one.
         """
-        if current == self._last:
+        new_stage = self._written is None or current.stage != self._written.stage
+        if not new_stage and self.clock() - self._last_line < LINE_EVERY:
             return
-        new_stage = self._last is None or current.stage != self._last.stage
-        if new_stage or self.clock() - self._last_line >= LINE_EVERY:
-            self._last_line = self.clock()
-            line = joined((current.text(), self._times(current)))
-            for text in (line, *(f"  {running}" for running in self._running(current))):
-                self.console.print(escape(text), highlight=False, soft_wrap=True)
+        running = self._running(current)
+        steps = [line.partition(TIMES)[0] for line in running]
+        if current == self._written and steps == self._steps_written:
+            return
+        self._last_line, self._written, self._steps_written = self.clock(), current, steps
+        line = joined((current.text(), self._times(current)))
+        for text in (line, *(f"  {step}" for step in running)):
+            self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def _tell_closed_rounds(self) -> None:
         """One lasting line for each round that has closed since the last look."""

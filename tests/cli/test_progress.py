@@ -159,3 +159,20 @@ def test_summary_holds_funnel_hits_and_the_way_on(monkeypatch: pytest.MonkeyPatc
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_steps_that_change_are_written_although_no_candidate_has_finished(
+    store: Store, clock: Clock
+) -> None:
+    store.move_round(CAMPAIGN_ID, 2, "proposing", "validating", dispatch_size=2)
+    console, steps = plain(), ["NaCl: gpaw relax for 3 s"]
+    with CampaignProgress(store, CAMPAIGN_ID, console, clock, lambda: list(steps)) as progress:
+        clock.wait(20)
+        steps[:] = ["NaCl: gpaw relax for 23 s"]  # the same step: nothing new
+        progress.tick()
+        clock.wait(20)
+        steps[:] = ["NaCl: gpaw static for 2 s"]
+        progress.tick()
+        clock.wait(1)
+    text = "\n".join(lines(console))
+    assert text.count("gpaw relax") == text.count("gpaw static") == 1
