@@ -37,7 +37,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: env  ## run the thermoelectric campaign on the starter set and write its report (under 20 minutes)
 	@scripts/demo.sh "$(DEMO)"
 
-demo-dft: gpaw demo  ## the demo, then the power factor of its cheapest hit that is no metal, by DFT (GPAW)
+demo-dft: gpaw demo  ## the demo, then power factors of its three cheapest hits that are no metals, by DFT (GPAW)
 	@scripts/demo.sh "$(DEMO)" power-factor
 
 figures: env  ## draw the README's figures anew from the finished demo (screenshots need a Chromium)

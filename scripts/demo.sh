@@ -14,7 +14,7 @@ gen2dft=${VENV:-.venv}/bin/gen2dft
 
 case $step in
     campaign) "$gen2dft" run --campaign thermoelectric ;;
-    power-factor) "$gen2dft" power-factor --campaign thermoelectric --top 1 --max-sites 8 --cheapest --cpu-limit 900 ;;
+    power-factor) "$gen2dft" power-factor --campaign thermoelectric --top 3 --max-sites 8 --cheapest --cpu-limit 900 ;;
     *) stop "'$step' is not one of campaign, power-factor" ;;
 esac
 "$gen2dft" report
