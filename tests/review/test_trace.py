@@ -76,7 +76,8 @@ def test_a_missing_snapshot_is_said_and_not_taken_for_a_mismatch(store, hit):
 
 def test_labels_that_came_late_are_noticed(store, hit):
     label = store.labels(hit.campaign_id, round_index=0)[0]
-    store.insert_new(label.model_copy(update={"id": "late"}))
+    # Of another candidate: what is known of one crystal from several labels is one row.
+    store.insert_new(label.model_copy(update={"id": "late", "candidate_id": "late"}))
     training = trace(store, candidate_of(store, hit)).training
     assert training.hash != training.rebuilt
 
