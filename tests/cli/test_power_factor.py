@@ -84,7 +84,7 @@ def test_the_program_may_be_named(example: Store, computed: list, invoke, monkey
 
     monkeypatch.setattr(power_factor, "_in_its_own_process", compute)
     theirs = invoke("power-factor", "--max-sites", "5", "--program", "boltztrap2")
-    assert "core-minutes; transport by boltztrap2 26.3.1\n" in theirs.output
+    assert "core-minutes; transport by boltztrap2 26.3.1" in theirs.output
     (kept,) = example.from_bands(CAMPAIGN_ID)
     assert (kept.program, kept.program_version) == ("boltztrap2", "26.3.1")
     invoke("power-factor", "--max-sites", "5", "--top", "2")
