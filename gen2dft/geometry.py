@@ -44,18 +44,25 @@ class Contacts:
     distance
         (n,) shortest distance between two atoms or an atom and its own image, Angstrom.
     ratio
-        (n,) smallest distance over the sum of the two covalent radii.
+        (n,) smallest distance over the sum of the two radii.
     """
 
     distance: NDArray[np.float64]
     ratio: NDArray[np.float64]
 
 
-def closest_contacts(table: CrystalTable) -> Contacts:
+def closest_contacts(table: CrystalTable, radii: NDArray[np.float64] | None = None) -> Contacts:
     """Closest contacts of each crystal over all periodic images.
 
     Infinite for an empty cell, 0 for a flat one.
+
+    Parameters
+    ----------
+    radii
+        (N,) radius of each site, Angstrom; the covalent radius of its element unless given.
     """
+    if radii is None:
+        radii = COVALENT_RADII[table.numbers]
     contacts = Contacts(np.full(len(table), np.inf), np.full(len(table), np.inf))
     sizes = table.num_sites
     lattices, frac = _reduced_where_thin(table)
@@ -70,8 +77,8 @@ def closest_contacts(table: CrystalTable) -> Contacts:
             first_sites = table.offsets[chosen]
             sites = first_sites[:, None] + np.arange(size)
             lengths = _pair_distances(lattices[chosen], frac[sites], first, second)
-            radii = COVALENT_RADII[table.numbers[sites]]
-            sums_of_radii = radii[:, first] + radii[:, second]
+            own = radii[sites]
+            sums_of_radii = own[:, first] + own[:, second]
             ratios = lengths / sums_of_radii
             contacts.distance[chosen] = lengths.min(axis=1)
             contacts.ratio[chosen] = ratios.min(axis=1)
