@@ -18,7 +18,7 @@ LAST_ELEMENT = 96  # the last one with a covalent radius
 # Hume-Rothery's conditions for solid solutions: radii within 15 %, and electronegativities that are
 # near each other. Mendeleev's scale runs from the end of one group to the start of the next, which
 # makes Li and Ba, or Be and Tl, neighbours.
-RADII, ELECTRONEGATIVITIES = 0.15, 0.4
+RADII, ELECTRONEGATIVITIES = 0.15, 0.35
 
 
 @dataclass(frozen=True, eq=False)
