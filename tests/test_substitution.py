@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 from two_sources import TOY, two_source_round
 from typer.testing import CliRunner
 
+from gen2dft.campaign import parse_campaign
 from gen2dft.cli import crystal, trace
 from gen2dft.cli.app import app
 from gen2dft.report.by_source import by_source
@@ -18,6 +20,7 @@ from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.store import Store
 from tests.toys import toys_registered
 
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "substitution.md"
 RECIPE = re.compile(r"ion exchange in toy-\w+ \(\w+\): \w+ -> \w+.*, probability 0\.\d+")
 
 
@@ -68,6 +71,16 @@ def test_verbs_tell_the_exchange(
     assert result.exit_code == 0, result.output
     assert drawn[0].recipe is not None
     assert drawn[0].recipe in " ".join(result.output.split())
+
+
+def test_the_campaign_of_the_page_is_valid():
+    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    spec = parse_campaign(text, "docs/substitution.md")
+    assert [(source.label, source.share) for source in spec.sources] == [
+        ("ftcp", 0.5),
+        ("substitution", 0.5),
+    ]
+    assert spec.num_draws == 1000
 
 
 def test_a_draw_can_be_repeated_from_the_store(store: Store, drawn: list[CandidateDoc]):

@@ -65,16 +65,10 @@ class PrototypesGenerator(UnlearnedGenerator[PrototypesSettings]):
 
     def _usable(self, request: Request) -> list[Decoration]:
         """Prototypes within the limits of sites and of elements' number."""
-        limit = self.settings.max_sites
-        if request.max_sites is not None:
-            limit = min(limit, request.max_sites)
-        return [
-            prototype
-            for prototype in _library(self.settings.max_sites)
-            if len(prototype.blocks) <= limit
-            and len(prototype.counts) in request.num_elements
-            and (self.settings.split or prototype.as_published)
-        ]
+        found = [some for some in _library(self.settings.max_sites) if _fits(some, request)]
+        if self.settings.split:
+            return found
+        return [prototype for prototype in found if prototype.as_published]
 
     def _draw(self, usable: Sequence[Decoration], request: Request, seed: int) -> Draw:
         rng = np.random.default_rng(seed)
@@ -88,6 +82,12 @@ class PrototypesGenerator(UnlearnedGenerator[PrototypesSettings]):
         key = f"{prototype.name} {' '.join(symbols)}"
         text = f"{', '.join(symbols)} on the sites of {prototype.prototype}"
         return Draw(crystal, key, NAME, recipe=text)
+
+
+def _fits(prototype: Decoration, request: Request) -> bool:
+    if len(prototype.counts) not in request.num_elements:
+        return False
+    return request.max_sites is None or len(prototype.blocks) <= request.max_sites
 
 
 def balanced_symbols(

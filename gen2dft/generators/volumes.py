@@ -40,7 +40,8 @@ def volumes_of_atoms(table: CrystalTable) -> NDArray[np.float64]:
     7.0 %); for 470 pairs with ions of equal charges 7.8 % (10.7 %, 11.1 %).
     """
     cubes = bond_radii(table) ** 3
-    return np.bincount(table.owners, cubes, minlength=len(table))
+    sums = np.bincount(table.owners, cubes, minlength=len(table))
+    return np.asarray(sums, dtype=np.float64)
 
 
 def bond_radii(table: CrystalTable) -> NDArray[np.float64]:

@@ -65,11 +65,10 @@ class SubstitutionGenerator(UnlearnedGenerator[SubstitutionSettings]):
 
     def _choose(self, request: Request, rng: np.random.Generator) -> list[Exchange]:
         """As many exchanges as the request wants, or all that there are."""
-        rows = usable_rows(request)
-        taken = set() if self.settings.polymorphs else set(request.taken)
-        known = request.known.crystals
+        rows, known = usable_rows(request), request.known.crystals
+        taken: set[str] = set()
         if not self.settings.polymorphs:
-            taken.update(known.formulas())
+            taken.update(request.taken, known.formulas())
         chosen: list[Exchange] = []
         for start in range(0, len(rows), self.settings.num_seeds):
             group = rows[start : start + self.settings.num_seeds]

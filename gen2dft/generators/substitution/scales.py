@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,12 @@ def ion_scale() -> Scale:
         SubstitutionProbability,
     )
 
-    model = SubstitutionProbability(alpha=NEVER_SEEN)
-    species = sorted(model.species, key=lambda ion: (ion.Z, ion.oxi_state))
+    model: Any = SubstitutionProbability  # pymatgen has no types here
+    table = model(alpha=NEVER_SEEN).as_dict()["init_args"]["lambda_table"]
+    species = sorted(frozenset().union(*table), key=lambda ion: (ion.Z, ion.oxi_state))
     place_of = {ion: place for place, ion in enumerate(species)}
     lambdas = np.full((len(species), len(species)), NEVER_SEEN)
-    for pair, value in model.as_dict()["init_args"]["lambda_table"].items():
+    for pair, value in table.items():
         places = [place_of[ion] for ion in pair]
         # A pair of one ion with itself is a set of one.
         lambdas[places[0], places[-1]] = value

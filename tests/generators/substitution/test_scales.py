@@ -33,7 +33,7 @@ def test_nearer_elements_are_likelier_whichever_comes_first():
     scale = neighbour_scale()
     assert np.array_equal(scale.chances, scale.chances.T)
     assert np.all(np.diag(scale.chances) == 1)
-    one, next_to_it, beyond = (Element(symbol).Z for symbol in ("Ti", "Zr", "Nb"))
+    one, next_to_it, beyond = (Element(symbol).Z for symbol in ("Ti", "Hf", "Zr"))
     assert chance(scale, (next_to_it, 0), (one, 0)) > chance(scale, (beyond, 0), (one, 0)) > 0
 
 
