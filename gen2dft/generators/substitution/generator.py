@@ -30,12 +30,14 @@ from gen2dft.generators.substitution.scales import steps_taken
 from gen2dft.generators.substitution.settings import NAME, SubstitutionSettings
 from gen2dft.generators.unlearned import UnlearnedGenerator
 from gen2dft.generators.volumes import resized, volumes_of_atoms
+from gen2dft.geometry import cell_angles, in_reduced_cells
 from gen2dft.screening.charge import is_charge_balanced
 
 NO_EXCHANGE = "no_exchange"
 # Bounds of a cell's volume over its parent's; Li4CrO4 would swell to 3.6 times as Cs4CrO4, since
 # the sum over the atoms knows nothing of the frame that stays.
 GROWTH = (0.5, 2.0)
+ANGLES = (45.0, 135.0)  # degree; cells beyond are reduced
 
 
 class SubstitutionGenerator(UnlearnedGenerator[SubstitutionSettings]):
@@ -154,7 +156,7 @@ def as_draws(chosen: Sequence[Exchange], request: Request) -> list[Draw]:
 
 def exchanged(known: CrystalTable, chosen: Sequence[Exchange]) -> CrystalTable:
     """The parents with their new elements, and volumes that grow with those of the atoms."""
-    parents = known.select([exchange.parent.row for exchange in chosen])
+    parents = compact(known.select([exchange.parent.row for exchange in chosen]))
     numbers = parents.numbers.copy()
     for place, exchange in enumerate(chosen):
         numbers[parents.sites(place)] = _replaced(parents.numbers[parents.sites(place)], exchange)
@@ -162,6 +164,15 @@ def exchanged(known: CrystalTable, chosen: Sequence[Exchange]) -> CrystalTable:
     growth = volumes_of_atoms(crystals) / volumes_of_atoms(parents)
     growth = np.clip(growth, *GROWTH)
     return resized(crystals, parents.volumes * growth)
+
+
+def compact(table: CrystalTable) -> CrystalTable:
+    """The same crystals, flat cells as reduced ones: the primitive cell of a layered rhombohedral
+    crystal has angles that the gate `geometry` takes for a broken cell.
+    """
+    angles = cell_angles(table.lattices)
+    is_flat = (angles < ANGLES[0]) | (angles > ANGLES[1])
+    return in_reduced_cells(table, np.flatnonzero(is_flat.any(axis=1)))
 
 
 def recipe(exchange: Exchange, parent_id: str) -> str:

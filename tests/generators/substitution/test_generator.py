@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.core import Composition, Lattice, Structure
 
 from gen2dft.crystals import CrystalTable
@@ -155,6 +156,26 @@ def test_positions_and_shape_are_the_parents():
     for structure in proposal.crystals.structures():
         assert np.allclose(structure.frac_coords, cell.frac_coords)
         assert structure.lattice.angles == pytest.approx(cell.lattice.angles)
+
+
+def test_flat_cells_are_reduced_and_stay_the_same_crystal():
+    layered = Structure.from_spacegroup(
+        "R-3m",
+        Lattice.hexagonal(2.9, 18.0),
+        ["Na", "Cr", "O"],
+        [[0, 0, 0.5], [0, 0, 0], [0, 0, 0.235]],
+    )
+    # The rhombohedral cell, with an angle of 27 degrees.
+    steep = Lattice.rhombohedral(6.23, 26.9)
+    flat = Structure(steep, ["Na", "Cr", "O", "O"], [[0.5] * 3, [0] * 3, [0.235] * 3, [-0.235] * 3])
+    assert StructureMatcher(primitive_cell=True).fit(flat, layered)
+    known = dataset_of(flat)
+    request = asked(known, 5, num_elements=frozenset({3}), elements=frozenset({11, 19, 24, 8}))
+    (crystal,) = propose(request).crystals.structures()
+    assert min(crystal.lattice.angles) > 45 and max(crystal.lattice.angles) < 135
+    assert crystal.composition.reduced_formula == "KCrO2"
+    crystal.replace_species({"K": "Na"})
+    assert StructureMatcher().fit(crystal, flat)
 
 
 def test_nothing_left_is_told_as_a_reason():
