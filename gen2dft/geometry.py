@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +44,25 @@ class Contacts:
     distance
         (n,) shortest distance between two atoms or an atom and its own image, Angstrom.
     ratio
-        (n,) smallest distance over the sum of the two covalent radii.
+        (n,) smallest distance over the sum of the two radii.
     """
 
     distance: NDArray[np.float64]
     ratio: NDArray[np.float64]
 
 
-def closest_contacts(table: CrystalTable) -> Contacts:
+def closest_contacts(table: CrystalTable, radii: NDArray[np.float64] | None = None) -> Contacts:
     """Closest contacts of each crystal over all periodic images.
 
     Infinite for an empty cell, 0 for a flat one.
+
+    Parameters
+    ----------
+    radii
+        (N,) radius of each site, Angstrom; the covalent radius of its element unless given.
     """
+    if radii is None:
+        radii = COVALENT_RADII[table.numbers]
     contacts = Contacts(np.full(len(table), np.inf), np.full(len(table), np.inf))
     sizes = table.num_sites
     lattices, frac = _reduced_where_thin(table)
@@ -70,8 +77,8 @@ def closest_contacts(table: CrystalTable) -> Contacts:
             first_sites = table.offsets[chosen]
             sites = first_sites[:, None] + np.arange(size)
             lengths = _pair_distances(lattices[chosen], frac[sites], first, second)
-            radii = COVALENT_RADII[table.numbers[sites]]
-            sums_of_radii = radii[:, first] + radii[:, second]
+            own = radii[sites]
+            sums_of_radii = own[:, first] + own[:, second]
             ratios = lengths / sums_of_radii
             contacts.distance[chosen] = lengths.min(axis=1)
             contacts.ratio[chosen] = ratios.min(axis=1)
@@ -143,20 +150,26 @@ def _reduced_where_thin(table: CrystalTable) -> tuple[NDArray[np.float64], NDArr
     cells at least 2.1 Angstrom high. In a reduced cell the shortest vector is among the 27 images,
     and that vector is a contact.
     """
+    heights = cell_heights(table.lattices).min(axis=1, initial=np.inf)
+    is_thin = heights < _HEIGHT_FOR_27_IMAGES
+    reduced = in_reduced_cells(table, np.flatnonzero(is_thin))
+    return reduced.lattices, reduced.frac
+
+
+def in_reduced_cells(table: CrystalTable, rows: NDArray[np.int64]) -> CrystalTable:
+    """The same crystals, those at `rows` in the LLL-reduced cells of their lattices."""
     from pymatgen.core import Lattice
 
     lattices, frac = table.lattices.copy(), table.frac.copy()
-    heights = cell_heights(lattices).min(axis=1, initial=np.inf)
-    is_thin = heights < _HEIGHT_FOR_27_IMAGES
     # A flat cell has no reduced one; its contacts are 0 anyway.
     has_volume = table.volumes > _FLAT_VOLUME
-    for index in np.flatnonzero(is_thin & has_volume).tolist():
+    for index in rows[has_volume[rows]].tolist():
         reduced = Lattice(lattices[index]).get_lll_reduced_lattice().matrix
         sites = table.sites(index)
         cartesian = frac[sites] @ lattices[index]
         frac[sites] = cartesian @ np.linalg.inv(reduced)
         lattices[index] = reduced
-    return lattices, frac
+    return replace(table, lattices=lattices, frac=frac)
 
 
 def distances_in_cell(

@@ -46,7 +46,9 @@ SHIPPED: dict[str, dict[str, str]] = {
     "gen2dft.generators": {
         "ftcp": "gen2dft.generators.ftcp.generator:FTCPGenerator",
         "imatgen": "gen2dft.generators.imatgen.generator:ImatgenGenerator",
+        "prototypes": "gen2dft.generators.prototypes:PrototypesGenerator",
         "structures": "gen2dft.generators.structures:StructuresGenerator",
+        "substitution": "gen2dft.generators.substitution.generator:SubstitutionGenerator",
     },
     "gen2dft.properties": {
         "power_factor": "gen2dft.flows.power_factors:STEP",

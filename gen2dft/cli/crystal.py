@@ -176,6 +176,8 @@ def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, s
     if candidate.also_from:
         yield "also drawn by", ", ".join(candidate.also_from)
     yield "parents", ", ".join(candidate.parents) or "none"
+    if candidate.recipe:
+        yield "made by", candidate.recipe
     if candidate.selected_by:
         score = f", score {candidate.score:.3g}" if candidate.score is not None else ""
         yield "chosen by", f"{candidate.selected_by}{score}; attempts: {candidate.attempts}"

@@ -72,6 +72,8 @@ def _steps(found: Trace) -> Iterator[tuple[str, str]]:
         yield "file", escape(candidate.origin)
     else:
         yield "parents", ", ".join(candidate.parents) or "none: a random draw"
+    if candidate.recipe:
+        yield "made by", escape(candidate.recipe)
     for snapshot in found.snapshots:
         done = "kept" if candidate.origin else "trained"
         yield "snapshot", f"{snapshot.id}  {snapshot.generator}, {done} {when(snapshot.created)}"

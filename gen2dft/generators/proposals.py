@@ -44,6 +44,8 @@ class Request:
         Most sites of a cell; None: no limit.
     properties
         Properties that the campaign predicts.
+    taken
+        Formulas, as `CrystalTable.formulas` writes them, that are known or were proposed before.
     """
 
     number: int
@@ -54,6 +56,7 @@ class Request:
     num_elements: frozenset[int]
     max_sites: int | None = None
     properties: tuple[str, ...] = ()
+    taken: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.merit.shape != (len(self.known),):
@@ -99,6 +102,8 @@ class Draw:
         File that the crystal was read from; empty for a crystal that a generator made.
     remark
         What there is to say of the outcome, for people.
+    recipe
+        How the crystal was made of its parents, in one line for people.
     """
 
     outcome: Structure | str
@@ -107,6 +112,7 @@ class Draw:
     parents: tuple[int, ...] = ()
     origin: str = ""
     remark: str = ""
+    recipe: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +138,7 @@ class Proposal:
         What was put right in the crystals, by name: how often.
     latents
         (m, d) latent vectors, for draws from a latent space.
-    origins, remarks
+    origins, remarks, recipes
         (m,) as those of a `Draw`; empty where there are none.
 
     Raises
@@ -151,6 +157,7 @@ class Proposal:
     latents: NDArray[np.float32] | None = None
     origins: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._require_one_entry_per_draw()
@@ -166,10 +173,9 @@ class Proposal:
         }
         if self.latents is not None:
             lengths["latents"] = len(self.latents)
-        if self.origins:
-            lengths["origins"] = len(self.origins)
-        if self.remarks:
-            lengths["remarks"] = len(self.remarks)
+        for name in ("origins", "remarks", "recipes"):
+            if texts := getattr(self, name):
+                lengths[name] = len(texts)
         if len(set(lengths.values())) > 1:
             raise ValueError(f"each draw needs one entry in every part, and these have {lengths}")
 
@@ -232,6 +238,7 @@ class Proposal:
             keys=tuple(draw.key.encode() for draw in draws),
             origins=_if_any([draw.origin for draw in draws]),
             remarks=_if_any([draw.remark for draw in draws]),
+            recipes=_if_any([draw.recipe for draw in draws]),
         )
 
 

@@ -14,6 +14,7 @@ from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
 from gen2dft.screening.elements import allowed_elements
+from gen2dft.thermo.formulas import formula_text
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -89,7 +90,15 @@ def request(view: View, arm: Arm) -> Request:
         elements=elements,
         num_elements=frozenset(counts.tolist()),
         max_sites=spec.dataset.max_sites,
+        taken=taken_formulas(view),
     )
+
+
+def taken_formulas(view: View) -> frozenset[str]:
+    """Formulas that are known, to the data or to the hull, or that earlier rounds proposed."""
+    crystals = [*view.known.crystals.formulas(), *view.earlier.formulas()]
+    phases = [formula_text(entry.composition) for entry in view.screen_hull.entries]
+    return frozenset([*crystals, *phases])
 
 
 def _draw_latent(

@@ -85,8 +85,10 @@ def documents_of(context: Round, view: View, part: Sifted, first_row: int) -> li
 
 
 def _given(proposal: Proposal, row: int) -> dict[str, Any]:
-    """The file that a draw was read from, and what there is to say of it."""
+    """The file that a draw was read from, how it was made, and what there is to say of it."""
     found = {}
+    if proposal.recipes and proposal.recipes[row]:
+        found["recipe"] = proposal.recipes[row]
     if proposal.origins and proposal.origins[row]:
         found["origin"] = proposal.origins[row]
     if proposal.remarks and proposal.remarks[row]:

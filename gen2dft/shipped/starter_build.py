@@ -24,7 +24,7 @@ import numpy as np
 
 from gen2dft.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
 from gen2dft.errors import CalculationFailed
-from gen2dft.shipped.prototypes import Decoration, decorations
+from gen2dft.generators.decorations import Decoration, decorations
 from gen2dft.shipped.starter_checkpoint import BuildPlan, append_record, read_checkpoint
 
 if TYPE_CHECKING:

@@ -279,6 +279,9 @@ class CandidateDoc(Document):
     origin: str | None = Field(
         None, description="file that it was given in; None: a generator made it"
     )
+    recipe: str | None = Field(
+        None, description="how it was made of its parents, for people; None: by a latent vector"
+    )
     formula: str | None = None
     structure: dict[str, Any] | None = Field(
         None, description="decoded structure, pymatgen dictionary"

@@ -9,6 +9,7 @@ import pytest
 from toy_views import LISTED, TOY, Listed, content_of, view_of
 
 from gen2dft.campaign import SamplingSpec
+from gen2dft.crystals import CrystalTable
 from gen2dft.generators.draw_ids import draw_id
 from gen2dft.generators.proposals import Request
 from gen2dft.loop.draw import draw, request, seed_merit, seed_rank, shared_out
@@ -16,6 +17,7 @@ from gen2dft.loop.ids import candidate_id, id_of
 from gen2dft.loop.learn import learnt
 from gen2dft.loop.view import Arm, View, part_of
 from gen2dft.streams import Stream, Streams
+from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
 
@@ -51,6 +53,13 @@ def test_a_source_without_latents_is_asked_for_its_share_of_the_draws(view: View
     assert asked.max_sites == view.spec.dataset.max_sites
     assert drawn.known_latents is None
     assert drawn.proposal.latents is None
+
+
+def test_known_phases_of_the_hull_and_earlier_crystals_are_taken(view: View):
+    earlier = CrystalTable.from_structures([toys.rock_salt("Cs", "I", 7.0)])
+    hull = ReferenceHull.build([{"Fe": 2, "O": 3}], [-1.7])
+    asked = request(replace(view, earlier=earlier, screen_hull=hull), arm_of(view, LISTED))
+    assert {"Cs1 I1", "Fe2 O3", *view.known.crystals.formulas()} == asked.taken
 
 
 def test_a_small_share_still_asks_for_one_draw(view: View):

@@ -8,8 +8,8 @@ from pymatgen.core import Composition, Lattice, Structure
 
 from gen2dft.calculation import Calculation
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.generators.decorations import decorations
 from gen2dft.shipped import starter_build
-from gen2dft.shipped.prototypes import decorations
 from gen2dft.shipped.starter_build import build_checkpoint, ordered_formulas, rank, work_on
 from gen2dft.shipped.starter_checkpoint import BuildPlan
 

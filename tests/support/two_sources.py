@@ -26,23 +26,23 @@ from tests import toys
 TOY, WIDE = "toy", "wide-toy"
 
 
-def two_source_campaign() -> dict[str, Any]:
-    """Two generators, one of which knows all crystals that the other knows."""
+def two_source_campaign(*others: dict[str, Any]) -> dict[str, Any]:
+    """The toy and other generators; unless given, one that knows all crystals that it knows."""
     content = dict(toys.TOY_CAMPAIGN)
     epochs = content.pop("generator")
     content["generators"] = [
         {**epochs, "name": TOY, "share": 0.5},
-        {**epochs, "name": WIDE, "share": 0.5},
+        *(others or [{**epochs, "name": WIDE, "share": 0.5}]),
     ]
     return content
 
 
-def two_source_round() -> Round:
+def two_source_round(*others: dict[str, Any]) -> Round:
     """One whole round; the toys must be registered."""
     enable_gridfs_integration()
     store = Store(mongomock.MongoClient(tz_aware=True)["test"])
     dataset = toys.toy_dataset()
-    spec = CampaignSpec.model_validate(two_source_campaign())
+    spec = CampaignSpec.model_validate(two_source_campaign(*others))
     campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
     context = Round(store, campaign.id, 0)
     train(context)

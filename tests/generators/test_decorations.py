@@ -5,7 +5,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.errors import DatasetError
-from gen2dft.shipped.prototypes import decorations
+from gen2dft.generators.decorations import decorations
 
 
 def entry(label, *structure, spacegroup):
