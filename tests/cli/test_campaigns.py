@@ -1,5 +1,6 @@
 """What `submit` and `run` find out about the engine before anything is written."""
 
+import importlib.metadata
 import json
 
 import pytest
@@ -89,6 +90,27 @@ def test_a_missing_command_stops_the_work_here_but_not_a_submission(call, monkey
     assert worked.exit_code == 1
     for text in (submitted.output, worked.stderr):
         assert "VASP's command `no_such_vasp` is not found on" in text
+
+
+def test_without_gpaw_its_campaign_stops_at_once_and_names_the_remedy(monkeypatch, tmp_path):
+    def version(package):
+        if package == "gpaw":
+            raise importlib.metadata.PackageNotFoundError(package)
+        return found(package)
+
+    found = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(campaigns.console, "width", 400)
+    monkeypatch.setenv("GEN2DFT_DATA_DIR", str(tmp_path / "data"))
+    chosen = ["--campaign", "thermoelectric-gpaw"]
+    worked = CliRunner().invoke(app, ["run", *chosen])
+    assert worked.exit_code == 1
+    assert worked.stderr == "error: engine 'gpaw' needs the package gpaw: make gpaw\n"
+    assert not (tmp_path / "data").exists()  # no database was started
+    # Those that compute may have it.
+    submitted = CliRunner().invoke(app, ["submit", "--dry-run", *chosen])
+    assert submitted.exit_code == 0
+    assert "engine 'gpaw' needs the package gpaw: make gpaw" in submitted.output
 
 
 def test_missing_pseudopotentials_are_found_at_submission(call, monkeypatch, tmp_path):

@@ -123,6 +123,18 @@ def test_engines_with_paw_energies_bound_them(name: str):
     assert load_engine(name).bounds.energy_per_atom == PAW_ENERGY == bounds_of(name).energy_per_atom
 
 
+@pytest.mark.parametrize("name", ["mlip", "gpaw", "vasp"])
+@pytest.mark.parametrize(("changes", "reason", "detail"), BROKEN)
+def test_no_engine_that_ships_is_believed_what_no_crystal_has(
+    name: str, changes: dict[str, Any], reason: str, detail: str
+):
+    failure = guarded(static(engine=name, **changes))
+    assert isinstance(failure, CalculationFailure)
+    assert failure.reason == reason
+    assert detail in failure.detail
+    assert guarded(static(engine=name)).energy_per_atom == static().energy_per_atom
+
+
 def test_an_engine_that_is_not_installed_has_the_bounds_of_all():
     assert bounds_of("elsewhere") == GENERAL
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from example_bands import tetragonal
+from example_bands import cosine_energies, full_mesh, tetragonal
 from example_jobs import ExampleBandsMaker, ExampleMaker, OvertimeMaker, document
+from gen2dft.flows import power_factors
 from gen2dft.flows.power_factors import PowerFactorMaker, TransportMaker, compute_here
 from jobflow import JobStore, Maker, run_locally
 from maggma.stores import MemoryStore
@@ -16,8 +19,10 @@ from monty.json import MontyDecoder
 from gen2dft.campaign import TransportSpec
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.errors import CampaignError
+from gen2dft.transport.bands import UniformBands, uniform_bands
 from gen2dft.transport.convergence import stated_error
 from gen2dft.transport.document import TransportDoc
+from gen2dft.transport.settings import TransportSettings
 
 
 def outcome(
@@ -100,6 +105,32 @@ def test_a_finer_mesh_that_fails_leaves_the_coarser_ones(
     assert [step.mesh[0] for step in doc.convergence.steps] == [10]
     assert doc.warnings[-1] == "no finer mesh: scf_not_converged: stand-in"
     assert doc.core_hours == pytest.approx(0.25)
+
+
+def few_bands(_: object) -> UniformBands:
+    """Two cosine bands and a third so near that they say nothing above 0.5 eV."""
+    kpoints = full_mesh((12, 12, 12))
+    energies = cosine_energies(tetragonal(), kpoints, (3.0, 3.0, 3.0), 1.0)[None]
+    energies[:, 2] = energies[:, 1] + 0.5
+    return uniform_bands(tetragonal(), kpoints, energies, 2.0, 2, "few bands")
+
+
+def test_a_doping_that_the_bands_do_not_reach_has_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    narrow = replace(TransportSettings(), temperatures=(300.0,), grid_spacing=0.05, hall=False)
+    monkeypatch.setattr(power_factors, "TransportSettings", partial(replace, narrow))
+    monkeypatch.setattr(power_factors, "bands_of", few_bands)
+    high = outcome(tmp_path, monkeypatch, 1.0, definition="n-300K-1e22", meshes=1)
+    assert isinstance(high, CalculationFailure)
+    assert high.reason == "too_few_bands"
+    assert "1e+22 electrons per cm^3" in high.detail
+    assert "ask for lower dopings" in high.detail
+    assert high.core_hours == pytest.approx(0.25)
+    low = outcome(tmp_path, monkeypatch, 1.0, definition="n-300K-1e19", meshes=1)
+    assert isinstance(low, TransportDoc)
+    assert max(low.dopings) < 1e22
+    assert "1e+22 carriers per cm^3 were left out: too few bands were computed" in low.warnings
 
 
 def test_a_structure_can_be_computed_without_a_queue(

@@ -13,10 +13,12 @@ from typing import Any
 
 from fireworks import FWorker
 from fireworks.core.rocket_launcher import rapidfire
+from gen2dft.flows import power_factors
 from gen2dft.launchpad import advance as advancing
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import worker_name
 
+from gen2dft.engines import kept, makers
 from gen2dft.rounds import close
 from gen2dft.rounds.round import Round
 from gen2dft.settings import load_settings
@@ -67,6 +69,24 @@ POINTS: dict[str, Point] = {
     "close: all is counted, the round is open": _round_becomes("closed"),
     "close: the round is closed, the next has not begun": (close, "go_on", lambda _: True),
 }
+# The same while the power factor of a candidate is computed by an engine without jobs of its own.
+BAND_POINTS: dict[str, Point] = {
+    "bands: they have not begun": (
+        makers,
+        "calculate",
+        lambda task, *_: task == "uniform_bands",
+    ),
+    "bands: their files are written, their outcome is not": (
+        kept,
+        "write_outcome",
+        lambda _, __, outcome: getattr(outcome, "task", None) == "uniform_bands",
+    ),
+    "transport: the bands have been read, nothing is computed": (
+        power_factors,
+        "transport_within_bands",
+        lambda *_: True,
+    ),
+}
 
 
 def die_at(point: Point) -> None:
@@ -87,7 +107,7 @@ def main(point: str, campaign_id: str) -> None:
     settings = load_settings()
     configure_jobflow(settings)
     advancing.LEASE_SECONDS = 1  # the dead one's lease runs out sooner than in earnest
-    die_at(POINTS[point])
+    die_at({**POINTS, **BAND_POINTS}[point])
     worker = FWorker(worker_name(), query={"spec.gen2dft.campaign_id": campaign_id})
     rapidfire(
         connect_launchpad(settings),

@@ -18,6 +18,11 @@ DATA_SETS = {
     "O": ("O 08Apr2002", 6),
     "Cs": ("Cs_sv 08Apr2002", 9),
     "Cl": ("Cl 06Sep2000", 7),
+    "Na": ("Na_pv 05Jan2001", 7),
+    "K": ("K_sv 06Sep2000", 9),
+    "Rb": ("Rb_sv 06Sep2000", 9),
+    "Br": ("Br 06Sep2000", 7),
+    "F": ("F 08Apr2002", 7),
 }
 HEADER = """ PAW_PBE {name}
  {valence:.1f}

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NAME, VERSION = "gen2dft stand-in, not VASP", "0.0 stand-in"
 MAX_KPOINTS = 20
+BAND_WIDTH = 0.3  # eV
+HOP_REACH = 1.7  # of the shortest lattice vector
 KILOBAR_PER_EV_A3 = 1602.1766208
 DEFAULTS = {
     "EDIFF": "1e-4",
@@ -57,6 +59,21 @@ INTEGERS = {
 }
 INTEGER_LISTS, FLOAT_LISTS = {"LDAUL"}, {"LDAUU", "LDAUJ", "MAGMOM"}
 NONMETALS = {"H", "N", "O", "F", "P", "S", "Cl", "Se", "Br", "I"}
+
+
+def hops(lattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 3) short lattice vectors in units of the rows of a lattice, and their weights, 1 in all.
+
+    Weights depend on the length alone and vanish smoothly, so that bands made of them have every
+    symmetry that the lattice has.
+    """
+    steps = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+    lengths = np.linalg.norm(steps @ lattice, axis=1)
+    shortest = lengths[lengths > 0].min()
+    weights = np.clip(HOP_REACH - lengths / shortest, 0, None) ** 2
+    weights[lengths == 0] = 0
+    kept = weights > 0
+    return steps[kept], weights[kept] / weights.sum()
 
 
 @dataclass
@@ -123,13 +140,15 @@ class Run:
         return mesh[first][: None if self.incar.get("ICHARG") == "11" else MAX_KPOINTS]
 
     def bands(self, kpoints: np.ndarray) -> np.ndarray:
-        """(k, bands) energies, eV: cosine bands, the occupied ones below 0 with their top at
-        Gamma.
+        """(k, bands) energies, eV: cosine bands with the symmetry of the lattice, the occupied ones
+        below 0 with their top at Gamma.
         """
         occupied = math.ceil(self.num_electrons / 2)
-        wave = (1 - np.cos(2 * np.pi * kpoints).mean(axis=1))[:, None]  # 0 at Gamma
-        below = -0.4 * np.arange(occupied)[::-1] - 0.3 * wave
-        above = self.gap + 0.4 * np.arange(self.num_bands - occupied) + 0.3 * wave
+        vectors, weights = hops(self.frames[-1].crystal.lattice)
+        wave = (1 - np.cos(2 * np.pi * kpoints @ vectors.T)) @ weights  # 0 at Gamma
+        spread = BAND_WIDTH * wave[:, None]
+        below = -0.4 * np.arange(occupied)[::-1] - spread
+        above = self.gap + 0.4 * np.arange(self.num_bands - occupied) + spread
         return np.concatenate([below, above - (0.5 if self.gap == 0 else 0.0)], axis=1)
 
     def vasprun(self) -> str:

@@ -15,7 +15,7 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.calculation import Calculation
 from gen2dft.engines import load_engine
-from gen2dft.engines.base import CalculationDoc, CalculationFailure
+from gen2dft.engines.base import CalculationDoc, CalculationFailure, Task
 from gen2dft.engines.gpaw import engine
 from gen2dft.engines.gpaw.presets import PRESETS
 from gen2dft.engines.kit import bands_of, run_task
@@ -261,6 +261,32 @@ def test_an_energy_that_is_no_number_has_a_reason(tmp_path: Path):
 
     with pytest.raises(ValueError, match="a mistake of the program"):
         engine._run(foolish, silicon(), tmp_path)
+
+
+@needs_gpaw
+@pytest.mark.parametrize("task", ["look", "relax", "static"])
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"energy_per_atom": float("nan")}, "not_finite"),
+        ({"energy_per_atom": -60.0}, "implausible_energy"),
+        ({"values": {"band_gap": float("inf")}}, "not_finite"),
+        ({"forces": [(999.0, 0.0, 0.0)] * 2}, "implausible_force"),
+    ],
+)
+def test_absurd_results_of_any_task_become_reasons(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, task: Task, told: dict, reason: str
+):
+    def absurd(structure: Structure, *_: object) -> Calculation:
+        sound = Calculation(structure=structure, energy_per_atom=-5.4, converged=True)
+        return sound.model_copy(update=told)
+
+    monkeypatch.chdir(tmp_path)
+    broken = replace(engine.ENGINE, look=absurd, relax=absurd, static=absurd)
+    outcome = run_task(task, broken, "gpaw-v1", silicon(), None)
+    assert isinstance(outcome, CalculationFailure)
+    assert outcome.reason == reason
+    assert outcome.detail.startswith(f"{task} of Si: ")
 
 
 @needs_gpaw

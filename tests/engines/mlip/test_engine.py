@@ -1,9 +1,13 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator
 from pymatgen.core import Lattice, Structure
 
+from gen2dft.engines.mlip import calculator
 from gen2dft.engines.mlip import engine as mlip
 from gen2dft.errors import CalculationFailed, CampaignError
 
@@ -87,6 +91,37 @@ def test_atoms_that_come_close_in_the_relaxation_are_refused():
 def test_what_is_out_of_bounds_fails(guard: dict, reason: str):
     with pytest.raises(CalculationFailed, match=reason):
         mlip.relax(NACL, replace(SCREEN, guards=replace(SCREEN.guards, **guard)))
+
+
+class Said(Calculator):
+    """A potential that says what it is told."""
+
+    implemented_properties: ClassVar = ["energy", "forces", "stress"]
+
+    def __init__(self, energy: float, force: float) -> None:
+        super().__init__()
+        self.said = {"energy": energy, "forces": np.full((2, 3), force), "stress": np.zeros(6)}
+
+    def calculate(self, *_: object, **__: object) -> None:
+        self.results = dict(self.said)
+
+
+@pytest.mark.parametrize(
+    ("energy", "force", "reason"),
+    [
+        (np.nan, 0.0, "not_finite: the potential gave a NaN"),
+        (-6.7, np.nan, "not_finite: the potential gave a NaN"),
+        (-120.0, 0.0, "energy_out_of_range: formation energy -"),
+        (-6.7, 500.0, "force_too_large"),
+    ],
+)
+@pytest.mark.parametrize("compute", [mlip.static, mlip.relax])
+def test_a_potential_out_of_its_depth_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch, compute: Callable, energy: float, force: float, reason: str
+):
+    monkeypatch.setattr(calculator, "calculator", lambda _: Said(energy, force))
+    with pytest.raises(CalculationFailed, match=reason):
+        compute(NACL, SCREEN)
 
 
 @pytest.mark.parametrize(
