@@ -42,7 +42,7 @@ def test_the_contract_holds(trained: Trained, dataset: Dataset):
 
 
 def test_registry_loads_by_name():
-    assert GENERATORS.keys() == {"ftcp", "imatgen", "structures"}
+    assert GENERATORS.keys() == {"ftcp", "imatgen", "prototypes", "structures", "substitution"}
     assert load_generator_class("ftcp") is FTCPGenerator
     with pytest.raises(CampaignError, match=r"Did you mean 'ftcp'"):
         load_generator_class("ftpc")
