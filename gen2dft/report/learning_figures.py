@@ -167,7 +167,8 @@ def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, floa
     found: dict[str, list[tuple[float, float, float, bool]]] = {}
     for label in data.labels:
         predicted = expected.get(label.candidate_id, {})
-        for name, value in label.values.items():
+        # What the screen itself told is no check of it.
+        for name, value in label.own_values.items():
             if name in predicted and name in data.spec.known_properties:
                 rows = found.setdefault(name, [])
                 in_doubt = name == POWER_FACTOR and bool(label.doubts)

@@ -170,7 +170,7 @@ def hull_distances(data: ReportData) -> Figure | None:
 
 def _validated_distances(labels: Sequence[LabelDoc]) -> Iterator[float]:
     for label in labels:
-        value = label.values.get("e_above_hull")
+        value = label.own_values.get("e_above_hull")
         if value is not None:
             yield value
 

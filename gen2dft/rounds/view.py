@@ -111,7 +111,7 @@ def earlier_candidates(context: Round) -> CrystalTable:
 
 def surrogate_errors(context: Round, labels: Sequence[LabelDoc]) -> Mapping[str, float]:
     """Root mean square difference between the screen's values and labels, in their units."""
-    by_candidate = {label.candidate_id: _own_values(label) for label in labels}
+    by_candidate = {label.candidate_id: label.own_values for label in labels}
     names = (ENERGY, DISTANCE)
     fields = [f"surrogate.{name}" for name in names]
     earlier = context.store.candidate_fields(
@@ -131,11 +131,6 @@ def surrogate_errors(context: Round, labels: Sequence[LabelDoc]) -> Mapping[str,
             mean_square = np.mean((said - told) ** 2)
             errors[name] = float(np.sqrt(mean_square))
     return errors
-
-
-def _own_values(label: LabelDoc) -> dict[str, float]:
-    """What the label's engine itself computed: only that tells how wrong the surrogate was."""
-    return {name: value for name, value in label.values.items() if name not in label.basis}
 
 
 def hours_left(context: Round) -> float | None:

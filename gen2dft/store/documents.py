@@ -412,6 +412,11 @@ class LabelDoc(Document):
     )
     provenance: dict[str, Any] = {}
 
+    @property
+    def own_values(self) -> dict[str, float]:
+        """The values that the label's own engine computed."""
+        return {name: value for name, value in self.values.items() if name not in self.basis}
+
 
 class CalculationsDoc(Document):
     """The calculations behind one label, for candidates of any campaign that are the same

@@ -142,6 +142,15 @@ def test_calibration_compares_label_with_what_was_expected(data: ReportData) -> 
     assert shown == wanted
 
 
+def test_what_the_screen_told_is_no_check_of_it(data: ReportData) -> None:
+    first, second, *_ = data.labels
+    borrowed = first.model_copy(update={"basis": {"e_above_hull": "mlip"}})
+    partly = dataclasses.replace(data, labels=[borrowed, second])
+    axes = draw("calibration", partly).axes[0]
+    assert len(axes.collections[0].get_offsets()) == 1
+    assert "n = 1" in texts(draw("hull", partly))
+
+
 def test_calibration_shows_errors_and_doubts_of_labels(data: ReportData) -> None:
     first, second, *_ = data.labels
     points = [
