@@ -59,7 +59,7 @@ class CostModel:
 
 
 # One CPU-hour of `gpaw-quick-v2` from the look to the power factor does about so much work:
-# geometric mean of nine crystals of `thermoelectric-gpaw`, which differ by factors of 2. It only has
+# geometric mean of nine crystals of `thermoelectric-gpaw`, apart by factors of 2. It only has
 # to put the first round's candidates in order, and finished calculations replace it.
 BEFORE_ANY = CostModel(intercept=-float(np.log(WORK_PER_HOUR)), exponent=1.0)
 
