@@ -37,6 +37,7 @@ SPEC = CampaignSpec.model_validate(
         "name": "pinned",
         "targets": [{"property": "band_gap", "near": 1.5, "tolerance": 0.2}],
         "sampling": [{"method": "local", "num_points": 10}],
+        "learning": {"acquisition": "greedy"},  # the default when the hashes were written down
     }
 )
 
