@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -81,7 +81,6 @@ def power_factor(
     Cells are given the symmetry that they have within 0.05 Angstrom.
     """
     from gen2dft.campaign import TransportSpec
-    from gen2dft.rounds.by_hand import teach
 
     if structure is not None:
         spec = _with_program(TransportSpec(), program)
@@ -91,27 +90,14 @@ def power_factor(
         definition_of(definition)  # reports an unknown one before the work begins
     store = open_store()
     document = store.find_campaign(campaign)
-    found = 0
     tasks: Iterable[Task] = (
         (made, crystal, _with_program(spec, program))
         for made, crystal, spec in _tasks(store, document, max_sites, engine, preset)
     )
     if cheapest:
         tasks = _cheapest_first(tasks)
-    for task in tasks:
-        made, crystal, _ = task
-        known = _known(store, made) or _from_stored(store, task)
-        known = known or _compute(store, task, cpu_limit, refuse_metals=cheapest)
-        if known is None:
-            continue
-        teach(store, known, crystal)
-        _show(known)
-        if definition is not None:
-            _show_by(store, known, definition)
-        found += known.reason is None
-        if found == top:
-            break
-    if not found:
+    limits = _Limits(top, cpu_limit, refuse_metals=cheapest)
+    if not _of_hits(store, tasks, limits, definition):
         raise CampaignError(
             f"no hit of {document.id} with at most {max_sites} atoms gave a power factor; "
             "--max-sites takes larger "
@@ -121,6 +107,35 @@ def power_factor(
     console.print(
         f"the curves are in the report: gen2dft report --campaign {document.id}", style="dim"
     )
+
+
+class _Limits(NamedTuple):
+    """How many power factors are wanted, and what a crystal may cost, CPU seconds."""
+
+    top: int
+    cpu_limit: float
+    refuse_metals: bool
+
+
+def _of_hits(store: Store, tasks: Iterable[Task], limits: _Limits, definition: str | None) -> int:
+    """Compute power factors one after the other and show them; how many were found."""
+    from gen2dft.rounds.by_hand import teach
+
+    found = 0
+    for task in tasks:
+        made, crystal, _ = task
+        known = _known(store, made) or _from_stored(store, task)
+        known = known or _compute(store, task, limits.cpu_limit, refuse_metals=limits.refuse_metals)
+        if known is None:
+            continue
+        teach(store, known, crystal)
+        _show(known)
+        if definition is not None:
+            _show_by(store, known, definition)
+        found += known.reason is None
+        if found == limits.top:
+            break
+    return found
 
 
 def _with_program(spec: TransportSpec, program: str | None) -> TransportSpec:

@@ -94,7 +94,7 @@ class HeadEnsemble:
             importance of its crystal; all the same unless given.
         """
         z = np.asarray(latents, dtype=np.float64)
-        number, size = z.shape
+        _, size = z.shape
         centre = z.mean(axis=0)
         scale = np.maximum(z.std(axis=0), 1e-6)
         shape = (members, size, FEATURES)
@@ -102,17 +102,13 @@ class HeadEnsemble:
         offsets = rng.uniform(-1.0, 1.0, (members, FEATURES))
         x = (z - centre) / scale
         features = _features_of_members(x, directions, offsets)
-        often = np.ones(number)
-        if importance is not None:
-            often = np.asarray(importance, dtype=np.float64)
-        if weights is None:
-            weights = np.ones(labels.shape)
+        counts = _counts(labels, importance, weights)
         transforms = transforms_of(properties, known)
         fits: list[Array] = []
         factors: list[float] = []
-        for column, counts, transform in zip(labels.T, weights.T, transforms, strict=True):
+        for column, often, transform in zip(labels.T, counts.T, transforms, strict=True):
             learnt = forward(column, transform)
-            fit, factor = _fit_one(features, learnt, often * counts, rng)
+            fit, factor = _fit_one(features, learnt, often, rng)
             fits.append(fit)
             factors.append(factor)
         return cls(
@@ -183,6 +179,16 @@ def _products(features: Sequence[Array], weights: Sequence[Array] | Array) -> Ar
         product = part @ weight
         products.append(product)
     return np.array(products)
+
+
+def _counts(labels: Array, importance: Array | None, weights: Array | None) -> Array:
+    """(n, p) how often each label is drawn, relative to others of its property."""
+    counts = np.ones(labels.shape)
+    if weights is not None:
+        counts = counts * weights
+    if importance is not None:
+        counts = counts * np.asarray(importance, dtype=np.float64)[:, None]
+    return counts
 
 
 def _fit_one(

@@ -236,13 +236,16 @@ def honest_notes(
         )
     if hits and not notes:
         notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")
+    return [*notes, *_notes_on_the_hull(hits)]
+
+
+def _notes_on_the_hull(hits: Sequence[HitDoc]) -> Iterator[str]:
     doubtful = sum(HULL_INCOMPLETE in hit.remarks for hit in hits)
     if doubtful:
-        notes.append(
+        yield (
             f"{doubtful} of the {len(hits)} hits say \u201chull incomplete\u201d: they lie so far "
             "below the hull that it lacks phases there. Their distance does not measure stability."
         )
-    return notes
 
 
 def ranked(

@@ -4,6 +4,8 @@ whole transport.
 
 from __future__ import annotations
 
+from typing import Any
+
 from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.definitions import definition_of
@@ -88,19 +90,11 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
     factors = factors_by_definition(transport, meaning)
     found = factor_in(transport, meaning)
     values = {"band_gap": transport.band_gap, POWER_FACTOR: found.value}
-    relative_error, converged = None, None
-    errors: dict[str, float] = {}
-    series = transport.convergence
-    if series:
-        relative_error, converged = series.relative_error, series.converged
-    if relative_error is not None:
-        errors[POWER_FACTOR] = relative_error * abs(factors[definition])
     made = made._replace(formula=transport.formula)
     return PowerFactorDoc(
         **made._asdict(),
         definition=definition,
         values=values,
-        errors=errors,
         doubts=doubts_of(transport, meaning.temperature),
         power_factors=factors,
         carrier=found.point.carrier,
@@ -112,9 +106,25 @@ def _with_factor(made: Made, definition: str, transport: TransportDoc) -> PowerF
         program_version=transport.program_version,
         mesh=transport.mesh,
         spacing=transport.spacing,
-        relative_error=relative_error,
-        converged=converged,
+        **_stated_error(transport, abs(factors[definition])),
         core_hours=transport.core_hours + transport.transport_hours,
         costs={"bands": transport.core_hours, "transport": transport.transport_hours},
         warnings=[*transport.warnings, *remarks_on(found, meaning, transport)],
     )
+
+
+def _stated_error(transport: TransportDoc, factor: float) -> dict[str, Any]:
+    """Fields of a PowerFactorDoc that the series of meshes decides.
+
+    Parameters
+    ----------
+    factor
+        Size of the power factor, in its unit.
+    """
+    series = transport.convergence
+    if series is None:
+        return {}
+    found: dict[str, Any] = {"relative_error": series.relative_error, "converged": series.converged}
+    if series.relative_error is not None:
+        found["errors"] = {POWER_FACTOR: series.relative_error * factor}
+    return found
