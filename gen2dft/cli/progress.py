@@ -139,6 +139,8 @@ class CampaignProgress:
         self._last: Standing | None = None
         self._written: Standing | None = None
         self._steps_written: list[str] = []
+        self._last_look = self._begun - LINE_EVERY
+        self._seen: Sequence[str] = []
         self._last_line = self._begun - LINE_EVERY
         # Rounds that closed before this display began are no news.
         rounds = store.rounds(campaign_id)
@@ -209,8 +211,15 @@ class CampaignProgress:
         return Group(head, self._bar(current), *running, times)
 
     def _running(self, current: Standing) -> Sequence[str]:
-        """A line for each calculation that runs, while candidates are validated."""
-        return self.at_work() if current.stage == VALIDATE else []
+        """A line for each calculation that runs, while candidates are validated.
+
+        The store is asked at most once in `LINE_EVERY`, since the question takes some time.
+        """
+        if current.stage != VALIDATE:
+            return []
+        if self.clock() - self._last_look >= LINE_EVERY:
+            self._last_look, self._seen = self.clock(), self.at_work()
+        return self._seen
 
     def _bar(self, current: Standing) -> Table:
         """The stage under way, with its bar, which pulses if nothing is counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from example_campaign import CAMPAIGN_ID, HITS, START, empty_store, example_store
@@ -176,3 +177,20 @@ def test_steps_that_change_are_written_although_no_candidate_has_finished(
         clock.wait(1)
     text = "\n".join(lines(console))
     assert text.count("gpaw relax") == text.count("gpaw static") == 1
+
+
+def test_the_store_is_not_asked_at_each_tick_what_runs(store: Store, clock: Clock) -> None:
+    store.move_round(CAMPAIGN_ID, 2, "proposing", "validating", dispatch_size=2)
+    asked: list[datetime] = []
+
+    def at_work() -> list[str]:
+        asked.append(clock())
+        return []
+
+    with CampaignProgress(store, CAMPAIGN_ID, plain(), clock, at_work) as progress:
+        for _ in range(40):
+            clock.wait(1)
+            progress.tick()
+    gaps = [later - before for before, later in pairwise(asked)]
+    assert min(gaps) >= timedelta(seconds=10)
+    assert len(asked) == 5
