@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.calculation import GAP
 from gen2dft.campaign import stored_campaign
+from gen2dft.datasets.computed_labels import METAL
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import Kind, State
 
@@ -38,7 +39,6 @@ _LABEL_FIELDS = ("candidate_id", "core_hours", "costs", "by_hand", f"values.{GAP
 # Steps of a validation in the order in which they run; others follow by name.
 STEPS = ("look", "relax", "static", "bands", "transport")
 UNNAMED = "other"  # core-hours that no step claims: labels of older versions
-METAL = "metal"
 ROUNDING = 1e-9  # core-hours
 
 
@@ -168,15 +168,14 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     samplers: dict[str, Account] = defaultdict(Account)
     sources: dict[str, Account] = defaultdict(Account)
     labels = store.label_fields(campaign_id, _LABEL_FIELDS)
-    spent = _of_labels(labels)
     bands = _of_bands(store, campaign_id, labels)
     by_candidate = _by_candidate(labels)
     outcomes: dict[str, StepAccount] = defaultdict(StepAccount)
     only_source = spec.sources[0].label
     for found in store.candidate_fields(campaign_id, _FIELDS):
-        candidate = _of_candidate(found, spent, bands)
+        own = by_candidate[found["candidate_id"]]
+        candidate = _of_candidate(found, own, bands)
         if candidate.labels or candidate.failures:
-            own = by_candidate[found["candidate_id"]]
             outcomes[_outcome(found, own)].add(_by_step(found, own))
         rounds[found["round_index"]].add(candidate)
         samplers[found["sampler"]].add(candidate)
@@ -189,14 +188,6 @@ def _of_round(document: RoundDoc, cores: int) -> Account:
     account.hours[TRAIN] = cores * document.seconds.get("train", 0.0) / HOUR
     account.hours[PROPOSE] = document.seconds.get("propose", 0.0) / HOUR
     return account
-
-
-def _of_labels(labels: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Candidate to core-hours of its labels."""
-    hours: dict[str, float] = defaultdict(float)
-    for label in labels:
-        hours[label["candidate_id"]] += label["core_hours"]
-    return hours
 
 
 def _by_candidate(labels: Sequence[Mapping[str, Any]]) -> Mapping[str, list[Mapping[str, Any]]]:
@@ -253,15 +244,23 @@ def _of_bands(
 
 
 def _of_candidate(
-    found: Mapping[str, Any], spent: Mapping[str, float], bands: Mapping[str, float]
+    found: Mapping[str, Any], labels: Sequence[Mapping[str, Any]], bands: Mapping[str, float]
 ) -> Account:
-    """One candidate's own account."""
+    """One candidate's own account.
+
+    Parameters
+    ----------
+    labels
+        The candidate's own.
+    bands
+        Candidate to core-hours of bands that were computed outside its validation.
+    """
     key, state = found["candidate_id"], State.parse(found["state"])
     verdict = StoredVerdict.of(found.get("surrogate"))
     given_up = state.kind is Kind.GIVEN_UP
     account = Account()
     account.hours[SCREEN] = (verdict.seconds or 0.0) / HOUR
-    account.hours[VALIDATE] = spent.get(key, 0.0)
+    account.hours[VALIDATE] = sum((label["core_hours"] for label in labels), 0.0)
     account.hours[FAILED] = found.get("lost_core_hours") or 0.0
     account.hours[BANDS] = bands.get(key, 0.0)
     account.oracle_calls = int(state.is_open or state.is_labelled or given_up)

@@ -39,8 +39,12 @@ def default_preset(name: object) -> str | None:
 
 def default_quorum(name: str) -> float:
     """The share of finished candidates at which a round may close, by the kind of the engine."""
+    return QUORUM_OF_DFT if is_dft(name) else 1.0
+
+
+def is_dft(name: str) -> bool:
+    """Whether an engine is DFT; a worker that lacks it cannot tell, and says no."""
     if name == SURROGATE:
-        return 1.0
+        return False
     engine = registered(name)
-    is_dft = engine is not None and engine.is_dft
-    return QUORUM_OF_DFT if is_dft else 1.0
+    return engine is not None and bool(engine.is_dft)

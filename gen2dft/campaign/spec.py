@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from gen2dft.campaign.engine_defaults import default_preset, default_quorum
+from gen2dft.campaign.engine_defaults import default_preset, default_quorum, is_dft
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
 from gen2dft.campaign.properties import PropertySpec, completed, defined
@@ -31,6 +31,7 @@ PUBLISHED_LABELS = "ricci2017"
 LABEL_FILE = ".jsonl"  # of computed labels, as `gen2dft data label` writes them
 Judge = Literal["engine", "screen", "both", "prediction"]
 OF_THE_SCREEN = ("screen", "both")
+OF_THE_ENGINE = (None, "engine", "both")  # None: where the engine computes the property
 
 
 class Target(Part):
@@ -610,6 +611,11 @@ class CampaignSpec(Part):
     def quorum(self) -> float:
         """Share of finished candidates at which a round may close."""
         return self.learning.quorum or default_quorum(self.validation.engine)
+
+    @property
+    def validates_by_dft(self) -> bool:
+        """Whether the validating engine is DFT; a worker that lacks it cannot tell, and says no."""
+        return is_dft(self.validation.engine)
 
     @property
     def num_draws(self) -> int:

@@ -6,13 +6,13 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gen2dft.campaign.engine_defaults import GROUP
 from gen2dft.errors import CampaignError, PluginMissing, not_one_of
 from gen2dft.plugins import origin, registry
 
 if TYPE_CHECKING:
     from gen2dft.engines.base import Engine
 
-GROUP = "gen2dft.engines"
 # Other packages add engines by entry points of this group, each naming an Engine.
 ENGINES: dict[str, Callable[[], Engine]] = registry(GROUP)
 

@@ -17,7 +17,8 @@ import numpy as np
 from pymatgen.core import Structure
 
 from gen2dft.calculation import Calculation
-from gen2dft.engines import ENGINES, GROUP, installed_engine
+from gen2dft.campaign.engine_defaults import GROUP
+from gen2dft.engines import ENGINES, installed_engine
 from gen2dft.engines.base import (
     LOST_RUN_TAG,
     STEPS,

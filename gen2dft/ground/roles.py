@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from gen2dft.campaign import CampaignSpec, Target
+from gen2dft.campaign.spec import OF_THE_ENGINE, OF_THE_SCREEN
 from gen2dft.datasets.sources import BUILTIN
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
@@ -21,8 +22,6 @@ from gen2dft.thermo.scales import MATERIALS_PROJECT
 if TYPE_CHECKING:
     from gen2dft.engines.base import Engine
 
-OF_THE_ENGINE = (None, "engine", "both")
-OF_THE_SCREEN = ("screen", "both")
 FREE_DFT = "`--engine gpaw`"
 
 

@@ -12,7 +12,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
 from gen2dft.loop.acquisition import FAR, Beliefs, load_acquisition
 from gen2dft.loop.batch import choose_batch
-from gen2dft.loop.costs import per_core_hour, validates_by_dft, within_budget, work_of
+from gen2dft.loop.costs import per_core_hour, within_budget, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY, passing_the_screen
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.loop.view import ACQUISITION_STREAMS, Arm, View
@@ -234,6 +234,6 @@ def predicted_hours(view: View, verdicts: Sequence[Verdict]) -> NDArray[np.float
     """(m,) core-hours that candidates are expected to cost; None while nothing tells."""
     if view.costs is None:
         return None
-    is_dft = validates_by_dft(view.spec)
+    is_dft = view.spec.validates_by_dft
     work = [work_of(verdict.crystal, is_dft=is_dft) for verdict in verdicts]
     return view.costs.core_hours(np.array(work, dtype=np.float64))

@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.engines import ENGINES, load_engine
-
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-    from gen2dft.campaign import CampaignSpec
 
 Array = NDArray[np.float64]
 MIN_COSTS = 5  # finished calculations from which costs are predicted
@@ -76,12 +72,6 @@ def cost_model(
     if fitted is None and is_dft:
         return BEFORE_ANY
     return fitted
-
-
-def validates_by_dft(spec: CampaignSpec) -> bool:
-    """Whether the validating engine is DFT; a worker that lacks it cannot tell, and says no."""
-    name = spec.validation.engine
-    return name in ENGINES and load_engine(name).is_dft
 
 
 def work_of(structure: Structure, *, is_dft: bool) -> float:

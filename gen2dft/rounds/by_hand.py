@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.rounds.stored_transport import transport_behind
 from gen2dft.store.documents import LabelDoc, PowerFactorDoc
 from gen2dft.store.store import Store
-from gen2dft.transport.document import TransportDoc
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -65,10 +65,8 @@ def _label_of(store: Store, known: PowerFactorDoc, crystal: Structure) -> LabelD
 
 def _relaxed(store: Store, known: PowerFactorDoc) -> dict[str, Any] | None:
     """The crystal of the bands, pymatgen dictionary."""
-    if known.transport_id is None:
-        return None
-    data = store.get_blob(known.transport_id)
-    return TransportDoc.model_validate_json(data).structure
+    transport = transport_behind(store, known)
+    return None if transport is None else transport.structure
 
 
 def _add_to(store: Store, own: LabelDoc, known: PowerFactorDoc) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from gen2dft.funnel import StageCount
 from gen2dft.ledger import read_ledger
-from gen2dft.loop.costs import validates_by_dft
 from gen2dft.loop.stopping import counts, stop_reason
 from gen2dft.properties import ENERGIES
 from gen2dft.rounds.begin import begin_round
@@ -82,7 +81,7 @@ def may_close(context: Round, document: RoundDoc) -> bool:
 def _is_last_of_dft(context: Round) -> bool:
     spec = context.spec
     is_last = context.index + 1 >= spec.learning.rounds
-    return is_last and validates_by_dft(spec)
+    return is_last and spec.validates_by_dft
 
 
 def is_late(context: Round, document: RoundDoc) -> bool:

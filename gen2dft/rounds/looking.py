@@ -7,19 +7,18 @@ from __future__ import annotations
 from typing import Any
 
 from gen2dft.campaign import CampaignSpec, Target
+from gen2dft.campaign.spec import OF_THE_ENGINE
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Outcome
 from gen2dft.loop.look import Stop, can_stop, why_stop
 from gen2dft.property_steps import provided, step_names
 from gen2dft.rounds.round import Round
-
-OTHER_JUDGES = frozenset({"screen", "prediction"})
 
 
 def judged_by_engine(spec: CampaignSpec) -> list[Target]:
     """The targets whose values the campaign's engine or its steps compute."""
     computed = provided(spec, spec.validation.engine)
     judged = [target for target in spec.targets if target.property in computed]
-    return [target for target in judged if target.by not in OTHER_JUDGES]
+    return [target for target in judged if target.by in OF_THE_ENGINE]
 
 
 def looks_first(spec: CampaignSpec) -> bool:

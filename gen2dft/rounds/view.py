@@ -9,7 +9,7 @@ import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
-from gen2dft.loop.costs import CostModel, cost_model, validates_by_dft, work_of
+from gen2dft.loop.costs import CostModel, cost_model, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.stopping import calls_left
 from gen2dft.loop.view import CONTROL, Arm, Learner, View
@@ -64,7 +64,7 @@ def costs_of(context: Round, labels: Sequence[LabelDoc]) -> CostModel | None:
     """What earlier labels have cost, by the work that their crystals asked for."""
     from pymatgen.core import Structure
 
-    is_dft = validates_by_dft(context.spec)
+    is_dft = context.spec.validates_by_dft
     paid = [label for label in labels if label.core_hours > 0]
     crystals = [Structure.from_dict(label.structure) for label in paid]
     work = [work_of(crystal, is_dft=is_dft) for crystal in crystals]
