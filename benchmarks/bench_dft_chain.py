@@ -38,7 +38,7 @@ from gen2dft.transport.reductions import get_reduction
 from gen2dft.workers import limited_cpu
 
 OLD, NEW = "gpaw-quick-v1", "gpaw-quick-v2"
-OLD_SCALES, NEW_SCALES = (1.25, 1.0, 0.8), (1.0, 0.8, 0.64)
+OLD_SCALES, NEW_SCALES = (1.25, 1.0, 0.8), (1.0, 0.7, 0.49)
 TOLERANCE = 0.05
 DEFINITION = "ricci2017"
 TARGETS = [

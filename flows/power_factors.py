@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jobflow import JobStore
 
 # Spacing of one mesh in units of that of the next coarser one.
-REFINEMENT = 0.8
+REFINEMENT = 0.7
 METAL_AS_GIVEN = "metal_as_given"
 
 Outcome = TransportDoc | CalculationFailure
