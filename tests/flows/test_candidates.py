@@ -109,7 +109,7 @@ def test_power_factors_are_computed_in_the_last_stage(monkeypatch, tmp_path, ban
     assert label.preset == ("toy-fine-v1" if refined else "toy-v1")
     assert label.values["power_factor"] > 0
     (kept,) = context.store.from_bands(context.campaign_id)
-    assert (kept.id, kept.mesh, kept.converged) == (label.id, (12, 12, 12), True)
+    assert (kept.id, kept.mesh, kept.converged) == (label.id, (14, 14, 14), True)
     assert 0 < kept.relative_error < 1
 
 

@@ -49,7 +49,7 @@ def test_meshes_are_refined_until_the_power_factor_stands_still(
     doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1.0)
     assert isinstance(doc, TransportDoc)
     assert doc.band_gap == pytest.approx(1.0)
-    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 12]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 14]
     assert doc.convergence.relative_error == stated_error(doc.convergence.steps)
     assert [step.band_gap for step in doc.convergence.steps] == pytest.approx([1.0, 1.0])
     assert doc.convergence.converged
@@ -59,7 +59,7 @@ def test_meshes_are_refined_until_the_power_factor_stands_still(
 
 def test_refining_ends_with_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     doc = outcome(tmp_path, monkeypatch, 1.0, tolerance=1e-12)
-    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 12, 16]
+    assert [step.mesh[0] for step in doc.convergence.steps] == [10, 14, 20]
     assert not doc.convergence.converged
 
 
