@@ -25,6 +25,7 @@ app = typer.Typer(
     help="Training data: list, build, label, tensors, import, info.", no_args_is_help=True
 )
 console = Console()
+PROTOTYPES_WANTED = 2700  # converged relaxations of the set that ships
 
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
@@ -57,17 +58,19 @@ def build(
     name: Annotated[
         str,
         typer.Argument(
-            help="What to build: `starter`, `vanadium-oxides` of a set of binaries, or `hull` of a "
-            "table of formulas and formation energies."
+            help="What to build: `starter` of a table of the Materials Project, `prototypes`, "
+            "`vanadium-oxides` of a set of binaries, or `hull` of a table of formulas and "
+            "formation energies."
         ),
     ],
     source: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--source",
-            help="vanadium-oxides: dataset whose binaries are taken; hull: the table, a CSV file.",
+            help="starter: the table, or `materials-project`; vanadium-oxides: dataset whose "
+            "binaries are taken, default: prototypes; hull: the table, a CSV file.",
         ),
-    ] = "starter",
+    ] = None,
     gga_source: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,8 +95,17 @@ def build(
             "--relax", help="vanadium-oxides: relax positions and cell, not only the volume."
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Order in which formulas are taken.")] = 0,
-    size: Annotated[int, typer.Option(min=1, help="Converged relaxations wanted.")] = 2700,
+    seed: Annotated[
+        int, typer.Option(min=0, help="prototypes: order in which formulas are taken.")
+    ] = 0,
+    size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="starter: crystals wanted, default: 2000; prototypes: converged relaxations "
+            "wanted, default: 2700.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")
     ] = 1,
@@ -107,28 +119,43 @@ def build(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build a set with CHGNet or another engine.
+    """Build a set: chosen of a table, or made with CHGNet or another engine.
 
     Killed? The same command goes on; a larger --size continues.
     """
     from gen2dft.errors import DatasetError, not_one_of
 
-    names = ("starter", "vanadium-oxides", "hull")
+    names = ("starter", "prototypes", "vanadium-oxides", "hull")
     if name not in names:
         raise DatasetError(not_one_of("dataset to build", name, names))
     if name == "hull":
         given = _Files(out or Path("hull.json"), None, yes, dry_run)
-        _build_hull(given, Path(source), gga_source)
+        _build_hull(given, Path(_table_of(name, source)), gga_source)
         return
     files = _Files(out or Path(f"{name.replace('-', '_')}.npz"), checkpoint, yes, dry_run)
-    if name == "starter":
-        _build_starter(files, seed, size, workers)
+    if name == "prototypes":
+        _build_prototypes(files, seed, size or PROTOTYPES_WANTED, workers)
         return
     from gen2dft.campaign import DatasetSpec
     from gen2dft.shipped.vanadium_build import OxidePlan
 
-    binaries = DatasetSpec(source=source, columns=_columns(column or []))
+    columns = _columns(column or [])
+    if name == "starter":
+        _build_starter(files, DatasetSpec(source=_table_of(name, source), columns=columns), size)
+        return
+    binaries = DatasetSpec(source=source or "prototypes", columns=columns)
     _build_oxides(files, binaries, OxidePlan(engine, preset, relax))
+
+
+def _table_of(name: str, source: str | None) -> str:
+    """The table that a set is built of; DatasetError if none is named."""
+    from gen2dft.errors import DatasetError
+
+    if source is None:
+        raise DatasetError(
+            f"{name} is built of a table: gen2dft data build {name} --source TABLE.csv"
+        )
+    return source
 
 
 class _Files(NamedTuple):
@@ -190,11 +217,29 @@ def _say_count(count: StageCount) -> None:
     console.print(f"{count.stage}: {count.n_in} in, {count.n_out} out ({lost})", highlight=False)
 
 
-def _build_starter(files: _Files, seed: int, size: int, workers: int) -> None:
+def _build_starter(files: _Files, spec: DatasetSpec, size: int | None) -> None:
+    from dataclasses import replace
+
+    from gen2dft.datasets.sources import read_source
+    from gen2dft.settings import load_settings
+    from gen2dft.shipped.starter_build import StarterPlan, build_starter
+
+    plan = StarterPlan() if size is None else replace(StarterPlan(), size=size)
+    with _progress("reading") as progress:
+        table = read_source(spec, load_settings().data_dir / "cache", progress)
+    command = f"gen2dft data build starter --source {Path(spec.source).name} --size {plan.size}"
+    dataset = build_starter(table, plan, command)
+    if not files.dry_run:
+        _ask_before_overwriting(files.out, files.yes)
+        dataset.save(files.out)
+    _show(files.out, dataset)
+
+
+def _build_prototypes(files: _Files, seed: int, size: int, workers: int) -> None:
     from gen2dft.datasets.ricci import transport_table
-    from gen2dft.shipped.starter_build import build_checkpoint, ordered_formulas
-    from gen2dft.shipped.starter_checkpoint import BuildPlan, default_checkpoint
-    from gen2dft.shipped.starter_finish import finish
+    from gen2dft.shipped.prototypes_build import build_checkpoint, ordered_formulas
+    from gen2dft.shipped.prototypes_checkpoint import BuildPlan, default_checkpoint
+    from gen2dft.shipped.prototypes_finish import finish
 
     plan = BuildPlan(seed=seed)
     known = list(transport_table()["pretty_formula"])
@@ -209,7 +254,7 @@ def _build_starter(files: _Files, seed: int, size: int, workers: int) -> None:
     _ask_before_overwriting(files.out, files.yes)
     with _progress("relaxing") as progress:
         records = build_checkpoint(formulas, plan, size, journal, workers, progress)
-    command = f"gen2dft data build starter --seed {seed} --size {size}"
+    command = f"gen2dft data build prototypes --seed {seed} --size {size}"
     dataset = finish(records, plan, command)
     dataset.save(files.out)
     _show(files.out, dataset)
@@ -218,7 +263,10 @@ def _build_starter(files: _Files, seed: int, size: int, workers: int) -> None:
 @app.command()
 def label(
     source: Annotated[
-        str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")
+        str,
+        typer.Argument(
+            help="starter, prototypes, the name of an imported dataset, or a file or folder."
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")
@@ -240,15 +288,15 @@ def label(
     Transport tensors of all labels lie beside the file (.npz) at the end.
     """
     from gen2dft.datasets.label_tensors import tensors_path
-    from gen2dft.datasets.sources import STARTER
-    from gen2dft.datasets.starter import starter_crystals
+    from gen2dft.datasets.prototypes import prototype_crystals
+    from gen2dft.datasets.sources import PROTOTYPES
     from gen2dft.engines.gpaw.presets import get_preset
     from gen2dft.shipped.label_build import bands_folder, label_crystals, label_settings, tasks
     from gen2dft.transport.programs import check_program
 
     settings = get_preset(preset)
-    # Of the starter set the crystals alone: it ships with labels that this verb has made.
-    dataset = starter_crystals() if source == STARTER else _read(source)
+    # Of the prototypes the crystals alone: they ship with labels that this verb has made.
+    dataset = prototype_crystals() if source == PROTOTYPES else _read(source)
     cheapest_first = tasks(dataset, max_sites, settings)
     chosen = cheapest_first[:size]
     if not chosen:
@@ -339,7 +387,10 @@ def import_file(
 @app.command()
 def info(
     source: Annotated[
-        str, typer.Argument(help="starter, the name of an imported dataset, or a file or folder.")
+        str,
+        typer.Argument(
+            help="starter, prototypes, the name of an imported dataset, or a file or folder."
+        ),
     ],
     as_json: Json = False,
 ) -> None:

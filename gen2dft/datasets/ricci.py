@@ -1,6 +1,6 @@
 """Transport labels of Ricci et al., Sci. Data 4, 170085 (2017), joined by Materials Project id.
 
-The table (47,737 crystals; CC BY 4.0) comes with the package matminer. It gives, at 300 K, 1e18
+The table (47,737 crystals; CC0) comes with the package matminer. It gives, at 300 K, 1e18
 carriers per cm^3 and constant relaxation time, the mean of the tensor's three eigenvalues. It holds
 mp-id and formula, but neither space group nor cell nor band gap: the mp-id alone says which
 polymorph a row belongs to. Joining by formula would be wrong far more often than right: of 138
@@ -13,7 +13,7 @@ import importlib.util
 import tarfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAME = "ricci2017"
-CITATION = "Ricci et al., Sci. Data 4, 170085 (2017), doi:10.1038/sdata.2017.85, CC BY 4.0"
+CITATION = (
+    "Ricci et al., Sci. Data 4, 170085 (2017), doi:10.1038/sdata.2017.85; data: CC0, "
+    "doi:10.5061/dryad.gn001"
+)
 
 # PF / tau in GW K^-2 m^-1 s^-1 = 1e9 W K^-2 m^-1 s^-1; times tau = 1e-14 s gives 1e-5 W K^-2 m^-1 =
 # 0.1 uW cm^-1 K^-2.
@@ -54,10 +57,7 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
     DatasetError
         If no id of the dataset is in the table.
     """
-    rows = transport_table() if table is None else table
-    names = rows["mp_id"].astype(str)
-    values = rows["PF_p"].astype(float) * UW_PER_CM_K2_AT_10_FS
-    factors = dict(zip(names, values, strict=True))
+    factors = published_factors("p", table)
     joined = np.array([factors.get(name, np.nan) for name in dataset.ids])
     matches = int(np.isfinite(joined).sum())
     if not matches:
@@ -72,6 +72,23 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
     labels = {**dataset.labels, POWER_FACTOR: filled}
     provenance = {**dataset.provenance, "joined": note}
     return replace(dataset, labels=labels, provenance=provenance)
+
+
+def published_factors(
+    carrier: Literal["p", "n"], table: pd.DataFrame | None = None
+) -> dict[str, float]:
+    """Power factors of one kind of carriers by mp-id, uW cm^-1 K^-2 at tau = 1e-14 s.
+
+    Parameters
+    ----------
+    table
+        Columns `mp_id` and `PF_p` or `PF_n` (GW K^-2 m^-1 s^-1); by default the one that comes with
+        matminer (SettingsError without it).
+    """
+    rows = transport_table() if table is None else table
+    names = rows["mp_id"].astype(str)
+    values = rows[f"PF_{carrier}"].astype(float) * UW_PER_CM_K2_AT_10_FS
+    return dict(zip(names, values, strict=True))
 
 
 def transport_table() -> pd.DataFrame:

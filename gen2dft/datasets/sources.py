@@ -16,11 +16,11 @@ from gen2dft.datasets.ricci import join_ricci
 from gen2dft.errors import DatasetError
 from gen2dft.properties import DEFAULT_TRANSPORT
 
-STARTER, VANADIUM_OXIDES = "starter", "vanadium-oxides"
+STARTER, PROTOTYPES, VANADIUM_OXIDES = "starter", "prototypes", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
 LEAVE_OPEN = "leave-open"
-BUILTIN = (STARTER, VANADIUM_OXIDES, MATERIALS_PROJECT)
-LABELLED_BY_A_POTENTIAL = (STARTER, VANADIUM_OXIDES)
+BUILTIN = (STARTER, PROTOTYPES, VANADIUM_OXIDES, MATERIALS_PROJECT)
+LABELLED_BY_A_POTENTIAL = (PROTOTYPES, VANADIUM_OXIDES)
 NO_OTHERS: Mapping[str, PropertySpec] = MappingProxyType({})
 
 
@@ -38,12 +38,17 @@ def builtin_datasets() -> list[Builtin]:
     return [
         Builtin(
             STARTER,
+            "2,000 binaries and ternaries of the Materials Project, published labels",
+            "nothing; it ships",
+        ),
+        Builtin(
+            PROTOTYPES,
             "small binaries and ternaries on AFLOW prototypes, CHGNet and GPAW labels",
-            "nothing",
+            "nothing; it ships",
         ),
         Builtin(
             VANADIUM_OXIDES,
-            "the starter set's binaries as vanadium oxides, CHGNet labels",
+            "the prototypes' binaries as vanadium oxides, CHGNet labels",
             "nothing; it ships",
         ),
         Builtin(
@@ -126,8 +131,12 @@ def read_source(
         from gen2dft.datasets.starter import load_starter
 
         return load_starter(definition, spec.few_labels == LEAVE_OPEN)
+    if spec.source == PROTOTYPES:
+        from gen2dft.datasets.prototypes import load_prototypes
+
+        return load_prototypes(definition, spec.few_labels == LEAVE_OPEN)
     if spec.source == VANADIUM_OXIDES:
-        from gen2dft.datasets.starter import load_vanadium_oxides
+        from gen2dft.datasets.prototypes import load_vanadium_oxides
 
         return load_vanadium_oxides()
     if spec.source == MATERIALS_PROJECT:

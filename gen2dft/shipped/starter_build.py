@@ -1,345 +1,253 @@
-"""Build the starter set: known formulas put on prototypes, ranked and relaxed with CHGNet, one
-checkpoint line each.
+"""Build the starter set: real crystals of a table of the Materials Project, chosen for their labels
+and for spread over chemistry.
 
-Every formula of Ricci's table (compounds known to the Materials Project) that is charge-balanced or
-has a closed shell, and the known binary intermetallics as competing phases, is put on every
-prototype of its stoichiometry. One static calculation each, corrected for the wrong volume, ranks
-them; the best ones are relaxed. Finished formulas stay in the checkpoint, so an interrupted build
-resumes where it stopped, and a larger one continues a smaller one.
+The rule. Taken into account are binaries and ternaries of small cells near the Materials Project's
+hull, without the elements in `gen2dft.chemistry.EXCLUDED_ELEMENTS`. Crystals with a published power
+factor come first, then others with a band gap, then the rest. Within each of these groups the turn
+goes to the element that the fewest chosen crystals hold. Of its crystals one of a new chemical
+system is taken; which one, the hash of the id decides.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import cache
-from math import gcd
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from gen2dft.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
-from gen2dft.errors import CalculationFailed
-from gen2dft.generators.decorations import Decoration, decorations
-from gen2dft.shipped.starter_checkpoint import BuildPlan, append_record, read_checkpoint
+from gen2dft import __version__
+from gen2dft.chemistry import EXCLUDED_ELEMENTS
+from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
+from gen2dft.datasets.published_factors import ELECTRONS, OF_ELECTRONS
+from gen2dft.datasets.ricci import CITATION, join_ricci, published_factors
+from gen2dft.errors import DatasetError
+from gen2dft.funnel import StageCount
+from gen2dft.hashing import content_hash
+from gen2dft.properties import Properties
+from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    import pandas as pd
 
-    from gen2dft.calculation import Calculation
-    from gen2dft.engines.mlip.presets import MLIPPreset
-
-    # eV/atom, prototype, crystal at its estimated volume
-    Scored = tuple[float, Decoration, Structure]
-
-# (stoichiometry, anion) to formulas
-Groups = dict[tuple[Any, ...], list[str]]
-
-GPA_A3_IN_EV = 1 / 160.21766208
-SAME_SCORE = 0.002  # eV/atom
-VOLUME_FACTORS = (0.85, 1.25)  # bounds of one step to the volume without pressure
+NEEDED = ("formation_energy", "e_above_hull", "band_gap")
+LATTICE_DIGITS, FRAC_DIGITS, LABEL_DIGITS = 5, 6, 5
+DATA_OF = (
+    "Materials Project, GGA/GGA+U with MP2020 corrections (Jain et al., APL Mater. 1, 011002 "
+    "(2013), CC BY 4.0)"
+)
 
 
-def build_checkpoint(
-    formulas: Sequence[str],
-    plan: BuildPlan,
-    size: int,
-    path: Path,
-    workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Any]]:
-    """Work through the formulas until `size` crystals have converged.
+@dataclass(frozen=True)
+class StarterPlan:
+    """What decides which crystals of a table are chosen.
 
     Parameters
     ----------
-    formulas
-        Reduced formulas, in the order in which they are taken, see `ordered_formulas`.
-    plan
-        What decides the outcome.
     size
-        Converged relaxations wanted; fewer when the formulas run out.
-    path
-        Checkpoint, JSON lines, appended to.
-    workers
-        Processes; the outcome does not depend on it.
-    progress
-        Called with (crystals so far, size).
+        Crystals wanted; fewer where the table has fewer.
+    max_sites
+        Largest cell.
+    max_e_above_hull
+        eV/atom, to the Materials Project's hull.
+    """
+
+    size: int = 2000
+    max_sites: int = 10
+    max_e_above_hull: float = 0.08
+
+
+def build_starter(
+    source: Dataset, plan: StarterPlan, command: str, table: pd.DataFrame | None = None
+) -> Dataset:
+    """The starter set of a table of the Materials Project.
+
+    Parameters
+    ----------
+    source
+        Crystals with mp-ids, formation energy, distance to the hull (eV/atom) and band gap (eV).
+    plan
+        Which of them are taken.
+    command
+        The command line, kept in the provenance.
+    table
+        Published power factors; by default the table that comes with matminer.
 
     Returns
     -------
-    list of dict
-        One record per formula, in order; the last ones of a larger checkpoint are left out.
+    Dataset
+        In the order of the mp-ids, power factors of holes and of electrons included. The same
+        crystals in another order give the same set.
 
     Raises
     ------
     DatasetError
-        If the checkpoint belongs to another plan.
-    OutputError
-        If it cannot be written.
+        A column is missing, no id is in the table of power factors, or no crystal is admitted.
+    SettingsError
+        If matminer, which brings that table, is not installed.
     """
-    known = read_checkpoint(path, plan)
-    todo = [formula for formula in formulas if formula not in known]
-    records: list[dict[str, Any]] = []
-    count = 0
-    # Fresh records come in the order of the formulas, so each is the one whose turn it is.
-    with _outcomes(todo, plan, workers) as fresh:
-        for formula in formulas:
-            if count >= size:
-                break
-            record = known.get(formula)
-            if record is None:
-                record = next(fresh)
-                append_record(path, plan, record)
-            records.append(record)
-            count += sum(result["converged"] for result in record["relaxed"])
-            if progress:
-                progress(count, size)
-    return records
+    _must_have_labels(source)
+    joined = _with_electrons(join_ricci(source, table), table)
+    ordered = joined.select(sorted(range(len(joined)), key=lambda row: _number(joined.ids[row])))
+    reasons = _reasons(ordered, plan)
+    admitted = np.flatnonzero(reasons == "")
+    if not len(admitted):
+        raise DatasetError(
+            f"no crystal among {len(source)} is a binary or ternary with at most {plan.max_sites} "
+            f"sites within {plan.max_e_above_hull} eV/atom of the hull: {Counter(reasons)}"
+        )
+    rows = choose(ordered, admitted, plan.size)
+    chosen = ordered.select(rows)
+    return replace(
+        _rounded(chosen),
+        provenance=_provenance(source, plan, command, _count(reasons, len(rows))),
+    )
 
 
-def ordered_formulas(known: Sequence[str], plan: BuildPlan) -> list[str]:
-    """Known formulas in the order in which a build takes them: seeded, balanced over stoichiometry
-    and anion.
-
-    A class of m formulas (same stoichiometry and anion) is met with weight sqrt(m), so that oxides
-    do not crowd out the rest.
-
-    Parameters
-    ----------
-    known
-        Formulas of known compounds, any elements.
-    plan
-        Its seed shuffles each class; formulas without a prototype of at most its `max_sites` are
-        left out.
-    """
-    from pymatgen.core import Composition
-
-    rng = np.random.default_rng(plan.seed)
-    # The order of the kinds is that of their random draws.
-    classes: dict[str, Groups] = {"ternary": {}, "binary": {}, "intermetallic": {}}
-    for formula in sorted(set(known)):
-        amounts = Composition(formula).get_el_amt_dict()
-        counts = {symbol: int(amount) for symbol, amount in amounts.items()}
-        if len(counts) not in (2, 3) or not EXCLUDED_ELEMENTS.isdisjoint(counts):
-            continue
-        stoichiometry = tuple(sorted(counts.values()))
-        kind = _kind(counts)
-        if kind and _fitting(stoichiometry, plan):
-            group = classes[kind].setdefault((*stoichiometry, anion(counts)), [])
-            group.append(formula)
-    lists = [_balanced(groups, rng) for groups in classes.values()]
-    shares = (1 - plan.binaries, plan.binaries * 2 / 3, plan.binaries / 3)
-    return _interleave(lists, shares)
+def choose(dataset: Dataset, admitted: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Rows of the chosen crystals, ascending; see the rule above."""
+    has_factor = np.isfinite(dataset.label(POWER_FACTOR)[admitted])
+    has_gap = dataset.label("band_gap")[admitted] > 0
+    chosen = _Chosen(_systems(dataset.crystals))
+    for is_in_group in (has_factor, ~has_factor & has_gap, ~has_factor & ~has_gap):
+        group = admitted[is_in_group]
+        in_order = sorted(group.tolist(), key=lambda row: content_hash(dataset.ids[row]))
+        chosen.take(in_order, size)
+    return np.array(sorted(chosen.rows), dtype=np.int64)
 
 
-def rank(formula: str, plan: BuildPlan) -> tuple[list[Scored], dict[str, int]]:
-    """Prototypes for a formula in order of their estimated energy, eV/atom, with the counted
-    failures.
-    """
-    from pymatgen.core import Composition
+@dataclass
+class _Chosen:
+    """The crystals chosen so far, and the elements and chemical systems that they hold."""
 
-    composition = Composition(formula).get_el_amt_dict()
-    symbols = sorted(composition, key=lambda symbol: (composition[symbol], symbol))
-    counts = tuple(int(composition[symbol]) for symbol in symbols)
-    scored: list[Scored] = []
-    reasons: Counter[str] = Counter()
-    for decoration in _fitting(counts, plan):
-        try:
-            structure = _sized(decoration.fill(symbols))
-            scored.append(_score(decoration, structure, plan))
-        except CalculationFailed as failure:
-            reasons[failure.reason] += 1
-    scored.sort(key=_by_score)
-    best, others = scored[: plan.refined], scored[plan.refined :]
-    refined: list[Scored] = []
-    for _, decoration, structure in best:
-        try:
-            refined.append(_score(decoration, structure, plan))
-        except CalculationFailed as failure:
-            reasons[failure.reason] += 1
-    refined.sort(key=_by_score)
-    # The others stay behind, although the refined ones may have risen above them.
-    return refined + others, dict(reasons)
+    system_of: Sequence[frozenset[int]]
+    rows: list[int] = field(default_factory=list)
+    holders: Counter[int] = field(default_factory=Counter)
+    systems: set[frozenset[int]] = field(default_factory=set)
+
+    def take(self, candidates: Sequence[int], size: int) -> None:
+        """Take candidates until `size` crystals are chosen or none is left."""
+        left = dict.fromkeys(candidates)
+        while left and len(self.rows) < size:
+            row = self._next(left)
+            del left[row]
+            self.rows.append(row)
+            self.holders.update(self.system_of[row])
+            self.systems.add(self.system_of[row])
+
+    def _next(self, left: Iterable[int]) -> int:
+        """The first candidate of a new system, or else the first, that holds the rarest element."""
+        present = frozenset().union(*(self.system_of[row] for row in left))
+        rarest = min(present, key=lambda number: (self.holders[number], number))
+        holders = [row for row in left if rarest in self.system_of[row]]
+        new = [row for row in holders if self.system_of[row] not in self.systems]
+        return (new or holders)[0]
 
 
-def work_on(formula: str, plan: BuildPlan) -> dict[str, Any]:
-    """Rank the prototypes of a formula, relax the best, and tell all in one JSON-able record."""
-    from gen2dft.engines.mlip.engine import relax
+def _systems(crystals: CrystalTable) -> list[frozenset[int]]:
+    """Atomic numbers of each crystal."""
+    numbers = [crystals.numbers[crystals.sites(row)] for row in range(len(crystals))]
+    return [frozenset(found.tolist()) for found in numbers]
 
-    ranked, failed = rank(formula, plan)
-    reasons = Counter(failed)
-    chosen = _best(ranked, plan)
-    relaxed = []
-    for score, decoration, structure in chosen:
-        try:
-            result = relax(structure, _preset(plan))
-        except CalculationFailed as failure:
-            reasons[failure.reason] += 1
-        else:
-            relaxed.append(_as_record(decoration, score, result))
+
+def _must_have_labels(source: Dataset) -> None:
+    counts = source.num_labels()
+    missing = [name for name in NEEDED if not counts.get(name)]
+    if missing:
+        raise DatasetError(
+            f"the table has no {', '.join(missing)}, which the starter set ships: name the column, "
+            f"--column {missing[0]}=NAME"
+        )
+
+
+def _with_electrons(dataset: Dataset, table: pd.DataFrame | None) -> Dataset:
+    """The dataset with published power factors of electrons beside those of holes."""
+    factors = published_factors("n", table)
+    column = np.array([factors.get(name, np.nan) for name in dataset.ids])
+    known = dataset.properties.joined_by(Properties([ELECTRONS]))
+    return replace(dataset, labels={**dataset.labels, OF_ELECTRONS: column}, properties=known)
+
+
+def _reasons(dataset: Dataset, plan: StarterPlan) -> NDArray[Any]:
+    """(n,) why a crystal is not admitted, the first reason that applies; empty for the others."""
+    crystals = dataset.crystals
+    distance = dataset.label("e_above_hull")
+    excluded = _numbers(EXCLUDED_ELEMENTS)
+    is_excluded = np.zeros(len(dataset), dtype=bool)
+    np.logical_or.at(is_excluded, crystals.owners, np.isin(crystals.numbers, excluded))
+    tests = {
+        "num_elements": ~np.isin(crystals.num_elements, (2, 3)),
+        "max_sites": crystals.num_sites > plan.max_sites,
+        "missing_label": np.isnan(dataset.label_matrix(NEEDED)).any(axis=1),
+        "above_hull": distance > plan.max_e_above_hull,
+        "excluded_element": is_excluded,
+    }
+    reasons = np.full(len(dataset), "", dtype=object)
+    for reason, is_refused in tests.items():
+        reasons[is_refused & (reasons == "")] = reason
+    return reasons
+
+
+def _numbers(symbols: Iterable[str]) -> list[int]:
+    from pymatgen.core import Element
+
+    return sorted(Element(symbol).Z for symbol in symbols)
+
+
+def _count(reasons: NDArray[Any], num_chosen: int) -> StageCount:
+    lost = Counter(reasons.tolist())
+    num_admitted = lost.pop("")
+    lost["not_chosen"] = num_admitted - num_chosen
+    found = {reason: count for reason, count in sorted(lost.items()) if count}
+    return StageCount(stage="choice", n_in=len(reasons), n_out=num_chosen, reasons=found)
+
+
+def _rounded(dataset: Dataset) -> Dataset:
+    """The same with numbers to the digits that matter, so that the file is small."""
+    crystals = dataset.crystals
+    lattices = crystals.lattices.round(LATTICE_DIGITS)
+    frac = (crystals.frac % 1.0).round(FRAC_DIGITS) % 1.0
+    table = replace(crystals, lattices=lattices, frac=frac)
+    kept = (*NEEDED, POWER_FACTOR, OF_ELECTRONS)
+    labels = {name: dataset.label(name).round(LABEL_DIGITS) for name in kept}
+    return replace(dataset, crystals=table, labels=labels, properties=Properties([ELECTRONS]))
+
+
+def _number(name: str) -> tuple[int, str]:
+    """Sort mp-2 before mp-10."""
+    digits = name.rpartition("-")[2]
+    return (int(digits) if digits.isdigit() else 10**12), name
+
+
+def _provenance(
+    source: Dataset, plan: StarterPlan, command: str, count: StageCount
+) -> dict[str, Any]:
     return {
-        "formula": formula,
-        "relaxed": relaxed,
-        "failed": dict(reasons),
-        "not_among_the_best": len(ranked) - len(chosen),
+        "source": "starter",
+        "command": command,
+        "plan": asdict(plan),
+        "table": dict(_table_of(source)),
+        "versions": {"gen2dft": __version__, "matminer": version("matminer")},
+        "counts": [count.model_dump(mode="json")],
+        "cells": "as in the table, not relaxed again",
+        "labels": {
+            "formation_energy": DATA_OF,
+            "e_above_hull": f"{DATA_OF}; distance to its hull",
+            "band_gap": f"{DATA_OF}; PBE",
+            POWER_FACTOR: CITATION,
+        },
+        "licences": f"{DATA_OF}; {CITATION}",
     }
 
 
-def _best(ranked: Sequence[Scored], plan: BuildPlan) -> list[Scored]:
-    """Those that are relaxed, the lowest first."""
-    chosen: list[Scored] = []
-    for item in ranked:
-        score = item[0]
-        if chosen and score - chosen[0][0] >= plan.max_energy_gap:
-            continue
-        # Equal energies are the same crystal met as two prototypes, e.g. rock salt as B1 and as
-        # B24.
-        is_new = all(abs(score - other[0]) > SAME_SCORE for other in chosen)
-        if is_new and len(chosen) < plan.relaxations:
-            chosen.append(item)
-    return chosen
-
-
-@contextmanager
-def _outcomes(
-    formulas: Sequence[str], plan: BuildPlan, workers: int
-) -> Iterator[Iterator[dict[str, Any]]]:
-    """Records of the formulas in their order, from this process or from a pool that ends with the
-    block.
-    """
-    tasks = [(formula, plan) for formula in formulas]
-    if workers == 1:
-        yield map(_work_on_task, tasks)
-        return
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(workers) as pool:  # leaving the block terminates the workers
-        yield pool.imap(_work_on_task, tasks)
-
-
-def _work_on_task(task: tuple[str, BuildPlan]) -> dict[str, Any]:
-    return work_on(*task)
-
-
-@cache
-def _preset(plan: BuildPlan) -> MLIPPreset:
-    from gen2dft.engines.mlip.presets import get_preset
-
-    return replace(get_preset(plan.preset), max_steps=plan.max_steps)
-
-
-@cache
-def _all_decorations(max_sites: int) -> tuple[Decoration, ...]:
-    return tuple(decorations(max_sites))
-
-
-@cache
-def _fitting(counts: tuple[int, ...], plan: BuildPlan) -> tuple[Decoration, ...]:
-    """Decorations of a stoichiometry (ascending), those of high symmetry first."""
-    known = _all_decorations(plan.max_sites)
-    fitting = [decoration for decoration in known if _reduced(decoration.counts) == counts]
-    fitting.sort(key=lambda found: (-found.space_group, len(found.blocks), found.name))
-    tried = []
-    sites = 0
-    for decoration in fitting:
-        if sites >= plan.sites_tried:
-            break
-        tried.append(decoration)
-        sites += len(decoration.blocks)
-    return tuple(tried)
-
-
-def _reduced(counts: Sequence[int]) -> tuple[int, ...]:
-    """Numbers of atoms of the smallest formula unit."""
-    divisor = gcd(*counts)
-    return tuple(count // divisor for count in counts)
-
-
-def _sized(structure: Structure) -> Structure:
-    """The structure at the volume that its bond lengths suggest (pymatgen's DLS prediction)."""
-    from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
-
-    try:
-        volume = DLSVolumePredictor().predict(structure)  # type: ignore[no-untyped-call]
-        structure.scale_lattice(volume)
-    except (ValueError, ArithmeticError) as err:
-        raise CalculationFailed("no_volume_predicted", f"{structure.formula}: {err}") from err
-    return structure
-
-
-def _at_zero_pressure(result: Calculation) -> tuple[float, float]:
-    """Energy (eV/atom) and volume factor after an estimated relaxation of the volume.
-
-    To second order the energy falls by p^2 V / 2B and the volume grows by p V / B; B = 100 GPa + 4
-    |p|, since the bulk modulus rises with pressure about four times as fast (Murnaghan).
-    """
-    pressure = 0.0
-    if result.stress is not None:
-        pressure = -float(np.trace(result.stress)) / 3
-    modulus = 100 + 4 * abs(pressure)
-    volume, atoms = result.structure.volume, len(result.structure)
-    gain = pressure**2 * volume / atoms / (2 * modulus) * GPA_A3_IN_EV
-    factor = np.clip(1 + pressure / modulus, *VOLUME_FACTORS)
-    return result.energy_per_atom - gain, float(factor)
-
-
-def _as_record(decoration: Decoration, score: float, result: Calculation) -> dict[str, Any]:
-    structure = result.structure
-    lattice = np.round(structure.lattice.matrix, 5)
-    positions = np.round(structure.frac_coords % 1.0, 6)
-    return {
-        "prototype": decoration.name,
-        "score": round(score, 4),
-        "energy": round(result.energy_per_atom, 5),
-        "converged": result.converged,
-        "steps": result.num_steps,
-        "lattice": lattice.tolist(),
-        "numbers": [int(site.specie.Z) for site in structure],
-        "frac": positions.tolist(),
-    }
-
-
-def _kind(counts: Mapping[str, int]) -> str | None:
-    plausible = is_plausible(counts)
-    if len(counts) == 3:
-        return "ternary" if plausible else None
-    return "binary" if plausible else "intermetallic"
-
-
-def _balanced(groups: Groups, rng: np.random.Generator) -> list[str]:
-    """Each group shuffled, then merged with weights that are the square roots of their sizes."""
-    in_order = sorted(groups)
-    lists: list[list[str]] = []
-    for place in rng.permutation(len(groups)):
-        shuffled = rng.permutation(groups[in_order[place]])
-        lists.append(shuffled.tolist())
-    weights = [len(formulas) ** 0.5 for formulas in lists]
-    return _interleave(lists, weights)
-
-
-def _interleave(lists: Sequence[Sequence[str]], shares: Sequence[float]) -> list[str]:
-    """Merge so that every beginning of the result has the shares, while the lists last."""
-    places = []
-    for which, share in enumerate(shares):
-        for index in range(len(lists[which])):
-            position = (index + 0.5) / share
-            places.append((position, which, index))
-    places.sort()
-    return [lists[which][index] for _, which, index in places]
-
-
-def _score(decoration: Decoration, structure: Structure, plan: BuildPlan) -> Scored:
-    from gen2dft.engines.mlip.engine import static
-
-    result = static(structure, _preset(plan))
-    score, factor = _at_zero_pressure(result)
-    resized = structure.copy()
-    resized.scale_lattice(structure.volume * factor)
-    return score, decoration, resized
-
-
-def _by_score(item: Scored) -> tuple[float, str]:
-    return item[0], item[1].name
+def _table_of(source: Dataset) -> Iterator[tuple[str, Any]]:
+    """What identifies the table: name, hash and number of crystals."""
+    for key in ("source", "database_version"):
+        if key in source.provenance:
+            yield key, source.provenance[key]
+    yield "content_hash", source.content_hash
+    yield "crystals", len(source)

@@ -131,13 +131,13 @@ def test_label_refuses_a_program_that_is_missing(folder, monkeypatch):
 def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        "gen2dft.shipped.starter_build.ordered_formulas", lambda known, plan: list(known)
+        "gen2dft.shipped.prototypes_build.ordered_formulas", lambda known, plan: list(known)
     )
     monkeypatch.setattr(
-        "gen2dft.shipped.starter_build.build_checkpoint", lambda *args: calls.append(args) or []
+        "gen2dft.shipped.prototypes_build.build_checkpoint", lambda *args: calls.append(args) or []
     )
     monkeypatch.setattr(
-        "gen2dft.shipped.starter_finish.finish", lambda records, plan, command: toy_dataset()
+        "gen2dft.shipped.prototypes_finish.finish", lambda records, plan, command: toy_dataset()
     )
     assert (
         "1 formulas; 7 crystals wanted"

@@ -3,8 +3,8 @@ from pymatgen.core import Lattice, Structure
 
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
-from gen2dft.shipped.starter_checkpoint import BuildPlan
-from gen2dft.shipped.starter_finish import finish
+from gen2dft.shipped.prototypes_checkpoint import BuildPlan
+from gen2dft.shipped.prototypes_finish import finish
 from gen2dft.thermo.references import elemental_references
 
 

@@ -1,5 +1,5 @@
-"""From the checkpoint of a build to the starter set: labels, hull, duplicates, and every count of
-what was left out.
+"""From the checkpoint of a build to the set of prototypes: labels, hull, duplicates, and every
+count of what was left out.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 from gen2dft import __version__
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.prototypes import ID_PREFIX
 from gen2dft.datasets.ricci import CITATION
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
-from gen2dft.shipped.starter_checkpoint import BuildPlan
+from gen2dft.shipped.prototypes_checkpoint import BuildPlan
 from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class _Row:
 
 
 def finish(records: Sequence[Mapping[str, Any]], plan: BuildPlan, command: str) -> Dataset:
-    """Turn the records of `build_checkpoint` into the labelled starter set.
+    """Turn the records of `build_checkpoint` into the labelled set.
 
     Parameters
     ----------
@@ -128,7 +129,7 @@ def _rows(formula: str, converged: Sequence[Mapping[str, Any]]) -> Iterator[_Row
     for rank, result in enumerate(converged, start=1):
         structure = Structure(result["lattice"], result["numbers"], result["frac"])
         energy = formation_energy(structure.composition, result["energy"])
-        yield _Row(f"starter-{formula}-{rank}", formula, structure, energy)
+        yield _Row(f"{ID_PREFIX}{formula}-{rank}", formula, structure, energy)
 
 
 def _without_duplicates(rows: Sequence[_Row]) -> list[_Row]:
@@ -156,7 +157,7 @@ def _provenance(plan: BuildPlan, command: str, stages: Sequence[StageCount]) -> 
     references = dict(reference_document("mlip"))
     del references["references"]  # their provenance alone
     return {
-        "source": "starter",
+        "source": "prototypes",
         "command": command,
         "plan": asdict(plan),
         "versions": versions,

@@ -9,9 +9,9 @@ from pymatgen.core import Composition, Lattice, Structure
 from gen2dft.calculation import Calculation
 from gen2dft.errors import CalculationFailed, DatasetError, OutputError
 from gen2dft.generators.decorations import decorations
-from gen2dft.shipped import starter_build
-from gen2dft.shipped.starter_build import build_checkpoint, ordered_formulas, rank, work_on
-from gen2dft.shipped.starter_checkpoint import BuildPlan
+from gen2dft.shipped import prototypes_build
+from gen2dft.shipped.prototypes_build import build_checkpoint, ordered_formulas, rank, work_on
+from gen2dft.shipped.prototypes_checkpoint import BuildPlan
 
 PLAN = BuildPlan(max_sites=4, relaxations=2)
 FORMULAS = ["NaCl", "MgO", "KBr", "CaS"]
@@ -53,12 +53,12 @@ def kept():
 
 @pytest.fixture(autouse=True)
 def _small_library_and_engine(monkeypatch, kept):
-    monkeypatch.setattr(starter_build, "_all_decorations", lambda max_sites: kept)
+    monkeypatch.setattr(prototypes_build, "_all_decorations", lambda max_sites: kept)
     monkeypatch.setattr("gen2dft.engines.mlip.engine.static", fake)
     monkeypatch.setattr("gen2dft.engines.mlip.engine.relax", fake)
-    starter_build._fitting.cache_clear()
+    prototypes_build._fitting.cache_clear()
     yield
-    starter_build._fitting.cache_clear()
+    prototypes_build._fitting.cache_clear()
 
 
 def test_ranking_is_by_energy_at_estimated_zero_pressure():
@@ -75,7 +75,7 @@ def test_volume_grows_under_pressure():
         ),
         None,
     )
-    assert starter_build._at_zero_pressure(result)[1] == pytest.approx(1 + 10 / 140)
+    assert prototypes_build._at_zero_pressure(result)[1] == pytest.approx(1 + 10 / 140)
 
 
 def test_record_accounts_for_every_prototype():
@@ -98,8 +98,10 @@ def test_killed_build_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     build_checkpoint(FORMULAS, PLAN, 3, path)
     path.write_bytes(path.read_bytes() + b'{"formula": "cut o')
     worked: list[str] = []
-    real = starter_build.work_on
-    monkeypatch.setattr(starter_build, "work_on", lambda f, plan: worked.append(f) or real(f, plan))
+    real = prototypes_build.work_on
+    monkeypatch.setattr(
+        prototypes_build, "work_on", lambda f, plan: worked.append(f) or real(f, plan)
+    )
     assert build_checkpoint(FORMULAS, PLAN, 8, path) == whole
     assert worked == ["KBr", "CaS"]
     assert path.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
@@ -130,7 +132,7 @@ def test_order_is_seeded_and_keeps_the_share_of_binaries():
 
 
 def test_weights_hold_for_every_beginning():
-    merged = starter_build._interleave([["a"] * 30, ["b"] * 10], (0.75, 0.25))
+    merged = prototypes_build._interleave([["a"] * 30, ["b"] * 10], (0.75, 0.25))
     assert Counter(merged[:20]) == {"a": 15, "b": 5}
     assert len(merged) == 40
 

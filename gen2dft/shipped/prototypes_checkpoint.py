@@ -1,4 +1,4 @@
-"""The checkpoint of a build of the starter set: its plan, then one line per finished formula."""
+"""The checkpoint of a build of the prototypes: its plan, then one line per finished formula."""
 
 from __future__ import annotations
 
