@@ -64,7 +64,7 @@ def measure_plain(data: Dataset, split: Split) -> None:
 def main() -> None:
     """Read the data, split them, measure both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", nargs="?", default="starter")
+    parser.add_argument("source", nargs="?", default="prototypes")
     parser.add_argument("--max-e-above-hull", type=float, default=0.05)
     parser.add_argument("--elements", type=int, nargs="+", default=[3])
     options = parser.parse_args()

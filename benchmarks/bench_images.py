@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", default="starter")
+    parser.add_argument("--dataset", default="prototypes")
     parser.add_argument("--column", action="append", default=[], metavar="ROLE=COLUMN")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument(

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core import Structure
 
-from gen2dft.datasets.starter import load_starter
+from gen2dft.datasets.prototypes import load_prototypes
 from gen2dft.engines.gpaw.engine import read_bands
 from gen2dft.engines.gpaw.engine import uniform_bands as compute_bands
 from gen2dft.engines.gpaw.presets import get_preset
@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=CRYSTALS)
     parser.add_argument("--read", action="store_true", help="Evaluate what is there.")
     given = parser.parse_args()
-    known = load_starter()
+    known = load_prototypes()
     cases: list[Case] = []
     for name in given.only:
         row = known.ids.index(f"starter-{name}")

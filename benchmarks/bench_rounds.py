@@ -31,7 +31,7 @@ from gen2dft.launchpad.advance import advance
 from gen2dft.launchpad.connect import connect_launchpad
 from gen2dft.launchpad.repair import repair
 
-from gen2dft.datasets.starter import load_starter
+from gen2dft.datasets.prototypes import load_prototypes
 from gen2dft.funnel import StageCount
 from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.close import try_close
@@ -61,7 +61,7 @@ def queue_round(store: Store, number: int) -> str:
         RoundDoc(**place, state="validating", dispatched=now(), dispatch_size=number, funnel=funnel)
     )
     spec = SPEC.model_dump(mode="json", by_alias=True)
-    dataset_id = store.put_blob(load_starter().to_bytes(), "dataset")
+    dataset_id = store.put_blob(load_prototypes().to_bytes(), "dataset")
     ids = {
         "dataset_id": dataset_id,
         "spec_hash": SPEC.content_hash(),

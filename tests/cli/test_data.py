@@ -41,8 +41,8 @@ def table(folder):
 def test_list_shows_builtin_and_imported_datasets(folder):
     toy_dataset().save(folder / "home" / "datasets" / "toy.npz")
     names = [row["name"] for row in json.loads(call("list", "--json").stdout)]
-    assert names[:3] == ["starter", "vanadium-oxides", "materials-project"]
-    assert names[3].endswith("toy.npz")
+    assert names[:4] == ["starter", "prototypes", "vanadium-oxides", "materials-project"]
+    assert names[4].endswith("toy.npz")
     assert "materials-project" in call("list").stdout
 
 
@@ -85,7 +85,7 @@ def test_malformed_column_is_explained(folder):
         call("import", table(folder), "--column", "gap")
 
 
-def test_only_the_starter_set_can_be_built():
+def test_only_sets_that_ship_can_be_built():
     with pytest.raises(DatasetError, match=r"'startr' is not one of .* Did you mean 'starter'"):
         call("build", "startr")
 
@@ -141,10 +141,10 @@ def test_build_finishes_what_the_checkpoint_holds(folder, monkeypatch):
     )
     assert (
         "1 formulas; 7 crystals wanted"
-        in call("build", "starter", "--size", "7", "--dry-run").stdout
+        in call("build", "prototypes", "--size", "7", "--dry-run").stdout
     )
     assert not calls
-    call("build", "starter", "--size", "7", "--seed", "3", "--out", "new.npz")
+    call("build", "prototypes", "--size", "7", "--seed", "3", "--out", "new.npz")
     ((formulas, plan, size, journal, workers, _),) = calls
     assert (formulas, plan.seed, size, str(journal), workers) == (
         ["NaCl"],

@@ -3,9 +3,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from gen2dft.datasets import starter
+from gen2dft.datasets import prototypes
 from gen2dft.datasets.computed_labels import read_labels
-from gen2dft.datasets.starter import load_starter, load_vanadium_oxides
+from gen2dft.datasets.prototypes import load_prototypes, load_vanadium_oxides
 from gen2dft.errors import DatasetError
 from gen2dft.funnel import StageCount
 from gen2dft.geometry import closest_contacts
@@ -33,7 +33,7 @@ def num_elements(dataset):
 
 
 def test_size_and_composition():
-    dataset = load_starter()
+    dataset = load_prototypes()
     assert len(dataset) >= 2000
     assert set(num_elements(dataset)) == {2, 3}
     assert (num_elements(dataset) == 3).mean() > 0.6
@@ -42,7 +42,7 @@ def test_size_and_composition():
 
 
 def test_every_crystal_has_sane_labels_and_geometry():
-    dataset = load_starter()
+    dataset = load_prototypes()
     assert np.isfinite(dataset.label_matrix(["formation_energy", "e_above_hull"])).all()
     assert np.abs(dataset.label("formation_energy")).max() < 5
     assert 0 <= dataset.label("e_above_hull").min() <= dataset.label("e_above_hull").max() <= 0.5
@@ -50,7 +50,7 @@ def test_every_crystal_has_sane_labels_and_geometry():
 
 
 def test_distances_are_those_to_the_own_hull():
-    dataset = load_starter()
+    dataset = load_prototypes()
     hull = ReferenceHull.from_dataset(dataset)
     for i in np.random.default_rng(0).choice(len(dataset), 25, replace=False):
         composition = dataset.crystals.structure(i).composition
@@ -59,22 +59,24 @@ def test_distances_are_those_to_the_own_hull():
 
 
 def test_provenance_tells_how_it_was_made_and_what_was_left_out():
-    dataset = load_starter()
+    dataset = load_prototypes()
     relaxation, selection = (
         StageCount.model_validate(count) for count in dataset.provenance["counts"]
     )
     assert relaxation.n_out == selection.n_in
     assert selection.n_out == len(dataset)
-    assert dataset.provenance["command"].startswith("gen2dft data build starter --seed 0 --size ")
+    assert dataset.provenance["command"].startswith(
+        "gen2dft data build prototypes --seed 0 --size "
+    )
     assert dataset.provenance["versions"]["chgnet"]
 
 
 def shipped_labels():
-    return read_labels(resources.files("gen2dft.datasets") / starter.LABELS)
+    return read_labels(resources.files("gen2dft.datasets") / prototypes.LABELS)
 
 
 def test_band_gaps_and_power_factors_are_computed_ones():
-    dataset, labels = load_starter(), shipped_labels()
+    dataset, labels = load_prototypes(), shipped_labels()
     assert (labels.settings.engine, labels.settings.relaxation_time) == ("gpaw", 1e-14)
     assert labels.settings.versions["gpaw"]
     assert "not relaxed" in labels.settings.cells
@@ -96,16 +98,16 @@ def test_band_gaps_and_power_factors_are_computed_ones():
 def test_the_definition_of_the_power_factor_is_the_callers():
     by_id = {record.id: record for record in shipped_labels().records}
     for definition in TRANSPORT_DEFINITIONS:
-        dataset = load_starter(definition)
+        dataset = load_prototypes(definition)
         factors = dataset.label("power_factor")
         for i in np.flatnonzero(np.isfinite(factors)):
             assert factors[i] == by_id[dataset.ids[i]].power_factor[definition]
-    assert load_starter("ftcp").content_hash != load_starter("ricci2017").content_hash
+    assert load_prototypes("ftcp").content_hash != load_prototypes("ricci2017").content_hash
 
 
 def test_known_semiconductors_are_as_published():
     """Ricci et al.'s table, p-type, 300 K, 1e18 cm^-3; the cells here are CHGNet's."""
-    dataset = load_starter()
+    dataset = load_prototypes()
     for name, published in PUBLISHED.items():
         assert dataset.label("power_factor")[dataset.ids.index(name)] == pytest.approx(
             published, rel=0.25
@@ -116,9 +118,9 @@ def test_known_semiconductors_are_as_published():
     ("name", "remedy"), [("FILE", "gen2dft data build"), ("LABELS", "gen2dft data label")]
 )
 def test_missing_files_name_the_remedy(monkeypatch, name, remedy):
-    monkeypatch.setattr(starter, name, "gone")
-    with pytest.raises(DatasetError, match=f"{remedy} starter"):
-        load_starter.__wrapped__()
+    monkeypatch.setattr(prototypes, name, "gone")
+    with pytest.raises(DatasetError, match=f"{remedy} prototypes"):
+        load_prototypes.__wrapped__()
 
 
 def test_the_vanadium_oxides_that_ship_fit_their_generator():
@@ -137,7 +139,7 @@ def test_the_vanadium_oxides_that_ship_fit_their_generator():
 
 
 def test_metals_have_a_gap_of_zero_and_no_power_factor():
-    data = load_starter()
+    data = load_prototypes()
     is_metal = data.label("band_gap") == 0
     assert is_metal.any()
     assert np.isnan(data.label("power_factor")[is_metal]).all()

@@ -38,6 +38,7 @@ def test_tables_of_labels_that_do_not_exist_are_refused():
 def test_builtin_sources_are_those_that_load_dataset_knows():
     assert [source.name for source in builtin_datasets()] == [
         sources.STARTER,
+        sources.PROTOTYPES,
         sources.VANADIUM_OXIDES,
         sources.MATERIALS_PROJECT,
     ]

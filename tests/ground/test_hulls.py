@@ -74,7 +74,7 @@ def raw(monkeypatch):
 
 
 def test_the_default_is_the_hull_of_the_data_source():
-    hull = campaign_hull(spec_with(dataset={"source": "starter"}))
+    hull = campaign_hull(spec_with(dataset={"source": "prototypes"}))
     assert hull.scale == "materials-project"
     assert hull.num_entries > 1000
 
@@ -156,7 +156,7 @@ def test_own_phases_join_no_hull_of_unknown_scale():
 
 
 def test_a_surrogate_of_another_scale_keeps_the_datasets_hull():
-    spec = spec_with(dataset={"source": "starter"})
+    spec = spec_with(dataset={"source": "prototypes"})
     assert screen_hull(spec, toy_hull(scale="materials-project")) is None
     assert screen_hull(spec, toy_hull()) is None
     own = screen_hull(spec, toy_hull(scale="gpaw:PBE"))

@@ -79,7 +79,7 @@ def test_provenance_names_command_seed_versions_and_licences(dataset):
     assert provenance["command"] == "the command"
     assert provenance["plan"]["seed"] == 0
     assert {"chgnet", "torch", "pymatgen"} <= set(provenance["versions"])
-    assert "CC BY 4.0" in provenance["licences"]
+    assert "CC0" in provenance["licences"]
 
 
 def test_nothing_left_is_an_error():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
+from gen2dft.datasets.prototypes import load_prototypes
 from gen2dft.datasets.starter import load_starter
 from gen2dft.errors import ThermoError
 from gen2dft.thermo.hull import ReferenceHull
@@ -45,8 +46,9 @@ def test_joined_phases_make_other_phases_stable():
     assert hull.e_above_hull(Composition("LiO"), -1.6) == pytest.approx(0.9)
 
 
-def test_the_starter_set_passes():
-    hull = ReferenceHull.from_dataset(load_starter())
+@pytest.mark.parametrize("load", [load_starter, load_prototypes])
+def test_the_sets_that_ship_pass(load):
+    hull = ReferenceHull.from_dataset(load())
     assert len(hull.known_stable) > 100
     assert self_test(hull) == min(1000, len(hull.known_stable))
     assert np.isfinite([entry.formation_energy for entry in hull.entries]).all()

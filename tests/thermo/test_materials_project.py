@@ -94,6 +94,7 @@ def campaign(**hull: str):
     content = {
         "name": "whole",
         "targets": [{"property": "e_above_hull", "max": 0.03}],
+        "dataset": {"source": "prototypes"},
         "hull": {"source": NAME, **hull},
         "sampling": [{"method": "local", "num_points": 10}],
     }
@@ -103,6 +104,6 @@ def campaign(**hull: str):
 def test_a_campaign_names_it_and_its_screen_uses_it() -> None:
     spec = campaign()
     hull = campaign_hull(spec)
-    # The starter set's energies are a potential's: they do not move the hull.
+    # The prototypes' energies are a potential's: they do not move the hull.
     assert hull.hull_hash == HASH
     assert screen_hull(spec, hull) is None
