@@ -202,7 +202,8 @@ def rehull(
         str,
         typer.Option(
             "--hull",
-            help="dataset, materials-project, engine, starter, or a file: a hull or a dataset.",
+            help="dataset, materials-project, engine, starter, prototypes, or a file: a hull "
+            "or a dataset.",
         ),
     ],
     campaign: Stored = None,
@@ -220,12 +221,14 @@ def rehull(
     Nothing is ever overwritten.
     """
     from gen2dft.campaign import stored_campaign
+    from gen2dft.ground.named_today import as_named_today
     from gen2dft.review import rehull as rehulling
 
     store = open_store()
     document = store.find_campaign(campaign)
     with console.status("reading the hull"):
-        hull = _other_hull(store, stored_campaign(document), source)
+        spec = stored_campaign(as_named_today(store, document))
+        hull = _other_hull(store, spec, source)
     with console.status("measuring the candidates"):
         result = rehulling.rehull(store, document.id, hull)
     if apply:

@@ -34,7 +34,10 @@ LICENCES = {  # SPDX identifier to name and text
 }
 DEFAULT_LICENCE = "CC-BY-4.0"
 TERMS = {  # of training sets
-    "starter": "comes with gen2dft (Apache-2.0)",
+    "starter": "is the Materials Project's (CC BY 4.0, https://materialsproject.org), with power "
+    "factors of Ricci et al. (CC0, doi:10.5061/dryad.gn001)",
+    "prototypes": "comes with gen2dft (Apache-2.0)",
+    "vanadium-oxides": "comes with gen2dft (Apache-2.0)",
     "materials-project": "is the Materials Project's (CC BY 4.0, https://materialsproject.org)",
 }
 
@@ -108,8 +111,14 @@ PAPERS = {
 # What a campaign uses, to the works behind it.
 BEHIND = {
     "mlip": ("chgnet",),
-    "starter": ("aflow-prototypes", "chgnet"),
+    "prototypes": ("aflow-prototypes",),
     "noh2019-v1": ("imatgen",),
+}
+# The same of training sets, whose names may be those of generators too.
+BEHIND_DATA = {
+    "starter": ("materials-project", "ricci2017"),
+    "prototypes": ("aflow-prototypes", "chgnet"),
+    "vanadium-oxides": ("aflow-prototypes", "chgnet"),
 }
 
 
@@ -143,7 +152,8 @@ def _used(spec: CampaignSpec) -> Iterator[str]:
     """Names of generator, data, engines and corrections."""
     for source in spec.sources:
         yield source.name
-    yield spec.dataset.source
+    source = spec.dataset.source
+    yield from BEHIND_DATA.get(source, (source,))
     yield from spec.dataset.labels
     yield spec.screening.surrogate.engine
     yield spec.validation.engine

@@ -13,6 +13,7 @@ from gen2dft.campaign import stored_campaign
 from gen2dft.exchange import archive as names
 from gen2dft.exchange.archive import ArchiveWriter, new_archive, to_line
 from gen2dft.exchange.credits import Credits, citation_file, licence_file, readme_file
+from gen2dft.ground.named_today import as_named_today
 from gen2dft.query import files_of_hits, sources_of_hits
 from gen2dft.report.cif import cif_name, hit_cif
 from gen2dft.report.hit_table import Column, hits_csv, origin_columns
@@ -111,7 +112,7 @@ def export_campaign(
         for blob_id in _blobs(content, choice):
             writer.add(names.blob_name(blob_id), [store.get_blob(blob_id)])
         _add_hits(writer, content)
-        _add_texts(writer, content.campaign, counts, left_out, credits_)
+        _add_texts(writer, as_named_today(store, content.campaign), counts, left_out, credits_)
         digest = writer.finish(
             campaign_id=campaign_id,
             licence=credits_.licence,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.errors import StoreError
+from gen2dft.ground.named_today import as_named_today
 from gen2dft.ledger import Ledger, read_ledger
 from gen2dft.query import sources_of_hits
 from gen2dft.report.bands import transport_of
@@ -144,7 +145,7 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     from gen2dft.store.documents import HullDoc, SnapshotDoc
 
     campaign = store.campaign(campaign_id)
-    spec = stored_campaign(campaign)
+    spec = stored_campaign(as_named_today(store, campaign))
     rounds = store.rounds(campaign_id)
     points = list(_points(store, campaign_id))
     latents = _latents_of(store, rounds)

@@ -104,6 +104,24 @@ def test_the_works_behind_a_campaign_are_cited_once() -> None:
     } <= set(dois)
 
 
+@pytest.mark.parametrize(
+    ("source", "works", "others"),
+    [
+        ("starter", {"materials-project", "ricci2017"}, {"aflow-prototypes"}),
+        ("prototypes", {"aflow-prototypes", "chgnet"}, {"materials-project", "ricci2017"}),
+    ],
+)
+def test_the_sets_that_ship_have_credits_of_their_own(
+    source: str, works: set[str], others: set[str]
+) -> None:
+    from example_campaign import spec
+
+    changed = spec().model_dump() | {"dataset": {"source": source}}
+    cited = {paper.doi for paper in papers_of(type(spec()).model_validate(changed))}
+    assert {PAPERS[name].doi for name in works} <= cited
+    assert not {PAPERS[name].doi for name in others} & cited
+
+
 def test_a_running_campaign_comes_to_rest_in_the_archive(
     finished: Store, campaign_id: str, tmp_path: Path
 ) -> None:
