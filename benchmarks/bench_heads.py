@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/bench_heads.py [SOURCE] [--max-e-above-hull 0.05] [--elements 3]
 
-SOURCE is a source of crystals as `dataset.source` in a campaign file takes it: by default the
-starter set. A fifth of the crystals, by a hash of the id, is for testing. "Plain" are extra trees
+SOURCE is a source of crystals as `dataset.source` in a campaign file takes it, by default
+`prototypes`. A fifth of the crystals, by a hash of the id, is for testing. "Plain" are extra trees
 of scikit-learn with its defaults, on the same features. Spread is the root mean square spread of
 the members over the root mean square error; 1 would be right.
 """

@@ -3,7 +3,7 @@ the stated error holds.
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_meshes.py --folder DIR [--only ID ...]
 
-GPAW computes bands of starter crystals on meshes of 16^3, 20^3 and 24^3 points. Each of them holds
+GPAW computes bands of prototypes on meshes of 16^3, 20^3 and 24^3 points. Each of them holds
 the mesh of half its size, so that three calculations give the series 8, 10, 12, 16, 20, 24.
 Bands are kept in DIR, and what is there is not computed again; `--read` only evaluates.
 Printed are the power factors, and how often the finest mesh, and the limit extrapolated from the

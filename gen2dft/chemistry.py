@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Mapping
 
 # Noble gases, hydrogen, radioactive elements, and the lanthanides but La: their f electrons are
-# beyond a starter set.
+# beyond the sets that ship.
 _LEFT_OUT = (
     "H He Ne Ar Kr Xe Rn Tc Pm Po At Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr "
     "Ce Pr Nd Sm Eu Gd Tb Dy Ho Er Tm Yb Lu"

@@ -101,7 +101,8 @@ class DatasetSpec(Part):
 
     source: str = Field(
         "starter",
-        description="`starter`, `vanadium-oxides`, `materials-project`, or a file or folder",
+        description="`starter`, `prototypes`, `vanadium-oxides`, `materials-project`, or a file "
+        "or folder",
     )
     columns: dict[str, str] = Field(
         {}, description="label columns of a file: property name to column name"

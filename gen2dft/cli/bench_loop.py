@@ -37,7 +37,7 @@ def bench_loop(
         ),
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option("--dataset", help="starter, or a file or folder.")
+        str | None, typer.Option("--dataset", help="starter, prototypes, or a file or folder.")
     ] = None,
     split: Annotated[
         Path | None,

@@ -40,7 +40,8 @@ File = Annotated[
 DatasetSource = Annotated[
     str | None,
     typer.Option(
-        "--dataset", help="starter, materials-project, or a file or folder; overrules the file."
+        "--dataset",
+        help="starter, prototypes, materials-project, or a file or folder; overrules the file.",
     ),
 ]
 Rounds = Annotated[

@@ -46,7 +46,9 @@ def evaluate(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option("--dataset", help="starter, materials-project, or a file or folder."),
+        typer.Option(
+            "--dataset", help="starter, prototypes, materials-project, or a file or folder."
+        ),
     ] = None,
     variant: Annotated[
         list[str] | None,
