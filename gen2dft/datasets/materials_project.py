@@ -254,7 +254,7 @@ def _read(query: Query, cache_dir: Path | None, client: Client) -> Dataset:
 def _download(query: Query, version: str, client: Client) -> Dataset:
     energies = _energies(query, client)
     found = _crystals(query, client)
-    common = sorted(found.keys() & energies.keys(), key=_number)
+    common = sorted(found.keys() & energies.keys(), key=id_order)
     structures = {name: _structure(found[name]["structure"]) for name in common}
     ids = [name for name, structure in structures.items() if structure.is_ordered]
     if not ids:
@@ -336,8 +336,8 @@ def _structure(content: Any) -> Any:
     return content
 
 
-def _number(name: str) -> tuple[int, str]:
-    """Sort mp-2 before mp-10."""
+def id_order(name: str) -> tuple[int, str]:
+    """Key that sorts mp-2 before mp-10."""
     digits = name.rpartition("-")[2]
     number = int(digits) if digits.isdigit() else 10**12
     return number, name

@@ -23,6 +23,7 @@ from gen2dft import __version__
 from gen2dft.chemistry import EXCLUDED_ELEMENTS
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.materials_project import id_order
 from gen2dft.datasets.published_factors import ELECTRONS, OF_ELECTRONS
 from gen2dft.datasets.ricci import CITATION, join_ricci, published_factors
 from gen2dft.errors import DatasetError
@@ -92,7 +93,8 @@ def build_starter(
     """
     _must_have_labels(source)
     joined = _with_electrons(join_ricci(source, table), table)
-    ordered = joined.select(sorted(range(len(joined)), key=lambda row: _number(joined.ids[row])))
+    order = sorted(range(len(joined)), key=lambda row: id_order(joined.ids[row]))
+    ordered = joined.select(order)
     reasons = _reasons(ordered, plan)
     admitted = np.flatnonzero(reasons == "")
     if not len(admitted):
@@ -215,12 +217,6 @@ def _rounded(dataset: Dataset) -> Dataset:
     kept = (*NEEDED, POWER_FACTOR, OF_ELECTRONS)
     labels = {name: dataset.label(name).round(LABEL_DIGITS) for name in kept}
     return replace(dataset, crystals=table, labels=labels, properties=Properties([ELECTRONS]))
-
-
-def _number(name: str) -> tuple[int, str]:
-    """Sort mp-2 before mp-10."""
-    digits = name.rpartition("-")[2]
-    return (int(digits) if digits.isdigit() else 10**12), name
 
 
 def _provenance(
