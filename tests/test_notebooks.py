@@ -21,7 +21,7 @@ SAID = {
         "% of its variance",
         "units away",
         "slerp: 200 points",
-        "parent starter-",
+        "parent mp-",
     ],
     "hits": ["first-", "rejected:", "mlip", "was drawn by", "-> hit", "chgnet-v1"],
 }
