@@ -72,12 +72,12 @@ def best_seconds(function: Callable[[], object], repeats: int) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--crystals", type=int, default=1000, help="crystals of the starter set to take"
-    )
+    parser.add_argument("--crystals", type=int, default=1000, help="prototypes to take")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    table = load_dataset(DatasetSpec(max_crystals=options.crystals), seed=0).crystals
+    table = load_dataset(
+        DatasetSpec(source="prototypes", max_crystals=options.crystals), seed=0
+    ).crystals
     ftcp, structures = FTCP(), list(table.structures())
     tensors = ftcp.encode(table)
     reference = np.stack([encode_one(structure, ftcp) for structure in structures])

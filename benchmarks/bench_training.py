@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=4)
     parser.add_argument("--sites", type=int, default=20, help="room for sites in a matrix")
     options = parser.parse_args()
-    dataset = load_dataset(DatasetSpec(max_crystals=options.crystals), seed=0)
+    dataset = load_dataset(DatasetSpec(source="prototypes", max_crystals=options.crystals), seed=0)
     seconds = {
         variant: epoch_seconds(dataset, variant, options.epochs, options.sites)
         for variant in ("published", "gen2dft")
