@@ -16,6 +16,7 @@ from gen2dft.store.documents import StoredVerdict, SymmetryRecord
 from gen2dft.thermo.placing import (
     HULL_INCOMPLETE,
     IMPLAUSIBLE_ENERGY,
+    hull_remarks,
     remark_of,
     why_implausible,
 )
@@ -67,6 +68,8 @@ class SurrogateVerdict:
     remark
         `hull_incomplete` for a crystal that passes but lies so far below the hull that the hull
         lacks phases.
+    hull_remarks
+        What the hull's energy rests on, see `gen2dft.thermo.placing.hull_remarks`.
     """
 
     reason: str | None
@@ -83,6 +86,7 @@ class SurrogateVerdict:
     detail: str | None = None
     symmetry: SymmetryRecord | None = None
     remark: str | None = None
+    hull_remarks: tuple[str, ...] = ()
 
     @property
     def as_relaxed(self) -> Structure | None:
@@ -236,6 +240,7 @@ def _placed(
         seconds=relaxed.wall_seconds,
         detail=implausible or gap,
         remark=remark_of(e_above_hull, lowest) if reason is None else None,
+        hull_remarks=tuple(hull_remarks(hull, composition)),
     )
 
 

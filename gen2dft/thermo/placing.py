@@ -7,7 +7,17 @@ compound has, comes from a wrong energy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.thermo.formulas import reduced, system_of
+
+if TYPE_CHECKING:
+    from gen2dft.thermo.hull import ReferenceHull
+
 HULL_INCOMPLETE = "hull_incomplete"
+HULL_MIXES_R2SCAN = "hull_mixes_r2scan"
+HULL_FROM_MP20 = "hull_from_mp20"
 IMPLAUSIBLE_ENERGY = "implausible_energy"
 
 INCOMPLETE_BELOW = -0.3
@@ -31,6 +41,25 @@ def remark_of(e_above_hull: float | None, incomplete_below: float) -> str | None
     if e_above_hull is None or e_above_hull >= incomplete_below:
         return None
     return HULL_INCOMPLETE
+
+
+def hull_remarks(hull: ReferenceHull, composition: Mapping[Any, float]) -> list[str]:
+    """What the hull's energy at a composition rests on, where a reader must know it.
+
+    `hull_mixes_r2scan`: a phase into which the crystal would fall apart has an energy of the mixed
+    scale. `hull_from_mp20`: the hull mixes scales, but has no newer phase of one of its elements
+    (ytterbium in the one that ships), so that competitors may be missing. Neither ranks a crystal
+    last.
+    """
+    symbols = system_of(reduced(composition))
+    if not hull.mixed or hull.gap(symbols) is not None:
+        return []
+    found = []
+    if any(product.is_mixed for product in hull.decomposition(composition)):
+        found.append(HULL_MIXES_R2SCAN)
+    if hull.unmixed_elements.intersection(symbols):
+        found.append(HULL_FROM_MP20)
+    return found
 
 
 def why_implausible(
