@@ -112,7 +112,7 @@ def hull_texts(facts: HullFacts) -> Iterator[tuple[str, str]]:
     """Title and text of each fact."""
     found = facts.on_hull
     if facts.known_to:
-        yield "known formula", f"to the {' and the '.join(facts.known_to)}"
+        yield "known formula", f"in the {' and the '.join(facts.known_to)}"
     if found.gap:
         yield "hull", found.gap
         return
@@ -126,8 +126,8 @@ def hull_texts(facts: HullFacts) -> Iterator[tuple[str, str]]:
 REMARKS = {
     "hull_mixes_r2scan": "hull mixes r2scan: a product marked * has no GGA energy but one of "
     "the scheme that mixes in r2SCAN, off by less than 0.01 eV/atom in three cases of four",
-    "hull_from_mp20": "hull from mp20: the hull knows no phase of 2025 with one of the elements; "
-    "competing phases may be missing",
+    "hull_of_older_phases": "hull of older phases: the hull knows no phase of 2025 with "
+    "one of the elements; competing phases may be missing",
 }
 
 

@@ -94,8 +94,8 @@ def prepare(
     )
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)
-    _check_hull_file(spec, dataset, hull)
     self_test(hull, spec.hull.tolerance)
+    _check_hull_file(spec, dataset, hull)
     if needs_labels(spec, dataset):
         wanted = [target.property for target in spec.targets]
         check_labels(dataset, wanted, spec.dataset.min_labels)

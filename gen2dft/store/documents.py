@@ -137,7 +137,7 @@ class StoredVerdict(BaseModel):
         None, description="what holds of it although it passed: `hull_incomplete`"
     )
     hull_remarks: tuple[str, ...] = Field(
-        (), description="what the hull rests on: `hull_mixes_r2scan`, `hull_from_mp20`"
+        (), description="what the hull rests on: `hull_mixes_r2scan`, `hull_of_older_phases`"
     )
 
     @classmethod
@@ -543,8 +543,8 @@ class HitDoc(Document):
         [],
         description="doubts that a reader must know, in snake case: `hull_incomplete` where it "
         "lies so far below the hull that the hull lacks phases, `hull_mixes_r2scan` where it "
-        "would fall apart into a phase with an energy of the mixed scale, `hull_from_mp20` where "
-        "the hull knows no newer phase of one of its elements",
+        "would fall apart into a phase with an energy of the mixed scale, `hull_of_older_phases` "
+        "where the hull knows no newer phase of one of its elements",
     )
     known_formula: bool | None = Field(
         None, description="whether training set or hull hold its formula; None: not looked up"

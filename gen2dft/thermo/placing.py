@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HULL_INCOMPLETE = "hull_incomplete"
 HULL_MIXES_R2SCAN = "hull_mixes_r2scan"
-HULL_FROM_MP20 = "hull_from_mp20"
+HULL_OF_OLDER_PHASES = "hull_of_older_phases"
 IMPLAUSIBLE_ENERGY = "implausible_energy"
 
 INCOMPLETE_BELOW = -0.3
@@ -47,9 +47,9 @@ def hull_remarks(hull: ReferenceHull, composition: Mapping[Any, float]) -> list[
     """What the hull's energy at a composition rests on, where a reader must know it.
 
     `hull_mixes_r2scan`: a phase into which the crystal would fall apart has an energy of the mixed
-    scale. `hull_from_mp20`: the hull mixes scales, but has no newer phase of one of its elements
-    (ytterbium in the one that ships), so that competitors may be missing. Neither ranks a crystal
-    last.
+    scale. `hull_of_older_phases`: the hull mixes scales, but has no newer phase of one of the
+    elements (ytterbium in the one that ships), so that competitors may be missing. Neither ranks a
+    crystal last.
     """
     symbols = system_of(reduced(composition))
     if not hull.mixed or hull.gap(symbols) is not None:
@@ -58,7 +58,7 @@ def hull_remarks(hull: ReferenceHull, composition: Mapping[Any, float]) -> list[
     if any(product.is_mixed for product in hull.decomposition(composition)):
         found.append(HULL_MIXES_R2SCAN)
     if hull.unmixed_elements.intersection(symbols):
-        found.append(HULL_FROM_MP20)
+        found.append(HULL_OF_OLDER_PHASES)
     return found
 
 
