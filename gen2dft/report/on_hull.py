@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.dataset import Dataset
-from gen2dft.errors import StoreError
+from gen2dft.errors import DatasetError, StoreError
 from gen2dft.ground.on_hull import OnHull, candidate_on_hull, is_in_dataset
 from gen2dft.report.wording import chemical, counted, words
-from gen2dft.thermo.formulas import formula_text
+from gen2dft.thermo.formulas import formula_text, parse_formula, reduced
 from gen2dft.thermo.hull import Product
 
 if TYPE_CHECKING:
@@ -70,26 +70,24 @@ class HullFacts:
 def facts_on_hull(
     store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> HullFacts | None:
-    """What the hull says of a candidate; None without a composition, or where the store lacks the
-    hull.
-    """
-    from pymatgen.core import Composition
-
-    if not candidate.formula:
+    """What the hull says of a candidate; None without a formula, or without the hull itself."""
+    try:
+        formula = dict(reduced(parse_formula(candidate.formula or "")))
+    except (ValueError, DatasetError):
         return None
     campaign = store.campaign(candidate.campaign_id)
-    composition = Composition(candidate.formula).reduced_composition
-    found = candidate_on_hull(store, campaign, composition.get_el_amt_dict(), labels)
+    found = candidate_on_hull(store, campaign, formula, labels)
     if found is None:
         return None
-    shares = tuple(_share(product, composition.num_atoms) for product in found.products)
+    num_atoms = sum(formula.values())
+    shares = tuple(_share(product, num_atoms) for product in found.products)
     known_to = ["hull"] if found.knows_formula else []
-    if _is_in_training_set(store, campaign, composition.get_el_amt_dict()):
+    if _is_in_training_set(store, campaign, formula):
         known_to.append("training set")
     return HullFacts(found, shares, tuple(known_to))
 
 
-def _is_in_training_set(store: Store, campaign: CampaignDoc, counts: dict[str, float]) -> bool:
+def _is_in_training_set(store: Store, campaign: CampaignDoc, counts: dict[str, int]) -> bool:
     try:
         data = store.get_blob(campaign.dataset_id)
     except StoreError:  # an archive may leave the training data out
@@ -97,7 +95,7 @@ def _is_in_training_set(store: Store, campaign: CampaignDoc, counts: dict[str, f
     return is_in_dataset(Dataset.from_bytes(data, f"dataset of {campaign.id}"), counts)
 
 
-def _share(product: Product, num_atoms: float) -> Share:
+def _share(product: Product, num_atoms: int) -> Share:
     atoms = sum(count for _, count in product.composition)
     return Share(
         formula=chemical(formula_text(product.composition)),

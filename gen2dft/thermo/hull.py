@@ -355,10 +355,10 @@ class ReferenceHull:
         phases = self.phases(system)
         energies = np.array([energy for _, energy in phases])
         atoms = np.zeros((len(phases), len(system)))
+        columns = {symbol: column for column, symbol in enumerate(system)}
         for row, (formula, _) in enumerate(phases):
             for symbol, count in formula:
-                column = system.index(symbol)
-                atoms[row, column] = count
+                atoms[row, columns[symbol]] = count
         fractions = atoms / atoms.sum(axis=1, keepdims=True)
         return LowerHull.of_phases(fractions, energies)
 
@@ -367,11 +367,12 @@ class ReferenceHull:
         them; sorted.
         """
         system = sorted(set(symbols))
-        lowest: dict[Formula, float] = {((symbol, 1),): 0.0 for symbol in system}
+        lowest: dict[Formula, float] = {}
         for subsystem in _subsystems(system):
-            known = self._by_system.get(subsystem, {})
-            for formula, energy in known.items():
-                lowest[formula] = min(energy, lowest.get(formula, math.inf))
+            lowest.update(self._by_system.get(subsystem, {}))
+        for symbol in system:
+            element = ((symbol, 1),)
+            lowest[element] = min(lowest.get(element, 0.0), 0.0)
         return sorted(lowest.items())
 
     @functools.cached_property
