@@ -17,6 +17,7 @@ from gen2dft.thermo.placing import (
     HULL_INCOMPLETE,
     IMPLAUSIBLE_ENERGY,
     hull_remarks,
+    lacks_compounds,
     remark_of,
     why_implausible,
 )
@@ -222,7 +223,8 @@ def _placed(
     gap = hull.gap(element.symbol for element in composition.elements)
     e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
     lowest = spec.min_e_above_hull
-    implausible = why_implausible(formation_energy, e_above_hull, lowest)
+    unexplored = lacks_compounds(hull, composition)
+    implausible = why_implausible(formation_energy, e_above_hull, lowest, unexplored=unexplored)
     reason: str | None = IMPLAUSIBLE_ENERGY
     if implausible is None:
         reason = _reason(relaxed, e_above_hull, spec, known)

@@ -129,6 +129,23 @@ def test_what_lies_below_the_whole_hull_is_kept_and_ranked_last(
     assert surrogate_screen(crystal, SPEC, whole_hull()).reason == "implausible_energy"
 
 
+def test_no_depth_is_refused_where_a_crystal_would_fall_apart_into_elements(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Al2O3 without its own formula: 2.4 eV/atom below all else that the hull knows."""
+    unknown = whole_hull().without({"Al": 2, "O": 3})
+    cell = Structure(
+        Lattice.cubic(3.6), ["Al", "Al", "O", "O", "O"],
+        [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
+    )  # fmt: skip
+    tell(monkeypatch, energy=-3.36)
+    verdict = surrogate_screen(cell, SPEC, unknown)
+    assert verdict.e_above_hull == pytest.approx(-2.4, abs=0.1)
+    assert (verdict.reason, verdict.remark) == (None, "hull_incomplete")
+    tell(monkeypatch, energy=-5.1)
+    assert surrogate_screen(cell, SPEC, unknown).reason == "implausible_energy"
+
+
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
