@@ -10,7 +10,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, StoreError
 from gen2dft.ground.on_hull import OnHull, candidate_on_hull, is_in_dataset
 from gen2dft.report.wording import chemical, counted, words
-from gen2dft.thermo.formulas import formula_text, parse_formula, reduced
+from gen2dft.thermo.formulas import formula_text, reduced
 from gen2dft.thermo.hull import Product
 
 if TYPE_CHECKING:
@@ -71,8 +71,11 @@ def facts_on_hull(
     store: Store, candidate: CandidateDoc, labels: Sequence[LabelDoc]
 ) -> HullFacts | None:
     """What the hull says of a candidate; None without a formula, or without the hull itself."""
+    from pymatgen.core import Composition
+
     try:
-        formula = dict(reduced(parse_formula(candidate.formula or "")))
+        counts = Composition(candidate.formula or "").get_el_amt_dict()
+        formula = dict(reduced(counts))
     except (ValueError, DatasetError):
         return None
     campaign = store.campaign(candidate.campaign_id)
