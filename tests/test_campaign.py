@@ -158,8 +158,8 @@ def test_a_later_key_is_dumped_only_when_it_is_used():
 
 
 # What earlier versions computed: campaigns that run are carried on under these. The thermoelectric
-# one was changed on purpose, to acquisition `probability`; and the default hull of all but the oxides,
-# which is stored with each campaign, so that those that run keep the hull of their data.
+# one was changed on purpose, to acquisition `probability`; and the default hull of all but the
+# oxides, which is stored with each campaign, so that those that run keep the hull of their data.
 HASHES = {
     "formation-energy": "00e10122356d",
     "photovoltaic": "5e9d6b78b49e",
