@@ -2,6 +2,7 @@
 
 from gen2dft.campaign.autoencoder import AutoencoderSettings
 from gen2dft.campaign.generator import GeneratorSpec
+from gen2dft.campaign.hull import HullSpec
 from gen2dft.campaign.part import Part
 from gen2dft.campaign.properties import PropertySpec
 from gen2dft.campaign.reading import (
@@ -17,7 +18,6 @@ from gen2dft.campaign.spec import (
     BudgetSpec,
     CampaignSpec,
     DatasetSpec,
-    HullSpec,
     LearningSpec,
     RefineSpec,
     ResourcesSpec,

@@ -13,6 +13,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from gen2dft.campaign.engine_defaults import default_preset, default_quorum, is_dft
 from gen2dft.campaign.generator import GeneratorSpec
+from gen2dft.campaign.hull import HullSpec
 from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
 from gen2dft.campaign.properties import PropertySpec, completed, defined
 from gen2dft.campaign.screening import ScreeningSpec
@@ -292,46 +293,6 @@ class ValidationSpec(Part):
         return self.references
 
 
-class HullSpec(Part):
-    """The frozen phases that distances to the hull are measured against.
-
-    See docs/corrections.md.
-    """
-
-    source: str = Field(
-        "dataset",
-        description="`dataset` (formation energies of the campaign's data source), "
-        "`materials-project` (its stable "
-        "phases), `materials-project-2025` (its whole hull, which ships), "
-        "`vanadium-oxides` (the five oxides of Noh et al., which ship), `engine` (phases "
-        "that the campaign's "
-        "own engine has computed, see `gen2dft calibrate`), or a file: a hull as `gen2dft hull "
-        "--save` writes it, or a "
-        "dataset",
-    )
-    thermo_type: str = Field(
-        "GGA_GGA+U", description="family of the Materials Project's energies, pinned"
-    )
-    scale: str | None = Field(
-        None,
-        description="what the energies of a file are measured on, e.g. materials-project; unknown: "
-        "not checked",
-    )
-    coverage: Literal["elements", "compounds"] = Field(
-        "elements",
-        description="a chemical system counts as covered if all its elements occur in the "
-        "reference, or if moreover "
-        "a compound of them does; beyond that no distance is given",
-    )
-    own_phases: bool = Field(
-        False, description="labels of earlier rounds join the hull of later ones"
-    )
-    tolerance: PositiveFloat = Field(
-        0.01,
-        description="eV/atom within which the reference's known stable phases must come back at 0",
-    )
-
-
 class BudgetSpec(Part):
     """What a campaign may spend on validation."""
 
@@ -523,6 +484,12 @@ class CampaignSpec(Part):
             learning = self.learning.model_copy(update={"quorum": quorum})
             # As below: the spec is stored with the number, whatever the default of later versions.
             object.__setattr__(self, "learning", learning)
+        return self
+
+    @model_validator(mode="after")
+    def _hull_of_the_data(self) -> Self:
+        # As the quorum: the spec is stored with the hull's name, whatever later versions prefer.
+        object.__setattr__(self, "hull", self.hull.resolved(self.dataset.source))
         return self
 
     @model_validator(mode="after")

@@ -21,6 +21,7 @@ from gen2dft.report.candidate import (
     remarks,
     value_rows,
 )
+from gen2dft.report.on_hull import HullFacts, facts_on_hull, hull_texts
 from gen2dft.report.symmetry import conventional_text, symmetry_text
 from gen2dft.report.wording import counted, round_title, when
 from gen2dft.store.documents import PREDICTED
@@ -92,10 +93,12 @@ def as_dict(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     hit = _hit_of(store, candidate)
     labels = labels_of(store, candidate)
     known = _spec_of(store, candidate).known_properties
+    on_hull = facts_on_hull(store, candidate, labels)
     return {
         **candidate.model_dump(mode="json"),
         "labels": [label.model_dump(mode="json") for label in labels],
         "hit": hit.model_dump(mode="json") if hit else None,
+        "on_hull": on_hull.as_dict() if on_hull else None,
         "units": {prop.name: prop.unit for prop in known.values()},
     }
 
@@ -116,7 +119,8 @@ def print_crystal(store: Store, candidate: CandidateDoc, console: Console) -> No
     labels = labels_of(store, candidate)
     title = f"[bold]{_formula(candidate)}[/]  {styled_state(candidate.state)}"
     console.print(title, highlight=False)
-    console.print(_facts_table(candidate, spec))
+    on_hull = facts_on_hull(store, candidate, labels)
+    console.print(_facts_table(candidate, spec, on_hull))
     console.print(_values(spec, candidate, labels))
     for text in (*remarks(labels), *_remarks_on_bands(store, candidate)):
         console.print(f"  {escape(text)}", style="yellow", highlight=False)
@@ -146,12 +150,13 @@ def transport_texts(
         yield transport_text(doc, definition)
 
 
-def _facts_table(candidate: CandidateDoc, spec: CampaignSpec) -> Table:
+def _facts_table(candidate: CandidateDoc, spec: CampaignSpec, on_hull: HullFacts | None) -> Table:
     facts = plain_table()
     facts.show_header = False
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
-    for title, text in _facts(candidate, spec):
+    of_hull = hull_texts(on_hull) if on_hull else ()
+    for title, text in (*_facts(candidate, spec), *of_hull):
         facts.add_row(title, escape(text))
     return facts
 

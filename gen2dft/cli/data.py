@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gen2dft.dataset import Dataset
     from gen2dft.funnel import StageCount
     from gen2dft.shipped.vanadium_build import OxidePlan
+    from gen2dft.thermo.hull import ReferenceHull
 
 app = typer.Typer(
     help="Training data: list, build, label, tensors, import, info.", no_args_is_help=True
@@ -68,7 +69,8 @@ def build(
         typer.Option(
             "--source",
             help="starter: the table, or `materials-project`; vanadium-oxides: dataset whose "
-            "binaries are taken, default: prototypes; hull: the table, a CSV file.",
+            "binaries are taken, default: prototypes; hull: the table, a CSV file; unless given, "
+            "today's hull by the Materials Project's API.",
         ),
     ] = None,
     gga_source: Annotated[
@@ -130,7 +132,7 @@ def build(
         raise DatasetError(not_one_of("dataset to build", name, names))
     if name == "hull":
         given = _Files(out or Path("hull.json"), None, yes, dry_run)
-        _build_hull(given, Path(_table_of(name, source)), gga_source)
+        _build_hull(given, source, gga_source)
         return
     files = _Files(out or Path(f"{name.replace('-', '_')}.npz"), checkpoint, yes, dry_run)
     if name == "prototypes":
@@ -167,14 +169,14 @@ class _Files(NamedTuple):
     dry_run: bool
 
 
-def _build_hull(files: _Files, table: Path, gga_sources: Sequence[str] | None) -> None:
+def _build_hull(files: _Files, table: str | None, gga_sources: Sequence[str] | None) -> None:
     """Write a hull as `hull.source: FILE.json` takes it, or packed as the one that ships."""
     from gen2dft.atomic import write_atomically
-    from gen2dft.shipped.hull_build import GGA_SOURCES, build_hull
     from gen2dft.thermo.hull_check import self_test
+    from gen2dft.thermo.hull_file import file_content
     from gen2dft.thermo.materials_project import packed
 
-    hull = build_hull(table, gga_sources or GGA_SOURCES)
+    hull = _hull_of(table, gga_sources)
     tested = self_test(hull)
     console.print(
         f"hull {hull.hull_hash}: {hull.num_entries:,} formulas, {len(hull.elements)} elements, "
@@ -184,9 +186,22 @@ def _build_hull(files: _Files, table: Path, gga_sources: Sequence[str] | None) -
     if files.dry_run:
         return
     _ask_before_overwriting(files.out, files.yes)
-    content = packed(hull) if files.out.suffix == ".gz" else hull.to_bytes()
+    content = packed(hull) if files.out.suffix == ".gz" else file_content(hull)
     write_atomically(files.out, content)
-    console.print(f"wrote {files.out}", highlight=False)
+    pin = f"hull: {{source: {files.out}, hash: {hull.hull_hash}}}"
+    console.print(f"wrote {files.out}; in a campaign file: {pin}", highlight=False, soft_wrap=True)
+
+
+def _hull_of(table: str | None, gga_sources: Sequence[str] | None) -> ReferenceHull:
+    """The hull of a table; without one, today's by the API."""
+    from gen2dft.shipped.hull_build import GGA_SOURCES, build_hull, hull_of_today
+
+    if table is not None:
+        return build_hull(Path(table), gga_sources or GGA_SOURCES)
+    with console.status("asking the Materials Project"):
+        hull, version = hull_of_today()
+    console.print(f"Materials Project, version {version}, CC BY 4.0", highlight=False)
+    return hull
 
 
 def _build_oxides(files: _Files, spec: DatasetSpec, plan: OxidePlan) -> None:
@@ -370,7 +385,7 @@ def import_file(
 
     settings = load_settings()
     with _progress("reading") as progress:
-        spec = DatasetSpec(source=source, columns=_columns(column or []))
+        spec = DatasetSpec(source=source or "starter", columns=_columns(column or []))
         dataset = read_source(spec, settings.data_dir / "cache", progress)
     if ricci:
         dataset = join_ricci(dataset)

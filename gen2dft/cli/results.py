@@ -25,6 +25,7 @@ from gen2dft.report.wording import (
     pretty,
     ranked,
     remark_text,
+    remarks_on,
     surrogate_engines,
     with_error,
 )
@@ -257,13 +258,15 @@ def _hit_table(shown: _Shown) -> Table:
     some_repeat = any(hit.same_as for hit in shown.hits)
     if some_repeat:
         table.add_column("same as")
-    some_remarked = any(hit.remarks for hit in shown.hits)
+    if any(hit.compounds is not None for hit in shown.hits):
+        table.add_column("compounds\nin system", justify="right")
+    some_remarked = any(remarks_on(hit) for hit in shown.hits)
     if some_remarked:
         table.add_column("remark")
     for hit in shown.hits:
         row = list(_hit_row(hit, shown, with_same=some_repeat))
         if some_remarked:
-            row.append(remark_text(hit.remarks))
+            row.append(remark_text(remarks_on(hit)))
         table.add_row(*row)
     return table
 
@@ -284,6 +287,8 @@ def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
         yield f"{value} {_styled_basis(hit.basis[name], shown.surrogates)}"
     if with_same:
         yield escape(hit.same_as or "")
+    if any(other.compounds is not None for other in shown.hits):
+        yield "" if hit.compounds is None else str(hit.compounds)
 
 
 def _styled_basis(basis: str, surrogates: set[str]) -> str:

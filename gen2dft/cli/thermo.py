@@ -202,8 +202,8 @@ def rehull(
         str,
         typer.Option(
             "--hull",
-            help="dataset, materials-project, engine, starter, prototypes, or a file: a hull "
-            "or a dataset.",
+            help="materials-project-2025, dataset, materials-project, engine, starter, prototypes, "
+            "or a file: a hull or a dataset.",
         ),
     ],
     campaign: Stored = None,
@@ -235,13 +235,14 @@ def rehull(
         rehulling.apply(store, result, hull, source)
     if as_json:
         changes = [vars(change) for change in result.changes]
-        echo_json({**vars(result), "changes": changes, "applied": apply})
+        counts = {"num_lost": result.num_lost, "num_won": result.num_won}
+        echo_json({**vars(result), **counts, "changes": changes, "applied": apply})
         return
     _show_changes(result)
     if apply:
-        _say("new distances are in the labels (other_hulls)", "dim")
+        _say("new distances are in the labels, new verdicts in the hits (other_hulls)", "dim")
     else:
-        _say("nothing was written (--apply keeps the distances)", "dim")
+        _say("nothing was written (--apply keeps distances and verdicts)", "dim")
 
 
 def _other_hull(store: Store, spec: CampaignSpec, source: str) -> ReferenceHull:
@@ -250,7 +251,7 @@ def _other_hull(store: Store, spec: CampaignSpec, source: str) -> ReferenceHull:
     from gen2dft.settings import load_settings
     from gen2dft.thermo.hull_check import self_test
 
-    other = spec.hull.model_copy(update={"source": source})
+    other = spec.hull.model_copy(update={"source": source, "hash": None})
     cache = load_settings().data_dir / "cache"
     hull = campaign_hull(spec.model_copy(update={"hull": other}), cache, store)
     self_test(hull, spec.hull.tolerance)
@@ -264,6 +265,9 @@ def _show_changes(result: Rehull) -> None:
     measured = f"{result.num_screened} screened, {result.num_labelled} labelled candidates"
     changed = f"{counted(len(result.changes), 'verdict')} changed"
     _say(f"{result.campaign_id}: {hulls}; measured again: {measured}; {changed}")
+    kept = len(result.hits) - result.num_lost
+    of_hits = f"{kept} remain, {result.num_lost} are lost, {result.num_won} are new"
+    _say(f"{counted(len(result.hits), 'hit')} by the old hull: {of_hits}")
     for stage, changes in by_stage(result).items():
         table = plain_table(f"{stage}: e_above_hull in eV/atom")
         for header in ("id", "formula", "round", "old hull", "new hull", "before", "after"):
@@ -313,12 +317,13 @@ def hull(
     from gen2dft.report.output import write_file
     from gen2dft.report.phase_diagram import load_diagram, systems_of
     from gen2dft.report.phase_diagram_page import write_diagram
+    from gen2dft.thermo.hull_file import file_content
 
     store = open_store()
     document = store.find_campaign(campaign)
     reference = get_hull(store, document.hull_id)
     if save is not None:
-        write_file(save, reference.to_bytes())
+        write_file(save, file_content(reference))
         console.print(f"hull {document.hull_id} in {save}", highlight=False, soft_wrap=True)
     if system is None:
         _show_hull(document, reference, systems_of(store, document.id), as_json=as_json)

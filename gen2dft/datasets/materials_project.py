@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -135,6 +135,64 @@ def read_stable_phases(
             return _stable_phases(thermo_type, max_elements, cache_dir, _connect(key))
     with _explained(None):
         return _stable_phases(thermo_type, max_elements, cache_dir, client)
+
+
+@dataclass(frozen=True)
+class AllPhases:
+    """Every phase of some thermo types.
+
+    Parameters
+    ----------
+    version
+        Of the database.
+    phases
+        Thermo type to compositions with formation energies, eV/atom.
+    """
+
+    version: str
+    phases: dict[str, list[tuple[dict[str, float], float]]]
+
+
+def read_all_phases(thermo_types: Sequence[str], client: Client | None = None) -> AllPhases:
+    """Every phase of the Materials Project, with its energy of each thermo type.
+
+    GNoME's and deprecated materials are left out.
+
+    Raises
+    ------
+    SettingsError, DatasetError
+        As `read_materials_project`.
+    """
+    if client is None:
+        key = api_key()
+        with _explained(key):
+            return _all_phases(thermo_types, _connect(key))
+    with _explained(None):
+        return _all_phases(thermo_types, client)
+
+
+def _all_phases(thermo_types: Sequence[str], client: Client) -> AllPhases:
+    listed = client.materials.summary.search(
+        deprecated=False, include_gnome=False, all_fields=False, fields=["material_id"]
+    )
+    own = _by_id(listed).keys()
+    phases = {kind: _phases_of(kind, own, client) for kind in thermo_types}
+    return AllPhases(client.db_version or "unknown", phases)
+
+
+def _phases_of(
+    thermo_type: str, material_ids: Collection[str], client: Client
+) -> list[tuple[dict[str, float], float]]:
+    """Phases of one thermo type among materials; DatasetError if there is none."""
+    documents = client.materials.thermo.search(
+        thermo_types=[thermo_type],
+        all_fields=False,
+        fields=["material_id", "composition", "formation_energy_per_atom"],
+    )
+    rows = [row for row in _fields(documents) if str(row["material_id"]) in material_ids]
+    if not rows:
+        raise DatasetError(f"the Materials Project has no phase of thermo type {thermo_type!r}")
+    return [_phase(row) for row in rows if row["formation_energy_per_atom"] is not None]
 
 
 def _stable_phases(

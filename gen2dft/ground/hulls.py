@@ -18,6 +18,7 @@ from gen2dft.ground.roles import energies_by
 from gen2dft.store.documents import HullDoc, ReferenceDoc
 from gen2dft.thermo.corrections import get_correction, refuse_twice
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.hull_file import is_hull_file, read_hull_file
 from gen2dft.thermo.known_hulls import KNOWN_HULLS
 from gen2dft.thermo.materials_project import NAME as WHOLE
 from gen2dft.thermo.materials_project import whole_hull
@@ -67,8 +68,8 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
         return _with_own_phases(whole_hull(), spec, cache_dir)
     if source in KNOWN_HULLS:
         return KNOWN_HULLS[source]()
-    if source.endswith(".json") and Path(source).is_file():
-        return ReferenceHull.from_bytes(Path(source).read_bytes(), f"hull file {source}")
+    if is_hull_file(source):
+        return read_hull_file(Path(source), spec.hull.hash, spec.hull.scale)
     query = DatasetSpec(source=source, columns=spec.dataset.columns)
     dataset = load_dataset(whole_source(query), seed=spec.seed, cache_dir=cache_dir)
     return _hull_of(dataset, source, spec)

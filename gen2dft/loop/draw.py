@@ -14,7 +14,6 @@ from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
 from gen2dft.screening.elements import allowed_elements
-from gen2dft.thermo.formulas import formula_text
 
 HITS_FIRST = 1e3  # above any merit
 
@@ -97,8 +96,7 @@ def request(view: View, arm: Arm) -> Request:
 def taken_formulas(view: View) -> frozenset[str]:
     """Formulas that are known, to the data or to the hull, or that earlier rounds proposed."""
     crystals = [*view.known.crystals.formulas(), *view.earlier.formulas()]
-    phases = [formula_text(entry.composition) for entry in view.screen_hull.entries]
-    return frozenset([*crystals, *phases])
+    return view.screen_hull.formulas.union(crystals)
 
 
 def _draw_latent(

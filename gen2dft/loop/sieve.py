@@ -60,7 +60,8 @@ def sieve(view: View, drawn: Sequence[Drawn]) -> tuple[list[Sifted], list[StageC
     order = in_turn(view, drawn)
     tables = [part.proposal.crystals for part in order]
     table = CrystalTable.concatenate(tables)
-    gates = screening_gates(view.spec.screening, view.known, view.earlier)
+    phases = view.screen_hull.formulas
+    gates = screening_gates(view.spec.screening, view.known, view.earlier, phases)
     _, stopped, counts = run_gates(table, gates)
     sifted: dict[tuple[str, str], Sifted] = {}
     start = 0

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.output import write_file
-from gen2dft.report.wording import Known, basis_text, remark_text, round_title, value_text
+from gen2dft.report.wording import (
+    Known,
+    basis_text,
+    remark_text,
+    remarks_on,
+    round_title,
+    value_text,
+)
 from gen2dft.symmetry import BY_SYMPREC, TIGHT, standard_cell
 
 if TYPE_CHECKING:
@@ -33,8 +40,8 @@ def _comments_of(hit: HitDoc, surrogates: set[str], known: Known) -> Iterator[st
     round_ = round_title(hit.round_index)
     yield f"campaign {hit.campaign_id}, {round_}, candidate {hit.candidate_id}"
     yield f"e_above_hull is measured against hull {hit.hull_id}"
-    if hit.remarks:
-        yield f"remark: {remark_text(hit.remarks)}"
+    if remarks_on(hit):
+        yield f"remark: {remark_text(remarks_on(hit))}"
     for name, value in hit.values.items():
         unit = known[name].unit
         number = value_text(name, value, known)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from gen2dft.properties import PROPERTIES
-from gen2dft.report.wording import Known, basis_text, remark_text, round_title
+from gen2dft.report.wording import Known, basis_text, remark_text, remarks_on, round_title
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import HitDoc
@@ -72,17 +72,23 @@ def hits_csv(
     doubts = ["doubts"] if any(hit.doubts for hit in found) else []
     titles = [column.title for column in more]
     place = ["id", "campaign", "round", "formula", "space group"]
-    remarks = ["remark"] if any(hit.remarks for hit in found) else []
-    ending = ["hull", "same as", *remarks, "evidence"]
+    remarks = ["remark"] if any(remarks_on(hit) for hit in found) else []
+    counted = ["compounds in system"] if any(hit.compounds is not None for hit in found) else []
+    ending = ["hull", *counted, "same as", *remarks, "evidence"]
     writer.writerow([*place, *titles, *columns, *doubts, *ending])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
         values = [cell for name in names for cell in _cells_of(hit, name, surrogates, uncertain)]
         said = ["; ".join(hit.doubts)] if doubts else []
-        remarked = [remark_text(hit.remarks)] if remarks else []
-        verdicts = [hit.hull_id, hit.same_as or "", *remarked, hit.evidence]
+        remarked = [remark_text(remarks_on(hit))] if remarks else []
+        compounds = [_number(hit.compounds)] if counted else []
+        verdicts = [hit.hull_id, *compounds, hit.same_as or "", *remarked, hit.evidence]
         writer.writerow([*_place_of(hit), *texts, *values, *said, *verdicts])
     return text.getvalue()
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _columns_of(name: str, known: Known, uncertain: Collection[str]) -> Iterator[str]:

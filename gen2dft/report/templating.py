@@ -7,7 +7,14 @@ from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.report.wording import chemical, most_frequent_first, pretty, round_title, words
+from gen2dft.report.wording import (
+    chemical,
+    most_frequent_first,
+    pretty,
+    remarks_on,
+    round_title,
+    words,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,6 +74,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "by_count": most_frequent_first,
     "chemical": chemical,
     "pretty": pretty,
+    "remarks_on": remarks_on,
     "round_title": round_title,
     "subscripts": subscripts,
     "symbol": symbol,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from gen2dft.definitions import definition_of
 from gen2dft.properties import PROPERTIES, Property
 from gen2dft.store.documents import OPEN, PREDICTED, Evidence
-from gen2dft.thermo.placing import HULL_INCOMPLETE
+from gen2dft.thermo.placing import HULL_INCOMPLETE, HULL_MIXES_R2SCAN
 
 if TYPE_CHECKING:
     from gen2dft.campaign import Target
@@ -205,6 +205,18 @@ def remark_text(remarks: Iterable[str]) -> str:
     return ", ".join(map(words, remarks))
 
 
+def remarks_on(hit: HitDoc) -> list[str]:
+    """Everything that a list of hits remarks on one: its own remarks, a known formula, and the
+    verdicts of other hulls that take it away.
+    """
+    found = [*hit.remarks, KNOWN_FORMULA] if hit.known_formula else list(hit.remarks)
+    lost = [f"no hit by hull {key}" for key, verdict in hit.other_hulls.items() if verdict != "hit"]
+    return found + lost
+
+
+KNOWN_FORMULA = "known_formula"
+
+
 def honest_notes(
     hits: Sequence[HitDoc], surrogates: Iterable[str], known: Known = PROPERTIES
 ) -> list[str]:
@@ -246,16 +258,23 @@ def _notes_on_the_hull(hits: Sequence[HitDoc]) -> Iterator[str]:
             f"{doubtful} of the {len(hits)} hits say \u201chull incomplete\u201d: they lie so far "
             "below the hull that it lacks phases there. Their distance does not measure stability."
         )
+    mixed = sum(HULL_MIXES_R2SCAN in hit.remarks for hit in hits)
+    if mixed:
+        yield (
+            f"{mixed} of the {len(hits)} hits say \u201chull mixes r2scan\u201d: a phase into "
+            "which they would fall apart has no GGA energy but one of the scheme that mixes in "
+            "r2SCAN."
+        )
 
 
 def ranked(
     hits: Sequence[HitDoc], targets: Sequence[Target], known: Known = PROPERTIES
 ) -> tuple[list[HitDoc], str]:
     """Hits, best first, and the order in words: by the optimised property, else by closeness, else
-    by stability. Those with a remark follow the others.
+    by stability. Those below which the hull lacks phases follow the others.
     """
     in_order, order = _ranked(hits, targets, known)
-    return sorted(in_order, key=lambda hit: bool(hit.remarks)), order
+    return sorted(in_order, key=lambda hit: HULL_INCOMPLETE in hit.remarks), order
 
 
 def _ranked(

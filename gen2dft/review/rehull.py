@@ -14,7 +14,7 @@ from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.surrogate import hull_reason
 from gen2dft.store.documents import CandidateDoc, LabelDoc
-from gen2dft.store.store import Store
+from gen2dft.store.store import Store, candidate_key
 from gen2dft.thermo.corrections import scale_of
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.placing import remark_of
@@ -65,6 +65,8 @@ class Rehull:
         Candidates measured again.
     changes
         Verdicts that differ, in the order of rounds and ids.
+    hits
+        Id of each candidate that is a hit by the old hull, to its verdict by the new one.
     distances
         Label id to the distance to the new hull, eV/atom; where it covers the chemical system.
     """
@@ -76,6 +78,17 @@ class Rehull:
     num_labelled: int = 0
     changes: list[Change] = field(default_factory=list)
     distances: dict[str, float] = field(default_factory=dict)
+    hits: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def num_lost(self) -> int:
+        """Hits that the new hull takes away."""
+        return sum(after != HIT for after in self.hits.values())
+
+    @property
+    def num_won(self) -> int:
+        """Candidates that become hits by the new hull."""
+        return sum(change.after == HIT for change in self.changes)
 
 
 def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
@@ -105,18 +118,24 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
                 distances[label.id] = change.e_after
     changes = [change for change in measured if change.verdict_differs]
     ids = (campaign_id, campaign.hull_id, hull.hull_hash)
-    return Rehull(*ids, num_screened, len(labels), changes, distances)
+    hits = {change.candidate_id: change.after for change in measured if change.before == HIT}
+    return Rehull(*ids, num_screened, len(labels), changes, distances, hits)
 
 
 def apply(store: Store, result: Rehull, hull: ReferenceHull, source: str) -> None:
-    """Keep the new hull, and the new distances beside the old ones in each label.
+    """Keep the new hull, and the new distances and verdicts beside the old ones in labels and hits.
 
-    States, hits and the labels' own distances stay as they are: they belong to the campaign's
-    frozen hull.
+    States and the distances of labels and hits stay as they are: they belong to the campaign's
+    frozen hull. A hit that the new hull takes away is listed with a remark from then on.
     """
     put_hull(store, hull, source)
     for label_id, distance in result.distances.items():
         store.set_label(label_id, **{f"other_hulls.{result.new_id}": distance})
+    if result.new_id == result.old_id:
+        return
+    for candidate_id, verdict in result.hits.items():
+        key = candidate_key(result.campaign_id, candidate_id)
+        store.set_hit(key, **{f"other_hulls.{result.new_id}": verdict})
 
 
 def _must_fit(store: Store, campaign_id: str, labels: list[LabelDoc], hull: ReferenceHull) -> None:

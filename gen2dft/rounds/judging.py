@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from gen2dft.campaign import Target
+from gen2dft.ground.hulls import get_hull
+from gen2dft.ground.on_hull import is_in_dataset, on_hull
 from gen2dft.loop import targets
 from gen2dft.property_steps import provided
 from gen2dft.rounds.plausible import remarks
@@ -66,6 +68,7 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     names = [target.property for target in context.spec.targets]
     of_targets = {name: basis.get(name, OPEN) for name in names}
     evidence = evidence_of(of_targets.values(), label)
+    standing = on_hull(get_hull(context.store, label.hull_id), structure.composition)
     return HitDoc(
         id=candidate.id,
         campaign_id=context.campaign_id,
@@ -82,8 +85,20 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
-        remarks=remarks(context, values.get("e_above_hull")),
+        remarks=[*remarks(context, values.get("e_above_hull")), *standing.remarks],
+        known_formula=_is_known(context, structure.composition),
+        compounds=standing.compounds,
     )
+
+
+def _is_known(context: Round, composition: Mapping[Any, float]) -> bool:
+    """Whether the campaign began with a phase or a crystal of this formula.
+
+    Hulls that its own labels have joined know its candidates, too.
+    """
+    campaign = context.campaign
+    frozen = get_hull(context.store, campaign.screen_hull_id or campaign.hull_id)
+    return frozen.knows(composition) or is_in_dataset(context.base, composition)
 
 
 def evidence_of(basis: Iterable[str], label: LabelDoc) -> Evidence:

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.guard import bounds_of, volume_problem
+from gen2dft.ground.hulls import get_hull
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import LabelDoc
-from gen2dft.thermo.placing import IMPLAUSIBLE_ENERGY, remark_of, warning_of, why_implausible
+from gen2dft.thermo.placing import (
+    IMPLAUSIBLE_ENERGY,
+    lacks_compounds,
+    remark_of,
+    warning_of,
+    why_implausible,
+)
 
 
 def label_problem(
@@ -23,10 +30,20 @@ def label_problem(
     if problem is not None:
         return problem
     energy = label.values.get("formation_energy")
-    why = why_implausible(energy, label.values.get("e_above_hull"), lowest(context))
+    distance = label.values.get("e_above_hull")
+    unexplored = distance is not None and _is_unexplored(context, label)
+    why = why_implausible(energy, distance, lowest(context), unexplored=unexplored)
     if why is None:
         return None
     return CalculationFailure(reason=IMPLAUSIBLE_ENERGY, detail=why, directory=last.directory)
+
+
+def _is_unexplored(context: Round, label: LabelDoc) -> bool:
+    """Whether the label's hull lacks compounds at its composition."""
+    from pymatgen.core import Structure
+
+    composition = Structure.from_dict(label.structure).composition
+    return lacks_compounds(get_hull(context.store, label.hull_id), composition)
 
 
 def with_remark(context: Round, label: LabelDoc) -> LabelDoc:

@@ -27,6 +27,7 @@ from gen2dft.property_steps import check_steps
 from gen2dft.thermo.corrections import get_correction
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_check import self_test
+from gen2dft.thermo.hull_file import is_hull_file
 
 if TYPE_CHECKING:
     from gen2dft.store.store import Store
@@ -94,10 +95,27 @@ def prepare(
     hull = campaign_hull(spec, cache_dir, store)
     check_scales(spec, hull)
     self_test(hull, spec.hull.tolerance)
+    _check_hull_file(spec, dataset, hull)
     if needs_labels(spec, dataset):
         wanted = [target.property for target in spec.targets]
         check_labels(dataset, wanted, spec.dataset.min_labels)
     return Prepared(dataset, hull, screen_hull(spec, hull, cache_dir))
+
+
+def _check_hull_file(spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> None:
+    """CampaignError if a hull file lacks elements that candidates may have.
+
+    Whatever holds one of them would be relaxed and then have no distance.
+    """
+    if not is_hull_file(spec.hull.source):
+        return
+    missing = sorted(candidate_elements(spec, dataset) - hull.elements)
+    if missing:
+        raise CampaignError(
+            f"hull file {spec.hull.source} has no phase of {', '.join(missing)}, which candidates "
+            "may have: add phases of them, or leave the elements out "
+            f"(screening.excluded_elements: [{', '.join(missing)}])"
+        )
 
 
 def needs_labels(spec: CampaignSpec, dataset: Dataset) -> bool:

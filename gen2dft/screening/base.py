@@ -36,17 +36,20 @@ class GateContext:
         Numbers of different elements that a crystal may have.
     earlier
         Candidates of earlier rounds, which are not to be computed again; None in the first.
+    phases
+        Formulas of the hull, as `CrystalTable.formulas` writes them.
     """
 
     known: Dataset
     allowed: frozenset[int]
     num_elements: frozenset[int]
     earlier: CrystalTable | None = None
+    phases: frozenset[str] = frozenset()
 
     @cached_property
     def known_formulas(self) -> frozenset[str]:
-        """Reduced formulas of the training set, as `CrystalTable.formulas` writes them."""
-        return frozenset(self.known.crystals.formulas())
+        """Reduced formulas of training set and hull, as `CrystalTable.formulas` writes them."""
+        return self.phases.union(self.known.crystals.formulas())
 
 
 class Gate(ABC, Generic[S]):

@@ -9,10 +9,14 @@ KNOWN_FORMULA = "known_formula"
 
 
 class FormulaGate(Gate[NoSettings]):
-    """Refuse formulas of the training set."""
+    """Refuse formulas of the training set and of the hull."""
 
     name = "formula"
-    reasons = {KNOWN_FORMULA: "A crystal of the training set has its reduced formula."}
+    reasons = {
+        KNOWN_FORMULA: (
+            "A crystal of the training set or a phase of the hull has its reduced formula."
+        )
+    }
 
     def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:
         """See `formula_gate`."""

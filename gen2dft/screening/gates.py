@@ -36,7 +36,10 @@ def load_gate(name: str, settings: Mapping[str, Any] | None = None) -> Gate[Any]
 
 
 def screening_gates(
-    spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
+    spec: ScreeningSpec,
+    known: Dataset,
+    earlier: CrystalTable | None = None,
+    phases: frozenset[str] = frozenset(),
 ) -> list[tuple[str, Judge]]:
     """Names and gates that a campaign asks for, in their order.
 
@@ -47,13 +50,15 @@ def screening_gates(
         different ones as its crystals, and must differ from it.
     earlier
         Candidates of earlier rounds, which are not to be computed again.
+    phases
+        Formulas of the hull, which are known although it has no structures.
 
     Raises
     ------
     CampaignError
         If the spec names something that is not an element.
     """
-    context = gate_context(spec, known, earlier)
+    context = gate_context(spec, known, earlier, phases)
     gates: list[tuple[str, Judge]] = []
     for name, settings in spec.plan:
         gate = load_gate(name, settings)
@@ -62,12 +67,15 @@ def screening_gates(
 
 
 def gate_context(
-    spec: ScreeningSpec, known: Dataset, earlier: CrystalTable | None = None
+    spec: ScreeningSpec,
+    known: Dataset,
+    earlier: CrystalTable | None = None,
+    phases: frozenset[str] = frozenset(),
 ) -> GateContext:
     """What gates may compare with; parameters and errors as those of `screening_gates`."""
     allowed = allowed_elements(spec, known.crystals)
     num_elements = frozenset(known.crystals.num_elements.tolist())
-    return GateContext(known, allowed, num_elements, earlier)
+    return GateContext(known, allowed, num_elements, earlier, phases)
 
 
 def judge(gate: Gate[Any], table: CrystalTable, context: GateContext) -> Sequence[str | None]:

@@ -16,6 +16,8 @@ from gen2dft.store.documents import StoredVerdict, SymmetryRecord
 from gen2dft.thermo.placing import (
     HULL_INCOMPLETE,
     IMPLAUSIBLE_ENERGY,
+    hull_remarks,
+    lacks_compounds,
     remark_of,
     why_implausible,
 )
@@ -67,6 +69,8 @@ class SurrogateVerdict:
     remark
         `hull_incomplete` for a crystal that passes but lies so far below the hull that the hull
         lacks phases.
+    hull_remarks
+        What the hull's energy rests on, see `gen2dft.thermo.placing.hull_remarks`.
     """
 
     reason: str | None
@@ -83,6 +87,7 @@ class SurrogateVerdict:
     detail: str | None = None
     symmetry: SymmetryRecord | None = None
     remark: str | None = None
+    hull_remarks: tuple[str, ...] = ()
 
     @property
     def as_relaxed(self) -> Structure | None:
@@ -218,7 +223,8 @@ def _placed(
     gap = hull.gap(element.symbol for element in composition.elements)
     e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
     lowest = spec.min_e_above_hull
-    implausible = why_implausible(formation_energy, e_above_hull, lowest)
+    unexplored = lacks_compounds(hull, composition)
+    implausible = why_implausible(formation_energy, e_above_hull, lowest, unexplored=unexplored)
     reason: str | None = IMPLAUSIBLE_ENERGY
     if implausible is None:
         reason = _reason(relaxed, e_above_hull, spec, known)
@@ -236,6 +242,7 @@ def _placed(
         seconds=relaxed.wall_seconds,
         detail=implausible or gap,
         remark=remark_of(e_above_hull, lowest) if reason is None else None,
+        hull_remarks=tuple(hull_remarks(hull, composition)),
     )
 
 

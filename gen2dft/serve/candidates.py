@@ -20,6 +20,7 @@ from gen2dft.report.candidate import (
     value_rows,
 )
 from gen2dft.report.cif import cif_name, structure_cif
+from gen2dft.report.on_hull import facts_on_hull, hull_texts
 from gen2dft.report.picture import crystal_scene, crystal_svg
 from gen2dft.report.symmetry import conventional_text, symmetry_text
 from gen2dft.report.transport_figures import TRANSPORT_FIGURES
@@ -48,6 +49,8 @@ def candidate_page(store: Store, campaign_id: str, candidate_id: str) -> dict[st
     page["values"] = value_rows(spec, candidate, labels)
     page["engines"] = [engine_text(label) for label in labels]
     page["remarks"] = list(remarks(labels))
+    on_hull = facts_on_hull(store, candidate, labels)
+    page["on_hull"] = list(hull_texts(on_hull)) if on_hull else []
     page["costs"] = [_cost(label) for label in labels]
     page["trace"] = _trace(store, candidate)
     page["system"] = _system(candidate.formula)

@@ -1,4 +1,4 @@
-"""The whole hull that ships, built of a table of formulas and formation energies.
+"""The whole hull: of a table of formulas and formation energies, or of the API as of today.
 
 The table has the columns `pretty_formula` (or `formula`), `formation_energy_per_atom`, eV/atom,
 and `source`, which says for each row where its energy is from. Rows of sources that are named as
@@ -12,20 +12,21 @@ import csv
 import gzip
 import io
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from gen2dft.datasets.materials_project import THERMO_TYPE, Client, read_all_phases
 from gen2dft.errors import DatasetError
 from gen2dft.thermo.formulas import Formula, formula_text, reduced
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.hull_file import LARGEST, OTHER_UNIT
 from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 FORMULA_COLUMNS = ("pretty_formula", "formula")
 ENERGY_COLUMN, SOURCE_COLUMN = "formation_energy_per_atom", "source"
 GGA_SOURCES = ("MP-20/MPTS-52",)
-# eV/atom: beyond it the numbers are those of another unit, or total energies.
-LARGEST = 7.0
+GGA, MIXED = THERMO_TYPE, "GGA_GGA+U_R2SCAN"  # thermo types of the API
 SAME = 1e-4  # eV/atom within which two rows of a formula agree
 
 
@@ -81,11 +82,44 @@ def build_hull(path: Path, gga_sources: Collection[str] = GGA_SOURCES) -> Refere
             f"{path} has no row whose source is {' or '.join(gga_sources)}: name the sources of "
             "its GGA energies, --gga-source NAME"
         )
+    return _joined(_energies(gga), _energies(mixed))
+
+
+def _energies(phases: Mapping[Formula, Phase]) -> dict[Formula, float]:
+    return {formula: phase.formation_energy for formula, phase in phases.items()}
+
+
+def hull_of_today(client: Client | None = None) -> tuple[ReferenceHull, str]:
+    """The whole hull as the Materials Project has it today, and the version of its database.
+
+    Parameters
+    ----------
+    client
+        As for `gen2dft.datasets.materials_project.read_all_phases`, whose errors it raises.
+    """
+    found = read_all_phases((GGA, MIXED), client)
+    gga, mixed = (lowest_of(found.phases[kind]) for kind in (GGA, MIXED))
+    return _joined(gga, mixed), found.version
+
+
+def lowest_of(phases: Iterable[tuple[Mapping[str, float], float]]) -> dict[Formula, float]:
+    """Formula to the lowest formation energy among phases, eV/atom."""
+    lowest: dict[Formula, float] = {}
+    for composition, energy in phases:
+        formula = reduced(composition)
+        if not abs(energy) <= LARGEST:
+            raise DatasetError(f"{formula_text(formula)}: its energy is {energy:g}: {OTHER_UNIT}")
+        lowest[formula] = min(energy, lowest.get(formula, math.inf))
+    return lowest
+
+
+def _joined(gga: Mapping[Formula, float], mixed: Mapping[Formula, float]) -> ReferenceHull:
+    """The hull in which the GGA energy of a formula wins, and others are marked as mixed."""
     chosen = {**mixed, **gga}
     rest = [dict(formula) for formula in mixed if formula not in gga]
     return ReferenceHull.build(
         [dict(formula) for formula in chosen],
-        [phase.formation_energy for phase in chosen.values()],
+        chosen.values(),
         scale=MATERIALS_PROJECT,
         mixed=rest,
     )
@@ -136,8 +170,5 @@ def _energy(row: Mapping[str, str], place: str) -> float:
     if not math.isfinite(energy):
         raise DatasetError(f"{place}: {ENERGY_COLUMN} is {text!r}, no number; leave such rows out")
     if abs(energy) > LARGEST:
-        raise DatasetError(
-            f"{place}: {ENERGY_COLUMN} is {energy:g}: formation energies lie within {LARGEST:g} "
-            "eV/atom, so this is a total energy, or in another unit"
-        )
+        raise DatasetError(f"{place}: {ENERGY_COLUMN} is {energy:g}: {OTHER_UNIT}")
     return energy

@@ -136,6 +136,9 @@ class StoredVerdict(BaseModel):
     remark: str | None = Field(
         None, description="what holds of it although it passed: `hull_incomplete`"
     )
+    hull_remarks: tuple[str, ...] = Field(
+        (), description="what the hull rests on: `hull_mixes_r2scan`, `hull_of_older_phases`"
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Self:
@@ -539,7 +542,21 @@ class HitDoc(Document):
     remarks: list[str] = Field(
         [],
         description="doubts that a reader must know, in snake case: `hull_incomplete` where it "
-        "lies so far below the hull that the hull lacks phases",
+        "lies so far below the hull that the hull lacks phases, `hull_mixes_r2scan` where it "
+        "would fall apart into a phase with an energy of the mixed scale, `hull_of_older_phases` "
+        "where the hull knows no newer phase of one of its elements",
+    )
+    known_formula: bool | None = Field(
+        None, description="whether training set or hull hold its formula; None: not looked up"
+    )
+    other_hulls: dict[str, str] = Field(
+        {},
+        description="verdict by other hulls, by hull id: `hit` or `misses_<property>`; see "
+        "`gen2dft rehull --apply`",
+    )
+    compounds: int | None = Field(
+        None,
+        description="number of compounds that the hull knows of its elements; None: not looked up",
     )
 
     @model_validator(mode="before")

@@ -285,9 +285,13 @@ class ReferenceHull:
         return sorted(found, key=lambda product: (-product.share, product.composition))
 
     def compounds(self, symbols: Iterable[str]) -> int:
-        """Number of phases of a chemical system that hold each of its elements."""
-        system = tuple(sorted(set(symbols)))
-        return len(self._by_system.get(system, {}))
+        """Number of compounds of a chemical system, those of a part of its elements included."""
+        return sum(len(formula) > 1 for formula, _ in self.phases(symbols))
+
+    def knows(self, composition: Mapping[Any, float]) -> bool:
+        """Whether a phase of the hull has this formula."""
+        formula = reduced(composition)
+        return formula in self._by_system.get(system_of(formula), {})
 
     def gap(self, system: Iterable[str]) -> str | None:
         """What the hull lacks of a chemical system; None if it covers it."""
@@ -318,6 +322,19 @@ class ReferenceHull:
         """Elements that occur in some phase."""
         return frozenset(symbol for system in self._by_system for symbol in system)
 
+    @functools.cached_property
+    def formulas(self) -> frozenset[str]:
+        """Formulas of all phases, as `CrystalTable.formulas` writes them."""
+        return frozenset(formula_text(entry.composition) for entry in self.entries)
+
+    @functools.cached_property
+    def unmixed_elements(self) -> frozenset[str]:
+        """Elements that no phase of the mixed scale holds; none where the hull has one scale."""
+        if not self.mixed:
+            return frozenset()
+        held = {symbol for formula in self.mixed for symbol, _ in formula}
+        return self.elements - held
+
     # Chemical systems
     # -----------------------------------------------------------------------------------------
 
@@ -338,10 +355,10 @@ class ReferenceHull:
         phases = self.phases(system)
         energies = np.array([energy for _, energy in phases])
         atoms = np.zeros((len(phases), len(system)))
+        columns = {symbol: column for column, symbol in enumerate(system)}
         for row, (formula, _) in enumerate(phases):
             for symbol, count in formula:
-                column = system.index(symbol)
-                atoms[row, column] = count
+                atoms[row, columns[symbol]] = count
         fractions = atoms / atoms.sum(axis=1, keepdims=True)
         return LowerHull.of_phases(fractions, energies)
 
@@ -350,11 +367,12 @@ class ReferenceHull:
         them; sorted.
         """
         system = sorted(set(symbols))
-        lowest: dict[Formula, float] = {((symbol, 1),): 0.0 for symbol in system}
+        lowest: dict[Formula, float] = {}
         for subsystem in _subsystems(system):
-            known = self._by_system.get(subsystem, {})
-            for formula, energy in known.items():
-                lowest[formula] = min(energy, lowest.get(formula, math.inf))
+            lowest.update(self._by_system.get(subsystem, {}))
+        for symbol in system:
+            element = ((symbol, 1),)
+            lowest[element] = min(lowest.get(element, 0.0), 0.0)
         return sorted(lowest.items())
 
     @functools.cached_property

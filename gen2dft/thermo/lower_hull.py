@@ -115,12 +115,14 @@ def _body(fractions: NDArray[np.float64], energies: NDArray[np.float64]) -> Conv
     """
     from scipy.spatial import ConvexHull, QhullError
 
-    independent = fractions[:, 1:]
-    middle = fractions.mean(axis=0)
-    apex = np.append(middle[1:], energies.max() + 1.0)
-    phases = np.column_stack([independent, energies])
+    num_phases, num_elements = fractions.shape
+    points = np.empty((num_phases + 1, num_elements))
+    points[:-1, :-1] = fractions[:, 1:]
+    points[:-1, -1] = energies
+    points[-1, :-1] = fractions[:, 1:].mean(axis=0)
+    points[-1, -1] = energies.max() + 1.0
     try:
-        return ConvexHull(np.vstack([phases, apex]))
+        return ConvexHull(points)
     except (QhullError, ValueError) as err:
         raise ThermoError(
             f"the {len(energies)} phases span no hull: are all pure elements there? {err}"
@@ -133,9 +135,8 @@ def _potentials(equations: NDArray[np.float64]) -> NDArray[np.float64]:
     At the corner of element i, where x_i = 1, E is mu_i = -(n_i + c) / n_E; the first element has
     no n_i.
     """
-    *normals, slope, offset = equations.T
-    of_first = np.zeros(len(equations))
-    # mu_i n_E = -(n_i + c)
-    scaled = [-(normal + offset) for normal in [of_first, *normals]]
-    at_corners = np.column_stack(scaled)
-    return at_corners / slope[:, None]
+    normals, slope, offset = equations[:, :-2], equations[:, -2], equations[:, -1]
+    # -mu_i n_E = n_i + c
+    scaled = np.repeat(offset[:, None], normals.shape[1] + 1, axis=1)
+    scaled[:, 1:] += normals
+    return scaled / -slope[:, None]

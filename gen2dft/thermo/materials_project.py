@@ -12,10 +12,11 @@ import functools
 import gzip
 from importlib import resources
 
+from gen2dft.campaign.hull import WHOLE_HULL
 from gen2dft.errors import StoreError
 from gen2dft.thermo.hull import ReferenceHull
 
-NAME = "materials-project-2025"
+NAME = WHOLE_HULL
 FILE = "materials_project_2025.json.gz"
 HASH = "69aa40435fda0fb1"
 REMEDY = "install gen2dft again, or build it: gen2dft data build hull --source TABLE"

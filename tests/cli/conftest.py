@@ -22,6 +22,8 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Store:
     """The example campaign in the store that every verb opens."""
     store = example_store()
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: store)
+    # Other tests keep another hull under the id that this one has.
+    monkeypatch.setattr("gen2dft.ground.hulls._LOADED", {})
     return store
 
 

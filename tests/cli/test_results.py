@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, candidate_id, empty_store, structure
+from example_campaign import CAMPAIGN_ID, HITS, HULL, candidate_id, empty_store, structure
 from pymatgen.core import Structure
 
 from gen2dft.store.documents import StoredVerdict, SymmetryRecord
@@ -154,6 +154,31 @@ def test_hits_whose_hull_lacks_phases_say_so(example: Store, invoke) -> None:
     assert {row["remark"] for row in others} == {""}
 
 
+def test_hits_tell_the_compounds_of_their_system_and_known_formulas(example: Store, invoke) -> None:
+    assert "compounds" not in invoke("hits").output + invoke("hits", "--csv").output
+    hit = example.hits()[0]
+    example.set_hit(hit.id, compounds=17, known_formula=True, remarks=["hull_mixes_r2scan"])
+    output = " ".join(invoke("hits").output.split())
+    assert "17" in output
+    assert "known formula" in output
+    assert "1 of the 4 hits say \u201chull mixes r2scan\u201d" in output
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(invoke("hits", "--csv").output))}
+    row = rows.pop(hit.candidate_id)
+    assert row["compounds in system"] == "17"
+    assert row["remark"] == "hull mixes r2scan, known formula"
+    assert {other["compounds in system"] for other in rows.values()} == {""}
+    found = {row["candidate_id"]: row for row in json.loads(invoke("hits", "--json").output)}
+    assert found[hit.candidate_id]["known_formula"] is True
+    assert found[hit.candidate_id]["compounds"] == 17
+
+
+def test_a_hit_that_another_hull_takes_away_is_remarked(example: Store, invoke) -> None:
+    hit = example.hits()[0]
+    example.set_hit(hit.id, other_hulls={"aa": "hit", "bb": "misses_e_above_hull"})
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(invoke("hits", "--csv").output))}
+    assert rows[hit.candidate_id]["remark"] == "no hit by hull bb"
+
+
 def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
     wanted = {
         h.candidate_id
@@ -244,6 +269,26 @@ def test_show_tells_everything_of_a_hit(example: Store, invoke) -> None:
     assert "12 atoms" in output
     assert "space group F-43m" in output
     assert output.index("queued 2026") < output.index("labelled 2026") < output.index("hit 2026")
+
+
+def test_show_names_what_a_candidate_would_fall_apart_into(example: Store, invoke) -> None:
+    output = " ".join(invoke("show", candidate_id(1, 1)).output.split())
+    assert "known formula in the hull" in output
+    assert f"3 compounds of K-Sb-V in hull {HULL.hull_hash}" in output
+    assert "falls apart into 0.667 VSb* + 0.333 K3Sb + 0.333 V (0.44, 0.44, 0.11 of " in output
+    assert "a product marked * has no GGA energy" in output
+    found = json.loads(invoke("show", candidate_id(1, 1), "--json").output)["on_hull"]
+    products = {product["formula"]: product for product in found["products"]}
+    assert products["VSb"]["is_mixed"]
+    assert products["K3Sb"]["amount"] == pytest.approx(1 / 3)
+    assert found["known_to"] == ["hull"]
+    assert found["compounds"] == 3
+
+
+def test_show_tells_where_the_hull_gives_no_distance(example: Store, invoke) -> None:
+    output = " ".join(invoke("show", candidate_id(0, 3)).output.split())
+    assert "is not covered: no phase of the reference holds" in output
+    assert "falls apart into" not in output
 
 
 def test_show_tells_what_custodian_changed(example: Store, invoke) -> None:

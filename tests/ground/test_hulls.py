@@ -8,8 +8,10 @@ from pymatgen.core import Composition, Structure
 
 from gen2dft import engines
 from gen2dft.campaign import CampaignSpec
+from gen2dft.crystals import CrystalTable
+from gen2dft.dataset import Dataset
 from gen2dft.engines.base import Engine
-from gen2dft.errors import MixedEnergies, StoreError, ThermoError
+from gen2dft.errors import CampaignError, MixedEnergies, StoreError, ThermoError
 from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
@@ -27,6 +29,9 @@ from gen2dft.rounds.train import train
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.store.documents import ReferenceDoc
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.hull_file import file_content
+from gen2dft.thermo.materials_project import whole_hull
+from gen2dft.thermo.scales import MIXED, must_share
 from gen2dft.thermo.vanadium_oxides import known_hull
 from tests import toys
 from tests.rounds.test_steps import calculations, queued, up_to_dispatch, validate_all
@@ -73,8 +78,8 @@ def raw(monkeypatch):
     return {"engine": "raw", "preset": "toy-v1"}
 
 
-def test_the_default_is_the_hull_of_the_data_source():
-    hull = campaign_hull(spec_with(dataset={"source": "prototypes"}))
+def test_the_hull_of_the_data_source_holds_all_of_it():
+    hull = campaign_hull(spec_with(dataset={"source": "prototypes"}, hull={"source": "dataset"}))
     assert hull.scale == "materials-project"
     assert hull.num_entries > 1000
 
@@ -219,6 +224,57 @@ def test_an_empty_hull_stops_a_campaign(tmp_path):
     (tmp_path / "empty.json").write_text(json.dumps({"format": 2, "entries": []}))
     with pytest.raises(ThermoError, match="the reference hull is empty"):
         prepare(spec_with(hull={"source": str(tmp_path / "empty.json")}))
+
+
+def test_a_hull_file_without_elements_of_the_candidates_stops_a_campaign(tmp_path):
+    toys.toy_dataset().save(tmp_path / "toys.npz")
+    lacking = ReferenceHull.build([Composition("NaCl"), Composition("MgO")], [-1.0, -1.0])
+    (tmp_path / "hull.json").write_bytes(file_content(lacking))
+    changes = {
+        "dataset": {"source": str(tmp_path / "toys.npz"), "min_labels": 5},
+        "hull": {"source": str(tmp_path / "hull.json")},
+    }
+    with pytest.raises(
+        CampaignError, match=r"hull\.json has no phase of Ba, Br, .*excluded_elements: \[Ba, Br"
+    ):
+        prepare(spec_with(**changes))
+    allowed = {"allowed_elements": ["Na", "Cl", "Mg", "O"], **toys.TOY_CAMPAIGN["screening"]}
+    prepared = prepare(spec_with(**changes, screening=allowed))
+    assert prepared.hull.hull_hash == lacking.hull_hash
+
+
+def test_a_campaign_that_runs_keeps_the_hull_that_it_began_with(store, tmp_path):
+    path = tmp_path / "hull.json"
+    path.write_bytes(file_content(toy_hull(scale="materials-project")))
+    spec = spec_with(hull={"source": str(path)})
+    began_with = campaign_hull(spec)
+    document, _ = begin_campaign(store, spec, toys.toy_dataset(), began_with)
+    newer = toy_hull(scale="materials-project").joined_by([{"Na": 1, "Mg": 1}], [-3.0])
+    path.write_bytes(file_content(newer))
+    assert campaign_hull(spec).hull_hash == newer.hull_hash != began_with.hull_hash
+    context = Round(store, document.id, 1)
+    assert footing_of(context).hull.hull_hash == began_with.hull_hash == document.hull_id
+
+
+def test_the_mixed_scale_is_no_scale_of_labels(raw):
+    """It serves for competing phases of the whole hull alone."""
+    with pytest.raises(MixedEnergies, match="are on scale 'materials-project:GGA_GGA"):
+        must_share("materials-project", [MIXED], "labels", "Choose another")
+    with pytest.raises(MixedEnergies, match="and the hull on 'materials-project:GGA_GGA"):
+        check_scales(spec_with(), toy_hull(scale=MIXED))
+
+
+def test_phases_of_data_on_its_scale_join_the_whole_hull(tmp_path):
+    crystals = CrystalTable.from_structures([toys.rock_salt("Na", "Cl", 5.6)])
+    labels = {"formation_energy": np.array([-3.0])}  # deeper than any that is known
+    Dataset(crystals, ("mine",), labels).save(tmp_path / "mine.npz")
+    data = {"source": str(tmp_path / "mine.npz")}
+    joined = campaign_hull(spec_with(dataset=data, hull={"scale": "materials-project"}))
+    assert joined.num_entries == whole_hull().num_entries
+    assert joined.hull_energy({"Na": 1, "Cl": 1}) == pytest.approx(-3.0)
+    assert joined.hull_energy({"Mg": 1, "O": 1}) == whole_hull().hull_energy({"Mg": 1, "O": 1})
+    alone = campaign_hull(spec_with(dataset=data))  # nothing says what it is measured on
+    assert (alone.scale, alone.num_entries) == (None, 1)
 
 
 def test_a_round_begins_with_the_self_test(store):

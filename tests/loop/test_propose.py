@@ -14,6 +14,8 @@ from gen2dft.loop.propose import Proposed, propose
 from gen2dft.loop.sieve import Sifted
 from gen2dft.loop.view import View
 from gen2dft.screening.duplicates import DUPLICATE_IN_BATCH
+from gen2dft.thermo.formulas import parse_formula
+from gen2dft.thermo.hull import ReferenceHull
 from tests import toys
 
 HALVES = (TOY, 0.5), (LISTED, 0.5)
@@ -121,6 +123,15 @@ def test_reasons_add_up_to_the_funnel(limited: View) -> None:
     # Stages of every kind took part, or the sum would prove nothing.
     assert given["no_luck"] == 1
     assert {"no_atoms", DUPLICATE_IN_BATCH, "not_shortlisted"} <= set(given)
+
+
+def test_formulas_of_the_hull_are_known_whichever_source_draws_them(view: View) -> None:
+    drawn = {name for part in propose(view).parts for name in formulas(part, None)}
+    known = sorted(drawn)[0]
+    phases = [parse_formula(known)]
+    parts = propose(replace(view, screen_hull=ReferenceHull.build(phases, [-1.0]))).parts
+    assert any(known in formulas(part, "known_formula") for part in parts)
+    assert not any(known in formulas(part, None) for part in parts)
 
 
 def test_the_shortlist_is_shared_out_among_the_arms(limited: View) -> None:

@@ -100,6 +100,15 @@ def _decoded(link: str) -> str:
     return base64.b64decode(link.partition(",")[2]).decode()
 
 
+def test_hits_tell_the_compounds_of_their_system_and_known_formulas(data: ReportData) -> None:
+    first, *others = data.hits
+    marked = first.model_copy(update={"compounds": 17, "known_formula": True})
+    text = Reader(render(dataclasses.replace(data, hits=[marked, *others]), {})).text
+    assert text.count("compounds in its system") == 1
+    assert "17 compounds in its system" in text
+    assert "known formula" in text
+
+
 def test_ids_of_gradients_are_unique(page: str) -> None:
     ids = re.findall(r'<radialGradient id="([^"]+)"', page)
     assert len(ids) == len(set(ids))

@@ -12,6 +12,8 @@ from gen2dft.report.wording import (
     honest_notes,
     pretty,
     ranked,
+    remark_text,
+    remarks_on,
     target_text,
     value_text,
     words,
@@ -100,6 +102,17 @@ def test_hits_whose_hull_lacks_phases_come_last_and_are_told(data: ReportData) -
     assert found == [*others, marked]
     *_, note = honest_notes(found, {"mlip"})
     assert note.startswith(f"1 of the {len(found)} hits say \u201chull incomplete\u201d")
+
+
+def test_other_remarks_do_not_change_the_order(data: ReportData) -> None:
+    best, *others = ranked(data.hits, data.spec.targets)[0]
+    fields = {"remarks": ["hull_mixes_r2scan"], "known_formula": True, "other_hulls": {"aa": "hit"}}
+    marked = best.model_copy(update=fields)
+    found, _ = ranked([*others, marked], data.spec.targets)
+    assert found == [marked, *others]
+    assert remark_text(remarks_on(marked)) == "hull mixes r2scan, known formula"
+    *_, note = honest_notes(found, {"mlip"})
+    assert note.startswith(f"1 of the {len(found)} hits say \u201chull mixes r2scan\u201d")
 
 
 def test_hits_are_ranked_by_closeness_else_by_stability(data: ReportData) -> None:

@@ -91,6 +91,14 @@ def test_applied_distances_stand_beside_the_old_ones(finished):
         assert label.other_hulls == {result.new_id: pytest.approx(result.distances[label.id])}
         assert label.model_copy(update={"other_hulls": {}}) == before[label.id]
     assert get_hull(finished.store, result.new_id).hull_hash == deeper.hull_hash
+    hits = {found.candidate_id: found for found in finished.store.hits(finished.campaign_id)}
+    assert {key: found.other_hulls for key, found in hits.items()} == {
+        key: {result.new_id: verdict} for key, verdict in result.hits.items()
+    }
+    lost = hits[hit.candidate_id]
+    assert lost.other_hulls == {result.new_id: "misses_e_above_hull"}
+    assert lost.model_copy(update={"other_hulls": {}}) == hit
+    assert result.num_lost >= 1
 
 
 def test_a_hull_of_another_scale_is_refused(finished):

@@ -5,7 +5,7 @@ seed.
 from datetime import timedelta
 
 import pytest
-from pymatgen.core import Structure
+from pymatgen.core import Composition, Structure
 
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kit import run_task
@@ -66,6 +66,14 @@ def check_funnel(context):
     )
 
 
+def check_hits_tell_of_the_hull(context, hits):
+    hull = ReferenceHull.from_dataset(context.base)
+    for hit in hits:
+        composition = Composition(hit.formula)
+        assert hit.compounds == hull.compounds(composition.get_el_amt_dict())
+        assert hit.known_formula is hull.knows(composition)
+
+
 def test_a_whole_round_is_counted_completely(context):
     up_to_dispatch(context)
     validate_all(context)
@@ -78,6 +86,7 @@ def test_a_whole_round_is_counted_completely(context):
     hits = context.store.hits(context.campaign_id)
     assert context.document.funnel[-2].n_out == len(hits) > 0
     assert context.document.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
+    check_hits_tell_of_the_hull(context, hits)
 
 
 def test_validation_starts_from_the_symmetric_cell(context):

@@ -66,6 +66,18 @@ def test_the_funnel_adds_up_from_stage_to_stage(known: Dataset):
     assert sum(sum(count.reasons.values()) for count in counts) == len(CANDIDATES) - len(kept)
 
 
+def test_formulas_of_the_hull_are_known_although_it_has_no_structures(known: Dataset):
+    crystals = CrystalTable.from_structures(CANDIDATES)
+    _, before, _ = run_gates(crystals, screening_gates(ScreeningSpec(), known))
+    row = before.index(None)
+    phases = frozenset([crystals.formulas()[row]])
+    _, after, _ = run_gates(crystals, screening_gates(ScreeningSpec(), known, phases=phases))
+    assert after[row] == "known_formula"
+    by_structure = ScreeningSpec(novelty="structure")
+    _, others, _ = run_gates(crystals, screening_gates(by_structure, known, phases=phases))
+    assert others[row] is None
+
+
 def test_novelty_by_structure_lets_known_formulas_pass(known: Dataset):
     spec = ScreeningSpec(novelty="structure", charge_balance=False)
     _, reasons, counts = run_gates(

@@ -15,6 +15,7 @@ from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.materials_project import whole_hull
 
 NACL = Structure(Lattice.cubic(3.4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 HULL = ReferenceHull.build([Composition("NaCl")], [-2.0])
@@ -110,6 +111,39 @@ def test_one_rule_for_what_lies_below_the_hull(
     assert (verdict.reason, verdict.remark) == (reason, remark)
     assert (verdict.detail is not None) == (reason is not None)
     assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
+
+
+def test_what_lies_below_the_whole_hull_is_kept_and_ranked_last(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Phases that are missing all the same: up to 1 eV/atom nothing is thrown away."""
+    crystal = Structure(Lattice.cubic(3.4), ["Pb", "Te"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    beneath = whole_hull().hull_energy(crystal.composition)
+    for below, fate in ((0.2, (None, None)), (0.9, (None, "hull_incomplete"))):
+        tell(monkeypatch, energy=beneath - below)
+        verdict = surrogate_screen(crystal, SPEC, whole_hull())
+        assert (verdict.reason, verdict.remark) == fate
+        assert verdict.hull_remarks == ("hull_mixes_r2scan",)
+        assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
+    tell(monkeypatch, energy=beneath - 1.1)
+    assert surrogate_screen(crystal, SPEC, whole_hull()).reason == "implausible_energy"
+
+
+def test_no_depth_is_refused_where_a_crystal_would_fall_apart_into_elements(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Al2O3 without its own formula: 2.4 eV/atom below all else that the hull knows."""
+    unknown = whole_hull().without({"Al": 2, "O": 3})
+    cell = Structure(
+        Lattice.cubic(3.6), ["Al", "Al", "O", "O", "O"],
+        [[0, 0, 0], [0.5, 0.5, 0.5], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]],
+    )  # fmt: skip
+    tell(monkeypatch, energy=-3.36)
+    verdict = surrogate_screen(cell, SPEC, unknown)
+    assert verdict.e_above_hull == pytest.approx(-2.4, abs=0.1)
+    assert (verdict.reason, verdict.remark) == (None, "hull_incomplete")
+    tell(monkeypatch, energy=-5.1)
+    assert surrogate_screen(cell, SPEC, unknown).reason == "implausible_energy"
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ from gen2dft.store.documents import (
     SnapshotDoc,
 )
 from gen2dft.store.store import Store, candidate_key, round_key
+from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 from gen2dft.transport.compute import compute_transport
 from gen2dft.transport.document import TransportDoc
 from gen2dft.transport.settings import TransportSettings
@@ -37,6 +39,12 @@ from gen2dft.transport.settings import TransportSettings
 CAMPAIGN_ID = "thermoelectric-3f9a1c0b77de"
 START = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 HITS = ((0, 3), (1, 1), (1, 2), (1, 6))  # round and row
+HULL = ReferenceHull.build(
+    [{"K": 3, "Sb": 1}, {"V": 1, "Sb": 1}, {"K": 1, "V": 1, "Sb": 1}],
+    [-0.4, -0.2, -0.1],
+    scale=MATERIALS_PROJECT,
+    mixed=[{"V": 1, "Sb": 1}],
+)
 _A, _B, _X = ("Na", "K", "Ca", "Sr", "Ba"), ("Ti", "V", "Zr", "Nb", "Sn", "Hf"), ("O", "S", "Se")
 
 
@@ -51,8 +59,9 @@ def example_store(**campaign: Any) -> Store:
     store = empty_store()
     rng = np.random.default_rng(7)
     store.insert_new(_campaign(**campaign))
+    blob_id = store.put_blob(HULL.to_bytes(), "hull")
     store.insert_new(
-        HullDoc(id="5d1f0c22a7b9e001", blob_id="0" * 32, source="starter", num_entries=2310)
+        HullDoc(id="5d1f0c22a7b9e001", blob_id=blob_id, source="starter", num_entries=2310)
     )
     for index in (0, 1):
         _add_round(store, index, rng)

@@ -28,7 +28,11 @@ LOST_SECONDS = 600
 ATTEMPTS = 4
 
 # Defaults that changed on purpose: a file that leaves them out begins another campaign now.
-FORMER_DEFAULTS = {"acquisition": "greedy", "quorum": 1.0}
+FORMER_DEFAULTS = {
+    "learning.acquisition": "greedy",
+    "learning.quorum": 1.0,
+    "hull.source": "dataset",
+}
 
 Row = dict[str, Any]
 
@@ -40,9 +44,12 @@ def read_json(name: str) -> Any:
 
 def left_out(text: str) -> Row:
     """What version 0.1.0 took for what a campaign file leaves out, as overrides."""
-    given = yaml.safe_load(text).get("learning", {})
-    missing = FORMER_DEFAULTS.keys() - given.keys()
-    return {f"learning.{name}": FORMER_DEFAULTS[name] for name in sorted(missing)}
+    content, missing = yaml.safe_load(text), {}
+    for place, value in FORMER_DEFAULTS.items():
+        part, _, key = place.partition(".")
+        if key not in content.get(part, {}):
+            missing[place] = value
+    return missing
 
 
 def load_then(name: str) -> CampaignSpec:
