@@ -115,7 +115,7 @@ BEHIND = {
     "noh2019-v1": ("imatgen",),
 }
 # The same of training sets, whose names may be those of generators too.
-BEHIND_DATA = {
+BEHIND_DATA: dict[str, tuple[str, ...]] = {
     "starter": ("materials-project", "ricci2017"),
     "prototypes": ("aflow-prototypes", "chgnet"),
     "vanadium-oxides": ("aflow-prototypes", "chgnet"),
