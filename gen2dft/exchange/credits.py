@@ -115,7 +115,7 @@ BEHIND = {
     "noh2019-v1": ("imatgen",),
 }
 # The same of training sets, whose names may be those of generators too.
-BEHIND_DATA: dict[str, tuple[str, ...]] = {
+BEHIND_DATA = {
     "starter": ("materials-project", "ricci2017"),
     "prototypes": ("aflow-prototypes", "chgnet"),
     "vanadium-oxides": ("aflow-prototypes", "chgnet"),
@@ -152,8 +152,8 @@ def _used(spec: CampaignSpec) -> Iterator[str]:
     """Names of generator, data, engines and corrections."""
     for source in spec.sources:
         yield source.name
-    source = spec.dataset.source
-    yield from BEHIND_DATA.get(source, (source,))
+    data = spec.dataset.source
+    yield from BEHIND_DATA.get(data, (data,))
     yield from spec.dataset.labels
     yield spec.screening.surrogate.engine
     yield spec.validation.engine
