@@ -152,8 +152,8 @@ def _used(spec: CampaignSpec) -> Iterator[str]:
     """Names of generator, data, engines and corrections."""
     for source in spec.sources:
         yield source.name
-    source = spec.dataset.source
-    yield from BEHIND_DATA.get(source, (source,))
+    data = spec.dataset.source
+    yield from BEHIND_DATA.get(data, (data,))
     yield from spec.dataset.labels
     yield spec.screening.surrogate.engine
     yield spec.validation.engine
