@@ -68,7 +68,6 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     names = [target.property for target in context.spec.targets]
     of_targets = {name: basis.get(name, OPEN) for name in names}
     evidence = evidence_of(of_targets.values(), label)
-    standing = on_hull(get_hull(context.store, label.hull_id), structure.composition)
     return HitDoc(
         id=candidate.id,
         campaign_id=context.campaign_id,
@@ -85,10 +84,20 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
-        remarks=[*remarks(context, values.get("e_above_hull")), *standing.remarks],
-        known_formula=_is_known(context, structure.composition),
-        compounds=standing.compounds,
+        **_of_the_hull(context, label, structure.composition, values.get("e_above_hull")),
     )
+
+
+def _of_the_hull(
+    context: Round, label: LabelDoc, composition: Mapping[Any, float], distance: float | None
+) -> dict[str, Any]:
+    """Fields of a hit that say what its distance to the hull, eV/atom, is worth."""
+    standing = on_hull(get_hull(context.store, label.hull_id), composition)
+    return {
+        "remarks": [*remarks(context, distance), *standing.remarks],
+        "known_formula": _is_known(context, composition),
+        "compounds": standing.compounds,
+    }
 
 
 def _is_known(context: Round, composition: Mapping[Any, float]) -> bool:

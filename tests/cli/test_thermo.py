@@ -152,6 +152,23 @@ def test_rehull_shows_changes_and_applies_only_when_asked(
     assert all(label.other_hulls for label in store.labels(finished))
 
 
+def test_rehull_brings_an_old_campaign_to_the_whole_hull(
+    store: Store, finished: str, invoke
+) -> None:
+    """The toys' energies lie high above real compounds: every hit on the hull is lost."""
+    found = json.loads(invoke("rehull", "--hull", "materials-project-2025", "--json").output)
+    old = {hit.candidate_id for hit in store.hits(finished)}
+    assert found["hits"].keys() == old
+    lost = sum(verdict != "hit" for verdict in found["hits"].values())
+    assert found["num_lost"] == lost
+    far = [change for change in found["changes"] if change["stage"] == "screen"]
+    assert far
+    assert all(change["e_after"] > change["e_before"] for change in far)
+    text = " ".join(invoke("rehull", "--hull", "materials-project-2025").output.split())
+    assert f"by the old hull: {len(old) - lost} remain, {lost} are lost, 0 are new" in text
+    assert all(not hit.other_hulls for hit in store.hits(finished))
+
+
 def test_hull_lists_systems_saves_and_draws(
     store: Store, finished: str, invoke, tmp_path: Path
 ) -> None:
