@@ -402,10 +402,12 @@ def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> No
 
 def _would_be_id(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> str:
     """The id that the campaign would get, from all that decides its results."""
+    from gen2dft.ground.stability import with_correction
     from gen2dft.rounds.begin import calibration_ids, campaign_id, computed_elements
     from gen2dft.rounds.prepare import needs_store
     from gen2dft.store.connect import open_store
 
+    spec = with_correction(spec, prepared.screen_hull or prepared.hull)
     if not needs_store(spec):
         return campaign_id(spec, *prepared, {}, {})
     store = open_store(settings)
