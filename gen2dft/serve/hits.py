@@ -18,14 +18,8 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 ROWS = 50
-ORDERS = (
-    "best",
-    "formula",
-    "spacegroup",
-    "evidence",
-    "round",
-    "chance",
-)  # and every property with a target
+# And every property with a target.
+ORDERS = ("best", "formula", "spacegroup", "evidence", "round", "chance")
 
 
 def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
