@@ -72,7 +72,7 @@ def print_candidates(store: Store, document: CampaignDoc, console: Console) -> N
     table.title = f"{counted(len(rows), 'candidate')} of {document.id}"
     console.print(table)
     if is_of_own_structures(spec) and any(_may_be_overruled(row) for row in rows):
-        text = "what gates or screen rejected is validated all the same with --all"
+        text = "what gates or screen rejected is computed all the same with --all"
         console.print(text, style="dim", highlight=False)
 
 

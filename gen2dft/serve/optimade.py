@@ -1,4 +1,4 @@
-"""Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by
+"""Hits, or all labelled candidates, as an OPTIMADE database (https://www.optimade.org), by
 optimade-python-tools.
 
 The server answers from a copy in memory in OPTIMADE's own format, to which it adds new crystals; it
@@ -40,10 +40,10 @@ IMPLEMENTATION = {"name": "gen2dft", "version": __version__}
 PROVIDER = {
     "prefix": PREFIX,
     "name": "gen2dft",
-    "description": "Crystals found by generative design and validated by an engine that each of "
+    "description": "Crystals found by generative design and computed by an engine that each of "
     "them names",
 }
-Shared = Literal["hits", "validated"]
+Shared = Literal["hits", "computed"]
 
 # Name, type in OPTIMADE's words, description; values of properties come in addition, with their
 # units.
@@ -109,7 +109,7 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     Parameters
     ----------
     shared
-        `hits`, or `validated`: every crystal that an engine has labelled.
+        `hits`, or `computed`: every crystal that an engine has labelled.
     base_url
         Where others reach it, without `/v1`.
 
@@ -209,7 +209,7 @@ class _Copy:
     def _wanted(self, hits: Collection[str]) -> dict[str, bool]:
         """Labels to share, and whether each is a hit's."""
         wanted: dict[str, bool] = {}
-        if self._shared == "validated":
+        if self._shared == "computed":
             labels = self._store.ids(LabelDoc)
             wanted |= dict.fromkeys(labels, False)
         return wanted | dict.fromkeys(hits, True)
