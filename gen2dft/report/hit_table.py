@@ -11,10 +11,11 @@ from gen2dft.properties import PROPERTIES
 from gen2dft.report.wording import Known, basis_text, remark_text, round_title
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import HitDoc
+    from gen2dft.store.documents import HitDoc, StabilityRecord
 
 STABILITY = (
     "e_above_hull by the potential (eV/atom)",
+    "corrected error (eV/atom)",
     "chance that DFT confirms it",
     "confirmed at most at (eV/atom)",
     "composition unlike",
@@ -89,7 +90,7 @@ def hits_csv(
         values = [cell for name in names for cell in _cells_of(hit, name, surrogates, uncertain)]
         said = ["; ".join(hit.doubts)] if doubts else []
         remarked = [remark_text(hit.remarks)] if remarks else []
-        expected = _stability_of(hit) if stability else ()
+        expected = stability_cells(hit.stability) if stability else ()
         verdicts = [hit.hull_id, hit.same_as or "", *remarked, hit.evidence, *expected]
         writer.writerow([*_place_of(hit), *texts, *values, *said, *verdicts])
     return text.getvalue()
@@ -104,13 +105,13 @@ def _columns_of(name: str, known: Known, uncertain: Collection[str]) -> Iterator
         yield f"{name} error ({unit})"
 
 
-def _stability_of(hit: HitDoc) -> Iterator[str]:
+def stability_cells(record: StabilityRecord | None) -> Iterator[str]:
     """Cells of the columns `STABILITY`; empty for a distance by DFT."""
-    record = hit.stability
     if record is None:
         yield from ("" for _ in STABILITY)
         return
-    yield from map(repr, (record.potential, record.chance, record.most, record.unlike))
+    yield from map(repr, (record.potential, record.error, record.chance, record.most))
+    yield repr(record.unlike)
     yield record.model
 
 

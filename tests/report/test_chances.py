@@ -9,7 +9,10 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, add_chances, candidate_id
 from pymatgen.core import Structure
 
+from gen2dft.campaign import stored_campaign
 from gen2dft.report import phase_diagram
+from gen2dft.report.candidate import labels_of
+from gen2dft.report.candidate_table import candidate_rows, candidates_csv, stability_of
 from gen2dft.report.chances import counted_hits, heading, percent, stability_text
 from gen2dft.report.cif import hit_cif
 from gen2dft.report.data import load_report_data
@@ -84,8 +87,8 @@ def test_the_table_has_every_digit_of_it(store: Store, records: list[StabilityRe
     by_id = {row["id"]: row for row in rows}
     for place, record in zip(HITS, records, strict=True):
         row = by_id[candidate_id(*place)]
-        wanted = (record.potential, record.chance, record.most, record.unlike, record.model)
-        assert [row[name] for name in STABILITY] == [*map(repr, wanted[:4]), record.model]
+        wanted = (record.potential, record.error, record.chance, record.most, record.unlike)
+        assert [row[name] for name in STABILITY] == [*map(repr, wanted), record.model]
         assert row["e_above_hull error (eV/atom)"] == repr(record.error)
 
 
@@ -129,3 +132,28 @@ def test_a_phase_diagram_draws_the_energy_that_belongs_to_the_distance(
     raised = label.values["formation_energy"] + 0.125
     assert drawn.formation_energy == pytest.approx(raised)
     assert drawn.e_above_hull == label.values["e_above_hull"]
+
+
+def test_candidates_carry_it_too(store: Store, records: list[StabilityRecord]) -> None:
+    campaign = stored_campaign(store.campaign(CAMPAIGN_ID))
+    rows = candidate_rows(store, CAMPAIGN_ID, campaign)
+    by_id = {row.candidate_id: row for row in rows}
+    for place, record in zip(HITS, records, strict=True):
+        row = by_id[candidate_id(*place)]
+        assert row.stability == record
+        assert row.as_dict(campaign.known_properties)["stability"] == record.model_dump()
+    text = candidates_csv(rows, NAMES, campaign.known_properties)
+    table = {row["id"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert table[candidate_id(*HITS[0])]["composition unlike"] == "True"
+    others = [row for key, row in table.items() if key not in {candidate_id(*hit) for hit in HITS}]
+    assert {row["correction"] for row in others} == {""}
+
+
+def test_a_distance_by_dft_takes_the_place_of_the_estimate(
+    store: Store, records: list[StabilityRecord]
+) -> None:
+    candidate = store.candidate(CAMPAIGN_ID, candidate_id(*HITS[0]))
+    (label,) = labels_of(store, candidate)
+    by_dft = label.model_copy(update={"is_dft": True, "stability": None})
+    assert stability_of(candidate, [by_dft, label]) is None
+    assert stability_of(candidate, []) == records[0]
