@@ -263,6 +263,25 @@ def test_what_a_round_refines_by_stays(begun, monkeypatch):
     assert kept.num_labels == 1
 
 
+def test_dft_on_a_scale_of_its_own_refines_nothing(store, monkeypatch):
+    """The screen is on the Materials Project's scale, labels on that of the engine."""
+    dft_on_the_scale(monkeypatch, above=0.3)
+    engine = replace(engines.ENGINES["scaled-dft"](), scale="gpaw:PBE")
+    monkeypatch.setitem(engines.ENGINES, "scaled-dft", lambda: engine)
+    spec = campaign(({**STABLE, "max": 9.0},), validation={"engine": "scaled-dft"})
+    hulls = (toy_hull("gpaw:PBE"), toy_hull())
+    document, _ = begin_campaign(store, spec, toys.toy_dataset(), *hulls)
+    context = Round(store, document.id, 0)
+    up_to_dispatch(context)
+    assert screened(context)
+    key = queued(context)[0]
+    assert ingest(context, key, by_scaled_dft(context, key)) == "hit"
+    assert "e_above_hull" in only_label(context, key).own_values
+    assert screened(context)[key].stability is not None
+    begin_round(store, document.id, 1)
+    assert footing_of(Round(store, document.id, 1)).refinement.num_labels == 0
+
+
 def test_labels_of_a_surrogate_refine_nothing(finished):
     assert footing_of(Round(finished.store, finished.campaign_id, 1)).refinement.num_labels == 0
 
