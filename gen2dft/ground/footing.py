@@ -15,6 +15,7 @@ from gen2dft.store.store import Store
 from gen2dft.thermo.corrected import Corrector
 from gen2dft.thermo.corrections import Fitted, get_correction
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,19 @@ class Footing:
         """
         document = self.store.round(self.campaign.id, self.index)
         if document.refinement is None and self.index:
-            found = refinement_by_labels(self.store, self.campaign.id, self.spec, self.index)
+            found = self._refined_by_labels()
             value = found.model_dump()
             self.store.set_round_once(self.campaign.id, self.index, "refinement", value)
             document = self.store.round(self.campaign.id, self.index)
         return document.refinement
+
+    def _refined_by_labels(self) -> Refinement:
+        """The refinement by labels on the correction's scale; those on another say nothing of
+        it.
+        """
+        if self.hull.scale != MATERIALS_PROJECT:
+            return Refinement()
+        return refinement_by_labels(self.store, self.campaign.id, self.spec, self.index)
 
     @cached_property
     def screen_corrector(self) -> Corrector | None:

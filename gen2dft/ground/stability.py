@@ -142,7 +142,10 @@ def corrector_of(
 def refinement_by_labels(
     store: Store, campaign_id: str, spec: CampaignSpec, index: int
 ) -> Refinement:
-    """What DFT labels of rounds below `index` make of the campaign's correction."""
+    """What DFT labels of rounds below `index` make of the campaign's correction.
+
+    The labels' hull must be on the correction's scale.
+    """
     from pymatgen.core import Structure
 
     pairs = list(_computed_by_dft(store, campaign_id, index))
@@ -163,7 +166,7 @@ def _computed_by_dft(
 ) -> Iterator[tuple[StoredVerdict, LabelDoc]]:
     """Corrected verdicts of earlier rounds, each with the label of a DFT engine.
 
-    A label's own distance is on the scale of the hull: others are refused when they are made.
+    A label's own distance is on the scale of its hull: others are refused when they are made.
     """
     earlier = {"$lt": index}
     for label in store.labels(campaign_id, round_index=earlier, is_dft=True):
