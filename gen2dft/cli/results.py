@@ -276,8 +276,8 @@ def _hit_table(shown: _Shown) -> Table:
         prop = shown.known[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
     if shown.has_chances:
-        table.add_column("by the\npotential", justify="right")
-        table.add_column("chance\nof DFT", justify="right")
+        table.add_column("by the\npotential", justify="right", no_wrap=True, min_width=9)
+        table.add_column("chance\nof DFT", justify="right", no_wrap=True, min_width=6)
     some_repeat = any(hit.same_as for hit in shown.hits)
     if some_repeat:
         table.add_column("same as")
