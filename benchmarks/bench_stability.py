@@ -130,6 +130,7 @@ def without_elements(known: Known, rng: np.random.Generator) -> str:
 
 
 def main() -> None:
+    """Compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("table", type=Path)
     parser.add_argument("--checkpoint", type=Path, default=Path("stability.checkpoint.jsonl"))

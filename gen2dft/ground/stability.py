@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError
+from gen2dft.heads import stability_trees
 from gen2dft.loop.look import window
 from gen2dft.store.documents import LabelDoc, Refinement, StoredVerdict
-from gen2dft.thermo import stability
 from gen2dft.thermo.corrected import Corrector
 from gen2dft.thermo.refinement import refinement_of
 from gen2dft.thermo.scales import MATERIALS_PROJECT
@@ -84,7 +84,7 @@ def _model(engine: str, preset: str) -> StabilityModel | None:
     """The correction of an engine; DFT needs none."""
     if load_engine(engine).is_dft:
         return None
-    return stability.stability_model(engine, preset)
+    return stability_trees.stability_model(engine, preset)
 
 
 def _named_model(spec: CampaignSpec) -> StabilityModel:

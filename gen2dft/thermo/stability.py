@@ -1,13 +1,14 @@
 """What DFT is expected to say where a potential gives a distance to the hull: value, error, chance.
 
-The model itself is fitted to published crystals; without one, distances stay as they are.
+Models are fitted to published crystals (`gen2dft.heads.stability_trees`); without one, distances
+stay as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from scipy.special import ndtr
 
@@ -41,8 +42,13 @@ class Estimate:
 class StabilityModel(Protocol):
     """The correction of one potential."""
 
-    name: str
-    model_hash: str
+    @property
+    def name(self) -> str:
+        """What campaigns and documents call it."""
+
+    @property
+    def model_hash(self) -> str:
+        """Hash of its content."""
 
     def estimate(
         self,
@@ -51,12 +57,3 @@ class StabilityModel(Protocol):
         e_above_hulls: Sequence[float],
     ) -> list[Estimate]:
         """One estimate per crystal, from energies of the potential, eV/atom."""
-
-    def shifted(self, shift: float, extra: float) -> Self:
-        """The model with estimates `shift` eV/atom higher and errors `extra` times as wide."""
-
-
-def stability_model(engine: str, preset: str) -> StabilityModel | None:
-    """The correction that ships for a potential; None: there is none."""
-    del engine, preset
-    return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from pymatgen.core import Structure
 
-from gen2dft.thermo import stability
+from gen2dft.heads import stability_trees
 from gen2dft.thermo.stability import Estimate
 
 NAME = "toy-2025"
@@ -46,4 +46,4 @@ def model_of_the_toys(engine: str, preset: str) -> StandIn | None:
 
 def correct_the_toys(patch: pytest.MonkeyPatch) -> None:
     """The toys' distances are corrected from now on."""
-    patch.setattr(stability, "stability_model", model_of_the_toys)
+    patch.setattr(stability_trees, "stability_model", model_of_the_toys)
