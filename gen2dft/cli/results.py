@@ -274,9 +274,12 @@ def _hit_table(shown: _Shown) -> Table:
         table.add_column("file", overflow="fold")
     for name in shown.names:
         prop = shown.known[name]
-        table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
+        title = f"{prop.title}\n({pretty(prop.unit)})"
+        # In a narrow terminal a number goes on in the next line; it is never cut.
+        table.add_column(title, justify="right", overflow="fold")
     if shown.has_chances:
-        table.add_column("by the\npotential", justify="right", no_wrap=True, min_width=9)
+        # The distance as the potential gives it, beside the corrected one.
+        table.add_column("uncor-\nrected", justify="right", no_wrap=True, min_width=6)
         table.add_column("chance\nof DFT", justify="right", no_wrap=True, min_width=6)
     some_repeat = any(hit.same_as for hit in shown.hits)
     if some_repeat:
