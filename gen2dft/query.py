@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import QueryError, not_one_of
 from gen2dft.properties import PROPERTIES
+from gen2dft.store.documents import EVIDENCE_FIELDS, stored_evidence
 from gen2dft.store.states import LABELLED_STATES
 
 if TYPE_CHECKING:
@@ -28,9 +29,12 @@ FIELDS: dict[str, tuple[str, type]] = {
     "spacegroup": ("spacegroup", str),
     "round": ("round_index", int),
     "is_dft": ("is_dft", bool),
+    "evidence": ("evidence", str),
+    "chance": ("stability.chance", float),
     "source": ("source", str),
 }
 SOURCE = "source"  # hits do not carry it, their candidates do
+EVIDENCE = "evidence"  # hits of version 0.1.0 do not carry it
 FIRST_ROUND = 1  # readers count rounds from 1, the database from 0
 OPERATORS: dict[type[ast.cmpop], str] = {
     ast.Lt: "$lt", ast.LtE: "$lte", ast.Gt: "$gt", ast.GtE: "$gte", ast.Eq: "$eq", ast.NotEq: "$ne",
@@ -60,7 +64,8 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
     ----------
     where
         Comparisons of properties (numbers in the property's unit), `formula`, `spacegroup`, `round`
-        (from 1), `is_dft` and `source`, joined by `and`, `or`, `not` and parentheses: `0.3 <
+        (from 1), `is_dft`, `evidence` (`dft`, `mixed`, `surrogate`), `chance` (0 to 1, that DFT
+        confirms the stability) and `source`, joined by `and`, `or`, `not` and parentheses: `0.3 <
         band_gap < 1.5 and formula in ("SnO", "PbO")`. A crystal that several sources drew is of
         each of them.
 
@@ -80,7 +85,12 @@ def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[
         drawn_by: dict[str, tuple[str, ...]] = {}
         for document in campaigns:
             drawn_by |= sources_of_hits(store, document)
-        found = _by_id(found, drawn_by)
+        found = _by_id(found, SOURCE, drawn_by)
+    if EVIDENCE in names_in(where):
+        known: dict[str, tuple[str, ...]] = {}
+        for document in campaigns:
+            known |= evidence_of_hits(store, document.id)
+        found = _by_id(found, EVIDENCE, known)
     return store.hits(campaign_id, **found)
 
 
@@ -101,6 +111,12 @@ def sources_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, tuple[str,
     return drawn_by
 
 
+def evidence_of_hits(store: Store, campaign_id: str) -> dict[str, tuple[str]]:
+    """Id of each hit to its evidence."""
+    found = store.hit_fields(campaign_id, EVIDENCE_FIELDS)
+    return {hit["_id"]: (stored_evidence(hit),) for hit in found}
+
+
 def files_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, str]:
     """Id of each hit to the file of its crystal; empty where a generator made them."""
     if not any(source.frozen_snapshot for source in stored_campaign(campaign).sources):
@@ -110,31 +126,37 @@ def files_of_hits(store: Store, campaign: CampaignDoc) -> dict[str, str]:
     return {candidate["_id"]: candidate.get("origin") or "" for candidate in found}
 
 
-def _by_id(condition: Filter, drawn_by: Mapping[str, Sequence[str]]) -> Filter:
-    """A filter whose conditions on the source are conditions on the ids of hits."""
+def _by_id(condition: Filter, field: str, texts: Mapping[str, Sequence[str]]) -> Filter:
+    """A filter whose conditions on a field are conditions on the ids of hits.
+
+    Parameters
+    ----------
+    texts
+        Id of each hit to the texts of the field.
+    """
     resolved: Filter = {}
     for key, value in condition.items():
-        if key == SOURCE:
-            resolved["_id"] = {"$in": _drawn_by(value, drawn_by)}
+        if key == field:
+            resolved["_id"] = {"$in": _passing(value, texts)}
         elif key in ("$and", "$or"):
-            resolved[key] = [_by_id(part, drawn_by) for part in value]
+            resolved[key] = [_by_id(part, field, texts) for part in value]
         else:
             resolved[key] = value
     return resolved
 
 
-def _drawn_by(comparison: Filter, drawn_by: Mapping[str, Sequence[str]]) -> list[str]:
-    """Hits whose sources pass: with `$nin` none of them may be among the values, else one must."""
+def _passing(comparison: Filter, texts: Mapping[str, Sequence[str]]) -> list[str]:
+    """Hits whose texts pass: with `$nin` none of them may be among the values, else one must."""
     ((operator, wanted),) = comparison.items()
     names = set(wanted) if isinstance(wanted, list) else {wanted}
     is_excluded = operator == "$nin"
-    return [hit for hit, sources in drawn_by.items() if names.isdisjoint(sources) == is_excluded]
+    return [hit for hit, said in texts.items() if names.isdisjoint(said) == is_excluded]
 
 
 def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
     """The filter that a condition means, for `database.hits.find`.
 
-    Conditions on `source` are for `find_hits`, since hits do not carry it.
+    Conditions on `source` and `evidence` are for `find_hits`, since not every hit carries them.
 
     Parameters
     ----------

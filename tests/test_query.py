@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, example_store
+from example_campaign import CAMPAIGN_ID, HITS, add_chances, candidate_id, example_store
 
 from gen2dft.errors import QueryError
 from gen2dft.query import find_hits, names_in, parse_where
@@ -142,3 +142,27 @@ def test_names_are_those_of_the_text() -> None:
 def test_what_is_not_a_condition_is_refused(store: Store, text: str, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         find_hits(store, text, CAMPAIGN_ID)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("chance >= 0.3", {1, 2, 3}),
+        ("not chance >= 0.3", {0}),
+        ("0.2 < chance < 0.6", {1, 2}),
+        ('evidence == "surrogate"', {1, 2, 3}),
+        ('evidence != "surrogate"', {0}),
+        ('evidence in ("dft", "mixed") or chance > 0.6', {0, 3}),
+        ('not evidence == "dft" and chance < 0.4', {0, 1}),
+    ],
+)
+def test_hits_are_found_by_chance_and_evidence(text: str, wanted: set[int]) -> None:
+    store = example_store()
+    add_chances(store)
+    # As version 0.1.0 stored a hit whose gap DFT had computed.
+    first = candidate_id(*HITS[0])
+    basis = {"power_factor": "predicted", "e_above_hull": "mlip", "band_gap": "gpaw"}
+    change = {"$unset": {"evidence": 1}, "$set": {"basis": basis}}
+    store.database.hits.update_one({"candidate_id": first}, change)
+    found = {hit.candidate_id for hit in find_hits(store, text, CAMPAIGN_ID)}
+    assert found == {candidate_id(*HITS[row]) for row in wanted}

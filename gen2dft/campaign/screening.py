@@ -14,7 +14,7 @@ from gen2dft.campaign.gate_list import (
     default_gates,
     resolve_gates,
 )
-from gen2dft.campaign.part import LATER, Part
+from gen2dft.campaign.part import LATER, Fraction, Part
 
 
 class SurrogateSpec(Part):
@@ -46,6 +46,20 @@ class SurrogateSpec(Part):
         json_schema_extra=LATER,
         description="what becomes of a crystal that this gate finds a fault in: rejected, or "
         "marked with it and validated all the same",
+    )
+
+    correction: str = Field(
+        "auto",
+        json_schema_extra=LATER,
+        description="what is expected of DFT where the potential gives a distance to the hull: "
+        "`auto`, the correction that ships for this potential, where the screen's hull is on scale "
+        "`materials-project` (begun campaigns carry its name); that name; or `none`",
+    )
+    min_chance: Fraction | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="go by the chance that DFT confirms the target on e_above_hull (without one: "
+        "max_e_above_hull) in place of the distance: refuse what has less",
     )
 
     @property

@@ -61,7 +61,7 @@ VERBS = {
     "candidates": Verb(
         "candidates",
         "candidates",
-        "Values of every crystal that was given or validated: table, JSON, CSV.",
+        "Values of every crystal that was given or computed: table, JSON, CSV.",
         "Results",
     ),
     "show": Verb(

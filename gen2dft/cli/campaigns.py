@@ -385,6 +385,9 @@ def _say_submitted(submitted: Submitted) -> None:
 def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> None:
     import yaml
 
+    from gen2dft.ground.stability import with_correction
+
+    spec = with_correction(spec, prepared.screen_hull or prepared.hull)
     key = _would_be_id(spec, prepared, settings)
     training_set, hull, screen = prepared
     resolved = spec.model_dump(mode="json", by_alias=True)
@@ -402,7 +405,13 @@ def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> No
 
 
 def _would_be_id(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> str:
-    """The id that the campaign would get, from all that decides its results."""
+    """The id that the campaign would get, from all that decides its results.
+
+    Parameters
+    ----------
+    spec
+        As it would be stored, with the correction named that `auto` stands for.
+    """
     from gen2dft.rounds.begin import calibration_ids, campaign_id, computed_elements
     from gen2dft.rounds.prepare import needs_store
     from gen2dft.store.connect import open_store

@@ -18,6 +18,7 @@ from gen2dft.report.candidate_table import (
     is_of_own_structures,
     shown_properties,
 )
+from gen2dft.report.chances import chance_text
 from gen2dft.report.wording import Known, counted, pretty, value_text
 from gen2dft.store.states import State
 
@@ -72,7 +73,7 @@ def print_candidates(store: Store, document: CampaignDoc, console: Console) -> N
     table.title = f"{counted(len(rows), 'candidate')} of {document.id}"
     console.print(table)
     if is_of_own_structures(spec) and any(_may_be_overruled(row) for row in rows):
-        text = "what gates or screen rejected is validated all the same with --all"
+        text = "what gates or screen rejected is computed all the same with --all"
         console.print(text, style="dim", highlight=False)
 
 
@@ -91,9 +92,14 @@ def candidate_table(rows: Sequence[CandidateRow], names: Sequence[str], known: K
     for name in names:
         prop = known[name]
         table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
+    has_chances = any(row.stability for row in rows)
+    if has_chances:
+        table.add_column("chance\nof DFT", justify="right")
     table.add_column("state")
     for row in rows:
-        table.add_row(*_cells(row, names, known, with_file=of_files))
+        *cells, state = _cells(row, names, known, with_file=of_files)
+        chance = [chance_text(row.stability)] if has_chances else []
+        table.add_row(*cells, *chance, state)
     return table
 
 

@@ -21,6 +21,7 @@ from gen2dft.report.candidate import (
     remarks,
     value_rows,
 )
+from gen2dft.report.chances import stability_text
 from gen2dft.report.on_hull import HullFacts, facts_on_hull, hull_texts
 from gen2dft.report.symmetry import conventional_text, symmetry_text
 from gen2dft.report.wording import counted, round_title, when
@@ -188,6 +189,8 @@ def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, s
         yield "chosen by", f"{candidate.selected_by}{score}; attempts: {candidate.attempts}"
     if candidate.verdict.detail:
         yield "screen", candidate.verdict.detail
+    if candidate.verdict.stability is not None:
+        yield "stability", stability_text(candidate.verdict.stability)
     if candidate.verdict.symmetry is not None:
         yield "symmetry", symmetry_text(candidate.verdict.symmetry)
     if candidate.failure:

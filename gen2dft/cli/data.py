@@ -60,8 +60,9 @@ def build(
         str,
         typer.Argument(
             help="What to build: `starter` of a table of the Materials Project, `prototypes`, "
-            "`vanadium-oxides` of a set of binaries, or `hull` of a table of formulas and "
-            "formation energies."
+            "`vanadium-oxides` of a set of binaries, `hull` of a table of formulas and formation "
+            "energies, or `stability`: the correction of a potential, of a table of crystals with "
+            "published distances to the hull."
         ),
     ],
     source: Annotated[
@@ -69,8 +70,8 @@ def build(
         typer.Option(
             "--source",
             help="starter: the table, or `materials-project`; vanadium-oxides: dataset whose "
-            "binaries are taken, default: prototypes; hull: the table, a CSV file; unless given, "
-            "today's hull by the Materials Project's API.",
+            "binaries are taken, default: prototypes; stability: the table; hull: the table, a CSV "
+            "file; unless given, today's hull by the Materials Project's API.",
         ),
     ] = None,
     gga_source: Annotated[
@@ -81,12 +82,18 @@ def build(
             "MP2020 corrections; all others count as mixed with r2SCAN.",
         ),
     ] = None,
+    credit: Annotated[
+        str, typer.Option(help="stability: source and licence of the table, kept with the file.")
+    ] = "",
     column: Annotated[
         list[str] | None,
         typer.Option("--column", help="Of the source: PROPERTY=COLUMN; also id=, structure=."),
     ] = None,
     engine: Annotated[
-        str, typer.Option(help="vanadium-oxides: what labels them, e.g. vasp.")
+        str,
+        typer.Option(
+            help="vanadium-oxides: what labels them, e.g. vasp; stability: the potential."
+        ),
     ] = "mlip",
     preset: Annotated[
         str, typer.Option(help="vanadium-oxides: its preset, e.g. vo-pbe-v1.")
@@ -127,12 +134,16 @@ def build(
     """
     from gen2dft.errors import DatasetError, not_one_of
 
-    names = ("starter", "prototypes", "vanadium-oxides", "hull")
+    names = ("starter", "prototypes", "vanadium-oxides", "hull", "stability")
     if name not in names:
         raise DatasetError(not_one_of("dataset to build", name, names))
     if name == "hull":
         given = _Files(out or Path("hull.json"), None, yes, dry_run)
         _build_hull(given, source, gga_source)
+        return
+    if name == "stability":
+        given = _Files(out or Path("stability.npz.gz"), checkpoint, yes, dry_run)
+        _build_stability(given, Path(_table_of(name, source)), (engine, preset), credit)
         return
     files = _Files(out or Path(f"{name.replace('-', '_')}.npz"), checkpoint, yes, dry_run)
     if name == "prototypes":
@@ -202,6 +213,36 @@ def _hull_of(table: str | None, gga_sources: Sequence[str] | None) -> ReferenceH
         hull, version = hull_of_today()
     console.print(f"Materials Project, version {version}, CC BY 4.0", highlight=False)
     return hull
+
+
+def _build_stability(files: _Files, table: Path, potential: tuple[str, str], credit: str) -> None:
+    """Write the correction of a potential, fitted to a table of crystals with published energies.
+
+    The file's name is that of the correction.
+    """
+    from gen2dft.atomic import write_atomically
+    from gen2dft.heads.stability_trees import packed
+    from gen2dft.shipped import stability_build
+
+    crystals = stability_build.read_published(table)
+    console.print(f"{len(crystals):,} crystals with published energies", highlight=False)
+    if files.dry_run:
+        return
+    _ask_before_overwriting(files.out, files.yes)
+    journal = files.checkpoint or files.out.with_name(f"{files.out.name}.checkpoint.jsonl")
+    with _progress("relaxing") as progress:
+        relaxed = stability_build.relax_all(crystals, *potential, journal, progress)
+    for reason, count in sorted(relaxed.left_out.items()):
+        console.print(f"  left out: {count:,} {reason}", style="dim", highlight=False)
+    name, _, _ = files.out.name.partition(".npz")
+    engine, _ = potential
+    model = stability_build.fit(relaxed.known, engine, name, credit or table.name)
+    write_atomically(files.out, packed(model))
+    console.print(
+        f"wrote {files.out}: {model.name}, {model.model_hash}, {len(relaxed.known):,} crystals, "
+        f"noise {model.noise:.3f} eV/atom",
+        highlight=False,
+    )
 
 
 def _build_oxides(files: _Files, spec: DatasetSpec, plan: OxidePlan) -> None:

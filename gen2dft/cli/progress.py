@@ -22,6 +22,7 @@ from gen2dft.cli.common import funnel_table, joined, report_folder
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.ledger import VALIDATE
 from gen2dft.report.candidate_table import is_of_own_structures
+from gen2dft.report.chances import counted_hits
 from gen2dft.report.standing import stage_progress
 from gen2dft.report.wording import (
     counted,
@@ -289,7 +290,7 @@ def print_summary(store: Store, campaign_id: str, console: Console) -> None:
     console.print(f"\n{state}", highlight=False)
     style = "bold green" if found else "bold"
     kinds = evidence_text(evidence_counts(hit.evidence for hit in found))
-    number = counted(len(found), "hit")
+    number = counted_hits(found)
     console.print(f"[{style}]{number}[/]{kinds and f': {kinds}'}", highlight=False)
     for note in honest_notes(found, surrogate_engines(labels, found)):
         console.print(note, style="yellow", highlight=False)

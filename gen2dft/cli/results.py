@@ -16,10 +16,12 @@ from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
 from gen2dft.doubts import doubts_text
 from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
+from gen2dft.report.chances import chance_text, counted_hits, potential_text
 from gen2dft.report.hit_table import hits_csv, origin_columns
 from gen2dft.report.wording import (
     Known,
     basis_text,
+    by_chance,
     counted,
     honest_notes,
     pretty,
@@ -54,6 +56,13 @@ class EvidenceKind(StrEnum):
     SURROGATE = "surrogate"
 
 
+class Order(StrEnum):
+    """What hits are ordered by."""
+
+    BEST = "best"
+    CHANCE = "chance"
+
+
 def hits(
     campaign: Campaign = None,
     query: Annotated[
@@ -86,6 +95,10 @@ def hits(
             "(of some), surrogate (of none).",
         ),
     ] = None,
+    sort: Annotated[
+        Order,
+        typer.Option("--sort", help="best (by the targets), or chance: that DFT confirms it."),
+    ] = Order.BEST,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[
@@ -101,6 +114,9 @@ def hits(
     if evidence is not None:
         found = [hit for hit in found if hit.evidence == evidence.value]
     shown = _shown(store, document, found)
+    if sort is Order.CHANCE:
+        ordered = by_chance(shown.hits)
+        shown = shown._replace(hits=ordered, order="the chance that DFT confirms them")
     if cif is not None:
         _write_cifs(shown, cif)
     if as_json:
@@ -144,6 +160,11 @@ class _Shown(NamedTuple):
     files: Mapping[str, str]
     has_several_sources: bool
 
+    @property
+    def has_chances(self) -> bool:
+        """Whether a potential's distances are among the hits', with what DFT is expected to say."""
+        return any(hit.stability is not None for hit in self.hits)
+
 
 def _shown(store: Store, document: CampaignDoc, found: Sequence[HitDoc]) -> _Shown:
     from gen2dft.campaign import stored_campaign
@@ -178,7 +199,7 @@ def _write_cifs(shown: _Shown, folder: Path) -> None:
 def _print_hits(store: Store, document: CampaignDoc, shown: _Shown) -> None:
     found = shown.hits
     table = _hit_table(shown)
-    table.title = f"{counted(len(found), 'hit')} of {document.id}"
+    table.title = f"{counted_hits(found)} of {document.id}"
     console.print(table)
     repeated = sum(hit.same_as is not None for hit in found)
     if repeated:
@@ -254,7 +275,13 @@ def _hit_table(shown: _Shown) -> Table:
         table.add_column("file", overflow="fold")
     for name in shown.names:
         prop = shown.known[name]
-        table.add_column(f"{prop.title}\n({pretty(prop.unit)})", justify="right")
+        title = f"{prop.title}\n({pretty(prop.unit)})"
+        # In a narrow terminal a number goes on in the next line; it is never cut.
+        table.add_column(title, justify="right", overflow="fold")
+    if shown.has_chances:
+        # The distance as the potential gives it, beside the corrected one.
+        table.add_column("uncor-\nrected", justify="right", no_wrap=True, min_width=6)
+        table.add_column("chance\nof DFT", justify="right", no_wrap=True, min_width=6)
     some_repeat = any(hit.same_as for hit in shown.hits)
     if some_repeat:
         table.add_column("same as")
@@ -285,6 +312,9 @@ def _hit_row(hit: HitDoc, shown: _Shown, *, with_same: bool) -> Iterator[str]:
         error = hit.errors.get(name)
         value = with_error(name, hit.values[name], error, shown.known)
         yield f"{value} {_styled_basis(hit.basis[name], shown.surrogates)}"
+    if shown.has_chances:
+        yield potential_text(hit.stability)
+        yield chance_text(hit.stability)
     if with_same:
         yield escape(hit.same_as or "")
     if any(other.compounds is not None for other in shown.hits):

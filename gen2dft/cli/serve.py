@@ -17,7 +17,7 @@ class Shared(StrEnum):
     """Crystals that an OPTIMADE client sees."""
 
     hits = "hits"
-    validated = "validated"
+    computed = "computed"
 
 
 def serve(
@@ -40,7 +40,7 @@ def serve(
         Shared | None,
         typer.Option(
             "--optimade",
-            help="Serve these crystals under /optimade/v1 too: hits, or all validated ones.",
+            help="Serve these crystals under /optimade/v1 too: hits, or all that have a label.",
         ),
     ] = None,
 ) -> None:

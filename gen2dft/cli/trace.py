@@ -13,6 +13,7 @@ from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import echo_json, open_store, styled_state
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import engine_text
+from gen2dft.report.chances import stability_text
 from gen2dft.report.wording import pretty, round_title, value_text, when
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def _results(found: Trace) -> Iterator[tuple[str, str]]:
     """Hit, labels and their calculations."""
     if found.hit is not None:
         yield "hit", escape(_hit_text(found.hit, found.campaign))
+        if found.hit.stability is not None:
+            yield "stability", escape(stability_text(found.hit.stability))
     for label in found.labels:
         how = f"{engine_text(label)}, settings {label.settings_hash}"
         yield "label", f"{label.id}  {how}, {label.core_hours:.3g} core-h"
@@ -101,7 +104,8 @@ def _hit_text(hit: HitDoc, campaign: CampaignDoc) -> str:
     for name, value in hit.values.items():
         number = f"{value_text(name, value, known)} {pretty(known[name].unit)}"
         values.append(f"{name} {number} ({hit.basis[name]})")
-    return f"{hit.formula} {hit.spacegroup}, {', '.join(values)}; hull {hit.hull_id}"
+    origin = f"evidence {hit.evidence}; hull {hit.hull_id}"
+    return f"{hit.formula} {hit.spacegroup}, {', '.join(values)}; {origin}"
 
 
 def _vector_text(found: Trace) -> str:

@@ -9,10 +9,13 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.errors import ThermoError
 from gen2dft.ground.energies import fitted_of
 from gen2dft.ground.hulls import get_hull, put_hull
-from gen2dft.store.documents import CalibrationDoc, CampaignDoc, LabelDoc
+from gen2dft.ground.stability import corrector_of, has_correction, refinement_by_labels
+from gen2dft.store.documents import CalibrationDoc, CampaignDoc, LabelDoc, Refinement
 from gen2dft.store.store import Store
+from gen2dft.thermo.corrected import Corrector
 from gen2dft.thermo.corrections import Fitted, get_correction
 from gen2dft.thermo.hull import ReferenceHull
+from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Footing:
         labels = self.store.labels(self.campaign.id, round_index={"$lt": self.index})
         labels = [label for label in labels if self._may_join(label)]
         compositions = [Structure.from_dict(label.structure).composition for label in labels]
-        energies = [label.values["formation_energy"] for label in labels]
+        energies = [label.hull_energy for label in labels]
         frozen = get_hull(self.store, self.campaign.hull_id)
         joined = frozen.joined_by(compositions, energies)
         origin = f"{self.campaign.hull_id} and rounds below {self.index} of {self.campaign.id}"
@@ -75,6 +78,46 @@ class Footing:
         """The hull that the surrogate's energies are measured against."""
         key = self.campaign.screen_hull_id
         return self.hull if key is None else get_hull(self.store, key)
+
+    @cached_property
+    def refinement(self) -> Refinement | None:
+        """What DFT labels of earlier rounds make of the correction of the surrogate's distances.
+
+        Kept when the round first asks, so that a straggler's label changes it no more.
+        """
+        document = self.store.round(self.campaign.id, self.index)
+        if document.refinement is None and self.index:
+            found = self._refined_by_labels()
+            value = found.model_dump()
+            self.store.set_round_once(self.campaign.id, self.index, "refinement", value)
+            document = self.store.round(self.campaign.id, self.index)
+        return document.refinement
+
+    def _refined_by_labels(self) -> Refinement:
+        """The refinement by labels on the correction's scale; those on another say nothing of
+        it.
+        """
+        if self.hull.scale != MATERIALS_PROJECT:
+            return Refinement()
+        return refinement_by_labels(self.store, self.campaign.id, self.spec, self.index)
+
+    @cached_property
+    def screen_corrector(self) -> Corrector | None:
+        """The correction of the surrogate's distances; None where none is in force."""
+        surrogate = self.spec.screening.surrogate
+        return self.corrector(self.screen_hull, surrogate.engine, surrogate.preset)
+
+    def corrector(self, hull: ReferenceHull, engine: str, preset: str) -> Corrector | None:
+        """The correction of an engine's distances to a hull; None where none is in force.
+
+        Raises
+        ------
+        CampaignError
+            If the campaign names a correction that this version does not bring.
+        """
+        if not has_correction(self.spec):
+            return None
+        return corrector_of(self.spec, self.refinement, hull, engine, preset)
 
     def fitted(self, preset: str) -> Fitted | None:
         """The parameters that the campaign's calibration found for a preset.

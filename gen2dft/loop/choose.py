@@ -149,7 +149,7 @@ def beliefs_of(view: View, arm: Arm, verdicts: Sequence[Verdict]) -> Prediction:
     """What is believed of each crystal: the head's values, overruled by the surrogate's.
 
     Members of the ensemble differ in what the heads say, and in what the surrogate says by the
-    error that its values had so far.
+    error that its value states, or else by that which its values had so far.
     """
     table = _table_of(verdicts)
     predicted = arm.model.head.predict(table)
@@ -163,8 +163,9 @@ def beliefs_of(view: View, arm: Arm, verdicts: Sequence[Verdict]) -> Prediction:
     for name in (ENERGY, DISTANCE):
         said = [verdict.values.get(name) for verdict in verdicts]
         values[name] = np.array(said, dtype=np.float64)
-        error = view.surrogate_errors.get(name, 0.0)
-        members[name] = values[name] + error * noise
+        so_far = view.surrogate_errors.get(name, 0.0)
+        errors = [verdict.errors.get(name, so_far) for verdict in verdicts]
+        members[name] = values[name] + np.array(errors) * noise
     return Prediction(values, members)
 
 

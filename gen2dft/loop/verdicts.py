@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,8 @@ class Verdict:
         (d,) its latent vector; None for a source without a latent space.
     remark
         `hull_incomplete` where the surrogate says that the hull lacks phases; else None.
+    errors
+        Property to the error that the surrogate's value states, in the property's unit.
     """
 
     candidate_id: str
@@ -51,6 +53,7 @@ class Verdict:
     predicted: Mapping[str, float]
     latent: NDArray[np.float32] | None = None
     remark: str | None = None
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def unscreened(view: View, proposed: Proposed) -> list[Verdict]:

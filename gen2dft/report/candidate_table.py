@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import crystal_of, labels_of
+from gen2dft.report.hit_table import STABILITY, stability_cells
 from gen2dft.report.wording import Known, basis_text, chemical, words
 from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
-    from gen2dft.store.documents import CandidateDoc, LabelDoc
+    from gen2dft.store.documents import CandidateDoc, LabelDoc, StabilityRecord
     from gen2dft.store.store import Store
 
 NO_PREDICTION = ("rejected",)  # kinds of states whose predictions nobody asked for
@@ -43,6 +44,9 @@ class CandidateRow:
         Property to value, as far as there are any: computed ones, or else what screen or heads say.
     remark
         Why it is where it is, and what the screen found; for people.
+    stability
+        What its distance to the hull is worth; None where DFT or nobody gave it, and without a
+        correction.
     """
 
     candidate_id: str
@@ -52,6 +56,7 @@ class CandidateRow:
     state: str
     values: dict[str, Value]
     remark: str
+    stability: StabilityRecord | None = None
 
     def as_dict(self, known: Known) -> dict[str, Any]:
         """Plain values, with units, for other programs."""
@@ -59,7 +64,8 @@ class CandidateRow:
             name: {"value": found.value, "unit": known[name].unit, "basis": found.basis}
             for name, found in self.values.items()
         }
-        return {**vars(self), "values": values}
+        record = None if self.stability is None else self.stability.model_dump()
+        return {**vars(self), "values": values, "stability": record}
 
 
 def candidate_rows(store: Store, campaign_id: str, spec: CampaignSpec) -> list[CandidateRow]:
@@ -90,7 +96,22 @@ def candidate_row(store: Store, candidate: CandidateDoc, spec: CampaignSpec) -> 
         state=candidate.state,
         values=_values(candidate, labels, spec.known_properties),
         remark=_remark(candidate),
+        stability=stability_of(candidate, labels),
     )
+
+
+def stability_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> StabilityRecord | None:
+    """What the distance to the hull of a candidate is worth; None where DFT gave it.
+
+    Parameters
+    ----------
+    labels
+        Of the candidate, DFT first.
+    """
+    for label in labels:
+        if "e_above_hull" in label.values:
+            return label.stability
+    return candidate.verdict.stability
 
 
 def _spacegroup(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> str:
@@ -149,16 +170,20 @@ def candidates_csv(rows: Sequence[CandidateRow], names: Sequence[str], known: Kn
     columns: list[str] = []
     for name in names:
         columns += [f"{name} ({known[name].unit})", f"{name} from"]
-    writer.writerow(["file", "formula", "space group", *columns, "state", "remark", "id"])
+    has_chances = any(row.stability for row in rows)
+    more = STABILITY if has_chances else ()
+    writer.writerow(["file", "formula", "space group", *columns, *more, "state", "remark", "id"])
     for row in rows:
-        writer.writerow(_cells(row, names))
+        expected = stability_cells(row.stability) if has_chances else ()
+        writer.writerow(_cells(row, names, expected))
     return text.getvalue()
 
 
-def _cells(row: CandidateRow, names: Sequence[str]) -> Iterator[str]:
+def _cells(row: CandidateRow, names: Sequence[str], expected: Iterable[str]) -> Iterator[str]:
     yield from (row.file, row.formula, row.spacegroup)
     for name in names:
         found = row.values.get(name)
         yield "" if found is None else repr(found.value)
         yield "" if found is None else found.basis
+    yield from expected
     yield from (row.state, row.remark, row.candidate_id)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.properties import PROPERTIES
+from gen2dft.report.chances import stability_text
 from gen2dft.report.output import write_file
 from gen2dft.report.wording import (
     Known,
@@ -47,6 +48,9 @@ def _comments_of(hit: HitDoc, surrogates: set[str], known: Known) -> Iterator[st
         number = value_text(name, value, known)
         basis = basis_text(hit.basis[name], surrogates)
         yield f"{name} = {number} {unit}, {basis}"
+    yield f"evidence: {hit.evidence}"
+    if hit.stability is not None:
+        yield f"stability: {stability_text(hit.stability)}"
 
 
 def structure_cif(structure: dict[str, Any], comments: Iterable[str]) -> str:

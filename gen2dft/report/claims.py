@@ -85,7 +85,7 @@ def lost(data: ReportData) -> list[str]:
     found = share(audited.hits, audited.calls)
     others = _rejects_of_the_potential(data)
     hits = counted(audited.hits, "hit")
-    seen = f"{hits} among {audited.calls:,} of its rejects that were validated all the same"
+    seen = f"{hits} among {audited.calls:,} of its rejects that were computed all the same"
     fewest = found.low * others
     most = found.high * others
     lost_hits = f"of the {others:,} others that it rejected, it lost {fewest:.0f} to {most:.0f}"

@@ -82,8 +82,8 @@ FIGURES: dict[str, FigureKind] = {
     "hull": FigureKind(
         "Distance to the hull",
         "Candidates after relaxation by the surrogate, and after validation. Distances are "
-        "measured against the "
-        "campaign's own frozen hull.",
+        "measured against the campaign's own frozen hull; those of a potential are corrected where "
+        "the campaign corrects them.",
         screening_figures.hull_distances,
     ),
     "calibration": FigureKind(

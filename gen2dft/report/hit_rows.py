@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gen2dft.doubts import doubts_text
 from gen2dft.properties import PROPERTIES
+from gen2dft.report.chances import chance_text, potential_text
 from gen2dft.report.picture import crystal_svg
 from gen2dft.report.wording import Known, basis_text, with_error
 from gen2dft.store.documents import OPEN, PREDICTED
@@ -33,6 +34,21 @@ class HitRow:
     hit: HitDoc
     picture: Markup
     cells: list[tuple[str, str, str]]
+
+    @property
+    def by_the_potential(self) -> str:
+        """Its distance to the hull before the correction, eV/atom; a dash without one."""
+        return potential_text(self.hit.stability)
+
+    @property
+    def chance(self) -> str:
+        """The chance that DFT confirms its stability; a dash where nobody tells."""
+        return chance_text(self.hit.stability)
+
+    @property
+    def is_unlike(self) -> bool:
+        """Whether the correction has seen nothing like it."""
+        return self.hit.stability is not None and self.hit.stability.unlike
 
 
 def hit_row(

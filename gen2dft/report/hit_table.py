@@ -11,7 +11,16 @@ from gen2dft.properties import PROPERTIES
 from gen2dft.report.wording import Known, basis_text, remark_text, remarks_on, round_title
 
 if TYPE_CHECKING:
-    from gen2dft.store.documents import HitDoc
+    from gen2dft.store.documents import HitDoc, StabilityRecord
+
+STABILITY = (
+    "e_above_hull by the potential (eV/atom)",
+    "corrected error (eV/atom)",
+    "chance that DFT confirms it",
+    "confirmed at most at (eV/atom)",
+    "composition unlike",
+    "correction",
+)
 
 
 class Column(NamedTuple):
@@ -54,7 +63,7 @@ def hits_csv(
     """One line per hit.
 
     A column of values with the unit in its header, and one that says where each is from. Remarks
-    have a column if any hit has one.
+    have a column if any hit has one; so has what DFT is expected to say of the stability.
 
     Parameters
     ----------
@@ -74,7 +83,8 @@ def hits_csv(
     place = ["id", "campaign", "round", "formula", "space group"]
     remarks = ["remark"] if any(remarks_on(hit) for hit in found) else []
     counted = ["compounds in system"] if any(hit.compounds is not None for hit in found) else []
-    ending = ["hull", *counted, "same as", *remarks, "evidence"]
+    stability = STABILITY if any(hit.stability for hit in found) else ()
+    ending = ["hull", *counted, "same as", *remarks, "evidence", *stability]
     writer.writerow([*place, *titles, *columns, *doubts, *ending])
     for hit in found:
         texts = [column.texts[hit.id] for column in more]
@@ -82,7 +92,9 @@ def hits_csv(
         said = ["; ".join(hit.doubts)] if doubts else []
         remarked = [remark_text(remarks_on(hit))] if remarks else []
         compounds = [_number(hit.compounds)] if counted else []
-        verdicts = [hit.hull_id, *compounds, hit.same_as or "", *remarked, hit.evidence]
+        expected = stability_cells(hit.stability) if stability else ()
+        ended = [hit.hull_id, *compounds, hit.same_as or "", *remarked, hit.evidence]
+        verdicts = [*ended, *expected]
         writer.writerow([*_place_of(hit), *texts, *values, *said, *verdicts])
     return text.getvalue()
 
@@ -98,6 +110,16 @@ def _columns_of(name: str, known: Known, uncertain: Collection[str]) -> Iterator
     yield f"{name} from"
     if name in uncertain:
         yield f"{name} error ({unit})"
+
+
+def stability_cells(record: StabilityRecord | None) -> Iterator[str]:
+    """Cells of the columns `STABILITY`; empty for a distance by DFT."""
+    if record is None:
+        yield from ("" for _ in STABILITY)
+        return
+    yield from map(repr, (record.potential, record.error, record.chance, record.most))
+    yield repr(record.unlike)
+    yield record.model
 
 
 def _place_of(hit: HitDoc) -> Iterator[str]:

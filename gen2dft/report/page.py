@@ -15,6 +15,7 @@ import yaml
 from gen2dft import __version__
 from gen2dft.report import ledger_table
 from gen2dft.report.bands import bands_columns, bands_row
+from gen2dft.report.chances import heading
 from gen2dft.report.cif import cif_name, hit_cif, write_hit_cifs
 from gen2dft.report.claims import claims
 from gen2dft.report.data import ReportData, load_report_data
@@ -86,7 +87,7 @@ def write_report(store: Store, campaign_id: str, folder: Path) -> Path:
 def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
     """The page as HTML; every text from the database is escaped."""
     shown = [_figure(name, content) for name, content in figures.items()]
-    values = dict(_frame(shown))
+    values = dict(_frame(_title_of(data), shown))
     values |= _overview(data)
     values |= _hits(data)
     values |= _tables(data)
@@ -99,21 +100,34 @@ def render(data: ReportData, figures: Mapping[str, bytes]) -> str:
 # ------------------------------------------------------------------------------------------------
 
 
-def _frame(figures: Sequence[Shown]) -> Values:
+def _title_of(data: ReportData) -> str:
+    """Title of the list of hits."""
+    text = heading(data.hits)
+    return text[0].upper() + text[1:]
+
+
+def _frame(title: str, figures: Sequence[Shown]) -> Values:
     from markupsafe import Markup
 
     css = read_text("gen2dft.report", "page.css")
     yield "css", Markup(css)  # noqa: S704 - our own file
-    yield "sections", list(_sections(figures))
+    yield "sections", list(_sections(title, figures))
+    yield "hits_title", title
     yield "figures", figures
     yield "version", __version__
     yield "written", f"{now():%Y-%m-%d %H:%M} UTC"
 
 
-def _sections(figures: Iterable[Shown]) -> Iterator[tuple[str, str]]:
-    """Anchor and title of each section."""
+def _sections(title: str, figures: Iterable[Shown]) -> Iterator[tuple[str, str]]:
+    """Anchor and title of each section.
+
+    Parameters
+    ----------
+    title
+        Of the list of hits.
+    """
     yield "targets", "Targets"
-    yield "hits", "Hits"
+    yield "hits", title
     for figure in figures:
         yield figure["name"], figure["title"]
     yield "provenance", "Provenance"
@@ -148,6 +162,7 @@ def _hits(data: ReportData) -> Values:
     yield "hit_order", order
     yield "drawn_by", {hit_id: ", ".join(names) for hit_id, names in data.drawn_by.items()}
     yield "hit_columns", [known[name] for name in names]
+    yield "has_chances", any(hit.stability for hit in hits)
 
 
 def _tables(data: ReportData) -> Values:
@@ -203,7 +218,7 @@ def _tiles(data: ReportData) -> Iterator[tuple[str, str, str]]:
     computed = {label.candidate_id for label in data.labels}
     calls = sum(document.dispatch_size for document in data.rounds)
     hours = sum(label.core_hours for label in data.labels)
-    yield "hits", f"{len(data.hits):,}", "hit"
+    yield heading(data.hits), f"{len(data.hits):,}", "hit"
     yield "crystals sampled", f"{sampled:,}", ""
     yield "candidates computed", f"{len(computed):,}", ""
     yield "oracle calls", f"{calls:,}", ""

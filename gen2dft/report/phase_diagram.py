@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gen2dft.errors import ThermoError
 from gen2dft.report.style import HIT, SURROGATE, VALIDATED
 from gen2dft.report.wording import most_frequent_first
-from gen2dft.store.documents import StoredVerdict
+from gen2dft.store.documents import StabilityRecord, StoredVerdict
 
 if TYPE_CHECKING:
     from gen2dft.store.store import Store
@@ -168,6 +168,7 @@ def _ties(lower: LowerHull) -> tuple[tuple[int, int], ...]:
 _POINT_FIELDS = (
     "candidate_id", "formula", "state",
     "surrogate.formation_energy", "surrogate.e_above_hull", "surrogate.engine",
+    "surrogate.stability",
 )  # fmt: skip
 
 
@@ -188,20 +189,28 @@ def _points(store: Store, campaign_id: str, elements: tuple[str, ...]) -> Iterat
         if label is not None:
             kind = IS_HIT if found["state"] == "hit" else LABELLED
             values = label["values"]
-            energies = (values["formation_energy"], values["e_above_hull"])
+            raised = values["formation_energy"] + _correction(label.get("stability"))
+            energies = (raised, values["e_above_hull"])
             surrogate = label.get("basis", {}).get("formation_energy")
             engine = surrogate or label["engine"]
             yield Point(*place, *energies, kind, engine, label["is_dft"] and not surrogate)
         elif (
             same_hull and verdict.formation_energy is not None and verdict.e_above_hull is not None
         ):
-            energies = (verdict.formation_energy, verdict.e_above_hull)
+            own = verdict.stability
+            raised = verdict.formation_energy + (0.0 if own is None else own.correction)
+            energies = (raised, verdict.e_above_hull)
             yield Point(*place, *energies, SCREENED, verdict.engine, False)
+
+
+def _correction(stability: Mapping[str, Any] | None) -> float:
+    """What the correction of a potential adds to a label's energy, eV/atom."""
+    return 0.0 if stability is None else StabilityRecord.model_validate(stability).correction
 
 
 def _labels_on_the_hull(store: Store, campaign_id: str) -> dict[str, dict[str, Any]]:
     """Candidate to its label, of those whose label was measured against the hull."""
-    fields = ("candidate_id", "values", "engine", "is_dft", "basis")
+    fields = ("candidate_id", "values", "engine", "is_dft", "basis", "stability")
     found = store.label_fields(campaign_id, fields)
     return {label["candidate_id"]: label for label in found if "e_above_hull" in label["values"]}
 

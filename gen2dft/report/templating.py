@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.report.chances import percent
 from gen2dft.report.wording import (
     chemical,
     most_frequent_first,
@@ -73,6 +74,7 @@ def _lowered(pattern: str, text: str) -> Markup:
 FILTERS: dict[str, Callable[..., Any]] = {
     "by_count": most_frequent_first,
     "chemical": chemical,
+    "percent": percent,
     "pretty": pretty,
     "remarks_on": remarks_on,
     "round_title": round_title,

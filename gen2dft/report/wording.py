@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from gen2dft.definitions import definition_of
 from gen2dft.properties import PROPERTIES, Property
+from gen2dft.report.chances import expected_hits
 from gen2dft.store.documents import OPEN, PREDICTED, Evidence
 from gen2dft.thermo.placing import HULL_INCOMPLETE, HULL_MIXES_R2SCAN
 
@@ -229,9 +230,9 @@ def honest_notes(
         share = "only" if engines <= set(not_dft) else "partly"
         rest = f"{share} on a surrogate ({', '.join(not_dft)})"
         notes.append(
-            f"These hits rest {rest}, not on DFT: they are candidates worth a DFT calculation, "
-            "not proven to be stable."
+            f"These hits rest {rest}, not on DFT: they are candidates for DFT, not validated."
         )
+    notes += _notes_on_the_chances(hits)
     predicted = sorted(known[name].title for name, basis in bases if basis == PREDICTED)
     if predicted:
         notes.append(
@@ -249,6 +250,23 @@ def honest_notes(
     if hits and not notes:
         notes.append(f"All values of the hits were computed by DFT ({', '.join(sorted(engines))}).")
     return [*notes, *_notes_on_the_hull(hits)]
+
+
+def _notes_on_the_chances(hits: Sequence[HitDoc]) -> Iterator[str]:
+    expected, number = expected_hits(hits)
+    if not number:
+        return
+    yield (
+        "Distances to the hull by a potential are corrected for what published DFT says of it; "
+        "each has its error and the chance that DFT confirms the target. By these chances DFT "
+        f"confirms the stability of about {expected:.1f} of {number}."
+    )
+    unlike = sum(hit.stability is not None and hit.stability.unlike for hit in hits)
+    if unlike:
+        yield (
+            f"{unlike} of them: the correction has seen no composition like it, and the error is "
+            "wider."
+        )
 
 
 def _notes_on_the_hull(hits: Sequence[HitDoc]) -> Iterator[str]:
@@ -289,6 +307,14 @@ def _ranked(
             return sorted(hits, key=lambda hit: (_distance(target, hit), hit.id)), order
     stable_first = sorted(hits, key=lambda hit: (hit.values.get("e_above_hull") or 0.0, hit.id))
     return stable_first, "energy above hull"
+
+
+def by_chance(hits: Sequence[HitDoc], *, down: bool = True) -> list[HitDoc]:
+    """Hits by the chance that DFT confirms their stability; those without one come last."""
+    chances = {hit.id: hit.stability.chance for hit in hits if hit.stability is not None}
+    known = [hit for hit in hits if hit.id in chances]
+    known.sort(key=lambda hit: (chances[hit.id], hit.id), reverse=down)
+    return known + [hit for hit in hits if hit.id not in chances]
 
 
 def _has_values(hits: Sequence[HitDoc], target: Target) -> bool:

@@ -6,19 +6,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.ground.hulls import put_hull
+from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.screening.surrogate import hull_reason
-from gen2dft.store.documents import CandidateDoc, LabelDoc
+from gen2dft.store.documents import CandidateDoc, LabelDoc, StabilityRecord, StoredVerdict
 from gen2dft.store.store import Store, candidate_key
 from gen2dft.thermo.corrections import scale_of
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.placing import remark_of
 from gen2dft.thermo.scales import must_share
+
+if TYPE_CHECKING:
+    from pymatgen.core import Composition, Structure
+
+    from gen2dft.thermo.corrected import Corrector
 
 HIT = "hit"
 PASSED = "passed"
@@ -160,7 +167,7 @@ def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Chan
 
     candidate = context.store.candidate(context.campaign_id, label.candidate_id)
     composition = Structure.from_dict(label.structure).composition
-    distance = _distance(hull, composition.get_el_amt_dict(), label.values["formation_energy"])
+    distance, record = _of_label(context, candidate.verdict, label, hull)
     values = dict(label.values)
     before = values.pop("e_above_hull", None)
     if distance is not None:
@@ -168,7 +175,8 @@ def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Chan
     verdict = candidate.verdict
     said = Said(candidate.predicted, label.engine, label.values, label.basis, verdict)
     if "e_above_hull" in label.basis:
-        verdict = verdict.model_copy(update={"e_above_hull": distance})
+        changed = {"e_above_hull": distance, "stability": record}
+        verdict = verdict.model_copy(update=changed)
     was_missed = missed_target(context, said)
     missed = missed_target(context, replace(said, computed=values, verdict=verdict))
     return Change(
@@ -202,41 +210,86 @@ def _screen_changes(context: Round, hull: ReferenceHull) -> Iterator[Change]:
         energy = candidate.verdict.formation_energy
         if rejection.startswith("relaxation") or energy is None:
             continue
-        yield _screen_change(candidate, energy, gate, hull)
+        yield _screen_change(context, candidate, gate, hull)
 
 
 def _screen_change(
-    candidate: CandidateDoc, energy: float, gate: SurrogateSpec, hull: ReferenceHull
+    context: Round, candidate: CandidateDoc, gate: SurrogateSpec, hull: ReferenceHull
 ) -> Change:
-    """The surrogate's verdict on one candidate, of which it knows the formation energy, eV/atom."""
+    """The surrogate's verdict on one candidate, of which it knows the formation energy."""
     from pymatgen.core import Composition
 
     composition = Composition(candidate.formula or "")
-    before = candidate.verdict.e_above_hull
-    after = _distance(hull, composition.get_el_amt_dict(), energy)
+    verdict = candidate.verdict
+    before = verdict.e_above_hull
+    after, record = _of_verdict(context, verdict, composition, hull)
+    own = after if record is None else record.potential
     return Change(
         candidate.candidate_id,
         composition.reduced_formula,
         candidate.round_index,
         "screen",
-        _standing(before, gate),
-        _standing(after, gate),
+        hull_reason(before, gate, verdict.stability) or _standing(verdict.own_distance, gate),
+        hull_reason(after, gate, record) or _standing(own, gate),
         before,
         after,
     )
 
 
-def _standing(e_above_hull: float | None, gate: SurrogateSpec) -> str:
-    """The gate's reason for a distance to the hull, its remark, or that it passed."""
-    reason = hull_reason(e_above_hull, gate)
-    return reason or remark_of(e_above_hull, gate.min_e_above_hull) or PASSED
+def _standing(own_distance: float | None, gate: SurrogateSpec) -> str:
+    """The remark on a distance that passes the gate, as the potential gives it; or that it
+    passed.
+    """
+    return remark_of(own_distance, gate.min_e_above_hull) or PASSED
+
+
+Measured = tuple[float | None, StabilityRecord | None]
+"""Distance to a hull, eV/atom, None where it does not cover the system, and what it is worth."""
+
+
+def _of_label(
+    context: Round, verdict: StoredVerdict, label: LabelDoc, hull: ReferenceHull
+) -> Measured:
+    """The distance of a label, corrected as the campaign corrects that of its potential."""
+    from pymatgen.core import Structure
+
+    structure = Structure.from_dict(label.structure)
+    if "formation_energy" in label.basis:
+        return _of_verdict(context, verdict, structure.composition, hull)
+    corrector = footing_of(context).corrector(hull, label.engine, label.preset)
+    return _measured(hull, corrector, structure, label.values["formation_energy"])
+
+
+def _of_verdict(
+    context: Round, verdict: StoredVerdict, composition: Composition, hull: ReferenceHull
+) -> Measured:
+    """The distance of a screened candidate; see `_of_label`."""
+    from pymatgen.core import Structure
+
+    energy = verdict.formation_energy
+    corrector = footing_of(context).corrector(hull, verdict.engine, verdict.preset)
+    if energy is None or corrector is None or verdict.structure is None:
+        return _distance(hull, composition, energy), None
+    return _measured(hull, corrector, Structure.from_dict(verdict.structure), energy)
+
+
+def _measured(
+    hull: ReferenceHull, corrector: Corrector | None, structure: Structure, energy: float
+) -> Measured:
+    if corrector is None:
+        return _distance(hull, structure.composition, energy), None
+    record = corrector.on(hull, structure, energy)
+    return (None, None) if record is None else (record.corrected, record)
 
 
 def _distance(
-    hull: ReferenceHull, counts: dict[str, float], formation_energy: float
+    hull: ReferenceHull, composition: Composition, formation_energy: float | None
 ) -> float | None:
     """eV/atom; None where the hull does not cover the chemical system."""
-    return None if hull.gap(counts) else hull.e_above_hull(counts, formation_energy)
+    counts = composition.get_el_amt_dict()
+    if formation_energy is None or hull.gap(counts):
+        return None
+    return hull.e_above_hull(counts, formation_energy)
 
 
 def by_stage(result: Rehull) -> dict[str, list[Change]]:

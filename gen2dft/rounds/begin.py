@@ -17,6 +17,7 @@ from gen2dft.ground.hulls import (
     put_hull,
     require_calibration,
 )
+from gen2dft.ground.stability import with_correction
 from gen2dft.hashing import content_hash
 from gen2dft.store.documents import CampaignDoc, RoundDoc
 from gen2dft.store.store import Store, round_key
@@ -75,6 +76,7 @@ def begin_campaign(
         If the campaign's correction must be fitted first.
     """
     store.ensure_indices()
+    spec = with_correction(spec, screen_hull or hull)
     calibrations = calibration_ids(store, spec)
     elements = computed_elements(store, spec)
     key = campaign_id(spec, dataset, hull, screen_hull, calibrations, elements)

@@ -20,9 +20,12 @@ from gen2dft.store.documents import (
     Evidence,
     HitDoc,
     LabelDoc,
+    StabilityRecord,
     StoredVerdict,
 )
 from gen2dft.symmetry import space_group_symbol
+
+DISTANCE = "e_above_hull"
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,9 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     names = [target.property for target in context.spec.targets]
     of_targets = {name: basis.get(name, OPEN) for name in names}
     evidence = evidence_of(of_targets.values(), label)
+    stability = stability_behind(context, candidate.verdict, label)
+    errors = label.errors if stability is None else {**label.errors, DISTANCE: stability.error}
+    own = values.get(DISTANCE) if stability is None else stability.potential
     return HitDoc(
         id=candidate.id,
         campaign_id=context.campaign_id,
@@ -79,12 +85,13 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
         basis=of_targets,
         is_dft=evidence == "dft",
         evidence=evidence,
-        errors={name: label.errors[name] for name in names if name in label.errors},
+        errors={name: errors[name] for name in names if name in errors},
         doubts=label.doubts,
         label_id=label.id,
         hull_id=label.hull_id,
         structure=label.structure,
-        **_of_the_hull(context, label, structure.composition, values.get("e_above_hull")),
+        stability=stability,
+        **_of_the_hull(context, label, structure.composition, own),
     )
 
 
@@ -108,6 +115,18 @@ def _is_known(context: Round, composition: Mapping[Any, float]) -> bool:
     campaign = context.campaign
     frozen = get_hull(context.store, campaign.screen_hull_id or campaign.hull_id)
     return frozen.knows(composition) or is_in_dataset(context.base, composition)
+
+
+def stability_behind(
+    context: Round, verdict: StoredVerdict, label: LabelDoc
+) -> StabilityRecord | None:
+    """What the potential's distance to the hull is worth that a labelled candidate is judged by.
+
+    None where the distance is DFT's, and without a correction.
+    """
+    if DISTANCE in _judged(context.spec.targets, "screen"):
+        return verdict.stability
+    return label.stability if DISTANCE in label.values else verdict.stability
 
 
 def evidence_of(basis: Iterable[str], label: LabelDoc) -> Evidence:

@@ -13,7 +13,7 @@ from gen2dft.ground.energies import FormationEnergy, formation_energy
 from gen2dft.ground.footing import Footing
 from gen2dft.ground.roles import energies_by
 from gen2dft.hashing import content_hash
-from gen2dft.store.documents import LabelDoc
+from gen2dft.store.documents import LabelDoc, StabilityRecord
 from gen2dft.store.store import candidate_key
 from gen2dft.thermo.corrections import NONE
 from gen2dft.thermo.hull import ReferenceHull
@@ -44,12 +44,20 @@ class Told:
         Why it tells less than it might, for people.
     basis
         Property to the engine of its value, where the calculation's own did not compute it.
+    stability
+        What a potential's distance to the hull is worth; None for DFT's, and without a correction.
     """
 
     values: dict[str, float]
     energy: FormationEnergy | None
     problems: list[str]
     basis: Mapping[str, str] = field(default_factory=dict)
+    stability: StabilityRecord | None = None
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Property to the error that its value states, in its unit."""
+        return {} if self.stability is None else {"e_above_hull": self.stability.error}
 
 
 def label_id(campaign_id: str, candidate_id: str, engine: str, settings_hash: str) -> str:
@@ -90,6 +98,8 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
         settings_hash=last.settings_hash,
         values=told.values,
         basis=dict(told.basis),
+        errors=told.errors,
+        stability=told.stability,
         structure=last.structure.as_dict(verbosity=0),
         energy_per_atom=last.energy_per_atom,
         hull_id=_hull_of(footing).hull_hash,
@@ -148,11 +158,22 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     composition = calculation.structure.composition
     symbols = [element.symbol for element in composition.elements]
     gap = footing.hull.gap(symbols)
-    if gap is None:
-        values["e_above_hull"] = footing.hull.e_above_hull(composition, energy.value)
-    else:
-        problems.append(gap)
-    return Told(values, energy, problems)
+    if gap is not None:
+        return Told(values, energy, [*problems, gap])
+    distance = footing.hull.e_above_hull(composition, energy.value)
+    record = _stability(footing, calculation, energy.value, distance)
+    values["e_above_hull"] = distance if record is None else record.corrected
+    return Told(values, energy, problems, stability=record)
+
+
+def _stability(
+    footing: Footing, calculation: CalculationDoc, formation_energy: float, e_above_hull: float
+) -> StabilityRecord | None:
+    """What the distance of a surrogate's calculation is worth; None for DFT's."""
+    corrector = footing.corrector(footing.hull, calculation.engine, calculation.preset)
+    if corrector is None:
+        return None
+    return corrector.record(calculation.structure, formation_energy, e_above_hull)
 
 
 def _with_energies_of_the_screen(
@@ -165,7 +186,7 @@ def _with_energies_of_the_screen(
     problems = []
     if "e_above_hull" not in told:
         problems.append(f"no distance to the hull: {verdict.detail or 'the screen gave none'}")
-    return Told({**values, **told}, None, problems, basis)
+    return Told({**values, **told}, None, problems, basis, verdict.stability)
 
 
 def _hull_of(footing: Footing) -> ReferenceHull:

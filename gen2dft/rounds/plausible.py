@@ -30,7 +30,7 @@ def label_problem(
     if problem is not None:
         return problem
     energy = label.values.get("formation_energy")
-    distance = label.values.get("e_above_hull")
+    distance = label.own_distance
     unexplored = distance is not None and _is_unexplored(context, label)
     why = why_implausible(energy, distance, lowest(context), unexplored=unexplored)
     if why is None:
@@ -48,7 +48,7 @@ def _is_unexplored(context: Round, label: LabelDoc) -> bool:
 
 def with_remark(context: Round, label: LabelDoc) -> LabelDoc:
     """The label with a warning if it lies so far below the hull that the hull lacks phases."""
-    distance = label.values.get("e_above_hull")
+    distance = label.own_distance
     if distance is None or not remarks(context, distance):
         return label
     warnings = [*label.warnings, warning_of(distance)]
@@ -56,7 +56,13 @@ def with_remark(context: Round, label: LabelDoc) -> LabelDoc:
 
 
 def remarks(context: Round, e_above_hull: float | None) -> list[str]:
-    """Remarks on a distance to the hull, eV/atom: `hull_incomplete`, or none."""
+    """Remarks on a distance to the hull, eV/atom: `hull_incomplete`, or none.
+
+    Parameters
+    ----------
+    e_above_hull
+        As the engine gives it: a missing phase is no error of the potential.
+    """
     remark = remark_of(e_above_hull, lowest(context))
     return [] if remark is None else [remark]
 

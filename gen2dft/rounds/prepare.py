@@ -22,6 +22,7 @@ from gen2dft.ground.hulls import (
 )
 from gen2dft.ground.phases import candidate_elements
 from gen2dft.ground.roles import asks_engine_for_energies, check_roles
+from gen2dft.ground.stability import check_correction
 from gen2dft.loop.acquisition import load_acquisition
 from gen2dft.property_steps import check_steps
 from gen2dft.thermo.corrections import get_correction
@@ -69,7 +70,7 @@ def prepare(
         Data that are missing, broken, or carry too few labels for a target.
     CampaignError
         An engine, preset, generator or acquisition function that does not exist; settings of a
-        property step that are wrong.
+        property step that are wrong; a correction of another potential.
     PluginMissing
         A property that a package computes which is not installed here.
     ThermoError
@@ -99,7 +100,9 @@ def prepare(
     if needs_labels(spec, dataset):
         wanted = [target.property for target in spec.targets]
         check_labels(dataset, wanted, spec.dataset.min_labels)
-    return Prepared(dataset, hull, screen_hull(spec, hull, cache_dir))
+    of_the_screen = screen_hull(spec, hull, cache_dir)
+    check_correction(spec, of_the_screen or hull)
+    return Prepared(dataset, hull, of_the_screen)
 
 
 def _check_hull_file(spec: CampaignSpec, dataset: Dataset, hull: ReferenceHull) -> None:

@@ -64,8 +64,9 @@ def screen_one(context: Round, document: CandidateDoc, known: StructureIndex | N
     """
     structure = Structure.from_dict(document.structure or {})
     limits = context.spec.screening.surrogate
-    hull = footing_of(context).screen_hull
-    verdict = surrogate_screen(structure, limits, hull, known)
+    footing = footing_of(context)
+    corrector = footing.screen_corrector
+    verdict = surrogate_screen(structure, limits, footing.screen_hull, known, corrector)
     store, key = context.store, document.candidate_id
     found = verdict.as_dict()
     if verdict.reason is None or may_be_audited(context, verdict.reason):

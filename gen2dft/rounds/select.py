@@ -134,4 +134,5 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
         predicted=document.predicted,
         latent=latent,
         remark=said.remark,
+        errors=said.errors,
     )

@@ -12,7 +12,7 @@ from gen2dft.engines.guard import problem_of, volume_problem
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.symmetrise import MAX_COST, Potential, symmetrised
-from gen2dft.store.documents import StoredVerdict, SymmetryRecord
+from gen2dft.store.documents import StabilityRecord, StoredVerdict, SymmetryRecord
 from gen2dft.thermo.placing import (
     HULL_INCOMPLETE,
     IMPLAUSIBLE_ENERGY,
@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 
     from gen2dft.calculation import Calculation
     from gen2dft.engines.base import Engine
+    from gen2dft.thermo.corrected import Corrector
     from gen2dft.thermo.hull import ReferenceHull
 
 UNCONVERGED = "relaxation_unconverged"
 ABOVE_HULL = "above_hull"
+SMALL_CHANCE = "small_chance"
 NOT_COVERED = "hull_does_not_cover"
 NO_REFERENCE = "no_reference_energy"
 RELAXED_TO_KNOWN = "relaxed_to_known"
 # Verdicts that DFT may overrule: the relaxation came to an end. Earlier versions refused what the
 # hull lacks phases for, too.
-OVERRULABLE = (ABOVE_HULL, IMPLAUSIBLE_ENERGY, HULL_INCOMPLETE, UNCONVERGED)
+OVERRULABLE = (ABOVE_HULL, SMALL_CHANCE, IMPLAUSIBLE_ENERGY, HULL_INCOMPLETE, UNCONVERGED)
 
 # eV/Angstrom. A relaxation out of steps is taken below this: what is left to gain is a few
 # meV/atom, less than the potential's error, and the distance to the hull can only shrink.
@@ -52,14 +54,14 @@ class SurrogateVerdict:
     reason
         Why it is refused, None if it passes: `relaxation_<reason of the engine>`,
         `relaxation_unconverged`, `no_reference_energy`, `hull_does_not_cover`, `above_hull`,
-        `implausible_energy` or `relaxed_to_known`.
+        `small_chance`, `implausible_energy` or `relaxed_to_known`.
     engine, preset
         What relaxed it.
     structure
         Relaxed structure, in its most symmetric cell if it passes; None if the relaxation failed.
     energy_per_atom, formation_energy, e_above_hull
         eV/atom, on the engine's scale and against the screen's hull; no distance where it does not
-        cover the system.
+        cover the system. The distance is the corrected one where there is a correction.
     converged, max_force, steps, seconds
         How the relaxation went; see `gen2dft.calculation.Calculation`.
     detail
@@ -71,6 +73,8 @@ class SurrogateVerdict:
         lacks phases.
     hull_remarks
         What the hull's energy rests on, see `gen2dft.thermo.placing.hull_remarks`.
+    stability
+        What the distance is worth; None without a correction.
     """
 
     reason: str | None
@@ -88,6 +92,7 @@ class SurrogateVerdict:
     symmetry: SymmetryRecord | None = None
     remark: str | None = None
     hull_remarks: tuple[str, ...] = ()
+    stability: StabilityRecord | None = None
 
     @property
     def as_relaxed(self) -> Structure | None:
@@ -132,6 +137,7 @@ def surrogate_screen(
     spec: SurrogateSpec,
     hull: ReferenceHull,
     known: StructureIndex | None = None,
+    corrector: Corrector | None = None,
 ) -> SurrogateVerdict:
     """Relax one crystal and measure its distance to the hull; failures become a verdict's reason.
 
@@ -143,6 +149,8 @@ def surrogate_screen(
         What the distance is measured against.
     known
         Structures that a candidate must not relax into; None does not ask.
+    corrector
+        Correction of the engine's distances; None takes them as they are.
 
     Raises
     ------
@@ -156,7 +164,7 @@ def surrogate_screen(
     except CalculationFailed as failure:
         reason = _reason_of(failure)
         return SurrogateVerdict(reason, spec.engine, spec.preset, detail=failure.detail)
-    screen = _Screen(engine, spec, hull, known)
+    screen = _Screen(engine, spec, hull, known, corrector)
     verdict = screen.verdict(relaxed)
     if verdict.reason is not None or not spec.symmetrise:
         return verdict
@@ -171,6 +179,7 @@ class _Screen:
     spec: SurrogateSpec
     hull: ReferenceHull
     known: StructureIndex | None
+    corrector: Corrector | None
 
     def verdict(self, relaxed: Calculation) -> SurrogateVerdict:
         """The verdict on a relaxed crystal in the cell that it has."""
@@ -183,7 +192,41 @@ class _Screen:
             return SurrogateVerdict(
                 NO_REFERENCE, spec.engine, spec.preset, structure, detail=str(err)
             )
-        return _placed(relaxed, formation_energy, spec, self.hull, self.known)
+        return self._placed(relaxed, formation_energy)
+
+    def _placed(self, relaxed: Calculation, formation_energy: float) -> SurrogateVerdict:
+        """The verdict on a relaxed crystal from its place on the hull."""
+        spec, structure = self.spec, relaxed.structure
+        composition = structure.composition
+        gap = self.hull.gap(element.symbol for element in composition.elements)
+        own = None if gap else self.hull.e_above_hull(composition, formation_energy)
+        record = None
+        if own is not None and self.corrector is not None:
+            record = self.corrector.record(structure, formation_energy, own)
+        place = _Place(own, record)
+        lowest = spec.min_e_above_hull
+        unexplored = lacks_compounds(self.hull, composition)
+        implausible = why_implausible(formation_energy, own, lowest, unexplored=unexplored)
+        reason: str | None = IMPLAUSIBLE_ENERGY
+        if implausible is None:
+            reason = _reason(relaxed, place, spec, self.known)
+        return SurrogateVerdict(
+            reason=reason,
+            engine=spec.engine,
+            preset=spec.preset,
+            structure=structure,
+            energy_per_atom=relaxed.energy_per_atom,
+            formation_energy=formation_energy,
+            e_above_hull=place.e_above_hull,
+            converged=relaxed.converged,
+            max_force=relaxed.max_force,
+            steps=relaxed.num_steps,
+            seconds=relaxed.wall_seconds,
+            detail=implausible or gap,
+            remark=remark_of(own, lowest) if reason is None else None,
+            hull_remarks=tuple(hull_remarks(self.hull, composition)),
+            stability=record,
+        )
 
     def symmetric_verdict(
         self, relaxed: Calculation, verdict: SurrogateVerdict
@@ -195,7 +238,9 @@ class _Screen:
             static=lambda structure: self.engine.static(structure, preset),
         )
         # Its symmetry alone must not lift a crystal over the limit.
-        room = self.spec.max_e_above_hull - (verdict.e_above_hull or 0.0)
+        room = MAX_COST
+        if self.spec.min_chance is None:
+            room = self.spec.max_e_above_hull - (verdict.e_above_hull or 0.0)
         found, record = symmetrised(relaxed, potential, min(MAX_COST, room))
         judged = verdict if record.kept else self.verdict(found)
         seconds = (verdict.seconds or 0.0) + record.seconds
@@ -211,41 +256,6 @@ def _believed(engine: Engine, relaxed: Calculation) -> Calculation:
     return relaxed
 
 
-def _placed(
-    relaxed: Calculation,
-    formation_energy: float,
-    spec: SurrogateSpec,
-    hull: ReferenceHull,
-    known: StructureIndex | None,
-) -> SurrogateVerdict:
-    """The verdict on a relaxed crystal from its place on the hull."""
-    composition = relaxed.structure.composition
-    gap = hull.gap(element.symbol for element in composition.elements)
-    e_above_hull = None if gap else hull.e_above_hull(composition, formation_energy)
-    lowest = spec.min_e_above_hull
-    unexplored = lacks_compounds(hull, composition)
-    implausible = why_implausible(formation_energy, e_above_hull, lowest, unexplored=unexplored)
-    reason: str | None = IMPLAUSIBLE_ENERGY
-    if implausible is None:
-        reason = _reason(relaxed, e_above_hull, spec, known)
-    return SurrogateVerdict(
-        reason=reason,
-        engine=spec.engine,
-        preset=spec.preset,
-        structure=relaxed.structure,
-        energy_per_atom=relaxed.energy_per_atom,
-        formation_energy=formation_energy,
-        e_above_hull=e_above_hull,
-        converged=relaxed.converged,
-        max_force=relaxed.max_force,
-        steps=relaxed.num_steps,
-        seconds=relaxed.wall_seconds,
-        detail=implausible or gap,
-        remark=remark_of(e_above_hull, lowest) if reason is None else None,
-        hull_remarks=tuple(hull_remarks(hull, composition)),
-    )
-
-
 def _reason_of(failure: CalculationFailed) -> str:
     """The engine's reason; its name says that it was the relaxation that failed."""
     if "relaxation" in failure.reason:
@@ -253,30 +263,54 @@ def _reason_of(failure: CalculationFailed) -> str:
     return f"relaxation_{failure.reason}"
 
 
-def hull_reason(e_above_hull: float | None, spec: SurrogateSpec) -> str | None:
+@dataclass(frozen=True)
+class _Place:
+    """A place against the hull.
+
+    Parameters
+    ----------
+    own
+        Distance as the potential gives it, eV/atom; None where the hull does not cover the system.
+    record
+        What that is worth; None without a correction.
+    """
+
+    own: float | None
+    record: StabilityRecord | None
+
+    @property
+    def e_above_hull(self) -> float | None:
+        """The distance that counts, eV/atom."""
+        return self.own if self.record is None else self.record.corrected
+
+
+def hull_reason(
+    e_above_hull: float | None, spec: SurrogateSpec, record: StabilityRecord | None = None
+) -> str | None:
     """Why a distance to the hull is refused; None if it passes.
 
     Parameters
     ----------
     e_above_hull
-        eV/atom; None where the hull does not cover the system.
+        eV/atom, corrected if there is a correction; None where the hull does not cover the system.
+    record
+        What the distance is worth; None without a correction.
     """
     if e_above_hull is None:
         return NOT_COVERED
+    if spec.min_chance is not None and record is not None:
+        return SMALL_CHANCE if record.chance < spec.min_chance else None
     if e_above_hull > spec.max_e_above_hull:
         return ABOVE_HULL
     return None
 
 
 def _reason(
-    relaxed: Calculation,
-    e_above_hull: float | None,
-    spec: SurrogateSpec,
-    known: StructureIndex | None,
+    relaxed: Calculation, place: _Place, spec: SurrogateSpec, known: StructureIndex | None
 ) -> str | None:
     if not relaxed.converged and _is_far_from_rest(relaxed.max_force):
         return UNCONVERGED
-    reason = hull_reason(e_above_hull, spec)
+    reason = hull_reason(place.e_above_hull, spec, place.record)
     if reason is not None:
         return reason
     # Last, because comparing structures costs most.

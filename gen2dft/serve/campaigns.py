@@ -23,7 +23,7 @@ EXAMPLES = 3  # candidates shown of each cause of failure
 ROWS = 100  # candidates on one page
 FIELDS = (
     "candidate_id", "formula", "state", "round_index", "sampler", "origin",
-    "surrogate.e_above_hull", "failure",
+    "surrogate.e_above_hull", "surrogate.stability", "failure",
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def campaign_rows(store: Store) -> list[dict[str, Any]]:
 def _row(store: Store, document: CampaignDoc) -> dict[str, Any]:
     row = summary(store, document)
     hours = store.core_hours(document.id)
-    row["validated"] = row["candidates"].get("labelled", 0) + row["hits"]
+    row["computed"] = row["candidates"].get("labelled", 0) + row["hits"]
     row["core_hours"] = sum(hours.values())
     row["begun"] = when(document.created)
     return row | _at_work(store, document)
@@ -77,7 +77,7 @@ def _tiles(row: Mapping[str, Any], rounds: Sequence[RoundDoc]) -> Iterator[tuple
     sampled = sum(stage.n_in for stage in stages if stage.stage == "sample")
     yield "hits", f"{row['hits']:,}", "hit"
     yield "crystals sampled", f"{sampled:,}", ""
-    yield "candidates computed", f"{row['validated']:,}", ""
+    yield "candidates computed", f"{row['computed']:,}", ""
     yield "core-hours of validation", f"{row['core_hours']:.3g}", ""
     yield "rounds", f"{len(rounds)} of {row['rounds_at_most']}", ""
     if row["left"]:

@@ -19,6 +19,7 @@ from gen2dft.report.candidate import (
     structures_of,
     value_rows,
 )
+from gen2dft.report.chances import stability_text
 from gen2dft.report.cif import cif_name, structure_cif
 from gen2dft.report.on_hull import facts_on_hull, hull_texts
 from gen2dft.report.picture import crystal_scene, crystal_svg
@@ -158,7 +159,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
     snapshot = store.find(SnapshotDoc, snapshot_id) if snapshot_id else None
     vector = [float(x) for x in latent_vector(store, candidate)]
     numbers = [f"{x:.4g}" for x in vector]
-    symmetry = candidate.verdict.symmetry
+    symmetry, stability = candidate.verdict.symmetry, candidate.verdict.stability
     return {
         "round": round_title(candidate.round_index),
         "round_index": candidate.round_index,
@@ -168,6 +169,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
         "chosen": candidate.selected_by,
         "screen": candidate.verdict.detail,
         "symmetry": symmetry_text(symmetry) if symmetry else None,
+        "stability": stability_text(stability) if stability else None,
     }
 
 

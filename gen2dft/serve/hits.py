@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
+from gen2dft.report.chances import heading
 from gen2dft.report.hit_rows import hit_row
-from gen2dft.report.wording import honest_notes, not_dft, ranked
+from gen2dft.report.wording import by_chance, honest_notes, not_dft, ranked
 from gen2dft.serve import queries
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from gen2dft.store.store import Store
 
 ROWS = 50
-ORDERS = ("best", "formula", "spacegroup", "evidence", "round")  # and every property with a target
+# And every property with a target.
+ORDERS = ("best", "formula", "spacegroup", "evidence", "round", "chance")
 
 
 def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
     given
         From the address: `formula` (part of it), `elements` (all of them in the crystal), `basis`
         (`any` or `dft`), `PROPERTY_min` and `PROPERTY_max` in the property's unit, `sort` (best,
-        formula, spacegroup, evidence, round or a property), `order` (up, down), `page`.
+        formula, spacegroup, evidence, round, chance or a property), `order` (up, down), `page`.
 
     Raises
     ------
@@ -61,6 +63,8 @@ def hits_page(store: Store, campaign_id: str, given: Mapping[str, str]) -> dict[
         "page": page,
         "pages": pages,
         "notes": honest_notes(hits, surrogates, known),
+        "heading": heading(hits),
+        "has_chances": any(hit.stability for hit in hits),
     }
 
 
@@ -143,6 +147,8 @@ def _ordered(hits: list[HitDoc], sort: str, down: bool) -> list[HitDoc]:
     """Hits in the requested order; those without the value come last in both directions."""
     if sort == "best":
         return hits[::-1] if down else hits
+    if sort == "chance":
+        return by_chance(hits, down=down)
     if sort in ORDERS:
         field = "round_index" if sort == "round" else sort
         return sorted(hits, key=operator.attrgetter(field, "id"), reverse=down)

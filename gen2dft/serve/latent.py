@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_REJECTED = 4000  # points of candidates that no engine computed; all others are always there
 MOST_TRAINING = 4000
-KINDS = {"hit": "hit", "labelled": "validated"}
+KINDS = {"hit": "hit", "labelled": "computed"}
 FIELDS = ("candidate_id", "formula", "state", "latent_row")
 
 
@@ -31,7 +31,7 @@ def latent_map(store: Store, campaign_id: str, round_index: int) -> dict[str, An
     Returns
     -------
     `training`: `x`, `y` and values per property (null where not labelled). `candidates`: `id`,
-    `formula`, `kind` (hit, validated, other), `state`, `x`, `y`. `shares` of the variance on the
+    `formula`, `kind` (hit, computed, other), `state`, `x`, `y`. `shares` of the variance on the
     two axes. `properties`: name to title.
 
     Raises

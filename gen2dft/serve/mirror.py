@@ -44,6 +44,7 @@ CANDIDATE_FIELDS = (
     "surrogate.formation_energy",
     "surrogate.engine",
     "surrogate.seconds",
+    "surrogate.stability",
 )
 LABEL_FIELDS = (
     "candidate_id",

@@ -1,4 +1,4 @@
-"""Hits, or all validated candidates, as an OPTIMADE database (https://www.optimade.org), by
+"""Hits, or all labelled candidates, as an OPTIMADE database (https://www.optimade.org), by
 optimade-python-tools.
 
 The server answers from a copy in memory in OPTIMADE's own format, to which it adds new crystals; it
@@ -19,7 +19,14 @@ from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.properties import Properties, Property
 from gen2dft.report.wording import target_text
-from gen2dft.store.documents import CampaignDoc, CandidateDoc, Evidence, LabelDoc, RoundDoc
+from gen2dft.store.documents import (
+    CampaignDoc,
+    CandidateDoc,
+    Evidence,
+    LabelDoc,
+    RoundDoc,
+    StabilityRecord,
+)
 from gen2dft.store.store import candidate_key, round_key
 
 if TYPE_CHECKING:
@@ -33,10 +40,10 @@ IMPLEMENTATION = {"name": "gen2dft", "version": __version__}
 PROVIDER = {
     "prefix": PREFIX,
     "name": "gen2dft",
-    "description": "Crystals found by generative design and validated by an engine that each of "
+    "description": "Crystals found by generative design and computed by an engine that each of "
     "them names",
 }
-Shared = Literal["hits", "validated"]
+Shared = Literal["hits", "computed"]
 
 # Name, type in OPTIMADE's words, description; values of properties come in addition, with their
 # units.
@@ -70,6 +77,29 @@ FIELDS: tuple[tuple[str, str, str], ...] = (
     ("run_type", "string", "Functional and U."),
     ("corrections", "list", "Named corrections of the energy, already applied."),
     ("hull", "string", "Hash of the set of phases that e_above_hull is measured against."),
+    (
+        "chance",
+        "float",
+        "Probability, 0 to 1, that DFT finds at most chance_of above the hull, where a surrogate "
+        "gave e_above_hull.",
+    ),
+    ("composition_unlike", "boolean", "Whether the correction has seen no such composition."),
+    ("stability_correction", "string", "Name and hash of the correction in e_above_hull."),
+)
+# The same in eV/atom.
+ENERGY_FIELDS: tuple[tuple[str, str], ...] = (
+    ("e_above_hull_potential", "Energy above hull as the surrogate gives it, before correction."),
+    ("e_above_hull_error", "Error of e_above_hull, one standard deviation."),
+    ("chance_of", "Energy above hull that `chance` is about: what the target accepts."),
+)
+
+STABILITY_FIELDS = (
+    "e_above_hull_potential",
+    "e_above_hull_error",
+    "chance",
+    "chance_of",
+    "composition_unlike",
+    "stability_correction",
 )
 
 
@@ -79,7 +109,7 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     Parameters
     ----------
     shared
-        `hits`, or `validated`: every crystal that an engine has labelled.
+        `hits`, or `computed`: every crystal that an engine has labelled.
     base_url
         Where others reach it, without `/v1`.
 
@@ -121,6 +151,9 @@ def known_in(store: Store) -> Properties:
 def field_descriptions(known: Properties = BUILT_IN) -> list[dict[str, Any]]:
     """Our fields as `/info/structures` describes them."""
     described = [{"name": name, "type": kind, "description": text} for name, kind, text in FIELDS]
+    for name, text in ENERGY_FIELDS:
+        entry = {"name": name, "type": "float", "unit": "eV/atom", "description": text}
+        described.append(entry)
     values = [_described(entry) for entry in known.values()]
     return described + values
 
@@ -176,7 +209,7 @@ class _Copy:
     def _wanted(self, hits: Collection[str]) -> dict[str, bool]:
         """Labels to share, and whether each is a hit's."""
         wanted: dict[str, bool] = {}
-        if self._shared == "validated":
+        if self._shared == "computed":
             labels = self._store.ids(LabelDoc)
             wanted |= dict.fromkeys(labels, False)
         return wanted | dict.fromkeys(hits, True)
@@ -248,8 +281,22 @@ def _fields_of(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
     yield "run_type", label.run_type
     yield "corrections", label.corrections
     yield "hull", label.hull_id
+    yield from _stability_fields(label.stability)
     for name in origins.spec_of(label).known_properties:
         yield name, label.values.get(name)
+
+
+def _stability_fields(record: StabilityRecord | None) -> Iterator[tuple[str, Any]]:
+    """What DFT is expected to say of the distance to the hull; nothing where DFT gave it."""
+    if record is None:
+        yield from dict.fromkeys(STABILITY_FIELDS).items()
+        return
+    yield "e_above_hull_potential", record.potential
+    yield "e_above_hull_error", record.error
+    yield "chance", record.chance
+    yield "chance_of", record.most
+    yield "composition_unlike", record.unlike
+    yield "stability_correction", f"{record.model} {record.model_hash}"
 
 
 def _origin_fields(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:

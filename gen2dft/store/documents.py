@@ -105,6 +105,32 @@ class SymmetryRecord(BaseModel):
         return self.structure_as_relaxed is None
 
 
+class StabilityRecord(BaseModel):
+    """What a potential's distance to the hull is worth, see gen2dft.thermo.stability."""
+
+    model_config = ConfigDict(extra="allow")
+
+    potential: float = Field(description="eV/atom above the hull, as the potential gives it")
+    corrected: float = Field(description="eV/atom above the hull that DFT is expected to find")
+    error: float = Field(description="eV/atom, one standard deviation of `corrected`")
+    chance: float = Field(description="probability that DFT finds at most `most`")
+    most: float = Field(
+        description="eV/atom above the hull that the target accepts, or the gate of the screen "
+        "where there is no target"
+    )
+    unlike: bool = Field(
+        False, description="the model has seen nothing like this composition: `error` is wider"
+    )
+    model: str = Field(description="name of the correction")
+    model_hash: str = Field(description="hash of its content")
+    refined_by: int = Field(0, description="DFT labels of the campaign that have refined it")
+
+    @property
+    def correction(self) -> float:
+        """What the correction adds to energies of the potential, eV/atom."""
+        return self.corrected - self.potential
+
+
 class StoredVerdict(BaseModel):
     """The surrogate's verdict on a candidate; its `reason` is None if the candidate passed.
 
@@ -123,7 +149,9 @@ class StoredVerdict(BaseModel):
     energy_per_atom: float | None = Field(None, description="eV/atom on the engine's scale")
     formation_energy: float | None = Field(None, description="eV/atom")
     e_above_hull: float | None = Field(
-        None, description="eV/atom; None where the screen's hull does not cover the system"
+        None,
+        description="eV/atom, corrected where `stability` says so; None where the screen's hull "
+        "does not cover the system",
     )
     converged: bool = False
     max_force: float | None = Field(None, description="eV/Angstrom")
@@ -139,6 +167,9 @@ class StoredVerdict(BaseModel):
     hull_remarks: tuple[str, ...] = Field(
         (), description="what the hull rests on: `hull_mixes_r2scan`, `hull_of_older_phases`"
     )
+    stability: StabilityRecord | None = Field(
+        None, description="None where no correction of the potential's distance is in force"
+    )
 
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Self:
@@ -149,6 +180,16 @@ class StoredVerdict(BaseModel):
     def values(self) -> dict[str, float | None]:
         """Properties that the screen computes, in their units."""
         return {"formation_energy": self.formation_energy, "e_above_hull": self.e_above_hull}
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Property to the error that its value states, in its unit."""
+        return {} if self.stability is None else {"e_above_hull": self.stability.error}
+
+    @property
+    def own_distance(self) -> float | None:
+        """Distance to the hull as the potential gives it, eV/atom."""
+        return self.e_above_hull if self.stability is None else self.stability.potential
 
     @model_serializer(mode="wrap")
     def _as_stored(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -194,6 +235,16 @@ class CampaignDoc(Document):
     )
 
 
+class Refinement(BaseModel):
+    """What the campaign's own DFT makes of a correction, see gen2dft.thermo.refinement."""
+
+    model_config = ConfigDict(extra="allow")
+
+    num_labels: int = Field(0, description="DFT labels that it rests on")
+    shift: float = Field(0.0, description="eV/atom added to the corrected distance")
+    scale: float = Field(1.0, description="factor of the correction's error")
+
+
 class RoundDoc(Document):
     """One round of a campaign: counters, funnel, snapshot, times."""
 
@@ -215,6 +266,11 @@ class RoundDoc(Document):
     )
     hull_id: str | None = Field(
         None, description="the round's own hull, where labels of earlier rounds have joined"
+    )
+    refinement: Refinement | None = Field(
+        None,
+        description="what DFT labels of earlier rounds make of the correction of the surrogate's "
+        "distances; None until the round asks, in the first round, and without a correction",
     )
     learnt: list[str] | None = Field(
         None, description="properties that the round's heads predict; not said by older versions"
@@ -413,12 +469,35 @@ class LabelDoc(Document):
         description="label of the same crystal whose calculations were taken over; None: it was "
         "computed",
     )
+    stability: StabilityRecord | None = Field(
+        None, description="behind an e_above_hull of a potential; None: DFT's, or not corrected"
+    )
     provenance: dict[str, Any] = {}
 
     @property
     def own_values(self) -> dict[str, float]:
         """The values that the label's own engine computed."""
         return {name: value for name, value in self.values.items() if name not in self.basis}
+
+    @property
+    def own_distance(self) -> float | None:
+        """Distance to the hull before the correction of a potential, eV/atom."""
+        if self.stability is not None:
+            return self.stability.potential
+        return self.values.get("e_above_hull")
+
+    @property
+    def hull_energy(self) -> float:
+        """Formation energy with which the crystal may join the hull, eV/atom: a potential's is
+        corrected as its distance is.
+
+        Raises
+        ------
+        KeyError
+            If the label has none.
+        """
+        energy = self.values["formation_energy"]
+        return energy if self.stability is None else energy + self.stability.correction
 
 
 class CalculationsDoc(Document):
@@ -557,6 +636,9 @@ class HitDoc(Document):
     compounds: int | None = Field(
         None,
         description="number of compounds that the hull knows of its elements; None: not looked up",
+    )
+    stability: StabilityRecord | None = Field(
+        None, description="of the potential that judged its e_above_hull; None: DFT, or older"
     )
 
     @model_validator(mode="before")

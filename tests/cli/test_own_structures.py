@@ -139,7 +139,7 @@ def test_what_is_rejected_shows_its_reason_and_the_way_out(call):
     limit = ("--set", "screening.surrogate.max_e_above_hull=-5")
     result = call("run", *limit)
     assert result.stdout.count("rejected:above_hull") == 3
-    assert "what gates or screen rejected is validated all the same with --all" in result.output
+    assert "what gates or screen rejected is computed all the same with --all" in result.output
     result = call("run", "--all", *limit)
     assert "rejected" not in result.stdout.partition("candidates of toy-")[2]
     assert "the screen found: above hull" in result.stdout

@@ -142,7 +142,7 @@ def test_summary_holds_funnel_hits_and_the_way_on(monkeypatch: pytest.MonkeyPatc
     text = "\n".join(lines(console))
     assert text.count("stopped, by reason") == 2
     assert "is finished (all 2 rounds done)" in text
-    assert "4 hits" in text
+    assert "4 candidates for DFT" in text
     assert "only on a surrogate (mlip), not on DFT" in text
     assert f"gen2dft hits -c {CAMPAIGN_ID}" in text
     assert f"/data/reports/{CAMPAIGN_ID}" in text

@@ -8,7 +8,15 @@ import json
 from pathlib import Path
 
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, HULL, candidate_id, empty_store, structure
+from example_campaign import (
+    CAMPAIGN_ID,
+    HITS,
+    HULL,
+    add_chances,
+    candidate_id,
+    empty_store,
+    structure,
+)
 from pymatgen.core import Structure
 
 from gen2dft.store.documents import StoredVerdict, SymmetryRecord
@@ -407,3 +415,37 @@ def test_report_says_where_it_is(
     assert (
         str(tmp_path / "data" / "reports" / CAMPAIGN_ID / "report.html") in invoke("report").output
     )
+
+
+def test_hits_shows_both_distances_and_the_chance(example: Store, invoke) -> None:
+    assert "chance" not in invoke("hits").output
+    records = add_chances(example)
+    output = invoke("hits").output
+    assert f"{len(HITS)} candidates for DFT of {CAMPAIGN_ID}" in output
+    assert "uncor-" in output
+    for record in records:
+        assert f"{record.potential:.3f}" in output
+        assert f"{record.corrected:.3f} \u00b1 0.062" in output
+        assert f"{100 * record.chance:.0f} %" in output
+
+
+def test_hits_are_ordered_by_the_chance(example: Store, invoke) -> None:
+    add_chances(example)
+    found = json.loads(invoke("hits", "--sort", "chance", "--json").output)
+    chances = [hit["stability"]["chance"] for hit in found]
+    assert chances == sorted(chances, reverse=True)
+    best = json.loads(invoke("hits", "--json").output)
+    assert [hit["id"] for hit in best] != [hit["id"] for hit in found]
+    assert "ordered by the chance that DFT confirms them" in " ".join(
+        invoke("hits", "--sort", "chance").output.split()
+    )
+
+
+def test_show_tells_what_dft_is_expected_to_say(example: Store, invoke) -> None:
+    records = add_chances(example)
+    output = " ".join(invoke("show", candidate_id(*HITS[1])).output.split())
+    assert f"{records[1].potential:.3f} eV/atom above the hull by the potential" in output
+    assert "at most 0.03 with a chance of 30 %" in output
+    assert "correction chgnet-2025" in output
+    plain = json.loads(invoke("show", candidate_id(*HITS[1]), "--json").output)
+    assert plain["hit"]["stability"] == records[1].model_dump()

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pymatgen.core import Composition, Lattice, Structure
+from stand_in_stability import StandIn
 
 from gen2dft import engines
 from gen2dft.calculation import Calculation
@@ -14,6 +15,7 @@ from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
+from gen2dft.thermo.corrected import Corrector
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.materials_project import whole_hull
 
@@ -191,3 +193,56 @@ def test_chgnet_relaxes_and_judges():
     assert verdict.reason is None
     assert verdict.e_above_hull == pytest.approx(verdict.formation_energy + 2.0)
     assert np.cbrt(4 * verdict.structure.volume) == pytest.approx(5.69, abs=0.1)
+
+
+CORRECTOR = Corrector(StandIn(), most=0.12)  # every distance is 0.1 too low, within 0.05
+
+
+@pytest.mark.parametrize(
+    ("energy", "reason", "remark", "corrected"),
+    [
+        (-1.95, "above_hull", None, 0.15),  # 0.05 by the potential, which would pass
+        (-2.05, None, None, 0.05),
+        # The rule of placing goes by the potential's own distance, the hull lies at -2 eV/atom.
+        (-2.35, None, "hull_incomplete", -0.25),
+        (-3.05, "implausible_energy", None, -0.95),
+    ],
+)
+def test_the_gate_goes_by_the_corrected_distance(
+    monkeypatch: pytest.MonkeyPatch,
+    energy: float,
+    reason: str | None,
+    remark: str | None,
+    corrected: float,
+):
+    tell(monkeypatch, energy=energy)
+    verdict = surrogate_screen(NACL, SPEC, HULL, corrector=CORRECTOR)
+    assert (verdict.reason, verdict.remark) == (reason, remark)
+    assert verdict.e_above_hull == pytest.approx(corrected)
+    assert verdict.stability is not None
+    assert verdict.stability.potential == pytest.approx(energy + 2.0)
+    assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
+
+
+@pytest.mark.parametrize(
+    ("energy", "least", "reason"),
+    [
+        (-1.98, 0.49, None),  # 0.12 corrected: even chances of at most 0.12
+        (-1.98, 0.51, "small_chance"),
+        (-1.95, 0.27, None),
+        (-1.95, 0.28, "small_chance"),
+    ],
+)
+def test_the_gate_may_ask_for_a_chance_in_place_of_the_distance(
+    monkeypatch: pytest.MonkeyPatch, energy: float, least: float, reason: str | None
+):
+    tell(monkeypatch, energy=energy)
+    spec = SPEC.model_copy(update={"min_chance": least, "max_e_above_hull": -9.0})
+    assert surrogate_screen(NACL, spec, HULL, corrector=CORRECTOR).reason == reason
+
+
+def test_what_the_hull_does_not_cover_has_no_record(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch)
+    other = ReferenceHull.build([Composition("WC")], [-1.0])
+    verdict = surrogate_screen(NACL, SPEC, other, corrector=CORRECTOR)
+    assert (verdict.reason, verdict.stability) == ("hull_does_not_cover", None)

@@ -82,9 +82,9 @@ def store() -> Store:
 
 @pytest.fixture(scope="session")
 def base(store: Store) -> Iterator[str]:
-    """Address of the page, with the validated candidates as OPTIMADE."""
+    """Address of the page, with the computed candidates as OPTIMADE."""
     with served(
-        lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))
+        lambda b: build_app(store, optimade=build_optimade(store, "computed", f"{b}optimade"))
     ) as base:
         yield base
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pymongo.errors
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, candidate_id
+from example_campaign import CAMPAIGN_ID, HITS, add_chances, candidate_id, example_store
 
 from gen2dft.report.data import load_latents
 from gen2dft.report.transport_figures import TRANSPORT_FIGURES
@@ -242,3 +242,23 @@ def test_a_database_that_does_not_answer(store: Store, monkeypatch: pytest.Monke
     with served(lambda _: build_app(store)) as base:
         answer = get(base)
     assert answer.status == 503 and "the database failed (AutoReconnect)" in answer.text
+
+
+def test_pages_tell_what_dft_is_expected_to_say() -> None:
+    store = example_store()
+    records = add_chances(store)
+    with served(lambda _: build_app(store)) as base:
+        place = f"{base}campaigns/{CAMPAIGN_ID}"
+        table = get(f"{place}/hits?sort=chance&order=down").text
+        page = get(f"{place}/candidates/{candidate_id(*HITS[2])}").text
+    best_first = [candidate_id(*hit) for hit in reversed(HITS)]
+    assert ids(table) == best_first
+    assert "Candidates for DFT" in table
+    for record in records:
+        assert f"{record.potential:.3f}</td>" in table
+        assert f"{100 * record.chance:.0f} %" in table
+    assert "at most 0.03 with a chance of 50 %" in page
+
+
+def test_pages_of_campaigns_without_a_correction_have_no_such_column(campaign: str) -> None:
+    assert "by the potential" not in get(f"{campaign}/hits").text

@@ -10,12 +10,18 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, candidate_id, example_store
+from example_campaign import CAMPAIGN_ID, HITS, add_chances, candidate_id, example_store
 from pymatgen.core import Structure
 
 from gen2dft.serve import optimade
 from gen2dft.serve.app import build_app
-from gen2dft.serve.optimade import build_optimade, field_descriptions
+from gen2dft.serve.optimade import (
+    STABILITY_FIELDS,
+    build_optimade,
+    entries_of,
+    field_descriptions,
+    known_in,
+)
 from gen2dft.store.store import Store
 from tests.serve.conftest import get, served
 
@@ -109,10 +115,34 @@ def test_a_candidate_that_becomes_a_hit_is_told(monkeypatch: pytest.MonkeyPatch)
     gone = store.hits()[0]
     store.database.hits.delete_one({"_id": gone.id})
     with served(
-        lambda b: build_app(store, optimade=build_optimade(store, "validated", f"{b}optimade"))
+        lambda b: build_app(store, optimade=build_optimade(store, "computed", f"{b}optimade"))
     ) as base:
         told = {e["id"]: e["attributes"]["_gen2dft_is_hit"] for e in ask(base)}
         assert told[gone.label_id] is False
         store.insert_new(gone)
         again = {e["id"]: e["attributes"]["_gen2dft_is_hit"] for e in ask(base)}
         assert again == told | {gone.label_id: True}
+
+
+def test_an_entry_says_what_dft_is_expected_to_find() -> None:
+    store = example_store()
+    records = add_chances(store)
+    hits = store.hit_labels()
+    labels = {store.label(key).candidate_id: key for key in hits}
+    for place, record in zip(HITS, records, strict=True):
+        (entry,) = entries_of(store, [labels[candidate_id(*place)]], hits)
+        assert entry["e_above_hull"] == record.corrected
+        assert entry["e_above_hull_potential"] == record.potential
+        assert entry["e_above_hull_error"] == record.error
+        assert (entry["chance"], entry["chance_of"]) == (record.chance, 0.03)
+        assert entry["composition_unlike"] is record.unlike
+        assert entry["stability_correction"] == "chgnet-2025 0123456789abcdef"
+
+
+def test_every_field_of_an_entry_is_described() -> None:
+    store = example_store()
+    described = {field["name"]: field for field in field_descriptions(known_in(store))}
+    (entry, *_) = entries_of(store, store.hit_labels(), store.hit_labels())
+    assert set(STABILITY_FIELDS) <= set(described)
+    assert {entry[name] for name in STABILITY_FIELDS} == {None}
+    assert described["e_above_hull_error"]["unit"] == "eV/atom"

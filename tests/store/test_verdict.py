@@ -57,5 +57,5 @@ def test_a_candidate_that_was_not_screened_has_an_empty_verdict():
 
 def test_the_screen_stores_every_key():
     verdict = SurrogateVerdict("relaxation_unconverged", "mlip", "chgnet-screen-v1")
-    assert list(verdict.as_dict()) == [*STORED, "symmetry", "remark"]
+    assert list(verdict.as_dict()) == [*STORED, "symmetry", "remark", "stability"]
     assert SurrogateVerdict.from_stored(verdict.stored()) == verdict

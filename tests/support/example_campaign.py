@@ -28,6 +28,7 @@ from gen2dft.store.documents import (
     LabelDoc,
     RoundDoc,
     SnapshotDoc,
+    StabilityRecord,
 )
 from gen2dft.store.store import Store, candidate_key, round_key
 from gen2dft.thermo.hull import ReferenceHull
@@ -389,3 +390,35 @@ def _hit(
         hull_id="5d1f0c22a7b9e001",
         structure=crystal.as_dict(verbosity=0),
     )
+
+
+def add_chances(store: Store) -> list[StabilityRecord]:
+    """Let a potential's correction stand behind the distances of the example's hits.
+
+    Returns
+    -------
+    What is said of each, in the order of `HITS`: chances of 0.1, 0.3, 0.5, ...; the first is unlike
+    all that the correction has seen.
+    """
+    records = []
+    for number, place in enumerate(HITS):
+        key = candidate_id(*place)
+        (hit,) = store.hits(CAMPAIGN_ID, candidate_id=key)
+        corrected = hit.values["e_above_hull"] or 0.0
+        record = StabilityRecord(
+            potential=corrected - 0.125,
+            corrected=corrected,
+            error=0.0625,
+            chance=0.1 + 0.2 * number,
+            most=0.03,
+            unlike=number == 0,
+            model="chgnet-2025",
+            model_hash="0123456789abcdef",
+            refined_by=number,
+        )
+        stated = {"stability": record.model_dump(), "errors": {"e_above_hull": record.error}}
+        store.set_hit(hit.id, **stated)
+        store.set_label(hit.label_id, **stated)
+        store.set_candidate(CAMPAIGN_ID, key, **{"surrogate.stability": stated["stability"]})
+        records.append(record)
+    return records

@@ -3,7 +3,7 @@
 
 const figure = document.getElementById("map"), canvas = figure.querySelector("canvas"), tip = document.getElementById("tip");
 const pen = canvas.getContext("2d"), sharp = window.devicePixelRatio || 1, MARGIN = 34, NEAR = 9;
-const KINDS = { other: ["#cc5f9b", 2.2], validated: ["#1f2933", 4.5], hit: ["#d55e00", 7] };
+const KINDS = { other: ["#cc5f9b", 2.2], computed: ["#1f2933", 4.5], hit: ["#d55e00", 7] };
 let points = null, shown = [], place = null, marked = decodeURIComponent(location.hash.slice(1));
 
 fetch(figure.dataset.points).then(function (answer) {
@@ -49,13 +49,13 @@ function draw() {
   const text = drawTraining();
   const others = document.getElementById("others").checked;
   shown = points.candidates.filter((c) => others || c.kind !== "other").map((c) => ({ ...c, at: place(c.x, c.y) }));
-  ["other", "validated", "hit"].forEach((kind) => shown.filter((c) => c.kind === kind)
+  ["other", "computed", "hit"].forEach((kind) => shown.filter((c) => c.kind === kind)
     .forEach((c) => dot(...c.at, KINDS[kind][1], KINDS[kind][0])));
   shown.filter((c) => c.id === marked).forEach(ring);
   axes(width, height);
   const counts = Object.keys(KINDS).map((kind) => `${kind} ${points.candidates.filter((c) => c.kind === kind).length}`);
   document.getElementById("legend").textContent =
-    `Candidates: ${counts.join(", ")} (pink: no engine computed them, black: validated, orange: hit). ${text}`;
+    `Candidates: ${counts.join(", ")} (pink: no engine computed them, black: computed, orange: hit). ${text}`;
   figure.dataset.drawn = String(shown.length);
 }
 
@@ -97,7 +97,7 @@ function axes(width, height) {
 
 function nearest(event) {
   const far = (c) => Math.hypot(c.at[0] - event.offsetX, c.at[1] - event.offsetY);
-  const order = ["other", "validated", "hit"];
+  const order = ["other", "computed", "hit"];
   return shown.filter((c) => far(c) < NEAR).sort((a, b) => order.indexOf(b.kind) - order.indexOf(a.kind) || far(a) - far(b))[0];
 }
 

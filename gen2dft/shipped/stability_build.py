@@ -1,0 +1,238 @@
+"""The correction of a potential's distances to the hull, fitted to published crystals.
+
+The table has an id, a structure and `decomposition_energy` (or `e_above_hull`), eV/atom against the
+hull of the Materials Project, by DFT. The potential relaxes each crystal, one checkpoint line each;
+an interrupted build resumes where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gen2dft.atomic import write_atomically
+from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.computed_labels import complete_lines
+from gen2dft.datasets.structure_text import parse_structure
+from gen2dft.datasets.tables import Wanted, read_frame, require_column
+from gen2dft.engines import load_engine
+from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.heads.stability_trees import Known, Potential, StabilityTrees
+from gen2dft.thermo.materials_project import whole_hull
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.engines.base import Engine
+    from gen2dft.thermo.hull import ReferenceHull
+
+ENERGY_COLUMNS = ("decomposition_energy", "e_above_hull")
+LARGEST = 7.0  # eV/atom: beyond it the numbers are total energies, or of another unit
+NOT_COVERED = "hull_does_not_cover"
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A crystal with its distance to the hull by DFT, eV/atom."""
+
+    id: str
+    structure: Structure
+    e_above_hull: float
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The same by a potential; `reason` says why there is nothing.
+
+    Parameters
+    ----------
+    formation_energy
+        eV/atom.
+    """
+
+    structure: Structure | None = None
+    formation_energy: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RelaxedSet:
+    """Crystals with both distances, and how many are left out for which reason."""
+
+    known: Known
+    left_out: Counter[str]
+
+
+def read_published(path: Path) -> list[Published]:
+    """The crystals of a table.
+
+    Raises
+    ------
+    DatasetError
+        A column is missing, a structure cannot be read, an energy is no distance to the hull in
+        eV/atom, or an id stands there twice; the message names file and row.
+    """
+    frame = read_frame(path)
+    columns = [name for name in ENERGY_COLUMNS if name in frame.columns]
+    if not columns:
+        wanted = " or ".join(ENERGY_COLUMNS)
+        raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(frame.columns)}")
+    of_id = require_column(frame, "id", Wanted(), path)
+    of_structure = require_column(frame, "structure", Wanted(), path)
+    found: dict[str, Published] = {}
+    rows = zip(frame[of_id], frame[of_structure], frame[columns[0]], strict=True)
+    for key, text, energy in rows:
+        crystal = _published(str(key), text, energy, path)
+        if crystal.id in found:
+            raise DatasetError(f"{path}: id {crystal.id} stands there twice: leave one")
+        found[crystal.id] = crystal
+    return list(found.values())
+
+
+def _published(key: str, text: Any, energy: Any, path: Path) -> Published:
+    try:
+        structure = parse_structure(text)
+    except ValueError as err:
+        raise DatasetError(f"{path}, crystal {key}: {err}") from err
+    value = float(energy) if isinstance(energy, int | float) else np.nan
+    if not abs(value) <= LARGEST:
+        raise DatasetError(
+            f"{path}, crystal {key}: {energy!r} is no distance to the hull in eV/atom; leave such "
+            "rows out"
+        )
+    return Published(key, structure, value)
+
+
+def relax_all(
+    crystals: list[Published],
+    engine: str,
+    preset: str,
+    checkpoint: Path,
+    progress: Progress | None = None,
+) -> RelaxedSet:
+    """Relax crystals with a potential and measure them against the whole hull.
+
+    Parameters
+    ----------
+    checkpoint
+        JSON lines of what is finished.
+    progress
+        Called with the number finished and the number wanted.
+
+    Raises
+    ------
+    DatasetError
+        The checkpoint belongs to another engine or preset.
+    OutputError
+        The checkpoint cannot be written.
+    """
+    relaxes = load_engine(engine)
+    plan = {"engine": engine, "settings_hash": relaxes.preset(preset).settings_hash}
+    finished = dict(_read(checkpoint, plan))
+    for number, crystal in enumerate(crystals, start=1):
+        if crystal.id not in finished:
+            relaxed = _relax(crystal.structure, relaxes, preset)
+            _append(checkpoint, plan, crystal.id, relaxed)
+            finished[crystal.id] = relaxed
+        if progress is not None:
+            progress(number, len(crystals))
+    return _measured(crystals, finished, whole_hull())
+
+
+def _relax(structure: Structure, engine: Engine, preset: str) -> Relaxed:
+    try:
+        found = engine.relax(structure, preset)
+        energy = engine.formation_energy(found.structure.composition, found.energy_per_atom)
+    except CalculationFailed as failure:
+        return Relaxed(reason=failure.reason)
+    except DatasetError:
+        return Relaxed(reason="no_reference_energy")
+    return Relaxed(found.structure, energy)
+
+
+def _measured(
+    crystals: list[Published], finished: dict[str, Relaxed], hull: ReferenceHull
+) -> RelaxedSet:
+    """The crystals that the potential relaxed and the hull covers."""
+    structures, energies, by_dft = [], [], []
+    left_out: Counter[str] = Counter()
+    for crystal in crystals:
+        relaxed = finished[crystal.id]
+        if relaxed.structure is None or relaxed.formation_energy is None:
+            left_out[relaxed.reason or "unknown"] += 1
+        elif hull.gap(element.symbol for element in relaxed.structure.composition.elements):
+            left_out[NOT_COVERED] += 1
+        else:
+            structures.append(relaxed.structure)
+            energies.append(relaxed.formation_energy)
+            by_dft.append(crystal.e_above_hull)
+    compositions = [structure.composition for structure in structures]
+    distances = hull.e_above_hull_many(compositions, energies)
+    table = CrystalTable.from_structures(structures)
+    known = Known(table, np.array(energies), np.array(distances), np.array(by_dft))
+    return RelaxedSet(known, left_out)
+
+
+def _read(path: Path, plan: dict[str, str]) -> Iterator[tuple[str, Relaxed]]:
+    """What a checkpoint holds; a last line cut off by a kill is dropped from the file."""
+    from pymatgen.core import Structure
+
+    lines = complete_lines(path.read_bytes()) if path.is_file() else []
+    if not lines:
+        return
+    # What comes next must not be written behind half a line.
+    write_atomically(path, "".join(f"{line}\n" for line in lines))
+    first, *rest = lines
+    if json.loads(first) != plan:
+        raise DatasetError(
+            f"checkpoint {path} belongs to another build ({first}); delete it or name another file"
+        )
+    for line in rest:
+        record = json.loads(line)
+        content = record["structure"]
+        structure = None if content is None else Structure.from_dict(content)
+        yield record["id"], Relaxed(structure, record["formation_energy"], record["reason"])
+
+
+def _append(path: Path, plan: dict[str, str], key: str, relaxed: Relaxed) -> None:
+    structure = relaxed.structure
+    record = {
+        "id": key,
+        "formation_energy": relaxed.formation_energy,
+        "reason": relaxed.reason,
+        "structure": None if structure is None else structure.as_dict(verbosity=0),
+    }
+    lines = [json.dumps(record)]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.is_file() or path.stat().st_size == 0:
+            lines.insert(0, json.dumps(plan))
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+    except OSError as err:
+        raise OutputError(
+            f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder"
+        ) from err
+
+
+def fit(known: Known, engine: str, name: str, origin: str, seed: int = 0) -> StabilityTrees:
+    """The correction of an engine's potential, for all its presets.
+
+    Parameters
+    ----------
+    name
+        What documents call it.
+    origin
+        Where the crystals are from, with licence.
+    """
+    presets = tuple(sorted(load_engine(engine).presets))
+    potential = Potential(engine, presets)
+    return StabilityTrees.fit(known, name, potential, origin, np.random.default_rng(seed))
