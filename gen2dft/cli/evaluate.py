@@ -235,10 +235,14 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
 def show_table(table: Table) -> None:
     """Print a table turned round, one line per figure, which fits a terminal.
 
-    A table of many published rows prints these below, one line each.
+    A table of many published rows prints these below, one line each, and leaves intervals out
+    where the terminal is too narrow for them.
     """
     if table.turned:
-        _print_lines(table.title, [list(cells) for cells in zip(*table.own.lines(), strict=True)])
+        lines = table.own.turned_lines()
+        if _width(lines) > out_console.width:
+            lines = table.own.turned_lines(intervals=False)
+        _print_lines(table.title, lines)
         if table.published.rows:
             _print_lines("Published, by the rules given below", table.published.lines())
     else:
@@ -246,6 +250,12 @@ def show_table(table: Table) -> None:
     for line in (*table.notes, *table.sources()):
         out_console.print(line, style="dim", highlight=False)
     out_console.print()
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Characters that a table of these cells takes."""
+    columns = zip(*lines, strict=True)
+    return sum(2 + max(len(cell) for cell in cells) for cells in columns)
 
 
 def _print_lines(title: str, lines: Sequence[Sequence[str]]) -> None:

@@ -42,11 +42,11 @@ class Column:
         """A value as it is printed."""
         return MISSING if value is None else format(value, self.form)
 
-    def text_of(self, row: Row) -> str:
+    def text_of(self, row: Row, *, intervals: bool = True) -> str:
         """A row's figure as it is printed, with its interval if it has one."""
         figure, *ends = (row.figures.get(key) for key in self.keys)
         text = self.text(figure)
-        if not ends or None in ends:
+        if not intervals or not ends or None in ends:
             return text
         low, high = (self.text(end).removesuffix("%") for end in ends)
         return f"{text} ({low} to {high})"
@@ -117,11 +117,11 @@ class Table:
         columns = [column for column in self.columns if _is_used(column, rows)]
         return replace(self, rows=rows, columns=columns)
 
-    def cells(self) -> list[list[str]]:
+    def cells(self, *, intervals: bool = True) -> list[list[str]]:
         """The rows as text, the name first."""
         cells = []
         for row in self.rows:
-            texts = [column.text_of(row) for column in self.columns]
+            texts = [column.text_of(row, intervals=intervals) for column in self.columns]
             cells.append([row.name, *texts])
         return cells
 
@@ -142,17 +142,21 @@ class Table:
         if not self.turned:
             grids = [_grid(self.lines())]
         else:
-            turned = [list(cells) for cells in zip(*self.own.lines(), strict=True)]
-            grids = [_grid(turned)]
+            grids = [_grid(self.own.turned_lines())]
             if self.published.rows:
                 grids.append(_grid(self.published.lines()))
         parts = [f"## {self.title}", *grids, *self.notes, *self.sources()]
         return "\n\n".join(parts) + "\n"
 
-    def lines(self) -> list[list[str]]:
+    def lines(self, *, intervals: bool = True) -> list[list[str]]:
         """Headings and rows as text."""
         titles = [column.title for column in self.columns]
-        return [["", *titles], *self.cells()]
+        return [["", *titles], *self.cells(intervals=intervals)]
+
+    def turned_lines(self, *, intervals: bool = True) -> list[list[str]]:
+        """The same, one line per figure."""
+        lines = self.lines(intervals=intervals)
+        return [list(cells) for cells in zip(*lines, strict=True)]
 
     def sources(self) -> list[str]:
         """One line for each source of rows that others measured."""

@@ -58,6 +58,7 @@ SHARES = Table(
 def test_intervals_stand_in_brackets_where_they_are_known():
     first, second = (SHARES.columns[0].text_of(row) for row in SHARES.rows[:2])
     assert (first, second) == ("50.0% (25.0 to 75.0)", "10.0%")
+    assert SHARES.cells(intervals=False)[0] == ["a", "50.0%", MISSING, MISSING]
 
 
 def test_a_turned_table_has_a_line_per_figure_and_published_rows_below():
