@@ -89,7 +89,8 @@ def chosen(crystals: CrystalTable, rows: Sequence[int], number: int, seed: int) 
     def key(row: int) -> str:
         return content_hash(str(seed), crystals.select([row]).content_hash(), digits=16)
 
-    return sorted(sorted(rows, key=key)[:number])
+    in_order = sorted(rows, key=key)
+    return sorted(in_order[:number])
 
 
 def relax_all(
