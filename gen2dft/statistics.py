@@ -1,4 +1,4 @@
-"""Intervals of shares, of their differences and of their ratios, at 95 % unless said otherwise."""
+"""Intervals of shares, of their products, differences and ratios, at 95 % unless said otherwise."""
 
 from __future__ import annotations
 
@@ -33,6 +33,20 @@ def share(hits: int, calls: int, z: float = Z95) -> Interval:
     low = max(0.0, centre - half_width)
     high = min(1.0, centre + half_width)
     return Interval(p, low, high)
+
+
+def product(a: Interval, b: Interval) -> Interval:
+    """Product of two independent shares, from their intervals.
+
+    Half widths, each times the other estimate, are added in quadrature: variance estimates
+    recovered from the limits, Zou and Donner, Stat. Med. 27, 1693 (2008).
+    """
+    value = a.value * b.value
+    below = math.hypot(b.value * (a.value - a.low), a.value * (b.value - b.low))
+    above = math.hypot(b.value * (a.high - a.value), a.value * (b.high - b.value))
+    low = max(0.0, value - below)
+    high = min(1.0, value + above)
+    return Interval(value, low, high)
 
 
 def difference(hits: tuple[int, int], calls: tuple[int, int], z: float = Z95) -> Interval:

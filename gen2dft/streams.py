@@ -35,8 +35,8 @@ class EvaluationStream(IntEnum):
 
     PART_OF_SPLIT = 1
     REDISCOVERY = 3
-    INVENTION_SAMPLING = 4
-    INVENTION_RELAXATION = 5
+    # 4 and 5 belonged to a table of earlier versions.
+    DRAWS_OF_A_SOURCE = 6
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,30 @@ def _holds_the_same(structure: Structure, cell: Structure) -> bool:
     return round(float(atoms)) == len(cell)
 
 
+def prototype(structure: Structure) -> str | None:
+    """Label of the prototype, as AFLOW writes it, found within 0.1 Angstrom; None where spglib
+    finds no symmetry.
+
+    Anonymous formula, Pearson symbol, number of the space group and Wyckoff letters of each
+    element, such as `ABC2_cF16_225_a_b_c`: the same for all crystals that differ in elements,
+    origin, cell and free coordinates alone. Of letters that a shift of the origin or another
+    setting exchanges, one choice stands for all (Mehl et al., Comput. Mater. Sci. 136, S1 (2017);
+    Goodall et al., Sci. Adv. 8, eabn4117 (2022)).
+    """
+    from pymatgen.analysis.prototypes import (
+        get_protostructure_label_from_spglib,
+        get_prototype_from_protostructure,
+    )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of pymatgen's own functions
+        try:
+            label = ask_spglib(get_protostructure_label_from_spglib, structure, raise_errors=True)
+            return None if label is None else str(get_prototype_from_protostructure(label))
+        except ValueError:
+            return None
+
+
 def with_exact_symmetry(structure: Structure, symprec: float = TIGHT) -> Structure:
     """The same cell, each site in its place, with the symmetry that it has within symprec made
     exact.

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gen2dft.statistics import difference, ratio, share
+from gen2dft.statistics import Interval, difference, product, ratio, share
 
 
 def test_published_examples():
@@ -23,6 +23,19 @@ def test_equal_shares_differ_by_nothing():
     assert not difference((3, 3), (10, 10)).excludes(0)
     assert difference((60, 3), (100, 100)).excludes(0)
     assert not ratio((3, 3), (10, 10)).excludes(1)
+
+
+def test_a_product_with_a_sure_share_is_scaled():
+    a, sure = share(30, 100), Interval(0.5, 0.5, 0.5)
+    assert product(a, sure) == pytest.approx((0.15, a.low / 2, a.high / 2))
+
+
+def test_both_factors_widen_a_product():
+    a, b = share(30, 100), share(50, 80)
+    found = product(a, b)
+    assert found == product(b, a)
+    assert found.low < a.low * b.value and found.high > a.high * b.value
+    assert product(share(0, 50), share(50, 50)).low == 0.0
 
 
 def test_ratios_without_hits():

@@ -10,6 +10,7 @@ from gen2dft.symmetry import (
     UNDETERMINED,
     ask_spglib,
     idealised_primitive,
+    prototype,
     space_group,
     space_group_symbol,
     standard_cell,
@@ -136,3 +137,25 @@ def test_a_cell_that_lost_an_atom_is_refused(monkeypatch: pytest.MonkeyPatch):
     lost = (crystal.lattice.matrix, [[0, 0, 0]], [1])
     monkeypatch.setattr(spglib, "standardize_cell", lambda *_, **__: lost)
     assert standard_cell(crystal, 0.1) is None
+
+
+def test_a_prototype_is_the_same_whatever_elements_origin_and_cell():
+    salt = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(5.6), ["Na", "Cl"], [[0] * 3, [0.5] * 3]
+    )
+    magnesia = Structure.from_spacegroup(
+        "Fm-3m", Lattice.cubic(4.2), ["Mg", "O"], [[0.5] * 3, [0] * 3]
+    )
+    moved = magnesia.get_primitive_structure()
+    moved.translate_sites([0, 1], [0.1, 0.2, 0.3])
+    assert prototype(salt) == prototype(magnesia) == prototype(moved) == "AB_cF8_225_a_b"
+
+
+def test_a_crystal_without_symmetry_is_p1_and_a_broken_one_has_no_prototype():
+    shapeless = Structure(
+        Lattice.from_parameters(4, 5, 6, 77, 83, 98), ["Na", "Cl"], [[0, 0, 0], [0.4, 0.3, 0.2]]
+    )
+    shapeless.append("O", [0.7, 0.11, 0.52])
+    assert prototype(shapeless) == "ABC_aP3_1_a_a_a"
+    two_on_one = Structure(Lattice.cubic(4), ["Na", "Na"], [[0] * 3, [0] * 3])
+    assert prototype(two_on_one) is None

@@ -30,7 +30,9 @@ LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 DEFAULT = """\
 name: evaluation
 targets: [{property: formation_energy, near: [-0.5], tolerance: 0.1}]
-sampling: [{method: local, num_points: 1000}]
+sampling:
+  - {method: local, num_points: 500, scale: 0.8}
+  - {method: mixture, num_points: 500, scale: 1.0}
 """
 
 
@@ -60,9 +62,8 @@ def evaluate(
         list[str] | None,
         typer.Option(
             "--table",
-            help="reconstruction, prediction, rediscovery, invention or semi-supervised; may be "
-            "repeated. "
-            "Default: all that the labels allow.",
+            help="reconstruction, prediction, rediscovery, sun or semi-supervised; may be "
+            "repeated. Default: all that the labels allow.",
         ),
     ] = None,
     epochs: Annotated[
@@ -77,7 +78,11 @@ def evaluate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")] = 0,
     snapshot_dir: Annotated[
         Path | None,
-        typer.Option("--snapshot-dir", help="Keep trained generators here and use them again."),
+        typer.Option(
+            "--snapshot-dir",
+            help="Keep trained generators and relaxations here and use them again. Default: "
+            "OUT/kept.",
+        ),
     ] = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for evaluation.json and evaluation.md.")
@@ -89,24 +94,29 @@ def evaluate(
     max_crystals: Annotated[
         int | None, typer.Option("--max-crystals", min=3, help="A random part, to save time.")
     ] = None,
-    samples: Annotated[
-        int, typer.Option("--samples", min=1, help="Inventions per way of sampling.")
-    ] = 1000,
-    draws: Annotated[
-        int, typer.Option("--draws", min=1, help="Rediscovery: points per training crystal.")
+    points: Annotated[
+        int, typer.Option("--points", min=1, help="Rediscovery: points per training crystal.")
     ] = 10,
     scale: Annotated[
         list[float] | None,
         typer.Option(
-            "--scale", min=0, help="Of local perturbation; may be repeated. Default: 0.6."
+            "--scale",
+            min=0,
+            help="Rediscovery: of local perturbation; may be repeated. Default: 0.6.",
         ),
     ] = None,
-    relaxations: Annotated[
-        int | None,
+    ways: Annotated[
+        list[str] | None,
         typer.Option(
-            "--relaxations", min=1, help="Per way of sampling at most; default: all new crystals."
+            "--ways",
+            help="sun: ftcp, published, substitution, prototypes or both (ftcp and substitution); "
+            "may be repeated. Default: all.",
         ),
     ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=2, help="sun: draws of each way.")] = 1000,
+    relaxations: Annotated[
+        int, typer.Option("--relaxations", min=1, help="sun: of each way's new crystals at most.")
+    ] = 300,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Any key of the campaign, e.g. --set dataset.num_elements=[3]."),
@@ -125,14 +135,14 @@ def evaluate(
     run.check_names(table or [])
     references = _references(reference or [])
     specs = specs_of_variants(campaign, file, dataset, seed, variant or [], epochs, set_ or [])
-    budget = Budget(samples, draws, tuple(scale or (0.6,)), relaxations)
+    budget = Budget(points, tuple(scale or (0.6,)), draws, relaxations, tuple(ways or ()))
     with progress_bar() as progress:
         setting = run.prepare_setting(
             specs,
             split_file=split,
             max_crystals=max_crystals,
             budget=budget,
-            snapshot_dir=snapshot_dir,
+            snapshot_dir=snapshot_dir or out / "kept",
             cache_dir=load_settings().data_dir / "cache",
             progress=progress,
         )
@@ -152,10 +162,11 @@ def evaluate(
 def _references(files: Sequence[Path]) -> list[Reference]:
     """The papers' figures, and those of the user's files."""
     from gen2dft.evaluation import run
-    from gen2dft.evaluation.reference import PUBLISHED, read_reference
+    from gen2dft.evaluation.reference import PAPER, read_reference
+    from gen2dft.evaluation.sun.published import PUBLISHED_SUN
 
     keys = run.column_keys()
-    return [*PUBLISHED, *(read_reference(file, keys) for file in files)]
+    return [PAPER, PUBLISHED_SUN, *(read_reference(file, keys) for file in files)]
 
 
 def _tables_beside(
@@ -224,19 +235,53 @@ def _save(folder: Path, setting: Setting, tables: Sequence[Table]) -> None:
 
 
 def show_table(table: Table) -> None:
-    """Print a table turned round, one line per figure, which fits a terminal."""
+    """Print a table turned round, one line per figure, which fits a terminal.
+
+    A table of many published rows prints these below, one line each, and leaves intervals out
+    where the terminal is too narrow for them.
+    """
+    if table.turned:
+        lines = table.own.turned_lines()
+        if _width(lines) > out_console.width:
+            lines = table.own.turned_lines(intervals=False)
+        _print_lines(table.title, lines)
+        if table.published.rows:
+            _print_lines("Published, by the rules given below", table.published.lines())
+    else:
+        _print_beside(table)
+    for line in (*table.notes, *table.sources()):
+        out_console.print(line, style="dim", highlight=False)
+    out_console.print()
+
+
+def _width(lines: Sequence[Sequence[str]]) -> int:
+    """Characters that a table of these cells takes."""
+    columns = zip(*lines, strict=True)
+    return sum(2 + max(len(cell) for cell in cells) for cells in columns)
+
+
+def _print_lines(title: str, lines: Sequence[Sequence[str]]) -> None:
+    """Print lines of cells, the first their headings."""
+    head, *body = lines
+    drawn = plain_table(title)
+    drawn.add_column(head[0], min_width=20)
+    for heading in head[1:]:
+        drawn.add_column(heading, justify="right", overflow="fold")
+    for cells in body:
+        drawn.add_row(*cells)
+    out_console.print(drawn)
+
+
+def _print_beside(table: Table) -> None:
+    """Print one line per figure, published rows beside our own."""
     drawn = plain_table(table.title)
     drawn.add_column("", min_width=20)
     for row in table.rows:
         style = "dim" if row.source else None  # another's figures, beside our own
         drawn.add_column(row.name, justify="right", overflow="fold", style=style)
     for column in table.columns:
-        texts = [column.text(row.figures.get(column.key)) for row in table.rows]
-        drawn.add_row(column.title, *texts)
+        drawn.add_row(column.title, *(column.text_of(row) for row in table.rows))
     out_console.print(drawn)
-    for line in (*table.notes, *table.sources()):
-        out_console.print(line, style="dim", highlight=False)
-    out_console.print()
 
 
 @contextmanager

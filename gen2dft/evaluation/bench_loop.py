@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gen2dft.errors import DatasetError, OutputError, not_one_of
-from gen2dft.evaluation.invention import surrogate_journal
+from gen2dft.evaluation.journal import surrogate_journal
 from gen2dft.evaluation.loop import simulate
 from gen2dft.evaluation.plans import PLANS, Call, LoopBudget, Run, check_targets
 from gen2dft.evaluation.setting import Setting, training_key
@@ -54,7 +54,9 @@ def run_plans(
         if name not in PLANS:
             raise DatasetError(not_one_of("plan", name, PLANS))
     check_targets(setting.any_spec.targets)
-    oracle, journal = surrogate_journal(setting), RunJournal(folder / JOURNAL)
+    surrogate = setting.any_spec.screening.surrogate
+    oracle = surrogate_journal(surrogate, setting.hull, setting.snapshot_dir)
+    journal = RunJournal(folder / JOURNAL)
     calls: list[Call] = []
     for seed in seeds:
         for name in names:

@@ -4,20 +4,25 @@ twice.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.campaign import SurrogateSpec
 from gen2dft.crystals import CrystalTable
+from gen2dft.engines import load_engine
 from gen2dft.errors import OutputError
 from gen2dft.hashing import content_hash
 from gen2dft.report.output import make_folder
-from gen2dft.screening.surrogate import SurrogateVerdict
+from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.store.documents import StoredVerdict
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+    from gen2dft.thermo.hull import ReferenceHull
 
 Relax = Callable[["Structure"], SurrogateVerdict]
 
@@ -83,3 +88,23 @@ def _read(path: Path) -> dict[str, StoredVerdict]:
         key = record.pop("key")
         records[key] = StoredVerdict.model_validate(record)
     return records
+
+
+def surrogate_journal(
+    surrogate: SurrogateSpec, hull: ReferenceHull, folder: Path | None
+) -> Journal:
+    """Relaxation by a surrogate, measured against a hull; verdicts are kept in a folder.
+
+    Raises
+    ------
+    CampaignError, SettingsError
+        The engine or its preset does not exist or is not installed.
+    """
+    preset = load_engine(surrogate.engine).preset(surrogate.preset)
+    dumped = surrogate.model_dump(mode="json")
+    # The dump leaves the switch out where it has its default, also in journals of versions without.
+    symmetry = {"symmetrise": surrogate.symmetrise}
+    settings = [dumped, preset.settings_hash, hull.hull_hash, symmetry]
+    path = folder / "relaxations.jsonl" if folder else None
+    relax = functools.partial(surrogate_screen, spec=surrogate, hull=hull)
+    return Journal(path, relax, json.dumps(settings))

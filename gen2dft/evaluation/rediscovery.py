@@ -60,7 +60,7 @@ def rediscovery_table(setting: Setting) -> Table:
             rows.append(Row(f"{variant}, {way.name}", figures))
             setting.progress(task, 1, 1)
     note = (
-        f"{_num_points(setting):,} latent points for each way, {setting.budget.draws} for each "
+        f"{_num_points(setting):,} latent points for each way, {setting.budget.points} for each "
         "training crystal. A test formula counts once, whatever its polymorphs. Errors: of the "
         "closest sample of a test crystal's formula, mean over the test crystals that have one."
     )
@@ -69,7 +69,7 @@ def rediscovery_table(setting: Setting) -> Table:
 
 def _num_points(setting: Setting) -> int:
     """Latent points of each way of sampling."""
-    return setting.budget.draws * len(setting.train)
+    return setting.budget.points * len(setting.train)
 
 
 def _samples(

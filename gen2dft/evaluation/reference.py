@@ -61,13 +61,6 @@ PAPER = _reference(
         "prediction": {"formation_energy": 0.063, "band_gap": 0.231},
     },
 )
-MATTERGEN = _reference(
-    "FTCP as measured by Zeni et al.",
-    "Zeni et al., Nature 639, 624 (2025), arXiv:2312.03687: relaxed by DFT, against the hull of "
-    "Alex-MP-ICSD",
-    {"invention": {"sun": 0.0, "rmsd": 1.49}},
-)
-PUBLISHED = (PAPER, MATTERGEN)
 
 
 def read_reference(path: Path | str, columns: Mapping[str, Sequence[str]]) -> Reference:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,11 +14,12 @@ import numpy as np
 from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import load_dataset
-from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, not_one_of
-from gen2dft.evaluation import invention, prediction, reconstruction, rediscovery, semi_supervised
+from gen2dft.evaluation import prediction, reconstruction, rediscovery, semi_supervised
 from gen2dft.evaluation.setting import Budget, Progress, Setting, silent
 from gen2dft.evaluation.split import Split, read_split, split_by_hash
+from gen2dft.evaluation.sun import figures
+from gen2dft.evaluation.sun import table as sun
 from gen2dft.evaluation.tables import Column, Table
 from gen2dft.ground.hulls import whole_source
 from gen2dft.streams import EvaluationStream
@@ -34,12 +36,12 @@ class Kind:
     columns: Sequence[Column]
 
 
-SEMI_SUPERVISED, INVENTION = "semi-supervised", "invention"
+SEMI_SUPERVISED = "semi-supervised"
 TABLES: dict[str, Kind] = {
     "reconstruction": Kind(reconstruction.reconstruction_table, reconstruction.COLUMNS),
     "prediction": Kind(prediction.prediction_table, prediction.COLUMNS),
     "rediscovery": Kind(rediscovery.rediscovery_table, rediscovery.COLUMNS),
-    INVENTION: Kind(invention.invention_table, invention.COLUMNS),
+    sun.NAME: Kind(sun.sun_table, figures.COLUMNS),
     SEMI_SUPERVISED: Kind(semi_supervised.semi_supervised_table, semi_supervised.COLUMNS),
 }
 
@@ -48,7 +50,8 @@ def column_keys() -> dict[str, list[str]]:
     """Table name to the keys of its columns, for reference files."""
     keys = {}
     for name, kind in TABLES.items():
-        keys[name] = [column.key for column in kind.columns]
+        of_columns = (column.keys for column in kind.columns)
+        keys[name] = list(itertools.chain.from_iterable(of_columns))
     return keys
 
 
@@ -121,9 +124,8 @@ def choose_tables(names: Sequence[str], setting: Setting) -> list[str]:
     chosen = asked or _possible_tables(setting)
     if set(chosen) - {SEMI_SUPERVISED}:
         _ = setting.properties  # raises without labels
-    if INVENTION in chosen:
-        invention.seed_rows(setting.train)
-        _ = engine_settings(setting.any_spec)
+    if sun.NAME in chosen:
+        sun.check(setting)
     if SEMI_SUPERVISED in chosen:
         semi_supervised.check_labels(setting.train, setting.test)
     return chosen
@@ -146,14 +148,6 @@ def check_names(names: Sequence[str]) -> None:
 def make_tables(names: Sequence[str], setting: Setting) -> Iterator[Table]:
     """The tables, each when it is ready."""
     return (TABLES[name].make(setting) for name in names)
-
-
-def engine_settings(spec: CampaignSpec) -> dict[str, str]:
-    """Engine, preset and settings hash of the surrogate; fails if it is not installed."""
-    surrogate = spec.screening.surrogate
-    engine, preset = surrogate.engine, surrogate.preset
-    settings_hash = load_engine(engine).preset(preset).settings_hash
-    return {"engine": engine, "preset": preset, "settings_hash": settings_hash}
 
 
 def as_document(setting: Setting, tables: Sequence[Table]) -> dict[str, Any]:

@@ -42,24 +42,25 @@ class Budget:
 
     Parameters
     ----------
-    samples
-        Latent points per way of sampling, of inventions.
-    draws
+    points
         Latent points per training crystal and way of sampling, of rediscovery.
     scales
         Standard deviations of local perturbation, in units of each latent dimension's spread.
-    relaxations
-        Relaxations per way of sampling at most; None relaxes every new crystal.
+    draws, relaxations
+        Of each way of the table `sun`; relaxations at most.
+    ways
+        Names of these ways; all unless given.
     """
 
-    samples: int = 1000
-    draws: int = 10
+    points: int = 10
     scales: tuple[float, ...] = (0.6,)
-    relaxations: int | None = None
+    draws: int = 1000
+    relaxations: int = 300
+    ways: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self) | {"scales": list(self.scales)}
+        return asdict(self) | {"scales": list(self.scales), "ways": list(self.ways)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 MISSING = "\u2013"
@@ -22,20 +22,34 @@ class Column:
     form
         How a value is printed, as Python's `format` takes it; `.1%` prints a share between 0 and 1
         as percent.
+    interval
+        Whether rows may hold the ends of the figure's interval, as `KEY_low` and `KEY_high`.
     """
 
     key: str
     title: str
     form: str
+    interval: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the figures that this column prints."""
+        if not self.interval:
+            return (self.key,)
+        return (self.key, f"{self.key}_low", f"{self.key}_high")
 
     def text(self, value: float | None) -> str:
         """A value as it is printed."""
         return MISSING if value is None else format(value, self.form)
 
-    def text_of(self, row: Row) -> str:
-        """A row's figure as it is printed."""
-        figure = row.figures.get(self.key)
-        return self.text(figure)
+    def text_of(self, row: Row, *, intervals: bool = True) -> str:
+        """A row's figure as it is printed, with its interval if it has one."""
+        figure, *ends = (row.figures.get(key) for key in self.keys)
+        text = self.text(figure)
+        if not intervals or not ends or None in ends:
+            return text
+        low, high = (self.text(end).removesuffix("%") for end in ends)
+        return f"{text} ({low} to {high})"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -77,6 +91,9 @@ class Table:
         What is printed, in this order.
     notes
         What a reader must know before comparing figures.
+    turned
+        Whether Markdown prints one line per figure, as a table of many columns needs, and the rows
+        that others measured below, with the figures that they have.
     """
 
     name: str
@@ -84,12 +101,27 @@ class Table:
     columns: Sequence[Column]
     rows: Sequence[Row]
     notes: Sequence[str] = field(default=())
+    turned: bool = False
 
-    def cells(self) -> list[list[str]]:
+    @property
+    def own(self) -> Table:
+        """The rows that this evaluation measured, and the columns in which they have figures."""
+        return self._of([row for row in self.rows if not row.source])
+
+    @property
+    def published(self) -> Table:
+        """The rows that others measured, and the columns in which they have figures."""
+        return self._of([row for row in self.rows if row.source])
+
+    def _of(self, rows: Sequence[Row]) -> Table:
+        columns = [column for column in self.columns if _is_used(column, rows)]
+        return replace(self, rows=rows, columns=columns)
+
+    def cells(self, *, intervals: bool = True) -> list[list[str]]:
         """The rows as text, the name first."""
         cells = []
         for row in self.rows:
-            texts = [column.text_of(row) for column in self.columns]
+            texts = [column.text_of(row, intervals=intervals) for column in self.columns]
             cells.append([row.name, *texts])
         return cells
 
@@ -107,17 +139,45 @@ class Table:
 
     def markdown(self) -> str:
         """The table as Markdown, its notes below it."""
-        titles = [column.title for column in self.columns]
-        to_the_right = ["---:"] * len(titles)
-        lines = [["", *titles], ["---", *to_the_right], *self.cells()]
-        texts = [" | ".join(cells) for cells in lines]
-        table = "\n".join(f"| {text} |" for text in texts)
-        parts = [f"## {self.title}", table, *self.notes, *self.sources()]
+        if not self.turned:
+            grids = [_grid(self.lines())]
+        else:
+            grids = [_grid(self.own.turned_lines())]
+            if self.published.rows:
+                grids.append(_grid(self.published.lines()))
+        parts = [f"## {self.title}", *grids, *self.notes, *self.sources()]
         return "\n\n".join(parts) + "\n"
 
+    def lines(self, *, intervals: bool = True) -> list[list[str]]:
+        """Headings and rows as text."""
+        titles = [column.title for column in self.columns]
+        return [["", *titles], *self.cells(intervals=intervals)]
+
+    def turned_lines(self, *, intervals: bool = True) -> list[list[str]]:
+        """The same, one line per figure."""
+        lines = self.lines(intervals=intervals)
+        return [list(cells) for cells in zip(*lines, strict=True)]
+
     def sources(self) -> list[str]:
-        """One line for each row that others measured."""
-        return [f"{row.name}: {row.source}" for row in self.rows if row.source]
+        """One line for each source of rows that others measured."""
+        named: dict[str, list[str]] = {}
+        for row in self.rows:
+            if row.source:
+                named.setdefault(row.source, []).append(row.name)
+        return [f"{', '.join(names)}: {source}" for source, names in named.items()]
+
+
+def _is_used(column: Column, rows: Sequence[Row]) -> bool:
+    """Whether a row has a figure in a column."""
+    return any(row.figures.get(column.key) is not None for row in rows)
+
+
+def _grid(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as a Markdown table, the first line its headings."""
+    head, *body = lines
+    to_the_right = ["---:"] * (len(head) - 1)
+    texts = [" | ".join(cells) for cells in (head, ["---", *to_the_right], *body)]
+    return "\n".join(f"| {text} |" for text in texts)
 
 
 def mean(values: Sequence[float]) -> float | None:

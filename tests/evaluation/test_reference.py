@@ -3,8 +3,9 @@ import json
 import pytest
 
 from gen2dft.errors import DatasetError
-from gen2dft.evaluation.reference import PUBLISHED, read_reference
+from gen2dft.evaluation.reference import PAPER, read_reference
 from gen2dft.evaluation.run import TABLES, column_keys
+from gen2dft.evaluation.sun.published import PUBLISHED_SUN
 from gen2dft.evaluation.tables import MISSING, Table
 
 COLUMNS = {"prediction": ["formation_energy", "band_gap"]}
@@ -56,6 +57,6 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 def test_published_figures_belong_to_columns_that_exist():
-    for reference in PUBLISHED:
+    for reference in (PAPER, PUBLISHED_SUN):
         for table, rows in reference.tables.items():
             assert all(set(row.figures) <= set(column_keys()[table]) and row.source for row in rows)
