@@ -32,9 +32,11 @@ class ReferenceMaker(Maker):
     name: str = "reference"
 
     @classmethod
-    def of_engine(cls, engine: str, preset: str) -> ReferenceMaker:
-        """The Maker for an engine and a preset."""
-        makers = makers_of(load_engine(engine), preset)
+    def of_engine(
+        cls, engine: str, preset: str, cpu_minutes: float | None = None
+    ) -> ReferenceMaker:
+        """The Maker for an engine and a preset, and a limit of CPU time for one phase."""
+        makers = makers_of(load_engine(engine), preset, cpu_minutes)
         return cls(makers.relax, makers.static)
 
     def make(self, reference: Reference, resources: StageResources) -> Flow:
@@ -43,7 +45,7 @@ class ReferenceMaker(Maker):
         Its last job also fits the correction, if the others are there already.
         """
         phase = reference.phase
-        steps = self._calculations(reference)
+        steps = self.calculations(reference)
         outputs = [step.output for step in steps]
         fit = fit_fields(reference.fit)
         keep = jobs.keep_reference(reference.key, phase_fields(reference), outputs, fit)
@@ -60,7 +62,7 @@ class ReferenceMaker(Maker):
         mark(flow, belongs, resources)
         return flow
 
-    def _calculations(self, reference: Reference) -> list[Job]:
+    def calculations(self, reference: Reference) -> list[Job]:
         """Jobs of the phase's calculations, in order."""
         structure = reference.phase.structure
         if reference.phase.is_molecule:

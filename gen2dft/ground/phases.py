@@ -137,7 +137,7 @@ def find_structures(
     DatasetError
         A folder that does not exist, a file that cannot be read, or two for one formula.
     """
-    files = _structures_in(folder) if folder is not None else {}
+    files = structures_in(folder) if folder is not None else {}
     online = _online([phase for phase in wanted if phase.formula not in files], client)
     found, missing = [], []
     for phase in wanted:
@@ -178,7 +178,7 @@ def _structure_of(
     return None
 
 
-def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
+def structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     """Reduced formula to crystal and file name, for every readable file of a folder."""
     if not folder.is_dir():
         raise DatasetError(f"folder of structures {folder} does not exist")
