@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gen2dft.flows.common import memory_store, open_round, run_here, tag
-from gen2dft.flows.references import ReferenceMaker
+from gen2dft.flows.phases import calculations_of
 from jobflow import Flow, Job, OnMissing, Response, job
 
+from gen2dft.engines import load_engine
+from gen2dft.engines.makers import makers_of
 from gen2dft.engines.outcomes import core_hours, stage_problem
 from gen2dft.ground.calibrate import Reference, keep_reference, phase_fields
 from gen2dft.ground.competing import Competitor
@@ -32,14 +34,18 @@ def flow_of_phase(phase: Competitor, reference: Reference, cpu_minutes: float | 
     cpu_minutes
         Limit of CPU time; None: no limit.
     """
-    maker = ReferenceMaker.of_engine(reference.engine, reference.preset, cpu_minutes)
-    steps = maker.calculations(reference)
+    steps = _calculations(reference, cpu_minutes)
     outputs = [step.output for step in steps]
     keep = keep_phase(phase.name, reference.key, phase_fields(reference), outputs)
     # A calculation that crashed leaves nothing; the rest still runs, so that there is a reason.
     for later in (*steps[1:], keep):
         later.config.on_missing_references = OnMissing.NONE
     return Flow([*steps, keep], output=keep.output, name=f"competing {phase.name}")
+
+
+def _calculations(reference: Reference, cpu_minutes: float | None) -> list[Job]:
+    makers = makers_of(load_engine(reference.engine), reference.preset, cpu_minutes)
+    return calculations_of(reference.phase, makers.relax, makers.static)
 
 
 @job
@@ -128,10 +134,9 @@ def compute_here(
 
 def calculate_here(reference: Reference, folder: Path, cpu_minutes: float) -> list[Any]:
     """Relaxation and energy of one crystal, in this process; None for what crashed."""
-    maker = ReferenceMaker.of_engine(reference.engine, reference.preset, cpu_minutes)
     place = folder / reference.key
     place.mkdir(parents=True, exist_ok=True)
-    return run_steps(maker.calculations(reference), place)
+    return run_steps(_calculations(reference, cpu_minutes), place)
 
 
 def run_steps(steps: list[Job], folder: Path) -> list[Any]:

@@ -21,6 +21,7 @@ from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.ground.calibrate import Reference, reference_key
 from gen2dft.ground.phases import LITERATURE, Found, structures_in
 from gen2dft.screening.same import same_crystal
+from gen2dft.symmetry import idealised_primitive
 from gen2dft.thermo.decomposition import holds, products_of
 from gen2dft.thermo.formulas import Formula, formula_text, reduced
 from gen2dft.thermo.materials_project import whole_hull
@@ -44,6 +45,7 @@ NO_STRUCTURE = (
 # another polymorph, against which a candidate would look too stable.
 SAME_PHASE = 0.03
 OF_MATERIALS_PROJECT = "mp-"
+SYMPREC = 0.01  # Angstrom
 
 
 @dataclass(frozen=True)
@@ -254,12 +256,17 @@ def _lowest_in(
     row = rows[int(np.argmin(energies))]
     structure = dataset.crystals.structure(row)
     name = structure.composition.reduced_formula
-    found = Found(name, dataset.ids[row], structure, "dataset")
+    found = Found(name, dataset.ids[row], _primitive(structure), "dataset")
     above = dataset.label("e_above_hull")[row]
     if math.isnan(above):
         return found, 0.0
     of_the_phase = whole_hull().e_above_hull(dict(formula), hull_energy)
     return found, float(above) - max(of_the_phase, 0.0)
+
+
+def _primitive(structure: Structure) -> Structure:
+    """The smallest cell, in which a calculation costs least."""
+    return idealised_primitive(structure, SYMPREC)
 
 
 def _from_elsewhere(formula: Formula, sources: Sources) -> Found | None:
@@ -269,7 +276,7 @@ def _from_elsewhere(formula: Formula, sources: Sources) -> Found | None:
     name = Composition(dict(formula)).reduced_formula
     if name in sources.files:
         structure, path = sources.files[name]
-        return Found(name, Path(path).stem, structure, path)
+        return Found(name, Path(path).stem, _primitive(structure), path)
     element = element_phase(formula[0][0]) if len(formula) == 1 else None
     # A gas is computed as a molecule; the crystals of it in databases are another matter.
     if element is None or not element.is_molecule:
@@ -290,5 +297,5 @@ def _online(name: str, client: Client | None) -> Found | None:
     if client is None and not has_key():
         return None
     for material_id, structure in read_lowest_structures([name], client).values():
-        return Found(name, material_id, structure, "materials-project")
+        return Found(name, material_id, _primitive(structure), "materials-project")
     return None

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gen2dft.doubts import doubts_of, doubts_text
+from gen2dft.report.wording import chemical
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CompetingPhase, LabelDoc
@@ -18,8 +19,8 @@ def decomposition_texts(label: LabelDoc) -> Iterator[str]:
         return
     by = f"{label.engine} {label.preset}"
     if found.energy is None:
-        # A label names what is missing among its warnings, which are shown beside these lines.
-        yield f"decomposition: products by {by} are not complete"
+        problem = found.problem or "a product is missing"
+        yield f"no decomposition energy by {by}: {problem}"
     else:
         energy = f"{found.energy:+.3f} eV/atom"
         yield f"decomposition: {energy} against its products by {by}{_beside(label)}"
@@ -36,11 +37,11 @@ def _beside(label: LabelDoc) -> str:
     if found is None or found.replaced is None:
         return ""
     basis = found.replaced_basis or label.engine
-    return f"; {found.replaced:+.3f} against a hull by {basis}"
+    return f"; {found.replaced:+.3f} above the hull by {basis}"
 
 
 def _product_text(product: CompetingPhase) -> str:
-    name, share = product.formula.replace(" ", ""), f"{100 * product.share:.0f} % of the atoms"
+    name, share = chemical(product.formula), f"{100 * product.share:.0f} % of the atoms"
     if product.energy_per_atom is None:
         return f"{name}, {share}: missing: {product.problem}"
     energy = f"{product.energy_per_atom:.4f} eV/atom"
