@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gen2dft.ground.calibrate import Reference
     from gen2dft.ground.competing import Method, Sources
     from gen2dft.rounds.decompose import Case
-    from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc
+    from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, ReferenceDoc
     from gen2dft.store.store import Store
 
 console = Console()
@@ -284,56 +284,85 @@ def _keep(job: Job, reference: Reference, calculations: Sequence[CalculationDoc]
 
 def _of_files(job: Job, paths: Sequence[Path], *, dry_run: bool) -> list[LabelDoc]:
     """What labels of the crystals of files would say; nothing but their phases is kept."""
-    from gen2dft.flows.competing import compute_here
     from gen2dft.ground.competing import SYMPREC
     from gen2dft.ground.phases import read_structure
-    from gen2dft.rounds.competing import Prices, decomposed, plan_of
     from gen2dft.symmetry import idealised_primitive
 
+    crystals = {path: idealised_primitive(read_structure(path), SYMPREC) for path in paths}
     labels = []
-    for path in paths:
-        crystal = idealised_primitive(read_structure(path), SYMPREC)
-        amounts = crystal.composition.get_el_amt_dict()
-        plan = plan_of(job.store, job.method, amounts, job.sources)
-        prices = Prices.of(job.store, job.method)
-        wanted = [crystal, *(reference.phase.structure for _, reference in plan.phases)]
-        hours = sum(prices.core_hours(each) for each in wanted)
-        names = ", ".join(chemical(phase.name) for phase, _ in plan.phases) or "no phase"
-        _say(f"{path}: to compute: itself, {names}; {60 * hours:.1f} core-minutes predicted")
-        if dry_run:
-            continue
-        calculations = _energy(job, crystal, path.stem)
-        if calculations is None:
-            continue
-        told = compute_here(job.store, plan, job.folder, job.cpu_minutes)
-        label = decomposed(job.store, _label_of(path, calculations), told)
-        _say_texts(label)
-        labels.append(label)
+    for path, crystal in crystals.items():
+        label = _of_file(job, path, crystal, dry_run=dry_run)
+        if label is not None:
+            labels.append(label)
     return labels
+
+
+def _of_file(job: Job, path: Path, crystal: Structure, *, dry_run: bool) -> LabelDoc | None:
+    """The label of one crystal; None if it was only announced, or failed."""
+    from gen2dft.flows.competing import compute_here
+    from gen2dft.ground.competing import computed_before
+    from gen2dft.rounds.competing import Prices, decomposed, plan_of
+
+    plan = plan_of(job.store, job.method, crystal.composition.get_el_amt_dict(), job.sources)
+    known = computed_before(job.store, job.method, crystal)
+    wanted = [reference.phase.structure for _, reference in plan.phases]
+    names = [chemical(phase.name) for phase, _ in plan.phases]
+    if known is None:
+        wanted.append(crystal)
+        names.insert(0, "itself")
+    prices = Prices.of(job.store, job.method)
+    minutes = 60 * sum(prices.core_hours(each) for each in wanted)
+    work = ", ".join(names) or "nothing"
+    _say(f"{path}: to compute: {work}; {minutes:.1f} core-minutes predicted")
+    if dry_run:
+        return None
+    calculations = [] if known is not None else _energy(job, crystal, path.stem)
+    if calculations is None:
+        return None
+    told = compute_here(job.store, plan, job.folder, job.cpu_minutes)
+    own = _label_of_phase(path, known) if known else _label_of(path, calculations)
+    label = decomposed(job.store, own, told)
+    _say_texts(label)
+    return label
 
 
 def _label_of(path: Path, calculations: Sequence[CalculationDoc]) -> LabelDoc:
     """The label of a crystal that belongs to no campaign."""
     from gen2dft.engines.outcomes import core_hours
-    from gen2dft.store.documents import LabelDoc
 
     last = calculations[-1]
+    changed = any(each.settings_changed for each in calculations)
+    fields: dict[str, Any] = {
+        "structure": last.structure.as_dict(verbosity=0),
+        "values": dict(last.values),
+        "core_hours": core_hours(calculations),
+        "settings_changed": changed,
+    }
+    return _label(path, last, fields)
+
+
+def _label_of_phase(path: Path, known: ReferenceDoc) -> LabelDoc:
+    """The same of a crystal that has been computed as a phase."""
+    return _label(path, known, {"structure": known.structure, "values": {}})
+
+
+def _label(path: Path, found: CalculationDoc | ReferenceDoc, fields: dict[str, Any]) -> LabelDoc:
+    from gen2dft.engines import load_engine
+    from gen2dft.store.documents import LabelDoc
+
     return LabelDoc(
         id=path.stem,
         candidate_id=path.stem,
         campaign_id="",
         round_index=0,
-        engine=last.engine,
-        is_dft=last.is_dft,
-        preset=last.preset,
-        settings_hash=last.settings_hash,
-        values=dict(last.values),
-        structure=last.structure.as_dict(verbosity=0),
-        energy_per_atom=last.energy_per_atom,
+        engine=found.engine,
+        is_dft=load_engine(found.engine).is_dft,
+        preset=found.preset,
+        settings_hash=found.settings_hash,
+        energy_per_atom=found.energy_per_atom,
+        run_type=found.run_type,
         hull_id="",
-        run_type=last.run_type,
-        settings_changed=any(each.settings_changed for each in calculations),
-        core_hours=core_hours(calculations),
+        **fields,
     )
 
 

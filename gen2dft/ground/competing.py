@@ -179,7 +179,7 @@ def competitors(
         phase, problem = _structure_of(formula, product.formation_energy, sources)
         if phase is None and lowest is None:
             found.append(Competitor(formula, share, problem=problem or NO_STRUCTURE))
-        elif phase is None or _is_among(phase, known):
+        elif phase is None or _same_among(phase, known) is not None:
             found.append(Competitor(formula, share, lowest))
         else:
             key = reference_key(load_engine(method.engine), method.preset, phase)
@@ -204,16 +204,22 @@ def _computed(store: Store, method: Method) -> dict[Formula, list[ReferenceDoc]]
     return found
 
 
-def _is_among(phase: Found, known: Sequence[ReferenceDoc]) -> bool:
-    """Whether a crystal has been computed, under its name or another."""
+def computed_before(store: Store, method: Method, structure: Structure) -> ReferenceDoc | None:
+    """The stored phase that is the crystal itself."""
+    known = _computed(store, method).get(reduced(structure.composition), [])
+    return _same_among(Found("", "", structure, ""), known)
+
+
+def _same_among(phase: Found, known: Sequence[ReferenceDoc]) -> ReferenceDoc | None:
+    """The document of a crystal that has been computed, under its name or another."""
     from pymatgen.core import Structure
 
     for document in known:
         # Names of files may mean anything.
         is_named = phase.name.startswith(OF_MATERIALS_PROJECT) and document.name == phase.name
         if is_named or same_crystal(phase.structure, Structure.from_dict(document.structure)):
-            return True
-    return False
+            return document
+    return None
 
 
 def _structure_of(
