@@ -177,15 +177,23 @@ def competitors(
             found.append(Competitor(formula, share, lowest))
             continue
         phase, problem = _structure_of(formula, product.formation_energy, sources)
+        reference = None if phase is None else _not_computed(method, phase, known)
         if phase is None and lowest is None:
             found.append(Competitor(formula, share, problem=problem or NO_STRUCTURE))
-        elif phase is None or _same_among(phase, known) is not None:
+        elif reference is None:
             found.append(Competitor(formula, share, lowest))
         else:
-            key = reference_key(load_engine(method.engine), method.preset, phase)
-            reference = Reference(key, phase, method.engine, method.preset)
             found.append(Competitor(formula, share, reference=reference))
     return found
+
+
+def _not_computed(method: Method, phase: Found, known: Sequence[ReferenceDoc]) -> Reference | None:
+    """What is to be computed of a crystal; None if it is among those that are computed."""
+    key = reference_key(load_engine(method.engine), method.preset, phase)
+    ids = {document.id for document in known}
+    if key in ids or _same_among(phase, known) is not None:
+        return None
+    return Reference(key, phase, method.engine, method.preset)
 
 
 def known_formula(composition: Mapping[Any, float]) -> bool:

@@ -47,12 +47,14 @@ class ToldEngine:
         self.killed_at: str | None = None
 
     def relax(self, structure: Structure, preset: str) -> Calculation:
-        """Relax a crystal by leaving it alone."""
+        """Relax a crystal so far that it is hardly the same."""
         formula = structure.composition.reduced_formula
         if formula == self.killed_at:
             raise KeyboardInterrupt
         self.asked.append(formula)
-        return self.static(structure, preset)
+        relaxed = structure.copy()
+        relaxed.scale_lattice(1.1 * structure.volume)
+        return self.static(relaxed, preset)
 
     def static(self, structure: Structure, preset: str) -> Calculation:
         """The energy that the formula is told."""
