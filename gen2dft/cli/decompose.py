@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gen2dft.engines.base import CalculationDoc
     from gen2dft.ground.calibrate import Reference
     from gen2dft.ground.competing import Method, Sources
+    from gen2dft.rounds.competing import Plan
     from gen2dft.rounds.decompose import Case
     from gen2dft.store.documents import CampaignDoc, CandidateDoc, LabelDoc, ReferenceDoc
     from gen2dft.store.store import Store
@@ -301,19 +302,11 @@ def _of_file(job: Job, path: Path, crystal: Structure, *, dry_run: bool) -> Labe
     """The label of one crystal; None if it was only announced, or failed."""
     from gen2dft.flows.competing import compute_here
     from gen2dft.ground.competing import computed_before
-    from gen2dft.rounds.competing import Prices, decomposed, plan_of
+    from gen2dft.rounds.competing import decomposed, plan_of
 
     plan = plan_of(job.store, job.method, crystal.composition.get_el_amt_dict(), job.sources)
     known = computed_before(job.store, job.method, crystal)
-    wanted = [reference.phase.structure for _, reference in plan.phases]
-    names = [chemical(phase.name) for phase, _ in plan.phases]
-    if known is None:
-        wanted.append(crystal)
-        names.insert(0, "itself")
-    prices = Prices.of(job.store, job.method)
-    minutes = 60 * sum(prices.core_hours(each) for each in wanted)
-    work = ", ".join(names) or "nothing"
-    _say(f"{path}: to compute: {work}; {minutes:.1f} core-minutes predicted")
+    _announce_file(job, path, None if known is not None else crystal, plan)
     if dry_run:
         return None
     calculations = [] if known is not None else _energy(job, crystal, path.stem)
@@ -324,6 +317,27 @@ def _of_file(job: Job, path: Path, crystal: Structure, *, dry_run: bool) -> Labe
     label = decomposed(job.store, own, told)
     _say_texts(label)
     return label
+
+
+def _announce_file(job: Job, path: Path, crystal: Structure | None, plan: Plan) -> None:
+    """One line: what is computed for a file, at which cost.
+
+    Parameters
+    ----------
+    crystal
+        None: its own energy is there.
+    """
+    from gen2dft.rounds.competing import Prices
+
+    wanted = [reference.phase.structure for _, reference in plan.phases]
+    names = [chemical(phase.name) for phase, _ in plan.phases]
+    if crystal is not None:
+        wanted.append(crystal)
+        names.insert(0, "itself")
+    prices = Prices.of(job.store, job.method)
+    minutes = 60 * sum(prices.core_hours(each) for each in wanted)
+    work = ", ".join(names) or "nothing"
+    _say(f"{path}: to compute: {work}; {minutes:.1f} core-minutes predicted")
 
 
 def _label_of(path: Path, calculations: Sequence[CalculationDoc]) -> LabelDoc:

@@ -4,7 +4,7 @@ what becomes of label and hit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,17 +139,32 @@ def label_by_hand(
     It joins the label that bands by hand have left, if there is one.
     """
     last = calculations[-1]
-    key = label_id(candidate.campaign_id, candidate.candidate_id, last.engine, last.settings_hash)
-    campaign = store.campaign(candidate.campaign_id)
-    told = _of_the_screen(candidate)
     energy: dict[str, Any] = {
         "energy_per_atom": last.energy_per_atom,
         "structure": last.structure.as_dict(verbosity=0),
         "run_type": last.run_type,
         "settings_changed": any(each.settings_changed for each in calculations),
     }
-    label = LabelDoc(
-        id=key,
+    label = _new_label(store, candidate, calculations, energy)
+    if not store.insert_new(label):
+        earlier = store.label(label.id)
+        values = {**label.values, **earlier.values}
+        store.set_label(label.id, **energy, values=values, basis={**label.basis, **earlier.basis})
+    return store.label(label.id)
+
+
+def _new_label(
+    store: Store,
+    candidate: CandidateDoc,
+    calculations: Sequence[CalculationDoc],
+    energy: Mapping[str, Any],
+) -> LabelDoc:
+    """A label of calculations by hand, with the surrogate's energies beside it."""
+    last, told = calculations[-1], _of_the_screen(candidate)
+    campaign = store.campaign(candidate.campaign_id)
+    ids = (candidate.campaign_id, candidate.candidate_id)
+    return LabelDoc(
+        id=label_id(*ids, last.engine, last.settings_hash),
         candidate_id=candidate.candidate_id,
         campaign_id=candidate.campaign_id,
         round_index=candidate.round_index,
@@ -166,11 +181,6 @@ def label_by_hand(
         by_hand=True,
         **energy,
     )
-    if not store.insert_new(label):
-        earlier = store.label(key)
-        values = {**label.values, **earlier.values}
-        store.set_label(key, **energy, values=values, basis={**label.basis, **earlier.basis})
-    return store.label(key)
 
 
 def _of_the_screen(candidate: CandidateDoc) -> dict[str, float]:
