@@ -8,23 +8,26 @@ that a candidate goes through. A look that shows that it cannot be a hit ends th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gen2dft.flows.common import open_round, tag
+from gen2dft.flows.competing import compete, flow_of
 from jobflow import Flow, Job, Maker, OnMissing, Response, job
 
 from gen2dft.engines import installed_engine, load_engine
-from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.properties import STATIC
 from gen2dft.property_steps import Compute, computes
 from gen2dft.rounds import ingest as ingesting
 from gen2dft.rounds import looking
-from gen2dft.rounds.known_crystals import ingest_known
+from gen2dft.rounds.competing import COMPETING, plan_for
+from gen2dft.rounds.known_crystals import ingest_known, known_label
 from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
+from gen2dft.store.documents import LabelDoc
 
 
 def expand(context: Round, candidate_id: str, package: str | None = None) -> Flow | None:
@@ -45,12 +48,32 @@ def expand(context: Round, candidate_id: str, package: str | None = None) -> Flo
     try:
         # First: every step after it takes the engine for granted.
         installed_engine(context.spec.validation.engine, package)
-        if ingest_known(context, candidate_id) is not None:
-            return None
+        known = known_label(context, candidate_id)
+        if known is not None:
+            return _from_known(context, candidate_id, known)
         return CandidateMaker.of_campaign(context).make(context, candidate_id)
     except PluginMissing as lack:
         ingesting.give_up(context, candidate_id, ingesting.PLUGIN_MISSING, str(lack))
         return None
+
+
+def _from_known(
+    context: Round, candidate_id: str, known: LabelDoc | CalculationFailure
+) -> Flow | None:
+    """What is left to compute of a candidate whose crystal was computed before: its competing
+    phases, if any. None: it is ingested.
+    """
+    if isinstance(known, LabelDoc) and context.spec.validation.competing:
+        plan = plan_for(context, known)
+        if not plan.phases:
+            ingest_known(context, candidate_id, asdict(plan.told))
+            return None
+        phases = flow_of(context, candidate_id, plan)
+        last = ingest_again(context.campaign_id, context.index, candidate_id, phases.output)
+        flow = Flow([phases, last], output=last.output, name=f"compete {candidate_id}")
+        return _whatever_happens(flow, [last], context, candidate_id)
+    ingesting.write(context, candidate_id, known)
+    return None
 
 
 @dataclass
@@ -69,6 +92,8 @@ class CandidateMaker(Maker):
     steps
         Property to what its step comes after and what builds its jobs, in the order in which they
         run.
+    competes
+        Whether competing phases are computed, after everything else.
     name
         Name of the flow.
     """
@@ -79,6 +104,7 @@ class CandidateMaker(Maker):
     fine_static: Maker | None = None
     look: Maker | None = None
     steps: Mapping[str, tuple[str, Compute]] = field(default_factory=dict)
+    competes: bool = False
     name: str = "validate"
 
     @classmethod
@@ -91,12 +117,13 @@ class CandidateMaker(Maker):
         engine = load_engine(validation.engine)
         makers = makers_of(engine, validation.preset, validation.cpu_minutes)
         look = makers.look if looking.looks_first(context.spec) else None
+        rest: dict[str, Any] = {"look": look, "competes": validation.competing}
         if validation.refine is None:
             steps = computes(context.spec, validation.preset)
-            return cls(makers.relax, makers.static, look=look, steps=steps)
+            return cls(makers.relax, makers.static, steps=steps, **rest)
         fine = makers_of(engine, validation.refine.preset)
         steps = computes(context.spec, validation.refine.preset)
-        return cls(makers.relax, makers.static, fine.relax, fine.static, look, steps)
+        return cls(makers.relax, makers.static, fine.relax, fine.static, steps=steps, **rest)
 
     def make(self, context: Round, candidate_id: str) -> Flow:
         """The flow of one candidate, from its decoded or, better, its screened structure."""
@@ -136,8 +163,8 @@ class CandidateMaker(Maker):
         if self.fine_relax is not None:
             second = refine(*key, calculations)
             return [static, second], calculations, {"refined": second.output}
-        steps = self._steps_after(static)
-        return [static, *steps.values()], calculations, {"outcomes": _outputs(steps)}
+        later, outcomes = self._steps_after(static, key, calculations)
+        return [static, *later], calculations, {"outcomes": outcomes}
 
     def second_stage(self, context: Round, candidate_id: str, prev: Any) -> Flow:
         """The finer calculations of one candidate, from where `prev`, the last of the first stage,
@@ -148,23 +175,29 @@ class CandidateMaker(Maker):
         relax = self.fine_relax.make(prev=prev)
         static = self.fine_static.make(prev=relax.output)
         calculations = [relax.output, static.output]
-        steps = self._steps_after(static)
-        last = collect(calculations, _outputs(steps))
-        later = [static, *steps.values(), last]
+        key = (context.campaign_id, context.index, candidate_id)
+        steps, outcomes = self._steps_after(static, key, calculations)
+        last = collect(calculations, outcomes)
+        later = [static, *steps, last]
         flow = Flow([relax, *later], output=last.output, name=f"refine {candidate_id}")
         return _whatever_happens(flow, later, context, candidate_id)
 
-    def _steps_after(self, static: Job) -> dict[str, Job | Flow]:
-        """The jobs or flows of all steps, each after the one that it waits for."""
+    def _steps_after(
+        self, static: Job, key: tuple[str, int, str], calculations: list[Any]
+    ) -> tuple[list[Job | Flow], dict[str, Any]]:
+        """The jobs or flows of all steps, each after the one that it waits for, then competing
+        phases; and their outputs by name.
+        """
         made: dict[str, Job | Flow] = {}
         for name, (after, compute) in self.steps.items():
             before = None if after == STATIC else made[after].output
             made[name] = compute(static.output, before)
-        return made
-
-
-def _outputs(steps: Mapping[str, Job | Flow]) -> dict[str, Any]:
-    return {name: step.output for name, step in steps.items()}
+        outcomes = {name: step.output for name, step in made.items()}
+        if self.competes:
+            phases = compete(*key, calculations, outcomes)
+            made[COMPETING] = phases
+            outcomes = {**outcomes, COMPETING: phases.output}
+        return list(made.values()), outcomes
 
 
 def _whatever_happens(
@@ -256,6 +289,14 @@ def ingest(
     """Write the label of one candidate, or why there is none; the candidate's new state."""
     context = open_round(campaign_id, index)
     return _ingest(context, candidate_id, calculations, refined, outcomes)
+
+
+@job
+def ingest_again(
+    campaign_id: str, index: int, candidate_id: str, phases: dict[str, Any] | None = None
+) -> str | None:
+    """Ingest a candidate whose crystal was computed before, with its competing phases."""
+    return ingest_known(open_round(campaign_id, index), candidate_id, phases)
 
 
 def _ingest(

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from gen2dft.flows import jobs
 from gen2dft.flows.common import mark
-from jobflow import Flow, Job, Maker, OnMissing
+from gen2dft.flows.phases import calculations_of
+from jobflow import Flow, Maker, OnMissing
 
 from gen2dft.campaign import StageResources
 from gen2dft.engines import load_engine
@@ -43,7 +44,7 @@ class ReferenceMaker(Maker):
         Its last job also fits the correction, if the others are there already.
         """
         phase = reference.phase
-        steps = self._calculations(reference)
+        steps = calculations_of(phase, self.relax, self.static)
         outputs = [step.output for step in steps]
         fit = fit_fields(reference.fit)
         keep = jobs.keep_reference(reference.key, phase_fields(reference), outputs, fit)
@@ -59,15 +60,6 @@ class ReferenceMaker(Maker):
         }
         mark(flow, belongs, resources)
         return flow
-
-    def _calculations(self, reference: Reference) -> list[Job]:
-        """Jobs of the phase's calculations, in order."""
-        structure = reference.phase.structure
-        if reference.phase.is_molecule:
-            return [self.static.make(structure)]
-        relax = self.relax.make(structure)
-        static = self.static.make(prev=relax.output)
-        return [relax, static]
 
 
 def work_of(engine: str) -> str:

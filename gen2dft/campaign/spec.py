@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
@@ -263,6 +264,34 @@ class ValidationSpec(Part):
         "preset; for an "
         "engine that has no elemental references of its own",
     )
+
+    competing: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="whether a DFT engine also computes the phases into which a candidate would "
+        "decompose, so that e_above_hull is DFT's; see docs/hits.md#stability-by-dft",
+    )
+    competing_structures: str | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="folder of CIF, POSCAR or JSON files of competing phases that the dataset "
+        "lacks, each known by its formula",
+    )
+
+    @field_validator("competing_structures")
+    @classmethod
+    def _found_from_any_folder(cls, given: str | None) -> str | None:
+        # Workers run in folders of their own.
+        return None if given is None else str(Path(given).expanduser().absolute())
+
+    @model_validator(mode="after")
+    def _structures_are_for_competing_phases(self) -> Self:
+        if self.competing_structures is not None and not self.competing:
+            raise ValueError(
+                "`competing_structures` is read only where competing phases are computed: set "
+                "competing: true, or leave the folder out"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

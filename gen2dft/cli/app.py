@@ -77,6 +77,9 @@ VERBS = {
     "power-factor": Verb(
         "power_factor", "power_factor", "Compute power factors of the best hits by DFT.", "Results"
     ),
+    "decompose": Verb(
+        "decompose", "decompose", "Compute competing phases by DFT: is a hit stable?", "Results"
+    ),
     "export": Verb(
         "exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"
     ),

@@ -250,6 +250,42 @@ def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
     return {name: _structure(row["structure"]) for name, row in found.items()}
 
 
+def read_lowest_structures(
+    formulas: Sequence[str], client: Client | None = None
+) -> dict[str, tuple[str, Any]]:
+    """Reduced formula to id and structure of the lowest crystal; formulas without one are left out.
+
+    Raises
+    ------
+    SettingsError, DatasetError
+        As `read_materials_project`.
+    """
+    if client is None:
+        key = api_key()
+        with _explained(key):
+            return _lowest_structures(formulas, _connect(key))
+    with _explained(None):
+        return _lowest_structures(formulas, client)
+
+
+def _lowest_structures(formulas: Sequence[str], client: Client) -> dict[str, tuple[str, Any]]:
+    documents = client.materials.summary.search(
+        formula=list(formulas),
+        deprecated=False,
+        include_gnome=False,
+        all_fields=False,
+        fields=["material_id", "structure", "energy_above_hull"],
+    )
+    lowest: dict[str, tuple[float, str, Any]] = {}
+    for name, row in _by_id(documents).items():
+        structure, above = _structure(row["structure"]), row.get("energy_above_hull")
+        formula = structure.composition.reduced_formula
+        entry = (float("inf") if above is None else float(above), name, structure)
+        if formula not in lowest or entry[:2] < lowest[formula][:2]:
+            lowest[formula] = entry
+    return {formula: (name, structure) for formula, (_, name, structure) in lowest.items()}
+
+
 def has_key() -> bool:
     """Whether an API key is set."""
     from pymatgen.core import SETTINGS

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import CampaignSpec
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, Outcome
-from gen2dft.engines.outcomes import stage_problem
+from gen2dft.engines.outcomes import core_hours, stage_problem
 from gen2dft.errors import SettingsError, ThermoError
 from gen2dft.ground.energies import uncorrected
 from gen2dft.ground.hulls import presets, reference_calculation
@@ -117,7 +117,12 @@ def check_engine(
 
 
 def keep_reference(
-    store: Store, key: str, phase: Mapping[str, str], calculations: Sequence[Outcome | None]
+    store: Store,
+    key: str,
+    phase: Mapping[str, str],
+    calculations: Sequence[Outcome | None],
+    *,
+    known_stable: bool = True,
 ) -> ReferenceDoc:
     """Keep a computed reference phase.
 
@@ -127,6 +132,8 @@ def keep_reference(
         Formula, name, origin, engine and preset.
     calculations
         In order, the last one with the final energy; None for one that left nothing.
+    known_stable
+        Whether its source calls it stable.
 
     Raises
     ------
@@ -142,9 +149,10 @@ def keep_reference(
         )
     *_, final = [doc for doc in calculations if isinstance(doc, CalculationDoc)]
     document = ReferenceDoc(
-        id=key, **phase, known_stable=True, settings_hash=final.settings_hash,
+        id=key, **phase, known_stable=known_stable, settings_hash=final.settings_hash,
         structure=final.structure.as_dict(verbosity=0), energy_per_atom=final.energy_per_atom,
         run_type=final.run_type, hubbards=dict(final.hubbards), warnings=list(final.warnings),
+        core_hours=core_hours(calculations),
     )  # fmt: skip
     store.ensure_indices()
     store.insert_new(document)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,7 @@ def find_structures(
     DatasetError
         A folder that does not exist, a file that cannot be read, or two for one formula.
     """
-    files = _structures_in(folder) if folder is not None else {}
+    files = structures_in(folder) if folder is not None else {}
     online = _online([phase for phase in wanted if phase.formula not in files], client)
     found, missing = [], []
     for phase in wanted:
@@ -178,14 +179,14 @@ def _structure_of(
     return None
 
 
-def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
+def structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     """Reduced formula to crystal and file name, for every readable file of a folder."""
     if not folder.is_dir():
         raise DatasetError(f"folder of structures {folder} does not exist")
     paths = {path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}
     files: dict[str, tuple[Structure, str]] = {}
     for path in sorted(paths):
-        structure = _read_structure(path)
+        structure = read_structure(path)
         formula = structure.composition.reduced_formula
         if formula in files:
             _, other = files[formula]
@@ -194,13 +195,16 @@ def _structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     return files
 
 
-def _read_structure(path: Path) -> Structure:
+def read_structure(path: Path) -> Structure:
+    """The crystal of a CIF, POSCAR or pymatgen JSON file; DatasetError if it holds none."""
     from pymatgen.core import Structure
 
     try:
-        return Structure.from_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # remarks on rounding; what cannot be read raises
+            return Structure.from_file(path)
     # The errors of pymatgen's readers.
-    except (ValueError, KeyError, TypeError, IndexError) as err:
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as err:
         raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
 
 

@@ -22,12 +22,19 @@ from gen2dft.thermo.scales import MATERIALS_PROJECT
 if TYPE_CHECKING:
     from gen2dft.engines.base import Engine
 
+STABILITY = "e_above_hull"
 FREE_DFT = "`--engine gpaw`"
 
 
 def asks_engine_for_energies(spec: CampaignSpec) -> bool:
-    """Whether a target on an energy is the engine's to judge, which takes references and a hull."""
-    return any(target.by in OF_THE_ENGINE for target in _on_energies(spec))
+    """Whether a target on an energy is the engine's to judge, which takes references and a hull.
+
+    The distance to the hull takes neither where competing phases are computed.
+    """
+    asked = [target for target in _on_energies(spec) if target.by in OF_THE_ENGINE]
+    if spec.validation.competing and not gives_energies(spec):
+        asked = [target for target in asked if target.property != STABILITY]
+    return bool(asked)
 
 
 def energies_by(spec: CampaignSpec) -> Literal["engine", "screen"]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, Target
-from gen2dft.doubts import doubts_text
+from gen2dft.doubts import doubts_of, doubts_text
 from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
 from gen2dft.properties import Property
+from gen2dft.report.decomposition import decomposition_texts
 from gen2dft.report.wording import Known, basis_text, pretty, target_text, value_text
 from gen2dft.store.documents import PREDICTED
 
@@ -152,8 +153,9 @@ def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
     computed.
     """
     for label in labels:
-        if label.doubts:
-            yield f"the power factor is doubtful: {doubts_text(label.doubts)}"
+        if doubts := doubts_of("power_factor", label.doubts):
+            yield f"the power factor is doubtful: {doubts_text(doubts)}"
+        yield from decomposition_texts(label)
         yield from label.warnings
         for made in label.custodian:
             where = f"custodian, {made['preset']} {made['task']}"

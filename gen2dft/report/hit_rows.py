@@ -7,13 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gen2dft.doubts import doubts_text
+from gen2dft.doubts import doubts_of, doubts_text
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.chances import chance_text, potential_text
 from gen2dft.report.picture import crystal_svg
 from gen2dft.report.wording import Known, basis_text, with_error
 from gen2dft.store.documents import OPEN, PREDICTED
-from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -76,8 +75,9 @@ def hit_row(
 def _cell(hit: HitDoc, name: str, surrogates: set[str], known: Known) -> tuple[str, str, str]:
     basis = hit.basis[name]
     value = with_error(name, hit.values[name], hit.errors.get(name), known)
-    if hit.doubts and name == POWER_FACTOR:
-        value = f"{value} ({doubts_text(hit.doubts)})"
+    doubts = doubts_of(name, hit.doubts)
+    if doubts:
+        value = f"{value} ({doubts_text(doubts)})"
     return value, basis_text(basis, surrogates), _style(basis, surrogates)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.doubts import doubts_of
 from gen2dft.properties import Property
 from gen2dft.report.data import ReportData
 from gen2dft.report.pairs import Pairs
@@ -25,7 +26,6 @@ from gen2dft.report.style import (
     styled,
 )
 from gen2dft.report.wording import pretty, round_title, words
-from gen2dft.transport import POWER_FACTOR
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +171,7 @@ def _computed_and_expected(data: ReportData) -> dict[str, list[tuple[float, floa
         for name, value in label.own_values.items():
             if name in predicted and name in data.spec.known_properties:
                 rows = found.setdefault(name, [])
-                in_doubt = name == POWER_FACTOR and bool(label.doubts)
+                in_doubt = bool(doubts_of(name, label.doubts))
                 rows.append((value, predicted[name], label.errors.get(name, 0.0), in_doubt))
     return found
 

@@ -107,7 +107,12 @@ def rehull(store: Store, campaign_id: str, hull: ReferenceHull) -> Rehull:
         If the labels are on another scale than the hull.
     """
     campaign = store.campaign(campaign_id)
-    labels = [label for label in store.labels(campaign_id) if "formation_energy" in label.values]
+    # A decomposition energy rests on no energy of a hull.
+    labels = [
+        label
+        for label in store.labels(campaign_id)
+        if "formation_energy" in label.values and not label.is_decomposed
+    ]
     _must_fit(store, campaign_id, labels, hull)
     measured: list[Change] = []
     distances: dict[str, float] = {}

@@ -102,7 +102,7 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     ended = _ended(context)
     # The campaign's verdict is by its own labels.
     place: dict[str, Any] = {"round_index": context.index, "by_hand": {"$ne": True}}
-    fields = ("candidate_id", "engine", "values", "basis")
+    fields = ("candidate_id", "engine", "values", "basis", "decomposition.energy")
     labels = context.store.label_fields(context.campaign_id, fields, **place)
     first = {label["candidate_id"]: label for label in reversed(labels)}
     validated = []

@@ -13,6 +13,7 @@ from gen2dft.engines.base import CalculationFailure, Outcome
 from gen2dft.engines.outcomes import core_hours, costs_of, finished, stage_problem
 from gen2dft.errors import CorrectionRefused, MixedEnergies, PluginMissing
 from gen2dft.rounds import breaker, reuse
+from gen2dft.rounds.competing import COMPETING, with_decomposition
 from gen2dft.rounds.computed_properties import with_properties
 from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.judging import judge
@@ -49,7 +50,8 @@ def ingest(
         Those of the second stage, which then make the label; empty if the candidate did not go on
         to it.
     outcomes
-        Property to the output of its step; a step that is missing left nothing.
+        Property to the output of its step; a step that is missing left nothing. Under COMPETING
+        what the competing phases came to.
     """
     label = label_or_failure(context, candidate_id, calculations, refined, outcomes or {})
     if isinstance(label, LabelDoc):
@@ -79,6 +81,8 @@ def label_or_failure(
         problem = label_problem(context, label, done[-1][-1])
         if problem is not None:
             return problem.model_copy(update=spent)
+        if done[-1][-1].task != "look":  # which relaxed nothing
+            label = with_decomposition(context, label, outcomes.get(COMPETING))
         return with_properties(context, with_remark(context, label), outcomes)
     except tuple(REFUSALS) as refusal:
         reason = REFUSALS[type(refusal)]

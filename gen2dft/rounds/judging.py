@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -26,6 +26,7 @@ from gen2dft.store.documents import (
 from gen2dft.symmetry import space_group_symbol
 
 DISTANCE = "e_above_hull"
+MUST_COMPUTE = ("engine", "both")  # who is asked by name; nobody else's value will do
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Said:
         Property to the engine of its value in the label, where another one computed it.
     verdict
         The screen's.
+    is_decomposed
+        Whether the label's e_above_hull is a decomposition energy by its own engine, which then
+        counts in the place of the screen's.
     """
 
     predicted: Mapping[str, float]
@@ -49,20 +53,30 @@ class Said:
     computed: Mapping[str, float]
     basis: Mapping[str, str] = field(default_factory=dict)
     verdict: StoredVerdict = field(default_factory=StoredVerdict)
+    is_decomposed: bool = False
 
     @classmethod
     def of(cls, candidate: Mapping[str, Any], label: Mapping[str, Any]) -> Self:
         """From the fields of documents, those of older versions among them."""
         verdict = StoredVerdict.of(candidate.get("surrogate"))
         basis = label.get("basis", {})
-        return cls(candidate["predicted"], label["engine"], label["values"], basis, verdict)
+        decomposition = label.get("decomposition") or {}
+        is_decomposed = decomposition.get("energy") is not None
+        said = (candidate["predicted"], label["engine"], label["values"], basis, verdict)
+        return cls(*said, is_decomposed=is_decomposed)
+
+    @classmethod
+    def of_documents(cls, candidate: CandidateDoc, label: LabelDoc) -> Self:
+        """From a candidate and its label."""
+        said = (candidate.predicted, label.engine, label.values, label.basis, candidate.verdict)
+        return cls(*said, is_decomposed=label.is_decomposed)
 
 
 def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
     from pymatgen.core import Structure
 
-    said = Said(candidate.predicted, label.engine, label.values, label.basis, candidate.verdict)
+    said = Said.of_documents(candidate, label)
     if missed_target(context, said) is not None:
         return None
     values, basis = values_and_basis(context, said)
@@ -70,7 +84,8 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     formula = structure.composition.reduced_formula
     names = [target.property for target in context.spec.targets]
     of_targets = {name: basis.get(name, OPEN) for name in names}
-    evidence = evidence_of(of_targets.values(), label)
+    by_dft = {label.engine} if label.is_dft else set()
+    evidence = evidence_of(of_targets.values(), by_dft)
     stability = stability_behind(context, candidate.verdict, label)
     errors = label.errors if stability is None else {**label.errors, DISTANCE: stability.error}
     own = values.get(DISTANCE) if stability is None else stability.potential
@@ -101,7 +116,7 @@ def _of_the_hull(
     """Fields of a hit that say what its distance to the hull, eV/atom, is worth."""
     standing = on_hull(get_hull(context.store, label.hull_id), composition)
     return {
-        "remarks": [*remarks(context, distance), *standing.remarks],
+        "remarks": [*remarks(context, distance, label.doubts), *standing.remarks],
         "known_formula": _is_known(context, composition),
         "compounds": standing.compounds,
     }
@@ -124,40 +139,50 @@ def stability_behind(
 
     None where the distance is DFT's, and without a correction.
     """
+    if label.is_decomposed:
+        return None
     if DISTANCE in _judged(context.spec.targets, "screen"):
         return verdict.stability
     return label.stability if DISTANCE in label.values else verdict.stability
 
 
-def evidence_of(basis: Iterable[str], label: LabelDoc) -> Evidence:
+def evidence_of(basis: Iterable[str], dft: Collection[str]) -> Evidence:
     """What the values of the targets are worth, by who computed each.
 
     Parameters
     ----------
     basis
         Of each target.
+    dft
+        Engines among them that are DFT.
     """
-    by_dft = [label.is_dft and name == label.engine for name in basis]
+    by_dft = [name in dft for name in basis]
     if all(by_dft):
         return "dft"
     return "mixed" if any(by_dft) else "surrogate"
 
 
-def missed_target(context: Round, said: Said) -> str | None:
+def missed_target(context: Round, said: Said, wanted: Sequence[Target] | None = None) -> str | None:
     """The first property whose target a labelled candidate misses, None if it meets all.
 
     An open target is not missed, unless the engine or a step was to compute the property and yet
     gave no number for this candidate.
+
+    Parameters
+    ----------
+    wanted
+        The targets that count; None: all of the campaign.
     """
     spec = context.spec
+    asked = spec.targets if wanted is None else wanted
     values, _ = values_and_basis(context, said)
     promised = provided(spec, said.engine) | _judged(spec.targets, "engine", "screen", "both")
     predicted = _judged(spec.targets, "prediction")
     still_open = open_properties(context) - (promised - predicted)
-    missed = targets.missed_target(spec.targets, values, still_open)
+    missed = targets.missed_target(asked, values, still_open)
     if missed is not None:
         return missed
-    twice = [target for target in spec.targets if target.by == "both"]
+    twice = [target for target in asked if target.by == "both"]
     return targets.missed_target(twice, _screened(said))
 
 
@@ -190,10 +215,14 @@ def values_and_basis(context: Round, said: Said) -> tuple[dict[str, float], dict
         "prediction": (PREDICTED, dict(said.predicted)),
     }
     for target in context.spec.targets:
-        if target.by not in others:
+        name = target.property
+        if target.by in MUST_COMPUTE and name in said.basis:
+            # The label carries the screen's value, since the engine found none.
+            values.pop(name, None)
+            basis.pop(name, None)
+        if target.by not in others or (name == DISTANCE and said.is_decomposed):
             continue
         source, known = others[target.by]
-        name = target.property
         values.pop(name, None)
         basis.pop(name, None)
         if name in known:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pymatgen.core import Structure
 
-from gen2dft.engines.base import CalculationDoc
+from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.property_steps import step_names
+from gen2dft.rounds.competing import COMPETING
 from gen2dft.rounds.ingest import label_or_failure, wants_refinement, write
 from gen2dft.rounds.reuse import settings_hashes, start_of
 from gen2dft.rounds.round import Round
@@ -17,8 +19,24 @@ from gen2dft.store.documents import LabelDoc, PowerFactorDoc
 from gen2dft.transport import POWER_FACTOR
 
 
-def ingest_known(context: Round, candidate_id: str) -> str | None:
-    """Ingest a candidate whose crystal was computed before with this campaign's settings.
+def ingest_known(
+    context: Round, candidate_id: str, competing: Mapping[str, Any] | None = None
+) -> str | None:
+    """Ingest a candidate whose crystal was computed before; its new state, None if it was not.
+
+    Parameters
+    ----------
+    competing
+        What its competing phases came to.
+    """
+    label = known_label(context, candidate_id, competing)
+    return None if label is None else write(context, candidate_id, label)
+
+
+def known_label(
+    context: Round, candidate_id: str, competing: Mapping[str, Any] | None = None
+) -> LabelDoc | CalculationFailure | None:
+    """The label of a candidate whose crystal was computed before with this campaign's settings.
 
     None if it was not.
 
@@ -43,7 +61,7 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
         if refines and hashes != wanted[1:]:
             continue  # it was never refined, or with other settings
         last_stage = refined if refines else ()
-        outcomes: dict[str, Any] = {}
+        outcomes: dict[str, Any] = {COMPETING: competing}
         if steps:
             earlier = context.store.find(PowerFactorDoc, known.label_id)
             transport = stored_outcome(context.store, earlier, context.spec.transport)
@@ -53,7 +71,7 @@ def ingest_known(context: Round, candidate_id: str) -> str | None:
         label = label_or_failure(context, candidate_id, calculations, last_stage, outcomes)
         if isinstance(label, LabelDoc):
             label = label.model_copy(update={"reused_from": known.label_id})
-        return write(context, candidate_id, label)
+        return label
     return None
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+from gen2dft.doubts import KNOWN_FORMULA
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.guard import bounds_of, volume_problem
 from gen2dft.ground.hulls import get_hull
@@ -49,20 +52,26 @@ def _is_unexplored(context: Round, label: LabelDoc) -> bool:
 def with_remark(context: Round, label: LabelDoc) -> LabelDoc:
     """The label with a warning if it lies so far below the hull that the hull lacks phases."""
     distance = label.own_distance
-    if distance is None or not remarks(context, distance):
+    if distance is None or not remarks(context, distance, label.doubts):
         return label
     warnings = [*label.warnings, warning_of(distance)]
     return label.model_copy(update={"warnings": warnings})
 
 
-def remarks(context: Round, e_above_hull: float | None) -> list[str]:
+def remarks(context: Round, e_above_hull: float | None, doubts: Collection[str] = ()) -> list[str]:
     """Remarks on a distance to the hull, eV/atom: `hull_incomplete`, or none.
+
+    A known compound may lie far below all others.
 
     Parameters
     ----------
     e_above_hull
         As the engine gives it: a missing phase is no error of the potential.
+    doubts
+        Of the label.
     """
+    if KNOWN_FORMULA in doubts:
+        return []
     remark = remark_of(e_above_hull, lowest(context))
     return [] if remark is None else [remark]
 

@@ -12,6 +12,7 @@ from gen2dft.datasets import check_labels, load_dataset
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.generators import load_generator_class
+from gen2dft.ground.competing import check_competing
 from gen2dft.ground.hulls import (
     campaign_hull,
     check_scales,
@@ -84,6 +85,7 @@ def prepare(
     load_acquisition(spec.learning.acquisition)
     check_steps(spec)
     check_roles(spec)
+    check_competing(spec)
     for source in spec.sources:
         load_generator_class(source.name)
     dataset = load_dataset(

@@ -401,6 +401,50 @@ class TallyDoc(Document):
     )
 
 
+class CompetingPhase(BaseModel):
+    """One product of a decomposition, and what the candidate's own engine computed of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    formula: str = Field(description="every element with its number of atoms, `Li2 O1`")
+    share: float = Field(description="of the atoms, 0 to 1")
+    energy_per_atom: float | None = Field(
+        None, description="eV/atom, by the engine and preset of the label; None: not computed"
+    )
+    reference_id: str | None = Field(None, description="the computed phase")
+    name: str | None = Field(None, description="id of the phase in its source")
+    origin: str | None = Field(None, description="where its structure is from")
+    problem: str | None = Field(None, description="why there is no energy, for people")
+
+
+class Decomposition(BaseModel):
+    """Energy of a candidate against the phases into which it would decompose.
+
+    All energies are of one engine and preset; no references of elements enter.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    hull_id: str = Field(description="hull that names the products")
+    products: list[CompetingPhase] = Field([], description="the largest share first")
+    energy: float | None = Field(
+        None, description="eV/atom above the products, negative below; None: a product is missing"
+    )
+    problem: str | None = Field(None, description="why there are no products, for people")
+    failed: list[str] = Field(
+        [], description="ids of phases whose calculation failed for this candidate"
+    )
+    replaced: float | None = Field(
+        None, description="e_above_hull that the label would carry otherwise, eV/atom"
+    )
+    replaced_basis: str | None = Field(None, description="engine of that value")
+
+    @property
+    def missing(self) -> list[CompetingPhase]:
+        """The products without an energy."""
+        return [product for product in self.products if product.energy_per_atom is None]
+
+
 class LabelDoc(Document):
     """What one engine computed for one candidate.
 
@@ -439,6 +483,11 @@ class LabelDoc(Document):
         None, description="of the corrections, eV/atom; None: not known"
     )
     run_type: str | None = Field(None, description="functional and U; None for a surrogate")
+    decomposition: Decomposition | None = Field(
+        None,
+        description="competing phases by the label's own engine, where the campaign or the user "
+        "asked for them; its energy is then the label's e_above_hull",
+    )
     other_hulls: dict[str, float] = Field(
         {}, description="hull to the distance to it, eV/atom (`gen2dft rehull`)"
     )
@@ -482,7 +531,7 @@ class LabelDoc(Document):
     @property
     def own_distance(self) -> float | None:
         """Distance to the hull before the correction of a potential, eV/atom."""
-        if self.stability is not None:
+        if self.stability is not None and not self.is_decomposed:
             return self.stability.potential
         return self.values.get("e_above_hull")
 
@@ -498,6 +547,11 @@ class LabelDoc(Document):
         """
         energy = self.values["formation_energy"]
         return energy if self.stability is None else energy + self.stability.correction
+
+    @property
+    def is_decomposed(self) -> bool:
+        """Whether its e_above_hull is a decomposition energy by its own engine."""
+        return self.decomposition is not None and self.decomposition.energy is not None
 
 
 class CalculationsDoc(Document):
@@ -707,6 +761,7 @@ class ReferenceDoc(Document):
     run_type: str | None = None
     hubbards: dict[str, float] = {}
     warnings: list[str] = []
+    core_hours: float = Field(0.0, description="of its calculations; 0 in older versions")
 
 
 class CalibrationDoc(Document):
