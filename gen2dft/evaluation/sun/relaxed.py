@@ -13,12 +13,12 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.errors import Gen2DFTError
 from gen2dft.evaluation.journal import Relax
 from gen2dft.evaluation.matching import displacement_rmsd
-from gen2dft.evaluation.sun.correction import Correction, Estimate
 from gen2dft.evaluation.sun.known import Prototypes
 from gen2dft.hashing import content_hash
 from gen2dft.screening.duplicates import duplicate_gate
 from gen2dft.screening.surrogate import ABOVE_HULL
 from gen2dft.symmetry import prototype
+from gen2dft.thermo.stability import Estimate, StabilityModel
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -134,7 +134,7 @@ def _read(row: int, before: Structure, verdict: SurrogateVerdict) -> Relaxed:
 
 
 def judged(
-    found: Sequence[Relaxed], prototypes: Prototypes, correction: Correction | None
+    found: Sequence[Relaxed], prototypes: Prototypes, correction: StabilityModel | None
 ) -> list[Relaxed]:
     """The same with what only all of them together, or other crystals, tell."""
     ended = [one for one in found if one.structure is not None]
@@ -162,7 +162,7 @@ def _is_new(one: Relaxed, prototypes: Prototypes) -> bool | None:
 
 
 def _estimates(
-    ended: Sequence[Relaxed], correction: Correction | None
+    ended: Sequence[Relaxed], correction: StabilityModel | None
 ) -> Sequence[Estimate | None]:
     """The corrected distance of each crystal."""
     if correction is None or not ended:

@@ -10,16 +10,17 @@ from gen2dft.campaign import SurrogateSpec
 from gen2dft.engines import load_engine
 from gen2dft.evaluation.journal import Relax, surrogate_journal
 from gen2dft.evaluation.setting import Setting
-from gen2dft.evaluation.sun.correction import Correction, correction_of
 from gen2dft.evaluation.sun.draws import draw, sift
 from gen2dft.evaluation.sun.figures import COLUMNS, LIMITS, Measured, figures_of
 from gen2dft.evaluation.sun.known import Known
 from gen2dft.evaluation.sun.relaxed import chosen, judged, relax_all
 from gen2dft.evaluation.sun.ways import Way, choose_ways
 from gen2dft.evaluation.tables import Row, Table
+from gen2dft.heads.stability_trees import stability_model
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.materials_project import whole_hull
 from gen2dft.thermo.scales import must_share
+from gen2dft.thermo.stability import StabilityModel
 
 NAME, TITLE = "sun", "Stable, unique and novel, by the field's rules"
 
@@ -27,11 +28,13 @@ NAME, TITLE = "sun", "Stable, unique and novel, by the field's rules"
 def sun_table(setting: Setting) -> Table:
     """The table of the ways that the budget names, against the whole hull."""
     surrogate = surrogate_of(setting)
-    correction = correction_of(surrogate.engine, surrogate.preset)
+    correction = stability_model(surrogate.engine, surrogate.preset)
     return table_against(setting, whole_hull(), correction)
 
 
-def table_against(setting: Setting, hull: ReferenceHull, correction: Correction | None) -> Table:
+def table_against(
+    setting: Setting, hull: ReferenceHull, correction: StabilityModel | None
+) -> Table:
     """The table, against a hull of one's own and with a correction of one's own, or none.
 
     Raises
@@ -63,7 +66,7 @@ def check(setting: Setting) -> None:
 def surrogate_of(setting: Setting) -> SurrogateSpec:
     """The campaign's surrogate, which symmetrises what lies within the largest limit."""
     surrogate = setting.any_spec.screening.surrogate
-    return surrogate.model_copy(update={"max_e_above_hull": LIMITS[-1]})
+    return surrogate.model_copy(update={"max_e_above_hull": LIMITS[-1], "min_chance": None})
 
 
 def check_scale(surrogate: SurrogateSpec, hull: ReferenceHull) -> None:
@@ -78,7 +81,7 @@ def check_scale(surrogate: SurrogateSpec, hull: ReferenceHull) -> None:
 
 
 def measure(
-    setting: Setting, way: Way, known: Known, relax: Relax, correction: Correction | None
+    setting: Setting, way: Way, known: Known, relax: Relax, correction: StabilityModel | None
 ) -> Measured:
     """Draw, sift and relax what one way gives."""
     setting.progress(f"draw, {way.name}", 0, setting.budget.draws)
@@ -105,7 +108,7 @@ def rows_of(way: Way, measured: Measured) -> list[Row]:
     return rows
 
 
-def _note(setting: Setting, hull: ReferenceHull, correction: Correction | None) -> str:
+def _note(setting: Setting, hull: ReferenceHull, correction: StabilityModel | None) -> str:
     """What the figures mean."""
     surrogate = surrogate_of(setting)
     engine = f"{surrogate.engine} ({surrogate.preset})"
