@@ -165,11 +165,14 @@ def _estimates(
     ended: Sequence[Relaxed], correction: StabilityModel | None
 ) -> Sequence[Estimate | None]:
     """The corrected distance of each crystal."""
-    if correction is None or not ended:
+    if correction is None:
         return [None] * len(ended)
-    structures, energies, distances = [], [], []
-    for one in ended:
-        structures.append(one.structure)
-        energies.append(one.formation_energy)
-        distances.append(one.e_above_hull)
-    return correction.estimate(structures, energies, distances)
+    return [_estimate(one, correction) for one in ended]
+
+
+def _estimate(one: Relaxed, correction: StabilityModel) -> Estimate | None:
+    """None for a crystal that the hull does not cover."""
+    if one.structure is None or one.formation_energy is None or one.e_above_hull is None:
+        return None
+    (estimate,) = correction.estimate([one.structure], [one.formation_energy], [one.e_above_hull])
+    return estimate
