@@ -70,9 +70,9 @@ def test_a_stored_spec_is_read_as_what_it_was(name):
 
 # Files that were changed on purpose, to their new ids.
 CHANGED = {
-    "thermoelectric": "thermoelectric-e8383086",
-    "photovoltaic": "photovoltaic-a36f9c47",
-    "formation-energy": "formation-energy-6fc4d5e6",
+    "thermoelectric": "thermoelectric-c4373726",
+    "photovoltaic": "photovoltaic-fe6bd11e",
+    "formation-energy": "formation-energy-61e3e3f5",
 }
 
 
