@@ -46,6 +46,8 @@ class Request:
         Properties that the campaign predicts.
     taken
         Formulas, as `CrystalTable.formulas` writes them, that are known or were proposed before.
+    semiconducting
+        Whether only formulas of semiconductors pass the gate `charge`, which is `strict`.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Request:
     max_sites: int | None = None
     properties: tuple[str, ...] = ()
     taken: frozenset[str] = frozenset()
+    semiconducting: bool = False
 
     def __post_init__(self) -> None:
         if self.merit.shape != (len(self.known),):

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.campaign import SamplingSpec
+from gen2dft.campaign import SamplingSpec, ScreeningSpec
 from gen2dft.generators.base import LatentGenerator, is_latent
 from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
 from gen2dft.loop.view import SAMPLING_STREAMS, Arm, View
+from gen2dft.screening.charge import ChargeGate
 from gen2dft.screening.elements import allowed_elements
 
 HITS_FIRST = 1e3  # above any merit
@@ -90,7 +91,14 @@ def request(view: View, arm: Arm) -> Request:
         num_elements=frozenset(counts.tolist()),
         max_sites=spec.dataset.max_sites,
         taken=taken_formulas(view),
+        semiconducting=_only_semiconductors(spec.screening),
     )
+
+
+def _only_semiconductors(screening: ScreeningSpec) -> bool:
+    """Whether the gate `charge` is strict."""
+    settings = dict(screening.plan).get(ChargeGate.name, {})
+    return bool(settings.get("strict", False))
 
 
 def taken_formulas(view: View) -> frozenset[str]:

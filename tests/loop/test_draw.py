@@ -37,6 +37,13 @@ def ids(view: View, arm: Arm) -> list[str]:
     return [id_of(view, drawn, row) for row in range(len(drawn.proposal))]
 
 
+@pytest.mark.parametrize(("charges", "asked"), [("strict", True), (True, False), (False, False)])
+def test_a_source_is_told_of_a_strict_gate(charges: bool | str, asked: bool):
+    screening = {**toys.TOY_CAMPAIGN["screening"], "charge_balance": charges}
+    strict = view_of(content_of((TOY, 0.6), (LISTED, 0.4), screening=screening))
+    assert request(strict, arm_of(strict, LISTED)).semiconducting is asked
+
+
 def test_a_source_without_latents_is_asked_for_its_share_of_the_draws(view: View):
     arm = arm_of(view, LISTED)
     drawn = draw(view, arm)

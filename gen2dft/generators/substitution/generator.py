@@ -6,7 +6,7 @@ It learns nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -31,7 +31,7 @@ from gen2dft.generators.substitution.settings import NAME, SubstitutionSettings
 from gen2dft.generators.unlearned import UnlearnedGenerator
 from gen2dft.generators.volumes import resized, volumes_of_atoms
 from gen2dft.geometry import cell_angles, in_reduced_cells
-from gen2dft.screening.charge import is_charge_balanced
+from gen2dft.screening.charge import is_charge_balanced, is_semiconducting_formula
 
 NO_EXCHANGE = "no_exchange"
 # Bounds of a cell's volume over its parent's; Li4CrO4 would swell to 3.6 times as Cs4CrO4, since
@@ -77,7 +77,7 @@ class SubstitutionGenerator(UnlearnedGenerator[SubstitutionSettings]):
             seeds = parents_of(known, group)
             queues = [self._exchanges(parent, request, rng) for parent in seeds]
             wanted = request.number - len(chosen)
-            chosen += in_turn(queues, taken, wanted)
+            chosen += in_turn(queues, taken, wanted, request.semiconducting)
             if len(chosen) == request.number:
                 break
         return chosen
@@ -112,7 +112,9 @@ def usable_rows(request: Request) -> list[int]:
     return [int(row) for row in best if fits[row]]
 
 
-def in_turn(queues: Sequence[Iterator[Exchange]], taken: set[str], wanted: int) -> list[Exchange]:
+def in_turn(
+    queues: Sequence[Iterator[Exchange]], taken: set[str], wanted: int, semiconducting: bool = False
+) -> list[Exchange]:
     """Exchanges of one queue after the other until there are enough; those of a formula that is
     taken, or that cannot be neutral, are passed over.
 
@@ -120,7 +122,10 @@ def in_turn(queues: Sequence[Iterator[Exchange]], taken: set[str], wanted: int) 
     ----------
     taken
         Formulas that are not drawn any more; grows with the draws.
+    semiconducting
+        Pass over formulas that are none of semiconductors, too.
     """
+    passes = is_semiconducting_formula if semiconducting else is_charge_balanced
     chosen: list[Exchange] = []
     waiting = list(queues)
     while waiting:
@@ -128,7 +133,7 @@ def in_turn(queues: Sequence[Iterator[Exchange]], taken: set[str], wanted: int) 
         for queue in waiting:
             if len(chosen) == wanted:
                 return chosen
-            exchange = _next_new(queue, taken)
+            exchange = _next_new(queue, taken, passes)
             if exchange is not None:
                 chosen.append(exchange)
                 still.append(queue)
@@ -193,12 +198,18 @@ def _has_species(parent: Parent, settings: SubstitutionSettings) -> bool:
     return len(parent.numbers) > 1 and species_of(parent, settings) is not None
 
 
-def _next_new(queue: Iterator[Exchange], taken: set[str]) -> Exchange | None:
-    """The next exchange that can be neutral and whose formula is not taken; None: no more."""
+def _next_new(
+    queue: Iterator[Exchange],
+    taken: set[str],
+    passes: Callable[[tuple[int, ...], tuple[int, ...]], bool],
+) -> Exchange | None:
+    """The next exchange whose elements and counts pass and whose formula is not taken; None: no
+    more.
+    """
     for exchange in queue:
         counts = exchange.parent.counts
         formula = _formula(exchange.numbers, counts)
-        if formula not in taken and is_charge_balanced(exchange.numbers, counts):
+        if formula not in taken and passes(exchange.numbers, counts):
             taken.add(formula)
             return exchange
     return None

@@ -14,6 +14,7 @@ from gen2dft.generators.contract import example_request
 from gen2dft.generators.proposals import Request
 from gen2dft.generators.substitution.generator import NO_EXCHANGE, SubstitutionGenerator
 from gen2dft.generators.substitution.settings import SubstitutionSettings
+from gen2dft.screening.charge import NOT_BALANCED, charge_gate
 from gen2dft.testing.generators import GeneratorSuite
 from tests.toys import rock_salt, toy_dataset
 
@@ -104,6 +105,16 @@ def test_limits_hold_while_drawing_and_a_forbidden_element_is_exchanged():
     proposal = propose(asked(known, 100, elements=ALL - {11, 17}))
     assert not {11, 17} & set(proposal.crystals.numbers.tolist())
     assert (0,) in proposal.parents  # NaCl itself
+
+
+def test_where_only_semiconductors_pass_none_but_their_formulas_are_drawn():
+    intermetallic = dataset_of(caesium_chloride("Ti", "Co"), rock_salt("Mg", "O", 4.2))
+    any_formula = propose(asked(intermetallic, 100))
+    strict = propose(asked(intermetallic, 100, semiconducting=True))
+    assert set(any_formula.parents) == {(0,), (1,)}
+    assert len(strict.crystals) > 0
+    assert charge_gate(strict.crystals, strict=True) == [None] * len(strict.crystals)
+    assert set(charge_gate(any_formula.crystals, strict=True)) == {None, NOT_BALANCED}
 
 
 def test_large_cells_and_other_numbers_of_elements_are_no_parents():
