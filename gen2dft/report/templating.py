@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.report.chances import percent
 from gen2dft.report.wording import (
     chemical,
+    counted,
     most_frequent_first,
     pretty,
     remarks_on,
@@ -74,6 +75,7 @@ def _lowered(pattern: str, text: str) -> Markup:
 FILTERS: dict[str, Callable[..., Any]] = {
     "by_count": most_frequent_first,
     "chemical": chemical,
+    "counted": counted,
     "percent": percent,
     "pretty": pretty,
     "remarks_on": remarks_on,
