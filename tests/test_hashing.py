@@ -37,7 +37,9 @@ SPEC = CampaignSpec.model_validate(
         "name": "pinned",
         "targets": [{"property": "band_gap", "near": 1.5, "tolerance": 0.2}],
         "sampling": [{"method": "local", "num_points": 10}],
-        "learning": {"acquisition": "greedy"},  # the default when the hashes were written down
+        # The defaults when the hashes were written down.
+        "learning": {"acquisition": "greedy"},
+        "hull": {"source": "dataset"},
     }
 )
 
