@@ -34,7 +34,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@scripts/setup_env.sh
 	@touch $@
 
-demo: env  ## run the thermoelectric campaign on the starter set and write its report (under 20 minutes)
+demo: env  ## run the thermoelectric campaign on the starter set and write its report (under 10 minutes)
 	@scripts/demo.sh "$(DEMO)"
 
 demo-dft: gpaw demo  ## the demo, then power factors of its three cheapest hits that are no metals, by DFT (GPAW)
