@@ -26,6 +26,7 @@ FAR = 1e3  # between values, so that no distance makes up for it
 # width of a kernel in standard deviations, times the number of members to the power of -1/5
 SILVERMAN = 1.06
 LEAST_CHANCE = 1e-3  # below it, candidates are alike
+PROBABILITY = "probability"  # name of the acquisition
 TIE = 1e-2  # of the merit against the logarithm of the probability
 
 
@@ -139,9 +140,12 @@ def probability(beliefs: Beliefs, _: LearningSpec, __: np.random.Generator) -> A
 
     Of those equally likely, the merit decides.
     """
-    likely = as_merit(beliefs.chance)
-    value = likely + TIE * beliefs.merit
-    return value[None, :]
+    return by_chance(beliefs)[None, :]
+
+
+def by_chance(beliefs: Beliefs) -> Array:
+    """(m,) logarithm of the chance that all targets are met, with the merit between equals."""
+    return as_merit(beliefs.chance) + TIE * beliefs.merit
 
 
 def ucb(beliefs: Beliefs, spec: LearningSpec, _: np.random.Generator) -> Array:

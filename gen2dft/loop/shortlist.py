@@ -11,9 +11,9 @@ from gen2dft.campaign import SurrogateSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
 from gen2dft.loop import targets
-from gen2dft.loop.acquisition import as_merit, chance_of_all
+from gen2dft.loop.acquisition import PROBABILITY, Beliefs, as_merit, by_chance, chance_of_all
 from gen2dft.loop.sieve import Sifted
-from gen2dft.loop.view import View
+from gen2dft.loop.view import Arm, View
 
 if TYPE_CHECKING:
     from gen2dft.thermo.hull import ReferenceHull
@@ -33,15 +33,27 @@ def shortlist(view: View, sifted: Sifted) -> list[str | None]:
     limit = number if given is None else round(arm.share * given)
     if limit >= number:
         return reasons
-    wanted = view.targets(arm)
-    worth = targets.merit(wanted, sifted.predicted.values, view.spreads(arm, wanted))
-    worth += passing_the_screen(
+    worth = _predicted_worth(view, arm, sifted.predicted) + passing_the_screen(
         view.spec.screening.surrogate, view.screen_hull, sifted.crystals, sifted.predicted
     )
     best_first = np.argsort(-worth, kind="stable")
     for row in best_first[limit:]:
         reasons[row] = NOT_SHORTLISTED
     return reasons
+
+
+def _predicted_worth(view: View, arm: Arm, predicted: Prediction) -> NDArray[np.float64]:
+    """(k,) what the targets make of the predictions: the merit, or how likely all are met where the
+    batch is chosen by that.
+
+    By merit a metal with a large power factor makes up for the gap that it lacks.
+    """
+    wanted = view.targets(arm)
+    spread = view.spreads(arm, wanted)
+    beliefs = Beliefs.of(wanted, predicted.values, predicted.members, spread)
+    if view.spec.learning.acquisition != PROBABILITY:
+        return beliefs.merit
+    return by_chance(beliefs)
 
 
 def passing_the_screen(

@@ -33,7 +33,8 @@ def limited() -> View:
     """The same with unequal shares, and relaxations for a few crystals only."""
     surrogate = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "max_relaxations": LIMIT}
     shares = (TOY, 0.75), (LISTED, 0.25)
-    return view_of(content_of(*shares, screening={"surrogate": surrogate}))
+    learning = {**toys.TOY_CAMPAIGN["learning"], "acquisition": "greedy"}
+    return view_of(content_of(*shares, screening={"surrogate": surrogate}, learning=learning))
 
 
 def told(view: View, proposed: Proposed) -> list[tuple[str, str | None]]:

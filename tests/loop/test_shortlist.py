@@ -2,12 +2,13 @@
 beforehand.
 """
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from gen2dft.campaign import CampaignSpec
+from gen2dft.campaign import CampaignSpec, Target
 from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
 from gen2dft.loop.shortlist import NOT_SHORTLISTED, passing_the_screen, shortlist
@@ -30,7 +31,9 @@ HULL = ReferenceHull.build(
 def setting(limit, energies, hull=HULL, **surrogate):
     """A view of a campaign that relaxes `limit` crystals, and what its head says of energies."""
     limits = {"max_relaxations": limit, **surrogate}
-    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "screening": {"surrogate": limits}})
+    learning = {**toys.TOY_CAMPAIGN["learning"], "acquisition": "greedy"}
+    content = {**toys.TOY_CAMPAIGN, "screening": {"surrogate": limits}, "learning": learning}
+    spec = CampaignSpec.model_validate(content)
     dataset = toys.toy_dataset()
     learner = Learner("learning", dataset, np.zeros(len(dataset), dtype=bool))
     arm = Arm(learner, Model(spec.sources[0], None, None), 1.0)
@@ -86,3 +89,26 @@ def test_without_an_ensemble_the_merit_alone_decides():
 def test_all_are_relaxed_where_nothing_limits_their_number():
     view, members = setting(None, [-2.0, -2.0, -2.0])
     assert listed(view, members, [-9.0, -1.0, -9.0]) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("acquisition", "kept"), [("greedy", [0]), ("probability", [1])])
+def test_by_chance_a_metal_with_a_large_power_factor_does_not_come_first(
+    acquisition, kept, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(View, "targets", lambda self, _: self.spec.targets)
+    wanted = [
+        {"property": "power_factor", "min": 1.0, "optimise": "maximise"},
+        {"property": "band_gap", "min": 0.3, "max": 1.5},
+    ]
+    view, _ = setting(1, None)
+    learning = view.spec.learning.model_copy(update={"acquisition": acquisition})
+    targets = tuple(Target.model_validate(target) for target in wanted)
+    spec = view.spec.model_copy(update={"learning": learning, "targets": targets})
+    view = replace(view, spec=spec)
+    values = {"power_factor": np.array([13.0, 1.6, 0.1]), "band_gap": np.array([0.0, 0.8, 0.9])}
+    spread = np.linspace(-0.2, 0.2, 8)[:, None]
+    members = {name: predicted + spread for name, predicted in values.items()}
+    drawn = SimpleNamespace(arm=view.arms[0], proposal=SimpleNamespace(crystals=SALTS))
+    sifted = Sifted(drawn, [None] * 3, np.arange(3), Prediction(values, members))
+    reasons = shortlist(view, sifted)
+    assert [row for row, reason in enumerate(reasons) if reason is None] == kept
