@@ -110,7 +110,7 @@ def stability_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Stabili
     """
     for label in labels:
         if "e_above_hull" in label.values:
-            return label.stability
+            return None if label.is_decomposed else label.stability
     return candidate.verdict.stability
 
 
@@ -137,9 +137,16 @@ def _values(candidate: CandidateDoc, labels: Sequence[LabelDoc], known: Known) -
         if value is not None:
             found[name] = Value(value, by_screen)
     for label in reversed(labels):
-        basis = basis_text(label.engine, () if label.is_dft else {label.engine})
-        found |= {name: Value(value, basis) for name, value in label.values.items()}
+        for name, value in label.values.items():
+            found[name] = Value(value, _basis_of(label, name))
     return {name: found[name] for name in known if name in found}
+
+
+def _basis_of(label: LabelDoc, name: str) -> str:
+    """Whose value a label carries: its engine's, or the surrogate's that it took over."""
+    engine = label.basis.get(name, label.engine)
+    is_dft = label.is_dft and engine == label.engine
+    return basis_text(engine, () if is_dft else {engine})
 
 
 def _remark(candidate: CandidateDoc) -> str:

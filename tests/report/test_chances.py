@@ -157,3 +157,15 @@ def test_a_distance_by_dft_takes_the_place_of_the_estimate(
     by_dft = label.model_copy(update={"is_dft": True, "stability": None})
     assert stability_of(candidate, [by_dft, label]) is None
     assert stability_of(candidate, []) == records[0]
+
+
+def test_energies_that_a_dft_label_took_from_the_screen_are_not_called_dft(store: Store) -> None:
+    campaign = stored_campaign(store.campaign(CAMPAIGN_ID))
+    key = candidate_id(*HITS[0])
+    (label,) = labels_of(store, store.candidate(CAMPAIGN_ID, key))
+    mixed = {"engine": "gpaw", "is_dft": True, "basis": {"e_above_hull": "mlip"}}
+    store.set_label(label.id, **mixed, values={**label.values, "band_gap": 0.8})
+    rows = candidate_rows(store, CAMPAIGN_ID, campaign)
+    (row,) = [row for row in rows if row.candidate_id == key]
+    assert row.values["e_above_hull"].basis == "mlip (surrogate)"
+    assert row.values["band_gap"].basis == "gpaw (DFT)"
