@@ -40,23 +40,39 @@ def choose(view: View, verdicts: Sequence[Verdict]) -> list[Choice]:
     # batch would leave none of them and the gate's error would never be measured.
     chosen = {verdict.candidate_id: GATE_AUDIT for verdict in rejects[:size]}
     choices: dict[str, Choice] = {}
-    shares = [arm.share for arm in view.arms]
-    sizes = places(size - len(chosen), shares)
-    for arm, number in zip(view.arms, sizes, strict=True):
-        passed = _passed_of(arm, verdicts)
-        said, batch = choose_of_arm(view, arm, passed, number)
+    passed = [_passed_of(arm, verdicts) for arm in view.arms]
+    sizes = _places_of_arms(view, size - len(chosen), [len(found) for found in passed])
+    for arm, found, number in zip(view.arms, passed, sizes, strict=True):
+        said, batch = choose_of_arm(view, arm, found, number)
         choices |= said
         chosen |= batch
     kept = affordable(view, verdicts, chosen)
-    found = []
+    decided = []
     for verdict in verdicts:
         key = verdict.candidate_id
         choice = choices.get(key)
         if choice is None:
             # Rejects that the audit drew have no value: what they were predicted stays.
             choice = Choice(key, None, None, dict(verdict.predicted))
-        decided = replace(choice, by=kept.get(key))
-        found.append(decided)
+        decided.append(replace(choice, by=kept.get(key)))
+    return decided
+
+
+def _places_of_arms(view: View, size: int, counts: Sequence[int]) -> list[int]:
+    """Places of each arm in the batch, those included that other sources of its learner cannot
+    fill.
+
+    Control arms keep to themselves: what they are compared with must not grow by them.
+    """
+    sizes = places(size, [arm.share for arm in view.arms])
+    found = list(sizes)
+    for learner in dict.fromkeys(arm.learner.name for arm in view.arms):
+        rows = [row for row, arm in enumerate(view.arms) if arm.learner.name == learner]
+        free = sum(max(0, sizes[row] - counts[row]) for row in rows)
+        for row in rows:
+            more = min(free, max(0, counts[row] - sizes[row]))
+            found[row] += more
+            free -= more
     return found
 
 

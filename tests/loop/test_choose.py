@@ -133,6 +133,17 @@ def test_arms_and_sources_have_their_shares_of_the_batch(arms: View):
     assert keys == [(TOY, "learning"), (LISTED, "learning"), (TOY, "control"), (LISTED, "control")]
 
 
+def test_places_that_a_source_cannot_fill_go_to_the_others_of_its_learner(arms: View):
+    energies = [-1.0 - 0.1 * i for i in range(8)]
+    few = verdicts(energies[:1], (LISTED, "learning"), letter="b")
+    many = verdicts(energies, (TOY, "learning"), letter="a")
+    control = verdicts(energies, (TOY, "control"), letter="c")
+    choices = choose(replace(arms, calls_left=16), [*many, *few, *control])
+    # Of 16: 6 and 2 for the sources that learn, of which one fills 1 of its 2; 6 for the control.
+    taken = Counter(key[0] for key in chosen(choices))
+    assert taken == {"a": 7, "b": 1, "c": 8}
+
+
 def test_the_audit_is_taken_off_before_arms_share(arms: View):
     given = verdicts([-9.0] * 8, letter="z", reason="above_hull")
     for letter, arm in zip("abcd", arms.arms, strict=True):
