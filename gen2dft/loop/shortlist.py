@@ -38,6 +38,8 @@ def shortlist(view: View, sifted: Sifted) -> list[str | None]:
     worth += passing_the_screen(
         view.spec.screening.surrogate, view.screen_hull, sifted.crystals, sifted.predicted
     )
+    # Nothing has judged these crystals yet but the gates.
+    worth += as_merit(sifted.weights)
     best_first = np.argsort(-worth, kind="stable")
     for row in best_first[limit:]:
         reasons[row] = NOT_SHORTLISTED
