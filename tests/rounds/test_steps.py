@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from pymatgen.core import Composition, Structure
 
+from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kit import run_task
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
@@ -19,7 +20,7 @@ from gen2dft.rounds.propose import propose
 from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
-from gen2dft.rounds.select import select
+from gen2dft.rounds.select import read_verdicts, select
 from gen2dft.rounds.train import train
 from gen2dft.store.documents import now
 from gen2dft.symmetry import EXACT, space_group_symbol
@@ -87,6 +88,28 @@ def test_a_whole_round_is_counted_completely(context):
     assert context.document.funnel[-2].n_out == len(hits) > 0
     assert context.document.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
     check_hits_tell_of_the_hull(context, hits)
+
+
+def test_candidates_that_a_gate_weighed_are_screened_and_keep_their_weight(store):
+    """The toys' hull has no correction, so the weight counts in the choice as well."""
+    gates = ["geometry", {"elements": {"mode": "weigh", "ratio": 0.25}}, "duplicates"]
+    screening = {**toys.TOY_CAMPAIGN["screening"], "gates": gates, "novelty": "structure"}
+    screening["excluded_elements"] = ["Na"]
+    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "screening": screening})
+    dataset = toys.toy_dataset()
+    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    context = Round(store, campaign.id, 0)
+    train(context)
+    screen_chunk(context, propose(context))
+    weights = {verdict.candidate_id: verdict.weight for verdict in read_verdicts(context)}
+    assert set(weights.values()) == {0.25, 1.0}
+    for key, weight in weights.items():
+        candidate = store.candidate(campaign.id, key)
+        has_sodium = "Na" in Composition(candidate.formula)
+        assert candidate.weighed == ({"element_not_allowed": 0.25} if has_sodium else {})
+        assert candidate.weight == weight
+    (stage,) = [stage for stage in context.document.funnel if stage.stage == "elements"]
+    assert stage.weighed["element_not_allowed"] >= list(weights.values()).count(0.25)
 
 
 def test_validation_starts_from_the_symmetric_cell(context):
