@@ -36,7 +36,11 @@ def shortlist(view: View, sifted: Sifted) -> list[str | None]:
     wanted = view.targets(arm)
     worth = targets.merit(wanted, sifted.predicted.values, view.spreads(arm, wanted))
     worth += passing_the_screen(
-        view.spec.screening.surrogate, view.screen_hull, sifted.crystals, sifted.predicted
+        view.spec.screening.surrogate,
+        view.screen_hull,
+        sifted.crystals,
+        sifted.predicted,
+        view.energy_shifts.get(arm.key, 0.0),
     )
     # Nothing has judged these crystals yet but the gates.
     worth += as_merit(sifted.weights)
@@ -47,7 +51,11 @@ def shortlist(view: View, sifted: Sifted) -> list[str | None]:
 
 
 def passing_the_screen(
-    limits: SurrogateSpec, hull: ReferenceHull, crystals: CrystalTable, predicted: Prediction
+    limits: SurrogateSpec,
+    hull: ReferenceHull,
+    crystals: CrystalTable,
+    predicted: Prediction,
+    shift: float = 0.0,
 ) -> NDArray[np.float64]:
     """(k,) logarithm of the chance that a distance to the hull lies within the surrogate's limits.
 
@@ -55,11 +63,16 @@ def passing_the_screen(
     the hull does not cover is refused whatever is relaxed; one in which it lacks phases, so that
     all lie far below it, comes last. Where the head has no uncertainty of energies, all crystals
     are alike.
+
+    Parameters
+    ----------
+    shift
+        Added to the predicted energies, eV/atom, see `gen2dft.loop.bias`.
     """
     if ENERGY not in predicted.members:
         return np.zeros(len(crystals))
     energies = predicted.members[ENERGY]
-    distances = energies - hull.energies_beneath(crystals)
+    distances = energies + shift - hull.energies_beneath(crystals)
     limit = targets.of_the_screen(limits)
     chance = chance_of_all([limit], {DISTANCE: distances})
     return as_merit(chance)

@@ -2,6 +2,7 @@
 beforehand.
 """
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -108,3 +109,13 @@ def test_several_gates_multiply():
     view, members = setting(1, None)
     weighed = {0: {"x": 0.5, "y": 0.5}, 1: {"x": 0.3}, 2: {"x": 0.2}}
     assert listed(view, members, [-1.0, -1.0, -1.0], weighed) == [1]
+
+
+def test_energies_are_shifted_by_what_the_potential_said_of_the_source():
+    """By the head alone the first crystal lies too deep, and the last one right."""
+    view, members = setting(1, [-2.5, -2.0, -2.0])
+    equal = [-1.0, -1.0, -1.0]
+    another = replace(view, energy_shifts={("another", "learning"): 0.4})
+    own = replace(view, energy_shifts={view.arms[0].key: 0.4})
+    assert listed(view, members, equal) == listed(another, members, equal) == [2]
+    assert listed(own, members, equal) == [0]
