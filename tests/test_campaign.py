@@ -216,6 +216,27 @@ def test_settings_that_an_entry_leaves_out_come_from_the_keys():
     assert screening.plan[1] == ("charge", {"strict": True})
 
 
+def test_a_gate_that_weighs_is_stored_with_its_ratio():
+    measured = gates("[{charge: {strict: true, mode: weigh}}]")
+    assert measured.plan == (("charge", {"strict": True, "mode": "weigh", "ratio": 0.36}),)
+    by_keys = gates("[{charge: {mode: weigh}}]", charge_balance="strict")
+    assert by_keys.plan == measured.plan
+    given = gates("[{formula: {mode: weigh, ratio: 0.5}}]")
+    assert given.plan == (("formula", {"mode": "weigh", "ratio": 0.5}),)
+
+
+def test_a_gate_that_refuses_is_stored_as_before():
+    """So campaigns that exist keep their ids."""
+    assert gates("[{charge: {mode: refuse}}]").plan == (("charge", {"strict": False}),)
+
+
+def test_a_gate_that_weighs_survives_the_way_through_the_database():
+    spec = parse_campaign(MINIMAL + "screening: {gates: [{charge: {mode: weigh}}]}", "x")
+    stored = spec.model_dump(mode="json", by_alias=True)
+    assert CampaignSpec.model_validate(stored) == spec
+    assert CampaignSpec.model_validate(stored).content_hash() == spec.content_hash()
+
+
 def test_default_stands_for_the_gates_of_the_keys():
     screening = gates("[default]", charge_balance="false")
     names = [name for name, _ in screening.plan]
@@ -246,6 +267,13 @@ def test_the_order_of_the_gates_makes_another_campaign():
      r"gate 'geometry': min_distanc: unknown key; did you mean 'min_distance'"),
     ("[{formula: {strict: true}}]", {}, r"gate 'formula': strict: unknown key; there are no keys"),
     ("[{charge: {strict: maybe}}]", {}, r"gate 'charge': strict: .*\(given: 'maybe'\)"),
+    ("[{charge: {mode: weight}}]", {}, r"gate 'charge': mode: .*\(given: 'weight'\)"),
+    ("[{charge: {mode: weigh, ratio: 2}}]", {}, r"gate 'charge': ratio: .*less than or equal to 1"),
+    ("[{charge: {ratio: 0.5}}]", {}, "gate 'charge': ratio counts with `mode: weigh` alone"),
+    ("[{formula: {mode: weigh}}]", {},
+     "gate 'formula': its ratio has not been measured; give one, such as `ratio: 0.3`"),
+    ("[{geometry: {mode: weigh}}]", {}, "gate 'geometry' cannot weigh: potentials cannot relax"),
+    ("[{duplicates: {mode: weigh, ratio: 0.5}}]", {}, "gate 'duplicates' cannot weigh"),
     ("[geometry, default]", {}, "gates named twice: geometry"),
     ("[charge]", {"charge_balance": "false"}, "'charge' is listed, but charge_balance is false"),
     ("[formula]", {"novelty": "structure"}, "'formula' is listed, but novelty is 'structure'"),

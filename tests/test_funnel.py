@@ -16,3 +16,11 @@ def test_the_package_of_a_gate_is_stored_only_where_there_is_one():
     added = StageCount(stage="price", n_in=1, n_out=1, package="gen2dft-price 0.2.0")
     assert StageCount.model_validate(added.model_dump()) == added
     assert added.model_dump()["package"] == "gen2dft-price 0.2.0"
+
+
+def test_what_a_gate_weighed_is_not_lost():
+    weighed = StageCount(stage="charge", n_in=3, n_out=3, weighed={"not_charge_balanced": 2})
+    assert StageCount.model_validate(weighed.model_dump()) == weighed
+    assert "weighed" not in StageCount(stage="charge", n_in=3, n_out=3).model_dump()
+    with pytest.raises(ValueError, match="'charge' weighed more than it let out"):
+        StageCount(stage="charge", n_in=3, n_out=1, reasons={"x": 2}, weighed={"y": 2})

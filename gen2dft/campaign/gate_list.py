@@ -7,11 +7,11 @@ that ship and those of other packages are named alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, ValidationError
 
-from gen2dft.campaign.part import Part
+from gen2dft.campaign.part import Fraction, Part
 from gen2dft.campaign.problems import explain
 from gen2dft.errors import not_one_of
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
@@ -22,6 +22,7 @@ DEFAULT = "default"  # in a list: all gates that the keys of `screening` ask for
 ALREADY_RESOLVED = "gates_already_resolved"  # in pydantic's context: the list is a stored one
 # Names that no gate may have: other stages of the funnel are told by theirs.
 RESERVED = (DEFAULT, *BEFORE_GATES, *AFTER_GATES)
+P = TypeVar("P", bound=Part)
 GateEntry = dict[str, dict[str, Any]]  # one name to the gate's settings
 
 
@@ -38,6 +39,24 @@ class GeometrySettings(Part):
     angles: tuple[PositiveFloat, PositiveFloat] = Field(
         (25.0, 155.0), description="cell angles, degree"
     )
+
+
+class WeighingSettings(Part):
+    """Keys that every gate in a list may have beside its own."""
+
+    mode: Literal["refuse", "weigh"] = Field(
+        "refuse",
+        description="what becomes of a crystal that the gate finds a fault in: refused, or kept "
+        "with its chance multiplied by `ratio`",
+    )
+    ratio: Fraction | None = Field(
+        None,
+        description="share of good crystals among those refused, over that among those passed; by "
+        "default the gate's measured one",
+    )
+
+
+WEIGHING = tuple(WeighingSettings.model_fields)  # no gate may have settings of these names
 
 
 # Keys of `screening` that decide which gates run by default, and with which settings.
@@ -88,8 +107,14 @@ def resolve_gates(listed: Any, keys: Mapping[str, Any]) -> tuple[GateEntry, ...]
     )
 
 
-def settings_class(name: str) -> type[Part]:
-    """The settings of a registered gate.
+def without_weighing(settings: Mapping[str, Any]) -> tuple[dict[str, Any], float | None]:
+    """A gate's own settings of those in a resolved list, and its ratio; None: it refuses."""
+    own = {key: value for key, value in settings.items() if key not in WEIGHING}
+    return own, settings.get("ratio")
+
+
+def gate_class(name: str) -> Any:
+    """A registered gate.
 
     Raises
     ------
@@ -105,7 +130,7 @@ def settings_class(name: str) -> type[Part]:
             "on this machine (pip install); `gen2dft doctor` lists what is installed"
         )
     try:
-        return gates[name]().Settings
+        return gates[name]()
     except (ImportError, AttributeError) as err:
         raise ValueError(
             f"gate {name!r} cannot be loaded ({err}): reinstall the package that brings it"
@@ -146,8 +171,34 @@ def _refuse_contradictions(entries: Sequence[GateEntry], keys: Mapping[str, Any]
 
 def _complete(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a gate with its defaults, as plain values."""
-    settings = settings_class(name)
+    gate = gate_class(name)
+    general = {key: given[key] for key in WEIGHING if key in given}
+    own = {key: value for key, value in given.items() if key not in WEIGHING}
+    settings = _validated(name, gate.Settings, own)
+    weighing = _validated(name, WeighingSettings, general)
+    found: dict[str, Any] = settings.model_dump(mode="json")
+    if weighing.mode == "weigh":
+        found |= {"mode": "weigh", "ratio": _ratio(name, gate(settings), weighing.ratio)}
+    elif weighing.ratio is not None:
+        raise ValueError(f"gate {name!r}: ratio counts with `mode: weigh` alone; add it")
+    return found
+
+
+def _validated(name: str, settings: type[P], given: Mapping[str, Any]) -> P:
     try:
-        return settings.model_validate(given).model_dump(mode="json")
+        return settings.model_validate(given)
     except ValidationError as err:
         raise ValueError(f"gate {name!r}: {'; '.join(explain(err, settings))}") from err
+
+
+def _ratio(name: str, gate: Any, given: float | None) -> float:
+    """The ratio that a weighing gate goes by; `gate` with its settings."""
+    if gate.must_refuse:
+        raise ValueError(f"gate {name!r} cannot weigh: {gate.must_refuse}; drop `mode`")
+    ratio = gate.measured_ratio if given is None else given
+    if ratio is None:
+        raise ValueError(
+            f"gate {name!r}: its ratio has not been measured; give one, such as `ratio: 0.3` "
+            "(benchmarks/bench_gates.py measures it)"
+        )
+    return float(ratio)

@@ -75,7 +75,11 @@ def funnel_table(document: RoundDoc) -> Table:
             name = f"{name} ({stage.package})"
         if stage.stage in HITS_LEFT and stage.n_out:
             out = f"[bold green]{out}[/]"
-        table.add_row(name, f"{stage.n_in:,}", out, reasons_text(stage.reasons))
+        texts = [reasons_text(stage.reasons)]
+        if stage.weighed:
+            texts.append(f"weighed, not lost: {reasons_text(stage.weighed)}")
+        stopped = "; ".join(text for text in texts if text)
+        table.add_row(name, f"{stage.n_in:,}", out, stopped)
     return table
 
 

@@ -20,6 +20,7 @@ from gen2dft.report.candidate import (
     labels_of,
     remarks,
     value_rows,
+    weighed_text,
 )
 from gen2dft.report.chances import stability_text
 from gen2dft.report.on_hull import HullFacts, facts_on_hull, hull_texts
@@ -187,6 +188,8 @@ def _facts(candidate: CandidateDoc, spec: CampaignSpec) -> Iterator[tuple[str, s
     if candidate.selected_by:
         score = f", score {candidate.score:.3g}" if candidate.score is not None else ""
         yield "chosen by", f"{candidate.selected_by}{score}; attempts: {candidate.attempts}"
+    if candidate.weighed:
+        yield "weighed", weighed_text(candidate)
     if candidate.verdict.detail:
         yield "screen", candidate.verdict.detail
     if candidate.verdict.stability is not None:

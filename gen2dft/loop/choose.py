@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.heads.base import Prediction
-from gen2dft.loop.acquisition import FAR, Beliefs, load_acquisition
+from gen2dft.loop.acquisition import FAR, Beliefs, as_merit, load_acquisition
 from gen2dft.loop.batch import choose_batch
 from gen2dft.loop.costs import per_core_hour, within_budget, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY, passing_the_screen
@@ -104,7 +104,7 @@ def choose_of_arm(
     believed = beliefs_of(view, arm, verdicts)
     rng = view.streams.rng(*arm.part_of(ACQUISITION_STREAMS))
     value = _worth(view, arm, believed, rng)
-    value = value + unscreened_chance(view, verdicts, believed)
+    value = value + unscreened_chance(view, verdicts, believed) + weight_of_gates(verdicts)
     hours = predicted_hours(view, verdicts)
     value = per_core_hour(value, hours, spec.cost_weight)
     order = with_incomplete_last(value, verdicts)
@@ -220,6 +220,16 @@ def unscreened_chance(
     table = _table_of(verdicts)
     limits = view.spec.screening.surrogate
     return passing_the_screen(limits, view.screen_hull, table, believed)
+
+
+def weight_of_gates(verdicts: Sequence[Verdict]) -> NDArray[np.float64]:
+    """(m,) logarithm of what weighing gates leave of chances; 0 where a correction has judged.
+
+    The correction knows the composition, and whether it can be neutral: to multiply its chance
+    would count the same twice.
+    """
+    weights = [1.0 if DISTANCE in verdict.errors else verdict.weight for verdict in verdicts]
+    return as_merit(np.array(weights, dtype=np.float64))
 
 
 def positions(verdicts: Sequence[Verdict]) -> NDArray[np.float32]:

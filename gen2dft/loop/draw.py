@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import SamplingSpec, ScreeningSpec
+from gen2dft.campaign.gate_list import without_weighing
 from gen2dft.generators.base import LatentGenerator, is_latent
 from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
@@ -96,9 +97,9 @@ def request(view: View, arm: Arm) -> Request:
 
 
 def _only_semiconductors(screening: ScreeningSpec) -> bool:
-    """Whether the gate `charge` is strict."""
-    settings = dict(screening.plan).get(ChargeGate.name, {})
-    return bool(settings.get("strict", False))
+    """Whether the gate `charge` is strict, and refuses."""
+    settings, ratio = without_weighing(dict(screening.plan).get(ChargeGate.name, {}))
+    return ratio is None and bool(settings.get("strict", False))
 
 
 def taken_formulas(view: View) -> frozenset[str]:

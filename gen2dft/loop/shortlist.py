@@ -33,9 +33,16 @@ def shortlist(view: View, sifted: Sifted) -> list[str | None]:
     limit = number if given is None else round(arm.share * given)
     if limit >= number:
         return reasons
-    worth = _predicted_worth(view, arm, sifted.predicted) + passing_the_screen(
-        view.spec.screening.surrogate, view.screen_hull, sifted.crystals, sifted.predicted
+    worth = _predicted_worth(view, arm, sifted.predicted)
+    worth += passing_the_screen(
+        view.spec.screening.surrogate,
+        view.screen_hull,
+        sifted.crystals,
+        sifted.predicted,
+        view.energy_shifts.get(arm.key, 0.0),
     )
+    # Nothing has judged these crystals yet but the gates.
+    worth += as_merit(sifted.weights)
     best_first = np.argsort(-worth, kind="stable")
     for row in best_first[limit:]:
         reasons[row] = NOT_SHORTLISTED
@@ -57,7 +64,11 @@ def _predicted_worth(view: View, arm: Arm, predicted: Prediction) -> NDArray[np.
 
 
 def passing_the_screen(
-    limits: SurrogateSpec, hull: ReferenceHull, crystals: CrystalTable, predicted: Prediction
+    limits: SurrogateSpec,
+    hull: ReferenceHull,
+    crystals: CrystalTable,
+    predicted: Prediction,
+    shift: float = 0.0,
 ) -> NDArray[np.float64]:
     """(k,) logarithm of the chance that a distance to the hull lies within the surrogate's limits.
 
@@ -65,11 +76,16 @@ def passing_the_screen(
     the hull does not cover is refused whatever is relaxed; one in which it lacks phases, so that
     all lie far below it, comes last. Where the head has no uncertainty of energies, all crystals
     are alike.
+
+    Parameters
+    ----------
+    shift
+        Added to the predicted energies, eV/atom, see `gen2dft.loop.bias`.
     """
     if ENERGY not in predicted.members:
         return np.zeros(len(crystals))
     energies = predicted.members[ENERGY]
-    distances = energies - hull.energies_beneath(crystals)
+    distances = energies + shift - hull.energies_beneath(crystals)
     limit = targets.of_the_screen(limits)
     chance = chance_of_all([limit], {DISTANCE: distances})
     return as_merit(chance)

@@ -17,6 +17,7 @@ from gen2dft.loop.view import View
 from gen2dft.screening.duplicates import DUPLICATE_IN_BATCH
 from gen2dft.screening.gates import run_gates, screening_gates, stage_count
 from gen2dft.screening.novelty import StructureIndex
+from gen2dft.store.documents import weight_of
 
 Reasons = list[str | None]
 
@@ -35,6 +36,9 @@ class Sifted:
         Predictions for these k crystals.
     also_from
         Row of a kept crystal to the other sources that drew the same crystal.
+    weighed
+        Row of a crystal of the proposal to each reason for which a gate weighed it, and that
+        gate's ratio.
     """
 
     drawn: Drawn
@@ -42,11 +46,18 @@ class Sifted:
     kept: NDArray[np.int64]
     predicted: Prediction
     also_from: dict[int, list[str]] = field(default_factory=dict)
+    weighed: dict[int, dict[str, float]] = field(default_factory=dict)
 
     @property
     def crystals(self) -> CrystalTable:
         """(k,) crystals that the gates let through."""
         return self.drawn.proposal.crystals.select(self.kept)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(k,) what weighing gates leave of the chance of each kept crystal; 1 without any."""
+        found = [weight_of(self.weighed.get(row, {})) for row in self.kept.tolist()]
+        return np.array(found, dtype=np.float64)
 
 
 def sieve(view: View, drawn: Sequence[Drawn]) -> tuple[list[Sifted], list[StageCount]]:
@@ -62,16 +73,20 @@ def sieve(view: View, drawn: Sequence[Drawn]) -> tuple[list[Sifted], list[StageC
     table = CrystalTable.concatenate(tables)
     phases = view.screen_hull.formulas
     gates = screening_gates(view.spec.screening, view.known, view.earlier, phases)
-    _, stopped, counts = run_gates(table, gates)
+    gated = run_gates(table, gates)
     sifted: dict[tuple[str, str], Sifted] = {}
     start = 0
     for part in order:
         end = start + len(part.proposal.crystals)
-        sifted[part.arm.key] = sift(part, stopped[start:end])
+        found = sift(part, gated.reasons[start:end])
+        for row in range(start, end):
+            if row in gated.weighed:
+                found.weighed[row - start] = gated.weighed[row]
+        sifted[part.arm.key] = found
         start = end
-    _name_shared(list(sifted.values()), table, stopped, order)
+    _name_shared(list(sifted.values()), table, gated.reasons, order)
     results = [sifted[part.arm.key] for part in drawn]
-    return results, [*_counts_of_draws(drawn), *counts]
+    return results, [*_counts_of_draws(drawn), *gated.counts]
 
 
 def _counts_of_draws(drawn: Sequence[Drawn]) -> list[StageCount]:

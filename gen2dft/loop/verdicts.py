@@ -43,6 +43,8 @@ class Verdict:
         `hull_incomplete` where the surrogate says that the hull lacks phases; else None.
     errors
         Property to the error that the surrogate's value states, in the property's unit.
+    weight
+        What weighing gates leave of its chance, as long as no correction has judged it.
     """
 
     candidate_id: str
@@ -54,6 +56,7 @@ class Verdict:
     latent: NDArray[np.float32] | None = None
     remark: str | None = None
     errors: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 1.0
 
 
 def unscreened(view: View, proposed: Proposed) -> list[Verdict]:
@@ -67,6 +70,7 @@ def unscreened(view: View, proposed: Proposed) -> list[Verdict]:
 def _of_part(view: View, part: Sifted) -> list[Verdict]:
     proposal = part.drawn.proposal
     found = []
+    weights = part.weights
     for place, crystal in enumerate(part.kept):
         row = int(proposal.kept[crystal])
         if part.reasons[row] is not None:
@@ -80,6 +84,7 @@ def _of_part(view: View, part: Sifted) -> list[Verdict]:
             reason=None,
             predicted=named(part.predicted, place),
             latent=latent,
+            weight=float(weights[place]),
         )
         found.append(verdict)
     return found

@@ -144,6 +144,9 @@ class View:
         What the surrogate's energies are measured against.
     surrogate_errors
         Property to the error that the surrogate's values had so far, in the property's unit.
+    energy_shifts
+        Arm to what is added to the formation energies that its head predicts of decoded crystals,
+        eV/atom.
     costs
         What calculations cost; None while nothing tells.
     calls_left, hours_left
@@ -157,6 +160,7 @@ class View:
     earlier: CrystalTable
     screen_hull: ReferenceHull
     surrogate_errors: Mapping[str, float] = field(default_factory=dict)
+    energy_shifts: Mapping[tuple[str, str], float] = field(default_factory=dict)
     costs: CostModel | None = None
     calls_left: int = 0
     hours_left: float | None = None

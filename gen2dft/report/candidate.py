@@ -12,7 +12,7 @@ from gen2dft.errors import StoreError
 from gen2dft.loop.targets import is_met
 from gen2dft.properties import Property
 from gen2dft.report.decomposition import decomposition_texts
-from gen2dft.report.wording import Known, basis_text, pretty, target_text, value_text
+from gen2dft.report.wording import Known, basis_text, pretty, target_text, value_text, words
 from gen2dft.store.documents import PREDICTED
 
 if TYPE_CHECKING:
@@ -166,3 +166,12 @@ def remarks(labels: Sequence[LabelDoc]) -> Iterator[str]:
             yield (
                 "the energy belongs to the settings that custodian changed, not to the preset's own"
             )
+
+
+def weighed_text(candidate: CandidateDoc) -> str:
+    """Which gates weighed a candidate, and whether that counts."""
+    parts = [f"{words(key)}, chance times {ratio:g}" for key, ratio in candidate.weighed.items()]
+    text = "; ".join(parts)
+    if candidate.verdict.stability is None:
+        return text
+    return f"{text}; superseded by the chance of the correction"

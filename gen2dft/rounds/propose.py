@@ -111,6 +111,7 @@ def _crystal_fields(part: Sifted) -> dict[int, dict[str, Any]]:
             "structure": structure.as_dict(verbosity=0),
             "predicted": predicted,
             "also_from": part.also_from.get(crystal, []),
+            "weighed": part.weighed.get(crystal, {}),
         }
     return fields
 

@@ -135,4 +135,5 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
         latent=latent,
         remark=said.remark,
         errors=said.errors,
+        weight=document.weight,
     )

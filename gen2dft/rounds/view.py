@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from pymatgen.core import Structure
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
+from gen2dft.loop.bias import energy_shift
 from gen2dft.loop.costs import CostModel, cost_model, work_of
 from gen2dft.loop.shortlist import DISTANCE, ENERGY
 from gen2dft.loop.stopping import calls_left
@@ -17,7 +19,9 @@ from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.learner import earlier_labels, read_learner
 from gen2dft.rounds.models import read_models
 from gen2dft.rounds.round import Round
-from gen2dft.store.documents import LabelDoc
+from gen2dft.screening.surrogate import UNCONVERGED
+from gen2dft.store.documents import CandidateDoc, LabelDoc
+from gen2dft.thermo.placing import IMPLAUSIBLE_ENERGY
 
 MIN_ERRORS = 5  # labels from which the surrogate's error is known
 
@@ -41,8 +45,17 @@ def read_view(context: Round) -> View:
 
 
 def view_to_propose(context: Round) -> View:
-    """The round as its draws need it: with the crystals that are not to be computed twice."""
-    return replace(read_view(context), earlier=earlier_candidates(context))
+    """The round as its draws need it: with the crystals that are not to be computed twice, and
+    what the potential said of them.
+    """
+    view = read_view(context)
+    screened = earlier_candidates(context)
+    crystals = [Structure.from_dict(doc.structure) for doc in screened if doc.structure]
+    return replace(
+        view,
+        earlier=CrystalTable.from_structures(crystals),
+        energy_shifts={arm.key: energy_shift_of(context, arm, screened) for arm in view.arms},
+    )
 
 
 def view_to_choose(context: Round) -> View:
@@ -62,8 +75,6 @@ def view_to_choose(context: Round) -> View:
 
 def costs_of(context: Round, labels: Sequence[LabelDoc]) -> CostModel | None:
     """What earlier labels have cost, by the work that their crystals asked for."""
-    from pymatgen.core import Structure
-
     is_dft = context.spec.validates_by_dft
     paid = [label for label in labels if label.core_hours > 0]
     crystals = [Structure.from_dict(label.structure) for label in paid]
@@ -97,16 +108,40 @@ def arms_of(context: Round, learner: Learner, share: float) -> list[Arm]:
     return arms
 
 
-def earlier_candidates(context: Round) -> CrystalTable:
-    """Crystals of earlier rounds that came as far as the surrogate."""
-    from pymatgen.core import Structure
-
+def earlier_candidates(context: Round) -> list[CandidateDoc]:
+    """Candidates of earlier rounds that came as far as the surrogate."""
     earlier = {"$lt": context.index}
     found = context.store.candidates(
         context.campaign_id, round_index=earlier, surrogate={"$ne": None}
     )
-    crystals = [Structure.from_dict(doc.structure) for doc in found if doc.structure]
-    return CrystalTable.from_structures(crystals)
+    return list(found)
+
+
+def energy_shift_of(context: Round, arm: Arm, screened: Sequence[CandidateDoc]) -> float:
+    """What is added to the formation energies that an arm's head predicts of decoded crystals,
+    eV/atom.
+
+    Predictions are made anew: stored ones are of earlier heads, and those of candidates that were
+    chosen are the surrogate's own.
+    """
+    only_source = context.spec.sources[0].label
+    structures: list[Structure] = []
+    found: list[float] = []
+    for doc in screened:
+        energy = doc.verdict.formation_energy
+        is_own = (doc.source or only_source) == arm.source
+        if is_own and doc.structure and energy is not None and _is_believed(doc):
+            structures.append(Structure.from_dict(doc.structure))
+            found.append(energy)
+    if not structures or ENERGY not in arm.model.head.properties:
+        return 0.0
+    predicted = arm.model.head.predict(CrystalTable.from_structures(structures))
+    return energy_shift(predicted.values[ENERGY], found)
+
+
+def _is_believed(candidate: CandidateDoc) -> bool:
+    """Whether the surrogate's energy tells of the crystal."""
+    return candidate.verdict.reason not in (IMPLAUSIBLE_ENERGY, UNCONVERGED)
 
 
 def surrogate_errors(context: Round, labels: Sequence[LabelDoc]) -> Mapping[str, float]:

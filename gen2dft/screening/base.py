@@ -70,11 +70,20 @@ class Gate(ABC, Generic[S]):
     """Each reason that the gate may give, short and in snake case, to one sentence about it."""
     Settings: ClassVar[type[Part]] = NoSettings
     """The part of the campaign file that the gate reads."""
+    must_refuse: ClassVar[str] = ""
+    """Why the gate cannot weigh in place of refusing, for people; empty: it can."""
     depends_on_order: ClassVar[bool] = False
     """Whether a verdict depends on the crystals before it in the table."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
+
+    @property
+    def measured_ratio(self) -> float | None:
+        """Share of good crystals among those refused, over that among those passed, with these
+        settings; None where nobody has measured it. With `mode: weigh` the default of `ratio`.
+        """
+        return None
 
     @abstractmethod
     def judge(self, table: CrystalTable, context: GateContext) -> Sequence[str | None]:

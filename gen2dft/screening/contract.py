@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gen2dft.campaign.gate_list import RESERVED
+from gen2dft.campaign.gate_list import RESERVED, WEIGHING
 from gen2dft.campaign.part import Part
 from gen2dft.crystals import CrystalTable
 from gen2dft.screening.base import Gate, GateContext
@@ -65,6 +65,8 @@ def require_declarations(gate: Gate[Any]) -> None:
         _require(gate, is_sentence, f"the text of {reason!r} is not one sentence on one line")
     _require(gate, issubclass(gate.Settings, Part), "its Settings are not a Part")
     _require(gate, isinstance(gate.settings, gate.Settings), "its settings are of another class")
+    of_all = set(WEIGHING).intersection(gate.Settings.model_fields)
+    _require(gate, not of_all, f"every gate has the settings {sorted(of_all)} already")
     dumped = gate.settings.model_dump(mode="json")
     read_again = gate.Settings.model_validate(dumped)
     _require(gate, read_again == gate.settings, "its settings do not survive the database")

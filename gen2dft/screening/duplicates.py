@@ -36,6 +36,7 @@ class DuplicateGate(Gate[DuplicateSettings]):
         DUPLICATE_IN_BATCH: "It matches a candidate of this round that came before it.",
     }
     Settings = DuplicateSettings
+    must_refuse = "one crystal twice is no second candidate"
     depends_on_order = True
 
     def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import ScreeningSpec
-from gen2dft.campaign.gate_list import GROUP
+from gen2dft.campaign.gate_list import GROUP, without_weighing
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import CampaignError, not_one_of
@@ -27,6 +27,45 @@ Judge = Callable[[CrystalTable], Sequence[str | None]]
 """From crystals to one reason each; None lets a crystal pass."""
 
 
+class PlannedGate(NamedTuple):
+    """A gate of a campaign, ready to judge.
+
+    Parameters
+    ----------
+    name
+        In the registry and in the funnel.
+    judge
+        Its verdicts.
+    ratio
+        What the chance of a crystal that it finds a fault in is multiplied by; None: it refuses.
+    """
+
+    name: str
+    judge: Judge
+    ratio: float | None = None
+
+
+class Gated(NamedTuple):
+    """What gates made of n crystals.
+
+    Parameters
+    ----------
+    kept
+        Rows of the table that passed all gates, ascending.
+    reasons
+        One per row of the table; None for those kept.
+    counts
+        One per gate; what leaves a gate enters the next.
+    weighed
+        Row to each reason for which a gate weighed it, and that gate's ratio.
+    """
+
+    kept: NDArray[np.int64]
+    reasons: list[str | None]
+    counts: list[StageCount]
+    weighed: dict[int, dict[str, float]]
+
+
 def load_gate(name: str, settings: Mapping[str, Any] | None = None) -> Gate[Any]:
     """A registered gate with its settings; CampaignError names the choices."""
     if name not in GATES:
@@ -40,8 +79,8 @@ def screening_gates(
     known: Dataset,
     earlier: CrystalTable | None = None,
     phases: frozenset[str] = frozenset(),
-) -> list[tuple[str, Judge]]:
-    """Names and gates that a campaign asks for, in their order.
+) -> list[PlannedGate]:
+    """The gates that a campaign asks for, in their order.
 
     Parameters
     ----------
@@ -59,10 +98,12 @@ def screening_gates(
         If the spec names something that is not an element.
     """
     context = gate_context(spec, known, earlier, phases)
-    gates: list[tuple[str, Judge]] = []
+    gates: list[PlannedGate] = []
     for name, settings in spec.plan:
-        gate = load_gate(name, settings)
-        gates.append((name, functools.partial(judge, gate, context=context)))
+        own, ratio = without_weighing(settings)
+        gate = load_gate(name, own)
+        judges = functools.partial(judge, gate, context=context)
+        gates.append(PlannedGate(name, judges, ratio))
     return gates
 
 
@@ -96,31 +137,37 @@ def judge(gate: Gate[Any], table: CrystalTable, context: GateContext) -> Sequenc
     return verdicts
 
 
-def run_gates(
-    table: CrystalTable, gates: Sequence[tuple[str, Judge]]
-) -> tuple[NDArray[np.int64], list[str | None], list[StageCount]]:
-    """Pass crystals through one gate after another.
-
-    Returns
-    -------
-    kept
-        Rows of the table that passed all gates, ascending.
-    reasons
-        One per row of the table; None for those kept.
-    counts
-        One per gate; what leaves a gate enters the next.
-    """
+def run_gates(table: CrystalTable, gates: Sequence[PlannedGate]) -> Gated:
+    """Pass crystals through one gate after another; those that a gate weighs go on to the next."""
     kept = np.arange(len(table), dtype=np.int64)
     reasons: list[str | None] = [None] * len(table)
     counts: list[StageCount] = []
-    for name, gate in gates:
-        verdicts = gate(table.select(kept))
+    weighed: dict[int, dict[str, float]] = {}
+    for gate in gates:
+        verdicts = gate.judge(table.select(kept))
+        package = package_of(GROUP, gate.name)
+        if gate.ratio is not None:
+            counts.append(weighed_count(gate.name, verdicts, package))
+            _weigh(weighed, kept, verdicts, gate.ratio)
+            continue
         for row, verdict in zip(kept, verdicts, strict=True):
             reasons[row] = verdict
-        counts.append(stage_count(name, verdicts, package_of(GROUP, name)))
+        counts.append(stage_count(gate.name, verdicts, package))
         passed = [verdict is None for verdict in verdicts]
         kept = kept[np.array(passed, dtype=bool)]
-    return kept, reasons, counts
+    return Gated(kept, reasons, counts, weighed)
+
+
+def _weigh(
+    weighed: dict[int, dict[str, float]],
+    rows: NDArray[np.int64],
+    verdicts: Sequence[str | None],
+    ratio: float,
+) -> None:
+    """Write the ratio to each row that a gate finds a fault in."""
+    for row, verdict in zip(rows.tolist(), verdicts, strict=True):
+        if verdict is not None:
+            weighed.setdefault(row, {})[verdict] = ratio
 
 
 def stage_count(
@@ -138,6 +185,15 @@ def stage_count(
     n_in = len(reasons)
     n_out = n_in - stopped.total()
     return StageCount(stage=stage, n_in=n_in, n_out=n_out, reasons=by_reason, package=package)
+
+
+def weighed_count(
+    stage: str, reasons: Sequence[str | None], package: str | None = None
+) -> StageCount:
+    """Counters of a gate that weighs: nothing is lost. Parameters as those of `stage_count`."""
+    refused = stage_count(stage, reasons, package)
+    update = {"n_out": refused.n_in, "reasons": {}, "weighed": refused.reasons}
+    return refused.model_copy(update=update)
 
 
 def table() -> str:

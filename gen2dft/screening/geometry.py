@@ -26,6 +26,7 @@ class GeometryGate(Gate[GeometrySettings]):
         "the sum of their covalent radii.",
     }
     Settings = GeometrySettings
+    must_refuse = "potentials cannot relax what no crystal is"
 
     def judge(self, table: CrystalTable, context: GateContext) -> list[str | None]:  # noqa: ARG002
         """See `geometry_gate`."""

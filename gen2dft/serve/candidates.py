@@ -18,6 +18,7 @@ from gen2dft.report.candidate import (
     remarks,
     structures_of,
     value_rows,
+    weighed_text,
 )
 from gen2dft.report.chances import stability_text
 from gen2dft.report.cif import cif_name, structure_cif
@@ -168,6 +169,7 @@ def _trace(store: Store, candidate: CandidateDoc) -> dict[str, Any]:
         "text": ", ".join(numbers),
         "chosen": candidate.selected_by,
         "screen": candidate.verdict.detail,
+        "weighed": weighed_text(candidate) if candidate.weighed else None,
         "symmetry": symmetry_text(symmetry) if symmetry else None,
         "stability": stability_text(stability) if stability else None,
     }

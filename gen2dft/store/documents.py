@@ -6,6 +6,7 @@ blob ids. Every document names the schema version and the code version that wrot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
@@ -35,6 +36,11 @@ OPEN = "open"  # basis of a target that nothing has labelled or predicted yet
 def now() -> datetime:
     """The present moment, in UTC."""
     return datetime.now(UTC)
+
+
+def weight_of(weighed: Mapping[str, float]) -> float:
+    """The product of the ratios of gates that weighed a crystal; 1 without any."""
+    return math.prod(weighed.values())
 
 
 class Document(BaseModel):
@@ -355,6 +361,9 @@ class CandidateDoc(Document):
         "learning", description="`learning`, or `control`: from the first round's generator"
     )
     also_from: list[str] = Field([], description="other sources that drew the same crystal")
+    weighed: dict[str, float] = Field(
+        {}, description="reason of a gate that weighs, to what its chance is multiplied by"
+    )
     snapshot_id: str | None = Field(
         None, description="what decoded it, where that is not the round's snapshot"
     )
@@ -375,6 +384,11 @@ class CandidateDoc(Document):
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
         """Inverse of `to_mongo`; candidates of older versions do not say when they changed."""
         return super().from_mongo({"changed": None, **data})
+
+    @property
+    def weight(self) -> float:
+        """What weighing gates leave of its chance; 1 without any."""
+        return weight_of(self.weighed)
 
     @property
     def verdict(self) -> StoredVerdict:

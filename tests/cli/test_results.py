@@ -324,6 +324,14 @@ def test_show_tells_why_a_candidate_was_given_up(example: Store, invoke) -> None
     assert "relaxed by the screen (mlip, not DFT)" in output
 
 
+def test_show_tells_which_gate_weighed_a_candidate(example: Store, invoke) -> None:
+    weighed = {"not_charge_balanced": 0.36}
+    example.set_candidate(CAMPAIGN_ID, candidate_id(1, 1), weighed=weighed)
+    output = " ".join(invoke("show", candidate_id(1, 1)).output.split())
+    assert "weighed not charge balanced, chance times 0.36" in output
+    assert "weighed" not in invoke("show", candidate_id(0, 8)).output
+
+
 def test_show_tells_what_the_screen_made_of_the_symmetry(example: Store, invoke) -> None:
     record = SymmetryRecord(
         space_group_before="P1",

@@ -65,6 +65,17 @@ def test_one_campaign_shows_funnel_states_and_failures(example: Store, invoke) -
     assert f"gen2dft hits -c {CAMPAIGN_ID}" in output
 
 
+def test_the_funnel_tells_what_a_gate_weighed(example: Store, invoke) -> None:
+    document = example.rounds(CAMPAIGN_ID)[0]
+    funnel = [stage.model_dump() for stage in document.funnel]
+    (charge,) = [stage for stage in funnel if stage["stage"] == "charge"]
+    charge["weighed"] = {"not_charge_balanced": 3}
+    example.update_round(CAMPAIGN_ID, 0, funnel=funnel)
+    output = " ".join(invoke("status", CAMPAIGN_ID).output.split())
+    assert "weighed, not lost: not charge balanced 3" in output
+    assert output.count("weighed") == 1
+
+
 def test_numbers_agree_with_the_store_in_json(example: Store, invoke) -> None:
     (listed,) = json.loads(invoke("status", "--json").output)
     assert listed["candidates"] == {"rejected": 40, "labelled": 13, "hit": 4, "given_up": 3}

@@ -74,6 +74,21 @@ def test_the_best_by_the_surrogate_are_chosen_and_every_candidate_gets_its_choic
     assert [choice.predicted[ENERGY] for choice in choices] == [-5.0, -2.0, -4.0, -3.0]
 
 
+@pytest.mark.parametrize(
+    ("errors", "best"),
+    [({}, "a01"), ({DISTANCE: 0.05}, "a00")],
+    ids=["potential", "corrected"],
+)
+def test_the_weight_of_a_gate_counts_until_a_correction_has_judged(
+    view: View, errors: dict[str, float], best: str
+):
+    """Two crystals equal by the potential, of which a gate weighed the first."""
+    first, second = verdicts([-1.0, -1.0], errors=errors)
+    weighed = [replace(first, weight=0.3), second]
+    assert chosen(choose(replace(view, calls_left=1), [first, second])) == {"a00": "acquisition"}
+    assert chosen(choose(replace(view, calls_left=1), weighed)) == {best: "acquisition"}
+
+
 def test_the_audit_of_the_gate_comes_first_and_keeps_its_predictions(view: View):
     passed = verdicts([-1.0, -1.0, -1.0])
     refused = verdicts([-9.0, -9.0], letter="z", reason="above_hull")

@@ -44,6 +44,13 @@ def test_a_source_is_told_of_a_strict_gate(charges: bool | str, asked: bool):
     assert request(strict, arm_of(strict, LISTED)).semiconducting is asked
 
 
+def test_a_strict_gate_that_weighs_leaves_the_source_free():
+    gates = [{"charge": {"strict": True, "mode": "weigh", "ratio": 0.3}}]
+    screening = {**toys.TOY_CAMPAIGN["screening"], "gates": gates}
+    free = view_of(content_of((TOY, 0.6), (LISTED, 0.4), screening=screening))
+    assert request(free, arm_of(free, LISTED)).semiconducting is False
+
+
 def test_a_source_without_latents_is_asked_for_its_share_of_the_draws(view: View):
     arm = arm_of(view, LISTED)
     drawn = draw(view, arm)

@@ -150,3 +150,23 @@ def test_the_shortlist_keeps_what_is_predicted_best(limited: View) -> None:
     missed = np.maximum(np.abs(energies + 1.0) - 0.3, 0.0)  # of the target -1.0 +- 0.3
     assert 0 < listed.sum() < len(listed)
     assert missed[listed].max() <= missed[~listed].min() + 1e-9
+
+
+def test_each_arm_knows_which_of_its_crystals_a_gate_weighed() -> None:
+    """Crystals with Na stay, with a smaller chance, whoever drew them."""
+    gates = ["geometry", {"elements": {"mode": "weigh", "ratio": 0.25}}, "duplicates"]
+    screening = {
+        **toys.TOY_CAMPAIGN["screening"],
+        "gates": gates,
+        "excluded_elements": ["Na"],
+        "novelty": "structure",
+    }
+    proposed = propose(view_of(content_of(*HALVES, screening=screening)))
+    for part in proposed.parts:
+        names = part.crystals.formulas()
+        expected = [0.25 if "Na" in parse_formula(name) else 1.0 for name in names]
+        assert part.weights.tolist() == expected
+        assert 0.25 in expected
+    (count,) = [count for count in proposed.counts if count.stage == "elements"]
+    assert count.n_in == count.n_out
+    assert count.weighed["element_not_allowed"] > 0

@@ -45,11 +45,11 @@ def setting(limit, energies, hull=HULL, **surrogate):
     return view, members
 
 
-def listed(view, members, predicted):
+def listed(view, members, predicted, weighed=None):
     proposal = SimpleNamespace(crystals=SALTS)
     drawn = SimpleNamespace(arm=view.arms[0], proposal=proposal)
     said = Prediction({"formation_energy": np.array(predicted)}, members)
-    reasons = shortlist(view, Sifted(drawn, [None] * 3, np.arange(3), said))
+    reasons = shortlist(view, Sifted(drawn, [None] * 3, np.arange(3), said, {}, weighed or {}))
     assert set(reasons) <= {None, NOT_SHORTLISTED}
     return [row for row, reason in enumerate(reasons) if reason is None]
 
@@ -112,3 +112,35 @@ def test_by_chance_a_metal_with_a_large_power_factor_does_not_come_first(
     sifted = Sifted(drawn, [None] * 3, np.arange(3), Prediction(values, members))
     reasons = shortlist(view, sifted)
     assert [row for row, reason in enumerate(reasons) if reason is None] == kept
+
+
+def test_a_crystal_that_a_gate_weighed_stands_behind_its_equals():
+    view, members = setting(1, None)
+    equal = [-1.0, -1.0, -1.0]
+    assert listed(view, members, equal) == [0]
+    weighed = {0: {"not_charge_balanced": 0.36}, 1: {"not_charge_balanced": 0.9}}
+    assert listed(view, members, equal, weighed) == [2]
+    everyone = {**weighed, 2: {"not_charge_balanced": 0.5}}
+    assert listed(view, members, equal, everyone) == [1]
+
+
+def test_a_weight_is_no_refusal():
+    """A much better crystal stays in front."""
+    view, members = setting(1, None)
+    assert listed(view, members, [-1.0, -9.0, -9.0], {0: {"x": 0.36}}) == [0]
+
+
+def test_several_gates_multiply():
+    view, members = setting(1, None)
+    weighed = {0: {"x": 0.5, "y": 0.5}, 1: {"x": 0.3}, 2: {"x": 0.2}}
+    assert listed(view, members, [-1.0, -1.0, -1.0], weighed) == [1]
+
+
+def test_energies_are_shifted_by_what_the_potential_said_of_the_source():
+    """By the head alone the first crystal lies too deep, and the last one right."""
+    view, members = setting(1, [-2.5, -2.0, -2.0])
+    equal = [-1.0, -1.0, -1.0]
+    another = replace(view, energy_shifts={("another", "learning"): 0.4})
+    own = replace(view, energy_shifts={view.arms[0].key: 0.4})
+    assert listed(view, members, equal) == listed(another, members, equal) == [2]
+    assert listed(own, members, equal) == [0]

@@ -11,7 +11,7 @@ from pymatgen.core import Structure
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.report import phase_diagram
-from gen2dft.report.candidate import labels_of
+from gen2dft.report.candidate import labels_of, weighed_text
 from gen2dft.report.candidate_table import candidate_rows, candidates_csv, stability_of
 from gen2dft.report.chances import counted_hits, heading, percent, stability_text
 from gen2dft.report.cif import hit_cif
@@ -19,7 +19,7 @@ from gen2dft.report.data import load_report_data
 from gen2dft.report.hit_table import STABILITY, hits_csv
 from gen2dft.report.page import render
 from gen2dft.report.wording import by_chance, honest_notes
-from gen2dft.store.documents import StabilityRecord
+from gen2dft.store.documents import StabilityRecord, StoredVerdict
 from gen2dft.store.store import Store
 
 NAMES = ("e_above_hull",)
@@ -169,3 +169,18 @@ def test_energies_that_a_dft_label_took_from_the_screen_are_not_called_dft(store
     (row,) = [row for row in rows if row.candidate_id == key]
     assert row.values["e_above_hull"].basis == "mlip (surrogate)"
     assert row.values["band_gap"].basis == "gpaw (DFT)"
+
+
+def test_the_chance_of_a_correction_supersedes_the_weight_of_a_gate(
+    store: Store, records: list[StabilityRecord]
+) -> None:
+    candidate = store.candidate(CAMPAIGN_ID, candidate_id(1, 1))
+    weighed = {"not_charge_balanced": 0.36, "known_formula": 0.5}
+    alone = StoredVerdict(e_above_hull=0.05)
+    judged = StoredVerdict(e_above_hull=0.05, stability=records[0])
+    text = "not charge balanced, chance times 0.36; known formula, chance times 0.5"
+    told = [
+        weighed_text(candidate.model_copy(update={"weighed": weighed, "surrogate": verdict}))
+        for verdict in (alone, judged)
+    ]
+    assert told == [text, f"{text}; superseded by the chance of the correction"]

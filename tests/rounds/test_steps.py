@@ -4,12 +4,17 @@ seed.
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from pymatgen.core import Composition, Structure
 
+from gen2dft.campaign import CampaignSpec
+from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kit import run_task
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
+from gen2dft.loop.bias import PRIOR_CRYSTALS
+from gen2dft.loop.shortlist import ENERGY
 from gen2dft.rounds.begin import begin_campaign, begin_round
 from gen2dft.rounds.close import try_close
 from gen2dft.rounds.ingest import begin_attempt, ingest
@@ -19,8 +24,9 @@ from gen2dft.rounds.propose import propose
 from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
 from gen2dft.rounds.screen import finish_screen, screen_chunk
-from gen2dft.rounds.select import select
+from gen2dft.rounds.select import read_verdicts, select
 from gen2dft.rounds.train import train
+from gen2dft.rounds.view import view_to_propose
 from gen2dft.store.documents import now
 from gen2dft.symmetry import EXACT, space_group_symbol
 from gen2dft.thermo.hull import ReferenceHull
@@ -87,6 +93,48 @@ def test_a_whole_round_is_counted_completely(context):
     assert context.document.funnel[-2].n_out == len(hits) > 0
     assert context.document.funnel[-1].n_out == sum(hit.same_as is None for hit in hits) > 0
     check_hits_tell_of_the_hull(context, hits)
+
+
+def test_candidates_that_a_gate_weighed_are_screened_and_keep_their_weight(store):
+    """The toys' hull has no correction, so the weight counts in the choice as well."""
+    gates = ["geometry", {"elements": {"mode": "weigh", "ratio": 0.25}}, "duplicates"]
+    screening = {**toys.TOY_CAMPAIGN["screening"], "gates": gates, "novelty": "structure"}
+    screening["excluded_elements"] = ["Na"]
+    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, "screening": screening})
+    dataset = toys.toy_dataset()
+    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    context = Round(store, campaign.id, 0)
+    train(context)
+    screen_chunk(context, propose(context))
+    weights = {verdict.candidate_id: verdict.weight for verdict in read_verdicts(context)}
+    assert set(weights.values()) == {0.25, 1.0}
+    for key, weight in weights.items():
+        candidate = store.candidate(campaign.id, key)
+        has_sodium = "Na" in Composition(candidate.formula)
+        assert candidate.weighed == ({"element_not_allowed": 0.25} if has_sodium else {})
+        assert candidate.weight == weight
+    (stage,) = [stage for stage in context.document.funnel if stage.stage == "elements"]
+    assert stage.weighed["element_not_allowed"] >= list(weights.values()).count(0.25)
+
+
+def test_the_next_round_shifts_energies_by_what_the_potential_said(context):
+    """By a little less than the mean residual of all crystals that the screen relaxed."""
+    up_to_dispatch(context)
+    assert set(view_to_propose(context).energy_shifts.values()) == {0.0}
+    validate_all(context)
+    assert try_close(context)
+    begin_round(context.store, context.campaign_id, 1)
+    later = Round(context.store, context.campaign_id, 1)
+    train(later)
+    view = view_to_propose(later)
+    (arm,) = view.arms
+    screened = context.store.candidates(context.campaign_id, surrogate={"$ne": None})
+    relaxed = [doc for doc in screened if doc.verdict.formation_energy is not None]
+    table = CrystalTable.from_structures(Structure.from_dict(doc.structure) for doc in relaxed)
+    found = np.array([doc.verdict.formation_energy for doc in relaxed])
+    residuals = found - arm.model.head.predict(table).values[ENERGY]
+    weight = len(relaxed) / (len(relaxed) + PRIOR_CRYSTALS)
+    assert view.energy_shifts == {arm.key: pytest.approx(weight * residuals.mean())}
 
 
 def test_validation_starts_from_the_symmetric_cell(context):
