@@ -51,8 +51,9 @@ WITHIN_ONE = 0.683
 FEW = 10
 """crystals with an element below which the model does not know it"""
 UNLIKE_WIDER = 1.25
-"""by how much errors are wider with elements that the model has not seen: leaving all crystals of
-an element out of the fit raises its error by so much (benchmarks/bench_stability.py)"""
+"""by how much errors are wider with elements that the model has not seen, a margin: leaving all
+crystals of one element out of the fit raises its error 1.04 times (mean of 25 elements), since
+others are like it"""
 PARTS = tuple(part.name for part in fields(Forest))
 
 
