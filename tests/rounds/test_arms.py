@@ -50,7 +50,7 @@ def finish(store, key, rounds=2):
 
 
 def test_the_control_arm_stays_with_the_first_round(store, spec):
-    key = begun(store, spec, control=0.5, batch=4)
+    key = begun(store, spec, relaxations=10, control=0.5, batch=4)
     finish(store, key)
     arms = {arm: list(store.candidates(key, arm=arm)) for arm in ("learning", "control")}
     first = store.round(key, 0).snapshot_id
