@@ -74,7 +74,11 @@ def spec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CampaignSpec:
         "hull": {"source": str(hull)},
         "transport": {"tolerance": 1e-3, "meshes": 2},
         "generator": {"name": "salts", "epochs": 1},
-        "screening": {**toys.TOY_CAMPAIGN["screening"], "allowed_elements": [*CATIONS, *ANIONS]},
+        "screening": {
+            **toys.TOY_CAMPAIGN["screening"],
+            "allowed_elements": [*CATIONS, *ANIONS],
+            "novelty": "structure",  # the hull knows every formula
+        },
         "validation": {"engine": "vasp"},
         "learning": {"rounds": 1, "batch": 4},
     }
