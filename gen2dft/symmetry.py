@@ -4,6 +4,7 @@ answer, not an error.
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Callable
@@ -224,11 +225,21 @@ def _mean_positions(
 
 
 def _dataset(structure: Structure, symprec: float, angles: float = BY_SYMPREC) -> Any:
+    lattice, positions, numbers = _cell(structure)
+    cell = (_as_tuples(lattice), _as_tuples(positions), tuple(numbers))
+    return _known_dataset(cell, symprec, angles)
+
+
+# Screen, label and hit ask for the same cell; each time it takes spglib ten milliseconds.
+@functools.lru_cache(maxsize=2048)
+def _known_dataset(cell: tuple[Any, ...], symprec: float, angles: float) -> Any:
     import spglib
 
-    return ask_spglib(
-        spglib.get_symmetry_dataset, _cell(structure), symprec=symprec, angle_tolerance=angles
-    )
+    return ask_spglib(spglib.get_symmetry_dataset, cell, symprec=symprec, angle_tolerance=angles)
+
+
+def _as_tuples(rows: list[list[float]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, rows))
 
 
 def _cell(structure: Structure) -> tuple[list[list[float]], list[list[float]], list[int]]:
