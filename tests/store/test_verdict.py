@@ -57,5 +57,6 @@ def test_a_candidate_that_was_not_screened_has_an_empty_verdict():
 
 def test_the_screen_stores_every_key():
     verdict = SurrogateVerdict("relaxation_unconverged", "mlip", "chgnet-screen-v1")
-    assert list(verdict.as_dict()) == [*STORED, "symmetry", "remark", "stability"]
+    later = ["symmetry", "remark", "hull_remarks", "stability"]
+    assert list(verdict.as_dict()) == [*STORED, *later]
     assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
