@@ -103,12 +103,8 @@ def read_materials_project(
     DatasetError
         If the server cannot be reached or refuses, or nothing matches.
     """
-    if client is None:
-        key = api_key()
-        with _explained(key):
-            return _read(query, cache_dir, _connect(key))
-    with _explained(None):
-        return _read(query, cache_dir, client)
+    with _asking(client) as database:
+        return _read(query, cache_dir, database)
 
 
 def read_stable_phases(
@@ -129,12 +125,8 @@ def read_stable_phases(
     SettingsError, DatasetError
         As `read_materials_project`.
     """
-    if client is None:
-        key = api_key()
-        with _explained(key):
-            return _stable_phases(thermo_type, max_elements, cache_dir, _connect(key))
-    with _explained(None):
-        return _stable_phases(thermo_type, max_elements, cache_dir, client)
+    with _asking(client) as database:
+        return _stable_phases(thermo_type, max_elements, cache_dir, database)
 
 
 @dataclass(frozen=True)
@@ -163,12 +155,8 @@ def read_all_phases(thermo_types: Sequence[str], client: Client | None = None) -
     SettingsError, DatasetError
         As `read_materials_project`.
     """
-    if client is None:
-        key = api_key()
-        with _explained(key):
-            return _all_phases(thermo_types, _connect(key))
-    with _explained(None):
-        return _all_phases(thermo_types, client)
+    with _asking(client) as database:
+        return _all_phases(thermo_types, database)
 
 
 def _all_phases(thermo_types: Sequence[str], client: Client) -> AllPhases:
@@ -234,12 +222,8 @@ def _phase(row: Mapping[str, Any]) -> tuple[dict[str, float], float]:
 
 def read_structures(material_ids: Sequence[str], client: Client | None = None) -> dict[str, Any]:
     """Structures of given ids; those that the Materials Project does not have are left out."""
-    if client is None:
-        key = api_key()
-        with _explained(key):
-            return _structures(material_ids, _connect(key))
-    with _explained(None):
-        return _structures(material_ids, client)
+    with _asking(client) as database:
+        return _structures(material_ids, database)
 
 
 def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
@@ -260,12 +244,8 @@ def read_lowest_structures(
     SettingsError, DatasetError
         As `read_materials_project`.
     """
-    if client is None:
-        key = api_key()
-        with _explained(key):
-            return _lowest_structures(formulas, _connect(key))
-    with _explained(None):
-        return _lowest_structures(formulas, client)
+    with _asking(client) as database:
+        return _lowest_structures(formulas, database)
 
 
 def _lowest_structures(formulas: Sequence[str], client: Client) -> dict[str, tuple[str, Any]]:
@@ -313,6 +293,18 @@ def _connect(key: str) -> Client:
 
     client: Client = MPRester(key, use_document_model=False, mute_progress_bars=True)
     return client
+
+
+@contextmanager
+def _asking(client: Client | None) -> Iterator[Client]:
+    """The client that is given, or one of this user's key; what goes wrong is explained."""
+    if client is not None:
+        with _explained(None):
+            yield client
+        return
+    key = api_key()
+    with _explained(key):
+        yield _connect(key)
 
 
 @contextmanager
