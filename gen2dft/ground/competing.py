@@ -20,6 +20,7 @@ from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.ground.calibrate import Reference, reference_key
 from gen2dft.ground.phases import LITERATURE, Found, structures_in
+from gen2dft.ground.roles import FREE_DFT
 from gen2dft.screening.same import same_crystal
 from gen2dft.symmetry import idealised_primitive
 from gen2dft.thermo.decomposition import holds, products_of
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from gen2dft.store.documents import ReferenceDoc
     from gen2dft.store.store import Store
 
-FREE_DFT = "`--engine gpaw`"
 NO_STRUCTURE = (
     "no structure: neither the dataset nor a folder (validation.competing_structures, "
     "--structures) nor the Materials Project (MP_API_KEY) gave one"

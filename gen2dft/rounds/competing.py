@@ -24,7 +24,8 @@ from gen2dft.ground.competing import (
 )
 from gen2dft.loop.costs import CostModel, cost_model, work_of
 from gen2dft.loop.look import window
-from gen2dft.rounds.judging import DISTANCE, Said, missed_target
+from gen2dft.loop.shortlist import DISTANCE
+from gen2dft.rounds.judging import Said, missed_target
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CompetingPhase, Decomposition, LabelDoc
 from gen2dft.thermo.decomposition import decomposition_energy, is_molecular

@@ -16,6 +16,7 @@ from gen2dft.ground.calibrate import Reference, reference_key
 from gen2dft.ground.competing import Method, Sources
 from gen2dft.ground.phases import Found
 from gen2dft.loop.costs import per_core_hour
+from gen2dft.loop.shortlist import DISTANCE
 from gen2dft.loop.targets import is_met
 from gen2dft.rounds.competing import (
     REACH,
@@ -25,7 +26,7 @@ from gen2dft.rounds.competing import (
     decomposed,
     plan_of,
 )
-from gen2dft.rounds.judging import DISTANCE, evidence_of, judge
+from gen2dft.rounds.judging import evidence_of, judge
 from gen2dft.rounds.labelling import label_id
 from gen2dft.rounds.round import Round
 from gen2dft.store.documents import CandidateDoc, HitDoc, LabelDoc

@@ -10,6 +10,7 @@ from gen2dft.campaign import Target
 from gen2dft.ground.hulls import get_hull
 from gen2dft.ground.on_hull import is_in_dataset, on_hull
 from gen2dft.loop import targets
+from gen2dft.loop.shortlist import DISTANCE
 from gen2dft.property_steps import provided
 from gen2dft.rounds.plausible import remarks
 from gen2dft.rounds.round import Round
@@ -25,7 +26,6 @@ from gen2dft.store.documents import (
 )
 from gen2dft.symmetry import space_group_symbol
 
-DISTANCE = "e_above_hull"
 MUST_COMPUTE = ("engine", "both")  # who is asked by name; nobody else's value will do
 
 

@@ -14,7 +14,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 from math import gcd
 from pathlib import Path
@@ -25,7 +25,8 @@ import numpy as np
 from gen2dft.chemistry import EXCLUDED_ELEMENTS, anion, is_plausible
 from gen2dft.errors import CalculationFailed
 from gen2dft.generators.decorations import Decoration, decorations
-from gen2dft.shipped.prototypes_checkpoint import BuildPlan, append_record, read_checkpoint
+from gen2dft.shipped.checkpoint import append_record, read_records
+from gen2dft.shipped.prototypes_checkpoint import BuildPlan
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -81,7 +82,8 @@ def build_checkpoint(
     OutputError
         If it cannot be written.
     """
-    known = read_checkpoint(path, plan)
+    values = asdict(plan)
+    known = {record["formula"]: record for record in read_records(path, values)}
     todo = [formula for formula in formulas if formula not in known]
     records: list[dict[str, Any]] = []
     count = 0
@@ -93,7 +95,7 @@ def build_checkpoint(
             record = known.get(formula)
             if record is None:
                 record = next(fresh)
-                append_record(path, plan, record)
+                append_record(path, values, record)
             records.append(record)
             count += sum(result["converged"] for result in record["relaxed"])
             if progress:

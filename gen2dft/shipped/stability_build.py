@@ -7,7 +7,6 @@ an interrupted build resumes where it stopped.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gen2dft.atomic import write_atomically
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.computed_labels import complete_lines
 from gen2dft.datasets.structure_text import parse_structure
 from gen2dft.datasets.tables import Wanted, read_frame, require_column
 from gen2dft.engines import load_engine
-from gen2dft.errors import CalculationFailed, DatasetError, OutputError
+from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.heads.stability_trees import Known, Potential, StabilityTrees
+from gen2dft.shipped.checkpoint import append_record, read_records
 from gen2dft.thermo.materials_project import whole_hull
 
 if TYPE_CHECKING:
@@ -140,7 +138,7 @@ def relax_all(
     for number, crystal in enumerate(crystals, start=1):
         if crystal.id not in finished:
             relaxed = _relax(crystal.structure, relaxes, preset)
-            _append(checkpoint, plan, crystal.id, relaxed)
+            append_record(checkpoint, plan, _record(crystal.id, relaxed))
             finished[crystal.id] = relaxed
         if progress is not None:
             progress(number, len(crystals))
@@ -182,45 +180,23 @@ def _measured(
 
 
 def _read(path: Path, plan: dict[str, str]) -> Iterator[tuple[str, Relaxed]]:
-    """What a checkpoint holds; a last line cut off by a kill is dropped from the file."""
+    """What a checkpoint holds."""
     from pymatgen.core import Structure
 
-    lines = complete_lines(path.read_bytes()) if path.is_file() else []
-    if not lines:
-        return
-    # What comes next must not be written behind half a line.
-    write_atomically(path, "".join(f"{line}\n" for line in lines))
-    first, *rest = lines
-    if json.loads(first) != plan:
-        raise DatasetError(
-            f"checkpoint {path} belongs to another build ({first}); delete it or name another file"
-        )
-    for line in rest:
-        record = json.loads(line)
+    for record in read_records(path, plan):
         content = record["structure"]
         structure = None if content is None else Structure.from_dict(content)
         yield record["id"], Relaxed(structure, record["formation_energy"], record["reason"])
 
 
-def _append(path: Path, plan: dict[str, str], key: str, relaxed: Relaxed) -> None:
+def _record(key: str, relaxed: Relaxed) -> dict[str, Any]:
     structure = relaxed.structure
-    record = {
+    return {
         "id": key,
         "formation_energy": relaxed.formation_energy,
         "reason": relaxed.reason,
         "structure": None if structure is None else structure.as_dict(verbosity=0),
     }
-    lines = [json.dumps(record)]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.is_file() or path.stat().st_size == 0:
-            lines.insert(0, json.dumps(plan))
-        with path.open("a", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-    except OSError as err:
-        raise OutputError(
-            f"cannot write checkpoint {path}: {err.strerror}; choose a writable folder"
-        ) from err
 
 
 def fit(known: Known, engine: str, name: str, origin: str, seed: int = 0) -> StabilityTrees:
