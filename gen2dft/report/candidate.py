@@ -65,7 +65,7 @@ def structures_of(
     if screened.structure:
         found.append((screened.structure, f"relaxed by the screen ({screened.engine}, not DFT)"))
     if candidate.structure is not None:
-        found.append((candidate.structure, "as decoded, not relaxed"))
+        found.append((candidate.structure, "as proposed, not relaxed"))
     return found
 
 

@@ -185,7 +185,8 @@ def _parity_panels(
     columns = min(len(shown), 3)
     lines = math.ceil(len(shown) / columns)
     width = WIDTH * min(1.0, (columns + 0.15) / 3)
-    figure = new_figure(3.75 * lines, width)
+    # A little higher than three panels need: two or one are wider, and keep their titles whole.
+    figure = new_figure(4.1 * lines, width)
     panels = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (prop, pair) in zip(panels, shown.items(), strict=False):
         _scatter_pair(axes, prop, pair)

@@ -165,7 +165,7 @@ def test_a_crystal_is_traced_back_to_its_latent_vector(campaign: str, store: Sto
     assert (
         document.snapshot_id in page
         and "starter-0003" in page
-        and "as decoded, not relaxed" in page
+        and "as proposed, not relaxed" in page
     )
     assert "<td>Pm-3m, conventional cell 4.000" in page
     scenes = re.findall(r'data-scene="([^"]*)"', page)
