@@ -9,7 +9,6 @@ the scale that mixes in r2SCAN, and serve where a formula has no GGA energy.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from gen2dft.datasets.materials_project import THERMO_TYPE, Client, read_all_phases
 from gen2dft.errors import DatasetError
+from gen2dft.input_files import UnreadableFile, read_text
 from gen2dft.thermo.formulas import Formula, formula_text, reduced
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_file import LARGEST, OTHER_UNIT
@@ -145,11 +145,9 @@ def _phases(path: Path, gga_sources: Collection[str]) -> Iterator[Phase]:
 def _opened(path: Path) -> io.TextIOBase:
     """The text of a file; DatasetError if it is missing or cut short."""
     try:
-        data = path.read_bytes()
-        text = gzip.decompress(data) if path.suffix == ".gz" else data
-        return io.StringIO(text.decode("utf-8"))
-    except (OSError, EOFError, UnicodeDecodeError) as err:
-        raise DatasetError(f"cannot read the table {path}: {err}") from err
+        return io.StringIO(read_text(path))
+    except UnreadableFile as err:
+        raise DatasetError(f"cannot read the table {path}: it {err}") from err
 
 
 def _formula(text: str | None, place: str) -> Formula:
