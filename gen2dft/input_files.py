@@ -9,12 +9,21 @@ from __future__ import annotations
 import gzip
 import io
 import stat
+import struct
+import zipfile
 import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 LARGEST = 4 * 2**30
 """Bytes of a file, packed or not, that are read into memory."""
 ALWAYS_UNPACKED = 64 * 2**20
+LARGEST_IN_FEW_BYTES = 512 * 2**20
 MOST_PER_BYTE = 200
 """Unpacked bytes per packed byte; tables of crystals have 3 to 30."""
 KINDS = (
@@ -81,6 +90,38 @@ def read_legacy_text(path: Path) -> str:
         if b"\0" in data:
             raise
         return _with_plain_lines(data.decode("latin-1"))
+
+
+# Everything that NumPy raises for a damaged file of arrays.
+DAMAGED_ARRAYS = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OSError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+
+
+@contextmanager
+def opened_arrays(data: bytes) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """The arrays of an .npz file, by name.
+
+    Raises one of `DAMAGED_ARRAYS` if it is none, or where an array is damaged, when that is read.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > max(LARGEST_IN_FEW_BYTES, MOST_PER_BYTE * len(data)) or unpacked > LARGEST:
+            raise UnreadableFile(f"unpacks to {unpacked / 2**20:,.0f} MiB")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        yield arrays
 
 
 def not_a_file(path: Path) -> str | None:

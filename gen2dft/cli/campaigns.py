@@ -21,7 +21,7 @@ from gen2dft.cli.own_structures import (
     ToCompute,
     read_asked,
 )
-from gen2dft.cli.remarks import say_remarks, without_warnings
+from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
@@ -350,10 +350,10 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     store = open_store(settings) if needs_store(spec) else None
     if store is not None:
         calibration_ids(store, spec)
-    with without_warnings(), console.status("reading the training data"):
+    with said_once(console), console.status("reading the training data"):
         prepared = prepare(spec, settings.data_dir / "cache", store)
     training_set = prepared.dataset
-    say_remarks(training_set, console)
+    say_notes(training_set, console)
     for name in open_targets(spec, training_set):
         target = spec.known_properties[name].title
         console.print(

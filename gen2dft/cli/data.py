@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gen2dft.cli.label_tensors import write_tensors
-from gen2dft.cli.remarks import say_remarks, without_warnings
+from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
     from gen2dft.campaign import DatasetSpec
@@ -447,7 +447,7 @@ def import_file(
         _ask_before_overwriting(target, yes)
         dataset.save(target)
     _show(target, dataset)
-    say_remarks(dataset, console)
+    say_notes(dataset, console)
     use = f"Use it: gen2dft run --dataset {target}"
     console.print("Nothing was written (--dry-run)." if dry_run else use, style="dim", markup=False)
 
@@ -470,7 +470,7 @@ def info(
         typer.echo(json.dumps(_summary(dataset)))
         return
     _show(source, dataset)
-    say_remarks(dataset, console)
+    say_notes(dataset, console)
     console.print_json(json.dumps(_short(dataset.provenance)))
 
 
@@ -604,6 +604,6 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with without_warnings(), Progress(*columns, console=console, transient=True) as bar:
+    with said_once(console), Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -29,7 +29,7 @@ from gen2dft.datasets.columns import (
 from gen2dft.datasets.data_blocks import refuse_several
 from gen2dft.datasets.folders import Folder, list_folder
 from gen2dft.datasets.matching import Matched, first_of, match
-from gen2dft.datasets.remarks import warning_texts
+from gen2dft.datasets.remarks import DatasetWarning, warning_texts
 from gen2dft.datasets.tables import SUFFIXES, Table, read_table
 from gen2dft.errors import DatasetError, OutputError
 from gen2dft.hashing import ContentHash, content_hash
@@ -46,10 +46,6 @@ PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the
 READER_VERSION = 2
 """Part of the cache's key: raise it when reading changes."""
 NO_ID = "no_id"
-
-
-class DatasetWarning(UserWarning):
-    """Some rows of a dataset could not be used; the rest could."""
 
 
 def read_dataset(
@@ -93,17 +89,28 @@ def read_dataset(
     """
     path = Path(path).expanduser()
     _check_path(path)
+    dataset = _read(path, columns or {}, cache_dir, progress, properties)
+    for text in warning_texts(dataset.provenance):
+        warnings.warn(f"{path}: {text}", DatasetWarning, stacklevel=2)
+    return dataset
+
+
+def _read(
+    path: Path,
+    columns: Mapping[str, str],
+    cache_dir: Path | None,
+    progress: Progress | None,
+    properties: Properties,
+) -> Dataset:
     if path.name.lower().endswith(".npz"):
         return Dataset.load(path)
-    wanted = Wanted.checked(columns or {}, properties)
+    wanted = Wanted.checked(columns, properties)
     source = _Source(path, list_folder(path) if path.is_dir() else None)
     cached = cache_dir / "datasets" / f"{_key(source, wanted)}.npz" if cache_dir else None
     dataset = _from_cache(cached)
     if dataset is None:
         dataset = _parse(source, wanted, progress)
         _to_cache(dataset, cached)
-    for text in warning_texts(dataset.provenance):
-        warnings.warn(f"{path}: {text}", DatasetWarning, stacklevel=2)
     return dataset
 
 
@@ -254,17 +261,25 @@ def _read_table(path: Path, wanted: Wanted) -> _Rows:
     table = read_table(path)
     structure = require_column(table, "structure", wanted)
     identifier = find_column(table, "id", wanted)
+    notes = _columns_not_read(table, wanted)
     if identifier is None:
         stem = path.name.split(".")[0]
         ids: list[str] = [f"{stem}-{row}" for row in range(len(table))]
-        return _Rows(ids, table.column(structure), read_labels(table, ids, wanted))
+        return _Rows(ids, table.column(structure), read_labels(table, ids, wanted), notes=notes)
     named = _ids_of(table, identifier)
     kept = [row for row, name in enumerate(named) if name is not None]
     skipped = {table.places[row]: f"{NO_ID}: its cell is empty" for row in _others(named, kept)}
     ids = [str(named[row]) for row in kept]
     labels = read_labels(table.only(kept), ids, wanted)
     contents = table.column(structure)
-    return _Rows(ids, [contents[row] for row in kept], labels, skipped)
+    return _Rows(ids, [contents[row] for row in kept], labels, skipped, notes)
+
+
+def _columns_not_read(table: Table, wanted: Wanted) -> dict[str, Any]:
+    """A note on columns that are neither id nor structure nor labels."""
+    used = {find_column(table, role, wanted) for role in wanted.roles}
+    unread = [name or "(no name)" for name in table.names if name not in used]
+    return {"columns_not_read": first_of(unread)} if unread else {}
 
 
 def _ids_of(table: Table, column: str) -> list[str | None]:
@@ -291,6 +306,7 @@ def _read_folder(folder: Folder, wanted: Wanted) -> _Rows:
     if folder.labels is None:
         return _Rows(ids, files, {}, notes=notes)
     table = read_table(folder.labels)
+    notes |= _columns_not_read(table, wanted)
     column = require_column(table, "id", wanted)
     named = _ids_of(table, column)
     rows = [row for row, name in enumerate(named) if name is not None]

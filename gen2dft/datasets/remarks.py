@@ -4,23 +4,43 @@ cache says the same as one that was just read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 NAMED = 3
+# Reasons that every query of the Materials Project has.
+USUAL = re.compile(r"no_.*_energy|partially_occupied")
 LONGEST = 160  # characters of the reason why one crystal was left out
+
+
+class DatasetWarning(UserWarning):
+    """Some rows of a dataset could not be used; the rest could."""
 
 
 def remarks(provenance: Mapping[str, Any]) -> list[str]:
     """One sentence for each thing that a user may not expect: crystals that are left out, labels
     without a crystal, files that are not read.
     """
-    return [*_warnings(provenance), *_unlabelled(provenance)]
+    return [*warning_texts(provenance), *notes(provenance)]
 
 
 def warning_texts(provenance: Mapping[str, Any]) -> list[str]:
-    """The remarks on what was given and is not used."""
+    """The remarks on what was given, should have been used, and is not."""
     return list(_warnings(provenance))
+
+
+def notes(provenance: Mapping[str, Any]) -> list[str]:
+    """The remarks on what need not be wrong: crystals without a label, columns not read."""
+    return list(_notes(provenance))
+
+
+def left_out_texts(left_out: Mapping[str, Any]) -> list[str]:
+    """One sentence for each reason why documents are left out."""
+    texts = []
+    for reason, found in left_out.items():
+        texts.append(f"{found['count']} left out, {_plain(reason)}: {_names(found)}")
+    return texts
 
 
 def _warnings(provenance: Mapping[str, Any]) -> Iterator[str]:
@@ -36,13 +56,34 @@ def _warnings(provenance: Mapping[str, Any]) -> Iterator[str]:
     unread = provenance.get("not_read")
     if unread:
         yield f"{unread['count']} files are not read: {_names(unread)}"
-    for name, found in (provenance.get("left_out") or {}).items():
-        yield f"{found['count']} left out, {name.replace('_', ' ')}: {_names(found)}"
+    yield from left_out_texts(_left_out(provenance, usual=False))
+    for found in _joined(provenance):
+        yield f"{found['count']} computed labels have no crystal: {_names(found)}"
 
 
-def _unlabelled(provenance: Mapping[str, Any]) -> Iterator[str]:
+def _notes(provenance: Mapping[str, Any]) -> Iterator[str]:
+    yield from left_out_texts(_left_out(provenance, usual=True))
     for name, found in (provenance.get("unlabelled") or {}).items():
         yield f"{found['count']} crystals without {name}: {_names(found)}"
+    unread = provenance.get("columns_not_read")
+    if unread:
+        yield f"{unread['count']} columns are not read: {_names(unread)}"
+
+
+def _left_out(provenance: Mapping[str, Any], *, usual: bool) -> dict[str, Any]:
+    """The reasons that every query has, or the others."""
+    reasons = (provenance.get("left_out") or {}).items()
+    return {reason: found for reason, found in reasons if bool(USUAL.fullmatch(reason)) == usual}
+
+
+def _joined(provenance: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    found = (provenance.get("computed_labels") or {}).get("without_crystal")
+    if found:
+        yield found
+
+
+def _plain(reason: str) -> str:
+    return reason.replace("_", " ")
 
 
 def _names(found: Mapping[str, Any]) -> str:
