@@ -222,6 +222,8 @@ class Dataset:
                 f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}"
             )
         crystals = _crystals(arrays)
+        if arrays["ids"].dtype.kind not in "Uiu":
+            raise ValueError("its ids are no text")
         ids = tuple(map(str, arrays["ids"]))
         if not isinstance(meta["provenance"], dict):
             raise ValueError("its provenance is no object")

@@ -24,6 +24,7 @@ LARGEST = 4 * 2**30
 """Bytes of a file, packed or not, that are read into memory."""
 ALWAYS_UNPACKED = 64 * 2**20
 LARGEST_IN_FEW_BYTES = 512 * 2**20
+LONGEST_NAME = 60
 MOST_PER_BYTE = 200
 """Unpacked bytes per packed byte; tables of crystals have 3 to 30."""
 KINDS = (
@@ -124,6 +125,25 @@ def opened_arrays(data: bytes) -> Iterator[Mapping[str, NDArray[Any]]]:
         yield arrays
 
 
+def existing(path: Path | str, what: str) -> Path | None:
+    """The path with `~` expanded; None if nothing is there.
+
+    UnreadableFile for text that can be no path; `what` it names, for the message.
+    """
+    try:
+        expanded = Path(path).expanduser()
+        return expanded if expanded.exists() else None
+    except (OSError, ValueError, RuntimeError) as err:  # too long, a zero byte, no such user
+        problem = _words(err) if isinstance(err, OSError) else str(err)
+        raise UnreadableFile(f"{what} {brief(str(path))} is no usable path: {problem}") from err
+
+
+def brief(name: str) -> str:
+    """A name from a file in a message: short, and with control characters escaped."""
+    cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    return cut if cut.isprintable() else repr(cut)
+
+
 def not_a_file(path: Path) -> str | None:
     """Why a path is no regular file, as in `is a named pipe`; None if it is one."""
     try:
@@ -138,6 +158,9 @@ def not_a_file(path: Path) -> str | None:
 
 def decoded(data: bytes) -> str:
     """The text of bytes, see `read_text`."""
+    for beginning, words in OTHER_KINDS:
+        if data.startswith(beginning):
+            raise UnreadableFile(words)
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding)
@@ -182,9 +205,6 @@ def _words(error: OSError) -> str:
 
 
 def _undecodable(data: bytes, encoding: str, place: int) -> str:
-    for beginning, words in OTHER_KINDS:
-        if data.startswith(beginning):
-            return words
     if encoding != "utf-8":
         return f"begins as {encoding.upper()} text, but is damaged: save it as UTF-8"
     line = data.count(b"\n", 0, place) + 1

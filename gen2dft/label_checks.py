@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, not_one_of
+from gen2dft.input_files import brief
 from gen2dft.properties import Property
 
 FINDINGS = {
@@ -34,7 +35,7 @@ LOWEST = {"O F": -5.5, "Cl Br I S Se N": -3.5, "": -2.5}
 LOWEST_MEDIAN = -4.0
 HIGHEST_MEDIAN = 0.5
 LOWEST_ELEMENT, IMPOSSIBLE_ELEMENT = -0.1, -1.0
-MANY = 10  # labels of which a median says something
+MANY = 3  # labels of which a median says something
 SPREAD_OF = 3  # labels that should differ
 # All at 0 is what a set of stable crystals, or of metals, has.
 MAY_BE_ZERO = ("e_above_hull", "band_gap")
@@ -92,9 +93,9 @@ def check_dataset(dataset: Dataset, accepted: Collection[str], origin: str) -> N
         return
     lines = [f"{origin}: labels that cannot be right:"]
     lines += [f"  {finding.text}" for finding in refused]
-    names = sorted(finding.name for finding in refused if finding.name is not None)
+    names = sorted({finding.name for finding in refused if finding.name is not None})
     lines.append("Correct them, or name the right column (--column, dataset.columns)")
-    if names and len(names) == len(refused):
+    if all(finding.name is not None for finding in refused):
         options = " ".join(f"--accept {name}" for name in names)
         listed = ", ".join(names)
         lines.append(f"If they are right: {options} (in a campaign, dataset.accept: [{listed}])")
@@ -134,7 +135,7 @@ class _Column:
     def examples(self, which: NDArray[np.bool_]) -> str:
         """Crystals of a mask with their values: `3 crystals (a: -7.1, b: -6.5, ...)`."""
         rows = np.flatnonzero(which)
-        shown = [f"{self.ids[row]}: {self.values[row]:g}" for row in rows[:NAMED]]
+        shown = [f"{brief(self.ids[row])}: {self.values[row]:g}" for row in rows[:NAMED]]
         more = ", ..." if len(rows) > NAMED else ""
         noun = "crystal" if len(rows) == 1 else "crystals"
         return f"{len(rows):,} {noun} ({', '.join(shown)}{more})"
@@ -237,8 +238,10 @@ def _other_unit(column: _Column) -> str:
     if np.mean(_outside(column.known, column.definition.probable)) < MOST:
         return "; another unit, or another quantity"
     units: Mapping[str, float] = OTHER_UNITS.get(column.definition.unit, {})
+    fitting = []
     for unit, factor in units.items():
-        converted = column.known * factor
-        if not _outside(converted, column.definition.probable).any():
-            return f"; in {unit} they could be right: convert them"
-    return "; another unit, or another quantity"
+        if not _outside(column.known * factor, column.definition.probable).any():
+            fitting.append(unit)
+    if not fitting:
+        return "; another unit, or another quantity"
+    return f"; in {' or '.join(fitting)} they could be right: convert them"

@@ -489,10 +489,19 @@ def _read(source: str, column: list[str] | None = None, accept: list[str] | None
     from gen2dft.settings import load_settings
 
     settings = load_settings()
-    imported = settings.data_dir / "datasets" / f"{source}.npz"
+    imported = _imported(source, settings.data_dir)
     with _progress("reading") as progress:
-        spec = _spec(str(imported) if imported.is_file() else source, column, accept)
+        spec = _spec(imported or source, column, accept)
         return read_source(spec, settings.data_dir / "cache", progress)
+
+
+def _imported(name: str, data_dir: Path) -> str | None:
+    """The file of an imported dataset; None if none has this name."""
+    file = data_dir / "datasets" / f"{name}.npz"
+    try:
+        return str(file) if file.is_file() else None
+    except (OSError, ValueError):  # no name that a file can have
+        return None
 
 
 def _spec(source: str, column: list[str] | None, accept: list[str] | None) -> DatasetSpec:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import DatasetError
+from gen2dft.input_files import brief
 
 MISSING = frozenset({
     "", "na", "n/a", "#n/a", "#n/a n/a", "#na", "nan", "-nan", "null", "none", "<na>",
@@ -42,19 +43,26 @@ def id_text(cell: Any) -> str | None:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, str):
-        return cell.strip() or None
+        return _sound_text(cell.strip())
     if isinstance(cell, int) and not isinstance(cell, bool):
         return str(cell)
     raise ValueError(f"{shown(cell)} is no text: write ids in quotes")
+
+
+def _sound_text(text: str) -> str | None:
+    """The text, None if it is empty; ValueError where a file or a terminal would change it."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError(f"{shown(text)} holds a control character: remove it")
+    return text or None
 
 
 def shown(cell: Any) -> str:
     """A cell in a message: short, and without line ends."""
     if isinstance(cell, list | tuple | dict):
         return "a list" if not isinstance(cell, dict) else "an object"
-    text = " ".join(str(cell).split())
+    text = str(cell) if isinstance(cell, str) else repr(cell)
     cut = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return repr(cut)
+    return repr(cut) if isinstance(cell, str) else cut
 
 
 def numbers(cells: Sequence[Any], ids: Sequence[str], column: str) -> NDArray[np.float64]:
@@ -81,7 +89,7 @@ def numbers(cells: Sequence[Any], ids: Sequence[str], column: str) -> NDArray[np
             broken.append((row, str(err)))
     if not broken:
         return values
-    examples = ", ".join(f"{ids[row]} ({shown(cells[row])})" for row, _ in broken[:3])
+    examples = ", ".join(f"{brief(ids[row])} ({shown(cells[row])})" for row, _ in broken[:3])
     more = f" and {len(broken) - 3:,} more" if len(broken) > 3 else ""
     reasons = "; ".join(_distinct(reason for _, reason in broken))
     remedy = f": {reasons}" if reasons else ""

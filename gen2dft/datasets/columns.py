@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from gen2dft.datasets.cells import numbers, shown
 from gen2dft.datasets.tables import Table
 from gen2dft.errors import DatasetError, not_one_of
+from gen2dft.input_files import brief
 from gen2dft.properties import PROPERTIES, Properties
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
@@ -180,7 +181,7 @@ def check_finite(labels: Labels, ids: Sequence[str], path: Any) -> None:
     for name, values in labels.items():
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
-            rows = ", ".join(ids[row] for row in infinite[:3])
+            rows = ", ".join(brief(ids[row]) for row in infinite[:3])
             raise DatasetError(
                 f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if "
                 "missing"
@@ -189,8 +190,8 @@ def check_finite(labels: Labels, ids: Sequence[str], path: Any) -> None:
 
 def _listed(names: Sequence[str]) -> str:
     """Names of columns in a message; a long list is cut."""
-    shown = ", ".join(name[:60] or "(no name)" for name in names[:20])
-    return shown if len(names) <= 20 else f"{shown} and {len(names) - 20} more"
+    listed = ", ".join(brief(name) or "(no name)" for name in names[:20])
+    return listed if len(names) <= 20 else f"{listed} and {len(names) - 20} more"
 
 
 def _named_column(table: Table, role: str, named: str) -> str:

@@ -33,7 +33,14 @@ from gen2dft.datasets.remarks import DatasetWarning, warning_texts
 from gen2dft.datasets.tables import SUFFIXES, Table, read_table
 from gen2dft.errors import DatasetError, OutputError
 from gen2dft.hashing import ContentHash, content_hash
-from gen2dft.input_files import UnreadableFile, not_a_file, read_bytes, read_legacy_text
+from gen2dft.input_files import (
+    UnreadableFile,
+    brief,
+    existing,
+    not_a_file,
+    read_bytes,
+    read_legacy_text,
+)
 from gen2dft.parallel import map_parts
 from gen2dft.properties import Properties
 
@@ -87,8 +94,7 @@ def read_dataset(
         Missing file or column, duplicate ids, infinite or non-numeric labels, labels of which none
         finds a crystal, or nothing that can be read.
     """
-    path = Path(path).expanduser()
-    _check_path(path)
+    path = _usable_path(path)
     dataset = _read(path, columns or {}, cache_dir, progress, properties)
     for text in warning_texts(dataset.provenance):
         warnings.warn(f"{path}: {text}", DatasetWarning, stacklevel=2)
@@ -114,24 +120,25 @@ def _read(
     return dataset
 
 
-def _check_path(path: Path) -> None:
-    """DatasetError for what is neither a folder nor a file of a known kind."""
+def _usable_path(given: Path | str) -> Path:
+    """The path; DatasetError for what is neither a folder nor a file of a known kind."""
     try:
-        is_there = path.exists()
-    except (OSError, ValueError) as err:  # too long a name, or a zero byte in it
-        raise DatasetError(f"dataset {str(path)[:60]!r} is no name of a file: {err}") from err
-    if not is_there:
+        path = existing(given, "dataset")
+    except UnreadableFile as err:
+        raise DatasetError(str(err)) from err
+    if path is None:
         raise DatasetError(
-            f"dataset {path} does not exist; give `starter`, `materials-project`, or a file or "
+            f"dataset {given} does not exist; give `starter`, `materials-project`, or a file or "
             "folder"
         )
     if path.is_dir():
-        return
+        return path
     if problem := not_a_file(path):
         raise DatasetError(f"dataset {path} {problem}; name a regular file or a folder")
     if not path.name.lower().endswith((*SUFFIXES, ".npz")):
         known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
         raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
+    return path
 
 
 @dataclass(frozen=True)
@@ -191,7 +198,7 @@ def _unlabelled(ids: Sequence[str], labels: Labels) -> dict[str, Any]:
     """Property to the crystals that lack a label of it, where some have one."""
     found = {}
     for name, values in labels.items():
-        missing = [ids[row] for row in np.flatnonzero(np.isnan(values))]
+        missing = [ids[row] for row in np.flatnonzero(np.isnan(values)).tolist()]
         if missing:
             found[name] = first_of(missing)
     return found
@@ -334,7 +341,7 @@ def _refuse_strangers(table: Path, found: Matched) -> None:
         )
     if found.without_crystal and not found.row_of:
         near = found.near_text()
-        names = ", ".join(found.without_crystal[:3])
+        names = ", ".join(map(brief, found.without_crystal[:3]))
         hint = f" ({near})" if near else ""
         raise DatasetError(
             f"{table}: none of its {len(found.without_crystal)} ids is the name of a crystal's "
@@ -359,7 +366,7 @@ def refuse_duplicates(path: Path, ids: Iterable[str]) -> None:
     counts = Counter(ids)  # in the order of the file
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
-        names = ", ".join(repeated[:3])
+        names = ", ".join(map(brief, repeated[:3]))
         raise DatasetError(
             f"{path}: {len(repeated)} ids occur more than once: {names}; every crystal needs its "
             "own id"

@@ -77,9 +77,9 @@ def _entries(path: Path) -> list[Path]:
 
 def _unusable(file: Path) -> str | None:
     """Name, and why a file is not read; None if it is."""
-    name = ascii(file.name)[1:-1] if _is_undecodable(file.name) else file.name
-    if name != file.name:
-        return f"{name} (its name is not in UTF-8)"
+    name = file.name
+    if not name.isprintable():  # bytes that are no text among them
+        return f"{ascii(name)[1:-1]} (its name holds other than text)"
     if file.is_dir():
         return f"{name}/"
     is_wanted = name.lower() in LABELS or _CRYSTAL.search(name)
@@ -87,11 +87,6 @@ def _unusable(file: Path) -> str | None:
         return name
     problem = not_a_file(file)
     return None if problem is None else f"{name} ({problem})"
-
-
-def _is_undecodable(name: str) -> bool:
-    """Whether a file's name holds bytes that are no text."""
-    return any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _add(crystals: dict[str, Path], file: Path) -> None:

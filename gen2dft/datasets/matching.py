@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gen2dft.input_files import brief
+
 NAMED = 3  # ids that a message names
 
 _ENDING = re.compile(r"\.(cif|mcif|vasp|poscar|json)(\.gz)?$")
@@ -48,7 +50,7 @@ class Matched:
     def near_text(self) -> str:
         """Near misses in words; empty if there are none."""
         shown = list(self.near.items())[:NAMED]
-        pairs = [f"{label!r} beside {crystal!r}" for label, crystal in shown]
+        pairs = [f"{brief(label)} beside {brief(crystal)}" for label, crystal in shown]
         return f"{', '.join(pairs)}: ids are compared as text" if pairs else ""
 
 

@@ -77,7 +77,7 @@ def as_mapping(document: Any) -> Mapping[str, Any]:
     """
     if isinstance(document, Mapping):
         return document
-    dumped = getattr(document, "model_dump", dict)()
+    dumped: Any = getattr(document, "model_dump", dict)()
     return dumped if isinstance(dumped, Mapping) else {}
 
 

@@ -23,7 +23,7 @@ from gen2dft.datasets.structure_text import (
 )
 from gen2dft.datasets.tables import without_doubled_keys
 from gen2dft.errors import DatasetError
-from gen2dft.input_files import UnreadableFile, not_a_file, read_legacy_text
+from gen2dft.input_files import UnreadableFile, existing, not_a_file, read_legacy_text
 from gen2dft.parallel import map_parts
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_own_structures(path: Path, *, skip_broken: bool = False) -> OwnStructur
     DatasetError
         There is no such folder, nothing to read in it, or a file that cannot be used.
     """
-    path = path.expanduser()
+    path = _there(path)
     files = _files_in(path)
     root = path if path.is_dir() else path.parent
     starts = range(0, len(files), PARSED_AT_ONCE)
@@ -101,10 +101,18 @@ def read_own_structures(path: Path, *, skip_broken: bool = False) -> OwnStructur
     return OwnStructures(tuple(names), CrystalTable.concatenate(tables), tuple(broken))
 
 
+def _there(given: Path) -> Path:
+    try:
+        path = existing(given, "--structures")
+    except UnreadableFile as err:
+        raise DatasetError(str(err)) from err
+    if path is None:
+        raise DatasetError(f"--structures {given}: there is no such folder or file")
+    return path
+
+
 def _files_in(path: Path) -> list[Path]:
     """The files to read, in the order of their names."""
-    if not path.exists():
-        raise DatasetError(f"--structures {path}: there is no such folder or file")
     if not path.is_dir():
         if problem := not_a_file(path):
             raise DatasetError(f"--structures {path} {problem}")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from gen2dft.input_files import brief
+
 NAMED = 3
 # Reasons that every query of the Materials Project has.
 USUAL = re.compile(r"no_.*_energy|partially_occupied")
@@ -44,16 +46,17 @@ def left_out_texts(left_out: Mapping[str, Any]) -> list[str]:
 
 
 def _warnings(provenance: Mapping[str, Any]) -> Iterator[str]:
-    skipped = provenance.get("skipped") or {}
+    skipped = _mapping(provenance.get("skipped"))
     if skipped:
-        shown = [f"{name}: {_cut(skipped[name])}" for name in list(skipped)[:NAMED]]
+        shown = [f"{brief(name)}: {_cut(skipped[name])}" for name in list(skipped)[:NAMED]]
         yield f"{len(skipped)} crystals left out: {'; '.join(shown)}"
-    strange = provenance.get("labels_without_crystal")
+    strange = _counted(provenance.get("labels_without_crystal"))
     if strange:
         text = f"{strange['count']} rows have no .cif file: {_names(strange)}"
-        near = [f"{label!r} beside {other!r}" for label, other in strange["near"].items()]
+        pairs = _mapping(strange.get("near")).items()
+        near = [f"{brief(label)} beside {brief(str(other))}" for label, other in pairs]
         yield f"{text}; near misses: {', '.join(near)}" if near else text
-    unread = provenance.get("not_read")
+    unread = _counted(provenance.get("not_read"))
     if unread:
         yield f"{unread['count']} files are not read: {_names(unread)}"
     yield from left_out_texts(_left_out(provenance, usual=False))
@@ -63,23 +66,40 @@ def _warnings(provenance: Mapping[str, Any]) -> Iterator[str]:
 
 def _notes(provenance: Mapping[str, Any]) -> Iterator[str]:
     yield from left_out_texts(_left_out(provenance, usual=True))
-    for name, found in (provenance.get("unlabelled") or {}).items():
+    for name, found in _all_counted(provenance.get("unlabelled")).items():
         yield f"{found['count']} crystals without {name}: {_names(found)}"
-    unread = provenance.get("columns_not_read")
+    unread = _counted(provenance.get("columns_not_read"))
     if unread:
         yield f"{unread['count']} columns are not read: {_names(unread)}"
 
 
 def _left_out(provenance: Mapping[str, Any], *, usual: bool) -> dict[str, Any]:
     """The reasons that every query has, or the others."""
-    reasons = (provenance.get("left_out") or {}).items()
+    reasons = _all_counted(provenance.get("left_out")).items()
     return {reason: found for reason, found in reasons if bool(USUAL.fullmatch(reason)) == usual}
 
 
 def _joined(provenance: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    found = (provenance.get("computed_labels") or {}).get("without_crystal")
+    found = _counted(_mapping(provenance.get("computed_labels")).get("without_crystal"))
     if found:
         yield found
+
+
+# A provenance may come from a file that others wrote.
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _counted(value: Any) -> Mapping[str, Any] | None:
+    """What `matching.first_of` makes; None for anything else."""
+    found = _mapping(value)
+    is_whole = isinstance(found.get("count"), int) and isinstance(found.get("first"), list)
+    return found if is_whole else None
+
+
+def _all_counted(value: Any) -> dict[str, Mapping[str, Any]]:
+    counted = {name: _counted(found) for name, found in _mapping(value).items()}
+    return {name: found for name, found in counted.items() if found is not None}
 
 
 def _plain(reason: str) -> str:
@@ -89,7 +109,7 @@ def _plain(reason: str) -> str:
 def _names(found: Mapping[str, Any]) -> str:
     first: Sequence[str] = found["first"]
     more = ", ..." if found["count"] > len(first) else ""
-    return ", ".join(map(str, first)) + more
+    return ", ".join(brief(str(name)) for name in first) + more
 
 
 def _cut(text: str) -> str:

@@ -140,7 +140,8 @@ def read_source(
 
 def _accepted(spec: DatasetSpec, dataset: Dataset) -> tuple[str, ...]:
     """Findings that the user accepts, now or when the data were imported."""
-    earlier = dataset.provenance.get("accepted", ())
+    stored = dataset.provenance.get("accepted", ())
+    earlier = map(str, stored) if isinstance(stored, list) else ()
     return tuple(dict.fromkeys((*earlier, *spec.accept)))
 
 

@@ -129,7 +129,8 @@ def _csv_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as err:
         raise ValueError(
-            f"line {line}: {err}; cells with commas, quotes or line ends must be in double quotes"
+            f"line {line}, cells separated by {SEPARATORS[separator]}: {err}; cells with "
+            "separators, quotes or line ends must be in double quotes"
         ) from err
 
 
