@@ -24,7 +24,7 @@ LARGEST = 4 * 2**30
 """Bytes of a file, packed or not, that are read into memory."""
 ALWAYS_UNPACKED = 64 * 2**20
 LARGEST_IN_FEW_BYTES = 512 * 2**20
-LONGEST_NAME = 60
+LONGEST_NAME, LONGEST_VALUE = 60, 40
 MOST_PER_BYTE = 200
 """Unpacked bytes per packed byte; tables of crystals have 3 to 30."""
 KINDS = (
@@ -142,6 +142,15 @@ def brief(name: str) -> str:
     """A name from a file in a message: short, and with control characters escaped."""
     cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
     return cut if cut.isprintable() else repr(cut)
+
+
+def shown(value: Any) -> str:
+    """A value from a file in a message: short, without line ends, never a whole dictionary."""
+    if isinstance(value, list | tuple | dict):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = value if isinstance(value, str) else repr(value)
+    cut = text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+    return repr(cut) if isinstance(value, str) else cut
 
 
 def not_a_file(path: Path) -> str | None:

@@ -65,8 +65,8 @@ class Finding:
 def check_names(accepted: Collection[str]) -> None:
     """ValueError for a name that no finding can have."""
     for name in accepted:
-        _, _, finding = name.rpartition(".")
-        if finding not in FINDINGS or finding == name:
+        prop, _, finding = name.rpartition(".")
+        if finding not in FINDINGS or not prop:
             raise ValueError(
                 f"{not_one_of('accepted finding', finding, FINDINGS)} Write it with its property, "
                 "e.g. formation_energy.range"

@@ -225,7 +225,7 @@ def _hull_of(table: str | None, gga_sources: Sequence[str] | None) -> ReferenceH
 
     if table is not None:
         return build_hull(Path(table), gga_sources or GGA_SOURCES)
-    with console.status("asking the Materials Project"):
+    with said_once(console), console.status("asking the Materials Project"):
         hull, version = hull_of_today()
     console.print(f"Materials Project, version {version}, CC BY 4.0", highlight=False)
     return hull

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import DatasetError
-from gen2dft.input_files import brief
+from gen2dft.input_files import brief, shown
 
 MISSING = frozenset({
     "", "na", "n/a", "#n/a", "#n/a n/a", "#na", "nan", "-nan", "null", "none", "<na>",
 })  # fmt: skip
 """How programs write an empty cell, in lower case."""
-LONGEST_SHOWN = 40
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INFINITE = re.compile(r"([+-]?)inf(inity)?", re.IGNORECASE)
@@ -54,15 +53,6 @@ def _sound_text(text: str) -> str | None:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise ValueError(f"{shown(text)} holds a control character: remove it")
     return text or None
-
-
-def shown(cell: Any) -> str:
-    """A cell in a message: short, and without line ends."""
-    if isinstance(cell, list | tuple | dict):
-        return "a list" if not isinstance(cell, dict) else "an object"
-    text = str(cell) if isinstance(cell, str) else repr(cell)
-    cut = text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
-    return repr(cut) if isinstance(cell, str) else cut
 
 
 def numbers(cells: Sequence[Any], ids: Sequence[str], column: str) -> NDArray[np.float64]:

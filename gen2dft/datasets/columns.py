@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.datasets.cells import numbers, shown
+from gen2dft.datasets.cells import numbers
 from gen2dft.datasets.tables import Table
 from gen2dft.errors import DatasetError, not_one_of
-from gen2dft.input_files import brief
+from gen2dft.input_files import brief, shown
 from gen2dft.properties import PROPERTIES, Properties
 
 SYNONYMS: dict[str, tuple[str, ...]] = {

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.label_tensors import LabelTensors, read_tensors, tensors_path
@@ -30,6 +30,7 @@ from gen2dft.properties import TransportDefinition
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.reductions import factor_of
 
+Number = Annotated[float, Field(ge=0, strict=True)]  # no text and no truth value
 Line = TypeVar("Line", bound=BaseModel)
 
 SCHEMA = 1
@@ -68,8 +69,8 @@ class LabelRecord(BaseModel):
     id: str = Field(description="the crystal's id in its dataset")
     crystal: str = Field(description="content hash of the crystal, see `crystal_hash`")
     formula: str
-    band_gap: float | None = Field(None, ge=0, description="eV, on the mesh; 0 for a metal")
-    power_factor: dict[str, NonNegativeFloat] = Field(
+    band_gap: Number | None = Field(None, description="eV, on the mesh; 0 for a metal")
+    power_factor: dict[str, Number] = Field(
         {}, description="definition to uW cm^-1 K^-2 at tau = 1e-14 s; holes"
     )
     mesh: tuple[int, int, int] | None = Field(None, description="k-points of the bands")

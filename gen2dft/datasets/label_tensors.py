@@ -118,7 +118,12 @@ class LabelTensors:
                 f"{origin} holds no tensors of labels ({err}): make it anew with gen2dft data "
                 "tensors"
             ) from err
-        ids, crystals = (tuple(arrays[name].tolist()) for name in ("ids", "crystals"))
+        for name in ("ids", "crystals", "temperatures", "dopings"):
+            if arrays[name].ndim != 1:
+                raise DatasetError(
+                    f"{origin}: {name} is no list: make it anew with gen2dft data tensors"
+                )
+        ids, crystals = (tuple(map(str, arrays[name])) for name in ("ids", "crystals"))
         found = cls(
             ids,
             crystals,

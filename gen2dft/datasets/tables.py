@@ -75,13 +75,13 @@ def read_table(path: Path) -> Table:
         data = read_bytes(path)
         return _read(path, data)
     except UnreadableFile as err:
-        raise DatasetError(f"cannot read dataset {path}: it {err}") from err
+        raise DatasetError(f"cannot read the table {path}: it {err}") from err
     except ImportError as err:
         raise DatasetError(
             f"reading {path} needs the package pyarrow: pip install pyarrow"
         ) from err
     except (ValueError, csv.Error, RecursionError, MemoryError) as err:
-        raise DatasetError(f"cannot read dataset {path}: {_first_line(err)}") from err
+        raise DatasetError(f"cannot read the table {path}: {_first_line(err)}") from err
 
 
 def _read(path: Path, data: bytes) -> Table:

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.cells import NoNumber, id_text, number, shown
+from gen2dft.datasets.cells import NoNumber, id_text, number
 from gen2dft.datasets.columns import Wanted, require_column
 from gen2dft.datasets.structure_text import parse_structure
 from gen2dft.datasets.tables import read_table
 from gen2dft.engines import load_engine
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.heads.stability_trees import Known, Potential, StabilityTrees
+from gen2dft.input_files import brief
 from gen2dft.shipped.checkpoint import append_record, read_records
 from gen2dft.thermo.materials_project import whole_hull
 
@@ -107,10 +108,14 @@ def _published(key: str, text: Any, energy: Any, path: Path) -> Published:
         value = np.nan
     if not abs(value) <= LARGEST:
         raise DatasetError(
-            f"{path}, crystal {key}: {shown(energy)} is no distance to the hull in eV/atom; leave "
-            "such rows out"
+            f"{path}, crystal {key}: {_in_words(energy)} is no distance to the hull in eV/atom; "
+            "leave such rows out"
         )
     return Published(key, structure, value)
+
+
+def _in_words(cell: Any) -> str:
+    return brief(str(cell)) or "an empty cell"
 
 
 def relax_all(

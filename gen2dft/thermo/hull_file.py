@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gen2dft.errors import DatasetError, MixedEnergies, StoreError
-from gen2dft.input_files import UnreadableFile, read_bytes
+from gen2dft.input_files import UnreadableFile, read_bytes, shown
 from gen2dft.label_checks import LOWEST_ELEMENT
 from gen2dft.thermo.formulas import Formula, formula_text, parse_formula, reduced
 from gen2dft.thermo.hull import ReferenceHull
@@ -26,6 +26,7 @@ OTHER_UNIT = (
     f"formation energies lie within {LARGEST:g} {UNIT}, so this is in another unit (kJ/mol, eV per "
     "formula unit) or a total energy"
 )
+MOST_ATOMS = 10**6  # of one element in a formula
 COVERAGES = ("elements", "compounds")
 REBUILD = "gen2dft data build hull writes such a file"
 
@@ -109,17 +110,17 @@ def _check_fields(content: dict[str, Any], origin: str) -> None:
             f'{origin} states no unit: if its energies are in {UNIT}, add "unit": "{UNIT}" to it'
         )
     if unit != UNIT:
-        stated = str(unit)[:40]
-        raise DatasetError(f"{origin}: its unit is {stated!r}, and must be {UNIT!r}; {REBUILD}")
+        raise DatasetError(f"{origin}: its unit is {shown(unit)}, and must be {UNIT!r}; {REBUILD}")
     scale, coverage = content.get("scale"), content.get("coverage", COVERAGES[0])
     if not isinstance(scale, str | None):
         raise StoreError(f"{origin}: its scale is no text")
     if coverage not in COVERAGES:
         raise StoreError(
-            f"{origin}: its coverage is {str(coverage)[:40]!r}, and must be one of {COVERAGES}"
+            f"{origin}: its coverage is {shown(coverage)}, and must be {' or '.join(COVERAGES)}"
         )
     for name in ("known_stable", "mixed"):
-        if not isinstance(content.get(name, []), list):
+        listed = content.get(name, [])
+        if not isinstance(listed, list) or not all(isinstance(text, str) for text in listed):
             raise StoreError(f"{origin}: its {name} is no list of formulas")
 
 
@@ -143,12 +144,14 @@ def _formula_of(entry: Any, place: str) -> Formula:
     from pymatgen.core import Element
 
     if not isinstance(entry, list) or len(entry) != 2:
-        raise DatasetError(f"{place}: {str(entry)[:60]!r} is no pair of formula and energy")
+        raise DatasetError(f"{place}: {shown(entry)} is no pair of formula and energy")
     text, _ = entry
     try:
         formula = reduced(parse_formula(str(text)))
     except (ValueError, DatasetError) as err:
-        raise DatasetError(f"{place}: {text!r} is no formula like 'Li2 O1'") from err
+        raise DatasetError(f"{place}: {shown(text)} is no formula like 'Li2 O1'") from err
+    if max(count for _, count in formula) > MOST_ATOMS:
+        raise DatasetError(f"{place}: {shown(text)} has more than {MOST_ATOMS:,} atoms")
     for symbol, _ in formula:
         if not Element.is_valid_symbol(symbol):
             raise DatasetError(f"{place}: {text!r} holds {symbol!r}, which is no element")
@@ -157,16 +160,20 @@ def _formula_of(entry: Any, place: str) -> Formula:
 
 def _check_energy(energy: Any, place: str, *, is_element: bool) -> None:
     if isinstance(energy, bool) or not isinstance(energy, int | float):
-        raise DatasetError(f"{place}: its energy {repr(energy)[:40]} is no number")
-    if not math.isfinite(energy):
+        raise DatasetError(f"{place}: its energy {shown(energy)} is no number")
+    if isinstance(energy, float) and not math.isfinite(energy):
         raise DatasetError(f"{place}: its energy is {energy}, no number; leave such phases out")
     if abs(energy) > LARGEST:
-        raise DatasetError(f"{place}: its energy is {energy:g}: {OTHER_UNIT}")
+        raise DatasetError(f"{place}: its energy is {_short(energy)}: {OTHER_UNIT}")
     if is_element and energy < LOWEST_ELEMENT:
         raise DatasetError(
             f"{place}: its energy is {energy:g} {UNIT}, but elements are the zero of formation "
             "energies: these are total energies"
         )
+
+
+def _short(energy: float) -> str:
+    return shown(energy) if isinstance(energy, int) else f"{energy:g}"
 
 
 def _check_hash(hull: ReferenceHull, said: Any, expected: str | None, origin: str) -> None:

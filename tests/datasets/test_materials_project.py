@@ -11,6 +11,7 @@ from gen2dft.datasets.materials_project import (
     read_stable_phases,
     read_structures,
 )
+from gen2dft.datasets.remarks import DatasetWarning
 from gen2dft.errors import DatasetError, SettingsError
 
 ROCK_SALT = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3])
@@ -141,3 +142,125 @@ def test_structures_are_read_by_id():
     client = SimpleNamespace(materials=SimpleNamespace(summary=summary))
     assert read_structures(["mp-22862", "mp-1"], client) == {"mp-22862": ROCK_SALT}
     assert summary.queries[0]["material_ids"] == ["mp-22862", "mp-1"]
+
+
+MGO = Structure(Lattice.cubic(4.2), ["Mg", "O"], [[0, 0, 0], [0.5] * 3])
+
+
+def thermo_row(name, energy=-2.0, above=0.0):
+    return {
+        "material_id": name,
+        "formation_energy_per_atom": energy,
+        "energy_above_hull": above,
+    }
+
+
+def summary_row(name, structure=ROCK_SALT, gap=5.0):
+    plain = structure.as_dict() if isinstance(structure, Structure) else structure
+    return {"material_id": name, "structure": plain, "band_gap": gap}
+
+
+def answering(thermo, summary):
+    materials = SimpleNamespace(thermo=FakeEndpoint(thermo), summary=FakeEndpoint(summary))
+    return SimpleNamespace(db_version="2026_11_01", materials=materials)
+
+
+GOOD = (thermo_row("mp-2", -3.0), summary_row("mp-2", MGO, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("thermo", "summary", "reason"),
+    [
+        ([thermo_row("mp-1", None)], [summary_row("mp-1")], "energy that is no number"),
+        ([thermo_row("mp-1", float("nan"))], [summary_row("mp-1")], "energy that is no number"),
+        ([{"material_id": "mp-1"}], [summary_row("mp-1")], "energy that is no number"),
+        ([thermo_row("mp-1")], [summary_row("mp-1", None)], "no structure that can be read"),
+        ([thermo_row("mp-1")], [{"material_id": "mp-1"}], "no structure that can be read"),
+        ([thermo_row("mp-1")], [summary_row("mp-1", {"lattice": 5})], "no structure"),
+        (
+            [thermo_row("mp-1", -2.0), thermo_row("mp-1", -1.2)],
+            [summary_row("mp-1")],
+            "documents that contradict each other",
+        ),
+        (
+            [thermo_row("mp-1")],
+            [summary_row("mp-1"), summary_row("mp-ab")],  # a = 0, b = 1
+            None,
+        ),
+        (
+            [thermo_row("mp-1")],
+            [summary_row("mp-1"), summary_row("mp-1", MGO)],
+            "documents that contradict each other",
+        ),
+    ],
+)
+def test_incomplete_and_doubled_documents_are_left_out_and_named(tmp_path, thermo, summary, reason):
+    client = answering([*thermo, GOOD[0]], [*summary, GOOD[1]])
+    if reason is None:
+        assert read_materials_project(Query(), client=client).ids == ("mp-1", "mp-2")
+        return
+    with pytest.warns(DatasetWarning, match=f"1 left out, {reason}.*: mp-1"):
+        dataset = read_materials_project(Query(), tmp_path, client)
+    assert dataset.ids == ("mp-2",)
+    assert sum(dataset.provenance["skipped_reasons"].values()) == 1
+    with pytest.warns(DatasetWarning, match=f"1 left out, {reason}"):  # from the cache, too
+        read_materials_project(Query(), tmp_path, answering([], []))
+
+
+def test_ids_of_two_styles_are_matched():
+    thermo = [thermo_row("mp-bru", -2.0), thermo_row("mp-lxf", -3.0)]
+    client = answering(thermo, [summary_row("mp-8039", MGO), summary_row("mp-1138")])
+    dataset = read_materials_project(Query(), client=client)
+    assert dataset.ids == ("mp-1138", "mp-8039")
+    assert dataset.label("formation_energy").tolist() == [-2.0, -3.0]
+
+
+def test_ids_that_do_not_fit_are_refused_by_name():
+    client = answering([thermo_row("X1")], [summary_row("mp-1")])
+    with pytest.raises(DatasetError, match=r"ids do not fit each other: energies .* X1, .* mp-1"):
+        read_materials_project(Query(), client=client)
+
+
+def test_nothing_usable_says_what_became_of_the_documents():
+    client = answering([thermo_row("mp-1", None)], [summary_row("mp-1")])
+    with pytest.raises(
+        DatasetError, match=r"no crystal for .*left out: 1 energy that is no"
+    ):
+        read_materials_project(Query(), client=client)
+
+
+def test_stable_phases_without_energy_or_composition_are_named_and_kept_so(tmp_path):
+    documents = [
+        {"material_id": "mp-1", "composition": {"Na": 1}, "formation_energy_per_atom": None},
+        {"formation_energy_per_atom": -3.0},
+        {"composition": {"Mg": 1, "O": 1}, "formation_energy_per_atom": -3.0},
+    ]
+    for client in (stable_client(documents), stable_client([])):
+        with pytest.warns(DatasetWarning) as told:
+            phases = read_stable_phases("GGA_GGA+U", 2, tmp_path, client)
+        assert phases == [({"Mg": 1.0, "O": 1.0}, -3.0)]
+        texts = sorted(str(warning.message) for warning in told)
+        assert texts == [
+            "Materials Project, stable phases: 1 left out, energy that is no number: mp-1",
+            "Materials Project, stable phases: 1 left out, no composition: document 2",
+        ]
+    with pytest.raises(DatasetError, match=r"no stable phase .*1 left out, no composition"):
+        read_stable_phases("R2SCAN", 2, tmp_path, stable_client(documents[1:2]))
+
+
+def test_cached_phases_of_earlier_versions_and_damaged_ones(tmp_path):
+    documents = [{"composition": {"Na": 1}, "formation_energy_per_atom": 0.0}]
+    read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client(documents))
+    (kept,) = (tmp_path / "hulls").iterdir()
+    kept.write_text('[[{"K": 1}, 0.0]]')
+    assert read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client([])) == [({"K": 1}, 0.0)]
+    kept.write_text('{"phases": 5}')
+    assert read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client(documents)) == [
+        ({"Na": 1.0}, 0.0)
+    ]
+
+
+def test_structures_are_found_by_either_style_of_an_id():
+    client = answering([], [summary_row("mp-bru"), summary_row("mp-7", None)])
+    with pytest.warns(DatasetWarning, match=r"structures: 1 left out, no structure .*: mp-7"):
+        assert list(read_structures(["mp-1138", "mp-7"], client)) == ["mp-1138"]
