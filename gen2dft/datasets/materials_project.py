@@ -9,47 +9,51 @@ mixes in r2SCAN, and the two must not meet on one hull. GNoME's crystals are lef
 from __future__ import annotations
 
 import json
-import os
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.atomic import write_atomically
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.mp_client import Client, asking, has_key
 from gen2dft.datasets.mp_documents import (
+    NO_ENERGY,
     LeftOut,
-    as_mapping,
     by_material,
-    composition_of,
     finite,
+    formation_energy_of,
     material_key,
     say_left_out,
 )
-from gen2dft.datasets.remarks import DatasetWarning, left_out_texts, warning_texts
+from gen2dft.datasets.mp_phases import read_stable_phases
+from gen2dft.datasets.remarks import DatasetWarning, warning_texts
 from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
-from gen2dft.errors import DatasetError, SettingsError
+from gen2dft.errors import DatasetError
 from gen2dft.hashing import content_hash
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+__all__ = [
+    "THERMO_TYPE",
+    "Client",
+    "Query",
+    "has_key",
+    "id_order",
+    "read_lowest_structures",
+    "read_materials_project",
+    "read_stable_phases",
+    "read_structures",
+]
+
 THERMO_TYPE = "GGA_GGA+U"
-NO_ENERGY, NO_COMPOSITION = "energy_that_is_no_number", "no_composition"
 NO_STRUCTURE = "no_structure_that_can_be_read"
 PARTIAL = "partially_occupied"
-Phase = tuple[dict[str, float], float]
-"""Composition and formation energy, eV/atom."""
-KEY_HELP = (
-    "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` "
-    "or `pmg config --add PMG_MAPI_KEY ...`"
-)
 
 
 @dataclass(frozen=True)
@@ -82,27 +86,6 @@ class Query:
         return content_hash(content, digits=16)
 
 
-class Endpoint(Protocol):
-    """One end point of the client."""
-
-    def search(self, **query: Any) -> Iterable[Any]:
-        """Documents that match."""
-
-
-class Materials(Protocol):
-    """The end points used here."""
-
-    thermo: Endpoint
-    summary: Endpoint
-
-
-class Client(Protocol):
-    """The part of `mp_api.client.MPRester` that is used."""
-
-    db_version: str | None
-    materials: Materials
-
-
 def read_materials_project(
     query: Query, cache_dir: Path | None = None, client: Client | None = None
 ) -> Dataset:
@@ -124,165 +107,13 @@ def read_materials_project(
     DatasetError
         If the server cannot be reached or refuses, or nothing matches.
     """
-    with _asking(client) as database:
+    with asking(client) as database:
         return _read(query, cache_dir, database)
-
-
-def read_stable_phases(
-    thermo_type: str, max_elements: int, cache_dir: Path | None = None, client: Client | None = None
-) -> list[tuple[dict[str, float], float]]:
-    """Composition and formation energy (eV/atom) of every phase that the Materials Project calls
-    stable.
-
-    Parameters
-    ----------
-    thermo_type
-        Family of calculations, e.g. `GGA_GGA+U`; families never mix.
-    max_elements
-        Largest number of elements of a phase.
-
-    Raises
-    ------
-    SettingsError, DatasetError
-        As `read_materials_project`.
-    """
-    with _asking(client) as database:
-        return _stable_phases(thermo_type, max_elements, cache_dir, database)
-
-
-@dataclass(frozen=True)
-class AllPhases:
-    """Every phase of some thermo types.
-
-    Parameters
-    ----------
-    version
-        Of the database.
-    phases
-        Thermo type to compositions with formation energies, eV/atom.
-    """
-
-    version: str
-    phases: dict[str, list[tuple[dict[str, float], float]]]
-
-
-def read_all_phases(thermo_types: Sequence[str], client: Client | None = None) -> AllPhases:
-    """Every phase of the Materials Project, with its energy of each thermo type.
-
-    GNoME's and deprecated materials are left out.
-
-    Raises
-    ------
-    SettingsError, DatasetError
-        As `read_materials_project`.
-    """
-    with _asking(client) as database:
-        return _all_phases(thermo_types, database)
-
-
-def _all_phases(thermo_types: Sequence[str], client: Client) -> AllPhases:
-    listed = client.materials.summary.search(
-        deprecated=False, include_gnome=False, all_fields=False, fields=["material_id"]
-    )
-    left_out = LeftOut()
-    own = by_material(listed, _nothing, left_out).keys()
-    phases = {kind: _phases_of(kind, own, client, left_out) for kind in thermo_types}
-    say_left_out(left_out.summary(), "all phases")
-    return AllPhases(client.db_version or "unknown", phases)
-
-
-def _nothing(_: Mapping[str, Any]) -> None:
-    """What must agree in two documents that are read for their id alone."""
-
-
-def _phases_of(
-    thermo_type: str, materials: Collection[str], client: Client, left_out: LeftOut
-) -> list[Phase]:
-    """Phases of one thermo type among materials; DatasetError if there is none."""
-    documents = client.materials.thermo.search(
-        thermo_types=[thermo_type],
-        all_fields=False,
-        fields=["material_id", "composition", "formation_energy_per_atom"],
-    )
-    rows = by_material(documents, _energy, left_out)
-    known = [row for key, row in rows.items() if key in materials]
-    if not known:
-        raise DatasetError(f"the Materials Project has no phase of thermo type {thermo_type!r}")
-    return _phases(known, left_out)
-
-
-def _stable_phases(
-    thermo_type: str, max_elements: int, cache_dir: Path | None, client: Client
-) -> list[Phase]:
-    query = json.dumps([thermo_type, max_elements, client.db_version or "unknown"])
-    name = f"mp-stable-{content_hash(query, digits=16)}.json"
-    cached = cache_dir / "hulls" / name if cache_dir else None
-    phases, left_out = _cached_phases(cached) or _asked_phases(thermo_type, max_elements, client)
-    if not phases:
-        lost = "; ".join(left_out_texts(left_out))
-        raise DatasetError(
-            f"the Materials Project has no stable phase of thermo type {thermo_type!r}: "
-            f"hull.thermo_type{f' ({lost})' if lost else ''}"
-        )
-    if cached:
-        content = json.dumps({"phases": phases, "left_out": left_out})
-        write_atomically(cached, content.encode())
-    say_left_out(left_out, "stable phases")
-    return phases
-
-
-def _cached_phases(cached: Path | None) -> tuple[list[Phase], dict[str, Any]] | None:
-    """Phases and what was left out, as they were kept; None if they were not, or are damaged."""
-    if cached is None or not cached.is_file():
-        return None
-    try:
-        stored = json.loads(cached.read_text())
-        if isinstance(stored, list):  # of version 0.4 and before
-            stored = {"phases": stored, "left_out": {}}
-        phases = [(dict(composition), float(energy)) for composition, energy in stored["phases"]]
-        return phases, dict(stored["left_out"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def _asked_phases(
-    thermo_type: str, max_elements: int, client: Client
-) -> tuple[list[Phase], dict[str, Any]]:
-    documents = client.materials.thermo.search(
-        num_elements=(1, max_elements),
-        thermo_types=[thermo_type],
-        is_stable=True,
-        all_fields=False,
-        fields=["material_id", "composition", "formation_energy_per_atom"],
-    )
-    left_out = LeftOut()
-    phases = _phases(map(as_mapping, documents), left_out)
-    return phases, left_out.summary()
-
-
-def _phases(rows: Iterable[Mapping[str, Any]], left_out: LeftOut) -> list[Phase]:
-    """Phases of documents that have composition and energy."""
-    phases: list[Phase] = []
-    for number, row in enumerate(rows, start=1):
-        name = str(row.get("material_id") or f"document {number}")
-        composition, energy = composition_of(row), _energy(row)
-        if composition is None:
-            left_out.add(NO_COMPOSITION, name)
-        elif energy is None:
-            left_out.add(NO_ENERGY, name)
-        else:
-            phases.append((composition, energy))
-    return phases
-
-
-def _energy(row: Mapping[str, Any]) -> float | None:
-    """Formation energy of a document, eV/atom; None where it has none."""
-    return finite(row.get("formation_energy_per_atom"))
 
 
 def read_structures(material_ids: Sequence[str], client: Client | None = None) -> dict[str, Any]:
     """Structures of given ids; those that the Materials Project does not have are left out."""
-    with _asking(client) as database:
+    with asking(client) as database:
         return _structures(material_ids, database)
 
 
@@ -309,7 +140,7 @@ def read_lowest_structures(
     SettingsError, DatasetError
         As `read_materials_project`.
     """
-    with _asking(client) as database:
+    with asking(client) as database:
         return _lowest_structures(formulas, database)
 
 
@@ -332,66 +163,6 @@ def _lowest_structures(formulas: Sequence[str], client: Client) -> dict[str, tup
             lowest[formula] = entry
     say_left_out(left_out.summary(), "structures by formula")
     return {formula: (name, structure) for formula, (_, name, structure) in lowest.items()}
-
-
-def has_key() -> bool:
-    """Whether an API key is set."""
-    from pymatgen.core import SETTINGS
-
-    return bool(os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY"))
-
-
-def api_key() -> str:
-    """The key in MP_API_KEY or in pymatgen's settings (PMG_MAPI_KEY).
-
-    SettingsError if there is none.
-    """
-    from pymatgen.core import SETTINGS
-
-    key = os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY") or ""
-    if not key:
-        raise SettingsError(
-            f"the dataset materials-project needs an API key, and MP_API_KEY is not set: {KEY_HELP}"
-        )
-    return str(key)
-
-
-def _connect(key: str) -> Client:
-    from mp_api.client import MPRester
-
-    client: Client = MPRester(key, use_document_model=False, mute_progress_bars=True)
-    return client
-
-
-@contextmanager
-def _asking(client: Client | None) -> Iterator[Client]:
-    """The client that is given, or one of this user's key; what goes wrong is explained."""
-    if client is not None:
-        with _explained(None):
-            yield client
-        return
-    key = api_key()
-    with _explained(key):
-        yield _connect(key)
-
-
-@contextmanager
-def _explained(key: str | None) -> Iterator[None]:
-    """Turn errors of a request into a DatasetError, without the key that some messages repeat."""
-    from mp_api.client.core import MPRestError
-    from requests import RequestException
-
-    try:
-        yield
-    except (MPRestError, RequestException, ConnectionError, TimeoutError) as error:
-        text = str(error)
-        if key:
-            text = text.replace(key, "<key>")
-        # `from None`: the original message may hold the key.
-        raise DatasetError(
-            f"the Materials Project could not be queried: {text[:300]}. Check network and key: "
-            f"{KEY_HELP}"
-        ) from None
 
 
 def _read(query: Query, cache_dir: Path | None, client: Client) -> Dataset:
@@ -426,7 +197,7 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
             continue
         if key not in energies:
             left_out.add(no_energy, str(found[key]["material_id"]))
-        elif _energy(energies[key]) is None:
+        elif formation_energy_of(energies[key]) is None:
             left_out.add(NO_ENERGY, str(found[key]["material_id"]))
         else:
             with_energy[key] = found[key]

@@ -15,6 +15,7 @@ from typing import Any
 from gen2dft.datasets.matching import first_of
 from gen2dft.datasets.remarks import DatasetWarning, left_out_texts
 
+NO_ENERGY, NO_COMPOSITION = "energy_that_is_no_number", "no_composition"
 NO_ID, DOUBLED = "no_material_id", "documents_that_contradict_each_other"
 
 _ID = re.compile(r"([a-z]+)-([0-9]+|[a-z]+)")
@@ -131,3 +132,8 @@ def composition_of(row: Mapping[str, Any]) -> dict[str, float] | None:
         # An Element in a model, a symbol in a dictionary.
         amounts[str(getattr(element, "symbol", element))] = count
     return amounts
+
+
+def formation_energy_of(row: Mapping[str, Any]) -> float | None:
+    """Formation energy of a document, eV/atom; None where it has none."""
+    return finite(row.get("formation_energy_per_atom"))

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gen2dft.datasets.cells import NoNumber, number
-from gen2dft.datasets.materials_project import THERMO_TYPE, Client, read_all_phases
+from gen2dft.datasets.materials_project import THERMO_TYPE, Client
+from gen2dft.datasets.mp_phases import read_all_phases
 from gen2dft.datasets.tables import read_table
 from gen2dft.errors import DatasetError
 from gen2dft.input_files import shown
@@ -96,7 +97,7 @@ def hull_of_today(client: Client | None = None) -> tuple[ReferenceHull, str]:
     Parameters
     ----------
     client
-        As for `gen2dft.datasets.materials_project.read_all_phases`, whose errors it raises.
+        As for `gen2dft.datasets.mp_phases.read_all_phases`, whose errors it raises.
     """
     found = read_all_phases((GGA, MIXED), client)
     gga, mixed = (lowest_of(found.phases[kind]) for kind in (GGA, MIXED))

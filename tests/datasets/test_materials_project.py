@@ -4,11 +4,10 @@ import pytest
 from mp_api.client.core import MPRestError
 from pymatgen.core import SETTINGS, Lattice, Structure
 
-from gen2dft.datasets import materials_project as mp
+from gen2dft.datasets import mp_client
 from gen2dft.datasets.materials_project import (
     Query,
     read_materials_project,
-    read_stable_phases,
     read_structures,
 )
 from gen2dft.datasets.remarks import DatasetWarning
@@ -87,14 +86,14 @@ def test_without_a_key_the_way_to_one_is_told(monkeypatch):
 def test_key_appears_neither_in_errors_nor_on_disk(monkeypatch, tmp_path):
     key = "0123456789abcdef0123456789abcdef"
     monkeypatch.setenv("MP_API_KEY", key)
-    monkeypatch.setattr(mp, "_connect", lambda given: fake_client())
+    monkeypatch.setattr(mp_client, "_connect", lambda given: fake_client())
     read_materials_project(Query(), tmp_path)
     assert all(key.encode() not in file.read_bytes() for file in tmp_path.rglob("*.npz"))
 
     def refuse(given):
         raise MPRestError(f"403 for key {given}")
 
-    monkeypatch.setattr(mp, "_connect", refuse)
+    monkeypatch.setattr(mp_client, "_connect", refuse)
     with pytest.raises(DatasetError, match=r"could not be queried: 403 for key <key>") as caught:
         read_materials_project(Query())
     assert caught.value.__cause__ is None
@@ -106,35 +105,6 @@ def test_nothing_found_is_an_error():
     client.materials.thermo.documents = []
     with pytest.raises(DatasetError, match=r"no crystal for"):
         read_materials_project(Query(), client=client)
-
-
-def stable_client(documents, version="2026_11_01"):
-    return SimpleNamespace(
-        db_version=version, materials=SimpleNamespace(thermo=FakeEndpoint(documents))
-    )
-
-
-def test_stable_phases_are_pinned_to_one_thermo_type_and_cached(tmp_path):
-    documents = [
-        {"composition": ROCK_SALT.composition, "formation_energy_per_atom": -2.1},
-        {"composition": {"Na": 1.0}, "formation_energy_per_atom": 0.0},
-    ]
-    client = stable_client(documents)
-    phases = read_stable_phases("GGA_GGA+U", 3, tmp_path, client)
-    assert phases == [({"Na": 1.0, "Cl": 1.0}, -2.1), ({"Na": 1.0}, 0.0)]
-    (query,) = client.materials.thermo.queries
-    assert (query["thermo_types"], query["is_stable"], query["num_elements"]) == (
-        ["GGA_GGA+U"],
-        True,
-        (1, 3),
-    )
-    again = stable_client([])
-    assert read_stable_phases("GGA_GGA+U", 3, tmp_path, again) == phases
-    assert not again.materials.thermo.queries
-    with pytest.raises(
-        DatasetError, match=r"no stable phase of thermo type 'R2SCAN': hull\.thermo_type"
-    ):
-        read_stable_phases("R2SCAN", 3, tmp_path, again)
 
 
 def test_structures_are_read_by_id():
@@ -223,41 +193,8 @@ def test_ids_that_do_not_fit_are_refused_by_name():
 
 def test_nothing_usable_says_what_became_of_the_documents():
     client = answering([thermo_row("mp-1", None)], [summary_row("mp-1")])
-    with pytest.raises(
-        DatasetError, match=r"no crystal for .*left out: 1 energy that is no"
-    ):
+    with pytest.raises(DatasetError, match=r"no crystal for .*left out: 1 energy that is no"):
         read_materials_project(Query(), client=client)
-
-
-def test_stable_phases_without_energy_or_composition_are_named_and_kept_so(tmp_path):
-    documents = [
-        {"material_id": "mp-1", "composition": {"Na": 1}, "formation_energy_per_atom": None},
-        {"formation_energy_per_atom": -3.0},
-        {"composition": {"Mg": 1, "O": 1}, "formation_energy_per_atom": -3.0},
-    ]
-    for client in (stable_client(documents), stable_client([])):
-        with pytest.warns(DatasetWarning) as told:
-            phases = read_stable_phases("GGA_GGA+U", 2, tmp_path, client)
-        assert phases == [({"Mg": 1.0, "O": 1.0}, -3.0)]
-        texts = sorted(str(warning.message) for warning in told)
-        assert texts == [
-            "Materials Project, stable phases: 1 left out, energy that is no number: mp-1",
-            "Materials Project, stable phases: 1 left out, no composition: document 2",
-        ]
-    with pytest.raises(DatasetError, match=r"no stable phase .*1 left out, no composition"):
-        read_stable_phases("R2SCAN", 2, tmp_path, stable_client(documents[1:2]))
-
-
-def test_cached_phases_of_earlier_versions_and_damaged_ones(tmp_path):
-    documents = [{"composition": {"Na": 1}, "formation_energy_per_atom": 0.0}]
-    read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client(documents))
-    (kept,) = (tmp_path / "hulls").iterdir()
-    kept.write_text('[[{"K": 1}, 0.0]]')
-    assert read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client([])) == [({"K": 1}, 0.0)]
-    kept.write_text('{"phases": 5}')
-    assert read_stable_phases("GGA_GGA+U", 2, tmp_path, stable_client(documents)) == [
-        ({"Na": 1.0}, 0.0)
-    ]
 
 
 def test_structures_are_found_by_either_style_of_an_id():

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from gen2dft.campaign import parse_campaign
 from gen2dft.cli.app import app
-from gen2dft.datasets import materials_project
+from gen2dft.datasets import mp_client
 from gen2dft.datasets.remarks import DatasetWarning
 from gen2dft.errors import DatasetError
 from gen2dft.ground.hulls import campaign_hull
@@ -161,7 +161,7 @@ def test_the_verb_without_a_table_asks_the_api_and_says_how_to_pin_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MP_API_KEY", "0" * 32)
-    monkeypatch.setattr(materials_project, "_connect", lambda _: Recorded(RECORDED))
+    monkeypatch.setattr(mp_client, "_connect", lambda _: Recorded(RECORDED))
     out = tmp_path / "today.json"
     result = CliRunner().invoke(app, ["data", "build", "hull", "--out", str(out)])
     assert result.exit_code == 0, result.output
