@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ MOST = 0.5
 NAMED = 3  # crystals that a message names
 
 Values = NDArray[np.float64]
+NO_OWN: Mapping[str, Property] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ def check_names(accepted: Collection[str]) -> None:
             )
 
 
-def check_dataset(dataset: Dataset, accepted: Collection[str], origin: str) -> None:
+def check_dataset(
+    dataset: Dataset, accepted: Collection[str], origin: str, own: Mapping[str, Property] = NO_OWN
+) -> None:
     """Refuse a data set with labels that cannot be right, or hardly can and are not accepted.
 
     Parameters
@@ -82,13 +86,15 @@ def check_dataset(dataset: Dataset, accepted: Collection[str], origin: str) -> N
         Names of findings that the user has looked at.
     origin
         What the labels are from, for the message.
+    own
+        Definitions of a campaign, which have the last word on bounds.
 
     Raises
     ------
     DatasetError
         Naming property, crystals, values and the remedy.
     """
-    refused = [found for found in findings(dataset) if found.name not in accepted]
+    refused = [found for found in findings(dataset, own) if found.name not in accepted]
     if not refused:
         return
     lines = [f"{origin}: labels that cannot be right:"]
@@ -102,11 +108,12 @@ def check_dataset(dataset: Dataset, accepted: Collection[str], origin: str) -> N
     raise DatasetError("\n".join(lines))
 
 
-def findings(dataset: Dataset) -> list[Finding]:
+def findings(dataset: Dataset, own: Mapping[str, Property] = NO_OWN) -> list[Finding]:
     """All that is wrong with the labels of a data set, one finding of each kind and property."""
     found: list[Finding] = []
+    known = {**dataset.properties, **own}
     for name in sorted(dataset.labels):
-        column = _Column(dataset.properties[name], dataset.label(name), dataset.ids)
+        column = _Column(known[name], dataset.label(name), dataset.ids)
         found += _of_any(column)
         if name == FORMATION_ENERGY:
             found += _of_formation_energies(column, dataset.crystals)

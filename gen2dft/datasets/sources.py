@@ -131,7 +131,7 @@ def read_source(
     accepted = _accepted(spec, dataset)
     # What ships was looked at when it was built; a test keeps it free of findings.
     if spec.source not in SHIPPED:
-        check_dataset(dataset, accepted, f"dataset {spec.source}")
+        check_dataset(dataset, accepted, f"dataset {spec.source}", defined(properties))
     if spec.accept:
         provenance = {**dataset.provenance, "accepted": list(accepted)}
         return replace(dataset, provenance=provenance)
