@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -18,6 +17,7 @@ from gen2dft.atomic import write_atomically
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import DatasetError, OutputError, not_one_of
 from gen2dft.hashing import ContentHash
+from gen2dft.input_files import DAMAGED_ARRAYS, UnreadableFile, opened_arrays, read_bytes
 from gen2dft.properties import Properties, Property
 
 FORMAT_VERSION = 1
@@ -25,6 +25,7 @@ FORMAT_VERSION = 1
 CRYSTAL_ARRAYS = ("lattices", "numbers", "frac", "offsets")
 LABEL_PREFIX = "label_"
 WEIGHT_PREFIX = "weight_"
+LARGEST_NUMBER = 255  # that an array of atomic numbers holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +208,11 @@ class Dataset:
     def from_bytes(cls, data: bytes, origin: str = "stored dataset") -> Dataset:
         """Inverse of `to_bytes`; DatasetError names `origin` when the data are broken."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            with opened_arrays(data) as arrays:
                 return cls._from_arrays(arrays, origin)
-        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as err:
-            raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {err}") from err
+        except DAMAGED_ARRAYS as err:
+            text = " ".join(str(err).split())[:200] or type(err).__name__
+            raise DatasetError(f"{origin} is not a gen2dft dataset or is damaged: {text}") from err
 
     @classmethod
     def _from_arrays(cls, arrays: Mapping[str, NDArray[Any]], origin: str) -> Dataset:
@@ -219,8 +221,12 @@ class Dataset:
             raise DatasetError(
                 f"{origin} has format {meta['format']}, this version reads {FORMAT_VERSION}"
             )
-        crystals = CrystalTable(*(arrays[name] for name in CRYSTAL_ARRAYS))
+        crystals = _crystals(arrays)
+        if arrays["ids"].dtype.kind not in "Uiu":
+            raise ValueError("its ids are no text")
         ids = tuple(map(str, arrays["ids"]))
+        if not isinstance(meta["provenance"], dict):
+            raise ValueError("its provenance is no object")
         labels = _columns(arrays, LABEL_PREFIX)
         weights = _columns(arrays, WEIGHT_PREFIX)
         stored_properties = meta.get("properties", ())
@@ -241,15 +247,42 @@ class Dataset:
     def load(cls, path: Path | str) -> Dataset:
         """Read an .npz file written by `save`."""
         path = Path(path)
-        if not path.is_file():
+        if not path.exists():
             raise DatasetError(f"dataset file {path} does not exist")
-        return cls.from_bytes(path.read_bytes(), origin=f"dataset file {path}")
+        try:
+            data = read_bytes(path)
+        except UnreadableFile as err:
+            raise DatasetError(f"dataset file {path} {err}") from err
+        return cls.from_bytes(data, origin=f"dataset file {path}")
+
+
+def _crystals(arrays: Mapping[str, NDArray[Any]]) -> CrystalTable:
+    """The crystals of a file; ValueError where its arrays are of another kind.
+
+    Whether they are sound is for those to check who read files of users.
+    """
+    lattices, numbers, frac, offsets = (arrays[name] for name in CRYSTAL_ARRAYS)
+    if numbers.dtype.kind not in "iu" or offsets.dtype.kind not in "iu":
+        raise ValueError("atomic numbers or offsets are no whole numbers")
+    if ((numbers < 0) | (numbers > LARGEST_NUMBER)).any():
+        raise ValueError(f"an atomic number is not between 0 and {LARGEST_NUMBER}")
+    return CrystalTable(
+        lattices.astype(np.float64),
+        numbers.astype(np.uint8),
+        frac.astype(np.float64),
+        offsets.astype(np.int64),
+    )
 
 
 def _columns(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """Property to its column, of the arrays in a file whose names begin with a prefix."""
-    names = [key for key in arrays if key.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays[name] for name in names}
+    columns = {}
+    for key in arrays:
+        if key.startswith(prefix):
+            if arrays[key].dtype.kind not in "fiu":
+                raise ValueError(f"{key} holds no numbers")
+            columns[key.removeprefix(prefix)] = arrays[key].astype(np.float64)
+    return columns
 
 
 def _refuse_duplicates(ids: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ file defines its own under `properties:`. `Properties` holds what one campaign o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -17,6 +18,9 @@ from gen2dft.plugins import origin, registry
 GROUP = "gen2dft.properties"
 STATIC = "static"  # what the first of a chain of steps comes after
 Transform = Literal["identity", "log1p"]
+Bounds = tuple[float, float]  # lowest and highest value
+ANY: Bounds = (-math.inf, math.inf)
+BOUNDS = ("possible", "probable")
 ENERGIES = ("formation_energy", "e_above_hull")  # what references and a hull make of an energy
 
 
@@ -36,6 +40,10 @@ class Property:
         Scale on which a property head learns it: `identity`, or `log1p` for skewed positive values.
     labels
         Where more labels of it come from, for messages.
+    possible
+        Bounds of its values in its unit; labels beyond them are refused.
+    probable
+        Narrower bounds, beyond which labels are refused unless they are accepted by name.
     """
 
     name: str
@@ -43,6 +51,12 @@ class Property:
     title: str
     transform: Transform = "identity"
     labels: str = ""
+    possible: Bounds = ANY
+    probable: Bounds = ANY
+
+    def __post_init__(self) -> None:
+        for name in BOUNDS:
+            object.__setattr__(self, name, _bounds(getattr(self, name)))
 
     @property
     def axis(self) -> str:
@@ -50,23 +64,54 @@ class Property:
         return f"{self.title} ({self.unit})"
 
 
+def _bounds(given: Iterable[float | None]) -> Bounds:
+    """Bounds as numbers, of stored ones with None in the place of infinity."""
+    low, high = given
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _plain_bounds(bounds: Bounds) -> list[float | None] | None:
+    """Bounds as they are stored: JSON has no infinite numbers; None where there are none at all."""
+    if bounds == ANY:
+        return None
+    return [value if math.isfinite(value) else None for value in bounds]
+
+
 WITH_ENERGIES = "use the starter set or Materials Project, or name the column: dataset.columns"
 PROPERTIES: dict[str, Property] = {
     prop.name: prop
     for prop in (
-        Property("formation_energy", "eV/atom", "formation energy", labels=WITH_ENERGIES),
-        Property("e_above_hull", "eV/atom", "energy above hull", labels=WITH_ENERGIES),
+        Property(
+            "formation_energy",
+            "eV/atom",
+            "formation energy",
+            labels=WITH_ENERGIES,
+            possible=(-6.0, 50.0),
+            probable=(-6.0, 6.0),
+        ),
+        Property(
+            "e_above_hull",
+            "eV/atom",
+            "energy above hull",
+            labels=WITH_ENERGIES,
+            possible=(-6.0, 50.0),
+            probable=(-0.5, 6.0),
+        ),
         Property(
             "band_gap",
             "eV",
             "band gap",
             labels="use Materials Project, or a file that has it (dataset.columns)",
+            possible=(0.0, 50.0),
+            probable=(0.0, 25.0),
         ),
         Property(
             "vanadium_state",
             "elementary charges",
             "mean oxidation state of V beside O2-",
             labels="use a set of vanadium oxides (gen2dft data build vanadium-oxides)",
+            possible=(0.0, 100.0),
+            probable=(0.0, 20.0),
         ),
         # In the constant-relaxation-time approximation; carriers, temperature, doping and average
         # are those of the campaign's transport.definition.
@@ -77,6 +122,8 @@ PROPERTIES: dict[str, Property] = {
             "log1p",
             labels="join published labels (dataset.labels: [ricci2017]; goes by mp-id), compute "
             "some (gen2dft data label), or use a file that has it",
+            possible=(0.0, 1e6),
+            probable=(0.0, 1e3),
         ),
     )
 }
@@ -160,6 +207,10 @@ class Properties(Mapping[str, Property]):
         for name in sorted(self.own):
             fields = asdict(self.own[name])
             del fields["labels"]  # advice for messages, which may change with the version
+            for bounds in BOUNDS:
+                stated = _plain_bounds(fields.pop(bounds))
+                if stated is not None:
+                    fields[bounds] = stated
             plain.append(fields)
         return plain
 

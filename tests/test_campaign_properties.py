@@ -1,11 +1,14 @@
 """`properties:` of a campaign file."""
 
+import math
+
 import pytest
 from example_steps import SIZE, SQUARE
+from pydantic import ValidationError
 
 from gen2dft import property_steps
 from gen2dft.campaign import CampaignSpec, parse_campaign
-from gen2dft.campaign.properties import RESERVED
+from gen2dft.campaign.properties import RESERVED, PropertySpec
 from gen2dft.errors import CampaignError, PluginMissing
 from gen2dft.query import FIELDS
 
@@ -133,3 +136,14 @@ def test_a_package_that_is_broken_is_named(monkeypatch):
     monkeypatch.setitem(property_steps.STEPS, "size", load)
     with pytest.raises(PluginMissing, match=r"'size' .* ImportError: no such library"):
         parse_campaign(SIZED, "x")
+
+
+def test_a_property_of_ones_own_may_have_bounds():
+    spec = PropertySpec(unit="GPa", min=0)
+    assert spec.definition("hardness").possible == (0, math.inf)
+    with pytest.raises(ValidationError, match="min 2 is above max 1"):
+        PropertySpec(unit="GPa", min=2, max=1)
+
+
+def test_bounds_do_not_change_the_id_of_a_campaign_without_them():
+    assert not {"min", "max"} & PropertySpec(unit="GPa").model_dump().keys()

@@ -1,3 +1,5 @@
+import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +10,7 @@ from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, OutputError
 from gen2dft.properties import Properties, Property
+from tests.toys import toy_dataset
 
 
 def make(ids=("a", "b"), energy=(-1.0, np.nan)):
@@ -143,3 +146,51 @@ def test_weights_that_make_no_sense_are_named():
         weighted(1.0)
     with pytest.raises(DatasetError, match="weight column 'band_gap' is not one of"):
         replace(make(), weights={"band_gap": np.ones(2)})
+
+
+def stored(**changes):
+    """The bytes of a dataset with other arrays in it; None leaves one out."""
+    with np.load(io.BytesIO(toy_dataset().to_bytes())) as arrays:
+        found = {**arrays, **changes}
+    buffer = io.BytesIO()
+    kept = {name: array for name, array in found.items() if array is not None}
+    np.savez_compressed(buffer, **kept)
+    return buffer.getvalue()
+
+
+def meta(**fields):
+    return np.array(json.dumps({"format": 1, "provenance": {}, **fields}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"numbers": np.full(66, 300)}, "an atomic number is not between 0 and 255"),
+        ({"numbers": np.full(66, 1.5)}, "no whole numbers"),
+        ({"lattices": np.array(["x"] * 9)}, "could not convert"),
+        ({"numbers": None}, "numbers is not a file in the archive"),
+        ({"ids": np.arange(9.0)}, "its ids are no text"),
+        ({"label_formation_energy": np.array(["a"] * 9)}, "holds no numbers"),
+        ({"meta": np.array("{")}, "Expecting"),
+        ({"meta": np.array("[]")}, "list indices"),
+        ({"meta": meta(provenance=[])}, "its provenance is no object"),
+        ({"meta": meta(properties=5)}, "not iterable"),
+    ],
+)
+def test_a_file_that_others_changed_is_refused(changes, problem):
+    with pytest.raises(DatasetError, match=f"mine.npz is not a gen2dft dataset .*{problem}"):
+        Dataset.from_bytes(stored(**changes), "mine.npz")
+
+
+def test_damaged_bytes_are_refused():
+    whole = toy_dataset().to_bytes()
+    flipped = bytes([*whole[:300], whole[300] ^ 255, *whole[301:]])
+    for data in (b"", b"junk", whole[:-30], whole[100:], flipped):
+        with pytest.raises(DatasetError, match="mine is not a gen2dft dataset or is damaged"):
+            Dataset.from_bytes(data, "mine")
+
+
+def test_a_device_is_no_dataset(tmp_path):
+    (tmp_path / "zero.npz").symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match="is a device, not a file"):
+        Dataset.load(tmp_path / "zero.npz")

@@ -32,6 +32,8 @@ LAYERS = (
         "funnel",
         "geometry",
         "hashing",
+        "input_files",
+        "label_checks",
         "parallel",
         "plugins",
         "properties",

@@ -1,5 +1,8 @@
 """Properties are looked up among the built-in ones and a campaign's own."""
 
+import json
+import math
+
 import pytest
 
 from gen2dft import property_steps
@@ -45,3 +48,12 @@ def test_two_sets_are_joined_unless_they_contradict_each_other():
 def test_they_are_the_same_if_their_own_ones_are():
     assert Properties([HARDNESS]) == Properties([HARDNESS]) != Properties()
     assert len({Properties([HARDNESS]), Properties([HARDNESS]), Properties()}) == 2
+
+
+def test_bounds_are_stored_with_a_property_of_ones_own():
+    bounded = Property("hardness", "GPa", "hardness", possible=(0.0, math.inf))
+    (plain,) = Properties([bounded]).as_plain()
+    assert plain["possible"] == [0.0, None]
+    assert "probable" not in plain
+    json.dumps(plain, allow_nan=False)
+    assert Property(**plain) == bounded

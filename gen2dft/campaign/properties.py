@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import keyword
+import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gen2dft.campaign.part import Part
+from gen2dft.campaign.part import LATER, Part
 from gen2dft.errors import not_one_of
 from gen2dft.plugins import origin, registry
 from gen2dft.properties import (
@@ -45,6 +46,16 @@ class PropertySpec(Part):
         description="scale on which property heads learn it: `identity` (default), or `log1p` for "
         "skewed positive values",
     )
+    min: float | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="lowest possible value, property's unit; labels below are refused",
+    )
+    max: float | None = Field(
+        None,
+        json_schema_extra=LATER,
+        description="highest possible value, property's unit; labels above are refused",
+    )
     column: str | None = Field(
         None, description="column of the data set's file with its labels; by default the name"
     )
@@ -63,7 +74,18 @@ class PropertySpec(Part):
     def definition(self, name: str) -> Property:
         """The property that this defines; only for one with a unit."""
         title = self.title or name.replace("_", " ")
-        return Property(name, self.unit or "", title, self.transform or "identity")
+        possible = (
+            -math.inf if self.min is None else self.min,
+            math.inf if self.max is None else self.max,
+        )
+        transform = self.transform or "identity"
+        return Property(name, self.unit or "", title, transform, possible=possible)
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
 
 
 def defined(given: Mapping[str, PropertySpec]) -> Properties:
@@ -126,7 +148,7 @@ def _check_name(name: str) -> None:
 def _check_entry(name: str, entry: PropertySpec) -> None:
     """Refuse a definition where there is one, and one without a unit where there is none."""
     if name in PROPERTIES:
-        defined = entry.model_dump(include={"unit", "title", "transform", "package"})
+        defined = entry.model_dump(include={"unit", "title", "transform", "package", "min", "max"})
         if any(value is not None for value in defined.values()):
             raise ValueError(
                 f"properties.{name} is built in, in {PROPERTIES[name].unit}: give no more than "

@@ -27,6 +27,7 @@ from gen2dft.campaign.sources import (
 from gen2dft.campaign.transport import TransportSpec
 from gen2dft.errors import CampaignError, not_one_of
 from gen2dft.hashing import content_hash
+from gen2dft.label_checks import check_names
 from gen2dft.properties import ENERGIES, Properties
 
 PUBLISHED_LABELS = "ricci2017"
@@ -129,6 +130,19 @@ class DatasetSpec(Part):
         "leave it open until "
         "an engine has labelled enough crystals; an open target is neither predicted nor missed",
     )
+
+    accept: tuple[str, ...] = Field(
+        (),
+        json_schema_extra=LATER,
+        description="improbable labels that are right nevertheless, by the name that the refusal "
+        "gives them, e.g. formation_energy.no_spread",
+    )
+
+    @field_validator("accept")
+    @classmethod
+    def _accepted_by_name(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        check_names(given)
+        return given
 
     @model_validator(mode="after")
     def _labels_are_known(self) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from gen2dft.cli.own_structures import (
     ToCompute,
     read_asked,
 )
+from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
@@ -61,6 +63,15 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any key of the campaign file, e.g. --set learning.batch=10."),
 ]
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="NAME",
+        help="Improbable labels of the training data that are right nevertheless, by the name that "
+        "the refusal gives; as dataset.accept.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check and show everything, write nothing.")
 ]
@@ -74,6 +85,7 @@ def submit(
     seed: Seed = None,
     engine: Engine = None,
     set_: Set = None,
+    accept: Accept = None,
     structures: Structures = None,
     skip_broken: SkipBroken = False,
     novelty: Novelty = False,
@@ -87,6 +99,7 @@ def submit(
     from gen2dft.settings import load_settings
 
     own = read_asked(Asked(structures, skip_broken, novelty, everything), console)
+    set_ = [*accepted(accept), *(set_ or ())]
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
     prepared = _prepare(spec, settings)
@@ -110,6 +123,7 @@ def run(
     seed: Seed = None,
     engine: Engine = None,
     set_: Set = None,
+    accept: Accept = None,
     structures: Structures = None,
     skip_broken: SkipBroken = False,
     novelty: Novelty = False,
@@ -132,6 +146,7 @@ def run(
     from gen2dft.settings import load_settings
 
     own = read_asked(Asked(structures, skip_broken, novelty, everything), console)
+    set_ = [*accepted(accept), *(set_ or ())]
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
     prepared = _prepare(spec, settings)
@@ -302,6 +317,11 @@ def _say_who_judges(loaded: CampaignSpec, settled: CampaignSpec) -> None:
         )
 
 
+def accepted(names: Sequence[str] | None) -> list[str]:
+    """The assignment that --accept stands for; none without it."""
+    return [f"dataset.accept={json.dumps(list(names))}"] if names else []
+
+
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
     """`key=value` texts, values read as YAML."""
     import yaml
@@ -330,13 +350,10 @@ def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     store = open_store(settings) if needs_store(spec) else None
     if store is not None:
         calibration_ids(store, spec)
-    with console.status("reading the training data"):
+    with said_once(console), console.status("reading the training data"):
         prepared = prepare(spec, settings.data_dir / "cache", store)
     training_set = prepared.dataset
-    skipped = training_set.provenance.get("skipped")
-    if skipped:
-        what = f"{len(skipped)} crystals of {spec.dataset.source} were skipped"
-        console.print(f"[yellow]{what}[/]; see gen2dft data info")
+    say_notes(training_set, console)
     for name in open_targets(spec, training_set):
         target = spec.known_properties[name].title
         console.print(

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gen2dft.cli.label_tensors import write_tensors
+from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
     from gen2dft.campaign import DatasetSpec
@@ -26,8 +28,22 @@ app = typer.Typer(
     help="Training data: list, build, label, tensors, import, info.", no_args_is_help=True
 )
 console = Console()
+SKIPPED_SHOWN = 10  # crystals left out whose reasons `info` prints
 PROTOTYPES_WANTED = 2700  # converged relaxations of the set that ships
 
+Accept = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept",
+        metavar="NAME",
+        help="Improbable labels that are right nevertheless, by the name that the refusal gives; "
+        "may be repeated.",
+    ),
+]
+Column = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")]
@@ -209,7 +225,7 @@ def _hull_of(table: str | None, gga_sources: Sequence[str] | None) -> ReferenceH
 
     if table is not None:
         return build_hull(Path(table), gga_sources or GGA_SOURCES)
-    with console.status("asking the Materials Project"):
+    with said_once(console), console.status("asking the Materials Project"):
         hull, version = hull_of_today()
     console.print(f"Materials Project, version {version}, CC BY 4.0", highlight=False)
     return hull
@@ -406,12 +422,8 @@ def import_file(
             "--out", "-o", help="Name, or file ending in .npz; default: the source's name."
         ),
     ] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=."
-        ),
-    ] = None,
+    column: Column = None,
+    accept: Accept = None,
     ricci: Annotated[
         bool, typer.Option("--ricci", help="Join Ricci's power factors by mp-id.")
     ] = False,
@@ -419,14 +431,13 @@ def import_file(
     dry_run: DryRun = False,
 ) -> None:
     """Read crystals and labels once, check them, and keep them as one .npz file."""
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.ricci import join_ricci
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
 
     settings = load_settings()
     with _progress("reading") as progress:
-        spec = DatasetSpec(source=source or "starter", columns=_columns(column or []))
+        spec = _spec(source, column, accept)
         dataset = read_source(spec, settings.data_dir / "cache", progress)
     if ricci:
         dataset = join_ricci(dataset)
@@ -436,8 +447,9 @@ def import_file(
         _ask_before_overwriting(target, yes)
         dataset.save(target)
     _show(target, dataset)
+    say_notes(dataset, console)
     use = f"Use it: gen2dft run --dataset {target}"
-    console.print("Nothing was written (--dry-run)." if dry_run else use, style="dim")
+    console.print("Nothing was written (--dry-run)." if dry_run else use, style="dim", markup=False)
 
 
 @app.command()
@@ -448,28 +460,61 @@ def info(
             help="starter, prototypes, the name of an imported dataset, or a file or folder."
         ),
     ],
+    column: Column = None,
+    accept: Accept = None,
     as_json: Json = False,
 ) -> None:
-    """Counts, label coverage, elements and provenance of a dataset."""
-    dataset = _read(source)
+    """Counts, label coverage, elements and provenance of a dataset, and what is not used."""
+    dataset = _read(source, column, accept)
     if as_json:
         typer.echo(json.dumps(_summary(dataset)))
         return
     _show(source, dataset)
-    console.print_json(json.dumps(dict(dataset.provenance)))
+    say_notes(dataset, console)
+    console.print_json(json.dumps(_short(dataset.provenance)))
 
 
-def _read(source: str) -> Dataset:
+def _short(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """A provenance without the long list of crystals that are left out, which --json prints."""
+    shown = dict(provenance)
+    skipped = list(shown.get("skipped", {}).items())
+    if len(skipped) > SKIPPED_SHOWN:
+        shown["skipped"] = dict(skipped[:SKIPPED_SHOWN])
+    return shown
+
+
+def _read(source: str, column: list[str] | None = None, accept: list[str] | None = None) -> Dataset:
     """A dataset by its name, or from a file."""
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
 
     settings = load_settings()
-    imported = settings.data_dir / "datasets" / f"{source}.npz"
+    imported = _imported(source, settings.data_dir)
     with _progress("reading") as progress:
-        spec = DatasetSpec(source=str(imported) if imported.is_file() else source)
+        spec = _spec(imported or source, column, accept)
         return read_source(spec, settings.data_dir / "cache", progress)
+
+
+def _imported(name: str, data_dir: Path) -> str | None:
+    """The file of an imported dataset; None if none has this name."""
+    file = data_dir / "datasets" / f"{name}.npz"
+    try:
+        return str(file) if file.is_file() else None
+    except (OSError, ValueError):  # no name that a file can have
+        return None
+
+
+def _spec(source: str, column: list[str] | None, accept: list[str] | None) -> DatasetSpec:
+    """A dataset as options name it; DatasetError for a finding that cannot be accepted."""
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.errors import DatasetError
+    from gen2dft.label_checks import check_names
+
+    try:
+        check_names(accept or ())
+    except ValueError as err:
+        raise DatasetError(f"--accept: {err}") from err
+    return DatasetSpec(source=source, columns=_columns(column or []), accept=tuple(accept or ()))
 
 
 def _columns(assignments: list[str]) -> dict[str, str]:
@@ -489,6 +534,8 @@ def _columns(assignments: list[str]) -> dict[str, str]:
 def _summary(dataset: Dataset) -> dict[str, Any]:
     from pymatgen.core import Element
 
+    from gen2dft.datasets.remarks import remarks
+
     crystals = dataset.crystals
     by_number = Counter(crystals.num_elements.tolist())
     numbers = sorted(set(crystals.numbers.tolist()))
@@ -501,6 +548,7 @@ def _summary(dataset: Dataset) -> dict[str, Any]:
         "elements": [Element.from_Z(number).symbol for number in numbers],
         "labels": {name: _coverage(dataset.label(name)) for name in dataset.labels},
         "content_hash": dataset.content_hash,
+        "remarks": remarks(dataset.provenance),
         "provenance": dict(dataset.provenance),
     }
 
@@ -520,7 +568,7 @@ def _show(name: object, dataset: Dataset) -> None:
     by_number = summary["by_number_of_elements"].items()
     kinds = ", ".join(f"{count} of {number} elements" for number, count in by_number)
     formulas = f"{summary['formulas']} formulas ({kinds})"
-    console.print(f"[bold]{name}[/]: {len(dataset)} crystals, {formulas}")
+    console.print(f"[bold]{escape(str(name))}[/]: {len(dataset)} crystals, {formulas}")
     elements = summary["elements"]
     console.print(
         f"sites per cell {summary['sites']}, {len(elements)} elements: {' '.join(elements)}"
@@ -565,6 +613,6 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with said_once(console), Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.label_tensors import LabelTensors, read_tensors, tensors_path
+from gen2dft.datasets.matching import first_of
+from gen2dft.datasets.tables import without_doubled_keys
 from gen2dft.definitions import definition_of, with_gap_of
 from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.input_files import UnreadableFile, decoded, read_bytes
 from gen2dft.properties import TransportDefinition
 from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.reductions import factor_of
+
+Number = Annotated[float, Field(ge=0, strict=True)]  # no text and no truth value
+Line = TypeVar("Line", bound=BaseModel)
 
 SCHEMA = 1
 METAL = "metal"
@@ -34,9 +40,9 @@ METAL = "metal"
 class LabelSettings(BaseModel):
     """The head of a file: facts that hold for all its records."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    schema_version: int = SCHEMA
+    schema_version: int = Field(SCHEMA, ge=1, le=SCHEMA)
     source: str = Field(description="dataset whose crystals are labelled")
     cells: str = Field(description="what cells and positions were computed")
     engine: str
@@ -49,7 +55,7 @@ class LabelSettings(BaseModel):
         "gen2dft", description="program that did so: gen2dft or boltztrap2, in `versions`"
     )
     approximation: str
-    relaxation_time: float = Field(description="s")
+    relaxation_time: float = Field(gt=0, description="s")
     definitions: dict[str, dict[str, Any]] = Field(
         description="what the power factors mean, by name"
     )
@@ -58,13 +64,13 @@ class LabelSettings(BaseModel):
 class LabelRecord(BaseModel):
     """One crystal: its label, or why there is none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     id: str = Field(description="the crystal's id in its dataset")
     crystal: str = Field(description="content hash of the crystal, see `crystal_hash`")
     formula: str
-    band_gap: float | None = Field(None, description="eV, on the mesh; 0 for a metal")
-    power_factor: dict[str, float] = Field(
+    band_gap: Number | None = Field(None, description="eV, on the mesh; 0 for a metal")
+    power_factor: dict[str, Number] = Field(
         {}, description="definition to uW cm^-1 K^-2 at tau = 1e-14 s; holes"
     )
     mesh: tuple[int, int, int] | None = Field(None, description="k-points of the bands")
@@ -106,29 +112,45 @@ def crystal_hash(dataset: Dataset, index: int) -> str:
     return dataset.crystals.select([index]).content_hash()
 
 
-def complete_lines(data: bytes) -> list[str]:
-    """The lines of a file that were written whole; a last one that a kill cut off is left out."""
+def complete_lines(data: bytes, origin: str) -> list[str]:
+    """The lines of a file that were written whole; a last one that a kill cut off is left out.
+
+    DatasetError names `origin` if it is no text.
+    """
     end = data.rfind(b"\n") + 1
-    return data[:end].decode("utf-8").splitlines()
+    try:
+        text = decoded(data[:end])
+    except UnreadableFile as err:
+        raise DatasetError(f"{origin} {err}") from err
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def parse_labels(data: bytes, origin: str) -> ComputedLabels:
     """Labels from the bytes of a file; DatasetError names `origin` and the line that is broken."""
-    records: list[LabelRecord] = []
-    settings = None
-    for number, line in enumerate(complete_lines(data), start=1):
-        try:
-            if settings is None:
-                settings = LabelSettings.model_validate_json(line)
-            else:
-                records.append(LabelRecord.model_validate_json(line))
-        except ValidationError as err:
-            raise DatasetError(
-                f"{origin}, line {number}, is not one of computed labels: {_problems(err)}"
-            ) from err
-    if settings is None:
+    lines = complete_lines(data, origin)
+    if not lines:
         raise DatasetError(f"{origin} is empty; gen2dft data label writes files of labels")
-    return ComputedLabels(settings, tuple(records))
+    settings = _line(LabelSettings, lines[0], f"{origin}, line 1")
+    records: dict[str, LabelRecord] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        place = f"{origin}, line {number}"
+        record = _line(LabelRecord, line, place)
+        if records.setdefault(record.id, record) != record:
+            raise DatasetError(
+                f"{place}: {record.id} has another record before: remove one of the two lines"
+            )
+    return ComputedLabels(settings, tuple(records.values()))
+
+
+def _line(model: type[Line], text: str, place: str) -> Line:
+    """One line of a file of labels; DatasetError if it is none."""
+    try:
+        return model.model_validate(json.loads(text, object_pairs_hook=without_doubled_keys))
+    except ValidationError as err:
+        problems = _problems(err)
+    except (ValueError, RecursionError) as err:
+        problems = str(err)[:200]
+    raise DatasetError(f"{place}, is not one of computed labels: {problems}")
 
 
 def _problems(error: ValidationError) -> str:
@@ -146,9 +168,13 @@ def read_labels(path: Path | str) -> ComputedLabels:
     DatasetError if it is missing or broken.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise DatasetError(f"there is no file of labels {path}; gen2dft data label writes one")
-    labels = parse_labels(path.read_bytes(), str(path))
+    try:
+        data = read_bytes(path)
+    except UnreadableFile as err:
+        raise DatasetError(f"{path} {err}; gen2dft data label writes files of labels") from err
+    labels = parse_labels(data, str(path))
     return replace(labels, tensors=read_tensors(tensors_path(path)))
 
 
@@ -189,6 +215,10 @@ def join_labels(
     }
     settings = labels.settings.model_dump(mode="json")
     note = {**settings, "definition": definition, "counts": labels.counts()}
+    known = set(dataset.ids)
+    strangers = [record.id for record in labels.records if record.id not in known]
+    if strangers:
+        note["without_crystal"] = first_of(strangers)
     if problem is not None:
         note["open"] = problem
     provenance = {**dataset.provenance, "computed_labels": note}

@@ -7,26 +7,40 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.datasets.tables import (
+from gen2dft.datasets.cells import id_text
+from gen2dft.datasets.columns import (
     NO_OTHERS,
-    SUFFIXES,
     Labels,
     Wanted,
-    check_rows,
+    check_finite,
     find_column,
-    read_frame,
     read_labels,
-    refuse_duplicates,
     require_column,
 )
+from gen2dft.datasets.data_blocks import refuse_several
+from gen2dft.datasets.folders import Folder, list_folder
+from gen2dft.datasets.matching import Matched, first_of, match
+from gen2dft.datasets.remarks import DatasetWarning, warning_texts
+from gen2dft.datasets.tables import SUFFIXES, Table, read_table
 from gen2dft.errors import DatasetError, OutputError
 from gen2dft.hashing import ContentHash, content_hash
+from gen2dft.input_files import (
+    UnreadableFile,
+    brief,
+    existing,
+    not_a_file,
+    read_bytes,
+    read_legacy_text,
+)
 from gen2dft.parallel import map_parts
 from gen2dft.properties import Properties
 
@@ -36,12 +50,9 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the cores
-READER_VERSION = 1
+READER_VERSION = 2
 """Part of the cache's key: raise it when reading changes."""
-
-
-class DatasetWarning(UserWarning):
-    """Some rows of a dataset could not be used; the rest could."""
+NO_ID = "no_id"
 
 
 def read_dataset(
@@ -57,8 +68,8 @@ def read_dataset(
     ----------
     path
         A table (.csv, .csv.gz, .json with a list of records, .parquet) with a column of structures
-        as CIF text or pymatgen JSON; a folder of .cif files with an optional `labels.csv`; or an
-        .npz dataset.
+        as CIF text or pymatgen JSON; a folder of crystals (.cif, .mcif, .cif.gz) with an optional
+        `labels.csv`; or an .npz dataset.
     columns
         Names of columns: property (or `id`, `structure`) to column. Usual names are recognised
         without.
@@ -73,65 +84,124 @@ def read_dataset(
     -------
     Dataset
         Unreadable and partially occupied crystals are left out, counted and named in
-        `provenance["skipped"]`, and a DatasetWarning says so. Cells without a value are NaN.
+        `provenance["skipped"]`, and a DatasetWarning says so; likewise labels without a crystal
+        (`labels_without_crystal`) and files that are not read (`not_read`). Cells without a value
+        are NaN; `provenance["unlabelled"]` counts them.
 
     Raises
     ------
     DatasetError
-        Missing file or column, duplicate ids, infinite or non-numeric labels, or nothing that can
-        be read.
+        Missing file or column, duplicate ids, infinite or non-numeric labels, labels of which none
+        finds a crystal, or nothing that can be read.
     """
-    path = Path(path).expanduser()
-    if not path.exists():
-        raise DatasetError(
-            f"dataset {path} does not exist; give `starter`, `materials-project`, or a file or "
-            "folder"
-        )
-    if path.suffix == ".npz":
-        return Dataset.load(path)
-    if path.is_file() and not path.name.lower().endswith(SUFFIXES):
-        known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
-        raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
-    wanted = Wanted.checked(columns or {}, properties)
-    cached = cache_dir / "datasets" / f"{_key(path, wanted)}.npz" if cache_dir else None
-    dataset = _from_cache(cached)
-    if dataset is None:
-        dataset = _parse(path, wanted, progress)
-        _to_cache(dataset, cached)
-    _warn_of_skipped(path, dataset)
+    path = _usable_path(path)
+    dataset = _read(path, columns or {}, cache_dir, progress, properties)
+    for text in warning_texts(dataset.provenance):
+        warnings.warn(f"{path}: {text}", DatasetWarning, stacklevel=2)
     return dataset
 
 
-class _Rows(NamedTuple):
+def _read(
+    path: Path,
+    columns: Mapping[str, str],
+    cache_dir: Path | None,
+    progress: Progress | None,
+    properties: Properties,
+) -> Dataset:
+    if path.name.lower().endswith(".npz"):
+        return Dataset.load(path)
+    wanted = Wanted.checked(columns, properties)
+    source = _Source(path, list_folder(path) if path.is_dir() else None)
+    cached = cache_dir / "datasets" / f"{_key(source, wanted)}.npz" if cache_dir else None
+    dataset = _from_cache(cached)
+    if dataset is None:
+        dataset = _parse(source, wanted, progress)
+        _to_cache(dataset, cached)
+    return dataset
+
+
+def _usable_path(given: Path | str) -> Path:
+    """The path; DatasetError for what is neither a folder nor a file of a known kind."""
+    try:
+        path = existing(given, "dataset")
+    except UnreadableFile as err:
+        raise DatasetError(str(err)) from err
+    if path is None:
+        raise DatasetError(
+            f"dataset {given} does not exist; give `starter`, `materials-project`, or a file or "
+            "folder"
+        )
+    if path.is_dir():
+        return path
+    if problem := not_a_file(path):
+        raise DatasetError(f"dataset {path} {problem}; name a regular file or a folder")
+    if not path.name.lower().endswith((*SUFFIXES, ".npz")):
+        known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
+        raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
+    return path
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file, or a folder with what it holds."""
+
+    path: Path
+    folder: Folder | None
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that are read."""
+        return [self.path] if self.folder is None else sorted(self.folder.files)
+
+
+@dataclass(frozen=True)
+class _Rows:
     """Rows as read: an id each, the text of a structure or the file that holds it, and labels."""
 
     ids: list[str]
     contents: list[Any]
     labels: Labels
+    skipped: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
-def _parse(path: Path, wanted: Wanted, progress: Progress | None) -> Dataset:
-    rows = _read_folder(path, wanted) if path.is_dir() else _read_table(path, wanted)
-    ids, contents, labels = rows
-    check_rows(path, ids, labels)
-    crystals, kept, skipped = _parse_structures(ids, contents, progress)
+def _parse(source: _Source, wanted: Wanted, progress: Progress | None) -> Dataset:
+    path, folder = source.path, source.folder
+    rows = _read_table(path, wanted) if folder is None else _read_folder(folder, wanted)
+    refuse_duplicates(path, rows.ids)
+    check_finite(rows.labels, rows.ids, path)
+    crystals, kept, unusable = _parse_structures(rows.ids, rows.contents, progress)
+    skipped = {**rows.skipped, **unusable}
+    n_read = len(rows.ids) + len(rows.skipped)
     if not kept:
         first = next(iter(skipped.values()), "no crystals")
         raise DatasetError(
-            f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}"
+            f"dataset {path} holds no usable crystal among {n_read}; the first problem: {first}"
         )
+    ids = tuple(rows.ids[row] for row in kept)
+    labels = {name: values[kept] for name, values in rows.labels.items()}
     reasons = [reason.split(":")[0] for reason in skipped.values()]
     provenance = {
         "source": path.name,
-        "content_hash": _key(path, Wanted()),
+        "content_hash": _key(source, Wanted()),
         "columns": dict(wanted.columns),
-        "n_read": len(ids),
+        "n_read": n_read,
         "skipped": skipped,
         "skipped_reasons": dict(Counter(reasons)),
+        "unlabelled": _unlabelled(ids, labels),
+        **rows.notes,
     }
-    kept_ids = tuple(ids[row] for row in kept)
-    kept_labels = {name: values[kept] for name, values in labels.items()}
-    return Dataset(crystals, kept_ids, kept_labels, provenance, wanted.properties)
+    return Dataset(crystals, ids, labels, provenance, wanted.properties)
+
+
+def _unlabelled(ids: Sequence[str], labels: Labels) -> dict[str, Any]:
+    """Property to the crystals that lack a label of it, where some have one."""
+    found = {}
+    for name, values in labels.items():
+        missing = [ids[row] for row in np.flatnonzero(np.isnan(values)).tolist()]
+        if missing:
+            found[name] = first_of(missing)
+    return found
 
 
 def _parse_structures(
@@ -168,68 +238,162 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
     problems: list[str | None] = []
     for content in contents:
         try:
-            text = content.read_text("utf-8") if isinstance(content, Path) else content
-            structures.append(parse_structure(text))
+            structures.append(parse_structure(_crystal_text(content)))
             problems.append(None)
         except PartialOccupancy as err:
             problems.append(f"partially_occupied: {err}")
-        except (UnreadableStructure, OSError, UnicodeDecodeError) as err:
+        except UnreadableFile as err:
+            problems.append(f"unreadable: the file {err}")
+        except (UnreadableStructure, _Unusable) as err:
             problems.append(f"unreadable: {err}")
     return CrystalTable.from_structures(structures), problems
 
 
+class _Unusable(ValueError):
+    """A content that holds no single crystal."""
+
+
+def _crystal_text(content: Any) -> Any:
+    """What a file or a cell says of one crystal."""
+    text = read_legacy_text(content) if isinstance(content, Path) else content
+    if isinstance(text, str):
+        try:
+            refuse_several(text)
+        except ValueError as err:
+            raise _Unusable(str(err)) from err
+    return text
+
+
 def _read_table(path: Path, wanted: Wanted) -> _Rows:
-    frame = read_frame(path)
-    structure = require_column(frame, "structure", wanted, path)
-    identifier = find_column(frame, "id", wanted, path)
-    if identifier:
-        ids = [str(value) for value in frame[identifier]]
-    else:
+    table = read_table(path)
+    structure = require_column(table, "structure", wanted)
+    identifier = find_column(table, "id", wanted)
+    notes = _columns_not_read(table, wanted)
+    if identifier is None:
         stem = path.name.split(".")[0]
-        ids = [f"{stem}-{row}" for row in range(len(frame))]
-    return _Rows(ids, list(frame[structure]), read_labels(frame, ids, wanted, path))
+        ids: list[str] = [f"{stem}-{row}" for row in range(len(table))]
+        return _Rows(ids, table.column(structure), read_labels(table, ids, wanted), notes=notes)
+    named = _ids_of(table, identifier)
+    kept = [row for row, name in enumerate(named) if name is not None]
+    skipped = {table.places[row]: f"{NO_ID}: its cell is empty" for row in _others(named, kept)}
+    ids = [str(named[row]) for row in kept]
+    labels = read_labels(table.only(kept), ids, wanted)
+    contents = table.column(structure)
+    return _Rows(ids, [contents[row] for row in kept], labels, skipped, notes)
 
 
-def _read_folder(path: Path, wanted: Wanted) -> _Rows:
-    files = sorted(path.glob("*.cif"))
-    if not files:
-        raise DatasetError(f"folder {path} holds no .cif files")
-    ids = [file.stem for file in files]
-    table = path / "labels.csv"
-    if not table.is_file():
-        return _Rows(ids, list(files), {})
-    frame = read_frame(table)
-    identifier = require_column(frame, "id", wanted, table)
-    named = [str(value).removesuffix(".cif") for value in frame[identifier]]
-    refuse_duplicates(table, named)
-    unknown = sorted(set(named) - set(ids))
-    if unknown:
-        names = ", ".join(unknown[:3])
-        warnings.warn(
-            f"{table}: {len(unknown)} rows have no .cif file: {names}", DatasetWarning, stacklevel=2
+def _columns_not_read(table: Table, wanted: Wanted) -> dict[str, Any]:
+    """A note on columns that are neither id nor structure nor labels."""
+    used = {find_column(table, role, wanted) for role in wanted.roles}
+    unread = [name or "(no name)" for name in table.names if name not in used]
+    return {"columns_not_read": first_of(unread)} if unread else {}
+
+
+def _ids_of(table: Table, column: str) -> list[str | None]:
+    """(n,) ids as they stand in their cells, None for empty ones."""
+    found = []
+    for place, cell in zip(table.places, table.column(column), strict=True):
+        try:
+            found.append(id_text(cell))
+        except ValueError as err:
+            raise DatasetError(f"{table.path}, {place}: id {err}") from err
+    return found
+
+
+def _others(rows: Sequence[Any], kept: Iterable[int]) -> list[int]:
+    """The rows that are not kept."""
+    return sorted(set(range(len(rows))) - set(kept))
+
+
+def _read_folder(folder: Folder, wanted: Wanted) -> _Rows:
+    ids, files = list(folder.crystals), list(folder.crystals.values())
+    notes: dict[str, Any] = {}
+    if folder.unread:
+        notes["not_read"] = first_of(folder.unread)
+    if folder.labels is None:
+        return _Rows(ids, files, {}, notes=notes)
+    table = read_table(folder.labels)
+    notes |= _columns_not_read(table, wanted)
+    column = require_column(table, "id", wanted)
+    named = _ids_of(table, column)
+    rows = [row for row, name in enumerate(named) if name is not None]
+    skipped = {
+        f"{folder.labels.name}, {table.places[row]}": f"{NO_ID}: its cell is empty"
+        for row in _others(named, rows)
+    }
+    labelled = [str(named[row]) for row in rows]
+    refuse_duplicates(folder.labels, labelled)
+    found = match(labelled, ids, {file.name: key for key, file in folder.crystals.items()})
+    _refuse_strangers(folder.labels, found)
+    if found.without_crystal:
+        notes["labels_without_crystal"] = found.summary()
+    labels = read_labels(table.only(rows), labelled, wanted)
+    return _Rows(ids, files, _beside(labels, found, ids), skipped, notes)
+
+
+def _refuse_strangers(table: Path, found: Matched) -> None:
+    """DatasetError if no label belongs to a crystal, or two to one."""
+    if found.doubled:
+        names = ", ".join(found.doubled[:3])
+        raise DatasetError(
+            f"{table}: {len(found.doubled)} ids occur more than once: {names} (with and without "
+            "the ending of the file); every crystal needs its own id"
         )
-    frame[identifier] = named
-    by_file = frame.set_index(identifier).reindex(ids)
-    return _Rows(ids, list(files), read_labels(by_file, ids, wanted, table))
+    if found.without_crystal and not found.row_of:
+        near = found.near_text()
+        names = ", ".join(map(brief, found.without_crystal[:3]))
+        hint = f" ({near})" if near else ""
+        raise DatasetError(
+            f"{table}: none of its {len(found.without_crystal)} ids is the name of a crystal's "
+            f"file: {names}{hint}"
+        )
 
 
-def _key(path: Path, wanted: Wanted) -> str:
-    """Hash of the content and of how it is read; of a folder, of all its CIFs and labels."""
-    how: list[Any] = [READER_VERSION, path.name, dict(wanted.columns)]
+def _beside(labels: Labels, found: Matched, ids: Sequence[str]) -> Labels:
+    """(n,) labels of crystals, from those of rows; NaN where a crystal has no row."""
+    targets = [row for row, name in enumerate(ids) if name in found.row_of]
+    sources = [found.row_of[ids[row]] for row in targets]
+    placed = {}
+    for name, values in labels.items():
+        column = np.full(len(ids), np.nan)
+        column[targets] = values[sources]
+        placed[name] = column
+    return placed
+
+
+def refuse_duplicates(path: Path, ids: Iterable[str]) -> None:
+    """DatasetError if an id occurs twice."""
+    counts = Counter(ids)  # in the order of the file
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        names = ", ".join(map(brief, repeated[:3]))
+        raise DatasetError(
+            f"{path}: {len(repeated)} ids occur more than once: {names}; every crystal needs its "
+            "own id"
+        )
+
+
+def _key(source: _Source, wanted: Wanted) -> str:
+    """Hash of the content and of how it is read; of a folder, of all its files."""
+    how: list[Any] = [READER_VERSION, source.path.name, dict(wanted.columns)]
     if own := wanted.properties.as_plain():
         how.append(own)
+    if source.folder is not None:
+        how.append(source.folder.unread)
     content = ContentHash()
     content.add(json.dumps(how, sort_keys=True).encode())
-    for file in _content_files(path):
+    for file in source.files:
         content.add(file.name.encode())
-        content.add(bytes.fromhex(content_hash(file.read_bytes())))
+        content.add(bytes.fromhex(content_hash(_raw(file))))
     return content.digits(32)
 
 
-def _content_files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    return sorted([*path.glob("*.cif"), *path.glob("labels.csv")])
+def _raw(file: Path) -> bytes:
+    """Content for the hash; empty where it cannot be read, which its reader will say."""
+    try:
+        return read_bytes(file)
+    except UnreadableFile:
+        return b""
 
 
 def _from_cache(cached: Path | None) -> Dataset | None:
@@ -251,14 +415,4 @@ def _to_cache(dataset: Dataset, cached: Path | None) -> None:
             f"the dataset is not cached and will be parsed again next time: {err}",
             DatasetWarning,
             stacklevel=2,
-        )
-
-
-def _warn_of_skipped(path: Path, dataset: Dataset) -> None:
-    skipped = dataset.provenance.get("skipped", {})
-    if skipped:
-        first = list(skipped)[:3]
-        names = "; ".join(f"{name}: {skipped[name]}" for name in first)
-        warnings.warn(
-            f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.errors import DatasetError
+from gen2dft.input_files import DAMAGED_ARRAYS, UnreadableFile, opened_arrays, read_bytes
 from gen2dft.transport.document import Carrier
 from gen2dft.transport.tables import CarrierTables, TransportTables
 
@@ -110,15 +110,20 @@ class LabelTensors:
     def from_bytes(cls, data: bytes, origin: str) -> LabelTensors:
         """Inverse of `to_bytes`; DatasetError names `origin` if it is no such file."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            with opened_arrays(data) as file:
                 arrays = {name: file[name] for name in ARRAYS}
                 made = json.loads(str(file["made"]))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as err:
+        except DAMAGED_ARRAYS as err:
             raise DatasetError(
                 f"{origin} holds no tensors of labels ({err}): make it anew with gen2dft data "
                 "tensors"
             ) from err
-        ids, crystals = (tuple(arrays[name].tolist()) for name in ("ids", "crystals"))
+        for name in ("ids", "crystals", "temperatures", "dopings"):
+            if arrays[name].ndim != 1:
+                raise DatasetError(
+                    f"{origin}: {name} is no list: make it anew with gen2dft data tensors"
+                )
+        ids, crystals = (tuple(map(str, arrays[name])) for name in ("ids", "crystals"))
         found = cls(
             ids,
             crystals,
@@ -135,6 +140,12 @@ class LabelTensors:
         """DatasetError if the arrays do not fit each other."""
         shape = (len(self.ids), 2, 6, len(self.temperatures), len(self.dopings))
         shapes = {self.seebeck.shape, self.conductivity.shape}
+        values = (self.temperatures, self.dopings, self.seebeck, self.conductivity)
+        if any(array.dtype.kind != "f" or np.isinf(array).any() for array in values):
+            raise DatasetError(
+                f"{origin}: tensors that are infinite or no numbers: make it anew with gen2dft "
+                "data tensors"
+            )
         if shapes != {shape} or len(self.crystals) != len(self.ids):
             raise DatasetError(
                 f"{origin}: tensors of shape {sorted(shapes)} instead of {shape}: make it anew "
@@ -144,7 +155,12 @@ class LabelTensors:
 
 def read_tensors(path: Path) -> LabelTensors | None:
     """The tensors in a file; None if there is no such file."""
-    return LabelTensors.from_bytes(path.read_bytes(), str(path)) if path.is_file() else None
+    if not path.exists():
+        return None
+    try:
+        return LabelTensors.from_bytes(read_bytes(path), str(path))
+    except UnreadableFile as err:
+        raise DatasetError(f"{path} {err}: make it anew with gen2dft data tensors") from err
 
 
 def tensors_path(labels: Path) -> Path:

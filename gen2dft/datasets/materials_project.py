@@ -9,26 +9,51 @@ mixes in r2SCAN, and the two must not meet on one hull. GNoME's crystals are lef
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.errors import DatasetError, SettingsError
+from gen2dft.datasets.mp_client import Client, asking, has_key
+from gen2dft.datasets.mp_documents import (
+    NO_ENERGY,
+    LeftOut,
+    by_material,
+    finite,
+    formation_energy_of,
+    material_key,
+    say_left_out,
+)
+from gen2dft.datasets.mp_phases import read_stable_phases
+from gen2dft.datasets.remarks import DatasetWarning, warning_texts
+from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
+from gen2dft.errors import DatasetError
 from gen2dft.hashing import content_hash
 
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+__all__ = [
+    "THERMO_TYPE",
+    "Client",
+    "Query",
+    "has_key",
+    "id_order",
+    "read_lowest_structures",
+    "read_materials_project",
+    "read_stable_phases",
+    "read_structures",
+]
+
 THERMO_TYPE = "GGA_GGA+U"
-KEY_HELP = (
-    "get a key (free) at https://next-gen.materialsproject.org/api, then `export MP_API_KEY=...` "
-    "or `pmg config --add PMG_MAPI_KEY ...`"
-)
+NO_STRUCTURE = "no_structure_that_can_be_read"
+PARTIAL = "partially_occupied"
 
 
 @dataclass(frozen=True)
@@ -61,27 +86,6 @@ class Query:
         return content_hash(content, digits=16)
 
 
-class Endpoint(Protocol):
-    """One end point of the client."""
-
-    def search(self, **query: Any) -> Iterable[Any]:
-        """Documents that match."""
-
-
-class Materials(Protocol):
-    """The end points used here."""
-
-    thermo: Endpoint
-    summary: Endpoint
-
-
-class Client(Protocol):
-    """The part of `mp_api.client.MPRester` that is used."""
-
-    db_version: str | None
-    materials: Materials
-
-
 def read_materials_project(
     query: Query, cache_dir: Path | None = None, client: Client | None = None
 ) -> Dataset:
@@ -103,126 +107,13 @@ def read_materials_project(
     DatasetError
         If the server cannot be reached or refuses, or nothing matches.
     """
-    with _asking(client) as database:
+    with asking(client) as database:
         return _read(query, cache_dir, database)
-
-
-def read_stable_phases(
-    thermo_type: str, max_elements: int, cache_dir: Path | None = None, client: Client | None = None
-) -> list[tuple[dict[str, float], float]]:
-    """Composition and formation energy (eV/atom) of every phase that the Materials Project calls
-    stable.
-
-    Parameters
-    ----------
-    thermo_type
-        Family of calculations, e.g. `GGA_GGA+U`; families never mix.
-    max_elements
-        Largest number of elements of a phase.
-
-    Raises
-    ------
-    SettingsError, DatasetError
-        As `read_materials_project`.
-    """
-    with _asking(client) as database:
-        return _stable_phases(thermo_type, max_elements, cache_dir, database)
-
-
-@dataclass(frozen=True)
-class AllPhases:
-    """Every phase of some thermo types.
-
-    Parameters
-    ----------
-    version
-        Of the database.
-    phases
-        Thermo type to compositions with formation energies, eV/atom.
-    """
-
-    version: str
-    phases: dict[str, list[tuple[dict[str, float], float]]]
-
-
-def read_all_phases(thermo_types: Sequence[str], client: Client | None = None) -> AllPhases:
-    """Every phase of the Materials Project, with its energy of each thermo type.
-
-    GNoME's and deprecated materials are left out.
-
-    Raises
-    ------
-    SettingsError, DatasetError
-        As `read_materials_project`.
-    """
-    with _asking(client) as database:
-        return _all_phases(thermo_types, database)
-
-
-def _all_phases(thermo_types: Sequence[str], client: Client) -> AllPhases:
-    listed = client.materials.summary.search(
-        deprecated=False, include_gnome=False, all_fields=False, fields=["material_id"]
-    )
-    own = _by_id(listed).keys()
-    phases = {kind: _phases_of(kind, own, client) for kind in thermo_types}
-    return AllPhases(client.db_version or "unknown", phases)
-
-
-def _phases_of(
-    thermo_type: str, material_ids: Collection[str], client: Client
-) -> list[tuple[dict[str, float], float]]:
-    """Phases of one thermo type among materials; DatasetError if there is none."""
-    documents = client.materials.thermo.search(
-        thermo_types=[thermo_type],
-        all_fields=False,
-        fields=["material_id", "composition", "formation_energy_per_atom"],
-    )
-    rows = [row for row in _fields(documents) if str(row["material_id"]) in material_ids]
-    if not rows:
-        raise DatasetError(f"the Materials Project has no phase of thermo type {thermo_type!r}")
-    return [_phase(row) for row in rows if row["formation_energy_per_atom"] is not None]
-
-
-def _stable_phases(
-    thermo_type: str, max_elements: int, cache_dir: Path | None, client: Client
-) -> list[tuple[dict[str, float], float]]:
-    query = json.dumps([thermo_type, max_elements, client.db_version or "unknown"])
-    name = f"mp-stable-{content_hash(query, digits=16)}.json"
-    cached = cache_dir / "hulls" / name if cache_dir else None
-    if cached and cached.is_file():
-        stored = json.loads(cached.read_text())
-        return [(dict(composition), float(energy)) for composition, energy in stored]
-    documents = client.materials.thermo.search(
-        num_elements=(1, max_elements),
-        thermo_types=[thermo_type],
-        is_stable=True,
-        all_fields=False,
-        fields=["composition", "formation_energy_per_atom"],
-    )
-    phases = [_phase(row) for row in _fields(documents)]
-    if not phases:
-        raise DatasetError(
-            f"the Materials Project has no stable phase of thermo type {thermo_type!r}: "
-            "hull.thermo_type"
-        )
-    if cached:
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        cached.write_text(json.dumps(phases))
-    return phases
-
-
-def _phase(row: Mapping[str, Any]) -> tuple[dict[str, float], float]:
-    composition = {}
-    for element, number in dict(row["composition"]).items():
-        # An Element in a model, a symbol in a dictionary.
-        symbol = getattr(element, "symbol", element)
-        composition[str(symbol)] = float(number)
-    return composition, float(row["formation_energy_per_atom"])
 
 
 def read_structures(material_ids: Sequence[str], client: Client | None = None) -> dict[str, Any]:
     """Structures of given ids; those that the Materials Project does not have are left out."""
-    with _asking(client) as database:
+    with asking(client) as database:
         return _structures(material_ids, database)
 
 
@@ -230,8 +121,13 @@ def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
     documents = client.materials.summary.search(
         material_ids=list(material_ids), all_fields=False, fields=["material_id", "structure"]
     )
-    found = _by_id(documents)
-    return {name: _structure(row["structure"]) for name, row in found.items()}
+    left_out = LeftOut()
+    found = by_material(documents, lambda row: row.get("structure"), left_out)
+    structures = _structures_of(found, left_out)
+    say_left_out(left_out.summary(), "structures")
+    # Under the ids that were asked for, whichever style the documents have.
+    keys = {name: material_key(name) for name in material_ids}
+    return {name: structures[key] for name, key in keys.items() if key in structures}
 
 
 def read_lowest_structures(
@@ -244,7 +140,7 @@ def read_lowest_structures(
     SettingsError, DatasetError
         As `read_materials_project`.
     """
-    with _asking(client) as database:
+    with asking(client) as database:
         return _lowest_structures(formulas, database)
 
 
@@ -256,103 +152,66 @@ def _lowest_structures(formulas: Sequence[str], client: Client) -> dict[str, tup
         all_fields=False,
         fields=["material_id", "structure", "energy_above_hull"],
     )
+    left_out = LeftOut()
+    found = by_material(documents, lambda row: row.get("energy_above_hull"), left_out)
     lowest: dict[str, tuple[float, str, Any]] = {}
-    for name, row in _by_id(documents).items():
-        structure, above = _structure(row["structure"]), row.get("energy_above_hull")
+    for key, structure in _structures_of(found, left_out).items():
+        name, above = str(found[key]["material_id"]), finite(found[key].get("energy_above_hull"))
         formula = structure.composition.reduced_formula
-        entry = (float("inf") if above is None else float(above), name, structure)
+        entry = (float("inf") if above is None else above, name, structure)
         if formula not in lowest or entry[:2] < lowest[formula][:2]:
             lowest[formula] = entry
+    say_left_out(left_out.summary(), "structures by formula")
     return {formula: (name, structure) for formula, (_, name, structure) in lowest.items()}
-
-
-def has_key() -> bool:
-    """Whether an API key is set."""
-    from pymatgen.core import SETTINGS
-
-    return bool(os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY"))
-
-
-def api_key() -> str:
-    """The key in MP_API_KEY or in pymatgen's settings (PMG_MAPI_KEY).
-
-    SettingsError if there is none.
-    """
-    from pymatgen.core import SETTINGS
-
-    key = os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY") or ""
-    if not key:
-        raise SettingsError(
-            f"the dataset materials-project needs an API key, and MP_API_KEY is not set: {KEY_HELP}"
-        )
-    return str(key)
-
-
-def _connect(key: str) -> Client:
-    from mp_api.client import MPRester
-
-    client: Client = MPRester(key, use_document_model=False, mute_progress_bars=True)
-    return client
-
-
-@contextmanager
-def _asking(client: Client | None) -> Iterator[Client]:
-    """The client that is given, or one of this user's key; what goes wrong is explained."""
-    if client is not None:
-        with _explained(None):
-            yield client
-        return
-    key = api_key()
-    with _explained(key):
-        yield _connect(key)
-
-
-@contextmanager
-def _explained(key: str | None) -> Iterator[None]:
-    """Turn errors of a request into a DatasetError, without the key that some messages repeat."""
-    from mp_api.client.core import MPRestError
-    from requests import RequestException
-
-    try:
-        yield
-    except (MPRestError, RequestException, ConnectionError, TimeoutError) as error:
-        text = str(error)
-        if key:
-            text = text.replace(key, "<key>")
-        # `from None`: the original message may hold the key.
-        raise DatasetError(
-            f"the Materials Project could not be queried: {text[:300]}. Check network and key: "
-            f"{KEY_HELP}"
-        ) from None
 
 
 def _read(query: Query, cache_dir: Path | None, client: Client) -> Dataset:
     version = client.db_version or "unknown"
     cached = cache_dir / "datasets" / f"mp-{query.content_hash(version)}.npz" if cache_dir else None
-    if cached and cached.is_file():
-        return Dataset.load(cached)
-    dataset = _download(query, version, client)
-    if cached:
-        dataset.save(cached)
+    dataset = _from_cache(cached)
+    if dataset is None:
+        dataset = _download(query, version, client)
+        if cached:
+            dataset.save(cached)
+    for text in warning_texts(dataset.provenance):
+        warnings.warn(f"Materials Project: {text}", DatasetWarning, stacklevel=2)
     return dataset
 
 
+def _from_cache(cached: Path | None) -> Dataset | None:
+    """An earlier download; None if there is none, or it is damaged."""
+    try:
+        return Dataset.load(cached) if cached is not None and cached.is_file() else None
+    except DatasetError:
+        return None
+
+
 def _download(query: Query, version: str, client: Client) -> Dataset:
-    energies = _energies(query, client)
-    found = _crystals(query, client)
-    common = sorted(found.keys() & energies.keys(), key=id_order)
-    structures = {name: _structure(found[name]["structure"]) for name in common}
-    ids = [name for name, structure in structures.items() if structure.is_ordered]
-    if not ids:
+    left_out = LeftOut()
+    energies, found = _energies(query, client, left_out), _crystals(query, client, left_out)
+    _refuse_other_ids(energies, found)
+    no_energy = f"no_{query.thermo_type}_energy"
+    with_energy: dict[str, Mapping[str, Any]] = {}
+    for key in sorted(found, key=id_order):
+        if key in left_out.contradicted:
+            continue
+        if key not in energies:
+            left_out.add(no_energy, str(found[key]["material_id"]))
+        elif formation_energy_of(energies[key]) is None:
+            left_out.add(NO_ENERGY, str(found[key]["material_id"]))
+        else:
+            with_energy[key] = found[key]
+    structures = _structures_of(with_energy, left_out)
+    if not structures:
         raise DatasetError(
             f"the Materials Project (version {version}) has no crystal for {asdict(query)}"
+            f"{_instead(left_out)}"
         )
-    crystals = CrystalTable.from_structures(structures[name] for name in ids)
-    with_energy = [energies[name] for name in ids]
+    keys = list(structures)
     labels = {
-        "formation_energy": _column("formation_energy_per_atom", with_energy),
-        "e_above_hull": _column("energy_above_hull", with_energy),
-        "band_gap": _column("band_gap", [found[name] for name in ids]),
+        "formation_energy": _column("formation_energy_per_atom", [energies[key] for key in keys]),
+        "e_above_hull": _column("energy_above_hull", [energies[key] for key in keys]),
+        "band_gap": _column("band_gap", [found[key] for key in keys]),
     }
     provenance = {
         "source": "materials-project",
@@ -360,16 +219,35 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         "query": asdict(query),
         "licence": "Materials Project, CC BY 4.0",
         "n_read": len(found),
-        "skipped_reasons": {
-            f"no_{query.thermo_type}_energy": len(found) - len(structures),
-            "partially_occupied": len(structures) - len(ids),
-        },
+        "skipped_reasons": {no_energy: 0, PARTIAL: 0, **left_out.counts()},
+        "left_out": left_out.summary(),
     }
-    return Dataset(crystals, tuple(ids), labels, provenance)
+    ids = tuple(str(found[key]["material_id"]) for key in keys)
+    crystals = CrystalTable.from_structures(structures.values())
+    return Dataset(crystals, ids, labels, provenance)
 
 
-def _crystals(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
-    """Summary documents by material id."""
+def _instead(left_out: LeftOut) -> str:
+    """What became of the documents that there are; empty if there are none."""
+    counts = [
+        f"{number} {reason.replace('_', ' ')}" for reason, number in left_out.counts().items()
+    ]
+    return f"; left out: {', '.join(counts)}" if counts else ""
+
+
+def _refuse_other_ids(energies: Mapping[str, Any], crystals: Mapping[str, Any]) -> None:
+    """DatasetError where no id of one end point is among those of the other."""
+    if not energies or not crystals or energies.keys() & crystals.keys():
+        return
+    thermo, summary = (next(iter(rows.values()))["material_id"] for rows in (energies, crystals))
+    raise DatasetError(
+        f"the Materials Project's ids do not fit each other: energies are those of {thermo}, ..., "
+        f"crystals are {summary}, ...; update mp-api and gen2dft, or report it"
+    )
+
+
+def _crystals(query: Query, client: Client, left_out: LeftOut) -> dict[str, Mapping[str, Any]]:
+    """Summary documents by material."""
     documents = client.materials.summary.search(
         num_elements=query.num_elements,
         num_sites=(1, query.max_sites),
@@ -378,11 +256,19 @@ def _crystals(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
         all_fields=False,
         fields=["material_id", "structure", "band_gap"],
     )
-    return _by_id(documents)
+    return by_material(documents, _crystal_content, left_out)
 
 
-def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
-    """Thermo documents of the pinned type by material id."""
+def _crystal_content(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    return row.get("structure"), row.get("band_gap")
+
+
+def _energy_content(row: Mapping[str, Any]) -> tuple[Any, Any]:
+    return row.get("formation_energy_per_atom"), row.get("energy_above_hull")
+
+
+def _energies(query: Query, client: Client, left_out: LeftOut) -> dict[str, Mapping[str, Any]]:
+    """Thermo documents of the pinned type by material."""
     limit: dict[str, Any] = {}
     if query.max_e_above_hull is not None:
         limit["energy_above_hull"] = (0.0, query.max_e_above_hull)
@@ -393,33 +279,33 @@ def _energies(query: Query, client: Client) -> dict[str, Mapping[str, Any]]:
         fields=["material_id", "formation_energy_per_atom", "energy_above_hull"],
         **limit,
     )
-    return _by_id(documents)
-
-
-def _by_id(documents: Iterable[Any]) -> dict[str, Mapping[str, Any]]:
-    return {str(row["material_id"]): row for row in _fields(documents)}
-
-
-def _fields(documents: Iterable[Any]) -> list[Mapping[str, Any]]:
-    """Documents as mappings, whether the client gives models or dictionaries."""
-    rows = []
-    for document in documents:
-        is_plain = isinstance(document, Mapping)
-        rows.append(document if is_plain else document.model_dump())
-    return rows
+    return by_material(documents, _energy_content, left_out)
 
 
 def _column(key: str, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     """(n,) values of one key; NaN where there is none."""
-    return np.array([row.get(key) for row in rows], dtype=np.float64)
+    values = [finite(row.get(key)) for row in rows]
+    return np.array(values, dtype=np.float64)
 
 
-def _structure(content: Any) -> Any:
-    from pymatgen.core import Structure
+def _structures_of(
+    rows: Mapping[str, Mapping[str, Any]], left_out: LeftOut
+) -> dict[str, Structure]:
+    """Key to the ordered crystal of a document."""
+    structures: dict[str, Structure] = {}
+    for key, row in rows.items():
+        try:
+            structures[key] = parse_structure(_plain(row.get("structure")))
+        except PartialOccupancy:
+            left_out.add(PARTIAL, str(row["material_id"]))
+        except UnreadableStructure:
+            left_out.add(NO_STRUCTURE, str(row["material_id"]))
+    return structures
 
-    if isinstance(content, Mapping):
-        return Structure.from_dict(dict(content))
-    return content
+
+def _plain(content: Any) -> Any:
+    """A structure as plain values, which one reader reads, checks and judges."""
+    return content.as_dict() if hasattr(content, "as_dict") else content
 
 
 def id_order(name: str) -> tuple[int, str]:

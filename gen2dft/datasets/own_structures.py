@@ -5,7 +5,6 @@ file that holds none with its problem and the remedy.
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,26 +14,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.data_blocks import crystal_blocks
 from gen2dft.datasets.structure_text import (
     DAMAGED,
     PartialOccupancy,
     UnreadableStructure,
     parse_structure,
 )
+from gen2dft.datasets.tables import without_doubled_keys
 from gen2dft.errors import DatasetError
+from gen2dft.input_files import UnreadableFile, existing, not_a_file, read_legacy_text
 from gen2dft.parallel import map_parts
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-PATTERNS = ("*.cif", "POSCAR*", "CONTCAR*", "*.poscar", "*.vasp", "*.json")
-LOOKED_FOR = "CIF files (*.cif), POSCARs (POSCAR*, CONTCAR*, *.poscar, *.vasp) and pymatgen JSON"
+CIF = (".cif", ".mcif")
+ENDINGS = (*CIF, ".poscar", ".vasp", ".json")
+BEGINNINGS = ("POSCAR", "CONTCAR")
+LOOKED_FOR = (
+    "CIF files (*.cif), magnetic ones (*.mcif), POSCARs (POSCAR*, CONTCAR*, *.poscar, *.vasp) and "
+    "pymatgen JSON, each also packed (.gz)"
+)
 ISOTOPES = ("D", "T")
 OVERLAP = 0.5  # Angstrom; no two atoms of any crystal are closer
 PARSED_AT_ONCE = 100  # files per task, where they are shared out among the cores
 SHOWN = 20  # broken files that an error names
-
-_CIF_BLOCK = re.compile(r"^(?=data_)", re.MULTILINE)
 
 
 class Broken(NamedTuple):
@@ -80,7 +85,7 @@ def read_own_structures(path: Path, *, skip_broken: bool = False) -> OwnStructur
     DatasetError
         There is no such folder, nothing to read in it, or a file that cannot be used.
     """
-    path = path.expanduser()
+    path = _there(path)
     files = _files_in(path)
     root = path if path.is_dir() else path.parent
     starts = range(0, len(files), PARSED_AT_ONCE)
@@ -96,17 +101,37 @@ def read_own_structures(path: Path, *, skip_broken: bool = False) -> OwnStructur
     return OwnStructures(tuple(names), CrystalTable.concatenate(tables), tuple(broken))
 
 
+def _there(given: Path) -> Path:
+    try:
+        path = existing(given, "--structures")
+    except UnreadableFile as err:
+        raise DatasetError(str(err)) from err
+    if path is None:
+        raise DatasetError(f"--structures {given}: there is no such folder or file")
+    return path
+
+
 def _files_in(path: Path) -> list[Path]:
     """The files to read, in the order of their names."""
-    if not path.exists():
-        raise DatasetError(f"--structures {path}: there is no such folder or file")
-    if path.is_file():
+    if not path.is_dir():
+        if problem := not_a_file(path):
+            raise DatasetError(f"--structures {path} {problem}")
         return [path]
-    found = {file for pattern in PATTERNS for file in path.rglob(pattern) if file.is_file()}
+    found = [file for file in path.rglob("*") if _is_looked_for(file) and not file.is_dir()]
     seen = [file for file in found if not _is_hidden(file.relative_to(path))]
     if not seen:
         raise DatasetError(f"--structures {path}: nothing to read; looked for {LOOKED_FOR}")
     return sorted(seen)
+
+
+def _kind(file: Path) -> str:
+    """The ending of a file's name in lower case, without that of its packing."""
+    name = file.name.lower().removesuffix(".gz")
+    return Path(name).suffix
+
+
+def _is_looked_for(file: Path) -> bool:
+    return _kind(file) in ENDINGS or file.name.startswith(BEGINNINGS)
 
 
 def _is_hidden(relative: Path) -> bool:
@@ -144,20 +169,21 @@ def _read_part(part: tuple[Path, Sequence[Path]]) -> OwnStructures:
 def _contents_of(file: Path, name: str) -> Iterator[tuple[str, Any]]:
     """Name and content of each crystal of a file; an exception in the place of what is broken."""
     try:
-        text = file.read_text("utf-8", errors="replace")  # comments of old CIFs are in Latin-1
-        if file.suffix.lower() == ".json":
+        text = read_legacy_text(file)
+        if _kind(file) == ".json":
             yield from _of_json(text, name)
-        elif file.suffix.lower() == ".cif":
+        elif _kind(file) in CIF:
             yield from _of_cif(text, name)
         else:
             yield name, _poscar(text)
-    except (OSError, UnreadableStructure) as err:
+    except UnreadableFile as err:
+        yield name, UnreadableStructure(f"the file {err}")
+    except UnreadableStructure as err:
         yield name, err
 
 
 def _of_cif(text: str, name: str) -> Iterator[tuple[str, str]]:
-    """Blocks with atoms; journals put others, without any, before them."""
-    blocks = [block for block in _CIF_BLOCK.split(text) if "_atom_site_" in block]
+    blocks = crystal_blocks(text)
     if len(blocks) < 2:
         yield name, text
         return
@@ -167,9 +193,9 @@ def _of_cif(text: str, name: str) -> Iterator[tuple[str, str]]:
 
 def _of_json(text: str, name: str) -> Iterator[tuple[str, Any]]:
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as err:
-        raise UnreadableStructure(f"no JSON: {err}") from err
+        data = json.loads(text, object_pairs_hook=without_doubled_keys)
+    except (ValueError, RecursionError) as err:
+        raise UnreadableStructure(f"no JSON: {str(err)[:200]}") from err
     if isinstance(data, list):
         for number, content in enumerate(data, start=1):
             yield f"{name}[{number}]", content

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.mp_documents import material_key
 from gen2dft.errors import DatasetError, SettingsError
 from gen2dft.transport import POWER_FACTOR
 
@@ -58,7 +59,8 @@ def join_ricci(dataset: Dataset, table: pd.DataFrame | None = None) -> Dataset:
         If no id of the dataset is in the table.
     """
     factors = published_factors("p", table)
-    joined = np.array([factors.get(name, np.nan) for name in dataset.ids])
+    # New ids of the Materials Project write their number with letters.
+    joined = np.array([factors.get(material_key(name), np.nan) for name in dataset.ids])
     matches = int(np.isfinite(joined).sum())
     if not matches:
         raise DatasetError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,12 +14,14 @@ from gen2dft.datasets.computed_labels import join_labels, read_labels
 from gen2dft.datasets.filters import filter_dataset
 from gen2dft.datasets.ricci import join_ricci
 from gen2dft.errors import DatasetError
+from gen2dft.label_checks import check_dataset
 from gen2dft.properties import DEFAULT_TRANSPORT
 
 STARTER, PROTOTYPES, VANADIUM_OXIDES = "starter", "prototypes", "vanadium-oxides"
 MATERIALS_PROJECT = "materials-project"
 LEAVE_OPEN = "leave-open"
 BUILTIN = (STARTER, PROTOTYPES, VANADIUM_OXIDES, MATERIALS_PROJECT)
+SHIPPED = (STARTER, PROTOTYPES, VANADIUM_OXIDES)
 LABELLED_BY_A_POTENTIAL = (PROTOTYPES, VANADIUM_OXIDES)
 NO_OTHERS: Mapping[str, PropertySpec] = MappingProxyType({})
 
@@ -105,6 +107,7 @@ def load_dataset(
         else:
             leave_open = spec.few_labels == LEAVE_OPEN
             dataset = join_labels(dataset, read_labels(name), definition, leave_open)
+            check_dataset(dataset, _accepted(spec, dataset), name)
     own = defined(properties)
     return filter_dataset(dataset.knowing(own), spec, seed)
 
@@ -118,8 +121,38 @@ def read_source(
 ) -> Dataset:
     """Everything that the source of `spec` holds, before joins and filters.
 
-    DatasetError for a column of a property if the source is no file.
+    Raises
+    ------
+    DatasetError
+        A column of a property where the source is no file; labels that cannot be right, or hardly
+        can and are not accepted (see `gen2dft.label_checks`).
     """
+    dataset = _source(spec, cache_dir, progress, definition, properties)
+    accepted = _accepted(spec, dataset)
+    # What ships was looked at when it was built; a test keeps it free of findings.
+    if spec.source not in SHIPPED:
+        check_dataset(dataset, accepted, f"dataset {spec.source}", defined(properties))
+    if spec.accept:
+        provenance = {**dataset.provenance, "accepted": list(accepted)}
+        return replace(dataset, provenance=provenance)
+    return dataset
+
+
+def _accepted(spec: DatasetSpec, dataset: Dataset) -> tuple[str, ...]:
+    """Findings that the user accepts, now or when the data were imported."""
+    stored = dataset.provenance.get("accepted", ())
+    earlier = map(str, stored) if isinstance(stored, list) else ()
+    return tuple(dict.fromkeys((*earlier, *spec.accept)))
+
+
+def _source(
+    spec: DatasetSpec,
+    cache_dir: Path | None,
+    progress: Callable[[int, int], None] | None,
+    definition: str,
+    properties: Mapping[str, PropertySpec],
+) -> Dataset:
+    """What the source of `spec` holds, as it is."""
     named = {name: entry.column for name, entry in properties.items() if entry.column}
     if named and spec.source in BUILTIN:
         place = f"properties.{next(iter(named))}.column"

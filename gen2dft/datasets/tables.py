@@ -1,209 +1,211 @@
-"""Tables of crystals (CSV, JSON, parquet): which column is which, and their numbers as labels."""
+"""Tables as files (CSV, JSON, parquet): their cells as they stand, nothing inferred.
+
+The cells of a CSV file are text, so that `0001`, `1e5`, `NaN` and `True` stay what they are where
+they are ids. What a cell means is for `columns.py` and `cells.py` to say.
+"""
 
 from __future__ import annotations
 
-import difflib
-import gzip
+import csv
+import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from gen2dft.errors import DatasetError, not_one_of
-from gen2dft.properties import PROPERTIES, Properties
-
-if TYPE_CHECKING:
-    import pandas as pd
+from gen2dft.errors import DatasetError
+from gen2dft.input_files import UnreadableFile, decoded, read_bytes
 
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
-
-SYNONYMS: dict[str, tuple[str, ...]] = {
-    "id": ("material_id", "id", "mp_id", "entry_id", "identifier", "file", "filename"),
-    "structure": ("structure", "cif", "structures", "cif_text"),
-    "formation_energy": (
-        "formation_energy",
-        "formation_energy_per_atom",
-        "e_form",
-        "e_form_per_atom",
-    ),
-    "e_above_hull": ("e_above_hull", "energy_above_hull", "e_hull", "ehull"),
-    "band_gap": ("band_gap", "bandgap", "gap", "gap pbe", "e_gap"),
-}
-"""Column names recognised without being told, in order of preference.
-
-Upper and lower case are the same. Other properties are recognised by their own name.
-"""
-
-NO_OTHERS = Properties()
-Labels = dict[str, NDArray[np.float64]]
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+LONGEST_CELL = 2**31 - 1  # characters; a large cell as CIF text exceeds csv's own limit
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """The part of a table that is read.
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of cells under named columns.
 
     Parameters
     ----------
-    columns
-        Property (or `id`, `structure`) to the column that was named for it.
-    properties
-        Whose own ones are read besides those that are built in.
+    path
+        The file.
+    names
+        Names of the columns; a name may occur twice.
+    rows
+        Cells of each row, as many as columns; None where a record lacks one.
+    places
+        Where each row stands, e.g. `line 3`.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
-    properties: Properties = NO_OTHERS
+    path: Path
+    names: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    places: tuple[str, ...]
 
-    @classmethod
-    def checked(cls, columns: Mapping[str, str], properties: Properties) -> Wanted:
-        """The same; DatasetError for a column that is named for no property."""
-        wanted = cls(dict(columns), properties)
-        for role in columns:
-            if role not in wanted.roles:
-                raise DatasetError(not_one_of("columns: property", role, wanted.roles))
-        return wanted
+    def __len__(self) -> int:
+        return len(self.rows)
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of all properties.
+    def column(self, name: str) -> list[Any]:
+        """(n,) cells of a column; DatasetError if two have this name."""
+        if self.names.count(name) > 1:
+            raise DatasetError(f"{self.path} has two columns {name!r}: remove or rename one")
+        index = self.names.index(name)
+        return [row[index] for row in self.rows]
 
-        A property of an installed package is not among them unless it is used: the content of a
-        file must not depend on what is installed.
-        """
-        return (*PROPERTIES, *self.properties.own)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """All that a column may be named for."""
-        return ("id", "structure", *self.labels)
+    def only(self, rows: Sequence[int]) -> Table:
+        """The table with these rows alone."""
+        cells = tuple(self.rows[row] for row in rows)
+        places = tuple(self.places[row] for row in rows)
+        return Table(self.path, self.names, cells, places)
 
 
-def read_frame(path: Path) -> pd.DataFrame:
-    """A table by the end of its file's name; DatasetError if it cannot be read."""
-    import pandas as pd
+def read_table(path: Path) -> Table:
+    """The table of a file, by the end of its name.
 
-    name = path.name.lower()
+    Blank rows are left out. Of a CSV file the separator (comma, semicolon, tab or bar) is found in
+    the header.
+
+    Raises
+    ------
+    DatasetError
+        It cannot be read: no file, damaged, another encoding, rows of unequal length, doubled keys.
+    """
     try:
-        if name.endswith((".csv", ".csv.gz")):
-            return pd.read_csv(path, low_memory=False)
-        if name.endswith(".parquet"):
-            return pd.read_parquet(path)
-        return pd.DataFrame(_records(path))
+        data = read_bytes(path)
+        return _read(path, data)
+    except UnreadableFile as err:
+        raise DatasetError(f"cannot read the table {path}: it {err}") from err
     except ImportError as err:
         raise DatasetError(
             f"reading {path} needs the package pyarrow: pip install pyarrow"
         ) from err
-    except (OSError, ValueError, EOFError, pd.errors.ParserError) as err:
-        raise DatasetError(f"cannot read dataset {path}: {err}") from err
+    except (ValueError, csv.Error, RecursionError, MemoryError) as err:
+        raise DatasetError(f"cannot read the table {path}: {_first_line(err)}") from err
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
-    open_text = gzip.open if path.suffix == ".gz" else open
-    with open_text(path, "rt", encoding="utf-8") as file:
-        content = json.load(file)
+def _read(path: Path, data: bytes) -> Table:
+    name = path.name.lower()
+    if name.endswith(".parquet"):
+        return _of_parquet(path, data)
+    text = decoded(data)
+    if name.endswith((".json", ".json.gz")):
+        return _of_records(path, _records(text))
+    return _of_csv(path, text)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+# CSV
+# ------------------------------------------------------------------------------------------------
+
+
+def _of_csv(path: Path, text: str) -> Table:
+    separator, text = _separator(text)
+    found = list(_csv_rows(text, separator))
+    if not found:
+        raise ValueError("it holds no rows")
+    _, header = found.pop(0)
+    names = tuple(name.strip() for name in header)
+    rows = [_full_row(cells, len(names), line) for line, cells in found]
+    places = tuple(f"line {line}" for line, _ in found)
+    return Table(path, names, tuple(rows), places)
+
+
+def _csv_rows(text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, each with the line in which it begins."""
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as err:
+        raise ValueError(
+            f"line {line}, cells separated by {SEPARATORS[separator]}: {err}; cells with "
+            "separators, quotes or line ends must be in double quotes"
+        ) from err
+
+
+def _full_row(cells: Sequence[str], width: int, line: int) -> tuple[str, ...]:
+    """The cells of a row; ValueError unless there are as many as columns."""
+    surplus = cells[width:]
+    if len(cells) < width or any(cell.strip() for cell in surplus):
+        raise ValueError(
+            f"line {line} has {len(cells)} cells, but the header names {width} columns; a text "
+            "with separators in it must be in double quotes"
+        )
+    return tuple(cells[:width])
+
+
+def _separator(text: str) -> tuple[str, str]:
+    """The separator and the text without a line `sep=;`, which spreadsheets write before it."""
+    first, _, rest = text.partition("\n")
+    stated = first.strip().strip('"')
+    if stated.lower().startswith("sep=") and stated[4:] in SEPARATORS:
+        return stated[4:], rest
+    widths = {separator: _width(text, separator) for separator in SEPARATORS}
+    # The first of equals is the comma.
+    return max(widths, key=lambda separator: widths[separator]), text
+
+
+def _width(text: str, separator: str) -> int:
+    """Number of columns that a header has with a separator."""
+    lines = io.StringIO(text, newline="")
+    header = next((line for line in lines if line.strip()), "")
+    return len(next(csv.reader([header], delimiter=separator), ()))
+
+
+# JSON and parquet
+# ------------------------------------------------------------------------------------------------
+
+
+def _records(text: str) -> list[Mapping[str, Any]]:
+    content = json.loads(text, object_pairs_hook=without_doubled_keys)
     is_list = isinstance(content, list)
     if not is_list or not all(isinstance(row, dict) for row in content):
         raise ValueError("expected a list of records, one object per crystal")
+    return list(content)
+
+
+def without_doubled_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of a JSON document; ValueError for a key that occurs twice."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"an object has the key {doubled[:40]!r} twice: leave one of them")
     return content
 
 
-def find_column(frame: pd.DataFrame, role: str, wanted: Wanted, path: Path) -> str | None:
-    """The column of a role: the one named, else the first usual name that is there.
-
-    Raises
-    ------
-    DatasetError
-        The column named is not there.
-    """
-    if role in wanted.columns:
-        return _named_column(frame, role, wanted.columns[role], path)
-    present = {str(column).lower(): str(column) for column in frame.columns}
-    for name in SYNONYMS.get(role, (role.lower(),)):
-        if name in present:
-            return present[name]
-    return None
+def _of_records(path: Path, records: Sequence[Mapping[str, Any]]) -> Table:
+    if not records:
+        raise ValueError("it holds no records")
+    names = tuple(dict.fromkeys(name for record in records for name in record))
+    rows = tuple(tuple(record.get(name) for name in names) for record in records)
+    places = tuple(f"record {number}" for number in range(1, len(records) + 1))
+    return Table(path, names, rows, places)
 
 
-def _named_column(frame: pd.DataFrame, role: str, named: str, path: Path) -> str:
-    if named in frame.columns:
-        return named
-    columns = [str(column) for column in frame.columns]
-    near = difflib.get_close_matches(named, columns, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    have = ", ".join(columns)
-    raise DatasetError(f"{path} has no column {named!r} (for {role}); it has {have}{hint}")
+def _of_parquet(path: Path, data: bytes) -> Table:
+    from pyarrow import ArrowException
+    from pyarrow.parquet import read_table as read_parquet
 
-
-def require_column(frame: pd.DataFrame, role: str, wanted: Wanted, path: Path) -> str:
-    """As `find_column`; DatasetError if there is none."""
-    column = find_column(frame, role, wanted, path)
-    if column is not None:
-        return column
-    usual = " or ".join(SYNONYMS[role][:2])
-    have = ", ".join(map(str, frame.columns))
-    raise DatasetError(
-        f"{path} has no {role} column such as {usual}; it has {have}. Name it: columns: "
-        f"{role}: NAME"
-    )
-
-
-def read_labels(frame: pd.DataFrame, ids: Sequence[str], wanted: Wanted, path: Path) -> Labels:
-    """(n,) values of every property that has a column; empty cells are NaN.
-
-    Raises
-    ------
-    DatasetError
-        A cell is neither empty nor a number.
-    """
-    labels = {}
-    for name in wanted.labels:
-        column = find_column(frame, name, wanted, path)
-        if column is not None:
-            labels[name] = _numbers(frame[column], ids, path)
-    return labels
-
-
-def _numbers(cells: pd.Series[Any], ids: Sequence[str], path: Path) -> NDArray[np.float64]:
-    import pandas as pd
-
-    numeric = pd.to_numeric(cells, errors="coerce")
-    # A text becomes NaN, as an empty cell does; only the latter means that there is no label.
-    broken = np.flatnonzero(numeric.isna() & cells.notna())
-    if len(broken):
-        rows = ", ".join(f"{ids[row]} ({cells.iloc[row]!r})" for row in broken[:3])
-        raise DatasetError(
-            f"{path}: column {cells.name!r} is not a number for {rows}; leave a missing label empty"
-        )
-    return numeric.to_numpy(dtype=np.float64)
-
-
-def check_rows(path: Path, ids: Sequence[str], labels: Labels) -> None:
-    """Refuse duplicate ids and infinite labels; DatasetError names file and rows."""
-    refuse_duplicates(path, ids)
-    for name, values in labels.items():
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            rows = ", ".join(ids[row] for row in infinite[:3])
-            raise DatasetError(
-                f"{path}: {name} is infinite for {len(infinite)} rows: {rows}; leave it empty if "
-                "missing"
-            )
-
-
-def refuse_duplicates(path: Path, ids: Iterable[str]) -> None:
-    """DatasetError if an id occurs twice."""
-    seen: set[str] = set()
-    repeated: dict[str, None] = {}  # in the order of the file
-    for name in ids:
-        if name in seen:
-            repeated[name] = None
-        seen.add(name)
-    if repeated:
-        names = ", ".join(list(repeated)[:3])
-        raise DatasetError(
-            f"{path}: {len(repeated)} ids occur more than once: {names}; every crystal needs its "
-            "own id"
-        )
+    try:
+        table = read_parquet(io.BytesIO(data))
+        # Not by way of pandas, which makes floats of whole numbers beside an empty cell.
+        columns: Iterable[list[Any]] = [column.to_pylist() for column in table.columns]
+    except (ArrowException, OSError, TypeError, UnicodeDecodeError) as err:
+        raise ValueError(f"it is no whole parquet file: {_first_line(err)}") from err
+    rows = tuple(zip(*columns, strict=True))
+    if not rows:
+        raise ValueError("it holds no rows")
+    places = tuple(f"row {number}" for number in range(1, len(rows) + 1))
+    return Table(path, tuple(table.column_names), rows, places)

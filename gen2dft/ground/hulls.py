@@ -70,7 +70,7 @@ def hull_from(source: str, spec: CampaignSpec, cache_dir: Path | None = None) ->
         return KNOWN_HULLS[source]()
     if is_hull_file(source):
         return read_hull_file(Path(source), spec.hull.hash, spec.hull.scale)
-    query = DatasetSpec(source=source, columns=spec.dataset.columns)
+    query = DatasetSpec(source=source, columns=spec.dataset.columns, accept=spec.dataset.accept)
     dataset = load_dataset(whole_source(query), seed=spec.seed, cache_dir=cache_dir)
     return _hull_of(dataset, source, spec)
 

@@ -28,17 +28,26 @@ def read_records(path: Path, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     data = path.read_bytes()
-    complete = complete_lines(data)
+    complete = complete_lines(data, f"checkpoint {path}")
     # What comes next must not be written behind half a line.
     if data and not data.endswith(b"\n"):
         write_atomically(path, "".join(f"{line}\n" for line in complete))
-    lines = [json.loads(line) for line in complete]
+    lines = [_record(line, path) for line in complete]
     if lines and lines[0] != {"plan": dict(plan)}:
         raise DatasetError(
-            f"checkpoint {path} belongs to another build ({lines[0]}); delete it or name another "
-            "file"
+            f"checkpoint {path} belongs to another build; delete it or name another file"
         )
     return lines[1:]
+
+
+def _record(line: str, path: Path) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as err:
+        raise DatasetError(
+            f"checkpoint {path} is damaged ({line[:40]!r} is no JSON); delete it or name another "
+            "file"
+        ) from err
 
 
 def append_record(path: Path, plan: Mapping[str, Any], record: Mapping[str, Any]) -> None:

@@ -8,19 +8,21 @@ the scale that mixes in r2SCAN, and serve where a formula has no GGA energy.
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gen2dft.datasets.materials_project import THERMO_TYPE, Client, read_all_phases
+from gen2dft.datasets.cells import NoNumber, number
+from gen2dft.datasets.materials_project import THERMO_TYPE, Client
+from gen2dft.datasets.mp_phases import read_all_phases
+from gen2dft.datasets.tables import read_table
 from gen2dft.errors import DatasetError
+from gen2dft.input_files import shown
+from gen2dft.label_checks import LOWEST_ELEMENT
 from gen2dft.thermo.formulas import Formula, formula_text, reduced
 from gen2dft.thermo.hull import ReferenceHull
-from gen2dft.thermo.hull_file import LARGEST, OTHER_UNIT
+from gen2dft.thermo.hull_file import LARGEST, MOST_ATOMS, OTHER_UNIT
 from gen2dft.thermo.scales import MATERIALS_PROJECT
 
 FORMULA_COLUMNS = ("pretty_formula", "formula")
@@ -36,15 +38,15 @@ class Phase:
 
     Parameters
     ----------
-    line
-        Its line in the file.
+    place
+        Where it stands in the file, e.g. `line 2`.
     formation_energy
         eV/atom.
     is_mixed
         Whether the energy is on the scale that mixes in r2SCAN.
     """
 
-    line: int
+    place: str
     formula: Formula
     formation_energy: float
     is_mixed: bool
@@ -72,8 +74,8 @@ def build_hull(path: Path, gga_sources: Collection[str] = GGA_SOURCES) -> Refere
         known = lowest[phase.is_mixed].setdefault(phase.formula, phase)
         if abs(known.formation_energy - phase.formation_energy) > SAME:
             raise DatasetError(
-                f"{path}, line {phase.line}: {formula_text(phase.formula)} stands in line "
-                f"{known.line} already, with {known.formation_energy:g} instead of "
+                f"{path}, {phase.place}: {formula_text(phase.formula)} stands in {known.place} "
+                f"already, with {known.formation_energy:g} instead of "
                 f"{phase.formation_energy:g} eV/atom: leave the lowest phase of each formula"
             )
     gga, mixed = lowest[False], lowest[True]
@@ -95,7 +97,7 @@ def hull_of_today(client: Client | None = None) -> tuple[ReferenceHull, str]:
     Parameters
     ----------
     client
-        As for `gen2dft.datasets.materials_project.read_all_phases`, whose errors it raises.
+        As for `gen2dft.datasets.mp_phases.read_all_phases`, whose errors it raises.
     """
     found = read_all_phases((GGA, MIXED), client)
     gga, mixed = (lowest_of(found.phases[kind]) for kind in (GGA, MIXED))
@@ -126,49 +128,50 @@ def _joined(gga: Mapping[Formula, float], mixed: Mapping[Formula, float]) -> Ref
 
 
 def _phases(path: Path, gga_sources: Collection[str]) -> Iterator[Phase]:
-    with _opened(path) as file:
-        table = csv.DictReader(file)
-        columns = table.fieldnames or ()
-        name = next((column for column in FORMULA_COLUMNS if column in columns), None)
-        missing = [column for column in (ENERGY_COLUMN, SOURCE_COLUMN) if column not in columns]
-        if name is None or missing:
-            lacking = [] if name else [" or ".join(FORMULA_COLUMNS)]
-            wanted = ", ".join([*lacking, *missing])
-            raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(columns)}")
-        for row in table:
-            line = table.line_num
-            formula = _formula(row[name], f"{path}, line {line}")
-            energy = _energy(row, f"{path}, line {line}")
-            yield Phase(line, formula, energy, row[SOURCE_COLUMN] not in gga_sources)
-
-
-def _opened(path: Path) -> io.TextIOBase:
-    """The text of a file; DatasetError if it is missing or cut short."""
-    try:
-        data = path.read_bytes()
-        text = gzip.decompress(data) if path.suffix == ".gz" else data
-        return io.StringIO(text.decode("utf-8"))
-    except (OSError, EOFError, UnicodeDecodeError) as err:
-        raise DatasetError(f"cannot read the table {path}: {err}") from err
+    table = read_table(path)
+    name = next((column for column in FORMULA_COLUMNS if column in table.names), None)
+    missing = [column for column in (ENERGY_COLUMN, SOURCE_COLUMN) if column not in table.names]
+    if name is None or missing:
+        lacking = [] if name else [" or ".join(FORMULA_COLUMNS)]
+        wanted = ", ".join([*lacking, *missing])
+        raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(table.names[:20])}")
+    columns = (table.column(column) for column in (name, ENERGY_COLUMN, SOURCE_COLUMN))
+    for place, formula, energy, source in zip(table.places, *columns, strict=True):
+        where = f"{path}, {place}"
+        read = _formula(formula, where)
+        value = _energy(energy, where, is_element=len(read) == 1)
+        yield Phase(place, read, value, source not in gga_sources)
 
 
 def _formula(text: str | None, place: str) -> Formula:
-    from pymatgen.core import Composition
+    from pymatgen.core import Composition, Element
 
     try:
-        return reduced(Composition(text or "").get_el_amt_dict())
-    except (ValueError, KeyError, DatasetError) as err:
-        raise DatasetError(f"{place}: {text!r} is no formula of whole numbers of atoms") from err
+        formula = reduced(Composition(text or "").get_el_amt_dict())
+    except (ValueError, KeyError, OverflowError, DatasetError) as err:
+        raise DatasetError(
+            f"{place}: {shown(text)} is no formula of whole numbers of atoms"
+        ) from err
+    strange = [symbol for symbol, _ in formula if not Element.is_valid_symbol(symbol)]
+    if strange or max(count for _, count in formula) > MOST_ATOMS:
+        raise DatasetError(f"{place}: {shown(text)} is no formula of elements")
+    return formula
 
 
-def _energy(row: Mapping[str, str], place: str) -> float:
-    text = row[ENERGY_COLUMN]
+def _energy(cell: object, place: str, *, is_element: bool) -> float:
     try:
-        energy = float(text)
-    except (TypeError, ValueError):
+        energy = number(cell)
+    except NoNumber:
         energy = math.nan
     if not math.isfinite(energy):
-        raise DatasetError(f"{place}: {ENERGY_COLUMN} is {text!r}, no number; leave such rows out")
+        raise DatasetError(
+            f"{place}: {ENERGY_COLUMN} is {shown(cell)}, no number; leave such rows out"
+        )
     if abs(energy) > LARGEST:
         raise DatasetError(f"{place}: {ENERGY_COLUMN} is {energy:g}: {OTHER_UNIT}")
+    if is_element and energy < LOWEST_ELEMENT:
+        raise DatasetError(
+            f"{place}: {ENERGY_COLUMN} is {energy:g}, but elements are the zero of formation "
+            "energies: these are total energies"
+        )
     return energy

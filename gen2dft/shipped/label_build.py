@@ -330,7 +330,7 @@ def _begin(path: Path, settings: LabelSettings) -> Sequence[LabelRecord]:
 
     A line that a kill cut off is dropped from the file.
     """
-    lines = complete_lines(path.read_bytes()) if path.is_file() else []
+    lines = complete_lines(path.read_bytes(), str(path)) if path.is_file() else []
     if not lines:
         _append(path, to_line(settings), fresh=True)
         return []

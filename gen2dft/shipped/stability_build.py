@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gen2dft.crystals import CrystalTable
+from gen2dft.datasets.cells import NoNumber, id_text, number
+from gen2dft.datasets.columns import Wanted, require_column
 from gen2dft.datasets.structure_text import parse_structure
-from gen2dft.datasets.tables import Wanted, read_frame, require_column
+from gen2dft.datasets.tables import read_table
 from gen2dft.engines import load_engine
 from gen2dft.errors import CalculationFailed, DatasetError
 from gen2dft.heads.stability_trees import Known, Potential, StabilityTrees
+from gen2dft.input_files import brief
 from gen2dft.shipped.checkpoint import append_record, read_records
 from gen2dft.thermo.materials_project import whole_hull
 
@@ -78,17 +81,16 @@ def read_published(path: Path) -> list[Published]:
         A column is missing, a structure cannot be read, an energy is no distance to the hull in
         eV/atom, or an id stands there twice; the message names file and row.
     """
-    frame = read_frame(path)
-    columns = [name for name in ENERGY_COLUMNS if name in frame.columns]
+    table = read_table(path)
+    columns = [name for name in ENERGY_COLUMNS if name in table.names]
     if not columns:
         wanted = " or ".join(ENERGY_COLUMNS)
-        raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(frame.columns)}")
-    of_id = require_column(frame, "id", Wanted(), path)
-    of_structure = require_column(frame, "structure", Wanted(), path)
+        raise DatasetError(f"{path} has no column {wanted}; it has {', '.join(table.names)}")
+    ids = table.column(require_column(table, "id", Wanted()))
+    structures = table.column(require_column(table, "structure", Wanted()))
     found: dict[str, Published] = {}
-    rows = zip(frame[of_id], frame[of_structure], frame[columns[0]], strict=True)
-    for key, text, energy in rows:
-        crystal = _published(str(key), text, energy, path)
+    for key, text, energy in zip(ids, structures, table.column(columns[0]), strict=True):
+        crystal = _published(id_text(key) or "", text, energy, path)
         if crystal.id in found:
             raise DatasetError(f"{path}: id {crystal.id} stands there twice: leave one")
         found[crystal.id] = crystal
@@ -100,13 +102,20 @@ def _published(key: str, text: Any, energy: Any, path: Path) -> Published:
         structure = parse_structure(text)
     except ValueError as err:
         raise DatasetError(f"{path}, crystal {key}: {err}") from err
-    value = float(energy) if isinstance(energy, int | float) else np.nan
+    try:
+        value = number(energy)
+    except NoNumber:
+        value = np.nan
     if not abs(value) <= LARGEST:
         raise DatasetError(
-            f"{path}, crystal {key}: {energy!r} is no distance to the hull in eV/atom; leave such "
-            "rows out"
+            f"{path}, crystal {key}: {_in_words(energy)} is no distance to the hull in eV/atom; "
+            "leave such rows out"
         )
     return Published(key, structure, value)
+
+
+def _in_words(cell: Any) -> str:
+    return brief(str(cell)) or "an empty cell"
 
 
 def relax_all(
@@ -135,13 +144,13 @@ def relax_all(
     relaxes = load_engine(engine)
     plan = {"engine": engine, "settings_hash": relaxes.preset(preset).settings_hash}
     finished = dict(_read(checkpoint, plan))
-    for number, crystal in enumerate(crystals, start=1):
+    for done, crystal in enumerate(crystals, start=1):
         if crystal.id not in finished:
             relaxed = _relax(crystal.structure, relaxes, preset)
             append_record(checkpoint, plan, _record(crystal.id, relaxed))
             finished[crystal.id] = relaxed
         if progress is not None:
-            progress(number, len(crystals))
+            progress(done, len(crystals))
     return _measured(crystals, finished, whole_hull())
 
 

@@ -189,3 +189,63 @@ def test_tensors_are_made_of_kept_bands(tmp_path, monkeypatch):
     call("tensors", str(path), "--bands", "b", "--out", "t.npz")
     assert folders[1:] == [Path("b")]
     assert Path("t.npz").is_file()
+
+
+def salts_table(folder, labels=(-1.0, -1.0, -1.0), name="salts.csv"):
+    rows = []
+    for place, energy in enumerate(labels):
+        cell = Lattice.cubic(4 + place)
+        cif = Structure(cell, ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
+        rows.append({"id": f"000{place}", "cif": cif, "formation_energy": energy, "colour": 1})
+    pd.DataFrame(rows).to_csv(folder / name, index=False)
+    return str(folder / name)
+
+
+def test_improbable_labels_are_accepted_once_by_name(folder):
+    table = salts_table(folder)
+    with pytest.raises(DatasetError, match=r"--accept formation_energy\.no_spread"):
+        call("info", table)
+    accept = ("--accept", "formation_energy.no_spread")
+    assert "3 crystals" in call("info", table, *accept).stdout
+    call("import", table, "-o", "salts", *accept)
+    summary = json.loads(call("info", "salts", "--json").stdout)
+    assert summary["provenance"]["accepted"] == ["formation_energy.no_spread"]
+    assert summary["labels"]["formation_energy"]["count"] == 3
+
+
+def test_impossible_labels_cannot_be_accepted(folder):
+    table = salts_table(folder, (-2100.0, -3000.0, -1000.0))
+    with pytest.raises(DatasetError, match="in meV/atom they could be right"):
+        call("import", table, "--accept", "formation_energy.range")
+    with pytest.raises(DatasetError, match="--accept: accepted finding 'foo' is not one of"):
+        call("info", table, "--accept", "foo")
+
+
+def test_info_and_dry_run_say_what_is_not_used_also_from_the_cache(folder):
+    crystals = folder / "set"
+    crystals.mkdir()
+    for name in ("0998", "1000"):
+        text = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
+        (crystals / f"{name}.cif").write_text(text)
+    (crystals / "broken.cif").write_text("data_x")
+    (crystals / "labels.csv").write_text("id,band_gap\n998,5\n1000,5\n")
+    for command in (("info",), ("import", "--dry-run"), ("info",)):
+        output = call(*command, str(crystals)).output
+        assert "1 crystals left out: broken: unreadable" in output
+        assert "1 rows have no .cif file: 998; near misses: 998 beside 0998" in output
+        assert "1 crystals without band_gap: 0998" in output
+        assert "DatasetWarning" not in output
+    summary = json.loads(call("info", str(crystals), "--json").stdout.splitlines()[-1])
+    assert len(summary["remarks"]) == 3
+
+
+def test_names_with_markup_are_printed_as_they_are(folder):
+    table = salts_table(folder, (-1.0, -2.0, -1.5), "[bold].csv")
+    assert "[bold].csv" in call("info", table).stdout
+    with pytest.raises(DatasetError, match="does not exist"):
+        call("info", "[/]")
+
+
+def test_sources_that_can_be_no_file_are_named(folder):
+    with pytest.raises(DatasetError, match="no usable path"):
+        call("info", "x" * 5000)

@@ -113,3 +113,70 @@ def test_broken_files_name_the_line(tmp_path):
         parse_labels(wrong, "x")
     with pytest.raises(DatasetError, match="x, line 1, "):
         parse_labels(b"not json\n", "x")
+
+
+def with_record(**values):
+    """A file whose one record is changed as no program writes it."""
+    known = json.loads(to_line(record(toy_dataset(), 0, band_gap=1.0)))
+    return to_line(SETTINGS).encode() + json.dumps({**known, **values}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"band_gap": float("nan")}, "band_gap: Input should be a finite number"),
+        ({"band_gap": float("inf")}, "band_gap: Input should be a finite number"),
+        ({"band_gap": -0.1}, "band_gap: Input should be greater than or equal to 0"),
+        ({"band_gap": True}, "band_gap: Input should be a valid number"),
+        ({"band_gap": "1.5"}, "band_gap: Input should be a valid number"),
+        ({"power_factor": {"ftcp": float("nan")}}, r"power_factor\.ftcp: .*finite"),
+        ({"power_factor": {"ftcp": -1.0}}, r"power_factor\.ftcp: .*greater"),
+        ({"id": 101}, "id: Input should be a valid string"),
+    ],
+)
+def test_values_that_no_crystal_has_are_refused(values, problem):
+    with pytest.raises(DatasetError, match=f"mine, line 2, is not one of .*{problem}"):
+        parse_labels(with_record(**values), "mine")
+
+
+def test_two_records_of_a_crystal_must_say_the_same():
+    dataset = toy_dataset()
+    twice = record(dataset, 0, band_gap=1.0)
+    assert len(parse_labels(file_of(twice, twice), "mine").records) == 1
+    with pytest.raises(DatasetError, match="line 3: toy-NaCl has another record before"):
+        parse_labels(file_of(twice, record(dataset, 0, band_gap=2.0)), "mine")
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"[" * 100_000 + b"\n", "line 1, is not one of computed labels"),
+        ("tü\n".encode("latin-1"), "is no UTF-8 text"),
+        (b'{"a": 1, "a": 2}\n', "line 1, .* the key 'a' twice"),
+        (b"\n\n", "is empty"),
+    ],
+)
+def test_damaged_files_of_labels_are_named(data, problem):
+    with pytest.raises(DatasetError, match=f"mine.*{problem}"):
+        parse_labels(data, "mine")
+
+
+def test_what_is_no_file_of_labels_is_named(tmp_path):
+    (tmp_path / "zero.jsonl").symlink_to("/dev/zero")
+    for path, problem in (("zero.jsonl", "is a device"), (".", "is a folder")):
+        with pytest.raises(DatasetError, match=problem):
+            read_labels(tmp_path / path)
+    (tmp_path / "mine.jsonl").write_bytes(file_of())
+    (tmp_path / "mine.npz").symlink_to("/dev/zero")
+    with pytest.raises(DatasetError, match=r"mine\.npz is a device, not a file: make it anew"):
+        read_labels(tmp_path / "mine.jsonl")
+
+
+def test_labels_without_a_crystal_are_counted_and_named():
+    dataset = toy_dataset()
+    stranger = record(dataset, 0, band_gap=1.0).model_copy(update={"id": "gone"})
+    joined = join_labels(dataset, labels(record(dataset, 1, band_gap=1.0), stranger), "ftcp", True)
+    assert joined.provenance["computed_labels"]["without_crystal"] == {
+        "count": 1,
+        "first": ["gone"],
+    }

@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,7 @@ def test_files_that_cannot_be_a_dataset(tmp_path):
     with pytest.raises(DatasetError, match=r"unknown kind"):
         read_dataset(tmp_path / "set.xlsx")
     (tmp_path / "set.json").write_text('{"not": "records"}')
-    with pytest.raises(DatasetError, match=r"cannot read dataset .*expected a list of records"):
+    with pytest.raises(DatasetError, match=r"cannot read the table .*expected a list of records"):
         read_dataset(tmp_path / "set.json")
     with pytest.raises(
         DatasetError, match=r"no usable crystal among 2; the first problem: unreadable"
@@ -215,3 +216,88 @@ def test_parsing_in_several_processes_gives_the_same_dataset(tmp_path, monkeypat
     assert shared_out.ids == alone.ids == ("mp-0", "mp-2", "mp-3", "mp-4", "mp-5")
     assert shared_out.content_hash == alone.content_hash
     assert seen == [(n, 6) for n in range(1, 7)]
+
+
+def salts(tmp_path, *names):
+    for place, name in enumerate(names):
+        (tmp_path / name).write_text(cif(4 + place))
+    return tmp_path
+
+
+def labelled(tmp_path, text, *names):
+    salts(tmp_path, *names)
+    (tmp_path / "labels.csv").write_text(text)
+    return tmp_path
+
+
+def test_ids_that_look_like_numbers_or_nothing_keep_their_labels(tmp_path):
+    text = "id,formation_energy\n0001,-1\nNaN,-2\n1e5,-3\n101,-1.5\n,\n"
+    path = labelled(tmp_path, text, "0001.cif", "NaN.cif", "1e5.cif", "101.cif")
+    dataset = read_dataset(path)
+    found = dict(zip(dataset.ids, dataset.label("formation_energy").tolist(), strict=True))
+    assert found == {"0001": -1, "NaN": -2, "1e5": -3, "101": -1.5}
+
+
+def test_a_blank_last_row_changes_nothing(tmp_path):
+    table = write(tmp_path, frame(material_id=["0001", "101", "NaN"]))
+    table.write_text(table.read_text() + ",,\n\n")
+    assert read_dataset(table).ids == ("0001", "101", "NaN")
+
+
+def test_rows_without_an_id_are_left_out_and_named(tmp_path):
+    with pytest.warns(DatasetWarning, match=r"1 crystals left out: line 2: no_id"):
+        dataset = read_dataset(write(tmp_path, frame(material_id=["", "b", "c"])))
+    assert dataset.ids == ("b", "c")
+    assert dataset.provenance["n_read"] == 3
+
+
+def test_near_misses_are_named_the_second_time_too(tmp_path):
+    (tmp_path / "set").mkdir()
+    text = "id,formation_energy\n998,-1\n1000,-2\n"
+    path, cache = labelled(tmp_path / "set", text, "0998.cif", "1000.cif"), tmp_path / "cache"
+    for _ in range(2):
+        with pytest.warns(DatasetWarning, match="1 rows have .*near misses: 998 beside 0998"):
+            dataset = read_dataset(path, cache_dir=cache)
+    assert dataset.num_labels() == {"formation_energy": 1}
+    assert dataset.provenance["unlabelled"] == {"formation_energy": {"count": 1, "first": ["0998"]}}
+    dataset.save(tmp_path / "kept.npz")
+    with pytest.warns(DatasetWarning, match="near misses: 998 beside 0998"):
+        read_dataset(tmp_path / "kept.npz")
+
+
+def test_labels_of_which_none_finds_a_crystal_are_refused(tmp_path):
+    path = labelled(tmp_path, "id,formation_energy\n1,-1\n2,-2\n", "01.cif", "02.cif")
+    with pytest.raises(DatasetError, match=r"none of its 2 ids .*1, 2 \(1 beside 01, 2 beside 02"):
+        read_dataset(path)
+
+
+def test_files_that_are_not_read_are_named_and_part_of_the_cache_key(tmp_path):
+    path, cache = salts(tmp_path, "A.CIF", "b.cif.gz"), tmp_path.parent / f"{tmp_path.name}-cache"
+    (tmp_path / "b.cif.gz").write_bytes(gzip.compress(cif(5).encode()))
+    (tmp_path / "c.mcif").write_bytes(("# Größe\n" + cif(6)).encode("latin-1"))
+    assert read_dataset(path, cache_dir=cache).ids == ("A", "b", "c")
+    (tmp_path / "POSCAR").write_text("x")
+    with pytest.warns(DatasetWarning, match="1 files are not read: POSCAR"):
+        read_dataset(path, cache_dir=cache)
+
+
+def test_a_file_with_two_crystals_is_left_out_and_named(tmp_path):
+    salts(tmp_path, "a.cif")
+    (tmp_path / "two.cif").write_text(cif(4) + cif(5).replace("NaCl", "other", 1))
+    with pytest.warns(DatasetWarning, match=r"two: unreadable: .* holds 2 crystals"):
+        assert read_dataset(tmp_path).ids == ("a",)
+
+
+def test_pipes_and_devices_are_no_dataset(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "zero.npz").symlink_to("/dev/zero")
+    for name, kind in (("pipe.csv", "a named pipe"), ("zero.npz", "a device")):
+        with pytest.raises(DatasetError, match=rf"{name} is {kind}, not a file"):
+            read_dataset(tmp_path / name)
+    with pytest.raises(DatasetError, match=r"no usable path: .*too long"):
+        read_dataset("x" * 5000)
+
+
+def test_columns_that_are_not_read_are_noted(tmp_path):
+    dataset = read_dataset(write(tmp_path, frame(colour=[1, 2, 3])))
+    assert dataset.provenance["columns_not_read"] == {"count": 1, "first": ["colour"]}

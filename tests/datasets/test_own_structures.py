@@ -94,7 +94,7 @@ BROKEN = {
         r"it holds D, an isotope.*write H",
     ),
     "dummy": (two_atoms(DummySpecies("X"), "Li").to(fmt="cif"), r"X0\+ is no element"),
-    "empty": ("", r"cannot be read \(empty\)"),
+    "empty": ("", r"cannot be read \(the file is empty\)"),
     "no-atoms": (
         rock_salt("Na", "Cl", 5.6).to(fmt="cif").split("loop_\n _atom_site")[0],
         "it holds no atoms",

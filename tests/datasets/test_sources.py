@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -5,6 +7,7 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
 
 from gen2dft.campaign import DatasetSpec, PropertySpec
+from gen2dft.campaign.properties import defined
 from gen2dft.datasets import builtin_datasets, check_labels, load_dataset, sources
 from gen2dft.errors import DatasetError
 from tests.datasets.test_computed_labels import file_of, record
@@ -134,3 +137,42 @@ def test_too_few_labels_of_a_property_of_ones_own_say_how_to_come_by_more():
     message = r"hardness: 0 of 20 crystals; use a file that has it \(properties\.hardness\.column\)"
     with pytest.raises(DatasetError, match=message):
         check_labels(dataset, ["hardness"], 5)
+
+
+def doubted(tmp_path):
+    """A set whose labels are all equal."""
+    dataset = toy_dataset()
+    labels = {**dataset.labels, "formation_energy": np.full(len(dataset), -1.0)}
+    replace(dataset, labels=labels).save(tmp_path / "doubted.npz")
+    return str(tmp_path / "doubted.npz")
+
+
+def test_improbable_labels_are_refused_until_the_campaign_accepts_them(tmp_path):
+    source, name = doubted(tmp_path), "formation_energy.no_spread"
+    with pytest.raises(DatasetError, match=rf"dataset\.accept: \[{name}\]"):
+        load_dataset(DatasetSpec(source=source), seed=0)
+    dataset = load_dataset(DatasetSpec(source=source, accept=(name,)), seed=0)
+    assert dataset.provenance["accepted"] == [name]
+    with pytest.raises(ValueError, match="accepted finding 'spread' is not one of"):
+        DatasetSpec(accept=("formation_energy.spread",))
+
+
+def test_computed_labels_pass_the_same_check(file, tmp_path):
+    path = tmp_path / "labels.jsonl"
+    path.write_bytes(file_of(record(toy_dataset(), 3, band_gap=5000.0)))
+    spec = DatasetSpec(source=file, labels=(str(path),), few_labels="leave-open")
+    with pytest.raises(DatasetError, match=r"labels\.jsonl: .*\n  band_gap: .*between 0 and 50 eV"):
+        load_dataset(spec, seed=0)
+
+
+def test_bounds_of_a_property_of_ones_own_are_those_of_the_campaign(tmp_path):
+    hardness = PropertySpec(unit="GPa", max=10)
+    dataset = toy_dataset().knowing(defined({"hardness": PropertySpec(unit="GPa")}))
+    labels = {**dataset.labels, "hardness": np.arange(5.0, 5 + len(dataset))}
+    replace(dataset, labels=labels).save(tmp_path / "hard.npz")
+    with pytest.raises(DatasetError, match="hardness: values are at most 10 GPa"):
+        load_dataset(
+            DatasetSpec(source=str(tmp_path / "hard.npz")),
+            seed=0,
+            properties={"hardness": hardness},
+        )

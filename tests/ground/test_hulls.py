@@ -221,7 +221,8 @@ def test_the_screen_refuses_what_the_hull_does_not_cover():
 
 
 def test_an_empty_hull_stops_a_campaign(tmp_path):
-    (tmp_path / "empty.json").write_text(json.dumps({"format": 2, "entries": []}))
+    empty = {"format": 2, "unit": "eV/atom", "entries": []}
+    (tmp_path / "empty.json").write_text(json.dumps(empty))
     with pytest.raises(ThermoError, match="the reference hull is empty"):
         prepare(spec_with(hull={"source": str(tmp_path / "empty.json")}))
 

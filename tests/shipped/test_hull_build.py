@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from gen2dft.campaign import parse_campaign
 from gen2dft.cli.app import app
-from gen2dft.datasets import materials_project
+from gen2dft.datasets import mp_client
+from gen2dft.datasets.remarks import DatasetWarning
 from gen2dft.errors import DatasetError
 from gen2dft.ground.hulls import campaign_hull
 from gen2dft.shipped.hull_build import GGA as GGA_TYPE
@@ -135,7 +136,8 @@ class Recorded:
 
 def test_todays_hull_comes_by_the_api() -> None:
     client = Recorded(RECORDED)
-    hull, version = hull_of_today(client)
+    with pytest.warns(DatasetWarning, match="all phases: 1 left out, energy .* no number: mp-3"):
+        hull, version = hull_of_today(client)
     assert version == "2026.11.30"
     energies = {entry.composition: entry.formation_energy for entry in hull.entries}
     peroxide = (("Li", 1), ("O", 1))
@@ -159,11 +161,12 @@ def test_the_verb_without_a_table_asks_the_api_and_says_how_to_pin_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MP_API_KEY", "0" * 32)
-    monkeypatch.setattr(materials_project, "_connect", lambda _: Recorded(RECORDED))
+    monkeypatch.setattr(mp_client, "_connect", lambda _: Recorded(RECORDED))
     out = tmp_path / "today.json"
     result = CliRunner().invoke(app, ["data", "build", "hull", "--out", str(out)])
     assert result.exit_code == 0, result.output
     assert "version 2026.11.30, CC BY 4.0" in result.output
+    assert "1 left out, energy that is no number: mp-3" in result.output
     hull = read_hull_file(out)
     (pin,) = re.findall(r"hull: \{.*\}", result.output)
     assert yaml.safe_load(pin) == {"hull": {"source": str(out), "hash": hull.hull_hash}}

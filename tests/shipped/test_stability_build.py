@@ -109,7 +109,7 @@ def test_a_checkpoint_of_another_preset_is_refused(tmp_path: Path, engine: Poten
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"decomposition_energy": float("nan")}, r"crystal LiS: nan is no distance"),
+        ({"decomposition_energy": float("nan")}, r"crystal LiS: an empty cell is no distance"),
         ({"decomposition_energy": -310.0}, r"crystal LiS: -310\.0 is no distance .* in eV/atom"),
         ({"cif": "data_nothing"}, r"crystal LiS: "),
         ({"id": "LiO"}, r"id LiO stands there twice"),

@@ -13,6 +13,7 @@ import pytest
 from gen2dft.errors import DatasetError, MixedEnergies, StoreError
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.hull_file import file_content, is_hull_file, read_hull_file
+from gen2dft.thermo.materials_project import whole_hull
 from gen2dft.thermo.scales import MATERIALS_PROJECT, MIXED
 
 LITHIA, PEROXIDE = {"Li": 2, "O": 1}, {"Li": 1, "O": 1}
@@ -123,4 +124,59 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hull.json.gz"
     path.write_bytes(gzip.compress(HULL.to_bytes())[:40])
     with pytest.raises(StoreError, match=r"hull file .*hull\.json\.gz cannot be read"):
+        read_hull_file(path)
+
+
+def test_a_hull_without_a_unit_is_refused_with_the_key_that_is_missing(tmp_path: Path) -> None:
+    content = {key: value for key, value in changed().items() if key != "unit"}
+    with pytest.raises(DatasetError, match=r'states no unit: .* add "unit": "eV/atom"'):
+        read_hull_file(written(tmp_path, content))
+
+
+def test_the_hull_that_ships_states_its_unit(tmp_path: Path) -> None:
+    path = tmp_path / "whole.json"
+    path.write_bytes(file_content(whole_hull()))
+    assert json.loads(path.read_bytes())["unit"] == "eV/atom"
+    assert read_hull_file(path).hull_hash == whole_hull().hull_hash
+
+
+def test_elements_are_the_zero_of_a_hull(tmp_path: Path) -> None:
+    content = changed(entries=[["Li1", -1.9], ["Li2 O1", -2.0]], mixed=[])
+    with pytest.raises(DatasetError, match=r"\(Li1\): its energy is -1\.9 .* total energies"):
+        read_hull_file(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "cannot be read: it is empty"),
+        (b"[" * 100_000, "not a gen2dft hull or is damaged"),
+        (b'{"unit": "meV", "unit": "eV/atom"}', "the key 'unit' stands there twice"),
+        (changed(scale=[1]), "its scale is no text"),
+        (changed(coverage="all"), "its coverage is 'all', and must be elements or compounds"),
+        (changed(known_stable=5), "its known_stable is no list of formulas"),
+        (changed(mixed=[{"Li": 1}]), "its mixed is no list of formulas"),
+    ],
+)
+def test_broken_fields_of_a_hull_are_named(tmp_path: Path, content: Any, problem: str) -> None:
+    with pytest.raises(StoreError, match=problem):
+        read_hull_file(written(tmp_path, content))
+
+
+def test_absurd_numbers_of_a_hull_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="its energy is 10000"):
+        read_hull_file(written(tmp_path, changed(entries=[["Li1 F1", 10**400]])))
+    with pytest.raises(DatasetError, match="has more than 1,000,000 atoms"):
+        read_hull_file(written(tmp_path, changed(entries=[[f"Li{10**30} F1", -1.0]])))
+
+
+def test_a_unit_that_is_an_object_is_not_dumped(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="its unit is an object, and must be 'eV/atom'"):
+        read_hull_file(written(tmp_path, changed(unit={"@module": "os"})))
+
+
+def test_a_device_in_the_place_of_a_hull_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "hull.json"
+    path.symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match="cannot be read: it is a device, not a file"):
         read_hull_file(path)
