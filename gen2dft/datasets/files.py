@@ -6,13 +6,19 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gen2dft.crystal_check import (
+    count_reasons,
+    first_of,
+    only_sound,
+    refuse_if_most_failed,
+)
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.refused import RefusedCrystal
 from gen2dft.datasets.tables import (
     NO_OTHERS,
     SUFFIXES,
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the cores
-READER_VERSION = 1
+READER_VERSION = 2
 """Part of the cache's key: raise it when reading changes."""
 
 
@@ -72,7 +78,7 @@ def read_dataset(
     Returns
     -------
     Dataset
-        Unreadable and partially occupied crystals are left out, counted and named in
+        Crystals that fail the check of `gen2dft.crystal_check` are left out, counted and named in
         `provenance["skipped"]`, and a DatasetWarning says so. Cells without a value are NaN.
 
     Raises
@@ -88,7 +94,7 @@ def read_dataset(
             "folder"
         )
     if path.suffix == ".npz":
-        return Dataset.load(path)
+        return _sound_part(path, Dataset.load(path))
     if path.is_file() and not path.name.lower().endswith(SUFFIXES):
         known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
         raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
@@ -100,6 +106,18 @@ def read_dataset(
         _to_cache(dataset, cached)
     _warn_of_skipped(path, dataset)
     return dataset
+
+
+def _sound_part(path: Path, dataset: Dataset) -> Dataset:
+    """The crystals of a saved dataset that pass the check; others are added to its provenance."""
+    kept, left_out = only_sound(dataset.crystals, dataset.ids)
+    if not left_out:
+        return dataset
+    refuse_if_most_failed(path, len(dataset), left_out)
+    skipped = {**dataset.provenance.get("skipped", {}), **left_out}
+    sound = dataset.select(kept, skipped=skipped, skipped_reasons=count_reasons(skipped))
+    _warn_of_skipped(path, sound)
+    return sound
 
 
 class _Rows(NamedTuple):
@@ -115,19 +133,14 @@ def _parse(path: Path, wanted: Wanted, progress: Progress | None) -> Dataset:
     ids, contents, labels = rows
     check_rows(path, ids, labels)
     crystals, kept, skipped = _parse_structures(ids, contents, progress)
-    if not kept:
-        first = next(iter(skipped.values()), "no crystals")
-        raise DatasetError(
-            f"dataset {path} holds no usable crystal among {len(ids)}; the first problem: {first}"
-        )
-    reasons = [reason.split(":")[0] for reason in skipped.values()]
+    refuse_if_most_failed(path, len(ids), skipped)
     provenance = {
         "source": path.name,
         "content_hash": _key(path, Wanted()),
         "columns": dict(wanted.columns),
         "n_read": len(ids),
         "skipped": skipped,
-        "skipped_reasons": dict(Counter(reasons)),
+        "skipped_reasons": count_reasons(skipped),
     }
     kept_ids = tuple(ids[row] for row in kept)
     kept_labels = {name: values[kept] for name, values in labels.items()}
@@ -158,11 +171,7 @@ def _parse_structures(
 
 def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]]:
     """Crystals of those contents that hold one, and for each content None or `reason: detail`."""
-    from gen2dft.datasets.structure_text import (
-        PartialOccupancy,
-        UnreadableStructure,
-        parse_structure,
-    )
+    from gen2dft.datasets.structure_text import parse_structure, problem_of
 
     structures: list[Structure] = []
     problems: list[str | None] = []
@@ -171,10 +180,8 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
             text = content.read_text("utf-8") if isinstance(content, Path) else content
             structures.append(parse_structure(text))
             problems.append(None)
-        except PartialOccupancy as err:
-            problems.append(f"partially_occupied: {err}")
-        except (UnreadableStructure, OSError, UnicodeDecodeError) as err:
-            problems.append(f"unreadable: {err}")
+        except (RefusedCrystal, OSError, UnicodeDecodeError) as err:
+            problems.append(problem_of(err))
     return CrystalTable.from_structures(structures), problems
 
 
@@ -257,8 +264,8 @@ def _to_cache(dataset: Dataset, cached: Path | None) -> None:
 def _warn_of_skipped(path: Path, dataset: Dataset) -> None:
     skipped = dataset.provenance.get("skipped", {})
     if skipped:
-        first = list(skipped)[:3]
-        names = "; ".join(f"{name}: {skipped[name]}" for name in first)
         warnings.warn(
-            f"{path}: {len(skipped)} crystals left out: {names}", DatasetWarning, stacklevel=3
+            f"{path}: {len(skipped)} crystals left out: {first_of(skipped)}",
+            DatasetWarning,
+            stacklevel=3,
         )
