@@ -54,6 +54,8 @@ def structure_of(document: object) -> Structure:
     lattice = _lattice(_field(fields, "lattice", "the crystal"))
     charge = _charge(fields.get("charge"))
     listed = _list(_field(fields, "sites", "the crystal"), "`sites`")
+    if not listed:
+        raise CrystalError("the crystal has no sites")
     crystal = Structure(lattice, [], [], charge=charge)
     # Twice as fast as to have Structure make each site.
     crystal.sites = _sites(listed, lattice)

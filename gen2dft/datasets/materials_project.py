@@ -19,10 +19,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from gen2dft.crystal_check import count_reasons, refuse_if_most_failed
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.datasets.structure_text import read_all
 from gen2dft.errors import DatasetError, SettingsError
 from gen2dft.hashing import content_hash
 
@@ -232,9 +231,8 @@ def _structures(material_ids: Sequence[str], client: Client) -> dict[str, Any]:
     documents = client.materials.summary.search(
         material_ids=list(material_ids), all_fields=False, fields=["material_id", "structure"]
     )
-    found = {name: row["structure"] for name, row in _by_id(documents).items()}
-    structures, _ = read_all(found)
-    return structures
+    found = _by_id(documents)
+    return {name: _structure(row["structure"]) for name, row in found.items()}
 
 
 def read_lowest_structures(
@@ -260,10 +258,8 @@ def _lowest_structures(formulas: Sequence[str], client: Client) -> dict[str, tup
         fields=["material_id", "structure", "energy_above_hull"],
     )
     lowest: dict[str, tuple[float, str, Any]] = {}
-    rows = _by_id(documents)
-    structures, _ = read_all({name: row["structure"] for name, row in rows.items()})
-    for name, structure in structures.items():
-        above = rows[name].get("energy_above_hull")
+    for name, row in _by_id(documents).items():
+        structure, above = _structure(row["structure"]), row.get("energy_above_hull")
         formula = structure.composition.reduced_formula
         entry = (float("inf") if above is None else float(above), name, structure)
         if formula not in lowest or entry[:2] < lowest[formula][:2]:
@@ -346,14 +342,13 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
     energies = _energies(query, client)
     found = _crystals(query, client)
     common = sorted(found.keys() & energies.keys(), key=id_order)
-    structures, left_out = read_all({name: found[name]["structure"] for name in common})
-    ids = list(structures)
-    if not common:
+    structures = {name: _structure(found[name]["structure"]) for name in common}
+    ids = [name for name, structure in structures.items() if structure.is_ordered]
+    if not ids:
         raise DatasetError(
             f"the Materials Project (version {version}) has no crystal for {asdict(query)}"
         )
-    refuse_if_most_failed("materials-project", len(common), left_out)
-    crystals = CrystalTable.from_structures(structures.values())
+    crystals = CrystalTable.from_structures(structures[name] for name in ids)
     with_energy = [energies[name] for name in ids]
     labels = {
         "formation_energy": _column("formation_energy_per_atom", with_energy),
@@ -366,10 +361,9 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         "query": asdict(query),
         "licence": "Materials Project, CC BY 4.0",
         "n_read": len(found),
-        "skipped": left_out,
         "skipped_reasons": {
-            f"no_{query.thermo_type}_energy": len(found) - len(common),
-            **count_reasons(left_out),
+            f"no_{query.thermo_type}_energy": len(found) - len(structures),
+            "partially_occupied": len(structures) - len(ids),
         },
     }
     return Dataset(crystals, tuple(ids), labels, provenance)
@@ -419,6 +413,12 @@ def _fields(documents: Iterable[Any]) -> list[Mapping[str, Any]]:
 def _column(key: str, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     """(n,) values of one key; NaN where there is none."""
     return np.array([row.get(key) for row in rows], dtype=np.float64)
+
+
+def _structure(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return structure_of(dict(content))
+    return content
 
 
 def id_order(name: str) -> tuple[int, str]:
