@@ -81,7 +81,9 @@ def _plain_problem(table: CrystalTable, row: int) -> str | None:
         return f"{NOT_FINITE}: a length or angle of its cell is no number: correct it"
     if not np.isfinite(table.frac[sites]).all():
         return f"{NOT_FINITE}: a coordinate is no number: correct it"
-    return _volume_problem(abs(float(np.linalg.det(lattice))) / len(numbers))
+    with np.errstate(over="ignore", invalid="ignore"):
+        volume = abs(float(np.linalg.det(lattice)))
+    return _volume_problem(volume / len(numbers))
 
 
 def _volume_problem(per_atom: float) -> str | None:

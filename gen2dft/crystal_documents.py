@@ -41,7 +41,7 @@ def structure_of(document: object) -> Structure:
     -------
     Structure
         Partly occupied sites are kept. Site properties are kept where they are numbers or nested
-        lists of numbers. D and T are read as H.
+        lists of numbers. D is read as H.
 
     Raises
     ------
@@ -118,6 +118,8 @@ def _lattice(value: object) -> Lattice:
         return Lattice(_numbers(fields["matrix"], (3, 3), "`lattice.matrix`"), pbc=pbc)
     named = [_field(fields, name, "`lattice`") for name in CELL_PARAMETERS]
     a, b, c, alpha, beta, gamma = _numbers(named, (6,), "`lattice`").tolist()
+    if min(a, b, c) <= 0 or not all(0 < angle < 180 for angle in (alpha, beta, gamma)):
+        raise CrystalError("`lattice` needs lengths above 0 and angles between 0 and 180 degrees")
     return Lattice.from_parameters(a, b, c, alpha, beta, gamma, pbc=pbc)
 
 
@@ -220,11 +222,12 @@ def _element_symbol(symbol: str, place: str) -> str:
 def _symbols() -> dict[str, str]:
     from pymatgen.core import Element
 
-    return {element.symbol: element.symbol for element in Element} | ISOTOPES
+    named = {element.symbol: element.symbol for element in Element}
+    return named | ISOTOPES
 
 
 def element_symbol(text: str) -> str | None:
-    """The element of a symbol, H for its isotopes; None if there is none."""
+    """The element of a symbol, H for D; None if there is none."""
     return _symbols().get(text)
 
 

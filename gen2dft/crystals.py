@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 LARGEST_NUMBER = 118
-ISOTOPES = {"D": "H", "T": "H"}
+ISOTOPES = {"D": "H"}
 """Names of isotopes to the element whose electrons they have."""
+AMBIGUOUS = "T"  # tritium to pymatgen, a tetrahedral site to whoever writes down a zeolite
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,7 +220,7 @@ def _offsets(counts: ArrayLike) -> NDArray[np.int64]:
 
 
 def with_isotopes_as_elements(structure: Structure) -> Structure:
-    """The crystal with H in the place of D and T, which have the same electrons."""
+    """The crystal with H in the place of D, which has the same electrons."""
     named = {specie: _element_name(specie) for specie in structure.composition}
     isotopes = {specie: ISOTOPES[name] for specie, name in named.items() if name in ISOTOPES}
     if not isotopes:
@@ -238,7 +239,8 @@ def is_element(specie: Any) -> bool:
     """Whether a pymatgen species, with charge or without, is of the periodic table."""
     from pymatgen.core import Element
 
-    return isinstance(getattr(specie, "element", specie), Element)
+    element = getattr(specie, "element", specie)
+    return isinstance(element, Element) and element.name != AMBIGUOUS
 
 
 def _atomic_number(specie: Any, structure: Structure) -> int:

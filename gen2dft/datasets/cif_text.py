@@ -12,13 +12,22 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from gen2dft.crystal_check import NO_ELEMENT, TOO_CLOSE
+import numpy as np
+
+from gen2dft.crystal_check import BAD_VOLUME, NO_ELEMENT, TOO_CLOSE
 from gen2dft.crystal_documents import element_symbol
 from gen2dft.crystals import with_isotopes_as_elements
-from gen2dft.datasets.refused import RefusedCrystal, UnreadableStructure, refuse_unsound
+from gen2dft.datasets.refused import (
+    DAMAGED,
+    RefusedCrystal,
+    UnreadableStructure,
+    refuse_unsound,
+    short,
+)
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+    from pymatgen.core.operations import SymmOp
 
 FORMULA_MISMATCH: Final = "formula_mismatch"
 NO_HYDROGENS: Final = "hydrogens_without_positions"
@@ -43,6 +52,7 @@ _STATED = {
 
 _AXES = ("fract_x", "fract_y", "fract_z")
 _PART = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)(?:\(\d+\))?")
+_GROUP = re.compile(r"[A-Za-z]+\d+[A-Za-z]")  # H2O
 _LETTERS = re.compile(r"[A-Za-z]+")
 _UNCERTAINTY = re.compile(r"\(\d+\)$")
 WATER = {"Ow": "O", "Hw": "H"}
@@ -55,21 +65,31 @@ Amounts = dict[str, float]
 
 
 def crystal_of_cif(text: str) -> Structure:
-    """The crystal of CIF text; D and T are read as H.
+    """The crystal of CIF text; D is read as H.
 
     Raises
     ------
     RefusedCrystal
         It cannot be read, or its atoms are not those that the file states.
-    ValueError and other errors of damaged text
-        See `gen2dft.datasets.refused.DAMAGED`.
     """
+    try:
+        return _crystal(text)
+    except RefusedCrystal:
+        raise
+    except KeyError as err:
+        raise UnreadableStructure(f"it has no {err.args[0]}") from err
+    except DAMAGED as err:
+        raise UnreadableStructure(f"it is no valid CIF: {short(err)}") from err
+
+
+def _crystal(text: str) -> Structure:
     plain = _plain_p1(text)
     if plain is not None:
         stated = {key: found.group(1) for key in _STATED if (found := _STATED[key].search(text))}
         _check_formula(plain, stated)
         return plain
-    return _by_pymatgen(text)
+    with np.errstate(all="ignore"):  # of cells that are none, which the check names
+        return _by_pymatgen(text)
 
 
 # Through pymatgen
@@ -109,12 +129,21 @@ def _parsed(text: str, tolerances: Mapping[str, float]) -> tuple[Structure, Mapp
                 f"the text holds {len(blocks)} crystals: give each a file or row of its own"
             )
         for block in blocks:
-            _check_sites(block)
+            _check_block(block)
         try:
             crystals = parser.parse_structures(primitive=False, on_error="ignore")
         except ValueError as err:
             raise UnreadableStructure(_last_warning(parser.warnings) or str(err)) from err
+    _check_operations(parser.symmetry_operations)
     return with_isotopes_as_elements(crystals[0]), blocks[0]
+
+
+def _check_operations(operations: Sequence[SymmOp]) -> None:
+    for operation in operations:
+        determinant = abs(float(np.linalg.det(operation.rotation_matrix)))
+        if not _is_close(determinant, 1.0):
+            text = operation.as_xyz_str()
+            raise UnreadableStructure(f"{text!r} is no operation of a space group")
 
 
 def _has_atoms(block: Mapping[str, Any]) -> bool:
@@ -124,22 +153,19 @@ def _has_atoms(block: Mapping[str, Any]) -> bool:
 def _last_warning(texts: Sequence[str]) -> str:
     """The reason that pymatgen gives for a block without a crystal."""
     failed = [text for text in texts if text.startswith("No structure parsed")]
-    return failed[-1].partition("\n")[2] if failed else ""
+    reason = failed[-1].partition("\n")[2] if failed else ""
+    key = reason.strip("'")
+    return f"it has no {key}" if key.startswith("_") else reason
 
 
-def _check_sites(block: Mapping[str, Any]) -> None:
-    """RefusedCrystal for symbols and occupancies that pymatgen would guess, drop or overlook."""
-    has_types = "_atom_site_type_symbol" in block
-    column = "_atom_site_type_symbol" if has_types else "_atom_site_label"
-    for symbol in _cells(block, column):
-        if symbol.startswith(GROUPS) and element_symbol(symbol) is None:
-            raise RefusedCrystal(
-                NO_HYDROGENS, f"{symbol} is a group of atoms: write each with its position"
-            )
-        if _element_of(symbol, is_label=not has_types) is None:
-            raise RefusedCrystal(
-                NO_ELEMENT, f"{symbol[:20]!r} is no element: put an element in its place"
-            )
+def _check_block(block: Mapping[str, Any]) -> None:
+    """RefusedCrystal for what pymatgen would guess, drop or overlook."""
+    _check_cell(block)
+    _check_symbols(block)
+    for axis in _AXES:
+        for text in _cells(block, f"_atom_site_{axis}"):
+            if _number(text) is None:
+                raise UnreadableStructure(f"coordinate {text[:20]!r} is no number")
     for occupancy in _cells(block, "_atom_site_occupancy"):
         _check_occupancy(occupancy)
     hydrogens = [_number(text) or 0 for text in _cells(block, "_atom_site_attached_hydrogens")]
@@ -149,6 +175,41 @@ def _check_sites(block: Mapping[str, Any]) -> None:
             f"{sum(hydrogens):g} hydrogens are attached to its atoms without positions, so the "
             "atoms listed are not its formula: write the hydrogens as atoms",
         )
+
+
+def _check_cell(block: Mapping[str, Any]) -> None:
+    for name in _LENGTHS_AND_ANGLES:
+        text = str(block[f"_cell_{name}"])
+        number = _number(text)
+        if number is None:
+            raise UnreadableStructure(f"_cell_{name} is {text[:20]!r}, which is no number")
+        if number <= 0 or (name.startswith("angle") and number >= 180):
+            raise RefusedCrystal(BAD_VOLUME, f"_cell_{name} is {number:g}, which no cell has")
+
+
+def _check_symbols(block: Mapping[str, Any]) -> None:
+    has_types = "_atom_site_type_symbol" in block
+    column = "_atom_site_type_symbol" if has_types else "_atom_site_label"
+    has_formula = bool(_amounts(str(block.get("_chemical_formula_sum", ""))))
+    for symbol in dict.fromkeys(_cells(block, column)):
+        shown = repr(symbol[:20])
+        if element_symbol(symbol) is None and _is_group(symbol, is_label=not has_types):
+            raise RefusedCrystal(
+                NO_ELEMENT, f"{shown} is a group of atoms: write each with its position"
+            )
+        if _element_of(symbol, is_label=not has_types) is None:
+            raise RefusedCrystal(NO_ELEMENT, f"{shown} is no element: put an element in its place")
+        if not has_formula and not _is_sure(symbol):
+            raise RefusedCrystal(
+                NO_ELEMENT,
+                f"{shown} may be an element or a group of atoms: write elements as Co, atoms of a "
+                "group one by one, or state _chemical_formula_sum",
+            )
+
+
+def _is_group(symbol: str, *, is_label: bool) -> bool:
+    """Whether a symbol is that of several atoms; of labels, O1A is none."""
+    return symbol.startswith(GROUPS) or (not is_label and _GROUP.match(symbol) is not None)
 
 
 def _cells(block: Mapping[str, Any], column: str) -> list[str]:
@@ -174,10 +235,20 @@ def _element_of(symbol: str, *, is_label: bool) -> str | None:
     return None
 
 
+def _is_sure(symbol: str) -> bool:
+    """Whether a symbol can be but one element; CO may be cobalt, NH4 is no nihonium."""
+    letters = _LETTERS.match(symbol)
+    name = letters.group() if letters else symbol
+    if " + " in symbol or name in WATER or element_symbol(name) is not None:
+        return True
+    return element_symbol(name.capitalize()) is not None and not all(map(element_symbol, name))
+
+
 def _check_occupancy(text: str) -> None:
     number = _number(text)
-    if number is None and text not in (".", "?"):
-        raise UnreadableStructure(f"occupancy {text[:20]!r} is no number")
+    if number is None and text != "?":
+        # A point is nothing to pymatgen, which would leave the atom out.
+        raise UnreadableStructure(f"occupancy {text[:20]!r} is no number: write 1 for a whole atom")
     if number is not None and not 0 <= number <= 1:
         raise UnreadableStructure(f"occupancy {number:g} lies outside 0 to 1")
 
@@ -259,8 +330,8 @@ def _plain_p1(text: str) -> Structure | None:
     """The crystal of a CIF as pymatgen writes it without symmetry; None for anything less plain."""
     from pymatgen.core import Lattice, Structure
 
-    # Several blocks may be several crystals.
-    if text.count("data_") != 1 or not _has_identity_alone(text):
+    # Several blocks may be several crystals, and a formula over several lines is for the parser.
+    if text.count("data_") != 1 or not _has_identity_alone(text) or not _is_stated_plainly(text):
         return None
     cell = [found.group(1) for pattern in _CELL if (found := pattern.search(text))]
     if len(cell) != len(_CELL):
@@ -268,10 +339,18 @@ def _plain_p1(text: str) -> Structure | None:
     rows = _sites(text)
     if rows is None:
         return None
-    lattice = Lattice.from_parameters(*map(float, cell))
+    lengths, angles = cell[:3], cell[3:]
+    if not all(0 < float(angle) < 180 for angle in angles):
+        return None
+    lattice = Lattice.from_parameters(*map(float, [*lengths, *angles]))
     symbols = [element_symbol(row["type_symbol"]) for row in rows]
     positions = [[float(row[axis]) for axis in _AXES] for row in rows]
     return Structure(lattice, symbols, positions)
+
+
+def _is_stated_plainly(text: str) -> bool:
+    """Whether formula and Z stand on one line each, where they stand at all."""
+    return all(key not in text or pattern.search(text) for key, pattern in _STATED.items())
 
 
 def _has_identity_alone(text: str) -> bool:

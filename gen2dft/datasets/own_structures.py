@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gen2dft.crystals import CrystalTable
-from gen2dft.datasets.refused import DAMAGED, RefusedCrystal, UnreadableStructure
-from gen2dft.datasets.structure_text import parse_structure, short
+from gen2dft.datasets.refused import DAMAGED, RefusedCrystal, UnreadableStructure, short
+from gen2dft.datasets.structure_text import parse_structure
 from gen2dft.errors import DatasetError
 from gen2dft.parallel import map_parts
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 UNREADABLE = "unreadable"
+SHOWN = 200  # characters of another package's message
 # Everything that readers of other packages raise for damaged input.
 DAMAGED = (
     ValueError,
@@ -63,3 +64,8 @@ def refuse_unsound(structure: Structure) -> None:
     if reason == PARTLY_OCCUPIED:
         raise PartialOccupancy(detail)
     raise RefusedCrystal(reason, detail)
+
+
+def short(error: BaseException) -> str:
+    """The message of another package in one line."""
+    return " ".join(str(error).split())[:SHOWN] or type(error).__name__

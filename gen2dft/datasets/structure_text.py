@@ -14,12 +14,11 @@ from gen2dft.datasets.refused import (
     RefusedCrystal,
     UnreadableStructure,
     refuse_unsound,
+    short,
 )
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-
-SHOWN = 200  # characters of another package's message
 
 
 def parse_structure(content: Any) -> Structure:
@@ -56,11 +55,6 @@ def problem_of(error: Exception) -> str:
     if isinstance(error, RefusedCrystal):
         return str(error)
     return str(UnreadableStructure(short(error)))
-
-
-def short(error: BaseException) -> str:
-    """The message of another package in one line."""
-    return " ".join(str(error).split())[:SHOWN] or type(error).__name__
 
 
 def _parse(content: Any) -> Structure:
