@@ -102,7 +102,7 @@ def read_one_crystal(path: Path) -> Structure:
         raise DatasetError(f"{path} holds {len(found)} crystals: leave one in the file")
     (crystal,) = found
     if isinstance(crystal, str):
-        raise DatasetError(f"{path} holds no crystal that can be used: {crystal}")
+        raise DatasetError(f"{path} holds no crystal that can be read: {crystal}")
     return crystal
 
 

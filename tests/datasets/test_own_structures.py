@@ -101,7 +101,7 @@ def test_one_crystal_is_read_of_a_file(tmp_path):
     (tmp_path / "two.json").write_text(json.dumps([rock_salt("Na", "Cl", 5.6).as_dict()] * 2))
     with pytest.raises(DatasetError, match=r"two.json holds 2 crystals: leave one"):
         read_one_crystal(tmp_path / "two.json")
-    with pytest.raises(DatasetError, match=r"nowhere.cif holds no crystal that can be used"):
+    with pytest.raises(DatasetError, match=r"nowhere.cif holds no crystal that can be read"):
         read_one_crystal(tmp_path / "nowhere.cif")
 
 
