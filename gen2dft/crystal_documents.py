@@ -8,6 +8,7 @@ leaves everything else where it is.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import repeat
@@ -162,8 +163,10 @@ def _charge(value: object) -> float | None:
 
 
 def _number(value: object, place: str) -> float:
+    value = _plain(value)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not np.isfinite(value):  # type: ignore[call-overload]
+    # A float holds what lies below its largest number, an integer of Python may lie beyond.
+    if not is_number or not -sys.float_info.max <= value <= sys.float_info.max:  # type: ignore[operator]
         raise CrystalError(f"{place} is {_kind(value)}, but must be a finite number")
     return value  # type: ignore[return-value]
 
@@ -259,7 +262,13 @@ def _site_properties(sites: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] 
 def _numeric(given: object) -> dict[str, Any]:
     if not given or not isinstance(given, dict):
         return {}
-    return {str(name): value for name, value in given.items() if _is_numeric(value)}
+    plain = {str(name): _plain(value) for name, value in given.items()}
+    return {name: value for name, value in plain.items() if _is_numeric(value)}
+
+
+def _plain(value: object) -> object:
+    """NumPy's numbers and arrays, which a dictionary that was never stored may hold, as lists."""
+    return value.tolist() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def _is_numeric(value: object) -> bool:

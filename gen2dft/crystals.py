@@ -222,7 +222,9 @@ def _offsets(counts: ArrayLike) -> NDArray[np.int64]:
 def with_isotopes_as_elements(structure: Structure) -> Structure:
     """The crystal with H in the place of D, which has the same electrons."""
     named = {specie: _element_name(specie) for specie in structure.composition}
-    isotopes = {specie: ISOTOPES[name] for specie, name in named.items() if name in ISOTOPES}
+    isotopes: dict[Any, Any] = {
+        specie: ISOTOPES[name] for specie, name in named.items() if name in ISOTOPES
+    }
     if not isotopes:
         return structure
     plain = structure.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from pymatgen.core import Element, Lattice, Species, Structure
 
@@ -73,6 +74,16 @@ def test_only_numeric_site_properties_are_kept():
     assert crystal[1].properties == {"magmom": None}
 
 
+def test_numbers_of_numpy_in_a_dictionary_that_was_never_stored_are_read():
+    moments = {"magmom": np.array([5.0, -5.0]), "vector": np.ones((2, 3))}
+    crystal = SALT.copy(site_properties=moments)
+    document = crystal.as_dict()
+    document["charge"] = np.float64(0)
+    document["sites"][0]["species"][0]["occu"] = np.int64(1)
+    read = structure_of(document)
+    assert read.site_properties == {"magmom": [5.0, -5.0], "vector": [[1.0] * 3] * 2}
+
+
 REMOVED = object()
 
 
@@ -126,6 +137,7 @@ MALFORMED = [
     ("sites.1.species.0.occu", "1", r"`occu` of site 2 is the text '1'"),
     ("sites.1.species.0.oxidation_state", "two", r"`oxidation_state` of site 2 is the text 'two'"),
     ("charge", "plus", r"`charge` is the text 'plus', but must be a finite number"),
+    ("charge", 10**500, r"`charge` is the number 1000"),
     ("charge", True, r"`charge` is the number True, but must be a finite number"),
 ]  # fmt: skip
 
