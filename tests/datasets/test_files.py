@@ -254,13 +254,13 @@ def test_what_was_left_out_is_named_from_the_cache_too(tmp_path, monkeypatch):
 
 def test_a_saved_dataset_is_checked_as_well(tmp_path):
     good = read_dataset(write(tmp_path, frame(3)))
-    numbers = np.where(good.crystals.owners == 1, 0, good.crystals.numbers).astype(np.uint8)
-    crystals = replace(good.crystals, numbers=numbers)
+    nanometres = good.crystals.lattices * np.array([1, 0.1, 1])[:, None, None]
+    crystals = replace(good.crystals, lattices=nanometres)
     replace(good, crystals=crystals).save(tmp_path / "kept.npz")
-    with pytest.warns(DatasetWarning, match="mp-1: no_element"):
+    with pytest.warns(DatasetWarning, match="mp-1: volume_out_of_range"):
         read = read_dataset(tmp_path / "kept.npz")
     assert read.ids == ("mp-0", "mp-2")
-    assert read.provenance["skipped_reasons"] == {"no_element": 1}
+    assert read.provenance["skipped_reasons"] == {"volume_out_of_range": 1}
 
 
 def test_an_import_of_mostly_broken_crystals_stops(tmp_path):
