@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pymatgen.core import Structure
 
+from gen2dft.crystal_documents import structure_of
+
 Vector = tuple[float, float, float]
 # A program may repeat itself without end, and a document must stay far below 16 MB.
 MAX_WARNINGS, MAX_WARNING = 50, 2000
@@ -31,6 +33,12 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _crystal(value: Any) -> Any:
+    """A stored crystal by the reader that lets no document choose a class, as pymatgen's would."""
+    return structure_of(value) if isinstance(value, dict) else value
+
+
+Crystal = Annotated[Structure, BeforeValidator(_crystal)]
 Vectors = Annotated[list[Vector], BeforeValidator(_plain)]
 Numbers = Annotated[list[float], BeforeValidator(_plain)]
 
@@ -47,7 +55,7 @@ class Calculation(BaseModel):
     engine: str = Field(
         "", description="name of the engine; a direct call may leave it out, documents name it"
     )
-    structure: Structure = Field(
+    structure: Crystal = Field(
         description="final structure; of a static calculation, the one that was given"
     )
     energy_per_atom: float = Field(

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,11 @@ from gen2dft.hashing import ContentHash
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
+
+LARGEST_NUMBER = 118
+ISOTOPES = {"D": "H"}
+"""Names of isotopes to the element whose electrons they have."""
+AMBIGUOUS = "T"  # tritium to pymatgen, a tetrahedral site to whoever writes down a zeolite
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +79,19 @@ class CrystalTable:
         if not species:
             return cls(matrices, np.zeros(0, np.uint8), np.zeros((0, 3)), np.zeros(1, np.int64))
         counts = [len(crystal) for crystal in species]
-        all_species = np.concatenate(species).astype(np.uint8)
+        all_species = _atomic_numbers(np.concatenate(species))
         all_positions = np.concatenate(positions).astype(np.float64)
         return cls(matrices, all_species, all_positions, _offsets(counts))
 
     @classmethod
     def from_structures(cls, structures: Iterable[Structure]) -> CrystalTable:
-        """Build from ordered pymatgen structures; partial occupancy raises ValueError."""
+        """Build from ordered pymatgen structures.
+
+        Raises
+        ------
+        ValueError
+            A site is partly occupied or holds no element; the crystal is named.
+        """
         lattices, numbers, frac = [], [], []
         for index, structure in enumerate(structures):
             if not structure.is_ordered:
@@ -88,7 +99,7 @@ class CrystalTable:
                     f"structure {index} ({structure.formula}) has partially occupied sites"
                 )
             lattices.append(structure.lattice.matrix)
-            numbers.append([site.specie.Z for site in structure])
+            numbers.append([_atomic_number(site.specie, structure) for site in structure])
             frac.append(structure.frac_coords)
         return cls.from_arrays(lattices, numbers, frac)
 
@@ -195,10 +206,50 @@ class CrystalTable:
         return content.digits(16)
 
 
+def _atomic_numbers(given: NDArray[Any]) -> NDArray[np.uint8]:
+    # A larger number would become that of another element in 8 bits.
+    if given.size and not (given.min() >= 0 and given.max() <= LARGEST_NUMBER):
+        raise ValueError(f"an atomic number lies outside 1 to {LARGEST_NUMBER}")
+    return given.astype(np.uint8)
+
+
 def _offsets(counts: ArrayLike) -> NDArray[np.int64]:
     """(n + 1,) where each crystal's sites begin, from (n,) numbers of sites."""
     ends = np.cumsum(counts)
     return np.concatenate([[0], ends]).astype(np.int64)
+
+
+def with_isotopes_as_elements(structure: Structure) -> Structure:
+    """The crystal with H in the place of D, which has the same electrons."""
+    named = {specie: _element_name(specie) for specie in structure.composition}
+    isotopes: dict[Any, Any] = {
+        specie: ISOTOPES[name] for specie, name in named.items() if name in ISOTOPES
+    }
+    if not isotopes:
+        return structure
+    plain = structure.copy()
+    plain.replace_species(isotopes)
+    return plain
+
+
+def _element_name(specie: Any) -> str:
+    """The name as it was written: pymatgen takes D for H, but keeps the name."""
+    return str(getattr(getattr(specie, "element", specie), "name", ""))
+
+
+def is_element(specie: Any) -> bool:
+    """Whether a pymatgen species, with charge or without, is of the periodic table."""
+    from pymatgen.core import Element
+
+    element = getattr(specie, "element", specie)
+    return isinstance(element, Element) and element.name != AMBIGUOUS
+
+
+def _atomic_number(specie: Any, structure: Structure) -> int:
+    # A dummy's Z is a hash of its name, which differs from process to process.
+    if not is_element(specie):
+        raise ValueError(f"a crystal ({structure.formula}) holds {specie}, which is no element")
+    return int(specie.Z)
 
 
 def _formula(atoms: Mapping[str, int]) -> str:

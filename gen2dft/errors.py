@@ -23,6 +23,10 @@ class DatasetError(Gen2DFTError):
     """Training data is missing, broken or not enough for the campaign."""
 
 
+class CrystalError(Gen2DFTError, ValueError):
+    """A document that should hold a crystal holds none; the message says where it is wrong."""
+
+
 class PluginMissing(Gen2DFTError):
     """A campaign needs a package that is not installed here, or cannot be imported."""
 

@@ -129,10 +129,27 @@ def _pair_distances(
 
     A pair (i, i) means i and its images.
     """
+    distances = np.empty((len(frac), len(first)))
+    to_images = _IMAGES @ lattices
+    # Vectors to all images of all pairs of a large cell would fill the memory.
+    step = max(1, _CHUNK_VECTORS // (len(_IMAGES) * max(1, len(frac))))
+    for start in range(0, len(first), step):
+        pairs = slice(start, start + step)
+        distances[:, pairs] = _shortest(lattices, frac, to_images, first[pairs], second[pairs])
+    return distances
+
+
+def _shortest(
+    lattices: NDArray[np.float64],
+    frac: NDArray[np.float64],
+    to_images: NDArray[np.float64],
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+) -> NDArray[np.float64]:
+    """The same of a few pairs; `to_images` are the (k, 27, 3) vectors to the images of a cell."""
     apart = frac[:, second] - frac[:, first]
     apart -= np.round(apart)
     in_home_cell = apart[:, :, None] @ lattices[:, None]
-    to_images = _IMAGES @ lattices
     vectors = in_home_cell + to_images[:, None]
     squares = np.einsum("kpic,kpic->kpi", vectors, vectors)
     # An atom is not its own neighbour; its images are.

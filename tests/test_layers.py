@@ -24,6 +24,8 @@ LAYERS = (
         "calculation",
         "campaign",
         "chemistry",
+        "crystal_check",
+        "crystal_documents",
         "crystals",
         "dataset",
         "definitions",

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.cli.common import joined, plain_table, styled_state
+from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.report.bands import bands_text, transport_of, transport_text
 from gen2dft.report.candidate import (
@@ -238,10 +239,9 @@ def _verdict(row: ValueRow) -> str:
 
 
 def _print_structure(candidate: CandidateDoc, labels: Sequence[LabelDoc], console: Console) -> None:
-    from pymatgen.core import Structure
 
     data, origin = crystal_of(candidate, labels)
-    structure = Structure.from_dict(data)
+    structure = structure_of(data)
     lattice = structure.lattice
     lengths = ", ".join(f"{length:.3f}" for length in lattice.abc)
     angles = ", ".join(f"{angle:.1f}" for angle in lattice.angles)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import CampaignError, SettingsError
 from gen2dft.report.decomposition import decomposition_texts
 from gen2dft.report.wording import chemical, counted
@@ -285,11 +286,11 @@ def _keep(job: Job, reference: Reference, calculations: Sequence[CalculationDoc]
 
 def _of_files(job: Job, paths: Sequence[Path], *, dry_run: bool) -> list[LabelDoc]:
     """What labels of the crystals of files would say; nothing but their phases is kept."""
+    from gen2dft.datasets.own_structures import read_one_crystal
     from gen2dft.ground.competing import SYMPREC
-    from gen2dft.ground.phases import read_structure
     from gen2dft.symmetry import idealised_primitive
 
-    crystals = {path: idealised_primitive(read_structure(path), SYMPREC) for path in paths}
+    crystals = {path: idealised_primitive(read_one_crystal(path), SYMPREC) for path in paths}
     labels = []
     for path, crystal in crystals.items():
         label = _of_file(job, path, crystal, dry_run=dry_run)
@@ -395,8 +396,6 @@ def _say_texts(label: LabelDoc) -> None:
 
 def _table(labels: Sequence[LabelDoc]) -> Any:
     """Decomposition energies beside the distances that they replace."""
-    from pymatgen.core import Structure
-
     table = plain_table("stability by DFT, eV/atom")
     for title in ("id", "formula"):
         table.add_column(title, no_wrap=True)
@@ -409,7 +408,7 @@ def _table(labels: Sequence[LabelDoc]) -> Any:
             continue
         energy = "missing" if found.energy is None else f"{found.energy:+.3f}"
         before = "" if found.replaced is None else f"{found.replaced:+.3f} {found.replaced_basis}"
-        formula = Structure.from_dict(label.structure).composition.reduced_formula
+        formula = structure_of(label.structure).composition.reduced_formula
         products = ", ".join(
             f"{100 * product.share:.0f} % {chemical(product.formula)}" for product in found.products
         )

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import open_store
+from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.definitions import definition_of
 from gen2dft.errors import CampaignError, DatasetError
@@ -167,8 +168,6 @@ def _tasks(
     store: Store, document: CampaignDoc, max_sites: int, engine: str, preset: str
 ) -> Iterator[Task]:
     """Hits with small primitive cells, the best first."""
-    from pymatgen.core import Structure
-
     from gen2dft.campaign import stored_campaign
     from gen2dft.engines import load_engine
     from gen2dft.property_steps import Made
@@ -180,7 +179,7 @@ def _tasks(
     settings_hash = program.preset(preset).settings_hash
     best_first, _ = ranked(store.hits(document.id), spec.targets, spec.known_properties)
     for hit in best_first:
-        relaxed = Structure.from_dict(hit.structure)
+        relaxed = structure_of(hit.structure)
         crystal = idealised_primitive(relaxed, SYMPREC)
         if len(crystal) > max_sites:
             continue
@@ -290,18 +289,14 @@ def _rounded(value: Any) -> Any:
 
 def _of_file(structure: Path, out: Path | None, **how: Any) -> None:
     """Transport of one structure, written as JSON; `how` goes to `compute_here`."""
-    from pymatgen.core import Structure
-
+    from gen2dft.datasets.own_structures import read_one_crystal
     from gen2dft.engines.base import CalculationFailure
     from gen2dft.errors import CalculationFailed
     from gen2dft.report.output import write_file
 
     if out is None:
         raise DatasetError(f"--structure {structure} needs --out FILE, where its transport goes")
-    try:
-        crystal = Structure.from_file(structure)
-    except (OSError, ValueError) as err:
-        raise DatasetError(f"cannot read a structure from {structure}: {err}") from err
+    crystal = read_one_crystal(structure)
     outcome = _in_its_own_process(crystal, folder=out.with_suffix(""), **how)
     if isinstance(outcome, CalculationFailure):
         raise CalculationFailed(outcome.reason, outcome.detail, outcome.directory)

@@ -14,6 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gen2dft.crystal_check import (
+    count_reasons,
+    only_sound,
+    refuse_if_most_failed,
+)
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.cells import id_text
@@ -29,6 +34,7 @@ from gen2dft.datasets.columns import (
 from gen2dft.datasets.data_blocks import refuse_several
 from gen2dft.datasets.folders import Folder, list_folder
 from gen2dft.datasets.matching import Matched, first_of, match
+from gen2dft.datasets.refused import RefusedCrystal, UnreadableStructure
 from gen2dft.datasets.remarks import DatasetWarning, warning_texts
 from gen2dft.datasets.tables import SUFFIXES, Table, read_table
 from gen2dft.errors import DatasetError, OutputError
@@ -83,7 +89,7 @@ def read_dataset(
     Returns
     -------
     Dataset
-        Unreadable and partially occupied crystals are left out, counted and named in
+        Crystals that fail the check of `gen2dft.crystal_check` are left out, counted and named in
         `provenance["skipped"]`, and a DatasetWarning says so; likewise labels without a crystal
         (`labels_without_crystal`) and files that are not read (`not_read`). Cells without a value
         are NaN; `provenance["unlabelled"]` counts them.
@@ -109,7 +115,7 @@ def _read(
     properties: Properties,
 ) -> Dataset:
     if path.name.lower().endswith(".npz"):
-        return Dataset.load(path)
+        return _sound_part(path, Dataset.load(path))
     wanted = Wanted.checked(columns, properties)
     source = _Source(path, list_folder(path) if path.is_dir() else None)
     cached = cache_dir / "datasets" / f"{_key(source, wanted)}.npz" if cache_dir else None
@@ -118,6 +124,16 @@ def _read(
         dataset = _parse(source, wanted, progress)
         _to_cache(dataset, cached)
     return dataset
+
+
+def _sound_part(path: Path, dataset: Dataset) -> Dataset:
+    """The crystals of a saved dataset that pass the check; others are added to its provenance."""
+    kept, left_out = only_sound(dataset.crystals, dataset.ids)
+    if not left_out:
+        return dataset
+    refuse_if_most_failed(path, len(dataset), left_out)
+    skipped = {**dataset.provenance.get("skipped", {}), **left_out}
+    return dataset.select(kept, skipped=skipped, skipped_reasons=count_reasons(skipped))
 
 
 def _usable_path(given: Path | str) -> Path:
@@ -173,21 +189,16 @@ def _parse(source: _Source, wanted: Wanted, progress: Progress | None) -> Datase
     crystals, kept, unusable = _parse_structures(rows.ids, rows.contents, progress)
     skipped = {**rows.skipped, **unusable}
     n_read = len(rows.ids) + len(rows.skipped)
-    if not kept:
-        first = next(iter(skipped.values()), "no crystals")
-        raise DatasetError(
-            f"dataset {path} holds no usable crystal among {n_read}; the first problem: {first}"
-        )
+    refuse_if_most_failed(path, n_read, skipped)
     ids = tuple(rows.ids[row] for row in kept)
     labels = {name: values[kept] for name, values in rows.labels.items()}
-    reasons = [reason.split(":")[0] for reason in skipped.values()]
     provenance = {
         "source": path.name,
         "content_hash": _key(source, Wanted()),
         "columns": dict(wanted.columns),
         "n_read": n_read,
         "skipped": skipped,
-        "skipped_reasons": dict(Counter(reasons)),
+        "skipped_reasons": count_reasons(skipped),
         "unlabelled": _unlabelled(ids, labels),
         **rows.notes,
     }
@@ -228,11 +239,7 @@ def _parse_structures(
 
 def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]]:
     """Crystals of those contents that hold one, and for each content None or `reason: detail`."""
-    from gen2dft.datasets.structure_text import (
-        PartialOccupancy,
-        UnreadableStructure,
-        parse_structure,
-    )
+    from gen2dft.datasets.structure_text import parse_structure, problem_of
 
     structures: list[Structure] = []
     problems: list[str | None] = []
@@ -240,17 +247,11 @@ def _parse_part(contents: Sequence[Any]) -> tuple[CrystalTable, list[str | None]
         try:
             structures.append(parse_structure(_crystal_text(content)))
             problems.append(None)
-        except PartialOccupancy as err:
-            problems.append(f"partially_occupied: {err}")
         except UnreadableFile as err:
-            problems.append(f"unreadable: the file {err}")
-        except (UnreadableStructure, _Unusable) as err:
-            problems.append(f"unreadable: {err}")
+            problems.append(problem_of(UnreadableStructure(f"the file {err}")))
+        except RefusedCrystal as err:
+            problems.append(problem_of(err))
     return CrystalTable.from_structures(structures), problems
-
-
-class _Unusable(ValueError):
-    """A content that holds no single crystal."""
 
 
 def _crystal_text(content: Any) -> Any:
@@ -260,7 +261,7 @@ def _crystal_text(content: Any) -> Any:
         try:
             refuse_several(text)
         except ValueError as err:
-            raise _Unusable(str(err)) from err
+            raise UnreadableStructure(str(err)) from err
     return text
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.crystal_check import PARTLY_OCCUPIED
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.mp_client import Client, asking, has_key
@@ -31,8 +32,9 @@ from gen2dft.datasets.mp_documents import (
     say_left_out,
 )
 from gen2dft.datasets.mp_phases import read_stable_phases
+from gen2dft.datasets.refused import RefusedCrystal, UnreadableStructure
 from gen2dft.datasets.remarks import DatasetWarning, warning_texts
-from gen2dft.datasets.structure_text import PartialOccupancy, UnreadableStructure, parse_structure
+from gen2dft.datasets.structure_text import parse_structure
 from gen2dft.errors import DatasetError
 from gen2dft.hashing import content_hash
 
@@ -53,7 +55,6 @@ __all__ = [
 
 THERMO_TYPE = "GGA_GGA+U"
 NO_STRUCTURE = "no_structure_that_can_be_read"
-PARTIAL = "partially_occupied"
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         "query": asdict(query),
         "licence": "Materials Project, CC BY 4.0",
         "n_read": len(found),
-        "skipped_reasons": {no_energy: 0, PARTIAL: 0, **left_out.counts()},
+        "skipped_reasons": {no_energy: 0, PARTLY_OCCUPIED: 0, **left_out.counts()},
         "left_out": left_out.summary(),
     }
     ids = tuple(str(found[key]["material_id"]) for key in keys)
@@ -291,15 +292,15 @@ def _column(key: str, rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
 def _structures_of(
     rows: Mapping[str, Mapping[str, Any]], left_out: LeftOut
 ) -> dict[str, Structure]:
-    """Key to the ordered crystal of a document."""
+    """Key to the crystal of a document that can be used."""
     structures: dict[str, Structure] = {}
     for key, row in rows.items():
         try:
             structures[key] = parse_structure(_plain(row.get("structure")))
-        except PartialOccupancy:
-            left_out.add(PARTIAL, str(row["material_id"]))
         except UnreadableStructure:
             left_out.add(NO_STRUCTURE, str(row["material_id"]))
+        except RefusedCrystal as err:
+            left_out.add(err.reason, str(row["material_id"]))
     return structures
 
 

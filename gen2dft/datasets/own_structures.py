@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.data_blocks import crystal_blocks
-from gen2dft.datasets.structure_text import (
-    DAMAGED,
-    PartialOccupancy,
-    UnreadableStructure,
-    parse_structure,
-)
+from gen2dft.datasets.refused import DAMAGED, RefusedCrystal, UnreadableStructure, short
+from gen2dft.datasets.structure_text import parse_structure
 from gen2dft.datasets.tables import without_doubled_keys
 from gen2dft.errors import DatasetError
 from gen2dft.input_files import UnreadableFile, existing, not_a_file, read_legacy_text
@@ -36,8 +30,7 @@ LOOKED_FOR = (
     "CIF files (*.cif), magnetic ones (*.mcif), POSCARs (POSCAR*, CONTCAR*, *.poscar, *.vasp) and "
     "pymatgen JSON, each also packed (.gz)"
 )
-ISOTOPES = ("D", "T")
-OVERLAP = 0.5  # Angstrom; no two atoms of any crystal are closer
+REWRITE = "write it again with pymatgen or ASE"
 PARSED_AT_ONCE = 100  # files per task, where they are shared out among the cores
 SHOWN = 20  # broken files that an error names
 
@@ -109,6 +102,23 @@ def _there(given: Path) -> Path:
     if path is None:
         raise DatasetError(f"--structures {given}: there is no such folder or file")
     return path
+
+
+def read_one_crystal(path: Path) -> Structure:
+    """The crystal of a CIF, POSCAR or pymatgen JSON file.
+
+    Raises
+    ------
+    DatasetError
+        The file holds none that can be used, or several.
+    """
+    found = [_usable(content) for _, content in _contents_of(path, path.name)]
+    if len(found) != 1:
+        raise DatasetError(f"{path} holds {len(found)} crystals: leave one in the file")
+    (crystal,) = found
+    if isinstance(crystal, str):
+        raise DatasetError(f"{path} holds no crystal that can be read: {crystal}")
+    return crystal
 
 
 def _files_in(path: Path) -> list[Path]:
@@ -195,7 +205,7 @@ def _of_json(text: str, name: str) -> Iterator[tuple[str, Any]]:
     try:
         data = json.loads(text, object_pairs_hook=without_doubled_keys)
     except (ValueError, RecursionError) as err:
-        raise UnreadableStructure(f"no JSON: {str(err)[:200]}") from err
+        raise UnreadableStructure(f"no JSON: {short(err)}") from err
     if isinstance(data, list):
         for number, content in enumerate(data, start=1):
             yield f"{name}[{number}]", content
@@ -214,7 +224,7 @@ def _poscar(text: str) -> Structure:
             warnings.simplefilter("ignore")  # of missing symbols, which are an error here
             poscar = Poscar.from_str(text)
     except DAMAGED as err:
-        raise UnreadableStructure(f"no POSCAR: {' '.join(str(err).split())[:200]}") from err
+        raise UnreadableStructure(f"no POSCAR: {short(err)}") from err
     if not poscar.true_names:  # pymatgen calls them H, He, Li, ... then
         raise UnreadableStructure("a POSCAR without the line of its elements' symbols")
     return poscar.structure
@@ -223,76 +233,22 @@ def _poscar(text: str) -> Structure:
 def _usable(content: Any) -> Structure | str:
     """The crystal of a file, or why it cannot be used and what to do."""
     if isinstance(content, Exception):
-        return f"cannot be read ({content}); write it again with pymatgen or ASE"
+        return f"cannot be read ({_detail(content)}); {REWRITE}"
     try:
-        structure = _parsed(content)
-    except PartialOccupancy:
-        return (
-            "sites are shared by several species or partly empty: write an ordered cell or "
-            "supercell of it (pymatgen: OrderDisorderedStructureTransformation)"
-        )
-    except UnreadableStructure as err:
-        return _unreadable(str(err))
-    return _problem(structure) or structure
-
-
-def _parsed(content: Any) -> Structure:
-    from pymatgen.core import Structure
-
-    if not isinstance(content, Structure):
         return parse_structure(content)
-    if not len(content):
-        raise UnreadableStructure("no sites")
-    return content
+    except UnreadableStructure as err:
+        return _unreadable(err.detail)
+    except RefusedCrystal as err:
+        return err.detail
+
+
+def _detail(error: Exception) -> str:
+    return error.detail if isinstance(error, RefusedCrystal) else str(error)
 
 
 def _unreadable(message: str) -> str:
-    if "no sites" in message or "no structures" in message.lower():
+    if "no structures" in message.lower():
         return f"it holds no atoms ({message}); write cell and atoms into it, or remove it"
     if "ccupanc" in message:
         return f"atoms lie on one site ({message}); remove all but one of them"
-    return f"cannot be read ({message}); write it again with pymatgen or ASE"
-
-
-def _problem(structure: Structure) -> str | None:
-    """Why a crystal that was read cannot be computed, and what to do; None if it can."""
-    strange = sorted({site.species_string for site in structure if not _is_element(site.specie)})
-    if strange:
-        return f"{', '.join(strange)} is no element: put an element in its place"
-    isotopes = sorted({_symbol(site.specie) for site in structure} & set(ISOTOPES))
-    if isotopes:
-        return (
-            f"it holds {' and '.join(isotopes)}, an isotope, which engines do not know: write H, "
-            "which has the same electrons"
-        )
-    if not np.isfinite(structure.lattice.matrix).all() or structure.volume < 1e-3:
-        return "its cell has no volume: correct its lengths and angles"
-    if not np.isfinite(structure.frac_coords).all():
-        return "a coordinate is no number: correct it"
-    return _overlap(structure)
-
-
-def _is_element(specie: Any) -> bool:
-    from pymatgen.core import Element
-
-    return isinstance(getattr(specie, "element", specie), Element)
-
-
-def _symbol(specie: Any) -> str:
-    """The symbol as it was written: pymatgen takes D for H, but keeps the name."""
-    return str(getattr(specie, "element", specie).name)
-
-
-def _overlap(structure: Structure) -> str | None:
-    if len(structure) < 2:
-        return None
-    distances = structure.distance_matrix + OVERLAP * np.eye(len(structure))
-    first, second = np.unravel_index(int(distances.argmin()), distances.shape)
-    shortest = float(distances[first, second])
-    if shortest >= OVERLAP:
-        return None
-    pair = f"{structure[int(first)].species_string} and {structure[int(second)].species_string}"
-    return (
-        f"{pair} are {shortest:.2f} Angstrom apart (sites {first + 1} and {second + 1}): remove "
-        "one of them, or correct the coordinates"
-    )
+    return f"cannot be read ({message}); {REWRITE}"

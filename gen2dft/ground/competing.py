@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
 from gen2dft.ground.calibrate import Reference, reference_key
@@ -220,12 +221,10 @@ def computed_before(store: Store, method: Method, structure: Structure) -> Refer
 
 def _same_among(phase: Found, known: Sequence[ReferenceDoc]) -> ReferenceDoc | None:
     """The document of a crystal that has been computed, under its name or another."""
-    from pymatgen.core import Structure
-
     for document in known:
         # Names of files may mean anything.
         is_named = phase.name.startswith(OF_MATERIALS_PROJECT) and document.name == phase.name
-        if is_named or same_crystal(phase.structure, Structure.from_dict(document.structure)):
+        if is_named or same_crystal(phase.structure, structure_of(document.structure)):
             return document
     return None
 

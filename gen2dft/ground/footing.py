@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import ThermoError
 from gen2dft.ground.energies import fitted_of
 from gen2dft.ground.hulls import get_hull, put_hull
@@ -54,11 +55,9 @@ class Footing:
 
     def _joined(self) -> ReferenceHull:
         """The campaign's hull with the labels of earlier rounds, kept in the store."""
-        from pymatgen.core import Structure
-
         labels = self.store.labels(self.campaign.id, round_index={"$lt": self.index})
         labels = [label for label in labels if self._may_join(label)]
-        compositions = [Structure.from_dict(label.structure).composition for label in labels]
+        compositions = [structure_of(label.structure).composition for label in labels]
         energies = [label.hull_energy for label in labels]
         frozen = get_hull(self.store, self.campaign.hull_id)
         joined = frozen.joined_by(compositions, energies)

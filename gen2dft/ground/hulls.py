@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, DatasetSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets import load_dataset
 from gen2dft.datasets.sources import BUILTIN, LABELLED_BY_A_POTENTIAL
 from gen2dft.engines import load_engine
@@ -207,13 +208,11 @@ def _reference_energies(
 
 def reference_calculation(document: ReferenceDoc) -> Calculation:
     """The calculation of a stored reference phase, as far as it was kept."""
-    from pymatgen.core import Structure
-
     from gen2dft.calculation import Calculation
 
     return Calculation(
         engine=document.engine,
-        structure=Structure.from_dict(document.structure),
+        structure=structure_of(document.structure),
         energy_per_atom=document.energy_per_atom,
         converged=True,  # others are not kept
         run_type=document.run_type,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from gen2dft.campaign import CampaignSpec
 from gen2dft.datasets import load_dataset
+from gen2dft.datasets.own_structures import read_one_crystal
 from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, ThermoError
 from gen2dft.ground.hulls import computes_elements, dataset_hull
@@ -186,26 +186,13 @@ def structures_in(folder: Path) -> dict[str, tuple[Structure, str]]:
     paths = {path for pattern in STRUCTURE_FILES for path in folder.glob(pattern)}
     files: dict[str, tuple[Structure, str]] = {}
     for path in sorted(paths):
-        structure = read_structure(path)
+        structure = read_one_crystal(path)
         formula = structure.composition.reduced_formula
         if formula in files:
             _, other = files[formula]
             raise DatasetError(f"{path} and {other} both hold {formula}: leave one of them")
         files[formula] = (structure, str(path))
     return files
-
-
-def read_structure(path: Path) -> Structure:
-    """The crystal of a CIF, POSCAR or pymatgen JSON file; DatasetError if it holds none."""
-    from pymatgen.core import Structure
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # remarks on rounding; what cannot be read raises
-            return Structure.from_file(path)
-    # The errors of pymatgen's readers.
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as err:
-        raise DatasetError(f"{path} holds no crystal that can be read: {err}") from err
 
 
 def refuse_missing(missing: Sequence[ReferencePhase]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError
 from gen2dft.heads import stability_trees
@@ -146,12 +147,10 @@ def refinement_by_labels(
 
     The labels' hull must be on the correction's scale.
     """
-    from pymatgen.core import Structure
-
     pairs = list(_computed_by_dft(store, campaign_id, index))
     if not pairs:
         return Refinement()
-    structures = [Structure.from_dict(verdict.structure or {}) for verdict, _ in pairs]
+    structures = [structure_of(verdict.structure or {}) for verdict, _ in pairs]
     energies = [verdict.formation_energy or 0.0 for verdict, _ in pairs]
     distances = [verdict.own_distance or 0.0 for verdict, _ in pairs]
     expected = _named_model(spec).estimate(structures, energies, distances)

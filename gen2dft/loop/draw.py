@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gen2dft.campaign import SamplingSpec, ScreeningSpec
 from gen2dft.campaign.gate_list import without_weighing
+from gen2dft.crystal_check import crystal_problems
 from gen2dft.generators.base import LatentGenerator, is_latent
 from gen2dft.generators.proposals import Proposal, Request
 from gen2dft.loop import sampling, targets
@@ -46,7 +47,27 @@ def draw(view: View, arm: Arm) -> Drawn:
     if is_latent(generator):
         return _draw_latent(view, arm, generator, rng)
     proposal = generator.propose(request(view, arm), rng)
-    return Drawn(arm, proposal)
+    return Drawn(arm, only_crystals(proposal))
+
+
+def only_crystals(proposal: Proposal) -> Proposal:
+    """The proposal with what fails the check of `gen2dft.crystal_check` as draws without a crystal.
+
+    Whoever wrote the generator, gates and engines see cells that a crystal can have. Crystals
+    decoded from latent vectors need no such check: decoders that ship give finite numbers, and the
+    gate `geometry` counts the rest.
+    """
+    problems = crystal_problems(proposal.crystals)
+    reasons = list(proposal.reasons)
+    for row, problem in zip(proposal.kept, problems, strict=True):
+        reasons[row] = None if problem is None else problem.partition(":")[0]
+    sound = np.flatnonzero([problem is None for problem in problems])
+    return replace(
+        proposal,
+        crystals=proposal.crystals.select(sound),
+        kept=proposal.kept[sound],
+        reasons=tuple(reasons),
+    )
 
 
 def seed_merit(view: View, arm: Arm) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import crystal_of, labels_of
 from gen2dft.report.hit_table import STABILITY, stability_cells
@@ -115,7 +116,6 @@ def stability_of(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> Stabili
 
 
 def _spacegroup(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> str:
-    from pymatgen.core import Structure
 
     from gen2dft.symmetry import space_group_symbol
 
@@ -123,7 +123,7 @@ def _spacegroup(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> str:
         structure, _ = crystal_of(candidate, labels)
     except StoreError:
         return ""
-    return space_group_symbol(Structure.from_dict(structure))
+    return space_group_symbol(structure_of(structure))
 
 
 def _values(candidate: CandidateDoc, labels: Sequence[LabelDoc], known: Known) -> dict[str, Value]:

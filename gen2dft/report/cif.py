@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.chances import stability_text
 from gen2dft.report.output import write_file
@@ -59,9 +60,7 @@ def structure_cif(structure: dict[str, Any], comments: Iterable[str]) -> str:
     It gives the space group within 0.01 Angstrom, its operations, the conventional cell and one
     site of each kind. A structure in which spglib finds no symmetry is written as stored.
     """
-    from pymatgen.core import Structure
-
-    crystal = Structure.from_dict(structure)
+    crystal = structure_of(structure)
     head = "".join(map(_comment, comments))
     return head + _symmetric_cif(crystal)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.doubts import doubts_of, doubts_text
 from gen2dft.properties import PROPERTIES
 from gen2dft.report.chances import chance_text, potential_text
@@ -63,10 +64,9 @@ def hit_row(
         What the properties are.
     """
     from markupsafe import Markup
-    from pymatgen.core import Structure
 
     key = re.sub("[^0-9a-zA-Z]", "", hit.candidate_id)
-    picture = crystal_svg(Structure.from_dict(hit.structure), f"c{key}")
+    picture = crystal_svg(structure_of(hit.structure), f"c{key}")
     cells = [_cell(hit, name, surrogates, known) for name in names]
     # Numbers, element symbols and escaped text.
     return HitRow(hit, Markup(picture), cells)  # noqa: S704

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from gen2dft.campaign import SurrogateSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines import load_engine
 from gen2dft.ground.hulls import put_hull
 from gen2dft.rounds.footing import footing_of
@@ -168,10 +169,8 @@ def _scale_of(label: LabelDoc, correction: str) -> str:
 
 def _target_change(context: Round, label: LabelDoc, hull: ReferenceHull) -> Change:
     """The verdict on one label before and after."""
-    from pymatgen.core import Structure
-
     candidate = context.store.candidate(context.campaign_id, label.candidate_id)
-    composition = Structure.from_dict(label.structure).composition
+    composition = structure_of(label.structure).composition
     distance, record = _of_label(context, candidate.verdict, label, hull)
     values = dict(label.values)
     before = values.pop("e_above_hull", None)
@@ -256,9 +255,7 @@ def _of_label(
     context: Round, verdict: StoredVerdict, label: LabelDoc, hull: ReferenceHull
 ) -> Measured:
     """The distance of a label, corrected as the campaign corrects that of its potential."""
-    from pymatgen.core import Structure
-
-    structure = Structure.from_dict(label.structure)
+    structure = structure_of(label.structure)
     if "formation_energy" in label.basis:
         return _of_verdict(context, verdict, structure.composition, hull)
     corrector = footing_of(context).corrector(hull, label.engine, label.preset)
@@ -269,13 +266,11 @@ def _of_verdict(
     context: Round, verdict: StoredVerdict, composition: Composition, hull: ReferenceHull
 ) -> Measured:
     """The distance of a screened candidate; see `_of_label`."""
-    from pymatgen.core import Structure
-
     energy = verdict.formation_energy
     corrector = footing_of(context).corrector(hull, verdict.engine, verdict.preset)
     if energy is None or corrector is None or verdict.structure is None:
         return _distance(hull, composition, energy), None
-    return _measured(hull, corrector, Structure.from_dict(verdict.structure), energy)
+    return _measured(hull, corrector, structure_of(verdict.structure), energy)
 
 
 def _measured(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.errors import SnapshotError, StoreError
 from gen2dft.generators.base import require_latent
@@ -198,9 +199,7 @@ def redraw(store: Store, candidate: CandidateDoc) -> tuple[Structure | None, boo
 
 def stored_hash(structure: Mapping[str, Any]) -> str:
     """Hash of a stored structure."""
-    from pymatgen.core import Structure
-
-    return structure_hash(Structure.from_dict(dict(structure)))
+    return structure_hash(structure_of(dict(structure)))
 
 
 def structure_hash(structure: object) -> str:

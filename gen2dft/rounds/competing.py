@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.doubts import KNOWN_FORMULA, MOLECULAR_REFERENCE, OF_STABILITY
 from gen2dft.engines import load_engine
 from gen2dft.errors import DatasetError, ThermoError
@@ -316,9 +317,7 @@ def method_of(label: LabelDoc) -> Method:
 
 def composition_of(label: LabelDoc) -> Mapping[Any, float]:
     """Elements of a label's crystal with their numbers of atoms."""
-    from pymatgen.core import Structure
-
-    composition = Structure.from_dict(label.structure).composition
+    composition = structure_of(label.structure).composition
     amounts: dict[str, float] = composition.get_el_amt_dict()
     return amounts
 
@@ -343,12 +342,10 @@ class Prices:
     @classmethod
     def of(cls, store: Store, method: Method) -> Self:
         """From the finished phases of an engine and its settings."""
-        from pymatgen.core import Structure
-
         is_dft = load_engine(method.engine).is_dft
         documents = store.references(method.engine, method.settings_hash)
         paid = [document for document in documents if document.core_hours > 0]
-        crystals = [Structure.from_dict(document.structure) for document in paid]
+        crystals = [structure_of(document.structure) for document in paid]
         work = [work_of(crystal, is_dft=is_dft) for crystal in crystals]
         return cls(cost_model(work, [doc.core_hours for doc in paid], is_dft=is_dft), is_dft)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.outcomes import core_hours, costs_of
 from gen2dft.ground.calibrate import Reference, reference_key
@@ -68,10 +69,8 @@ class Case:
 
 def case_of(store: Store, candidate: CandidateDoc, method: Method, sources: Sources) -> Case:
     """What a candidate's decomposition energy by an engine and preset asks for."""
-    from pymatgen.core import Structure
-
     label = own_label(store, candidate, method)
-    start = _start(store, candidate) if label is None else Structure.from_dict(label.structure)
+    start = _start(store, candidate) if label is None else structure_of(label.structure)
     plan = plan_of(store, method, start.composition.get_el_amt_dict(), sources)
     prices = Prices.of(store, method)
     wanted = [reference.phase.structure for _, reference in plan.phases]
@@ -96,13 +95,11 @@ def own_label(store: Store, candidate: CandidateDoc, method: Method) -> LabelDoc
 
 def _start(store: Store, candidate: CandidateDoc) -> Structure:
     """Where a candidate's own calculation begins: its best structure."""
-    from pymatgen.core import Structure
-
     labels = store.labels(candidate.campaign_id, candidate_id=candidate.candidate_id)
     by_dft = [label.structure for label in labels if label.is_dft]
     found = [*by_dft, *(label.structure for label in labels)]
     known = candidate.verdict.structure or candidate.structure or {}
-    return Structure.from_dict(found[0] if found else known)
+    return structure_of(found[0] if found else known)
 
 
 def best_first(cases: Sequence[Case]) -> list[Case]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.round import Round
@@ -37,9 +38,7 @@ def mark_repeats(context: Round) -> None:
 
 def repeats(context: Round, hits: list[HitDoc]) -> list[str | None]:
     """Of each hit, in the order given: what it is the same as, None if nothing."""
-    from pymatgen.core import Structure
-
-    structures = [Structure.from_dict(hit.structure) for hit in hits]
+    structures = [structure_of(hit.structure) for hit in hits]
     table = CrystalTable.from_structures(structures)
     formulas = table.formulas()
     index = _known_crystals(context, set(formulas))

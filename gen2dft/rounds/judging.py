@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from gen2dft.campaign import Target
+from gen2dft.crystal_documents import structure_of
 from gen2dft.ground.hulls import get_hull
 from gen2dft.ground.on_hull import is_in_dataset, on_hull
 from gen2dft.loop import targets
@@ -74,13 +75,11 @@ class Said:
 
 def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | None:
     """The hit that a label makes of its candidate, or None if it misses a target."""
-    from pymatgen.core import Structure
-
     said = Said.of_documents(candidate, label)
     if missed_target(context, said) is not None:
         return None
     values, basis = values_and_basis(context, said)
-    structure = Structure.from_dict(label.structure)
+    structure = structure_of(label.structure)
     formula = structure.composition.reduced_formula
     names = [target.property for target in context.spec.targets]
     of_targets = {name: basis.get(name, OPEN) for name in names}

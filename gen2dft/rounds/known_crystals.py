@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pymatgen.core import Structure
-
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.property_steps import step_names
 from gen2dft.rounds.competing import COMPETING
@@ -52,7 +51,7 @@ def known_label(
     engine = context.spec.validation.engine
     wanted = settings_hashes(context)
     for known in context.store.calculations(engine, wanted[0], formula):
-        if not same_crystal(start, Structure.from_dict(known.start)):
+        if not same_crystal(start, structure_of(known.start)):
             continue
         calculations = [_free(data) for data in known.calculations]
         refined = [_free(data) for data in known.refined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.loop.labels import Label
 from gen2dft.loop.learn import learnt
 from gen2dft.loop.view import Learner
@@ -25,15 +26,13 @@ def earlier_labels(context: Round) -> list[LabelDoc]:
 
 def as_labels(context: Round, documents: Sequence[LabelDoc]) -> list[Label]:
     """Stored labels as the loop takes them."""
-    from pymatgen.core import Structure
-
     hits = context.store.hit_fields(context.campaign_id, ("label_id",))
     of_hits = {hit["label_id"] for hit in hits}
     labels = []
     for document in documents:
         label = Label(
             id=document.id,
-            crystal=Structure.from_dict(document.structure),
+            crystal=structure_of(document.structure),
             values=document.values,
             settings_changed=document.settings_changed,
             is_hit=document.id in of_hits,

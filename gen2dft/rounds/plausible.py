@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.doubts import KNOWN_FORMULA
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.guard import bounds_of, volume_problem
@@ -43,9 +44,7 @@ def label_problem(
 
 def _is_unexplored(context: Round, label: LabelDoc) -> bool:
     """Whether the label's hull lacks compounds at its composition."""
-    from pymatgen.core import Structure
-
-    composition = Structure.from_dict(label.structure).composition
+    composition = structure_of(label.structure).composition
     return lacks_compounds(get_hull(context.store, label.hull_id), composition)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from pymatgen.core import Structure
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.kept import plain
@@ -26,7 +27,7 @@ def start_of(candidate: CandidateDoc) -> Structure:
     the decoded one.
     """
     structure = candidate.verdict.structure or candidate.structure
-    return Structure.from_dict(structure or {})
+    return structure_of(structure or {})
 
 
 def remember(

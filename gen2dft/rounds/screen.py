@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pymatgen.core import Structure
-
+from gen2dft.crystal_documents import structure_of
 from gen2dft.funnel import StageCount
 from gen2dft.rounds.footing import footing_of
 from gen2dft.rounds.learner import read_learner
@@ -62,7 +61,7 @@ def screen_one(context: Round, document: CandidateDoc, known: StructureIndex | N
     known
         Crystals that it must not relax into; None: it may.
     """
-    structure = Structure.from_dict(document.structure or {})
+    structure = structure_of(document.structure or {})
     limits = context.spec.screening.surrogate
     footing = footing_of(context)
     corrector = footing.screen_corrector

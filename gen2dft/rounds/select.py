@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Structure
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.loop.choose import Choice, choose
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.rounds.arrays import unpack_arrays
@@ -128,7 +128,7 @@ def verdict_of(document: CandidateDoc, only_source: str, latents: NDArray[np.flo
     return Verdict(
         candidate_id=document.candidate_id,
         arm=(source, document.arm),
-        crystal=Structure.from_dict(structure),
+        crystal=structure_of(structure),
         values=values,
         reason=said.reason,
         predicted=document.predicted,

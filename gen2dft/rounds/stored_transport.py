@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pymatgen.core import Structure
 
 from gen2dft.campaign import TransportSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.definitions import definition_of
 from gen2dft.engines.base import CalculationFailure
@@ -55,7 +56,7 @@ def same_crystal_before(store: Store, made: Made, crystal: Structure) -> Iterato
     formula = crystal.composition.reduced_formula
     for found in store.power_factors(made.engine, made.settings_hash, formula):
         doc = transport_behind(store, found)
-        if doc is not None and same_crystal(crystal, Structure.from_dict(doc.structure)):
+        if doc is not None and same_crystal(crystal, structure_of(doc.structure)):
             yield found
 
 

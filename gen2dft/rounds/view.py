@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from pymatgen.core import Structure
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.ledger import read_ledger
 from gen2dft.loop.bias import energy_shift
@@ -50,7 +51,7 @@ def view_to_propose(context: Round) -> View:
     """
     view = read_view(context)
     screened = earlier_candidates(context)
-    crystals = [Structure.from_dict(doc.structure) for doc in screened if doc.structure]
+    crystals = [structure_of(doc.structure) for doc in screened if doc.structure]
     return replace(
         view,
         earlier=CrystalTable.from_structures(crystals),
@@ -77,7 +78,7 @@ def costs_of(context: Round, labels: Sequence[LabelDoc]) -> CostModel | None:
     """What earlier labels have cost, by the work that their crystals asked for."""
     is_dft = context.spec.validates_by_dft
     paid = [label for label in labels if label.core_hours > 0]
-    crystals = [Structure.from_dict(label.structure) for label in paid]
+    crystals = [structure_of(label.structure) for label in paid]
     work = [work_of(crystal, is_dft=is_dft) for crystal in crystals]
     hours = [label.core_hours for label in paid]
     return cost_model(work, hours, is_dft=is_dft)
@@ -131,7 +132,7 @@ def energy_shift_of(context: Round, arm: Arm, screened: Sequence[CandidateDoc]) 
         energy = doc.verdict.formation_energy
         is_own = (doc.source or only_source) == arm.source
         if is_own and doc.structure and energy is not None and _is_believed(doc):
-            structures.append(Structure.from_dict(doc.structure))
+            structures.append(structure_of(doc.structure))
             found.append(energy)
     if not structures or ENERGY not in arm.model.head.properties:
         return 0.0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from gen2dft.campaign import SurrogateSpec
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines import load_engine
 from gen2dft.engines.guard import problem_of, volume_problem
 from gen2dft.errors import CalculationFailed, DatasetError
@@ -97,11 +98,9 @@ class SurrogateVerdict:
     @property
     def as_relaxed(self) -> Structure | None:
         """The relaxed structure with the sites of the crystal that was screened, in their order."""
-        from pymatgen.core import Structure
-
         if self.symmetry is None or self.symmetry.structure_as_relaxed is None:
             return self.structure
-        return Structure.from_dict(self.symmetry.structure_as_relaxed)
+        return structure_of(self.symmetry.structure_as_relaxed)
 
     @property
     def is_stable(self) -> bool:
@@ -122,13 +121,11 @@ class SurrogateVerdict:
     @classmethod
     def from_stored(cls, stored: StoredVerdict) -> Self:
         """Inverse of `stored`."""
-        from pymatgen.core import Structure
-
         # Documents of older versions hold further keys, which a verdict does not have.
         names = [field.name for field in dataclasses.fields(cls)]
         plain = {name: getattr(stored, name) for name in names}
         if stored.structure is not None:
-            plain["structure"] = Structure.from_dict(stored.structure)
+            plain["structure"] = structure_of(stored.structure)
         return cls(**plain)
 
 

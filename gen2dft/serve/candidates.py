@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
+from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import ServeError, not_one_of
 from gen2dft.report.bands import transport_of
 from gen2dft.report.candidate import (
@@ -109,9 +110,8 @@ def _structures(candidate: CandidateDoc, labels: Sequence[LabelDoc]) -> list[dic
 def _shown(data: dict[str, Any], what: str, number: int) -> dict[str, Any]:
     """A structure as picture, as numbers for the viewer, and in words."""
     from markupsafe import Markup
-    from pymatgen.core import Structure
 
-    structure = Structure.from_dict(data)
+    structure = structure_of(data)
     picture = Markup(crystal_svg(structure, f"s{number}"))  # noqa: S704 - escaped text
     scene = crystal_scene(structure)
     facts = dict(_facts(structure))

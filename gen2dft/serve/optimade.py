@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec, stored_campaign
+from gen2dft.crystal_documents import structure_of
 from gen2dft.properties import Properties, Property
 from gen2dft.report.wording import target_text
 from gen2dft.store.documents import (
@@ -321,9 +322,8 @@ def _origin_fields(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, An
 def structure_fields(structure: dict[str, Any]) -> dict[str, Any]:
     """OPTIMADE's description of a structure (pymatgen dictionary); lengths in Angstrom."""
     from optimade.adapters.structures.pymatgen import from_pymatgen
-    from pymatgen.core import Structure
 
-    crystal = Structure.from_dict(structure)
+    crystal = structure_of(structure)
     fields = from_pymatgen(crystal).model_dump(mode="json")
     # The library leaves their order to chance.
     fields["species"].sort(key=lambda species: species["name"])

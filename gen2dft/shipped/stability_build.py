@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.datasets.cells import NoNumber, id_text, number
 from gen2dft.datasets.columns import Wanted, require_column
@@ -190,11 +191,9 @@ def _measured(
 
 def _read(path: Path, plan: dict[str, str]) -> Iterator[tuple[str, Relaxed]]:
     """What a checkpoint holds."""
-    from pymatgen.core import Structure
-
     for record in read_records(path, plan):
         content = record["structure"]
-        structure = None if content is None else Structure.from_dict(content)
+        structure = None if content is None else structure_of(content)
         yield record["id"], Relaxed(structure, record["formation_energy"], record["reason"])
 
 

@@ -22,6 +22,7 @@ from pymatgen.core import Structure
 
 from gen2dft import __version__
 from gen2dft.calculation import Calculation
+from gen2dft.crystal_documents import structure_of
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.engines import load_engine
@@ -184,7 +185,7 @@ def labelled(
         reason = record.get("reason")
         reasons.append(reason)
         if reason is None:
-            structure = Structure.from_dict(record["structure"])
+            structure = structure_of(record["structure"])
             composition = structure.composition
             energy = engine.formation_energy(composition, record["energy"])
             names.append(name)

@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -301,3 +302,54 @@ def test_pipes_and_devices_are_no_dataset(tmp_path):
 def test_columns_that_are_not_read_are_noted(tmp_path):
     dataset = read_dataset(write(tmp_path, frame(colour=[1, 2, 3])))
     assert dataset.provenance["columns_not_read"] == {"count": 1, "first": ["colour"]}
+
+
+def with_one(broken, tmp_path):
+    """A table of four crystals, one of which is another structure."""
+    table = frame(4)
+    table.loc[2, "cif"] = json.dumps(broken.as_dict())
+    return write(tmp_path, table)
+
+
+POISONED = {
+    "overlap": Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0, 0, 0.005]]),
+    "no volume": Structure(Lattice([[4, 0, 0], [4, 0, 0], [0, 0, 4]]), ["Na"], [[0, 0, 0]]),
+    "not finite": Structure(Lattice.cubic(4), ["Na"], [[0, 0, np.nan]]),
+    "no element": Structure(Lattice.cubic(4), ["X"], [[0, 0, 0]]),
+    "nanometres": Structure(Lattice.cubic(0.4), ["Na"], [[0, 0, 0]]),
+}
+
+
+@pytest.mark.parametrize("kind", POISONED)
+def test_a_poisoned_crystal_costs_itself_alone(tmp_path, kind):
+    with pytest.warns(DatasetWarning, match="1 crystals left out: mp-2: "):
+        dataset = read_dataset(with_one(POISONED[kind], tmp_path))
+    assert dataset.ids == ("mp-0", "mp-1", "mp-3")
+    assert list(dataset.provenance["skipped"]) == ["mp-2"]
+
+
+def test_what_was_left_out_is_named_from_the_cache_too(tmp_path, monkeypatch):
+    path, cache = with_one(POISONED["overlap"], tmp_path), tmp_path / "cache"
+    with pytest.warns(DatasetWarning, match="mp-2: atoms_too_close"):
+        first = read_dataset(path, cache_dir=cache)
+    monkeypatch.setattr("gen2dft.datasets.files._parse_structures", None)
+    with pytest.warns(DatasetWarning, match="mp-2: atoms_too_close"):
+        again = read_dataset(path, cache_dir=cache)
+    assert again.provenance == first.provenance
+
+
+def test_a_saved_dataset_is_checked_as_well(tmp_path):
+    good = read_dataset(write(tmp_path, frame(3)))
+    nanometres = good.crystals.lattices * np.array([1, 0.1, 1])[:, None, None]
+    crystals = replace(good.crystals, lattices=nanometres)
+    replace(good, crystals=crystals).save(tmp_path / "kept.npz")
+    with pytest.warns(DatasetWarning, match="mp-1: volume_out_of_range"):
+        read = read_dataset(tmp_path / "kept.npz")
+    assert read.ids == ("mp-0", "mp-2")
+    assert read.provenance["skipped_reasons"] == {"volume_out_of_range": 1}
+
+
+def test_an_import_of_mostly_broken_crystals_stops(tmp_path):
+    table = frame(30, cif=["rubbish"] * 16 + [cif()] * 14)
+    with pytest.raises(DatasetError, match=r"16 of 30 crystals cannot be used, more than half"):
+        read_dataset(write(tmp_path, table))

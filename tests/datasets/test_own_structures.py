@@ -6,9 +6,11 @@ import pytest
 from own_folder import disordered, write_salts
 from pymatgen.core import DummySpecies, Lattice, Structure
 
-from gen2dft.datasets.own_structures import read_own_structures
+from gen2dft.datasets.own_structures import read_one_crystal, read_own_structures
 from gen2dft.errors import DatasetError
 from tests.toys import rock_salt
+
+POSCAR = "x\n1\n4 0 0\n0 4 0\n0 0 4\n{} Li\n1 1\ndirect\n0 0 0\n0.5 0.5 0.5\n"
 
 
 def two_atoms(first, second, place=(0.5, 0.5, 0.5)):
@@ -72,6 +74,37 @@ def test_oxidation_states_are_left_aside(tmp_path):
     assert read_own_structures(tmp_path).crystals.formulas() == ["Cl1 Na1"]
 
 
+def test_deuterium_is_read_as_hydrogen(tmp_path):
+    text = two_atoms("H", "Li").to(fmt="cif").replace("  H  H", "  D  D")
+    (tmp_path / "a.cif").write_text(text)
+    (tmp_path / "POSCAR").write_text(POSCAR.format("D"))
+    assert read_own_structures(tmp_path).crystals.formulas() == ["H1 Li1"] * 2
+
+
+@pytest.mark.parametrize("symbol", ["T", "X", "Vac"])
+def test_a_poscar_holds_elements_alone(tmp_path, symbol):
+    (tmp_path / "POSCAR").write_text(POSCAR.format(symbol))
+    with pytest.raises(DatasetError, match=r"1 of 1 crystals cannot be used:\n  POSCAR: "):
+        read_own_structures(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["nan 0 0", "inf 0 0", "0.5 0.5 0.5"])
+def test_a_poscar_is_checked_like_every_crystal(tmp_path, place):
+    (tmp_path / "POSCAR").write_text(POSCAR.format("Na").replace("0 0 0\n", f"{place}\n"))
+    with pytest.raises(DatasetError, match=r"a coordinate is no number|are 0\.00 Angstrom apart"):
+        read_own_structures(tmp_path)
+
+
+def test_one_crystal_is_read_of_a_file(tmp_path):
+    write_salts(tmp_path)
+    assert read_one_crystal(tmp_path / "SrO.cif").composition.reduced_formula == "SrO"
+    (tmp_path / "two.json").write_text(json.dumps([rock_salt("Na", "Cl", 5.6).as_dict()] * 2))
+    with pytest.raises(DatasetError, match=r"two.json holds 2 crystals: leave one"):
+        read_one_crystal(tmp_path / "two.json")
+    with pytest.raises(DatasetError, match=r"nowhere.cif holds no crystal that can be read"):
+        read_one_crystal(tmp_path / "nowhere.cif")
+
+
 def test_hidden_files_are_left_alone(tmp_path):
     write_salts(tmp_path)
     write_salts(tmp_path / ".ipynb_checkpoints")
@@ -89,11 +122,7 @@ BROKEN = {
         two_atoms("Si", "Ge", (0, 0, 0)).to(fmt="cif"),
         r"Si and Ge are 0\.00 Angstrom apart",
     ),
-    "deuterium": (
-        two_atoms("H", "Li").to(fmt="cif").replace("  H  H", "  D  D"),
-        r"it holds D, an isotope.*write H",
-    ),
-    "dummy": (two_atoms(DummySpecies("X"), "Li").to(fmt="cif"), r"X0\+ is no element"),
+    "dummy": (two_atoms(DummySpecies("X"), "Li").to(fmt="cif"), r"'X0\+' is no element"),
     "empty": ("", r"cannot be read \(the file is empty\)"),
     "no-atoms": (
         rock_salt("Na", "Cl", 5.6).to(fmt="cif").split("loop_\n _atom_site")[0],

@@ -11,8 +11,8 @@ from toy_views import LISTED, TOY, Listed, content_of, view_of
 from gen2dft.campaign import SamplingSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.draw_ids import draw_id
-from gen2dft.generators.proposals import Request
-from gen2dft.loop.draw import draw, request, seed_merit, seed_rank, shared_out
+from gen2dft.generators.proposals import Draw, Proposal, Request
+from gen2dft.loop.draw import draw, only_crystals, request, seed_merit, seed_rank, shared_out
 from gen2dft.loop.ids import candidate_id, id_of
 from gen2dft.loop.learn import learnt
 from gen2dft.loop.view import Arm, View, part_of
@@ -67,6 +67,20 @@ def test_a_source_without_latents_is_asked_for_its_share_of_the_draws(view: View
     assert asked.max_sites == view.spec.dataset.max_sites
     assert drawn.known_latents is None
     assert drawn.proposal.latents is None
+
+
+def test_what_is_no_crystal_is_a_draw_with_a_reason(view: View):
+    salts = [toys.rock_salt("Na", "Cl", 5.6), toys.rock_salt("K", "Cl", 0.6)]
+    crystals = CrystalTable.from_structures([*salts, toys.rock_salt("K", "F", 5.4)])
+    crystals.frac[-1] = np.nan
+    drawn = [Draw("no_crystal", key="none", method="m")]
+    drawn += [Draw(salts[0], key=str(number), method="m") for number in range(3)]
+    given = replace(Proposal.of_draws(drawn), crystals=crystals)
+    kept = only_crystals(given)
+    assert kept.reasons == ("no_crystal", None, "volume_out_of_range", "not_finite")
+    assert kept.kept.tolist() == [1]
+    assert kept.crystals.formulas() == ["Cl1 Na1"]
+    assert kept.keys == given.keys
 
 
 def test_known_phases_of_the_hull_and_earlier_crystals_are_taken(view: View):

@@ -13,6 +13,7 @@ import numpy as np
 from pymatgen.core import Structure
 
 from gen2dft.calculation import Calculation
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.bands import UniformBands, uniform_bands
@@ -75,7 +76,7 @@ def read_bands(folder: Path) -> UniformBands:
     if not (folder / FILE).is_file():
         raise CalculationFailed("no_bands", f"there is no {FILE} in {folder}", folder)
     found = json.loads((folder / FILE).read_text())
-    crystal = Structure.from_dict(found["crystal"])
+    crystal = structure_of(found["crystal"])
     kpoints = np.array(list(itertools.product(*(np.arange(n) / n for n in found["mesh"]))))
     # E(k) = t sum_R (1 - cos k R) over the nearest lattice points R, so that E = hbar^2 k^2 / 2 m.
     steps = np.array([n for n in itertools.product((-1, 0, 1), repeat=3) if any(n)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -95,14 +96,14 @@ def _walltime_handler() -> Any:
 
 def read_log(directory: Path) -> list[Mapping[str, Any]]:
     """Custodian's log of the runs in a folder, zipped or not; empty if there is none."""
+    from monty.io import zopen
     from monty.os.path import zpath
-    from monty.serialization import loadfn
 
     path = Path(zpath(str(directory / "custodian.json")))
     if not path.is_file():
         return []
-    runs = loadfn(path, cls=None)
-    return list(runs)
+    with zopen(path, "rt", encoding="utf-8") as file:
+        return list(json.load(file))
 
 
 def logged(log: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
