@@ -7,10 +7,11 @@ that ship and those of other packages are named alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, ValidationError
+from pydantic import Field, ValidationError
 
+from gen2dft.campaign.bounds import Angle, Ascending, Length, Scale, Volume
 from gen2dft.campaign.part import Fraction, Part
 from gen2dft.campaign.problems import explain
 from gen2dft.errors import not_one_of
@@ -29,14 +30,14 @@ GateEntry = dict[str, dict[str, Any]]  # one name to the gate's settings
 class GeometrySettings(Part):
     """Limits of the gate `geometry`, which are keys of `screening` as well."""
 
-    min_distance_ratio: PositiveFloat = Field(
+    min_distance_ratio: Scale = Field(
         0.6, description="shortest distance over the sum of covalent radii"
     )
-    min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
-    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field(
+    min_distance: Length = Field(0.7, description="shortest distance, Angstrom")
+    volume_per_atom: Annotated[tuple[Volume, Volume], Ascending] = Field(
         (4.0, 120.0), description="Angstrom^3 per atom"
     )
-    angles: tuple[PositiveFloat, PositiveFloat] = Field(
+    angles: Annotated[tuple[Angle, Angle], Ascending] = Field(
         (25.0, 155.0), description="cell angles, degree"
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
+from gen2dft.campaign.bounds import EnergyTolerance
 from gen2dft.campaign.part import LATER, Part
 
 AUTO = "auto"
@@ -61,7 +62,7 @@ class HullSpec(Part):
     own_phases: bool = Field(
         False, description="labels of earlier rounds join the hull of later ones"
     )
-    tolerance: PositiveFloat = Field(
+    tolerance: EnergyTolerance = Field(
         0.01,
         description="eV/atom within which the reference's known stable phases must come back at 0",
     )

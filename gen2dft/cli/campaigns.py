@@ -304,18 +304,21 @@ def _say_who_judges(loaded: CampaignSpec, settled: CampaignSpec) -> None:
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
     """`key=value` texts, values read as YAML."""
-    import yaml
+    from gen2dft.errors import CampaignError, brief
+    from gen2dft.plain_yaml import read_yaml
 
-    from gen2dft.errors import CampaignError
-
-    result = {}
+    result: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals:
+        name = key.strip()
+        if not equals or not name:
             raise CampaignError(
-                f"--set {text!r} is not of the form key=value, e.g. --set learning.batch=10"
+                f"--set {brief(repr(text))} is not of the form key=value, e.g. --set "
+                "learning.batch=10"
             )
-        result[key.strip()] = yaml.safe_load(value)
+        if name in result:
+            raise CampaignError(f"--set {brief(name)} is given twice: drop one of them")
+        result[name] = read_yaml(value, f"--set {brief(name)}", CampaignError)
     return result
 
 
