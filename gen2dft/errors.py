@@ -105,6 +105,7 @@ class CalculationFailed(Gen2DFTError):
         return type(self), (self.reason, self.detail, self.directory)
 
 
+MOST_LISTED = 40  # names in a message
 MOST_SHOWN = 80  # characters of a foreign text in a message
 
 
@@ -144,4 +145,5 @@ def not_one_of(what: str, value: object, choices: Iterable[str]) -> str:
     names = sorted(choices)
     near = difflib.get_close_matches(str(value)[:MOST_SHOWN], names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{what} {shown(value)} is not one of {names}.{hint}"
+    listed = names if len(names) <= MOST_LISTED else f"the {len(names)} known"
+    return f"{what} {shown(value)} is not one of {listed}.{hint}"

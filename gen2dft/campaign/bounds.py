@@ -6,13 +6,21 @@ They are there to refuse a slip (1e308 for 1e-3) where it is written, not to say
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gen2dft.errors import not_one_of, shown
 
+Named = TypeVar("Named", tuple[str, ...], dict[str, float])
+# Not asked of pymatgen, which takes half a second to import.
+_PERIODS = """
+H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
+Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm
+Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr
+Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+"""
+SYMBOLS = tuple(_PERIODS.split())
 LARGEST = 1e30  # of any number: a carrier concentration per m^3 has 27 digits
 LARGEST_WHOLE = 2**63 - 1  # the database keeps whole numbers of 64 bits
 MOST_SITES = 10_000
@@ -61,14 +69,11 @@ def _ascending(ends: tuple[float, float]) -> tuple[float, float]:
 Ascending = AfterValidator(_ascending)
 
 
-def _of_elements(energies: Mapping[str, float]) -> Mapping[str, float]:
-    from pymatgen.core import Element
-
-    known = [element.symbol for element in Element]
-    for symbol in energies:
-        if symbol not in known:
-            raise ValueError(not_one_of("element", symbol, known))
-    return energies
+def _of_elements(given: Named) -> Named:
+    for symbol in given:
+        if symbol not in SYMBOLS:
+            raise ValueError(not_one_of("element", symbol, SYMBOLS))
+    return given
 
 
 def _walltime(given: object) -> object:
@@ -82,4 +87,5 @@ def _walltime(given: object) -> object:
 
 
 Walltime = Annotated[str, BeforeValidator(_walltime)]
+Symbols = Annotated[tuple[str, ...], AfterValidator(_of_elements)]
 ReferenceEnergies = Annotated[dict[str, Energy], AfterValidator(_of_elements)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Self, get_args
+from collections.abc import Collection, Iterator, Mapping
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -43,9 +43,11 @@ class Part(BaseModel):
     @classmethod
     def _is_plain(cls, given: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields.get(str(info.field_name))
-        is_number = field is not None and _is_of_numbers(field)
+        kinds = set(_kinds_in(field.annotation)) if field is not None else set()
+        if any(issubclass(kind, Part) for kind in kinds):
+            return given  # they judge their own values, and name the place
         for value in _values_in(given):
-            _refuse_odd(value, is_number=is_number)
+            _refuse_odd(value, kinds)
         return given
 
     @model_validator(mode="after")
@@ -93,13 +95,8 @@ def _must_ascend(part: Part, lower: str, upper: str) -> None:
         raise ValueError(f"{lower} {low} is above {upper} {high}: swap them")
 
 
-def _is_of_numbers(field: FieldInfo) -> bool:
-    kinds = set(_kinds_in(field.annotation))
-    return bool(kinds & {int, float}) and bool not in kinds
-
-
 def _kinds_in(annotation: Any) -> Iterator[Any]:
-    if isinstance(annotation, type):
+    if isinstance(annotation, type) and get_origin(annotation) is None:
         yield annotation
     for inner in get_args(annotation):
         yield from _kinds_in(inner)
@@ -118,17 +115,24 @@ def _values_in(given: Any) -> Iterator[Any]:
         yield given
 
 
-def _refuse_odd(value: Any, *, is_number: bool) -> None:
-    """ValueError for what is no number that can be kept, or no text that can be shown."""
+def _refuse_odd(value: Any, kinds: Collection[type]) -> None:
+    """ValueError for what is no number that can be kept, or no text that can be shown.
+
+    Parameters
+    ----------
+    kinds
+        All types in the annotation of the field.
+    """
     if isinstance(value, str):
         _refuse_odd_text(value)
     elif isinstance(value, bool):
-        if is_number:
+        if bool not in kinds and (int in kinds or float in kinds):
             raise ValueError(f"{str(value).lower()} is no number")
-    elif isinstance(value, int) and abs(value) > LARGEST_WHOLE:
-        raise ValueError("a whole number beyond 64 bits is no value here")
-    elif isinstance(value, float) and abs(value) > LARGEST:
-        raise ValueError(f"{value:g} is no value here: numbers up to {LARGEST:g} are")
+    elif isinstance(value, int) and float not in kinds:
+        if abs(value) > LARGEST_WHOLE:
+            raise ValueError("a whole number beyond 64 bits is no value here")
+    elif isinstance(value, int | float) and abs(value) > LARGEST:
+        raise ValueError(f"numbers beyond {LARGEST:g} are no values here")
 
 
 def _refuse_odd_text(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gen2dft.campaign.bounds import EnergyDifference, Many
+from gen2dft.campaign.bounds import EnergyDifference, Many, Symbols
 from gen2dft.campaign.gate_list import (
     ALREADY_RESOLVED,
     DECISIVE,
@@ -79,10 +79,10 @@ class ScreeningSpec(GeometrySettings):
         "alone pass. strict, for semiconductors: one common state per element or a closed valence "
         "shell",
     )
-    allowed_elements: tuple[str, ...] = Field(
+    allowed_elements: Symbols = Field(
         (), description="symbols; empty means all of the training set's"
     )
-    excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
+    excluded_elements: Symbols = Field((), description="symbols never wanted")
     novelty: Literal["formula", "structure", "none"] = Field(
         "formula",
         description="formula: the reduced formula is new, as in the FTCP paper; structure: no "

@@ -44,7 +44,7 @@ from gen2dft.campaign.sources import (
     shared_out,
 )
 from gen2dft.campaign.transport import TransportSpec
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.errors import CampaignError, brief, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.properties import ENERGIES, Properties
 
@@ -301,7 +301,10 @@ class ValidationSpec(Part):
     @classmethod
     def _found_from_any_folder(cls, given: str | None) -> str | None:
         # Workers run in folders of their own.
-        return None if given is None else str(Path(given).expanduser().absolute())
+        try:
+            return None if given is None else str(Path(given).expanduser().absolute())
+        except RuntimeError as err:  # `~name` of nobody
+            raise ValueError(f"{brief(str(given))} is in the home folder of nobody here") from err
 
     @model_validator(mode="after")
     def _structures_are_for_competing_phases(self) -> Self:

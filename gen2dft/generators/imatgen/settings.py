@@ -15,6 +15,7 @@ from gen2dft.campaign.bounds import (
     Rate,
     Scale,
     Sites,
+    Symbols,
     Value,
     Weight,
     Width,
@@ -38,7 +39,7 @@ PUBLISHED_IMAGES: Mapping[str, Any] = {
 class ImageSettings(Part):
     """Images, their autoencoders, and the classifier."""
 
-    elements: tuple[str, ...] = Field(
+    elements: Symbols = Field(
         ("V", "O"),
         min_length=1,
         max_length=5,
