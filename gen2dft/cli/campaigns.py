@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gen2dft.cli.options import LARGEST_SEED, LONGEST, MANY, MOST_WORKERS, in_file
 from gen2dft.cli.own_structures import (
     All,
     Asked,
@@ -35,7 +36,10 @@ Campaign = Annotated[
     str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")
 ]
 File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")
+    Path | None,
+    typer.Option(
+        "--file", "-f", help="Campaign file of your own (YAML).", parser=in_file, metavar="FILE"
+    ),
 ]
 DatasetSource = Annotated[
     str | None,
@@ -45,10 +49,14 @@ DatasetSource = Annotated[
     ),
 ]
 Rounds = Annotated[
-    int | None, typer.Option("--rounds", min=1, help="Rounds at most; overrules the file.")
+    int | None,
+    typer.Option("--rounds", min=1, max=MANY, help="Rounds at most; overrules the file."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Seed of all randomness; overrules the file.")
+    int | None,
+    typer.Option(
+        "--seed", min=0, max=LARGEST_SEED, help="Seed of all randomness; overrules the file."
+    ),
 ]
 Engine = Annotated[
     str | None,
@@ -120,6 +128,7 @@ def run(
             "--workers",
             "-w",
             min=1,
+            max=MOST_WORKERS,
             help="Worker processes; default: one per core, if the memory allows.",
         ),
     ] = None,
@@ -188,6 +197,7 @@ def advance(
         typer.Option(
             "--lost-after",
             min=60,
+            max=LONGEST,
             help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files "
             "give one a minute; "
             "for others it must exceed their PING_TIME_SECS.",

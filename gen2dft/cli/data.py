@@ -14,6 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from gen2dft.cli.label_tensors import write_tensors
+from gen2dft.cli.options import (
+    LARGEST_SEED,
+    LONGEST,
+    MANY,
+    MOST_WORKERS,
+    in_file,
+    in_folder,
+    number,
+    out_file,
+)
 
 if TYPE_CHECKING:
     from gen2dft.campaign import DatasetSpec
@@ -105,25 +115,39 @@ def build(
         ),
     ] = False,
     seed: Annotated[
-        int, typer.Option(min=0, help="prototypes: order in which formulas are taken.")
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="prototypes: order in which formulas are taken."
+        ),
     ] = 0,
     size: Annotated[
         int | None,
         typer.Option(
             min=1,
+            max=MANY,
             help="starter: crystals wanted, default: 2000; prototypes: converged relaxations "
             "wanted, default: 2700.",
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")
+        int,
+        typer.Option(
+            "--workers", "-w", min=1, max=MOST_WORKERS, help="Processes; the outcome is the same."
+        ),
     ] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Dataset file to write; default: NAME.npz.")
+        Path | None,
+        typer.Option(
+            help="Dataset file to write; default: NAME.npz.", parser=out_file, metavar="FILE"
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="What is finished (JSON lines); default: beside the dataset file."),
+        typer.Option(
+            help="What is finished (JSON lines); default: beside the dataset file.",
+            parser=out_file,
+            metavar="FILE",
+        ),
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -325,17 +349,31 @@ def label(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")
+        Path,
+        typer.Option(
+            help="File of labels (JSON lines), also the checkpoint.",
+            parser=out_file,
+            metavar="FILE",
+        ),
     ] = Path("labels.jsonl"),
-    size: Annotated[int, typer.Option(min=1, help="Crystals worked on, the cheapest first.")] = 200,
-    max_sites: Annotated[int, typer.Option(min=1, help="Largest cell.")] = 4,
+    size: Annotated[
+        int, typer.Option(min=1, max=MANY, help="Crystals worked on, the cheapest first.")
+    ] = 200,
+    max_sites: Annotated[int, typer.Option(min=1, max=MANY, help="Largest cell.")] = 4,
     preset: Annotated[str, typer.Option(help="Preset of engine gpaw.")] = "gpaw-quick-v1",
     program: Annotated[
         str, typer.Option(help="gen2dft or boltztrap2: computes transport from bands.")
     ] = "gen2dft",
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=MOST_WORKERS, help="Processes.")
+    ] = 1,
     cpu_limit: Annotated[
-        float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
+        float,
+        typer.Option(
+            parser=number(1, LONGEST, "s"),
+            metavar="NUMBER",
+            help="Give a crystal up after so many CPU seconds.",
+        ),
     ] = 900.0,
     dry_run: DryRun = False,
 ) -> None:
@@ -373,15 +411,26 @@ def label(
 
 @app.command()
 def tensors(
-    labels: Annotated[Path, typer.Argument(help="File of labels (JSON lines).")],
+    labels: Annotated[
+        Path, typer.Argument(help="File of labels (JSON lines).", parser=in_file, metavar="FILE")
+    ],
     bands: Annotated[
         Path | None,
-        typer.Option(help="Folder of kept bands, one per crystal; default: LABELS.bands."),
+        typer.Option(
+            help="Folder of kept bands, one per crystal; default: LABELS.bands.",
+            parser=in_folder,
+            metavar="DIR",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; default: LABELS with .npz.")
+        Path | None,
+        typer.Option(
+            help="File to write; default: LABELS with .npz.", parser=out_file, metavar="FILE"
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=MOST_WORKERS, help="Processes.")
+    ] = 1,
     yes: Yes = False,
 ) -> None:
     """Make transport tensors of labels from kept bands, without DFT: for any definition."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from gen2dft.cli.options import MANY, out_folder
+
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
 
@@ -47,7 +49,10 @@ def init(
     pack: Annotated[
         int,
         typer.Option(
-            "--pack", min=1, help="With --scheduler: fireworks side by side in one queue job."
+            "--pack",
+            min=1,
+            max=MANY,
+            help="With --scheduler: fireworks side by side in one queue job.",
         ),
     ] = 1,
     database: Annotated[
@@ -57,7 +62,8 @@ def init(
         str | None, typer.Option("--name", help="Name of the database on that server.")
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Where data are kept.")
+        Path | None,
+        typer.Option("--data-dir", help="Where data are kept.", parser=out_folder, metavar="DIR"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")] = False,
     dry_run: Annotated[

@@ -47,7 +47,9 @@ def test_help_lists_every_verb_without_importing_one():
         name in run.stdout and verb.help.partition(":")[0] in run.stdout
         for name, verb in cli.VERBS.items()
     )
-    assert run.stdout.rstrip().endswith("['gen2dft.cli', 'gen2dft.cli.app', 'gen2dft.errors']")
+    assert run.stdout.rstrip().endswith(
+        "['gen2dft.cli', 'gen2dft.cli.app', 'gen2dft.cli.terminal', 'gen2dft.errors']"
+    )
 
 
 @pytest.mark.parametrize("name", cli.VERBS)
