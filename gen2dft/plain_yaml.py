@@ -212,7 +212,7 @@ def _place(err: yaml.YAMLError) -> str:
 def _problem(err: yaml.YAMLError) -> str:
     problem = getattr(err, "problem", None) or getattr(err, "reason", None) or str(err)
     context = getattr(err, "context", None)
-    return brief(f"{problem}, {context}" if context else str(problem))
+    return brief(f"{problem}, {context}" if context else str(problem), 200)
 
 
 _PlainLoader.yaml_implicit_resolvers = _rules()

@@ -33,6 +33,7 @@ LAYERS = (
         "geometry",
         "hashing",
         "parallel",
+        "plain_yaml",
         "plugins",
         "properties",
         "settings",

@@ -95,7 +95,8 @@ def _cause(
     cause = words.format(**context) or problem["msg"].removeprefix("Value error, ")
     given = problem["input"]
     is_plain = given is None or isinstance(given, str | int | float)
-    if not is_plain or shown(given) in cause:
+    is_told = isinstance(given, str | bool) and shown(given) in cause
+    if not is_plain or is_told:
         return cause
     return f"{cause} (given: {shown(given)})"
 

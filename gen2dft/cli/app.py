@@ -20,6 +20,8 @@ from gen2dft.errors import Gen2DFTError
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+# Verbs that must work where the configuration of other packages is broken, or never read it.
+WITHOUT_OTHERS = ("init", "doctor", "presets")
 # Typer has a Click of its own or an installed one, by version; its public error derives from it.
 MOST_OF_AN_OPTION = 400  # characters of a message about one, which Typer puts in a box
 WRONG_USAGE: type[Exception] = typer.BadParameter.mro()[2]
@@ -137,7 +139,13 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The verb itself in place of its entry in the list."""
         name, _, rest = super().resolve_command(ctx, args)
-        return (name, load_verb(name), rest) if name in VERBS else (name, None, rest)
+        if name not in VERBS:
+            return name, None, rest
+        if name not in WITHOUT_OTHERS and not {"-h", "--help"} & set(rest):
+            from gen2dft.launchpad.foreign import check_foreign_files
+
+            check_foreign_files()
+        return name, load_verb(name), rest
 
     def make_context(self, *arguments: Any, **extra: Any) -> Any:
         """Options of all verbs, which may be wrong."""

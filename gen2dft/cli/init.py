@@ -96,13 +96,13 @@ def init(
 
 def _present(path: Path) -> dict[str, Any]:
     """Settings that the file holds already; a file that cannot be read has nothing to keep."""
-    import yaml
-
+    from gen2dft.errors import SettingsError
+    from gen2dft.plain_yaml import read_yaml_file
     from gen2dft.settings import Settings
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = read_yaml_file(path, "configuration file", SettingsError)
+    except SettingsError:
         return {}
     if not isinstance(content, dict):
         return {}
