@@ -134,7 +134,8 @@ def test_texts_may_hold_any_letter():
 
 
 @pytest.mark.parametrize(
-    "walltime", ["99:99:99", "24:60:00", "0:00:00", "-1:00:00", "24", 24, "24:00", "１:00:00", ""]
+    "walltime",
+    ["99:99:99", "24:60:00", "0:00:00", "-1:00:00", "24", 24, "24:00", "\uff11:00:00", ""],
 )
 def test_a_walltime_that_does_not_exist_is_refused(walltime: object):
     with pytest.raises(ValidationError, match="walltime"):
@@ -167,7 +168,10 @@ def test_audits_share_one_batch():
         ("hull: {thermo_type: GGA}", r"thermo type 'GGA' is not one of .*Did you mean 'GGA_GGA"),
         ("transport: {definition: n-1e999K-1e19}", "temperature inf is outside 50 to 2000 K"),
         ("transport: {definition: ftcp-gap99}", "gap 99 is outside 0 to 20 eV"),
-        ("validation: {competing_structures: ~no-such-user/x, competing: true}", "home folder of nobody"),
+        (
+            "validation: {competing_structures: ~no-such-user/x, competing: true}",
+            "home folder of nobody",
+        ),
     ],
 )
 def test_values_that_no_campaign_can_have(text: str, message: str):

@@ -9,9 +9,7 @@ import pytest
 from gen2dft.errors import CampaignError, Gen2DFTError
 from gen2dft.plain_yaml import MOST_CHARACTERS, read_yaml, read_yaml_file
 
-BOMB = "\n".join(
-    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9) if i else '1'}]" for i in range(12)
-)
+BOMB = "\n".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9) if i else '1'}]" for i in range(12))
 
 
 @pytest.mark.parametrize(

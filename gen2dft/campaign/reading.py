@@ -10,11 +10,13 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from gen2dft.campaign.gate_list import ALREADY_RESOLVED
+from gen2dft.campaign.hull import MATERIALS_PROJECT, ON_ITS_SCALE
 from gen2dft.campaign.problems import explain
 from gen2dft.campaign.sources import generator_class
 from gen2dft.campaign.spec import CampaignSpec
 from gen2dft.errors import CampaignError, brief, not_one_of, shown
 from gen2dft.plain_yaml import DEEPEST, read_text, read_yaml, why_unreadable
+from gen2dft.plugins import registry
 
 WRONG_KIND = ("_type", "_parsing", "finite_number")  # ends of pydantic's names of problems
 DIGITS = 9
@@ -85,6 +87,8 @@ def parse_campaign(
     except ValidationError as err:
         raise CampaignError(_not_valid(origin, err, data)) from err
     _require_generators(spec, origin)
+    _require_scale(spec, origin)
+    _require_columns(spec, origin)
     return spec
 
 
@@ -136,6 +140,27 @@ def _require_generators(spec: CampaignSpec, origin: str) -> None:
             generator_class(source.name)
         except CampaignError as err:
             raise CampaignError(f"{origin} is not valid:\n  {place}: {err}") from err
+
+
+def _require_scale(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError for a scale of energies that nothing here computes on."""
+    scale = spec.hull.scale
+    known = (MATERIALS_PROJECT, *registry("gen2dft.engines"))
+    if scale is not None and scale.partition(":")[0] not in known:
+        raise CampaignError(
+            f"{origin} is not valid:\n  hull.scale: {not_one_of('scale', scale, known)} An "
+            "engine's may end in its run type (gpaw:PBE); leave the key out if it is none of them"
+        )
+
+
+def _require_columns(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError for columns that nobody reads."""
+    source, columns = spec.dataset.source, spec.dataset.columns
+    if columns and source in ON_ITS_SCALE:
+        raise CampaignError(
+            f"{origin} is not valid:\n  dataset.columns: source {source!r} is no table of yours; "
+            "leave `columns` out, or name a file (dataset.source)"
+        )
 
 
 def _read(path: Path) -> str:
