@@ -120,6 +120,7 @@ class DatasetSpec(Part):
 
     source: str = Field(
         "starter",
+        min_length=1,
         description="`starter`, `prototypes`, `vanadium-oxides`, `materials-project`, or a file "
         "or folder",
     )

@@ -198,7 +198,9 @@ def explain(err: Exception) -> str | None:
     if isinstance(err, Gen2DFTError):
         return str(err)
     if isinstance(err, OSError) and err.errno is not None:
-        remedy = "free some space or rights there" if err.errno in DISK_ERRORS else "look there"
+        remedy = "free some space or rights there"
+        if err.errno not in DISK_ERRORS:
+            remedy = "is the name right?"
         return f"cannot use {err.filename or 'a file or device'}: {err.strerror}; {remedy}"
     for kinds, sentence in OF_THE_INPUT:
         if isinstance(err, kinds):

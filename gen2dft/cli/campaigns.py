@@ -258,7 +258,7 @@ def resolve_spec(
         raise CampaignError(
             f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
         )
-    if dataset is not None and Path(dataset).exists():
+    if dataset and Path(dataset).exists():
         # Workers run in folders of their own.
         dataset = str(Path(dataset).resolve())
     overrides: dict[str, Any] = {
@@ -279,13 +279,19 @@ def _with_engine(
     What --set says has the last word.
     """
     from gen2dft.campaign import load_campaign
+    from gen2dft.errors import CampaignError, shown
     from gen2dft.ground.roles import with_stability_by_the_screen
 
     change = None if own is None else own.change(given)
     spec = load_campaign(source, given, change)
     if engine is None:
         return spec
-    name, _, preset = engine.partition(":")
+    name, colon, preset = engine.partition(":")
+    if not name or (colon and not preset):
+        raise CampaignError(
+            f"--engine {shown(engine)} is not of the form ENGINE or ENGINE:PRESET; "
+            "`gen2dft presets list` shows both"
+        )
     changes: dict[str, Any] = {"validation.engine": name}
     if preset or name != spec.validation.engine:
         changes["validation.preset"] = preset or None
@@ -367,14 +373,16 @@ def _check_validation(
     Problems of this machine alone are errors if it is to do the work, and else remarks.
     """
     from gen2dft.errors import SettingsError
-    from gen2dft.rounds.prepare import check_validation, needs_store
+    from gen2dft.rounds.prepare import check_validation, doubts, needs_store
     from gen2dft.store.connect import open_store
 
     store = open_store(settings) if needs_store(spec) else None
     for problem in check_validation(spec, prepared.dataset, store):
         if works_here:
             raise SettingsError(problem)
-        console.print(f"[yellow]{problem}[/]", highlight=False)
+        console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
+    for doubt in doubts(spec, prepared.dataset):
+        console.print(f"[yellow]{escape(doubt)}[/]", highlight=False)
 
 
 def _submit(

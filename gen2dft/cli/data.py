@@ -173,14 +173,13 @@ def build(
     if name == "prototypes":
         _build_prototypes(files, seed, size or PROTOTYPES_WANTED, workers)
         return
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.shipped.vanadium_build import OxidePlan
 
     columns = _columns(column or [])
     if name == "starter":
-        _build_starter(files, DatasetSpec(source=_table_of(name, source), columns=columns), size)
+        _build_starter(files, _spec(_table_of(name, source), columns), size)
         return
-    binaries = DatasetSpec(source=source or "prototypes", columns=columns)
+    binaries = _spec("prototypes" if source is None else source, columns)
     _build_oxides(files, binaries, OxidePlan(engine, preset, relax))
 
 
@@ -384,11 +383,14 @@ def label(
     from gen2dft.datasets.label_tensors import tensors_path
     from gen2dft.datasets.prototypes import prototype_crystals
     from gen2dft.datasets.sources import PROTOTYPES
-    from gen2dft.engines.gpaw.presets import get_preset
+    from gen2dft.engines.gpaw.presets import get_preset, versions
     from gen2dft.shipped.label_build import bands_folder, label_crystals, label_settings, tasks
     from gen2dft.transport.programs import check_program
 
     settings = get_preset(preset)
+    check_program(program)
+    if not dry_run:
+        versions()  # whether GPAW is here at all
     # Of the prototypes the crystals alone: they ship with labels that this verb has made.
     dataset = prototype_crystals() if source == PROTOTYPES else _read(source)
     cheapest_first = tasks(dataset, max_sites, settings)
@@ -396,7 +398,6 @@ def label(
     if not chosen:
         console.print("no such crystals")
         return
-    check_program(program)
     console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}")
     if dry_run:
         return
@@ -468,14 +469,13 @@ def import_file(
     dry_run: DryRun = False,
 ) -> None:
     """Read crystals and labels once, check them, and keep them as one .npz file."""
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.ricci import join_ricci
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
 
     settings = load_settings()
     with _progress("reading") as progress:
-        spec = DatasetSpec(source=source or "starter", columns=_columns(column or []))
+        spec = _spec(source, _columns(column or []))
         dataset = read_source(spec, settings.data_dir / "cache", progress)
     if ricci:
         dataset = join_ricci(dataset)
@@ -510,15 +510,28 @@ def info(
 
 def _read(source: str) -> Dataset:
     """A dataset by its name, or from a file."""
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.datasets.sources import read_source
     from gen2dft.settings import load_settings
 
     settings = load_settings()
     imported = settings.data_dir / "datasets" / f"{source}.npz"
     with _progress("reading") as progress:
-        spec = DatasetSpec(source=str(imported) if imported.is_file() else source)
+        spec = _spec(str(imported) if source and imported.is_file() else source)
         return read_source(spec, settings.data_dir / "cache", progress)
+
+
+def _spec(source: str, columns: Mapping[str, str] | None = None) -> DatasetSpec:
+    """What is read; DatasetError for a name that no source can have."""
+    from pydantic import ValidationError
+
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.campaign.problems import explain
+    from gen2dft.errors import DatasetError
+
+    try:
+        return DatasetSpec(source=source, columns=dict(columns or {}))
+    except ValidationError as err:
+        raise DatasetError("; ".join(explain(err, DatasetSpec))) from err
 
 
 def _columns(assignments: list[str]) -> dict[str, str]:

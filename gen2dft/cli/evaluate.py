@@ -237,7 +237,7 @@ def specs_of_variants(
 
     if campaign is not None and file is not None:
         raise CampaignError("give --campaign or -f FILE.yaml, not both")
-    if dataset is not None and Path(dataset).exists():
+    if dataset and Path(dataset).exists():
         dataset = str(Path(dataset).resolve())
     overrides = {"dataset.source": dataset, "seed": seed, "generator.epochs": epochs}
     given = {key: value for key, value in overrides.items() if value is not None}

@@ -86,7 +86,7 @@ def init(
         values["data_dir"] = str(data_dir.expanduser().resolve())
     settings = _settings(path, values)
     files = {path: _config_text(values or {"database": "embedded"})}
-    if scheduler:
+    if scheduler is not None:
         files |= _queue_files(settings, scheduler, path, dry_run, category, pack)
     for file, text in files.items():
         _write(file, text, yes, dry_run)
