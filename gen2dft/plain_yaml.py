@@ -134,7 +134,7 @@ class _PlainLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """A node, unless it lies too deep."""
-        event = self.peek_event()
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call] # of PyYAML
         if getattr(event, "tag", None) is not None:
             raise _Refused(f"tag {brief(event.tag)} is not read here: write plain values", event)
         self.depth += 1

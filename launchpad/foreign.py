@@ -104,7 +104,7 @@ def _expanded(named: str, file: ForeignFile) -> Path:
 
 
 def _check(file: ForeignFile, path: Path) -> None:
-    what = f"{file.package}'s configuration file"
+    what = f"the configuration file of {file.package}, at"
     content = read_yaml_file(path, what, SettingsError, file.remedy)
     if content is None:
         return

@@ -66,7 +66,9 @@ def test_a_variable_that_names_nothing_is_not_passed_over(
 
 def test_files_of_the_home_folder_count(home: Path):
     (home / ".atomate2.yaml").write_text("5")
-    with pytest.raises(SettingsError, match=r"atomate2's configuration file .*\.atomate2\.yaml"):
+    with pytest.raises(
+        SettingsError, match=r"the configuration file of atomate2, at .*\.atomate2\.yaml"
+    ):
         check_foreign_files()
 
 
@@ -103,7 +105,7 @@ def test_verbs_stop_and_doctor_and_init_do_not(home: Path, monkeypatch: pytest.M
     monkeypatch.setenv("GEN2DFT_DATA_DIR", str(home))
     (home / "x.yaml").write_text("- 1")
     run = CliRunner().invoke
-    assert "error: x's configuration file" in run(cli.app, ["data", "list"]).stderr
+    assert "error: the configuration file of x, at" in run(cli.app, ["data", "list"]).stderr
     assert run(cli.app, ["data", "list", "--help"]).exit_code == 0
     assert run(cli.app, ["init", "--dry-run"]).exit_code == 0
     told = run(cli.app, ["doctor"])
