@@ -22,6 +22,8 @@ DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPER
 
 # Verbs that must work where the configuration of other packages is broken, or never read it.
 WITHOUT_OTHERS = ("init", "doctor", "presets")
+# Whose errors are of variables and files that atomate2, jobflow and FireWorks read.
+OTHER_SETTINGS = ("pydantic_settings", "fireworks.utilities.exceptions")
 # Typer has a Click of its own or an installed one, by version; its public error derives from it.
 MOST_OF_AN_OPTION = 400  # characters of a message about one, which Typer puts in a box
 WRONG_USAGE: type[Exception] = typer.BadParameter.mro()[2]
@@ -218,6 +220,8 @@ def _of_libraries(err: Exception) -> str | None:
             f"the database failed: {said}; `gen2dft doctor` tests it, and the same command "
             "goes on where it was"
         )
+    if type(err).__module__.startswith(OTHER_SETTINGS):
+        return f"another package cannot use its own configuration: {err}; mend file or variable"
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(err, pydantic.ValidationError):
         problem = err.errors()[0]
