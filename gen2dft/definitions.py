@@ -7,6 +7,7 @@ campaigns say what a power factor means: `n-600K-1e19`, `best-600K-optimal`,
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -26,6 +27,7 @@ DOPING_RANGE = (1e18, 1e21)
 # Conditions under which bands of a usual mesh give numbers, and rigid bands still mean something.
 DOPINGS = (1e14, 1e22)  # carriers per cm^3
 TEMPERATURES = (50.0, 2000.0)  # K
+GAPS = (0.0, 20.0)  # eV
 
 _NUMBER = r"\d+(?:\.\d+)?(?:e-?\d+)?"
 _CUSTOM = re.compile(
@@ -114,6 +116,8 @@ def definition_of(name: str) -> TransportDefinition:
 
 def with_gap_of(definition: TransportDefinition, gap: float | None) -> TransportDefinition:
     """The same definition for bands whose gap is opened to `gap`, eV; None: as computed."""
+    if gap is not None:
+        _must_lie("gap", gap, GAPS, "eV")
     base = re.sub(_GAP, r"\g<base>", definition.name)
     name = base if gap is None else f"{base}-gap{_text(gap)}"
     return replace(definition, name=name, gap=gap)
@@ -172,6 +176,8 @@ def _doping_text(doping: float | Literal["optimal"], span: tuple[float, float] |
 
 def _text(value: float) -> str:
     """A number as names have it: 600, 1e19, 2.5e19, 0.6."""
+    if not math.isfinite(value):
+        return str(value)
     if value >= 1e6:
         mantissa, exponent = f"{value:.11e}".split("e+")
         digits = mantissa.rstrip("0").rstrip(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 
@@ -109,9 +109,45 @@ class CalculationFailed(Gen2DFTError):
         return type(self), (self.reason, self.detail, self.directory)
 
 
+MOST_LISTED = 40  # names in a message
+MOST_SHOWN = 80  # characters of a foreign text in a message
+
+
+def brief(text: str, most: int = MOST_SHOWN) -> str:
+    """A foreign text as one line of a message: cut, and without what would steer a terminal."""
+    cut = text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+    return "".join(char if char.isprintable() else _escaped(char) for char in cut)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def shown(value: object) -> str:
+    """A given value in a message: texts in quotes, numbers as they are, all else by its kind."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower() if value is not None else "nothing"
+    if isinstance(value, str):
+        return brief(repr(value))
+    if isinstance(value, int) and abs(value) >= 10**MOST_SHOWN:
+        return "a number of more than 80 digits"
+    if isinstance(value, int | float):
+        return repr(value)
+    return _kind(value)
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{len(value)} keys with values"
+    if isinstance(value, Collection) and not isinstance(value, bytes):
+        return f"a list of {len(value)}"
+    return "something that is neither text nor number"
+
+
 def not_one_of(what: str, value: object, choices: Iterable[str]) -> str:
     """Message for a value outside its choices, naming the nearest valid one."""
     names = sorted(choices)
-    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(value)[:MOST_SHOWN], names, n=1, cutoff=0.5)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{what} {value!r} is not one of {names}.{hint}"
+    listed = names if len(names) <= MOST_LISTED else f"the {len(names)} known"
+    return f"{what} {shown(value)} is not one of {listed}.{hint}"

@@ -13,10 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from gen2dft.launchpad.connect import CONFIG_VARIABLE, INDICES
 
 from gen2dft.errors import SettingsError, not_one_of
+from gen2dft.plain_yaml import read_yaml_file
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
@@ -27,9 +27,7 @@ LAUNCHPAD, FWORKER, QADAPTER = "my_launchpad.yaml", "my_fworker.yaml", "my_qadap
 FW_CONFIG, SCRIPT = "FW_config.yaml", "queue_script.txt"
 # Everything that reading a file raises if it holds no queue adapter.
 NO_ADAPTER = (
-    OSError,
-    UnicodeDecodeError,
-    yaml.YAMLError,
+    SettingsError,
     KeyError,
     TypeError,
     AttributeError,
@@ -209,7 +207,7 @@ def scheduler_commands(folder: Path) -> list[str]:
     from fireworks.user_objects.queue_adapters.common_adapter import CommonAdapter
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml_file(path, "FireWorks' file", SettingsError)
         adapter = CommonAdapter.from_dict(content)
     except NO_ADAPTER as err:
         raise SettingsError(

@@ -148,10 +148,10 @@ def test_a_generator_without_settings_gets_those_of_autoencoders() -> None:
         ("{name: imatgen, epoch: 3}", r"unknown key of generator 'imatgen'; did you mean 'epochs'"),
         ("{imatgen: {channel: 3}}", r"generator\.imatgen\.channel: .*did you mean 'channels'"),
         ("{fourier: none}", r"generator\.fourier: .*'modulus' or 'published_code'"),
-        ("{name: imatgen, imatgen: 3}", r"generator\.imatgen: Input should be a valid dictionary"),
-        ("{name: imatgen, variant: published, imatgen: 3}", r"generator\.imatgen: Input should be"),
+        ("{name: imatgen, imatgen: 3}", r"generator\.imatgen: must be keys with values"),
+        ("{name: imatgen, variant: published, imatgen: 3}", r"generator\.imatgen: must be keys"),
         ("{name: [ftcp]}", r"generator\.name: Input should be a valid string"),
-        ("ftcp", r"generator: Input should be a valid dictionary.* \(given: 'ftcp'\)"),
+        ("ftcp", r"generator: must be keys with values \(given: 'ftcp'\)"),
     ],
 )
 def test_wrong_keys_name_the_generator_and_the_nearest_key(generator: str, message: str) -> None:

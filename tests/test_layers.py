@@ -37,6 +37,7 @@ LAYERS = (
         "input_files",
         "label_checks",
         "parallel",
+        "plain_yaml",
         "plugins",
         "properties",
         "settings",

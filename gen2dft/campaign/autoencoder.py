@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field
 
+from gen2dft.campaign.bounds import BatchSize, Epochs, Rate, Weight, Width
 from gen2dft.campaign.generator import GeneratorSpec
-from gen2dft.campaign.part import NonNegative
 
 
 class AutoencoderSettings(GeneratorSpec):
     """How an autoencoder with property heads is trained."""
 
-    latent_dim: PositiveInt = Field(192, description="dimensions of the latent space")
-    epochs: PositiveInt = Field(80, description="epochs of the first round")
-    epochs_warm: PositiveInt = Field(
+    latent_dim: Width = Field(192, description="dimensions of the latent space")
+    epochs: Epochs = Field(80, description="epochs of the first round")
+    epochs_warm: Epochs = Field(
         20, description="epochs of later rounds, which start from the last snapshot"
     )
-    batch_size: Annotated[int, Field(ge=2)] = Field(128, description="crystals per step")
-    learning_rate: PositiveFloat = Field(1e-3, description="largest step of the optimiser")
-    beta: NonNegative = Field(
+    batch_size: BatchSize = Field(128, description="crystals per step")
+    learning_rate: Rate = Field(1e-3, description="largest step of the optimiser")
+    beta: Weight = Field(
         1e-2, description="weight of the KL term per crystal, summed over latent dimensions"
     )
-    property_weight: NonNegative = Field(
+    property_weight: Weight = Field(
         100.0, description="weight (lambda) of the masked property loss"
     )
     holdout: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -7,13 +7,14 @@ that ship and those of other packages are named alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, ValidationError
+from pydantic import Field, ValidationError
 
+from gen2dft.campaign.bounds import Angle, Ascending, Length, Scale, Volume
 from gen2dft.campaign.part import Fraction, Part
 from gen2dft.campaign.problems import explain
-from gen2dft.errors import not_one_of
+from gen2dft.errors import not_one_of, shown
 from gen2dft.funnel import AFTER_GATES, BEFORE_GATES
 from gen2dft.plugins import registry
 
@@ -29,14 +30,14 @@ GateEntry = dict[str, dict[str, Any]]  # one name to the gate's settings
 class GeometrySettings(Part):
     """Limits of the gate `geometry`, which are keys of `screening` as well."""
 
-    min_distance_ratio: PositiveFloat = Field(
+    min_distance_ratio: Scale = Field(
         0.6, description="shortest distance over the sum of covalent radii"
     )
-    min_distance: PositiveFloat = Field(0.7, description="shortest distance, Angstrom")
-    volume_per_atom: tuple[PositiveFloat, PositiveFloat] = Field(
+    min_distance: Length = Field(0.7, description="shortest distance, Angstrom")
+    volume_per_atom: Annotated[tuple[Volume, Volume], Ascending] = Field(
         (4.0, 120.0), description="Angstrom^3 per atom"
     )
-    angles: tuple[PositiveFloat, PositiveFloat] = Field(
+    angles: Annotated[tuple[Angle, Angle], Ascending] = Field(
         (25.0, 155.0), description="cell angles, degree"
     )
 
@@ -140,13 +141,16 @@ def gate_class(name: str) -> Any:
 def _name_and_settings(entry: Any) -> tuple[str, Mapping[str, Any]]:
     if isinstance(entry, str):
         return entry, {}
-    if isinstance(entry, Mapping) and len(entry) == 1:
-        (name, given), *_ = entry.items()
-        if given is None:  # `- charge:` in YAML
-            return str(name), {}
-        if isinstance(given, Mapping) and name != DEFAULT:
-            return str(name), given
-    raise ValueError(f"{entry!r} is not a gate: give a name, or {{name: settings}}")
+    if not isinstance(entry, Mapping) or len(entry) != 1:
+        raise ValueError(f"{shown(entry)} is not a gate: give a name, or {{name: settings}}")
+    (name, given), *_ = entry.items()
+    if given is None:  # `- charge:` in YAML
+        return str(name), {}
+    if name == DEFAULT:
+        raise ValueError(f"`{DEFAULT}` is not a gate that has settings: name it alone")
+    if not isinstance(given, Mapping):
+        raise ValueError(f"gate {shown(name)} cannot have {shown(given)}: give {{name: settings}}")
+    return str(name), {str(key): value for key, value in given.items()}
 
 
 def _settings_in(entries: Sequence[GateEntry], name: str) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, field_validator
 
+from gen2dft.campaign.bounds import EnergyTolerance
 from gen2dft.campaign.part import LATER, Part
+from gen2dft.errors import not_one_of
 
 AUTO = "auto"
 DATASET = "dataset"
@@ -15,6 +17,9 @@ MATERIALS_PROJECT = "materials-project"
 """Name of the Materials Project's scale of formation energies, and of its data as a source."""
 ON_ITS_SCALE = ("starter", "prototypes", "vanadium-oxides", MATERIALS_PROJECT)
 """Sources of data whose energies are on that scale."""
+
+
+THERMO_TYPES = ("GGA_GGA+U", "GGA_GGA+U_R2SCAN", "R2SCAN")
 
 
 class HullSpec(Part):
@@ -61,10 +66,17 @@ class HullSpec(Part):
     own_phases: bool = Field(
         False, description="labels of earlier rounds join the hull of later ones"
     )
-    tolerance: PositiveFloat = Field(
+    tolerance: EnergyTolerance = Field(
         0.01,
         description="eV/atom within which the reference's known stable phases must come back at 0",
     )
+
+    @field_validator("thermo_type")
+    @classmethod
+    def _thermo_type_is_one(cls, given: str) -> str:
+        if given not in THERMO_TYPES:
+            raise ValueError(not_one_of("thermo type", given, THERMO_TYPES))
+        return given
 
     def resolved(self, dataset: str) -> Self:
         """The same with the hull that `auto` stands for.

@@ -7,14 +7,19 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
-import yaml
 from pydantic import ValidationError
 
 from gen2dft.campaign.gate_list import ALREADY_RESOLVED
+from gen2dft.campaign.hull import MATERIALS_PROJECT, ON_ITS_SCALE
 from gen2dft.campaign.problems import explain
 from gen2dft.campaign.sources import generator_class
 from gen2dft.campaign.spec import CampaignSpec
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.errors import CampaignError, brief, not_one_of, shown
+from gen2dft.plain_yaml import DEEPEST, read_text, read_yaml, why_unreadable
+from gen2dft.plugins import registry
+
+WRONG_KIND = ("_type", "_parsing", "finite_number")  # ends of pydantic's names of problems
+DIGITS = 9
 
 
 def builtin_campaigns() -> list[str]:
@@ -53,15 +58,13 @@ def load_campaign(
     """
     if name_or_file.endswith((".yaml", ".yml")):
         path = Path(name_or_file)
-        if not path.is_file():
-            raise CampaignError(f"campaign file {path} does not exist")
-        return parse_campaign(_read(path), str(path), overrides, change)
+        return parse_campaign(_read(path), brief(str(path), 300), overrides, change)
     if name_or_file not in builtin_campaigns():
         message = not_one_of("campaign", name_or_file, builtin_campaigns())
         raise CampaignError(f"{message} To use a file of your own: -f FILE.yaml")
     resource = resources.files("gen2dft.flows") / "campaigns" / f"{name_or_file}.yaml"
     origin = f"campaign {name_or_file}"
-    return parse_campaign(resource.read_text(), origin, overrides, change)
+    return parse_campaign(resource.read_text(encoding="utf-8"), origin, overrides, change)
 
 
 def parse_campaign(
@@ -71,21 +74,21 @@ def parse_campaign(
     change: Change | None = None,
 ) -> CampaignSpec:
     """Parse the YAML text of a campaign; `origin` names it in messages."""
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as err:
-        raise CampaignError(f"{origin} is not valid YAML: {err}") from err
+    data = read_yaml(text, origin, CampaignError)
     if not isinstance(data, dict):
         raise CampaignError(f"{origin} must be a mapping with keys like `name` and `targets`")
     for key, value in (overrides or {}).items():
         _set_dotted(data, key, value)
     if change is not None:
+        _refuse_wrong_kinds(data, origin)
         change(data)
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as err:
         raise CampaignError(_not_valid(origin, err, data)) from err
     _require_generators(spec, origin)
+    _require_scale(spec, origin)
+    _require_columns(spec, origin)
     return spec
 
 
@@ -139,30 +142,84 @@ def _require_generators(spec: CampaignSpec, origin: str) -> None:
             raise CampaignError(f"{origin} is not valid:\n  {place}: {err}") from err
 
 
+def _require_scale(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError for a scale of energies that nothing here computes on."""
+    scale = spec.hull.scale
+    known = (MATERIALS_PROJECT, *registry("gen2dft.engines"))
+    if scale is not None and scale.partition(":")[0] not in known:
+        raise CampaignError(
+            f"{origin} is not valid:\n  hull.scale: {not_one_of('scale', scale, known)} An "
+            "engine's may end in its run type (gpaw:PBE); leave the key out if it is none of them"
+        )
+
+
+def _require_columns(spec: CampaignSpec, origin: str) -> None:
+    """CampaignError for columns that nobody reads."""
+    source, columns = spec.dataset.source, spec.dataset.columns
+    if columns and source in ON_ITS_SCALE:
+        raise CampaignError(
+            f"{origin} is not valid:\n  dataset.columns: source {source!r} is no table of yours; "
+            "leave `columns` out, or name a file (dataset.source)"
+        )
+
+
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as err:
-        raise CampaignError(f"cannot read campaign file {path}: {err}") from err
+        return read_text(path)
+    except FileNotFoundError:
+        raise CampaignError(f"campaign file {path} does not exist") from None
+    except (OSError, ValueError) as err:
+        where = brief(str(path), 300)
+        raise CampaignError(f"cannot read campaign file {where}: {why_unreadable(err)}") from err
+
+
+def _refuse_wrong_kinds(data: Mapping[str, Any], origin: str) -> None:
+    """CampaignError if a part is no part at all, so that what changes the data may rely on that."""
+    try:
+        CampaignSpec.model_validate(data)
+    except ValidationError as err:
+        if any(problem["type"].endswith(WRONG_KIND) for problem in err.errors()):
+            raise CampaignError(_not_valid(origin, err, data)) from err
 
 
 def _set_dotted(data: dict[str, Any], key: str, value: Any) -> None:
-    *folders, last = key.split(".")
+    steps = key.split(".")
+    if len(steps) > DEEPEST or not all(steps):
+        raise CampaignError(
+            f"{brief(key)!r} is no key of a campaign file: write parts with dots between, such as "
+            "learning.batch"
+        )
     part: Any = data
-    for folder in folders:
-        if isinstance(part, list):
-            part = part[_place(part, folder, key)]
-        else:
-            part = part.setdefault(folder, {})
-    part[_place(part, last, key) if isinstance(part, list) else last] = value
+    for done, step in enumerate(steps[:-1], start=1):
+        inner = _inside(part, step, key)
+        if inner is None:
+            inner = {}
+            _put(part, step, key, inner)
+        if not isinstance(inner, dict | list):
+            raise CampaignError(
+                f"{brief(key)}: {brief('.'.join(steps[:done]))} is {shown(inner)}, which has no "
+                "keys of its own"
+            )
+        part = inner
+    _put(part, steps[-1], key, value)
+
+
+def _inside(part: Any, step: str, key: str) -> Any:
+    """What a list or mapping holds at a step of a dotted key; None: nothing yet."""
+    return part[_place(part, step, key)] if isinstance(part, list) else part.get(step)
+
+
+def _put(part: Any, step: str, key: str, value: Any) -> None:
+    part[_place(part, step, key) if isinstance(part, list) else step] = value
 
 
 def _place(part: list[Any], step: str, key: str) -> int:
     """The place in a list that a step of a dotted key names, from 0."""
-    if step.isdecimal() and int(step) < len(part):
+    if step.isascii() and step.isdecimal() and len(step) < DIGITS and int(step) < len(part):
         return int(step)
     raise CampaignError(
-        f"{key}: {step!r} is no place in a list of {len(part)}; they are counted from 0"
+        f"{brief(key)}: {brief(step)!r} is no place in a list of {len(part)}; they are counted "
+        "from 0"
     )
 
 

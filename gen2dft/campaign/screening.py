@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from gen2dft.campaign.bounds import EnergyDifference, Many, Symbols
 from gen2dft.campaign.gate_list import (
     ALREADY_RESOLVED,
     DECISIVE,
@@ -24,15 +25,15 @@ class SurrogateSpec(Part):
 
     engine: str = Field("mlip", description="name of a registered engine")
     preset: str = Field("chgnet-screen-v1", description="named settings of that engine")
-    max_e_above_hull: float = Field(0.1, description="eV/atom above the dataset's hull")
-    min_e_above_hull: float = Field(
+    max_e_above_hull: EnergyDifference = Field(0.1, description="eV/atom above the dataset's hull")
+    min_e_above_hull: EnergyDifference = Field(
         -0.3,
         description="eV/atom; what lies further below the hull is kept with the remark "
         "`hull_incomplete` and ranked last, since the hull lacks phases there. More than 1 below, "
         "or than this if it is deeper, is refused as `implausible_energy`",
     )
-    chunk: PositiveInt = Field(16, description="crystals per firework")
-    max_relaxations: PositiveInt | None = Field(
+    chunk: Many = Field(16, description="crystals per firework")
+    max_relaxations: Many | None = Field(
         None, description="relax only this many per round, best predicted first"
     )
     symmetrise: bool = Field(
@@ -78,10 +79,10 @@ class ScreeningSpec(GeometrySettings):
         "alone pass. strict, for semiconductors: one common state per element or a closed valence "
         "shell",
     )
-    allowed_elements: tuple[str, ...] = Field(
+    allowed_elements: Symbols = Field(
         (), description="symbols; empty means all of the training set's"
     )
-    excluded_elements: tuple[str, ...] = Field((), description="symbols never wanted")
+    excluded_elements: Symbols = Field((), description="symbols never wanted")
     novelty: Literal["formula", "structure", "none"] = Field(
         "formula",
         description="formula: the reduced formula is new, as in the FTCP paper; structure: no "

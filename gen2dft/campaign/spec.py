@@ -10,12 +10,31 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from gen2dft.campaign.bounds import (
+    CoreHours,
+    Cores,
+    Elements,
+    EnergyDifference,
+    Few,
+    Gigabytes,
+    Hours,
+    Many,
+    Minutes,
+    PositiveValue,
+    ReferenceEnergies,
+    Scale,
+    Seed,
+    Sites,
+    Value,
+    Walltime,
+    Weight,
+)
 from gen2dft.campaign.engine_defaults import default_preset, default_quorum, is_dft
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.hull import HullSpec
-from gen2dft.campaign.part import LATER, Fraction, NonNegative, Part
+from gen2dft.campaign.part import LATER, Fraction, Part
 from gen2dft.campaign.properties import PropertySpec, completed, defined
 from gen2dft.campaign.screening import ScreeningSpec
 from gen2dft.campaign.sources import (
@@ -25,7 +44,7 @@ from gen2dft.campaign.sources import (
     shared_out,
 )
 from gen2dft.campaign.transport import TransportSpec
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.errors import CampaignError, brief, not_one_of
 from gen2dft.hashing import content_hash
 from gen2dft.label_checks import check_names
 from gen2dft.properties import ENERGIES, Properties
@@ -43,14 +62,14 @@ class Target(Part):
     """
 
     property: str = Field(description="name of a property: built in, or see `properties`")
-    near: tuple[float, ...] = Field(
+    near: tuple[Value, ...] = Field(
         (), description="wanted values in the property's unit; any of them will do"
     )
-    tolerance: PositiveFloat | None = Field(
+    tolerance: PositiveValue | None = Field(
         None, description="largest distance to a wanted value, property's unit"
     )
-    min: float | None = Field(None, description="lower bound, property's unit")
-    max: float | None = Field(None, description="upper bound, property's unit")
+    min: Value | None = Field(None, description="lower bound, property's unit")
+    max: Value | None = Field(None, description="upper bound, property's unit")
     optimise: Literal["maximise", "minimise"] | None = Field(
         None, description="direction, beside or without bounds"
     )
@@ -66,7 +85,7 @@ class Target(Part):
     @model_validator(mode="before")
     @classmethod
     def _one_value_is_a_list(cls, data: Any) -> Any:
-        if isinstance(data, Mapping) and isinstance(data.get("near"), int | float):
+        if isinstance(data, Mapping) and isinstance(data.get("near"), int | float | str):
             return {**data, "near": (data["near"],)}
         return data
 
@@ -78,8 +97,6 @@ class Target(Part):
             raise ValueError(
                 f"target {self.property!r} asks for nothing: give near, min, max or optimise"
             )
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"target {self.property!r}: min {self.min} is above max {self.max}")
         return self
 
     @model_validator(mode="after")
@@ -104,6 +121,7 @@ class DatasetSpec(Part):
 
     source: str = Field(
         "starter",
+        min_length=1,
         description="`starter`, `prototypes`, `vanadium-oxides`, `materials-project`, or a file "
         "or folder",
     )
@@ -115,15 +133,17 @@ class DatasetSpec(Part):
         description="labels to join: `ricci2017`, the published table, by mp-id, or files of "
         "`gen2dft data label`",
     )
-    num_elements: tuple[PositiveInt, ...] = Field((2, 3), description="numbers of elements taken")
-    max_sites: PositiveInt = Field(20, description="largest number of sites in a cell")
-    max_e_above_hull: NonNegative | None = Field(
+    num_elements: tuple[Elements, ...] = Field(
+        (2, 3), min_length=1, description="numbers of elements taken"
+    )
+    max_sites: Sites = Field(20, description="largest number of sites in a cell")
+    max_e_above_hull: Annotated[float, Field(ge=0, le=100)] | None = Field(
         None, description="eV/atom; crystals further above are left out"
     )
-    max_crystals: PositiveInt | None = Field(
+    max_crystals: Many | None = Field(
         None, description="a seeded random part of this size, to save time"
     )
-    min_labels: PositiveInt = Field(50, description="a property head needs as many labels as this")
+    min_labels: Many = Field(50, description="a property head needs as many labels as this")
     few_labels: Literal["refuse", "leave-open"] = Field(
         "refuse",
         description="what a campaign does about a target with fewer labels: refuse to begin, or "
@@ -163,19 +183,19 @@ class SamplingSpec(Part):
         description="perturb seeds, interpolate pairs, or draw: from one normal distribution or "
         "from a mixture"
     )
-    num_points: PositiveInt = Field(description="latent points per round")
-    scale: PositiveFloat = Field(
+    num_points: Many = Field(description="latent points per round")
+    scale: Scale = Field(
         0.6,
         description="standard deviation of local perturbation or random draws, in units "
         "of each latent dimension's spread over the training set (mixture: over the component)",
     )
-    num_seeds: PositiveInt = Field(
+    num_seeds: Many = Field(
         100,
         description="training crystals nearest the targets to start from (mixture: a component is "
         "drawn from as often "
         "as they lie in it)",
     )
-    steps: Annotated[int, Field(ge=2)] | None = Field(
+    steps: Annotated[int, Field(ge=2, le=10_000)] | None = Field(
         None,
         description="slerp alone: points at m / steps, m = 1 ... steps - 1, between all pairs of "
         "seeds, or a random "
@@ -198,12 +218,12 @@ class RefineSpec(Part):
     """
 
     preset: str = Field(description="named settings of the validation's engine")
-    max_e_above_hull: float | dict[str, float] = Field(
+    max_e_above_hull: EnergyDifference | dict[str, EnergyDifference] = Field(
         description="eV/atom after the first stage up to which a candidate goes on; one number, or "
         "one per sampling method, such as {slerp: 0.1, random: 0.2} (Noh et al., Matter 1, 1370 "
         "(2019)), and per generator without a latent space"
     )
-    references: dict[str, float] = Field(
+    references: ReferenceEnergies = Field(
         {},
         description="as validation.references, computed with the preset of this stage; they go "
         "together",
@@ -253,14 +273,14 @@ class ValidationSpec(Part):
     refine: RefineSpec | None = Field(
         None, description="second stage with finer settings; none by default"
     )
-    attempts: PositiveInt = Field(2, description="tries of one candidate before it is given up")
-    pause_after: PositiveInt | None = Field(
+    attempts: Few = Field(2, description="tries of one candidate before it is given up")
+    pause_after: Many | None = Field(
         10,
         description="so many candidates in a row (or all of a smaller round) that fail because the "
         "engine itself does "
         "not work pause the campaign; null: never",
     )
-    cpu_minutes: PositiveFloat | None = Field(
+    cpu_minutes: Minutes | None = Field(
         None,
         json_schema_extra=LATER,
         description="CPU minutes that the calculations of one candidate may use together, for "
@@ -272,7 +292,7 @@ class ValidationSpec(Part):
         description="a target without `by` that neither the engine nor a step computes is judged "
         "by the generator's prediction, and marked so, or counts as missed",
     )
-    references: dict[str, float] = Field(
+    references: ReferenceEnergies = Field(
         {},
         description="eV/atom of each element in its reference phase, computed with this engine and "
         "preset; for an "
@@ -296,7 +316,10 @@ class ValidationSpec(Part):
     @classmethod
     def _found_from_any_folder(cls, given: str | None) -> str | None:
         # Workers run in folders of their own.
-        return None if given is None else str(Path(given).expanduser().absolute())
+        try:
+            return None if given is None else str(Path(given).expanduser().absolute())
+        except RuntimeError as err:  # `~name` of nobody
+            raise ValueError(f"{brief(str(given))} is in the home folder of nobody here") from err
 
     @model_validator(mode="after")
     def _structures_are_for_competing_phases(self) -> Self:
@@ -339,10 +362,8 @@ class ValidationSpec(Part):
 class BudgetSpec(Part):
     """What a campaign may spend on validation."""
 
-    oracle_calls: PositiveInt | None = Field(
-        None, description="validated candidates over all rounds"
-    )
-    core_hours: PositiveFloat | None = Field(
+    oracle_calls: Many | None = Field(None, description="validated candidates over all rounds")
+    core_hours: CoreHours | None = Field(
         None, description="core-hours of validation over all rounds"
     )
 
@@ -350,23 +371,23 @@ class BudgetSpec(Part):
 class LearningSpec(Part):
     """Which candidates are validated, when a round closes, and when the campaign stops."""
 
-    rounds: PositiveInt = Field(2, description="rounds at most")
-    batch: PositiveInt = Field(24, description="candidates validated per round")
+    rounds: Few = Field(2, description="rounds at most")
+    batch: Many = Field(24, description="candidates validated per round")
     acquisition: str = Field(
         "probability",
         description="name of a registered acquisition function: probability, greedy, ucb, "
         "thompson, diverse, random",
     )
-    exploration: NonNegative = Field(1.0, description="weight of the uncertainty in `ucb`")
-    ensemble: Annotated[int, Field(ge=2)] = Field(
+    exploration: Weight = Field(1.0, description="weight of the uncertainty in `ucb`")
+    ensemble: Annotated[int, Field(ge=2, le=10_000)] = Field(
         8, description="property heads whose spread is the uncertainty"
     )
-    cost_weight: NonNegative = Field(
+    cost_weight: Weight = Field(
         1.0,
         description="1: value per predicted core-hour; 0: the value alone. Needs a few finished "
         "calculations",
     )
-    diversity: NonNegative = Field(
+    diversity: Weight = Field(
         0.3, description="weight of the latent distance to those already chosen"
     )
     audit: Fraction = Field(
@@ -388,9 +409,7 @@ class LearningSpec(Part):
         description="share of finished candidates at which a round may close; unless given, 0.8 "
         "with a DFT engine and 1 with a surrogate",
     )
-    deadline_hours: PositiveFloat | None = Field(
-        None, description="close a round this long after dispatch"
-    )
+    deadline_hours: Hours | None = Field(None, description="close a round this long after dispatch")
     corrected_labels: Literal["include", "exclude"] = Field(
         "include",
         description="whether the generator learns from labels whose settings custodian had to "
@@ -402,16 +421,24 @@ class LearningSpec(Part):
         description="whether heads and generator learn power factors that their label doubts "
         "because the gap is narrow",
     )
-    patience: PositiveInt | None = Field(
-        None, description="stop after this many rounds without a new hit"
-    )
-    hits: PositiveInt | None = Field(None, description="stop when so many hits are found")
+    patience: Few | None = Field(None, description="stop after this many rounds without a new hit")
+    hits: Many | None = Field(None, description="stop when so many hits are found")
     hits_evidence: Literal["any", "mixed", "dft"] = Field(
         "any",
         description="least evidence of the hits that `hits` and `patience` count",
         json_schema_extra=LATER,
     )
     budget: BudgetSpec = BudgetSpec()
+
+    @model_validator(mode="after")
+    def _shares_fit_the_batch(self) -> Self:
+        shares = self.audit + self.gate_audit
+        if shares > 1:
+            raise ValueError(
+                f"audit and gate_audit are shares of one batch, and add up to {shares:g}: they may "
+                "add up to 1 at most"
+            )
+        return self
 
     @model_validator(mode="after")
     def _diverse_needs_diversity(self) -> Self:
@@ -426,11 +453,9 @@ class LearningSpec(Part):
 class StageResources(Part):
     """What one firework of a stage asks of the queue."""
 
-    cores: PositiveInt = 1
-    walltime: Annotated[str, Field(pattern=r"^\d{1,3}:\d{2}:\d{2}$")] = Field(
-        "24:00:00", description="h:mm:ss"
-    )
-    memory_gb: PositiveFloat | None = None
+    cores: Cores = 1
+    walltime: Walltime = Field("24:00:00", description="h:mm:ss")
+    memory_gb: Gigabytes | None = None
     category: str | None = Field(
         None, description="FireWorks category, to send the stage to certain workers"
     )
@@ -458,7 +483,7 @@ class CampaignSpec(Part):
         description="short name, in every id"
     )
     description: str = ""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Seed = 0
     targets: tuple[Target, ...] = Field(min_length=1)
     properties: dict[str, PropertySpec] = Field(
         {},
@@ -482,7 +507,7 @@ class CampaignSpec(Part):
         description="for generators with a latent space: how points are drawn, by all of them "
         "together",
     )
-    draws: PositiveInt | None = Field(
+    draws: Many | None = Field(
         None,
         json_schema_extra=LATER,
         description="for generators without a latent space alone: draws per round, by all of them "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, model_validator
 
+from gen2dft.campaign.bounds import Doping, Few, Gap, Scale, Temperature
 from gen2dft.campaign.part import LATER, Part
 from gen2dft.definitions import (
     CarrierChoice,
@@ -33,34 +34,34 @@ class TransportSpec(Part):
         description="holes `p`, electrons `n`, or `best`: those that give the larger power factor; "
         "p if another key makes a definition",
     )
-    temperature: PositiveFloat | None = Field(
+    temperature: Temperature | None = Field(
         None,
         json_schema_extra=LATER,
         description="K; 300 if another key makes a definition",
     )
-    doping: PositiveFloat | Literal["optimal"] | None = Field(
+    doping: Doping | Literal["optimal"] | None = Field(
         None,
         json_schema_extra=LATER,
         description="carriers per cm^3, or `optimal`: where the power factor is largest within "
         "doping_range; 1e18 if another key makes a definition",
     )
-    doping_range: tuple[PositiveFloat, PositiveFloat] | None = Field(
+    doping_range: tuple[Doping, Doping] | None = Field(
         None,
         json_schema_extra=LATER,
         description="carriers per cm^3, the range of an optimal doping; 1e18 to 1e21 unless given",
     )
-    gap: PositiveFloat | Literal["from_target"] | None = Field(
+    gap: Gap | Literal["from_target"] | None = Field(
         None,
         json_schema_extra=LATER,
         description="eV: raise the conduction bands of a crystal with a narrower gap to this one "
         "(a scissor); `from_target`: to the lowest gap that the target on band_gap accepts",
     )
-    tolerance: PositiveFloat = Field(
+    tolerance: Scale = Field(
         0.05,
         description="relative error of the power factor, as estimated from the last meshes, at "
         "which the mesh of k-points is fine enough",
     )
-    meshes: PositiveInt = Field(
+    meshes: Few = Field(
         3,
         description="meshes computed for one crystal at most: the preset's, then finer ones as "
         "long as the tolerance asks for it; 1: the preset's alone, without an estimate of the "

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
+import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from gen2dft.cli.terminal import begin, bounded, end, kept_traceback
 from gen2dft.errors import Gen2DFTError
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+
+
+# Verbs that must work where the configuration of other packages is broken, or never read it.
+WITHOUT_OTHERS = ("init", "doctor", "presets")
+# Whose errors are of variables and files that atomate2, jobflow and FireWorks read.
+OTHER_SETTINGS = ("pydantic_settings", "fireworks.utilities.exceptions")
+# Typer has a Click of its own or an installed one, by version; its public error derives from it.
+MOST_OF_AN_OPTION = 400  # characters of a message about one, which Typer puts in a box
+WRONG_USAGE: type[Exception] = typer.BadParameter.mro()[2]
+# What an input did to Python, where nobody closer to it has said so.
+OF_THE_INPUT: tuple[tuple[type[Exception], str], ...] = (
+    (UnicodeError, "the input holds text that is not UTF-8; convert it, or look for a wrong file"),
+    (RecursionError, "the input is nested too deeply; flatten it"),
+    (
+        MemoryError,
+        "the memory does not suffice; give a smaller input, or fewer workers (`--workers`)",
+    ),
+)
 
 
 class Verb(NamedTuple):
@@ -118,23 +141,44 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The verb itself in place of its entry in the list."""
         name, _, rest = super().resolve_command(ctx, args)
-        return (name, load_verb(name), rest) if name in VERBS else (name, None, rest)
+        if name not in VERBS:
+            return name, None, rest
+        if name not in WITHOUT_OTHERS and not {"-h", "--help"} & set(rest):
+            from gen2dft.launchpad.foreign import check_foreign_files
+
+            check_foreign_files()
+        return name, load_verb(name), rest
+
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Options of all verbs, which may be wrong."""
+        with _told(is_debug=False):
+            return super().make_context(*arguments, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a verb; expected errors end with a message on standard error and exit code 1, Ctrl-C
         with 130.
         """
-        try:
+        with _told(is_debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            say_error("stopped by Ctrl-C; the same command goes on where it was")
-            raise typer.Exit(130) from None
-        except Exception as err:
-            message = explain(err)
-            if message is None or ctx.params.get("debug"):
-                raise
-            say_error(message)
-            raise typer.Exit(1) from err
+
+
+@contextmanager
+def _told(*, is_debug: bool) -> Iterator[None]:
+    """Turns expected errors into one message and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say_error("stopped by Ctrl-C; the same command goes on where it was")
+        raise typer.Exit(130) from None
+    except WRONG_USAGE as err:
+        err.message = bounded(err.message, MOST_OF_AN_OPTION)  # type: ignore[attr-defined] # which all of them have
+        raise
+    except Exception as err:
+        message = explain(err)
+        if message is None or is_debug:
+            raise
+        say_error(message)
+        raise typer.Exit(1) from err
 
 
 def load_verb(name: str) -> Any:
@@ -155,16 +199,36 @@ def explain(err: Exception) -> str | None:
     """What to tell people of an error that is not a fault of the program; None if it is one."""
     if isinstance(err, Gen2DFTError):
         return str(err)
-    if isinstance(err, OSError) and err.errno in DISK_ERRORS:
-        return (
-            f"cannot use {err.filename or 'the disk'}: {err.strerror}; free some space or "
-            "rights there"
-        )
+    if isinstance(err, OSError) and err.errno is not None:
+        remedy = "free some space or rights there"
+        if err.errno not in DISK_ERRORS:
+            remedy = "is the name right?"
+        return f"cannot use {err.filename or 'a file or device'}: {err.strerror}; {remedy}"
+    for kinds, sentence in OF_THE_INPUT:
+        if isinstance(err, kinds):
+            return sentence
+    return _of_libraries(err)
+
+
+def _of_libraries(err: Exception) -> str | None:
+    """What to tell of an error of the database or of a document."""
     pymongo_errors = sys.modules.get("pymongo.errors")
     if pymongo_errors is not None and isinstance(err, pymongo_errors.PyMongoError):
+        # The rest is the server's whole answer, or the whole topology.
+        said = re.split(r", full error: |, Timeout: |, Topology Description: ", str(err))[0]
         return (
-            f"the database failed: {err}; `gen2dft doctor` tests it, and the same command "
+            f"the database failed: {said}; `gen2dft doctor` tests it, and the same command "
             "goes on where it was"
+        )
+    if type(err).__module__.startswith(OTHER_SETTINGS):
+        return f"another package cannot use its own configuration: {err}; mend file or variable"
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(err, pydantic.ValidationError):
+        problem = err.errors()[0]
+        place = ".".join(map(str, problem["loc"])) or "as a whole"
+        return (
+            f"{err.title} that was read is not valid: {place}: {problem['msg']} "
+            f"({err.error_count()} problems)"
         )
     return None
 
@@ -175,7 +239,7 @@ def say_error(message: str) -> None:
     from rich.text import Text
 
     Console(stderr=True, highlight=False).print(
-        Text(f"error: {message}", style="red"), soft_wrap=True
+        Text(f"error: {bounded(message)}", style="red"), soft_wrap=True
     )
 
 
@@ -221,7 +285,26 @@ def root(
 
 def main() -> None:
     """Entry point of the `gen2dft` command."""
-    app(prog_name="gen2dft")
+    begin()
+    try:
+        app(prog_name="gen2dft")
+    except SystemExit as err:
+        code = err.code if isinstance(err.code, int) else int(err.code is not None)
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as err:
+        if _is_debug():
+            raise
+        say_error(
+            f"this is a fault of gen2dft ({type(err).__name__}: {err}); {kept_traceback(err)}, "
+            "please report it with the command"
+        )
+        code = 1
+    sys.exit(end(code))
+
+
+def _is_debug() -> bool:
+    return "--debug" in sys.argv or os.environ.get("GEN2DFT_DEBUG", "0") not in ("", "0", "false")
 
 
 if __name__ == "__main__":

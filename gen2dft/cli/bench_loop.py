@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.evaluate import progress_bar, show_table, specs_of_variants
+from gen2dft.cli.options import LARGEST_SEED, MANY, in_file, out_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,11 @@ def bench_loop(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", "-f", help="Campaign that gives targets, dataset filters and settings."
+            "--file",
+            "-f",
+            help="Campaign that gives targets, dataset filters and settings.",
+            parser=in_file,
+            metavar="FILE",
         ),
     ] = None,
     dataset: Annotated[
@@ -42,7 +47,10 @@ def bench_loop(
     split: Annotated[
         Path | None,
         typer.Option(
-            "--split", help="JSON with lists of ids, train and test. Default: by hash of the id."
+            "--split",
+            help="JSON with lists of ids, train and test. Default: by hash of the id.",
+            parser=in_file,
+            metavar="FILE",
         ),
     ] = None,
     plan: Annotated[
@@ -53,23 +61,40 @@ def bench_loop(
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option("--seeds", min=1, help="Repetitions, from --first-seed on.")
+        int, typer.Option("--seeds", min=1, max=MANY, help="Repetitions, from --first-seed on.")
     ] = 3,
-    first_seed: Annotated[int, typer.Option("--first-seed", min=0, help="The first seed.")] = 0,
-    calls: Annotated[int, typer.Option("--calls", min=1, help="Oracle calls of one run.")] = 48,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of a loop.")] = 4,
-    points: Annotated[int, typer.Option("--points", min=1, help="Latent points per round.")] = 2000,
+    first_seed: Annotated[
+        int, typer.Option("--first-seed", min=0, max=LARGEST_SEED, help="The first seed.")
+    ] = 0,
+    calls: Annotated[
+        int, typer.Option("--calls", min=1, max=MANY, help="Oracle calls of one run.")
+    ] = 48,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=MANY, help="Rounds of a loop.")] = 4,
+    points: Annotated[
+        int, typer.Option("--points", min=1, max=MANY, help="Latent points per round.")
+    ] = 2000,
     epochs_warm: Annotated[
-        int, typer.Option("--epochs-warm", min=1, help="Epochs of retraining between rounds.")
+        int,
+        typer.Option("--epochs-warm", min=1, max=MANY, help="Epochs of retraining between rounds."),
     ] = 3,
     snapshot_dir: Annotated[
         Path | None,
         typer.Option(
-            "--snapshot-dir", help="Keep trained generators and relaxations here; use them again."
+            "--snapshot-dir",
+            help="Keep trained generators and relaxations here; use them again.",
+            parser=out_folder,
+            metavar="DIR",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for journal, table and figure.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for journal, table and figure.",
+            parser=out_folder,
+            metavar="DIR",
+        ),
     ] = Path("bench-loop"),
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Any key of the campaign.")

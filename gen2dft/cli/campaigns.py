@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gen2dft.cli.options import LARGEST_SEED, LONGEST, MANY, MOST_WORKERS, in_file
 from gen2dft.cli.own_structures import (
     All,
     Asked,
@@ -37,7 +38,10 @@ Campaign = Annotated[
     str | None, typer.Option("--campaign", "-c", help="Name of a campaign that ships with gen2dft.")
 ]
 File = Annotated[
-    Path | None, typer.Option("--file", "-f", help="Campaign file of your own (YAML).")
+    Path | None,
+    typer.Option(
+        "--file", "-f", help="Campaign file of your own (YAML).", parser=in_file, metavar="FILE"
+    ),
 ]
 DatasetSource = Annotated[
     str | None,
@@ -47,10 +51,14 @@ DatasetSource = Annotated[
     ),
 ]
 Rounds = Annotated[
-    int | None, typer.Option("--rounds", min=1, help="Rounds at most; overrules the file.")
+    int | None,
+    typer.Option("--rounds", min=1, max=MANY, help="Rounds at most; overrules the file."),
 ]
 Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Seed of all randomness; overrules the file.")
+    int | None,
+    typer.Option(
+        "--seed", min=0, max=LARGEST_SEED, help="Seed of all randomness; overrules the file."
+    ),
 ]
 Engine = Annotated[
     str | None,
@@ -134,6 +142,7 @@ def run(
             "--workers",
             "-w",
             min=1,
+            max=MOST_WORKERS,
             help="Worker processes; default: one per core, if the memory allows.",
         ),
     ] = None,
@@ -203,6 +212,7 @@ def advance(
         typer.Option(
             "--lost-after",
             min=60,
+            max=LONGEST,
             help="Seconds without a sign of life that make a run lost. Workers of gen2dft's files "
             "give one a minute; "
             "for others it must exceed their PING_TIME_SECS.",
@@ -263,7 +273,7 @@ def resolve_spec(
         raise CampaignError(
             f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
         )
-    if dataset is not None and Path(dataset).exists():
+    if dataset and Path(dataset).exists():
         # Workers run in folders of their own.
         dataset = str(Path(dataset).resolve())
     overrides: dict[str, Any] = {
@@ -284,13 +294,19 @@ def _with_engine(
     What --set says has the last word.
     """
     from gen2dft.campaign import load_campaign
+    from gen2dft.errors import CampaignError, shown
     from gen2dft.ground.roles import with_stability_by_the_screen
 
     change = None if own is None else own.change(given)
     spec = load_campaign(source, given, change)
     if engine is None:
         return spec
-    name, _, preset = engine.partition(":")
+    name, colon, preset = engine.partition(":")
+    if not name or (colon and not preset):
+        raise CampaignError(
+            f"--engine {shown(engine)} is not of the form ENGINE or ENGINE:PRESET; "
+            "`gen2dft presets list` shows both"
+        )
     changes: dict[str, Any] = {"validation.engine": name}
     if preset or name != spec.validation.engine:
         changes["validation.preset"] = preset or None
@@ -324,18 +340,21 @@ def accepted(names: Sequence[str] | None) -> list[str]:
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
     """`key=value` texts, values read as YAML."""
-    import yaml
+    from gen2dft.errors import CampaignError, brief
+    from gen2dft.plain_yaml import read_yaml
 
-    from gen2dft.errors import CampaignError
-
-    result = {}
+    result: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
-        if not equals:
+        name = key.strip()
+        if not equals or not name:
             raise CampaignError(
-                f"--set {text!r} is not of the form key=value, e.g. --set learning.batch=10"
+                f"--set {brief(repr(text))} is not of the form key=value, e.g. --set "
+                "learning.batch=10"
             )
-        result[key.strip()] = yaml.safe_load(value)
+        if name in result:
+            raise CampaignError(f"--set {brief(name)} is given twice: drop one of them")
+        result[name] = read_yaml(value, f"--set {brief(name)}", CampaignError)
     return result
 
 
@@ -371,14 +390,16 @@ def _check_validation(
     Problems of this machine alone are errors if it is to do the work, and else remarks.
     """
     from gen2dft.errors import SettingsError
-    from gen2dft.rounds.prepare import check_validation, needs_store
+    from gen2dft.rounds.prepare import check_validation, doubts, needs_store
     from gen2dft.store.connect import open_store
 
     store = open_store(settings) if needs_store(spec) else None
     for problem in check_validation(spec, prepared.dataset, store):
         if works_here:
             raise SettingsError(problem)
-        console.print(f"[yellow]{problem}[/]", highlight=False)
+        console.print(f"[yellow]{escape(problem)}[/]", highlight=False)
+    for doubt in doubts(spec, prepared.dataset):
+        console.print(f"[yellow]{escape(doubt)}[/]", highlight=False)
 
 
 def _submit(

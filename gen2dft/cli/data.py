@@ -15,6 +15,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from gen2dft.cli.label_tensors import write_tensors
+from gen2dft.cli.options import (
+    LARGEST_SEED,
+    LONGEST,
+    MANY,
+    MOST_WORKERS,
+    in_file,
+    in_folder,
+    number,
+    out_file,
+)
 from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
@@ -121,25 +131,39 @@ def build(
         ),
     ] = False,
     seed: Annotated[
-        int, typer.Option(min=0, help="prototypes: order in which formulas are taken.")
+        int,
+        typer.Option(
+            min=0, max=LARGEST_SEED, help="prototypes: order in which formulas are taken."
+        ),
     ] = 0,
     size: Annotated[
         int | None,
         typer.Option(
             min=1,
+            max=MANY,
             help="starter: crystals wanted, default: 2000; prototypes: converged relaxations "
             "wanted, default: 2700.",
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", "-w", min=1, help="Processes; the outcome is the same.")
+        int,
+        typer.Option(
+            "--workers", "-w", min=1, max=MOST_WORKERS, help="Processes; the outcome is the same."
+        ),
     ] = 1,
     out: Annotated[
-        Path | None, typer.Option(help="Dataset file to write; default: NAME.npz.")
+        Path | None,
+        typer.Option(
+            help="Dataset file to write; default: NAME.npz.", parser=out_file, metavar="FILE"
+        ),
     ] = None,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="What is finished (JSON lines); default: beside the dataset file."),
+        typer.Option(
+            help="What is finished (JSON lines); default: beside the dataset file.",
+            parser=out_file,
+            metavar="FILE",
+        ),
     ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -165,14 +189,12 @@ def build(
     if name == "prototypes":
         _build_prototypes(files, seed, size or PROTOTYPES_WANTED, workers)
         return
-    from gen2dft.campaign import DatasetSpec
     from gen2dft.shipped.vanadium_build import OxidePlan
 
-    columns = _columns(column or [])
     if name == "starter":
-        _build_starter(files, DatasetSpec(source=_table_of(name, source), columns=columns), size)
+        _build_starter(files, _spec(_table_of(name, source), column), size)
         return
-    binaries = DatasetSpec(source=source or "prototypes", columns=columns)
+    binaries = _spec("prototypes" if source is None else source, column)
     _build_oxides(files, binaries, OxidePlan(engine, preset, relax))
 
 
@@ -341,17 +363,31 @@ def label(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="File of labels (JSON lines), also the checkpoint.")
+        Path,
+        typer.Option(
+            help="File of labels (JSON lines), also the checkpoint.",
+            parser=out_file,
+            metavar="FILE",
+        ),
     ] = Path("labels.jsonl"),
-    size: Annotated[int, typer.Option(min=1, help="Crystals worked on, the cheapest first.")] = 200,
-    max_sites: Annotated[int, typer.Option(min=1, help="Largest cell.")] = 4,
+    size: Annotated[
+        int, typer.Option(min=1, max=MANY, help="Crystals worked on, the cheapest first.")
+    ] = 200,
+    max_sites: Annotated[int, typer.Option(min=1, max=MANY, help="Largest cell.")] = 4,
     preset: Annotated[str, typer.Option(help="Preset of engine gpaw.")] = "gpaw-quick-v1",
     program: Annotated[
         str, typer.Option(help="gen2dft or boltztrap2: computes transport from bands.")
     ] = "gen2dft",
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=MOST_WORKERS, help="Processes.")
+    ] = 1,
     cpu_limit: Annotated[
-        float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
+        float,
+        typer.Option(
+            parser=number(1, LONGEST, "s"),
+            metavar="NUMBER",
+            help="Give a crystal up after so many CPU seconds.",
+        ),
     ] = 900.0,
     dry_run: DryRun = False,
 ) -> None:
@@ -362,11 +398,14 @@ def label(
     from gen2dft.datasets.label_tensors import tensors_path
     from gen2dft.datasets.prototypes import prototype_crystals
     from gen2dft.datasets.sources import PROTOTYPES
-    from gen2dft.engines.gpaw.presets import get_preset
+    from gen2dft.engines.gpaw.presets import get_preset, versions
     from gen2dft.shipped.label_build import bands_folder, label_crystals, label_settings, tasks
     from gen2dft.transport.programs import check_program
 
     settings = get_preset(preset)
+    check_program(program)
+    if not dry_run:
+        versions()  # whether GPAW is here at all
     # Of the prototypes the crystals alone: they ship with labels that this verb has made.
     dataset = prototype_crystals() if source == PROTOTYPES else _read(source)
     cheapest_first = tasks(dataset, max_sites, settings)
@@ -374,7 +413,6 @@ def label(
     if not chosen:
         console.print("no such crystals")
         return
-    check_program(program)
     console.print(f"{len(chosen)} crystals, from {chosen[0].id} to {chosen[-1].id}")
     if dry_run:
         return
@@ -389,15 +427,26 @@ def label(
 
 @app.command()
 def tensors(
-    labels: Annotated[Path, typer.Argument(help="File of labels (JSON lines).")],
+    labels: Annotated[
+        Path, typer.Argument(help="File of labels (JSON lines).", parser=in_file, metavar="FILE")
+    ],
     bands: Annotated[
         Path | None,
-        typer.Option(help="Folder of kept bands, one per crystal; default: LABELS.bands."),
+        typer.Option(
+            help="Folder of kept bands, one per crystal; default: LABELS.bands.",
+            parser=in_folder,
+            metavar="DIR",
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="File to write; default: LABELS with .npz.")
+        Path | None,
+        typer.Option(
+            help="File to write; default: LABELS with .npz.", parser=out_file, metavar="FILE"
+        ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", "-w", min=1, max=MOST_WORKERS, help="Processes.")
+    ] = 1,
     yes: Yes = False,
 ) -> None:
     """Make transport tensors of labels from kept bands, without DFT: for any definition."""
@@ -504,9 +553,12 @@ def _imported(name: str, data_dir: Path) -> str | None:
         return None
 
 
-def _spec(source: str, column: list[str] | None, accept: list[str] | None) -> DatasetSpec:
-    """A dataset as options name it; DatasetError for a finding that cannot be accepted."""
+def _spec(source: str, column: list[str] | None, accept: list[str] | None = None) -> DatasetSpec:
+    """What is read; DatasetError for a name that no source or finding can have."""
+    from pydantic import ValidationError
+
     from gen2dft.campaign import DatasetSpec
+    from gen2dft.campaign.problems import explain
     from gen2dft.errors import DatasetError
     from gen2dft.label_checks import check_names
 
@@ -514,7 +566,11 @@ def _spec(source: str, column: list[str] | None, accept: list[str] | None) -> Da
         check_names(accept or ())
     except ValueError as err:
         raise DatasetError(f"--accept: {err}") from err
-    return DatasetSpec(source=source, columns=_columns(column or []), accept=tuple(accept or ()))
+    columns = _columns(column or [])
+    try:
+        return DatasetSpec(source=source, columns=columns, accept=tuple(accept or ()))
+    except ValidationError as err:
+        raise DatasetError("; ".join(explain(err, DatasetSpec))) from err
 
 
 def _columns(assignments: list[str]) -> dict[str, str]:

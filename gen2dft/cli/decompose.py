@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.cli.options import LONGEST, MANY, in_file, in_folder, number
 from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import CampaignError, SettingsError
 from gen2dft.report.decomposition import decomposition_texts
@@ -61,21 +62,34 @@ def decompose(
         str | None, typer.Option("--campaign", "-c", help="Default: the newest.")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="So many at most, those first that are worth it.")
+        int | None,
+        typer.Option(min=1, max=MANY, help="So many at most, those first that are worth it."),
     ] = None,
     structure: Annotated[
-        list[Path] | None, typer.Option(help="A structure file instead of candidates.")
+        list[Path] | None,
+        typer.Option(
+            help="A structure file instead of candidates.", parser=in_file, metavar="FILE"
+        ),
     ] = None,
     structures: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="CIF or POSCAR files of competing phases, by formula."),
+        typer.Option(
+            metavar="DIR",
+            help="CIF or POSCAR files of competing phases, by formula.",
+            parser=in_folder,
+        ),
     ] = None,
     engine: Annotated[
         str | None, typer.Option(help="A DFT engine; default: the campaign's, else gpaw.")
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Settings of that engine.")] = None,
     cpu_minutes: Annotated[
-        float, typer.Option(min=0.01, help="Give a crystal up after so many CPU minutes.")
+        float,
+        typer.Option(
+            parser=number(0.01, LONGEST, "min"),
+            metavar="NUMBER",
+            help="Give a crystal up after so many CPU minutes.",
+        ),
     ] = 60.0,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
     dry_run: Annotated[

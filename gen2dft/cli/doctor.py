@@ -67,6 +67,10 @@ def checks() -> Iterator[Check]:
     from gen2dft.settings import load_settings
 
     yield check_python()
+    foreign = check_foreign()
+    if foreign.state == "fail":
+        yield foreign  # the packages behind the other checks cannot even be imported
+        return
     try:
         settings = load_settings()
     except Gen2DFTError as err:
@@ -113,6 +117,17 @@ def check_python() -> Check:
         return Check("python", "fail", detail, "Python 3.11 or newer, then `pip install gen2dft`")
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Check("python", "ok", f"{platform.python_version()}, gen2dft {__version__}, {listed}")
+
+
+def check_foreign() -> Check:
+    """Whether jobflow, FireWorks and atomate2 can read their own configuration files."""
+    from gen2dft.launchpad.foreign import check_foreign_files
+
+    try:
+        check_foreign_files()
+    except Gen2DFTError as err:
+        return Check("packages", "fail", str(err), "the other checks need these packages")
+    return Check("packages", "ok", "their configuration files can be read")
 
 
 def check_plugins() -> Check:

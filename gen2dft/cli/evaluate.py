@@ -15,6 +15,7 @@ from rich.console import Console
 
 from gen2dft.cli.campaigns import assignments
 from gen2dft.cli.common import echo_json, plain_table
+from gen2dft.cli.options import LARGEST_SEED, MANY, in_file, number, out_folder
 
 if TYPE_CHECKING:
     from gen2dft.campaign import CampaignSpec
@@ -44,7 +45,14 @@ def evaluate(
         ),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="The same, a campaign file of your own.")
+        Path | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="The same, a campaign file of your own.",
+            parser=in_file,
+            metavar="FILE",
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -67,41 +75,63 @@ def evaluate(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Epochs of every training.")
+        int | None, typer.Option("--epochs", min=1, max=MANY, help="Epochs of every training.")
     ] = None,
     split: Annotated[
         Path | None,
         typer.Option(
-            "--split", help="JSON with lists of ids, train and test. Default: by hash of the id."
+            "--split",
+            help="JSON with lists of ids, train and test. Default: by hash of the id.",
+            parser=in_file,
+            metavar="FILE",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of all randomness.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=LARGEST_SEED, help="Seed of all randomness.")
+    ] = 0,
     snapshot_dir: Annotated[
         Path | None,
         typer.Option(
             "--snapshot-dir",
             help="Keep trained generators and relaxations here and use them again. Default: "
             "OUT/kept.",
+            parser=out_folder,
+            metavar="DIR",
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for evaluation.json and evaluation.md.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for evaluation.json and evaluation.md.",
+            parser=out_folder,
+            metavar="DIR",
+        ),
     ] = Path("evaluation"),
     reference: Annotated[
         list[Path] | None,
-        typer.Option("--reference", help="JSON of figures to print beside; docs/evaluation.md."),
+        typer.Option(
+            "--reference",
+            help="JSON of figures to print beside; docs/evaluation.md.",
+            parser=in_file,
+            metavar="FILE",
+        ),
     ] = None,
     max_crystals: Annotated[
-        int | None, typer.Option("--max-crystals", min=3, help="A random part, to save time.")
+        int | None,
+        typer.Option("--max-crystals", min=3, max=MANY, help="A random part, to save time."),
     ] = None,
     points: Annotated[
-        int, typer.Option("--points", min=1, help="Rediscovery: points per training crystal.")
+        int,
+        typer.Option("--points", min=1, max=MANY, help="Rediscovery: points per training crystal."),
     ] = 10,
     scale: Annotated[
         list[float] | None,
         typer.Option(
             "--scale",
-            min=0,
+            parser=number(0, 1000),
+            metavar="NUMBER",
             help="Rediscovery: of local perturbation; may be repeated. Default: 0.6.",
         ),
     ] = None,
@@ -113,9 +143,14 @@ def evaluate(
             "may be repeated. Default: all.",
         ),
     ] = None,
-    draws: Annotated[int, typer.Option("--draws", min=2, help="sun: draws of each way.")] = 1000,
+    draws: Annotated[
+        int, typer.Option("--draws", min=2, max=MANY, help="sun: draws of each way.")
+    ] = 1000,
     relaxations: Annotated[
-        int, typer.Option("--relaxations", min=1, help="sun: of each way's new crystals at most.")
+        int,
+        typer.Option(
+            "--relaxations", min=1, max=MANY, help="sun: of each way's new crystals at most."
+        ),
     ] = 300,
     set_: Annotated[
         list[str] | None,
@@ -202,7 +237,7 @@ def specs_of_variants(
 
     if campaign is not None and file is not None:
         raise CampaignError("give --campaign or -f FILE.yaml, not both")
-    if dataset is not None and Path(dataset).exists():
+    if dataset and Path(dataset).exists():
         dataset = str(Path(dataset).resolve())
     overrides = {"dataset.source": dataset, "seed": seed, "generator.epochs": epochs}
     given = {key: value for key, value in overrides.items() if value is not None}

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, open_store
+from gen2dft.cli.options import in_file, out_file
 from gen2dft.report.wording import counted
 
 console = Console()
@@ -17,7 +18,13 @@ console = Console()
 def export(
     out: Annotated[
         Path,
-        typer.Option("--out", "-o", metavar="FILE", help="The archive to write, e.g. mine.zip."),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The archive to write, e.g. mine.zip.",
+            parser=out_file,
+        ),
     ],
     campaign: Annotated[
         str | None,
@@ -77,7 +84,10 @@ def export(
 
 def import_(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="An archive that `gen2dft export` wrote.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="An archive that `gen2dft export` wrote.", parser=in_file
+        ),
     ],
     digest: Annotated[
         str | None,

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from gen2dft.cli.options import MANY, out_folder
+
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
 
@@ -47,7 +49,10 @@ def init(
     pack: Annotated[
         int,
         typer.Option(
-            "--pack", min=1, help="With --scheduler: fireworks side by side in one queue job."
+            "--pack",
+            min=1,
+            max=MANY,
+            help="With --scheduler: fireworks side by side in one queue job.",
         ),
     ] = 1,
     database: Annotated[
@@ -57,7 +62,8 @@ def init(
         str | None, typer.Option("--name", help="Name of the database on that server.")
     ] = None,
     data_dir: Annotated[
-        Path | None, typer.Option("--data-dir", help="Where data are kept.")
+        Path | None,
+        typer.Option("--data-dir", help="Where data are kept.", parser=out_folder, metavar="DIR"),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")] = False,
     dry_run: Annotated[
@@ -80,7 +86,7 @@ def init(
         values["data_dir"] = str(data_dir.expanduser().resolve())
     settings = _settings(path, values)
     files = {path: _config_text(values or {"database": "embedded"})}
-    if scheduler:
+    if scheduler is not None:
         files |= _queue_files(settings, scheduler, path, dry_run, category, pack)
     for file, text in files.items():
         _write(file, text, yes, dry_run)
@@ -90,13 +96,13 @@ def init(
 
 def _present(path: Path) -> dict[str, Any]:
     """Settings that the file holds already; a file that cannot be read has nothing to keep."""
-    import yaml
-
+    from gen2dft.errors import SettingsError
+    from gen2dft.plain_yaml import read_yaml_file
     from gen2dft.settings import Settings
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        content = read_yaml_file(path, "configuration file", SettingsError)
+    except SettingsError:
         return {}
     if not isinstance(content, dict):
         return {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from gen2dft.cli.options import in_path
 from gen2dft.errors import CampaignError
 from gen2dft.report.wording import counted
 
@@ -30,6 +31,7 @@ Structures = Annotated[
         metavar="DIR",
         help="Crystals of your own (CIF, POSCAR, pymatgen JSON) in the place of the generator; "
         "docs/own-structures.md.",
+        parser=in_path,
     ),
 ]
 SkipBroken = Annotated[

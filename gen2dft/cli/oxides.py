@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, open_store, plain_table, reasons_text, report_folder
+from gen2dft.cli.options import MANY, out_folder
 from gen2dft.cli.results import Campaign
 from gen2dft.errors import CampaignError
 
@@ -29,10 +30,14 @@ console = Console()
 def oxides(
     campaign: Campaign = None,
     crystals: Annotated[
-        int, typer.Option(min=1, help="Known crystals that are reconstructed, a random part.")
+        int,
+        typer.Option(min=1, max=MANY, help="Known crystals that are reconstructed, a random part."),
     ] = 100,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Folder of the figures.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Folder of the figures.", parser=out_folder
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import open_store
+from gen2dft.cli.options import LONGEST, MANY, in_file, number, out_file
 from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.definitions import definition_of
@@ -43,9 +44,9 @@ def power_factor(
         str | None, typer.Option("--campaign", "-c", help="Default: the newest.")
     ] = None,
     top: Annotated[
-        int, typer.Option(min=1, help="Hits to find a power factor of, the best first.")
+        int, typer.Option(min=1, max=MANY, help="Hits to find a power factor of, the best first.")
     ] = 1,
-    max_sites: Annotated[int, typer.Option(min=1, help="Largest primitive cell.")] = 4,
+    max_sites: Annotated[int, typer.Option(min=1, max=MANY, help="Largest primitive cell.")] = 4,
     cheapest: Annotated[
         bool,
         typer.Option(
@@ -61,7 +62,12 @@ def power_factor(
         ),
     ] = None,
     cpu_limit: Annotated[
-        float, typer.Option(min=1, help="Give a crystal up after so many CPU seconds.")
+        float,
+        typer.Option(
+            parser=number(1, LONGEST, "s"),
+            metavar="NUMBER",
+            help="Give a crystal up after so many CPU seconds.",
+        ),
     ] = 3600.0,
     definition: Annotated[
         str | None,
@@ -71,9 +77,15 @@ def power_factor(
         ),
     ] = None,
     structure: Annotated[
-        Path | None, typer.Option(help="A structure file instead of hits; needs --out.")
+        Path | None,
+        typer.Option(
+            help="A structure file instead of hits; needs --out.", parser=in_file, metavar="FILE"
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Where its transport goes, as JSON.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where its transport goes, as JSON.", parser=out_file, metavar="FILE"),
+    ] = None,
 ) -> None:
     """Compute power factors by DFT: relax, bands on finer and finer meshes, transport.
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.options import out_folder
 from gen2dft.doubts import doubts_text
 from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
@@ -102,7 +103,10 @@ def hits(
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[
-        Path | None, typer.Option("--cif", metavar="DIR", help="Write a CIF file per hit to DIR.")
+        Path | None,
+        typer.Option(
+            "--cif", metavar="DIR", help="Write a CIF file per hit to DIR.", parser=out_folder
+        ),
     ] = None,
 ) -> None:
     """List the hits of a campaign, with units, and where each value is from."""
@@ -388,7 +392,11 @@ def report(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Folder to write to; default: in the data folder."
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder to write to; default: in the data folder.",
+            parser=out_folder,
         ),
     ] = None,
 ) -> None:

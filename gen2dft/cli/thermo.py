@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
 from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.options import in_folder, out_file, out_folder
 from gen2dft.cli.results import Campaign as Stored
 from gen2dft.report.wording import counted, round_title, value_text, words
 
@@ -43,6 +44,7 @@ def calibrate(
             "--structures",
             metavar="DIR",
             help="CIF or POSCAR files of reference phases, by their formula.",
+            parser=in_folder,
         ),
     ] = None,
     partial: Annotated[
@@ -299,13 +301,20 @@ def hull(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", metavar="DIR", help="Folder to write to; default: the report's."
+            "--out",
+            "-o",
+            metavar="DIR",
+            help="Folder to write to; default: the report's.",
+            parser=out_folder,
         ),
     ] = None,
     save: Annotated[
         Path | None,
         typer.Option(
-            "--save", metavar="FILE.json", help="Write the hull itself, for hull.source of others."
+            "--save",
+            metavar="FILE.json",
+            help="Write the hull itself, for hull.source of others.",
+            parser=out_file,
         ),
     ] = None,
     as_json: Json = False,

@@ -243,6 +243,9 @@ class Engine:
         Called with a preset's name and the symbols of the elements to come, before a campaign
         begins. Raises CampaignError or SettingsError for what cannot work; returns what is missing
         on this machine alone.
+    doubts
+        As `check`, but returns what may be wrong with the results for some elements; told before a
+        campaign begins, which nothing of it stops.
     bounds
         What its results are believed within, see `gen2dft.engines.guard`.
     breakdowns
@@ -271,6 +274,7 @@ class Engine:
     in_process: bool = False
     reuses_density: bool = False
     check: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
+    doubts: Callable[[str, Collection[str]], tuple[str, ...]] = nothing_to_check
     bounds: Bounds = GENERAL
     breakdowns: frozenset[str] = frozenset()
     default_preset: str | None = None

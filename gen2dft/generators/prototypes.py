@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from gen2dft import chemistry
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.campaign.bounds import Few, Sites
 from gen2dft.crystals import CrystalTable
 from gen2dft.generators.decorations import Decoration, decorations
 from gen2dft.generators.proposals import Draw, Proposal, Request
@@ -32,7 +33,7 @@ class PrototypesSettings(GeneratorSpec):
     """Keys of the generator `prototypes`."""
 
     name: str = NAME
-    max_sites: PositiveInt = Field(
+    max_sites: Sites = Field(
         14, le=LARGEST, description="largest primitive cell; the campaign's limit holds too"
     )
     split: bool = Field(
@@ -40,7 +41,7 @@ class PrototypesSettings(GeneratorSpec):
         description="also share the sites of one element of a prototype out among two, as TiNiSi "
         "does with Co2Si",
     )
-    attempts: PositiveInt = Field(
+    attempts: Few = Field(
         500, description="sets of elements tried for a prototype until one is charge-balanced"
     )
 

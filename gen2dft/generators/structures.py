@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.campaign.bounds import Sites
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import CRYSTAL_ARRAYS, Dataset
 from gen2dft.errors import SnapshotError
@@ -32,7 +33,7 @@ class StructuresSettings(GeneratorSpec):
         description="id of the stored crystals; `gen2dft submit --structures DIR` reads and stores "
         "them",
     )
-    max_sites: PositiveInt | None = Field(
+    max_sites: Sites | None = Field(
         None, description="largest number of sites in a given cell; no limit unless given"
     )
 

@@ -176,6 +176,16 @@ def check_validation(
     return tuple(missing)
 
 
+def doubts(spec: CampaignSpec, dataset: Dataset) -> tuple[str, ...]:
+    """What the engine of the validation doubts about elements that candidates may have."""
+    engine = load_engine(spec.validation.engine)
+    symbols = candidate_elements(spec, dataset)
+    found: dict[str, None] = {}
+    for preset in presets(spec):
+        found.update(dict.fromkeys(engine.doubts(preset, symbols)))
+    return tuple(found)
+
+
 def _check_computed_elements(
     spec: CampaignSpec, symbols: Collection[str], store: Store | None
 ) -> None:

@@ -47,7 +47,9 @@ def test_help_lists_every_verb_without_importing_one():
         name in run.stdout and verb.help.partition(":")[0] in run.stdout
         for name, verb in cli.VERBS.items()
     )
-    assert run.stdout.rstrip().endswith("['gen2dft.cli', 'gen2dft.cli.app', 'gen2dft.errors']")
+    assert run.stdout.rstrip().endswith(
+        "['gen2dft.cli', 'gen2dft.cli.app', 'gen2dft.cli.terminal', 'gen2dft.errors']"
+    )
 
 
 @pytest.mark.parametrize("name", cli.VERBS)
@@ -104,6 +106,45 @@ def test_a_database_that_fails_midway_is_named(failing):
     assert (
         "error: the database failed: connection closed; `gen2dft doctor`" in invoke("status").stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (FileNotFoundError(errno.ENOENT, "No such file", "/a"), "cannot use /a: No such file"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), "cannot use /a: Is a directory"),
+        (RecursionError("maximum recursion depth"), "the input is nested too deeply"),
+        (MemoryError(), "the memory does not suffice"),
+        (UnicodeDecodeError("utf-8", b"a", 0, 1, "bad"), "the input holds text that is not UTF-8"),
+        (StoreError("\n".join("abc" * 50)), "... and "),
+        (StoreError("a\x1b[31mb"), r"a\x1b[31mb"),
+    ],
+)
+def test_what_an_input_did_to_python_is_one_message(failing, error: Exception, sentence: str):
+    failing(error)
+    result = invoke("status")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) <= 20
+
+
+def test_a_document_that_is_not_valid_is_named(failing):
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError) as caught:
+        CampaignDoc.model_validate({"id": 5})
+    failing(caught.value)
+    assert "error: CampaignDoc that was read is not valid: " in invoke("status").stderr
+
+
+def test_a_database_error_does_not_print_the_servers_answer(failing):
+    from pymongo.errors import OperationFailure
+
+    failing(OperationFailure("not authorized", 13, {"ok": 0.0, "errmsg": "not authorized"}))
+    stderr = invoke("status").stderr
+    assert "the database failed: not authorized; `gen2dft doctor`" in stderr
+    assert "{" not in stderr
 
 
 def test_a_fault_of_the_program_keeps_its_traceback(failing):

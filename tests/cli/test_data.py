@@ -8,6 +8,7 @@ import pytest
 from pymatgen.core import Lattice, Structure
 from typer.testing import CliRunner
 
+from gen2dft.cli import app as cli
 from gen2dft.cli import data
 from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, PluginMissing
@@ -249,3 +250,19 @@ def test_names_with_markup_are_printed_as_they_are(folder):
 def test_sources_that_can_be_no_file_are_named(folder):
     with pytest.raises(DatasetError, match="no usable path"):
         call("info", "x" * 5000)
+
+
+def test_labels_without_gpaw_are_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gen2dft.engines.gpaw.presets.PACKAGES", ("no-such-gpaw",))
+    result = CliRunner().invoke(cli.app, ["data", "label", "/nowhere"])
+    assert result.exit_code == 1
+    assert "engine 'gpaw' needs the package no-such-gpaw: make gpaw" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["info", "import"])
+@pytest.mark.parametrize("source", ["", "a\x00b", "a\x1b[31m"])
+def test_a_name_that_no_source_can_have(verb: str, source: str):
+    result = CliRunner().invoke(cli.app, ["data", verb, source])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: source: ")
+    assert len(result.stderr.splitlines()) == 1

@@ -21,7 +21,7 @@ from gen2dft.engines.base import (
 )
 from gen2dft.engines.vasp.attempts import GoOn, Spent, relax_attempt, single_attempt
 from gen2dft.engines.vasp.presets import PRESETS, get_preset
-from gen2dft.engines.vasp.requirements import check
+from gen2dft.engines.vasp.requirements import check, doubts
 from gen2dft.engines.vasp.run import BOUNDS
 from gen2dft.errors import CalculationFailed
 from gen2dft.transport.bands import UniformBands
@@ -99,6 +99,7 @@ ENGINE = Engine(
     read_bands=read_bands,
     makers=_makers,
     check=check,
+    doubts=doubts,
     breakdowns=frozenset(
         {"potcar_missing", "unsuitable_preset", "vasp_command_not_found", "vasp_died"}
     ),

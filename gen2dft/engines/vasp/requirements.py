@@ -8,12 +8,14 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
-from gen2dft.engines.installed import pymatgen_setting, vasp_command
+from gen2dft.engines.installed import POTCAR_FOLDERS, pymatgen_setting, vasp_command
 from gen2dft.engines.vasp.corrections import ALGORITHM_TAGS
 from gen2dft.engines.vasp.presets import base_settings, get_preset
 from gen2dft.errors import CampaignError, SettingsError
 
 NAMED_AT_MOST = 8
+# The Materials Project itself left this one: its energies of Yb compounds were wrong.
+DOUBTFUL = {"Yb_2": "it keeps Yb divalent, and Yb is mostly 3+"}
 
 
 def check(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
@@ -74,19 +76,52 @@ def check_potcars(preset: str, symbols: Collection[str]) -> None:
             "what VASP delivers"
         )
     folder = Path(named).expanduser() / _functional_folder()
-    if not folder.is_dir():
-        raise SettingsError(
-            f"PMG_VASP_PSP_DIR is {named}, but {folder} is not a folder: PAW PBE sets are expected "
-            "there"
-        )
     table = get_preset(preset).pseudopotentials
     wanted = [table[symbol] for symbol in sorted(set(symbols) & set(table))]
+    functional = base_settings()["POTCAR_FUNCTIONAL"]
+    remarks = "".join(f"; {doubt}" for doubt in doubts(preset, symbols))
+    if not folder.is_dir():
+        raise SettingsError(
+            f"PMG_VASP_PSP_DIR is {named}, but {folder} is not a folder: PAW sets of functional "
+            f"{functional} are expected there, {_some(wanted)} among them{_other_sets(named)}"
+            f"{remarks}"
+        )
     missing = [name for name in wanted if not _is_there(folder, name)]
     if missing:
         raise SettingsError(
-            f"no POTCAR of {_some(missing)} in {folder}, which preset {preset} needs: put them "
-            "there"
+            f"no POTCAR of {_some(missing)} in {folder}, which preset {preset} needs (functional "
+            f"{functional}): put them there{_alike(folder, missing)}{remarks}"
         )
+
+
+def doubts(preset: str, symbols: Collection[str]) -> tuple[str, ...]:
+    """What is known to be doubtful about a preset's pseudopotentials of some elements."""
+    table = get_preset(preset).pseudopotentials
+    found = []
+    for symbol in sorted(set(symbols) & set(table)):
+        name = table[symbol]
+        if name in DOUBTFUL:
+            found.append(
+                f"{name} of preset {preset} is doubtful: {DOUBTFUL[name]}; leave {symbol} out "
+                f"(screening.excluded_elements: [{symbol}]) unless you mean it"
+            )
+    return tuple(found)
+
+
+def _other_sets(named: str) -> str:
+    """The PAW PBE sets of other versions that are there."""
+    there = [name for name in POTCAR_FOLDERS if (Path(named).expanduser() / name).is_dir()]
+    if not there:
+        return ""
+    return f"; {', '.join(there)} is there, another version, whose energies are not the preset's"
+
+
+def _alike(folder: Path, missing: Collection[str]) -> str:
+    """Other POTCARs of the elements that lack theirs."""
+    elements = [name.partition("_")[0] for name in missing]
+    names = {path.name.removeprefix("POTCAR.").removesuffix(".gz") for path in folder.iterdir()}
+    alike = sorted(name for name in names if name.partition("_")[0] in elements)
+    return f" (there: {_some(alike)}, which the preset does not use)" if alike else ""
 
 
 def _is_there(folder: Path, name: str) -> bool:

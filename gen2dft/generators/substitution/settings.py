@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from typing import Annotated
+
+from pydantic import Field
 
 from gen2dft.campaign import GeneratorSpec
+from gen2dft.campaign.bounds import Many
 
 NAME = "substitution"
 
@@ -13,7 +16,7 @@ class SubstitutionSettings(GeneratorSpec):
     """Keys of the generator `substitution`."""
 
     name: str = NAME
-    num_seeds: PositiveInt = Field(
+    num_seeds: Many = Field(
         100,
         description="parents: the known crystals that are best by the targets, each used equally "
         "often; further ones where these have no exchange left",
@@ -24,7 +27,7 @@ class SubstitutionSettings(GeneratorSpec):
         lt=1,
         description="least probability of an ion exchange, the product over all ions",
     )
-    max_steps: NonNegativeInt = Field(
+    max_steps: Annotated[int, Field(ge=0, le=10_000)] = Field(
         3,
         description="places on Mendeleev's scale that the elements of a crystal without oxidation "
         "states may move, all together; 0: such crystals are no parents",

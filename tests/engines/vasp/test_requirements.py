@@ -1,7 +1,7 @@
 import pytest
 
 from gen2dft.engines import load_engine
-from gen2dft.engines.vasp.requirements import check
+from gen2dft.engines.vasp.requirements import check, check_potcars, doubts
 from gen2dft.errors import CampaignError, SettingsError
 
 
@@ -55,6 +55,39 @@ def test_a_pseudopotential_that_is_not_there(vasp):
         SettingsError, match=r"no POTCAR of Fe_pv, Ti_pv in .*, which preset mp-ggau-v1 needs"
     ):
         check("mp-ggau-v1", {"Fe", "Ti", "O"})
+
+
+def test_another_version_of_the_sets_is_named_with_all_that_was_wanted(tmp_path, monkeypatch):
+    (tmp_path / "POT_PAW_PBE_54").mkdir()
+    monkeypatch.setenv("PMG_VASP_PSP_DIR", str(tmp_path))
+    with pytest.raises(SettingsError, match="POT_GGA_PAW_PBE is not a folder") as refused:
+        check_potcars("mp-ggau-v1", {"W", "O", "Yb"})
+    text = str(refused.value)
+    assert "of functional PBE are expected there, O, W_pv, Yb_2 among them" in text
+    assert "POT_PAW_PBE_54 is there, another version" in text
+    assert "Yb_2 of preset mp-ggau-v1 is doubtful: it keeps Yb divalent" in text
+
+
+def test_pseudopotentials_that_a_newer_version_renamed(tmp_path, monkeypatch):
+    import pymatgen.core
+
+    folder = tmp_path / "POT_PAW_PBE_54"
+    folder.mkdir()
+    for name in ("O", "W", "W_sv"):
+        (folder / f"POTCAR.{name}").touch()
+    monkeypatch.setenv("PMG_VASP_PSP_DIR", str(tmp_path))
+    renamed = {"PBE": folder.name}
+    monkeypatch.setitem(pymatgen.core.SETTINGS, "PMG_VASP_PSP_SUB_DIRS", renamed)
+    message = r"no POTCAR of W_pv in .*POT_PAW_PBE_54, .*functional PBE.* \(there: W, W_sv, which"
+    with pytest.raises(SettingsError, match=message):
+        check_potcars("mp-ggau-v1", {"W", "O"})
+
+
+def test_a_doubtful_pseudopotential_is_named():
+    (doubt,) = doubts("mp-ggau-v1", {"Yb", "S"})
+    assert "Yb_2 of preset mp-ggau-v1 is doubtful" in doubt
+    assert "excluded_elements: [Yb]" in doubt
+    assert doubts("mp-ggau-v1", {"S"}) == ()
 
 
 def test_a_command_that_is_not_there_is_told_but_may_be_elsewhere(vasp, monkeypatch):
