@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import typer
 from rich.table import Table
+from typer.main import get_current_context
 
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.wording import as_utc, round_title, words
@@ -38,7 +38,7 @@ def open_store() -> Store:
     from gen2dft.store import connect
 
     store = connect.open_store(load_settings())
-    context = click.get_current_context(silent=True)
+    context = get_current_context(silent=True)
     if context is not None:
         context.call_on_close(lambda: say_left_out(store))
     return store

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +18,7 @@ from gen2dft.report.bands import transport_of
 from gen2dft.report.by_source import SourceCount, by_source
 from gen2dft.store.documents import StoredVerdict
 from gen2dft.store.states import State
+from gen2dft.stored_arrays import read_npz
 
 if TYPE_CHECKING:
     from gen2dft.funnel import StageCount
@@ -210,7 +209,7 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
     """
     try:
         return _latent_arrays(store.get_blob(blob_id))
-    except (ValueError, KeyError, zipfile.BadZipFile) as err:
+    except (ValueError, KeyError) as err:
         raise StoreError(
             f"blob {blob_id} does not hold latent points: {err}; restore it from a backup"
         ) from err
@@ -219,10 +218,10 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
 def _latent_arrays(data: bytes) -> LatentArrays:
     """Arrays of an `npz` file; labels of the training crystals are named `train_` + property."""
     values = {}
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        latents, train_latents = arrays["latents"], arrays["train_latents"]
-        for name in arrays.files:
-            if name.startswith("train_") and name != "train_latents":
-                property_name = name.removeprefix("train_")
-                values[property_name] = arrays[name].astype(np.float64)
+    arrays = read_npz(data)
+    latents, train_latents = arrays["latents"], arrays["train_latents"]
+    for name, array in arrays.items():
+        if name.startswith("train_") and name != "train_latents":
+            property_name = name.removeprefix("train_")
+            values[property_name] = array.astype(np.float64)
     return LatentArrays(latents, train_latents, values)

@@ -35,7 +35,17 @@ REMEDY = "restore it from a backup or an archive, or remove it"
 
 
 class UnreadableDocument(StoreError):
-    """A document of the database does not have the form that its collection asks for."""
+    """A document of the database does not have the form that its collection asks for.
+
+    Attributes
+    ----------
+    problem
+        Field and cause.
+    """
+
+    def __init__(self, message: str, problem: str) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 def read_document(model: type[D], data: Mapping[str, Any]) -> D:
@@ -143,7 +153,7 @@ class Reading:
         key = (collection_name(model), id_of(data))
         with self._lock:
             is_new = key not in self.left_out
-            self.left_out[key] = str(err).partition(": ")[2].partition("; ")[0]
+            self.left_out[key] = err.problem
         if is_new:
             LOGGER.info("left out: %s", err)
 
@@ -173,7 +183,7 @@ def _cause(err: Exception) -> str:
 
 def _unreadable(model: type[Document], data: Mapping[str, Any], cause: str) -> UnreadableDocument:
     where = f"document {id_of(data)!r} of collection {collection_name(model)!r}"
-    return UnreadableDocument(f"{where} cannot be read: {cause}; {REMEDY}")
+    return UnreadableDocument(f"{where} cannot be read: {cause}; {REMEDY}", cause)
 
 
 @cache

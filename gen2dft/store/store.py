@@ -107,6 +107,14 @@ class Store:
             )  # whoever inserted these may have been killed before
         return len(fresh)
 
+    def remove(self, model: type[Document], keys: Sequence[str]) -> None:
+        """Delete documents that were just inserted, and what the tally says of them."""
+        for start in range(0, len(keys), AT_ONCE):
+            part = list(keys[start : start + AT_ONCE])
+            self.database[collection_name(model)].delete_many({"_id": {"$in": part}})
+            if model is CandidateDoc:
+                self.tally.forget(part)
+
     def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:
         return self.database[collection_name(type(document))]
 
@@ -505,6 +513,20 @@ class Store:
             ):  # another worker stored the same content meanwhile
                 blobs.put(data, _id=blob_id, kind=kind)
         return blob_id
+
+    def has_blob(self, blob_id: str) -> bool:
+        """Whether there is a blob of this id."""
+        import gridfs
+
+        return bool(gridfs.GridFS(self.database, collection="blobs").exists(blob_id))
+
+    def remove_blobs(self, blob_ids: Sequence[str]) -> None:
+        """Delete blobs, which no document may name any more."""
+        import gridfs
+
+        blobs = gridfs.GridFS(self.database, collection="blobs")
+        for blob_id in blob_ids:
+            blobs.delete(blob_id)
 
     def get_blob(self, blob_id: str) -> bytes:
         """Bytes of a blob; StoreError if it is missing or its content does not fit its id."""

@@ -111,6 +111,16 @@ class Tally:
             self._write(rows, begin=begin)
             self._compare(rows, begin=begin)
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Take candidates out that are there no longer, and the tally of a campaign without any."""
+        for campaign_id in {key.rpartition(":")[0] for key in keys}:
+            place = {"campaign_id": campaign_id}
+            if self.database.candidates.find_one(place, {"_id": 1}) is None:
+                self.database.tallies.delete_many(place)
+                continue
+            entries = [f"states.{key.rpartition(':')[2]}" for key in keys]
+            self.database.tallies.update_many(place, {"$unset": dict.fromkeys(entries, "")})
+
     def recount(self, campaign_id: str) -> int:
         """Compare every entry with its candidate and repair it; the number of repaired ones."""
         self._remove_unreadable(campaign_id)
