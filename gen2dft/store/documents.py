@@ -16,6 +16,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     model_serializer,
     model_validator,
 )
@@ -595,6 +596,9 @@ class CalculationsDoc(Document):
     label_id: str
 
 
+COMPUTED = ("power_factor", "band_gap")  # from bands, unless they tell why not
+
+
 class PowerFactorDoc(Document):
     """A power factor computed from bands.
 
@@ -664,6 +668,12 @@ class PowerFactorDoc(Document):
     detail: str | None = Field(None, description="the same for people")
     transport_id: str | None = Field(None, description="blob id of the TransportDoc, as JSON")
 
+    @model_validator(mode="after")
+    def _has_values_or_a_reason(self, info: ValidationInfo) -> Self:
+        if info.context and self.reason is None and not {*COMPUTED} <= set(self.values):
+            raise ValueError(f"values: {' and '.join(COMPUTED)} are needed, or a reason")
+        return self
+
 
 class HitDoc(Document):
     """A candidate that meets the targets; `id` as the candidate's."""
@@ -719,6 +729,12 @@ class HitDoc(Document):
     stability: StabilityRecord | None = Field(
         None, description="of the potential that judged its e_above_hull; None: DFT, or older"
     )
+
+    @model_validator(mode="after")
+    def _says_where_values_are_from(self, info: ValidationInfo) -> Self:
+        if info.context and set(self.basis) != set(self.values):
+            raise ValueError("basis: each value needs one, and nothing else has one")
+        return self
 
     @model_validator(mode="before")
     @classmethod

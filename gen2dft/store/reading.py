@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import cache
 from types import UnionType
@@ -87,6 +87,10 @@ def read_row(model: type[Document], fields: Sequence[str], data: Row) -> Row:
     return data | _defaults(model, [name for name in names if name not in data])
 
 
+def _no_problem(_: Document) -> str | None:
+    return None
+
+
 class Reading:
     """Reads documents, and remembers those that it had to leave out.
 
@@ -105,7 +109,12 @@ class Reading:
         self._lock = threading.Lock()
 
     def all(
-        self, model: type[D], found: Iterable[Mapping[str, Any]], *, of_everybody: bool = False
+        self,
+        model: type[D],
+        found: Iterable[Mapping[str, Any]],
+        *,
+        of_everybody: bool = False,
+        also: Callable[[D], str | None] = _no_problem,
     ) -> Iterator[D]:
         """Documents that a query found.
 
@@ -113,6 +122,8 @@ class Reading:
         ----------
         of_everybody
             They belong to no campaign, or to any: one that cannot be read stops nobody.
+        also
+            What else may be wrong with a document, or None.
 
         Raises
         ------
@@ -121,9 +132,14 @@ class Reading:
         """
         for data in found:
             try:
-                yield read_document(model, data)
+                document = read_document(model, data)
+                problem = also(document)
+                if problem is not None:
+                    raise _unreadable(model, data, problem)
             except UnreadableDocument as err:
                 self._leave_out(model, data, err, may=of_everybody)
+            else:
+                yield document
 
     def rows(
         self,

@@ -118,7 +118,7 @@ def first_problem(err: ValidationError) -> str:
     """Place and cause of the first problem, without the value that was given."""
     first = err.errors(include_url=False, include_input=False)[0]
     cause = first["msg"].removeprefix("Value error, ")
-    place = ".".join(map(str, first["loc"]))
+    place = ".".join(map(str, first["loc"]))[:100]
     return f"{place}: {cause}" if place else cause
 
 

@@ -7,6 +7,7 @@ leaves.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 D = TypeVar("D", bound=Document)
+REMEDY = "restore it from a backup or an archive"
 AT_ONCE = 500  # candidates that are moved in one message
 
 
@@ -279,7 +281,18 @@ class Store:
         """Hits (of one campaign), in the order of their ids."""
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
         found = self.database.hits.find(query).sort("_id", 1)
-        return list(self.reading.all(HitDoc, found, of_everybody=campaign_id is None))
+        complete = functools.partial(_lacks_target, self._targets(campaign_id))
+        of_everybody = campaign_id is None
+        return list(self.reading.all(HitDoc, found, of_everybody=of_everybody, also=complete))
+
+    def _targets(self, campaign_id: str | None) -> dict[str, list[str]]:
+        """Campaign (all or one) to the properties of its targets; of those that can be read."""
+        query = {"_id": campaign_id} if campaign_id else {}
+        found = self.database.campaigns.find(query, {"spec": 1})
+        targets = {}
+        for row in self.reading.rows(CampaignDoc, ("spec",), found, of_everybody=True):
+            targets[row["_id"]] = [target["property"] for target in row["spec"]["targets"]]
+        return targets
 
     def references(self, engine: str, settings_hash: str) -> list[ReferenceDoc]:
         """Reference phases that an engine has computed with given settings, in the order of their
@@ -313,10 +326,16 @@ class Store:
         return {document.id: document for document in self.reading.all(model, found)}
 
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
-        """Candidates of all campaigns whose candidate id begins with `prefix`."""
-        found = self.database.candidates.find({"candidate_id": {"$regex": f"^{re.escape(prefix)}"}})
-        in_order = found.sort("_id", 1)
-        return list(self.reading.all(CandidateDoc, in_order, of_everybody=True))
+        """Candidates of all campaigns whose candidate id begins with `prefix`.
+
+        UnreadableDocument if there are some, but none can be read.
+        """
+        query = {"candidate_id": {"$regex": f"^{re.escape(prefix)}"}}
+        found = list(self.database.candidates.find(query).sort("_id", 1))
+        readable = list(self.reading.all(CandidateDoc, found, of_everybody=True))
+        if found and not readable:
+            read_document(CandidateDoc, found[0])
+        return readable
 
     def state_counts(self, campaign_id: str, round_index: int | None = None) -> dict[str, int]:
         """Candidates per state (with reason), of one round or of all; see gen2dft.store.tally."""
@@ -534,15 +553,21 @@ class Store:
 
         try:
             data: bytes = gridfs.GridFS(self.database, collection="blobs").get(blob_id).read()
-        except (gridfs.errors.NoFile, gridfs.errors.CorruptGridFile) as err:
-            raise StoreError(
-                f"blob {blob_id} is missing or damaged in the database: {err}"
-            ) from err
+        except gridfs.errors.NoFile as err:
+            raise StoreError(f"blob {blob_id} is missing in the database; {REMEDY}") from err
+        except gridfs.errors.CorruptGridFile as err:
+            raise StoreError(f"blob {blob_id} is damaged in the database; {REMEDY}") from err
         if blob_key(data) != blob_id:
-            raise StoreError(
-                f"blob {blob_id} is damaged: its content has another hash; restore it from a backup"
-            )
+            raise StoreError(f"blob {blob_id} is damaged: its content has another hash; {REMEDY}")
         return data
+
+
+def _lacks_target(targets: Mapping[str, Sequence[str]], hit: HitDoc) -> str | None:
+    """Why a hit is none of its campaign: a target without a value, not even an open one."""
+    for name in targets.get(hit.campaign_id, ()):
+        if name not in hit.values:
+            return f"values: nothing is said of target {name}"
+    return None
 
 
 def _by_id(data: dict[str, Any]) -> str:
