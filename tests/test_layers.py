@@ -37,6 +37,7 @@ LAYERS = (
         "properties",
         "settings",
         "statistics",
+        "stored_arrays",
         "streams",
         "symmetry",
         "workers",

@@ -139,6 +139,8 @@ class Reading:
             except UnreadableDocument as err:
                 self._leave_out(model, data, err, may=of_everybody)
             else:
+                if self.left_out:
+                    self._readable_now(document)
                 yield document
 
     def rows(
@@ -166,12 +168,27 @@ class Reading:
     ) -> None:
         if not (self.to_show or may):
             raise err
-        key = (collection_name(model), id_of(data))
+        self.note(model, id_of(data), err.problem)
+
+    def note(self, model: type[Document], key: str, problem: str) -> None:
+        """Remember that a document was left out, and why."""
+        place = (collection_name(model), key)
         with self._lock:
-            is_new = key not in self.left_out
-            self.left_out[key] = err.problem
-        if is_new:
-            LOGGER.info("left out: %s", err)
+            is_new = place not in self.left_out
+            self.left_out[place] = problem
+        if is_new and not self.to_show:  # who shows something has other ways to say it
+            LOGGER.warning("left out %s %s, which cannot be read: %s", *place, problem)
+
+    def do_without(self, model: type[Document], key: str, err: StoreError) -> None:
+        """Remember that a document's blob cannot be read; raise where nothing may be missed."""
+        if not self.to_show:
+            raise err
+        self.note(model, key, str(err).partition(";")[0])
+
+    def _readable_now(self, document: Document) -> None:
+        """Forget a document that somebody has repaired."""
+        with self._lock:
+            self.left_out.pop((collection_name(type(document)), document.id), None)
 
     def message(self) -> str:
         """One line on what was left out; empty if nothing was."""
