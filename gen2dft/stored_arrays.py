@@ -12,7 +12,7 @@ import math
 import struct
 import zipfile
 import zlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def read_npy(content: bytes) -> NDArray[Any]:
         if size != len(content) - start or kind.itemsize == 0:
             held = len(content) - start
             raise DamagedArrays(f"an array says that it has {size:,} bytes and has {held:,}")
-        order = "F" if is_fortran else "C"
+        order: Literal["C", "F"] = "F" if is_fortran else "C"
         return np.ndarray(shape, kind, bytearray(content), start, order=order)
     except DamagedArrays:
         raise

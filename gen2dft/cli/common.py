@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
-from typer.main import get_current_context
+# Of the Click that Typer brings along, its own or an installed one.
+from typer.main import get_current_context  # type: ignore[attr-defined]
 
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.wording import as_utc, round_title, words
