@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
+
 # Of the Click that Typer brings along, its own or an installed one.
 from typer.main import get_current_context  # type: ignore[attr-defined]
 

@@ -259,7 +259,10 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "another formula": (_set(HITS, "formula", "C60"), "its crystal is"),
     "label of another hit": (_label_of_another, "is of another candidate"),
     "hit that was not computed": (_candidate_of_a_hit_waits, "its candidate is queued"),
-    "hit without a target": (_set(HITS, "values", {}), "must be of the targets"),
+    "hit without a target": (
+        _set(HITS, "values", {}),
+        "must be of the targets|each value needs one",
+    ),
     "hit that repeats nothing": (_set(HITS, "same_as", "f" * 16), "none of the candidates"),
     "state of no candidate": (_set(CANDIDATES, "state", "flying"), "'flying' is not one of"),
     "rejected for no reason": (_set(CANDIDATES, "state", "rejected"), "carry a reason"),
