@@ -164,7 +164,9 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
     """
     spec = stored_campaign(store.campaign(campaign_id))
     cores = spec.resources.train.cores
-    rounds = {document.index: _of_round(document, cores) for document in store.rounds(campaign_id)}
+    rounds: dict[int, Account] = defaultdict(Account)  # one of them may be unreadable
+    for document in store.rounds(campaign_id):
+        rounds[document.index] = _of_round(document, cores)
     samplers: dict[str, Account] = defaultdict(Account)
     sources: dict[str, Account] = defaultdict(Account)
     labels = store.label_fields(campaign_id, _LABEL_FIELDS)
@@ -180,7 +182,7 @@ def read_ledger(store: Store, campaign_id: str) -> Ledger:
         rounds[found["round_index"]].add(candidate)
         samplers[found["sampler"]].add(candidate)
         sources[found.get("source") or only_source].add(candidate)
-    return Ledger(rounds, dict(samplers), dict(sources), dict(outcomes))
+    return Ledger(dict(sorted(rounds.items())), dict(samplers), dict(sources), dict(outcomes))
 
 
 def _of_round(document: RoundDoc, cores: int) -> Account:

@@ -42,6 +42,7 @@ LAYERS = (
         "properties",
         "settings",
         "statistics",
+        "stored_arrays",
         "streams",
         "symmetry",
         "workers",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import echo_json, open_store, plain_table, styled_state
+from gen2dft.cli.common import echo_json, open_store_to_show, plain_table, styled_state
 from gen2dft.generators.structures import REPEATED
 from gen2dft.report.candidate_table import (
     CandidateRow,
@@ -45,7 +45,7 @@ def candidates(
     """
     from gen2dft.campaign import stored_campaign
 
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     spec = stored_campaign(document)
     rows = candidate_rows(store, document.id, spec)

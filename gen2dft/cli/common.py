@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.table import Table
 
+# Of the Click that Typer brings along, its own or an installed one.
+from typer.main import get_current_context  # type: ignore[attr-defined]
+
 from gen2dft.funnel import HITS_LEFT
 from gen2dft.report.wording import as_utc, round_title, words
 from gen2dft.store.states import kind_of
@@ -29,11 +32,37 @@ STATE_STYLES = {
 
 
 def open_store() -> Store:
-    """The store that the settings name; SettingsError or StoreError if it cannot be reached."""
+    """The store that the settings name; SettingsError or StoreError if it cannot be reached.
+
+    When the verb has ended, standard error says which documents of others it left out.
+    """
     from gen2dft.settings import load_settings
     from gen2dft.store import connect
 
-    return connect.open_store(load_settings())
+    store = connect.open_store(load_settings())
+    context = get_current_context(silent=True)
+    if context is not None:
+        context.call_on_close(lambda: say_left_out(store))
+    return store
+
+
+def open_store_to_show() -> Store:
+    """The same for a verb that shows what there is: it leaves out whatever cannot be read."""
+    store = open_store()
+    store.only_show()
+    return store
+
+
+def say_left_out(store: Store) -> None:
+    """Name the documents that could not be read, in one line on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    message = store.reading.message()
+    if message:
+        console = Console(stderr=True, highlight=False)
+        console.print(Text(message, style="yellow"), soft_wrap=True)
+        store.reading.left_out.clear()
 
 
 def report_folder(campaign_id: str) -> Path:

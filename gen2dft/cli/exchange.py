@@ -98,12 +98,22 @@ def import_(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, write nothing.")
     ] = False,
+    max_size: Annotated[
+        str,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            help="Refuse an archive that takes more than this, packed or unpacked; e.g. 5GB.",
+        ),
+    ] = "1GB",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output.")] = False,
 ) -> None:
     """Restore a campaign from an archive; what is there already is left alone."""
+    from gen2dft.exchange.container import size_in_bytes
     from gen2dft.exchange.restore import import_archive
 
-    done = import_archive(open_store(), file, digest, dry_run)
+    most = size_in_bytes(max_size)
+    done = import_archive(open_store(), file, digest, dry_run, most)
     if as_json:
         echo_json({**vars(done), "dry_run": dry_run})
         return

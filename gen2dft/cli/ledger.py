@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.cli.common import echo_json, open_store_to_show, plain_table
 from gen2dft.report.ledger_table import COLUMNS, rows, step_columns, step_rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def ledger(
     """
     from gen2dft.ledger import read_ledger
 
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     found = read_ledger(store, document.id)
     if as_json:

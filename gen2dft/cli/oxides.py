@@ -12,7 +12,13 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import echo_json, open_store, plain_table, reasons_text, report_folder
+from gen2dft.cli.common import (
+    echo_json,
+    open_store_to_show,
+    plain_table,
+    reasons_text,
+    report_folder,
+)
 from gen2dft.cli.options import MANY, out_folder
 from gen2dft.cli.results import Campaign
 from gen2dft.errors import CampaignError
@@ -141,7 +147,7 @@ def _newest_round(campaign: str | None) -> Round:
     """The newest round that has a generator."""
     from gen2dft.rounds.round import Round
 
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     rounds = store.rounds(document.id)
     trained = [entry.index for entry in rounds if entry.snapshot_id is not None]

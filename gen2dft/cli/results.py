@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import echo_json, open_store_to_show, plain_table, report_folder
 from gen2dft.cli.options import out_folder
 from gen2dft.doubts import doubts_text
 from gen2dft.errors import Gen2DFTError
@@ -110,7 +110,7 @@ def hits(
     ] = None,
 ) -> None:
     """List the hits of a campaign, with units, and where each value is from."""
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     found = _find_hits(store, document.id, query, where)
     if distinct:
@@ -369,7 +369,7 @@ def show(
     from gen2dft.report.candidate import crystal_of, labels_of
     from gen2dft.report.cif import structure_cif
 
-    store = open_store()
+    store = open_store_to_show()
     candidate = find_crystal(store, identifier)
     if candidate is None:
         show_campaign(store, store.find_campaign(identifier), as_json)
@@ -403,7 +403,7 @@ def report(
     """Write the report of a campaign: one HTML page, its figures and the CIF files of its hits."""
     from gen2dft.report.page import write_report
 
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     folder = out or report_folder(document.id)
     with console.status("drawing the figures"):

@@ -15,7 +15,7 @@ from gen2dft.cli.common import (
     funnel_table,
     has_several_sources,
     joined,
-    open_store,
+    open_store_to_show,
     plain_table,
     reasons_text,
     styled_state,
@@ -54,7 +54,7 @@ def status(
 
     With a campaign: its rounds, its funnel, its candidates, its last failures.
     """
-    store = open_store()
+    store = open_store_to_show()
     if campaign is None:
         _list_campaigns(store, state, as_json)
     elif state is None:

@@ -11,7 +11,13 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
-from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import (
+    echo_json,
+    open_store,
+    open_store_to_show,
+    plain_table,
+    report_folder,
+)
 from gen2dft.cli.options import in_folder, out_file, out_folder
 from gen2dft.cli.results import Campaign as Stored
 from gen2dft.report.wording import counted, round_title, value_text, words
@@ -328,7 +334,7 @@ def hull(
     from gen2dft.report.phase_diagram_page import write_diagram
     from gen2dft.thermo.hull_file import file_content
 
-    store = open_store()
+    store = open_store_to_show()
     document = store.find_campaign(campaign)
     reference = get_hull(store, document.hull_id)
     if save is not None:

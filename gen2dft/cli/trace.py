@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.campaign import stored_campaign
-from gen2dft.cli.common import echo_json, open_store, styled_state
+from gen2dft.cli.common import echo_json, open_store_to_show, styled_state
 from gen2dft.errors import StoreError
 from gen2dft.report.candidate import engine_text
 from gen2dft.report.chances import stability_text
@@ -40,7 +40,7 @@ def trace(
     from gen2dft.cli.crystal import find_crystal
     from gen2dft.review.trace import trace as follow
 
-    store = open_store()
+    store = open_store_to_show()
     candidate = find_crystal(store, identifier)
     if candidate is None:
         raise StoreError(

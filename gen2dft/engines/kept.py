@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -20,6 +21,10 @@ from gen2dft.engines.base import CalculationDoc, CalculationFailure, Outcome
 from gen2dft.engines.kit import lost_runs
 
 FILE = "gen2dft-outcome.json"
+MAX_BYTES = 500_000_000  # a cell of 200 atoms with all steps of its relaxation takes 10 million
+# What reading a file that was not written here may raise.
+NO_OUTCOME = (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
+LOGGER = logging.getLogger(__name__)
 KINDS: dict[str, type[Outcome]] = {
     kind.__name__: kind for kind in (CalculationDoc, CalculationFailure)
 }
@@ -57,15 +62,22 @@ def write_outcome(path: Path, job: str, outcome: Outcome) -> None:
 def read_outcome(path: Path, job: str) -> Outcome | None:
     """The outcome that a file holds, if it is of this job.
 
-    None without a file, as in a folder of another machine.
+    None without a file, as in a folder of another machine. None, and a line in the log, for a file
+    that is half-written, huge or of somebody else: the job then computes anew, as without it.
     """
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.exists():
         return None
-    return (
-        KINDS[content["kind"]].model_validate(content["outcome"]) if content["job"] == job else None
-    )
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it is no file, or has more than {MAX_BYTES:,} bytes")
+        content = json.loads(path.read_bytes())
+        if content["job"] != job:
+            return None
+        return KINDS[content["kind"]].model_validate(content["outcome"])
+    except NO_OUTCOME as err:
+        cause = " ".join(str(err).split())[:200]
+        LOGGER.warning("%s holds no outcome (%s); the job computes anew", path, cause)
+        return None
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

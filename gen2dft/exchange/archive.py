@@ -10,35 +10,29 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from gen2dft import __version__
 from gen2dft.atomic import new_file
 from gen2dft.errors import ArchiveError, OutputError
+from gen2dft.exchange.container import MANIFEST, MAX_SIZE, check_container, must_be_file
 from gen2dft.hashing import ContentHash, content_hash
 from gen2dft.store.documents import SCHEMA_VERSION
+from gen2dft.store.shapes import first_problem
 
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
 README, CITATION, LICENCE, TABLE = "README.md", "CITATION.cff", "LICENCE.txt", "hits.csv"
-# Every name that may stand in an archive. Whatever else there is (a path upwards, an absolute one)
-# is refused.
-NAME = re.compile(
-    r"manifest\.json|README\.md|CITATION\.cff|LICENCE\.txt|hits\.csv"
-    r"|documents/[a-z]+\.jsonl|cif/[A-Za-z0-9.]+_[A-Za-z0-9]+\.cif|blobs/[0-9a-f]{32}"
-)
-MAX_MANIFEST = 64_000_000  # bytes; 20,000 hits take 4 million
-MAX_GROWTH = 250  # unpacked over packed; documents of real campaigns grow tenfold
+TEXTS = (README, CITATION, LICENCE, TABLE)
 CHUNK = 1 << 20
+MAX_LINE = 48_000_000  # bytes; MongoDB takes documents of 16 million
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -47,8 +41,10 @@ DAMAGED = (
     struct.error,
     NotImplementedError,
     RuntimeError,
+    ValueError,
 )
 REMEDY = "fetch it again from where it came"
+LeftOut = Literal["snapshots", "training data"]
 
 
 class FileEntry(BaseModel):
@@ -66,15 +62,17 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal["gen2dft-campaign"] = "gen2dft-campaign"
-    version: int = FORMAT_VERSION
-    campaign_id: str
-    code_version: str = Field(__version__, description="gen2dft that wrote it")
-    schema_version: int = Field(SCHEMA_VERSION, description="of the documents")
-    licence: str = Field(description="SPDX identifier")
-    left_out: tuple[str, ...] = Field(
+    version: int = Field(FORMAT_VERSION, ge=1)
+    campaign_id: str = Field(pattern="^[A-Za-z0-9._-]{1,200}$")
+    code_version: str = Field(
+        __version__, pattern="^[A-Za-z0-9.+_-]{1,60}$", description="gen2dft that wrote it"
+    )
+    schema_version: int = Field(SCHEMA_VERSION, ge=1, description="of the documents")
+    licence: str = Field(pattern="^[A-Za-z0-9.+-]{1,60}$", description="SPDX identifier")
+    left_out: tuple[LeftOut, ...] = Field(
         (), description="what the database holds and the archive does not"
     )
-    documents: dict[str, int] = Field(description="collection to number of documents")
+    documents: dict[str, NonNegativeInt] = Field(description="collection to number of documents")
     files: dict[str, FileEntry]
 
 
@@ -127,34 +125,44 @@ def new_archive(path: Path) -> Iterator[ArchiveWriter]:
 
 
 class Archive:
-    """A checked archive, open for reading; every file in it is what the manifest says."""
+    """A checked archive, open for reading; every file in it is what the manifest says.
 
-    def __init__(self, archive: zipfile.ZipFile, manifest: Manifest, digest: str) -> None:
+    Attributes
+    ----------
+    max_size
+        Bytes that it, or an array in it, may take unpacked.
+    """
+
+    def __init__(
+        self, archive: zipfile.ZipFile, manifest: Manifest, digest: str, max_size: int
+    ) -> None:
         self._archive = archive
         self.manifest = manifest
         self.digest = digest
+        self.max_size = max_size
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, path: Path) -> Iterator[Self]:
+    def open(cls, path: Path, max_size: int = MAX_SIZE) -> Iterator[Self]:
         """Open an archive and check it as a whole; nothing of it is ever written to disk.
+
+        Parameters
+        ----------
+        max_size
+            Bytes that it may take, packed and unpacked.
 
         Raises
         ------
         ArchiveError
             The file is not an archive, is damaged or was changed, holds names that no archive
-            holds, or has a newer format.
+            holds, is too large, or has a newer format.
         """
-        try:
-            with zipfile.ZipFile(path) as archive:
-                manifest, digest = _checked(archive, path)
-                yield cls(archive, manifest, digest)
-        except FileNotFoundError as err:
-            raise ArchiveError(f"there is no file {path}") from err
-        except DAMAGED as err:
-            raise ArchiveError(
-                f"{path} is not an archive of gen2dft or is damaged ({err}); {REMEDY}"
-            ) from err
+        must_be_file(path, max_size)
+        with contextlib.ExitStack() as stack:
+            with _damage_named(path):
+                archive = stack.enter_context(zipfile.ZipFile(path))
+                manifest, digest = _checked(archive, path, max_size)
+            yield cls(archive, manifest, digest, max_size)
 
     def has(self, name: str) -> bool:
         """Whether there is a file of this name."""
@@ -169,50 +177,34 @@ class Archive:
         name = documents_name(collection)
         if not self.has(name):
             return
-        with self._archive.open(name) as lines:
+        with self._archive.open(name) as file:
+            lines = iter(lambda: file.readline(MAX_LINE + 1), b"")
             for number, line in enumerate(lines, start=1):
+                if len(line) > MAX_LINE:
+                    raise ArchiveError(f"{name}, line {number} has more than {MAX_LINE:,} bytes")
                 try:
                     yield from_line(line)
-                except (ValueError, TypeError) as err:
+                except NO_DOCUMENT as err:
                     raise ArchiveError(f"{name}, line {number} is no document: {err}") from err
 
 
-def _checked(archive: zipfile.ZipFile, path: Path) -> tuple[Manifest, str]:
+@contextlib.contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGED as err:
+        raise ArchiveError(
+            f"{path} is not an archive of gen2dft or is damaged ({err}); {REMEDY}"
+        ) from err
+
+
+def _checked(archive: zipfile.ZipFile, path: Path, max_size: int) -> tuple[Manifest, str]:
     """Manifest and digest, once names, sizes and hashes of all files are found to be right."""
-    _check_names(archive.namelist(), path)
-    # Before anything is unpacked: a small file may unpack to any size.
-    _check_growth(archive, path)
+    check_container(archive, path, max_size)
     text = archive.read(MANIFEST)
     manifest = _manifest(text, path)
     _check_files(archive, manifest, path)
     return manifest, content_hash(text)
-
-
-def _check_names(names: list[str], path: Path) -> None:
-    """Refuse names that an archive never holds, and names that occur twice."""
-    strange = sorted(name for name in names if not NAME.fullmatch(name))
-    if strange:
-        raise ArchiveError(
-            f"{path} holds {strange[0]!r}, which no archive of gen2dft does; refused"
-        )
-    twice = sorted(name for name, count in Counter(names).items() if count > 1)
-    if twice:
-        raise ArchiveError(f"{path} holds {twice[0]!r} twice; refused")
-    if MANIFEST not in names:
-        raise ArchiveError(f"{path} has no {MANIFEST}: it is no archive of gen2dft")
-
-
-def _check_growth(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse an archive that would unpack to far more than any archive does."""
-    infos = archive.infolist()
-    packed = sum(info.compress_size for info in infos)
-    unpacked = sum(info.file_size for info in infos)
-    manifest = archive.getinfo(MANIFEST).file_size
-    if manifest > MAX_MANIFEST or unpacked > MAX_GROWTH * packed:
-        raise ArchiveError(
-            f"{path} would grow from {packed:,} to {unpacked:,} bytes, as no archive of gen2dft "
-            "does"
-        )
 
 
 def _check_files(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> None:
@@ -232,13 +224,13 @@ def _check_files(archive: zipfile.ZipFile, manifest: Manifest, path: Path) -> No
 
 def _manifest(text: bytes, path: Path) -> Manifest:
     try:
-        manifest = Manifest.model_validate_json(text)
+        json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        manifest = Manifest.model_validate_json(text, strict=True)
     except ValidationError as err:
-        first = err.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "all of it"
-        raise ArchiveError(
-            f"{path}: the manifest is not valid ({place}: {first['msg']}); {REMEDY}"
-        ) from err
+        problem = first_problem(err)
+        raise ArchiveError(f"{path}: the manifest is not valid ({problem}); {REMEDY}") from err
+    except NO_DOCUMENT as err:
+        raise ArchiveError(f"{path}: the manifest is not valid ({err}); {REMEDY}") from err
     if manifest.version > FORMAT_VERSION or manifest.schema_version > SCHEMA_VERSION:
         raise ArchiveError(
             f"{path} was written by gen2dft {manifest.code_version} in a newer format; this is "
@@ -269,6 +261,10 @@ def blob_name(blob_id: str) -> str:
     return f"blobs/{blob_id}"
 
 
+# What reading a line may raise; moments beyond the calendar overflow.
+NO_DOCUMENT = (ValueError, TypeError, LookupError, OverflowError, RecursionError, OSError)
+
+
 def to_line(document: Mapping[str, Any]) -> bytes:
     """A document as one line of relaxed Extended JSON; equal documents give equal lines."""
     from bson import json_util
@@ -279,11 +275,28 @@ def to_line(document: Mapping[str, Any]) -> bytes:
 
 
 def from_line(line: bytes) -> dict[str, Any]:
-    """Inverse of `to_line`; moments are in UTC. ValueError or TypeError if the line is invalid."""
-    found = json.loads(line, object_hook=_special)
+    """Inverse of `to_line`; moments are in UTC. One of NO_DOCUMENT if the line is invalid."""
+    found = json.loads(line, object_pairs_hook=_object, parse_constant=_no_constant)
     if not isinstance(found, dict) or not isinstance(found.get("_id"), str):
         raise ValueError("a document is a JSON object with `_id`")
     return found
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, whose keys occur once: of two equal ones Python would drop the first."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"{key!r} occurs twice")
+    return found
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> Any:
+    return _special(_once(pairs))
 
 
 def _special(found: dict[str, Any]) -> Any:
@@ -292,13 +305,17 @@ def _special(found: dict[str, Any]) -> Any:
     No other special kind of Extended JSON belongs here.
     """
     from bson import json_util
+    from bson.errors import BSONError
 
     special = [key for key in found if key.startswith("$")]
     if not special:
         return found
     if len(found) > 1 or special[0] not in ("$date", "$numberDouble"):
         raise ValueError(f"{special[0]!r} is not allowed")
-    return json_util.object_hook(found, json_options=_options())
+    try:
+        return json_util.object_hook(found, json_options=_options())
+    except BSONError as err:
+        raise ValueError(str(err)) from err
 
 
 def _options() -> Any:

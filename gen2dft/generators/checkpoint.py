@@ -4,11 +4,8 @@ is never fatal.
 
 from __future__ import annotations
 
-import io
 import json
 import logging
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +18,7 @@ from numpy.typing import NDArray
 from gen2dft.atomic import new_file
 from gen2dft.errors import OutputError
 from gen2dft.hashing import content_hash
+from gen2dft.stored_arrays import read_npz
 
 if TYPE_CHECKING:
     from gen2dft.campaign import GeneratorSpec
@@ -28,17 +26,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger(__name__)
 History = list[dict[str, float]]
-# Errors that reading a damaged .npz file may raise.
-DAMAGED = (
-    KeyError,
-    ValueError,
-    TypeError,
-    OSError,
-    EOFError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# What a damaged file may raise: arrays that are none, a history that is missing or no JSON.
+DAMAGED = (KeyError, ValueError, OSError, RecursionError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,8 +70,7 @@ class CheckpointFile:
         if self.path is None or not self.path.is_file():
             return None
         try:
-            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
+            arrays = read_npz(self.path.read_bytes())
             return Checkpoint(json.loads(str(arrays.pop("history"))), arrays)
         except DAMAGED as err:
             LOGGER.warning(

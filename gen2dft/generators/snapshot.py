@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,14 +20,12 @@ from gen2dft.errors import CampaignError, SnapshotError
 from gen2dft.generators import load_generator_class
 from gen2dft.generators.base import AnyGenerator
 from gen2dft.hashing import content_hash
+from gen2dft.stored_arrays import BROKEN, DamagedArrays, read_npy, unzipped
 
 FORMAT_VERSION = 1
 HEADER = "snapshot.json"
-# What a flipped bit or a missing end can make the zip and npy readers raise.
-DAMAGED = (
-    KeyError, TypeError, ValueError, OSError, EOFError, RuntimeError, NotImplementedError,
-    struct.error, zipfile.BadZipFile, zlib.error, ValidationError, CampaignError,
-)  # fmt: skip
+# What a flipped bit or a missing end can make the readers of archives and generators raise.
+DAMAGED = (*BROKEN, AttributeError, IndexError, ValidationError, CampaignError)
 
 
 def to_bytes(generator: AnyGenerator) -> bytes:
@@ -95,13 +91,12 @@ def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
 
 def read_archive(data: bytes) -> tuple[Mapping[str, Any], dict[str, NDArray[Any]]]:
     """Inverse of `write_archive`; one of `DAMAGED` if the bytes are no such archive."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        header = json.loads(archive.read(HEADER))
-        arrays = {
-            name.removesuffix(".npy"): np.lib.format.read_array(
-                io.BytesIO(archive.read(name)), allow_pickle=False
-            )
-            for name in archive.namelist()
-            if name.endswith(".npy")
-        }
+    files = unzipped(data)
+    header = json.loads(files.pop(HEADER))
+    if not isinstance(header, dict):
+        raise DamagedArrays("its header is no JSON object")
+    arrays = {}
+    for name, content in files.items():
+        if name.endswith(".npy"):
+            arrays[name.removesuffix(".npy")] = read_npy(content)
     return header, arrays

@@ -34,7 +34,9 @@ def transport_of(store: Store, found: Sequence[PowerFactorDoc]) -> TransportDoc 
     from gen2dft.transport.document import TransportDoc
 
     blob = next((document.transport_id for document in found if document.transport_id), None)
-    return None if blob is None else TransportDoc.model_validate_json(store.get_blob(blob))
+    if blob is None:
+        return None
+    return TransportDoc.from_bytes(store.get_blob(blob), f"blob {blob} of transport")
 
 
 def bands_text(found: PowerFactorDoc) -> str:

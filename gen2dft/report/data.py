@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,8 +16,9 @@ from gen2dft.ledger import Ledger, read_ledger
 from gen2dft.query import sources_of_hits
 from gen2dft.report.bands import transport_of
 from gen2dft.report.by_source import SourceCount, by_source
-from gen2dft.store.documents import StoredVerdict
+from gen2dft.store.documents import PowerFactorDoc, RoundDoc, SnapshotDoc, StoredVerdict
 from gen2dft.store.states import State
+from gen2dft.stored_arrays import read_npz
 
 if TYPE_CHECKING:
     from gen2dft.funnel import StageCount
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
         HitDoc,
         HullDoc,
         LabelDoc,
-        PowerFactorDoc,
-        RoundDoc,
-        SnapshotDoc,
     )
     from gen2dft.store.store import Store
     from gen2dft.transport.document import TransportDoc
@@ -142,17 +138,19 @@ def load_report_data(store: Store, campaign_id: str) -> ReportData:
     StoreError
         If there is no such campaign, or a blob of latent points is missing or damaged.
     """
-    from gen2dft.store.documents import HullDoc, SnapshotDoc
+    from gen2dft.store.documents import HullDoc
 
     campaign = store.campaign(campaign_id)
     spec = stored_campaign(as_named_today(store, campaign))
     rounds = store.rounds(campaign_id)
     points = list(_points(store, campaign_id))
     latents = _latents_of(store, rounds)
-    snapshots = [store.get(SnapshotDoc, key) for r in rounds for key in r.snapshots]
+    snapshot_ids = [key for document in rounds for key in document.snapshots]
+    known = store.find_many(SnapshotDoc, snapshot_ids)
+    snapshots = [known[key] for key in snapshot_ids if key in known]
     bands = store.from_bands(campaign_id)
     ledger = read_ledger(store, campaign_id)
-    transport = transport_of(store, bands)
+    transport = _transport_of(store, bands)
     return ReportData(
         campaign=campaign,
         spec=spec,
@@ -175,9 +173,21 @@ def _latents_of(store: Store, rounds: Iterable[RoundDoc]) -> dict[int, LatentArr
     """Latent points by round; rounds that have not sampled yet are left out."""
     latents = {}
     for document in rounds:
-        if document.latents_id:
+        if not document.latents_id:
+            continue
+        try:
             latents[document.index] = load_latents(store, document.latents_id)
+        except StoreError as err:
+            store.reading.do_without(RoundDoc, document.id, err)
     return latents
+
+
+def _transport_of(store: Store, bands: list[PowerFactorDoc]) -> TransportDoc | None:
+    try:
+        return transport_of(store, bands)
+    except StoreError as err:
+        store.reading.do_without(PowerFactorDoc, bands[0].id, err)
+        return None
 
 
 _POINT_FIELDS = (
@@ -210,7 +220,7 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
     """
     try:
         return _latent_arrays(store.get_blob(blob_id))
-    except (ValueError, KeyError, zipfile.BadZipFile) as err:
+    except (ValueError, KeyError) as err:
         raise StoreError(
             f"blob {blob_id} does not hold latent points: {err}; restore it from a backup"
         ) from err
@@ -219,10 +229,10 @@ def load_latents(store: Store, blob_id: str) -> LatentArrays:
 def _latent_arrays(data: bytes) -> LatentArrays:
     """Arrays of an `npz` file; labels of the training crystals are named `train_` + property."""
     values = {}
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        latents, train_latents = arrays["latents"], arrays["train_latents"]
-        for name in arrays.files:
-            if name.startswith("train_") and name != "train_latents":
-                property_name = name.removeprefix("train_")
-                values[property_name] = arrays[name].astype(np.float64)
+    arrays = read_npz(data)
+    latents, train_latents = arrays["latents"], arrays["train_latents"]
+    for name, array in arrays.items():
+        if name.startswith("train_") and name != "train_latents":
+            property_name = name.removeprefix("train_")
+            values[property_name] = array.astype(np.float64)
     return LatentArrays(latents, train_latents, values)

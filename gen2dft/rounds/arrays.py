@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gen2dft.errors import StoreError
+from gen2dft.stored_arrays import DamagedArrays, read_npz
+
 
 def pack_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Arrays as the bytes of an .npz file."""
@@ -17,7 +20,9 @@ def pack_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> bytes:
     return buffer.getvalue()
 
 
-def unpack_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """Inverse of `pack_arrays`."""
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+def unpack_arrays(data: bytes, origin: str) -> dict[str, NDArray[Any]]:
+    """Inverse of `pack_arrays`; StoreError names `origin` if the bytes are damaged."""
+    try:
+        return read_npz(data)
+    except DamagedArrays as err:
+        raise StoreError(f"{origin} is damaged ({err}); restore it from a backup") from err

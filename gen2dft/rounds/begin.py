@@ -35,17 +35,33 @@ def campaign_id(
     """Name and hash of all that decides the results: spec, training set, hulls, calibrations,
     elements.
     """
-    content = f"{spec.content_hash()} {dataset.content_hash} {hull.hull_hash}"
+    return campaign_key(
+        spec.name,
+        hashes=(spec.content_hash(), dataset.content_hash, hull.hull_hash),
+        screen_hull=None if screen_hull is None else screen_hull.hull_hash,
+        calibration_ids=calibration_ids or {},
+        elements=elements or {},
+    )
+
+
+def campaign_key(
+    name: str,
+    *,
+    hashes: tuple[str, str, str],
+    screen_hull: str | None,
+    calibration_ids: Mapping[str, str],
+    elements: Mapping[str, Mapping[str, float]],
+) -> str:
+    """The id of a campaign by the hashes of its spec, training set and hull, and by the rest."""
+    content = " ".join(hashes)
     if screen_hull is not None:
-        content += f" screen {screen_hull.hull_hash}"
-    calibrations = calibration_ids or {}
-    for preset, key in sorted(calibrations.items()):
+        content += f" screen {screen_hull}"
+    for preset, key in sorted(calibration_ids.items()):
         content += f" {preset} {key}"
     if elements:
         energies = json.dumps(elements, sort_keys=True)
         content += f" elements {energies}"
-    digest = content_hash(content, digits=8)
-    return f"{spec.name}-{digest}"
+    return f"{name}-{content_hash(content, digits=8)}"
 
 
 def begin_campaign(

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from gen2dft.crystal_documents import structure_of
+from gen2dft.errors import StoreError
 from gen2dft.loop.choose import Choice, choose
 from gen2dft.loop.verdicts import Verdict
 from gen2dft.rounds.arrays import unpack_arrays
@@ -18,6 +20,7 @@ from gen2dft.rounds.round import Round
 from gen2dft.rounds.view import view_to_choose
 from gen2dft.screening.gates import stage_count
 from gen2dft.store.documents import CandidateDoc, now
+from gen2dft.store.shapes import first_problem
 from gen2dft.store.states import Kind, State
 
 NOT_SELECTED = "not_selected"
@@ -75,8 +78,16 @@ def chosen_once(context: Round) -> list[Choice]:
         store.set_round_once(context.campaign_id, context.index, "batch_id", blob_id)
     # Read back in any case: another caller may have been the first to write.
     batch_id = str(context.document.batch_id)
-    stored = json.loads(store.get_blob(batch_id))
-    return [Choice(**found) for found in stored]
+    return read_choices(store.get_blob(batch_id), f"blob {batch_id} of the selection")
+
+
+def read_choices(data: bytes, origin: str) -> list[Choice]:
+    """The choices in a blob; StoreError names `origin` if it holds none."""
+    try:
+        return TypeAdapter(list[Choice]).validate_json(data, strict=True)
+    except ValidationError as err:
+        problem = first_problem(err)
+        raise StoreError(f"{origin} is damaged ({problem}); restore it from a backup") from err
 
 
 def change_of(choice: Choice) -> dict[str, Any]:
@@ -105,7 +116,9 @@ def read_latents(context: Round) -> NDArray[np.float32]:
     blob_id = context.document.latents_id
     if blob_id is None:
         return np.zeros((0, 0), dtype=np.float32)
-    arrays = unpack_arrays(context.store.get_blob(blob_id))
+    arrays = unpack_arrays(context.store.get_blob(blob_id), f"blob {blob_id} of latent points")
+    if "latents" not in arrays:
+        raise StoreError(f"blob {blob_id} holds no latent points; restore it from a backup")
     return arrays["latents"]
 
 

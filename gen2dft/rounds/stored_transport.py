@@ -30,7 +30,8 @@ def transport_behind(store: Store, found: PowerFactorDoc) -> TransportDoc | None
     """The whole transport behind a power factor; None if there is none."""
     if found.transport_id is None:
         return None
-    return TransportDoc.model_validate_json(store.get_blob(found.transport_id))
+    blob_id = found.transport_id
+    return TransportDoc.from_bytes(store.get_blob(blob_id), f"blob {blob_id} of transport")
 
 
 def stored_outcome(

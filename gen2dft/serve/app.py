@@ -143,6 +143,7 @@ class Pages:
         self._jinja = environment("gen2dft.serve.templates", "gen2dft.report")
         self._jinja.filters |= {"part": functools.partial(quote, safe=""), "without": _without}
         self._jinja.globals |= {"version": __version__, "lag": FRESH + MIRROR_FRESH}
+        self._jinja.globals |= {"left_out": store.reading.message}
 
     def _page(
         self, request: Request, template: str, make: Callable[[], Mapping[str, Any]]

@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.store.collections import COLLECTIONS
 from gen2dft.store.documents import now
 from gen2dft.store.store import Store
 
@@ -66,6 +67,7 @@ class MirrorStore(Store):
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         super().__init__(database)
+        self.only_show()
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="mirror")
         self._mirrors: dict[tuple[str, str], Mirror] = {}
         self._blobs: OrderedDict[str, bytes] = OrderedDict()
@@ -149,7 +151,7 @@ class MirrorStore(Store):
         if since is not None:
             query[moment] = {"$gte": since}
         found = self.database[collection].find(query, dict.fromkeys(fields, 1))
-        return list(found)
+        return list(self.reading.rows(COLLECTIONS[collection], fields, found))
 
 
 class Mirror:

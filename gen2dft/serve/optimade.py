@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from gen2dft import __version__
 from gen2dft.campaign import CampaignSpec, stored_campaign
 from gen2dft.crystal_documents import structure_of
+from gen2dft.errors import CampaignError
 from gen2dft.properties import Properties, Property
 from gen2dft.report.wording import target_text
 from gen2dft.store.documents import (
@@ -145,8 +146,20 @@ def known_in(store: Store) -> Properties:
 
     Where two campaigns give one name to two things, the earlier one has it.
     """
-    newest_first = [stored_campaign(document) for document in store.campaigns()]
+    newest_first = readable_specs(store, store.campaigns()).values()
     return Properties(prop for spec in newest_first for prop in spec.known_properties.own.values())
+
+
+def readable_specs(store: Store, campaigns: Iterable[CampaignDoc]) -> dict[str, CampaignSpec]:
+    """Campaign to its spec, of those that this version can read."""
+    specs = {}
+    for document in campaigns:
+        try:
+            specs[document.id] = stored_campaign(document)
+        except CampaignError as err:
+            lines = str(err).splitlines()
+            store.reading.note(CampaignDoc, document.id, f"spec: {lines[-1].strip()}")
+    return specs
 
 
 def field_descriptions(known: Properties = BUILT_IN) -> list[dict[str, Any]]:
@@ -234,6 +247,8 @@ def entries_of(
     origins = _Origins.of(store, labels.values())
     entries = []
     for key in sorted(labels):
+        if not origins.has_all_of(labels[key]):
+            continue  # its campaign, its round or its candidate cannot be read
         entry = dict(_fields_of(labels[key], origins))
         entry["is_hit"] = key in hits
         entry["evidence"] = hits.get(key)
@@ -246,7 +261,7 @@ class _Origins:
     """Documents that some labels come from, by their ids: read for all of them at once."""
 
     candidates: Mapping[str, CandidateDoc]
-    campaigns: Mapping[str, CampaignDoc]
+    specs: Mapping[str, CampaignSpec]
     rounds: Mapping[str, RoundDoc]
 
     @classmethod
@@ -259,13 +274,20 @@ class _Origins:
             rounds.add(round_key(campaign_id, label.round_index))
         return cls(
             store.find_many(CandidateDoc, sorted(candidates)),
-            store.find_many(CampaignDoc, sorted(campaigns)),
+            readable_specs(store, store.find_many(CampaignDoc, sorted(campaigns)).values()),
             store.find_many(RoundDoc, sorted(rounds)),
         )
 
+    def has_all_of(self, label: LabelDoc) -> bool:
+        """Whether everything that a label comes from is there."""
+        candidate = candidate_key(label.campaign_id, label.candidate_id)
+        round_ = round_key(label.campaign_id, label.round_index)
+        is_known = label.campaign_id in self.specs
+        return is_known and candidate in self.candidates and round_ in self.rounds
+
     def spec_of(self, label: LabelDoc) -> CampaignSpec:
         """The spec of the campaign that a label belongs to."""
-        return stored_campaign(self.campaigns[label.campaign_id])
+        return self.specs[label.campaign_id]
 
 
 def _fields_of(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:

@@ -9,19 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     model_serializer,
     model_validator,
 )
 
 from gen2dft import __version__
 from gen2dft.funnel import StageCount
+from gen2dft.store.shapes import (
+    FROM_LIST,
+    READING,
+    CrystalDict,
+    DecodedDict,
+    HistoryList,
+    ProgressDict,
+    SpecDict,
+    StateText,
+    TrainingDict,
+)
 from gen2dft.store.states import State
 
 SCHEMA_VERSION = 1
@@ -61,10 +73,9 @@ class Document(BaseModel):
 
     @classmethod
     def from_mongo(cls, data: Mapping[str, Any]) -> Self:
-        """Inverse of `to_mongo`."""
-        return cls.model_validate(
-            {"id": data["_id"], **{k: v for k, v in data.items() if k != "_id"}}
-        )
+        """Inverse of `to_mongo`; no text is taken for a number, and no number for another kind."""
+        fields = {name: value for name, value in data.items() if name != "_id"}
+        return cls.model_validate({"id": data["_id"], **fields}, strict=True, context=READING)
 
 
 class RefusedSymmetry(BaseModel):
@@ -170,8 +181,9 @@ class StoredVerdict(BaseModel):
     remark: str | None = Field(
         None, description="what holds of it although it passed: `hull_incomplete`"
     )
-    hull_remarks: tuple[str, ...] = Field(
-        (), description="what the hull rests on: `hull_mixes_r2scan`, `hull_of_older_phases`"
+    hull_remarks: Annotated[tuple[str, ...], FROM_LIST] = Field(
+        (),
+        description="what the hull rests on: `hull_mixes_r2scan`, `hull_of_older_phases`",
     )
     stability: StabilityRecord | None = Field(
         None, description="None where no correction of the potential's distance is in force"
@@ -208,7 +220,7 @@ class CampaignDoc(Document):
     """One campaign: its resolved spec and where it stands."""
 
     name: str
-    spec: dict[str, Any] = Field(description="the resolved CampaignSpec")
+    spec: SpecDict = Field(description="the resolved CampaignSpec")
     spec_hash: str
     dataset_id: str = Field(description="blob id of the base training set")
     dataset_hash: str
@@ -281,10 +293,10 @@ class RoundDoc(Document):
     learnt: list[str] | None = Field(
         None, description="properties that the round's heads predict; not said by older versions"
     )
-    training: dict[str, Any] = Field(
+    training: TrainingDict = Field(
         {}, description="history, held-out figures and counts of the first source's training"
     )
-    trainings: dict[str, dict[str, Any]] = Field(
+    trainings: dict[str, TrainingDict] = Field(
         {}, description="the same of further sources, by source"
     )
     latents_id: str | None = Field(
@@ -296,7 +308,7 @@ class RoundDoc(Document):
     dispatched: datetime | None = None
     closed: datetime | None = None
     seconds: dict[str, float] = Field({}, description="wall seconds per stage")
-    progress: dict[str, Any] = Field(
+    progress: ProgressDict = Field(
         {}, description="stage under way: stage, done, total, since, message"
     )
     dispatch_size: int = Field(0, description="candidates sent to validation")
@@ -340,7 +352,7 @@ class CandidateDoc(Document):
         None,
         description="row in the round's latent points; None for a source without a latent space",
     )
-    state: str = Field("sampled", description="text of a `gen2dft.store.states.State`")
+    state: StateText = Field("sampled", description="text of a `gen2dft.store.states.State`")
     origin: str | None = Field(
         None, description="file that it was given in; None: a generator made it"
     )
@@ -348,7 +360,7 @@ class CandidateDoc(Document):
         None, description="how it was made of its parents, for people; None: by a latent vector"
     )
     formula: str | None = None
-    structure: dict[str, Any] | None = Field(
+    structure: DecodedDict | None = Field(
         None, description="decoded structure, pymatgen dictionary"
     )
     predicted: dict[str, float] = Field({}, description="property heads, in the properties' units")
@@ -375,7 +387,7 @@ class CandidateDoc(Document):
     lost_costs: dict[str, float] = Field(
         {}, description="the same by step: `look`, `relax`, `static`, `bands`, ... to core-hours"
     )
-    history: list[dict[str, Any]] = []
+    history: HistoryList = []
     changed: datetime | None = Field(
         default_factory=now, description="when a field of it was last set"
     )
@@ -409,7 +421,7 @@ class TallyDoc(Document):
 
     campaign_id: str
     round_index: int
-    states: dict[str, str] = Field({}, description="candidate id to state")
+    states: dict[str, StateText] = Field({}, description="candidate id to state")
     given_up: dict[str, datetime | None] = Field(
         {}, description="candidate id to when it was given up"
     )
@@ -484,7 +496,7 @@ class LabelDoc(Document):
     doubts: list[str] = Field(
         [], description="why a value may mean nothing, see gen2dft.doubts: `narrow_gap`, ..."
     )
-    structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
+    structure: CrystalDict = Field(description="relaxed structure, pymatgen dictionary")
     energy_per_atom: float | None = Field(
         description="eV/atom on the engine's own scale; None: only bands were computed"
     )
@@ -576,12 +588,15 @@ class CalculationsDoc(Document):
     engine: str
     settings_hash: str = Field(description="of the first stage")
     formula: str = Field(description="reduced formula")
-    start: dict[str, Any] = Field(description="structure they began with, pymatgen dictionary")
+    start: CrystalDict = Field(description="structure they began with, pymatgen dictionary")
     calculations: list[dict[str, Any]] = Field(description="CalculationDocs of the first stage")
     refined: list[dict[str, Any]] = Field(
         [], description="those of the second stage, if the candidate went on to it"
     )
     label_id: str
+
+
+COMPUTED = ("power_factor", "band_gap")  # from bands, unless they tell why not
 
 
 class PowerFactorDoc(Document):
@@ -632,7 +647,7 @@ class PowerFactorDoc(Document):
         "(gen2dft) and where there is no power factor",
     )
     program_version: str | None = None
-    mesh: tuple[int, int, int] | None = Field(
+    mesh: Annotated[tuple[int, int, int], FROM_LIST] | None = Field(
         None, description="k-points along each reciprocal axis"
     )
     spacing: float | None = Field(None, description="1/Angstrom, with 2 pi")
@@ -652,6 +667,12 @@ class PowerFactorDoc(Document):
     )
     detail: str | None = Field(None, description="the same for people")
     transport_id: str | None = Field(None, description="blob id of the TransportDoc, as JSON")
+
+    @model_validator(mode="after")
+    def _has_values_or_a_reason(self, info: ValidationInfo) -> Self:
+        if info.context and self.reason is None and not {*COMPUTED} <= set(self.values):
+            raise ValueError(f"values: {' and '.join(COMPUTED)} are needed, or a reason")
+        return self
 
 
 class HitDoc(Document):
@@ -679,7 +700,7 @@ class HitDoc(Document):
     doubts: list[str] = Field([], description="of the label, see gen2dft.doubts")
     label_id: str
     hull_id: str
-    structure: dict[str, Any]
+    structure: CrystalDict
     same_as: str | None = Field(
         None,
         description="once the round is closed: the earlier hit whose crystal this one has relaxed "
@@ -708,6 +729,12 @@ class HitDoc(Document):
     stability: StabilityRecord | None = Field(
         None, description="of the potential that judged its e_above_hull; None: DFT, or older"
     )
+
+    @model_validator(mode="after")
+    def _says_where_values_are_from(self, info: ValidationInfo) -> Self:
+        if info.context and set(self.basis) != set(self.values):
+            raise ValueError("basis: each value needs one, and nothing else has one")
+        return self
 
     @model_validator(mode="before")
     @classmethod
@@ -770,7 +797,7 @@ class ReferenceDoc(Document):
     engine: str
     preset: str
     settings_hash: str
-    structure: dict[str, Any] = Field(description="relaxed structure, pymatgen dictionary")
+    structure: CrystalDict = Field(description="relaxed structure, pymatgen dictionary")
     energy_per_atom: float = Field(description="uncorrected, eV/atom")
     run_type: str | None = None
     hubbards: dict[str, float] = {}

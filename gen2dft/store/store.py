@@ -7,6 +7,7 @@ leaves.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ from gen2dft.store.documents import (
     now,
     stored_evidence,
 )
+from gen2dft.store.reading import Reading, read_document
 from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
 
 D = TypeVar("D", bound=Document)
+REMEDY = "restore it from a backup or an archive"
 AT_ONCE = 500  # candidates that are moved in one message
 
 
@@ -50,11 +53,21 @@ class Store:
     ----------
     database
         A pymongo database, from `gen2dft.store.connect.connect`.
+
+    Attributes
+    ----------
+    reading
+        The way by which all documents are read, and those that it had to leave out.
     """
 
     def __init__(self, database: Database[dict[str, Any]]) -> None:
         self.database = database
-        self.tally = Tally(database)
+        self.reading = Reading()
+        self.tally = Tally(database, self.reading)
+
+    def only_show(self) -> None:
+        """From now on leave out what cannot be read, and keep a note of it."""
+        self.reading.to_show = True
 
     def ensure_indices(self) -> None:
         """Create the indices that queries rely on; safe to call again."""
@@ -96,6 +109,14 @@ class Store:
             )  # whoever inserted these may have been killed before
         return len(fresh)
 
+    def remove(self, model: type[Document], keys: Sequence[str]) -> None:
+        """Delete documents that were just inserted, and what the tally says of them."""
+        for start in range(0, len(keys), AT_ONCE):
+            part = list(keys[start : start + AT_ONCE])
+            self.database[collection_name(model)].delete_many({"_id": {"$in": part}})
+            if model is CandidateDoc:
+                self.tally.forget(part)
+
     def _collection_of(self, document: Document) -> Collection[dict[str, Any]]:
         return self.database[collection_name(type(document))]
 
@@ -125,7 +146,7 @@ class Store:
     def campaigns(self, name: str | None = None) -> list[CampaignDoc]:
         """All campaigns (of one name), newest first."""
         found = self.database.campaigns.find({"name": name} if name else {}).sort("created", -1)
-        return [CampaignDoc.from_mongo(data) for data in found]
+        return list(self.reading.all(CampaignDoc, found, of_everybody=True))
 
     def find_campaign(self, name_or_id: str | None = None) -> CampaignDoc:
         """The campaign of this id, or the newest of this name, or the newest of all.
@@ -138,6 +159,7 @@ class Store:
         ]
         if fitting:
             return fitting[0]
+        self._refuse_unreadable(name_or_id)
         if not found:
             raise StoreError(
                 "there is no campaign yet; start one with `gen2dft run --campaign thermoelectric`"
@@ -146,15 +168,20 @@ class Store:
             not_one_of("campaign", name_or_id, {c.name for c in found} | {c.id for c in found})
         )
 
+    def _refuse_unreadable(self, campaign_id: str | None) -> None:
+        """UnreadableDocument where the campaign that is asked for was left out."""
+        if campaign_id is not None and ("campaigns", campaign_id) in self.reading.left_out:
+            self.campaign(campaign_id)
+
     def rounds(self, campaign_id: str) -> list[RoundDoc]:
         """Rounds of a campaign in order."""
         found = self.database.rounds.find({"campaign_id": campaign_id}).sort("index", 1)
-        return [RoundDoc.from_mongo(data) for data in found]
+        return list(self.reading.all(RoundDoc, found))
 
     def candidates(self, campaign_id: str, **query: Any) -> Iterator[CandidateDoc]:
         """Candidates of a campaign in the order of their ids; `query` holds further fields."""
         found = self.database.candidates.find({"campaign_id": campaign_id, **query}).sort("_id", 1)
-        return (CandidateDoc.from_mongo(data) for data in found)
+        return self.reading.all(CandidateDoc, found)
 
     def candidate_fields(
         self,
@@ -173,23 +200,22 @@ class Store:
         found = self.database.candidates.find(
             {"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1)
         )
-        return list(found.sort("_id", 1).skip(skip).limit(limit))
+        part = found.sort("_id", 1).skip(skip).limit(limit)
+        return list(self.reading.rows(CandidateDoc, fields, part))
 
     def hit_fields(self, campaign_id: str, fields: Sequence[str]) -> list[dict[str, Any]]:
         """Some (dotted) fields of a campaign's hits in the order of their ids, without the
         structures' weight.
         """
-        return list(
-            self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1)).sort(
-                "_id", 1
-            )
-        )
+        found = self.database.hits.find({"campaign_id": campaign_id}, dict.fromkeys(fields, 1))
+        return list(self.reading.rows(HitDoc, fields, found.sort("_id", 1)))
 
     def hit_labels(self) -> dict[str, Evidence]:
         """Id of the label of each hit of all campaigns to the hit's evidence."""
-        fields = dict.fromkeys(("label_id", *EVIDENCE_FIELDS), 1)
-        found = self.database.hits.find({}, fields)
-        return {hit["label_id"]: stored_evidence(hit) for hit in found}
+        fields = ("label_id", *EVIDENCE_FIELDS)
+        found = self.database.hits.find({}, dict.fromkeys(fields, 1))
+        hits = self.reading.rows(HitDoc, fields, found, of_everybody=True)
+        return {hit["label_id"]: stored_evidence(hit) for hit in hits}
 
     def hit_evidence(self, campaign_id: str) -> list[Evidence]:
         """Evidence of each hit of a campaign, in the order of their ids."""
@@ -218,49 +244,55 @@ class Store:
         found = self.database.labels.find(
             {"campaign_id": campaign_id, **query}, dict.fromkeys(fields, 1)
         )
-        return sorted(found, key=_by_id)
+        return sorted(self.reading.rows(LabelDoc, fields, found), key=_by_id)
 
     def labels(self, campaign_id: str, **query: Any) -> list[LabelDoc]:
         """Labels of a campaign in the order of their ids, whatever the order of their arrival."""
         # Sorted here: asked to sort, the embedded server walks through all labels instead of using
         # the query's index.
         found = sorted(self.database.labels.find({"campaign_id": campaign_id, **query}), key=_by_id)
-        return [LabelDoc.from_mongo(data) for data in found]
+        return list(self.reading.all(LabelDoc, found))
 
     def calculations(self, engine: str, settings_hash: str, formula: str) -> list[CalculationsDoc]:
         """Calculations of all campaigns with given settings for one reduced formula, in the order
         of their ids.
         """
         query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
-        return [
-            CalculationsDoc.from_mongo(data)
-            for data in self.database.calculations.find(query).sort("_id", 1)
-        ]
+        found = self.database.calculations.find(query).sort("_id", 1)
+        return list(self.reading.all(CalculationsDoc, found, of_everybody=True))
 
     def from_bands(self, campaign_id: str, **query: Any) -> list[PowerFactorDoc]:
         """What was computed from the bands of a campaign's candidates, the largest power factor
         first.
         """
         found = self.database.power_factors.find({"campaign_id": campaign_id, **query})
-        return [
-            PowerFactorDoc.from_mongo(data)
-            for data in found.sort([("values.power_factor", -1), ("_id", 1)])
-        ]
+        largest_first = found.sort([("values.power_factor", -1), ("_id", 1)])
+        return list(self.reading.all(PowerFactorDoc, largest_first))
 
     def power_factors(self, engine: str, settings_hash: str, formula: str) -> list[PowerFactorDoc]:
         """Power factors in all campaigns with given settings for one reduced formula, in the order
         of their ids.
         """
         query = {"engine": engine, "settings_hash": settings_hash, "formula": formula}
-        return [
-            PowerFactorDoc.from_mongo(data)
-            for data in self.database.power_factors.find(query).sort("_id", 1)
-        ]
+        found = self.database.power_factors.find(query).sort("_id", 1)
+        return list(self.reading.all(PowerFactorDoc, found, of_everybody=True))
 
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
-        return [HitDoc.from_mongo(data) for data in self.database.hits.find(query).sort("_id", 1)]
+        found = self.database.hits.find(query).sort("_id", 1)
+        complete = functools.partial(_lacks_target, self._targets(campaign_id))
+        of_everybody = campaign_id is None
+        return list(self.reading.all(HitDoc, found, of_everybody=of_everybody, also=complete))
+
+    def _targets(self, campaign_id: str | None) -> dict[str, list[str]]:
+        """Campaign (all or one) to the properties of its targets; of those that can be read."""
+        query = {"_id": campaign_id} if campaign_id else {}
+        found = self.database.campaigns.find(query, {"spec": 1})
+        targets = {}
+        for row in self.reading.rows(CampaignDoc, ("spec",), found, of_everybody=True):
+            targets[row["_id"]] = [target["property"] for target in row["spec"]["targets"]]
+        return targets
 
     def references(self, engine: str, settings_hash: str) -> list[ReferenceDoc]:
         """Reference phases that an engine has computed with given settings, in the order of their
@@ -269,7 +301,7 @@ class Store:
         found = self.database.references.find(
             {"engine": engine, "settings_hash": settings_hash}
         ).sort("_id", 1)
-        return [ReferenceDoc.from_mongo(data) for data in found]
+        return list(self.reading.all(ReferenceDoc, found, of_everybody=True))
 
     def calibration(
         self, correction: str, engine: str, settings_hash: str
@@ -279,23 +311,31 @@ class Store:
         None if there is none.
         """
         query = {"correction": correction, "engine": engine, "settings_hash": settings_hash}
-        found = list(self.database.calibrations.find(query).sort("created", -1).limit(1))
-        return CalibrationDoc.from_mongo(found[0]) if found else None
+        found = self.database.calibrations.find(query).sort("created", -1)
+        readable = self.reading.all(CalibrationDoc, found, of_everybody=True)
+        return next(readable, None)
 
     def find(self, model: type[D], key: str) -> D | None:
-        """The document of this id, or None."""
+        """The document of this id, or None; UnreadableDocument if it is not valid."""
         data = self.database[collection_name(model)].find_one({"_id": key})
-        return None if data is None else model.from_mongo(data)
+        return None if data is None else read_document(model, data)
 
     def find_many(self, model: type[D], keys: Sequence[str]) -> dict[str, D]:
         """Id to document, for those of these ids that are there."""
         found = self.database[collection_name(model)].find({"_id": {"$in": list(keys)}})
-        return {data["_id"]: model.from_mongo(data) for data in found}
+        return {document.id: document for document in self.reading.all(model, found)}
 
     def find_candidates(self, prefix: str) -> list[CandidateDoc]:
-        """Candidates of all campaigns whose candidate id begins with `prefix`."""
-        found = self.database.candidates.find({"candidate_id": {"$regex": f"^{re.escape(prefix)}"}})
-        return [CandidateDoc.from_mongo(data) for data in found.sort("_id", 1)]
+        """Candidates of all campaigns whose candidate id begins with `prefix`.
+
+        UnreadableDocument if there are some, but none can be read.
+        """
+        query = {"candidate_id": {"$regex": f"^{re.escape(prefix)}"}}
+        found = list(self.database.candidates.find(query).sort("_id", 1))
+        readable = list(self.reading.all(CandidateDoc, found, of_everybody=True))
+        if found and not readable:
+            read_document(CandidateDoc, found[0])
+        return readable
 
     def state_counts(self, campaign_id: str, round_index: int | None = None) -> dict[str, int]:
         """Candidates per state (with reason), of one round or of all; see gen2dft.store.tally."""
@@ -308,7 +348,7 @@ class Store:
             for found in self.tally.last_given_up(campaign_id, number)
         ]
         found = self.find_many(CandidateDoc, keys)
-        return [found[key] for key in keys]
+        return [found[key] for key in keys if key in found]
 
     # Changes of state
     # -----------------------------------------------------------------------------------------
@@ -493,21 +533,41 @@ class Store:
                 blobs.put(data, _id=blob_id, kind=kind)
         return blob_id
 
+    def has_blob(self, blob_id: str) -> bool:
+        """Whether there is a blob of this id."""
+        import gridfs
+
+        return bool(gridfs.GridFS(self.database, collection="blobs").exists(blob_id))
+
+    def remove_blobs(self, blob_ids: Sequence[str]) -> None:
+        """Delete blobs, which no document may name any more."""
+        import gridfs
+
+        blobs = gridfs.GridFS(self.database, collection="blobs")
+        for blob_id in blob_ids:
+            blobs.delete(blob_id)
+
     def get_blob(self, blob_id: str) -> bytes:
         """Bytes of a blob; StoreError if it is missing or its content does not fit its id."""
         import gridfs
 
         try:
             data: bytes = gridfs.GridFS(self.database, collection="blobs").get(blob_id).read()
-        except (gridfs.errors.NoFile, gridfs.errors.CorruptGridFile) as err:
-            raise StoreError(
-                f"blob {blob_id} is missing or damaged in the database: {err}"
-            ) from err
+        except gridfs.errors.NoFile as err:
+            raise StoreError(f"blob {blob_id} is missing in the database; {REMEDY}") from err
+        except gridfs.errors.CorruptGridFile as err:
+            raise StoreError(f"blob {blob_id} is damaged in the database; {REMEDY}") from err
         if blob_key(data) != blob_id:
-            raise StoreError(
-                f"blob {blob_id} is damaged: its content has another hash; restore it from a backup"
-            )
+            raise StoreError(f"blob {blob_id} is damaged: its content has another hash; {REMEDY}")
         return data
+
+
+def _lacks_target(targets: Mapping[str, Sequence[str]], hit: HitDoc) -> str | None:
+    """Why a hit is none of its campaign: a target without a value, not even an open one."""
+    for name in targets.get(hit.campaign_id, ()):
+        if name not in hit.values:
+            return f"values: nothing is said of target {name}"
+    return None
 
 
 def _by_id(data: dict[str, Any]) -> str:

@@ -18,22 +18,21 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.store.documents import TallyDoc
-from gen2dft.store.states import Kind, State
+from gen2dft.store.documents import CandidateDoc, RoundDoc, TallyDoc
+from gen2dft.store.reading import Reading, UnreadableDocument, read_row
+from gen2dft.store.states import Kind, State, kind_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pymongo.database import Database
 
-    from gen2dft.store.documents import CandidateDoc
-
 PARTS = 64  # documents per round: each is written anew when one of its entries changes
 # candidates in one query: the embedded database compares each with all of the ids that are asked
 # for
 AT_ONCE = 100
 PLACE = ("campaign_id", "round_index")
-FIELDS = dict.fromkeys((*PLACE, "candidate_id", "state", "changed"), 1)
+FIELDS = (*PLACE, "candidate_id", "state", "changed")
 
 Row = dict[str, Any]
 
@@ -45,22 +44,25 @@ class Tally:
     ----------
     database
         That of the candidates.
+    reading
+        The way by which documents are read.
     """
 
-    def __init__(self, database: Database[Row]) -> None:
+    def __init__(self, database: Database[Row], reading: Reading | None = None) -> None:
         self.database = database
+        self.reading = reading or Reading()
 
     def states(self, campaign_id: str, round_index: int | None = None) -> dict[str, str]:
         """Candidate id to state, of one round or of all.
 
         A round that an older version began has no tally until `gen2dft advance` makes it; its
-        candidates are read.
+        candidates are read. So are all of them where a part of the tally cannot be read.
         """
         kept = self._kept(campaign_id, round_index)
         rounds = {round_index} if round_index is not None else self._rounds(campaign_id)
         for index in rounds - set(kept):
             place = {"campaign_id": campaign_id, "round_index": index}
-            found = self.database.candidates.find(place, FIELDS)
+            found = self._candidates(place)
             kept[index] = {row["candidate_id"]: row["state"] for row in found}
         states: dict[str, str] = {}
         for of_round in kept.values():
@@ -69,13 +71,12 @@ class Tally:
 
     def last_given_up(self, campaign_id: str, number: int) -> list[str]:
         """Ids of the candidates that were given up last, the newest first."""
-        fields = {"states": 1, "given_up": 1}
         moments: list[tuple[bool, datetime | None, str]] = []
-        for part in self.database.tallies.find({"campaign_id": campaign_id}, fields):
+        for part in self._parts({"campaign_id": campaign_id}, ("states", "given_up")) or ():
             states = part["states"]
-            for key, at in part.get("given_up", {}).items():
+            for key, at in part["given_up"].items():
                 # One that was given up may have been queued again, or labelled after all.
-                if State.parse(states[key]).kind is Kind.GIVEN_UP:
+                if kind_of(states.get(key, "")) == Kind.GIVEN_UP:
                     moments.append((at is not None, at, key))
         # Documents of an older version have no moment: they count as the oldest.
         moments.sort(reverse=True)
@@ -110,11 +111,22 @@ class Tally:
             self._write(rows, begin=begin)
             self._compare(rows, begin=begin)
 
+    def forget(self, keys: Sequence[str]) -> None:
+        """Take candidates out that are there no longer, and the tally of a campaign without any."""
+        for campaign_id in {key.rpartition(":")[0] for key in keys}:
+            place = {"campaign_id": campaign_id}
+            if self.database.candidates.find_one(place, {"_id": 1}) is None:
+                self.database.tallies.delete_many(place)
+                continue
+            entries = [f"states.{key.rpartition(':')[2]}" for key in keys]
+            self.database.tallies.update_many(place, {"$unset": dict.fromkeys(entries, "")})
+
     def recount(self, campaign_id: str) -> int:
         """Compare every entry with its candidate and repair it; the number of repaired ones."""
+        self._remove_unreadable(campaign_id)
         kept = self._kept(campaign_id)
         wrong = []
-        for row in self.database.candidates.find({"campaign_id": campaign_id}, FIELDS):
+        for row in self._candidates({"campaign_id": campaign_id}):
             entries = kept.get(row["round_index"], {})
             if entries.get(row["candidate_id"]) != row["state"]:
                 wrong.append(row["_id"])
@@ -138,18 +150,38 @@ class Tally:
         if round_index is not None:
             place["round_index"] = round_index
         kept: dict[int, dict[str, str]] = {}
-        for part in self.database.tallies.find(place, {"round_index": 1, "states": 1}):
+        for part in self._parts(place, ("round_index", "states")) or ():
             states = kept.setdefault(part["round_index"], {})
             states.update(part["states"])
         return kept
 
+    def _parts(self, place: Row, fields: Sequence[str]) -> list[Row] | None:
+        """Fields of the parts of a tally; None if one cannot be read: the candidates hold then."""
+        found = list(self.database.tallies.find(place, dict.fromkeys(fields, 1)))
+        parts = list(self.reading.rows(TallyDoc, fields, found, of_everybody=True))
+        return parts if len(parts) == len(found) else None
+
+    def _remove_unreadable(self, campaign_id: str) -> None:
+        """Delete parts that cannot be read, so that they are made anew."""
+        bad = []
+        for part in self.database.tallies.find({"campaign_id": campaign_id}):
+            try:
+                read_row(TallyDoc, (*PLACE, "states", "given_up"), part)
+            except UnreadableDocument:
+                bad.append(part["_id"])
+        if bad:
+            self.database.tallies.delete_many({"_id": {"$in": bad}})
+
     def _rounds(self, campaign_id: str) -> set[int]:
-        rounds = self.database.rounds.find({"campaign_id": campaign_id}, {"index": 1})
-        return {found["index"] for found in rounds}
+        found = self.database.rounds.find({"campaign_id": campaign_id}, {"index": 1})
+        return {row["index"] for row in self.reading.rows(RoundDoc, ("index",), found)}
 
     def _read(self, keys: Sequence[str]) -> list[Row]:
-        found = self.database.candidates.find({"_id": {"$in": keys}}, FIELDS)
-        return list(found)
+        return self._candidates({"_id": {"$in": keys}})
+
+    def _candidates(self, query: Row) -> list[Row]:
+        found = self.database.candidates.find(query, dict.fromkeys(FIELDS, 1))
+        return list(self.reading.rows(CandidateDoc, FIELDS, found))
 
     def _write(self, rows: Sequence[Row], *, begin: bool) -> None:
         """Enter states; with `begin` also in parts that are not there yet."""

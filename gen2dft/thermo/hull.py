@@ -415,7 +415,7 @@ class ReferenceHull:
                     f"{origin} has format {version}, this version reads {FORMAT_VERSION}"
                 )
             return cls._parsed(content)
-        except (KeyError, ValueError, TypeError) as err:
+        except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as err:
             raise StoreError(f"{origin} is not a gen2dft hull or is damaged: {err}") from err
 
     @classmethod
@@ -424,6 +424,8 @@ class ReferenceHull:
         entries = content["entries"]
         compositions = [parse_formula(text) for text, _ in entries]
         energies = [float(energy) for _, energy in entries]
+        if not all(map(math.isfinite, energies)):
+            raise ValueError("an energy is not a finite number")
         stable = content.get("known_stable", ())
         return cls.build(
             compositions,

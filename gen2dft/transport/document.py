@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pymatgen.core import Structure
 
 import gen2dft
-from gen2dft.errors import CampaignError
+from gen2dft.errors import CampaignError, StoreError
+from gen2dft.store.shapes import first_problem
 
 if TYPE_CHECKING:
     from gen2dft.transport.bands import UniformBands
@@ -204,6 +205,15 @@ class TransportDoc(Frozen):
     def _structure_is_plain(cls, value: Any) -> Any:
         # What reads a document with monty makes a Structure of the dictionary.
         return value.as_dict(verbosity=0) if isinstance(value, Structure) else value
+
+    @classmethod
+    def from_bytes(cls, data: bytes, origin: str) -> Self:
+        """A document that was stored as JSON; StoreError names `origin` if it is damaged."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as err:
+            problem = first_problem(err)
+            raise StoreError(f"{origin} is damaged ({problem}); restore it from a backup") from err
 
     @classmethod
     def of(

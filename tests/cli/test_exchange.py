@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
-from example_campaign import CAMPAIGN_ID, HITS, empty_store
+import stored
+from example_campaign import empty_store
 
+from gen2dft.exchange.restore import import_archive
 from gen2dft.store.store import Store
 from gen2dft.thermo.hull import ReferenceHull
 
@@ -30,31 +33,43 @@ def whole(example: Store) -> Store:
     return example
 
 
+@pytest.fixture
+def arms(monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A campaign whose ids are the hashes that an archive's must be."""
+    store = empty_store()
+    import_archive(store, stored.DATA / "arms.zip")
+    monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: store)
+    return store
+
+
 def test_export_and_import(
-    whole: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arms: Store, invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "shared" / "mine.zip"
-    written = invoke(
-        "export",
-        "-o",
-        str(file),
-        "--campaign",
-        "thermoelectric",
-        "--author",
-        "Curie, Marie",
-        "--json",
-    )
+    author = ("--author", "Curie, Marie")
+    written = invoke("export", "-o", str(file), "--campaign", "arms", *author, "--json")
     told = json.loads(written.output)
-    assert (told["campaign"], told["documents"]["hits"]) == (CAMPAIGN_ID, len(HITS))
-    hits = [hit.to_mongo() for hit in whole.hits()]
+    hits = [hit.to_mongo() for hit in arms.hits()]
+    assert (told["campaign"], told["documents"]["hits"]) == ("arms-e5cadd40", len(hits))
     store = empty_store()
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: store)
-    assert f"{len(HITS)} new hits" in invoke("import", str(file), "--dry-run").output
+    assert f"{len(hits)} new hits" in invoke("import", str(file), "--dry-run").output
     assert not store.campaigns()
     output = invoke("import", str(file), "--digest", told["digest"]).output
-    assert "0 were there already" in output and "snapshots, training data" in output
+    assert "0 were there already" in output
+    assert "snapshots, training data" in output
     assert [hit.to_mongo() for hit in store.hits()] == hits
     assert json.loads(invoke("import", str(file), "--json").output)["new"]["hits"] == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [("10kB", "more than 10,000; .* --max-size"), ("much", "'much' is no size; write it like 5GB")],
+)
+def test_the_size_of_an_archive(arms: Store, invoke, size: str, message: str) -> None:
+    result = invoke("import", str(stored.DATA / "arms.zip"), "--max-size", size)
+    assert result.exit_code == 1
+    assert re.search(message, result.output)
 
 
 def test_export_says_what_it_left_out_and_under_which_licence(

@@ -126,3 +126,30 @@ def test_without_campaigns_the_first_step_is_named(invoke, monkeypatch: pytest.M
     assert result.exit_code == 0
     assert "gen2dft run --campaign thermoelectric" in result.output
     assert json.loads(invoke("status", "--json").output) == []
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_shown(example, invoke):
+    other = example.campaign(CAMPAIGN_ID).to_mongo() | {"_id": "other-1", "spec": {}}
+    example.database.campaigns.insert_one(other)
+    result = invoke("status")
+    assert result.exit_code == 0
+    assert CAMPAIGN_ID in result.stdout
+    named = "left out 1 document that cannot be read: campaigns 'other-1' (spec: name: Field"
+    assert result.stderr.count(named) == 1
+    assert len(json.loads(invoke("status", "--json").stdout)) == 1
+    refused = invoke("status", "other-1")
+    assert refused.exit_code == 1
+    assert "document 'other-1' of collection 'campaigns' cannot be read" in refused.stderr
+
+
+@pytest.mark.parametrize("collection", ["rounds", "candidates", "labels", "hits", "power_factors"])
+@pytest.mark.parametrize("verb", [("status",), ("hits",), ("candidates",), ("ledger",)])
+def test_a_bad_document_of_a_campaign_stops_no_verb_that_shows(example, invoke, collection, verb):
+    key = example.database[collection].find_one({}, sort=[("_id", 1)])["_id"]
+    foreign = {"_id": "foreign", "campaign_id": CAMPAIGN_ID}
+    example.database[collection].insert_one(foreign)
+    example.database[collection].update_one({"_id": key}, {"$set": {"created": 5, "state": 5}})
+    place = () if verb == ("status",) else ("-c", CAMPAIGN_ID)
+    result = invoke(*verb, *(place if verb != ("ledger",) else (CAMPAIGN_ID,)))
+    assert result.exit_code == 0, result.output
+    assert len(result.stderr.splitlines()) <= 1

@@ -4,11 +4,13 @@ run.
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import pytest
 from jobflow import CURRENT_JOB
 
+from gen2dft.engines import kept
 from gen2dft.engines.base import LOST_RUN_TAG, CalculationDoc, CalculationFailure
 from gen2dft.engines.kept import FILE, computed_once, read_outcome, write_outcome
 from gen2dft.engines.kit import run_task, starting_structure
@@ -77,6 +79,50 @@ def test_a_failure_is_kept_as_well(tmp_path):
     assert read_outcome(tmp_path / FILE, "b 1") is None
     assert read_outcome(tmp_path / "none", "a 1") is None
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+FOREIGN = {
+    "empty": b"",
+    "half-written": b'{"job": "a 1", "kind": "CalculationFailure", "outcome": {"reason": "expl',
+    "no JSON": b"\x00\xff\xfe",
+    "a list": b"[1, 2]",
+    "nested without end": b"[" * 100_000,
+    "another kind": b'{"job": "a 1", "kind": "Structure", "outcome": {}}',
+    "no kind": b'{"job": "a 1", "outcome": {}}',
+    "no job": b'{"kind": "CalculationFailure", "outcome": {}}',
+    "no outcome": b'{"job": "a 1", "kind": "CalculationFailure", "outcome": 5}',
+    "missing field": b'{"job": "a 1", "kind": "CalculationFailure", "outcome": {}}',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_file_that_holds_no_outcome_costs_nothing_but_itself(tmp_path, caplog, name):
+    (tmp_path / FILE).write_bytes(FOREIGN[name])
+    assert read_outcome(tmp_path / FILE, "a 1") is None
+    assert f"{FILE} holds no outcome" in caplog.text
+    assert len(caplog.text.splitlines()) == 1
+
+
+def test_the_outcome_of_another_job_is_nobodys_fault(tmp_path, caplog):
+    content = b'{"job": "b 1", "kind": "Structure", "outcome": {}}'
+    (tmp_path / FILE).write_bytes(content)
+    assert read_outcome(tmp_path / FILE, "a 1") is None
+    assert not caplog.text
+
+
+def test_a_job_beside_a_damaged_file_computes_and_replaces_it(job, compute, tmp_path):
+    (tmp_path / "first" / FILE).write_bytes(FOREIGN["half-written"])
+    first = compute()
+    assert (compute(), compute.times) == (first, 1)
+
+
+def test_what_is_no_file_or_too_large(tmp_path, monkeypatch, caplog):
+    os.mkfifo(tmp_path / "pipe")
+    assert read_outcome(tmp_path / "pipe", "a 1") is None
+    monkeypatch.setattr(kept, "MAX_BYTES", 10)
+    (tmp_path / FILE).write_bytes(b" " * 11)
+    assert read_outcome(tmp_path / FILE, "a 1") is None
+    assert "more than 10 bytes" in caplog.text
 
 
 def test_a_job_whose_workers_die_again_and_again_fails(job):

@@ -29,9 +29,17 @@ def candidate(key="c1", state="sampled", **fields):
     )
 
 
+SPEC = {
+    "name": "thermoelectric",
+    "targets": [{"property": "e_above_hull"}],
+    "dataset": {"source": "starter"},
+    "learning": {"rounds": 1},
+}
+
+
 def campaign(key="camp", name="thermoelectric"):
     return CampaignDoc(
-        id=key, name=name, spec={}, spec_hash="s", dataset_id="d", dataset_hash="d", hull_id="h"
+        id=key, name=name, spec=SPEC, spec_hash="s", dataset_id="d", dataset_hash="d", hull_id="h"
     )
 
 

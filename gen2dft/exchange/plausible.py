@@ -1,0 +1,103 @@
+"""Values of an archive: what no engine gives is not believed from elsewhere either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gen2dft.engines.bounds import Range
+from gen2dft.engines.guard import bounds_of
+from gen2dft.thermo.placing import lacks_compounds, why_implausible
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+    from gen2dft.store.documents import HitDoc, LabelDoc
+    from gen2dft.thermo.hull import ReferenceHull
+
+ANY_VALUE: Range = (-1e9, 1e9)
+"""Beyond this no property of a crystal lies, in whatever unit."""
+HOURS: Range = (0.0, 1e8)
+"""Core-hours: a large cluster for a year"""
+CHANCE: Range = (0.0, 1.0)
+# What reading a crystal from a document may raise.
+NO_CRYSTAL = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+def label_problem(label: LabelDoc, hull: ReferenceHull, lowest: float) -> str | None:
+    """Why a label is not believed, by the rule that guards engines; None if it is.
+
+    Parameters
+    ----------
+    hull
+        That of the label.
+    lowest
+        eV/atom, below which the campaign takes its hull for incomplete.
+    """
+    crystal = crystal_of(label.structure)
+    if isinstance(crystal, str):
+        return crystal
+    for name, value, within in _numbers_of(label, crystal):
+        if value is not None and not within[0] <= value <= within[1]:
+            return f"{name} of {value:g} is outside {within[0]:g} to {within[1]:g}"
+    energy, distance = label.values.get("formation_energy"), label.own_distance
+    unexplored = distance is not None and lacks_compounds(hull, crystal.composition)
+    return why_implausible(energy, distance, lowest, unexplored=unexplored)
+
+
+def hit_problem(hit: HitDoc) -> str | None:
+    """The same of a hit."""
+    crystal = crystal_of(hit.structure)
+    if isinstance(crystal, str):
+        return crystal
+    chance = {"chance": None if hit.stability is None else hit.stability.chance}
+    for name, value, within in (*_values(hit.values), *_values(chance, CHANCE)):
+        if value is not None and not within[0] <= value <= within[1]:
+            return f"{name} of {value:g} is outside {within[0]:g} to {within[1]:g}"
+    formula = crystal.composition.reduced_formula
+    return None if _is_formula(hit.formula, formula) else f"its crystal is {formula}"
+
+
+def crystal_of(document: Mapping[str, Any]) -> Structure | str:
+    """The crystal of a document, or why there is none."""
+    from pymatgen.core import Structure
+
+    try:
+        crystal = Structure.from_dict(dict(document))
+        is_ordered, volume = crystal.is_ordered, crystal.volume
+    except NO_CRYSTAL as err:
+        return f"its structure cannot be read: {' '.join(str(err).split())[:100]}"
+    if not is_ordered:
+        return "the sites of its structure are partly occupied"
+    return crystal if volume > 0 else "its cell has no volume"
+
+
+def _is_formula(text: str, formula: str) -> bool:
+    from pymatgen.core import Composition
+
+    try:
+        return bool(Composition(text).reduced_formula == formula)
+    except NO_CRYSTAL:
+        return False
+
+
+Numbers = Iterator[tuple[str, float | None, Range]]
+
+
+def _numbers_of(label: LabelDoc, crystal: Structure) -> Numbers:
+    """Name, value and bounds of the numbers of a label."""
+    bounds = bounds_of(label.engine)
+    yield "energy_per_atom", label.energy_per_atom, bounds.energy_per_atom or ANY_VALUE
+    yield "the volume per atom", crystal.volume / len(crystal), bounds.volume_per_atom
+    yield "band_gap", label.values.get("band_gap"), bounds.band_gap
+    yield from _values(label.values)
+    yield from _values(label.other_hulls)
+    yield from _values(label.costs, HOURS)
+    yield "core_hours", label.core_hours, HOURS
+    if label.stability is not None:
+        yield "chance", label.stability.chance, CHANCE
+
+
+def _values(values: Mapping[str, float | None], within: Range = ANY_VALUE) -> Numbers:
+    for name, value in values.items():
+        yield name, value, within
