@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs
 
-import gen2dft
 from gen2dft.errors import OutputError, StoreError, WorkerError
+from gen2dft.store.processes import module_environment
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
@@ -200,14 +200,9 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     """Environment of a worker: these settings wherever it runs, one thread per process, no
     chatter.
     """
-    environment = {
+    return {
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        **os.environ,
+        **module_environment(),
         **settings.as_environment(),
     }
-    root = Path(gen2dft.__file__).parents[1]
-    if (root / "flows").is_dir():  # a checkout, which need not be installed
-        paths = [str(root), os.environ.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment

@@ -68,7 +68,7 @@ VERBS = {
         "results", "show", "One candidate: where it is from and what is known of it.", "Results"
     ),
     "trace": Verb(
-        "trace", "trace", "Follow a hit back to the training set, and decode it again.", "Results"
+        "lineage", "trace", "Follow a hit back to the training set, and decode it again.", "Results"
     ),
     "serve": Verb("serve", "serve", "Show campaigns, hits and crystals in the browser.", "Results"),
     "report": Verb(

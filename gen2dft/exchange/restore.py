@@ -17,7 +17,6 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import ArchiveError, Gen2DFTError
 from gen2dft.exchange.archive import REMEDY, Archive, blob_name, documents_name, to_line
 from gen2dft.generators.snapshot import snapshot_id
-from gen2dft.store.collections import COLLECTIONS
 from gen2dft.store.documents import (
     CampaignDoc,
     CandidateDoc,
@@ -28,6 +27,7 @@ from gen2dft.store.documents import (
     RoundDoc,
     SnapshotDoc,
 )
+from gen2dft.store.schema import COLLECTIONS
 from gen2dft.store.store import blob_key, candidate_key, round_key
 from gen2dft.thermo.hull import ReferenceHull
 

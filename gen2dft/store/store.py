@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.hashing import content_hash
-from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
     EVIDENCE_FIELDS,
     CalculationsDoc,
@@ -32,6 +31,7 @@ from gen2dft.store.documents import (
     now,
     stored_evidence,
 )
+from gen2dft.store.schema import INDICES, collection_name
 from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
 
