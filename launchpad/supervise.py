@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs
 
 from gen2dft.errors import OutputError, StoreError, WorkerError
-from gen2dft.store.processes import module_environment
+from gen2dft.store.processes import module_command, module_environment
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
@@ -150,8 +149,8 @@ class WorkerPool:
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
         path = self.log_file(index)
-        module = ["-m", "gen2dft.launchpad.worker"]
-        command = [sys.executable, *module, self.campaign_id, str(os.getpid())]
+        module = module_command("gen2dft.launchpad.worker")
+        command = [*module, self.campaign_id, str(os.getpid())]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES

@@ -162,10 +162,9 @@ def explain(err: Exception) -> str | None:
         )
     pymongo_errors = sys.modules.get("pymongo.errors")
     if pymongo_errors is not None and isinstance(err, pymongo_errors.PyMongoError):
-        return (
-            f"the database failed: {err}; `gen2dft doctor` tests it, and the same command "
-            "goes on where it was"
-        )
+        from gen2dft.store.connect import explain_database
+
+        return explain_database(err)
     return None
 
 

@@ -36,6 +36,14 @@ def open_store() -> Store:
     return connect.open_store(load_settings())
 
 
+def open_to_write() -> Store:
+    """The same for commands that write; StoreError if the database's user may only read."""
+    from gen2dft.settings import load_settings
+    from gen2dft.store import connect
+
+    return connect.open_to_write(load_settings())
+
+
 def report_folder(campaign_id: str) -> Path:
     """Where the report of a campaign goes unless a folder is named."""
     from gen2dft.settings import load_settings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.cli.common import echo_json, open_store, open_to_write, plain_table
 from gen2dft.errors import CampaignError, SettingsError
 from gen2dft.report.decomposition import decomposition_texts
 from gen2dft.report.wording import chemical, counted
@@ -111,7 +111,7 @@ def _job(
     from gen2dft.ground.competing import Method, Sources, must_be_dft
     from gen2dft.settings import load_settings
 
-    store, settings = open_store(), load_settings()
+    store, settings = open_to_write(), load_settings()
     name = engine or _engine_of(document)
     must_be_dft(name)
     method = Method.of(name, preset or _preset_of(document, name))

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.campaigns import Campaign, Engine, File, Set, resolve_spec
-from gen2dft.cli.common import echo_json, open_store, plain_table, report_folder
+from gen2dft.cli.common import echo_json, open_store, open_to_write, plain_table, report_folder
 from gen2dft.cli.results import Campaign as Stored
 from gen2dft.report.wording import counted, round_title, value_text, words
 
@@ -102,7 +102,7 @@ def _fit(
 
     for problem in calibrating.check_engine(spec, phases, works_here=not submit):
         _say(f"[yellow]{problem}[/]")
-    store, references = open_store(), calibrating.references_of(spec, phases)
+    store, references = open_to_write(), calibrating.references_of(spec, phases)
     if not submit:
         _compute_here(store, settings, spec, references)
     elif waiting := _submit(store, settings, spec, references):
@@ -224,7 +224,7 @@ def rehull(
     from gen2dft.ground.named_today import as_named_today
     from gen2dft.review import rehull as rehulling
 
-    store = open_store()
+    store = open_to_write() if apply else open_store()
     document = store.find_campaign(campaign)
     with console.status("reading the hull"):
         spec = stored_campaign(as_named_today(store, document))

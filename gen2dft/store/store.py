@@ -31,6 +31,7 @@ from gen2dft.store.documents import (
     now,
     stored_evidence,
 )
+from gen2dft.store.filters import MAX_MS
 from gen2dft.store.schema import INDICES, collection_name
 from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
@@ -260,7 +261,8 @@ class Store:
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
-        return [HitDoc.from_mongo(data) for data in self.database.hits.find(query).sort("_id", 1)]
+        found = self.database.hits.find(query).sort("_id", 1).max_time_ms(MAX_MS)
+        return [HitDoc.from_mongo(data) for data in found]
 
     def references(self, engine: str, settings_hash: str) -> list[ReferenceDoc]:
         """Reference phases that an engine has computed with given settings, in the order of their

@@ -5,7 +5,7 @@ import pytest
 
 from gen2dft.errors import SettingsError, StoreError
 from gen2dft.settings import Settings
-from gen2dft.store.connect import connect, database_uri, host_of, open_store
+from gen2dft.store.connect import connect, database_uri, host_of, open_store, open_to_write
 
 
 def test_the_client_is_made_once(settings: Settings):
@@ -13,8 +13,9 @@ def test_the_client_is_made_once(settings: Settings):
     assert connect(settings).name == settings.database_name
 
 
-def test_an_opened_store_has_its_indices(settings: Settings):
-    store = open_store(settings)
+def test_only_a_store_to_write_gets_its_indices(settings: Settings):
+    assert open_store(settings).database.list_collection_names() == []
+    store = open_to_write(settings)
     assert "campaign_id_1_round_index_1_state_1" in store.database.candidates.index_information()
 
 
