@@ -7,6 +7,7 @@ only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -30,11 +31,13 @@ from gen2dft.store.documents import (
 from gen2dft.store.store import candidate_key, round_key
 
 if TYPE_CHECKING:
+    from gen2dft.serve.optimade_entries import Entries
     from gen2dft.store.store import Store
 
 PREFIX = "gen2dft"
 LOOK_EVERY = 5.0  # seconds between looks for new crystals
 AT_ONCE = 200
+WORKED_ON = 8  # requests at a time, of the some 40 threads of the server
 BUILT_IN = Properties()
 IMPLEMENTATION = {"name": "gen2dft", "version": __version__}
 PROVIDER = {
@@ -119,8 +122,11 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     """
     # It would write log files in /var/log as soon as it is imported.
     logging.getLogger("optimade").addHandler(logging.NullHandler())
+    from fastapi.exceptions import RequestValidationError
     from optimade.server.config import ServerConfig
     from optimade.server.create_app import create_app
+
+    from gen2dft.serve.optimade_entries import Entries
 
     # The library shares one database in memory among applications.
     database = f"{PREFIX}-{uuid.uuid4().hex}"
@@ -135,8 +141,19 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
         provider_fields={"structures": field_descriptions(known_in(store))},
     )
     app = create_app(config)
-    entries = app.state.entry_collections["structures"].collection
-    return _Fresh(app, _Copy(store, shared, entries))
+    kinds = app.state.entry_collections
+    kinds |= {name: Entries(like) for name, like in kinds.items()}
+    app.add_exception_handler(RequestValidationError, _bad_field)
+    return _Fresh(app, _Copy(store, shared, kinds["structures"]))
+
+
+def _bad_field(request: Any, error: Any) -> Any:
+    """400 for a field of an address that is not of its kind, where the library answers 500."""
+    from optimade.exceptions import BadRequest
+    from optimade.server.exception_handlers import general_exception
+
+    wrong = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+    return general_exception(request, BadRequest("; ".join(wrong)))
 
 
 def known_in(store: Store) -> Properties:
@@ -164,30 +181,35 @@ def _described(prop: Property) -> dict[str, Any]:
 
 
 class _Fresh:
-    """An application that looks for new crystals before it answers, every few seconds."""
+    """An application that looks for new crystals before it answers, every few seconds.
+
+    Only so many requests are worked on at once: the others wait without holding one of the threads
+    that the pages need.
+    """
 
     def __init__(self, app: Any, copy: _Copy) -> None:
         self._app = app
         self._copy = copy
+        self._free = asyncio.Semaphore(WORKED_ON)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.concurrency import run_in_threadpool
 
-        await run_in_threadpool(self._copy.refresh)
-        await self._app(scope, receive, send)
+        async with self._free:
+            await run_in_threadpool(self._copy.refresh)
+            await self._app(scope, receive, send)
 
 
 class _Copy:
     """Crystals in OPTIMADE's format: one entry per label."""
 
-    def __init__(self, store: Store, shared: Shared, entries: Any) -> None:
+    def __init__(self, store: Store, shared: Shared, entries: Entries) -> None:
         self._store = store
         self._shared = shared
         self._entries = entries
         self._known: dict[str, bool] = {}  # label, and whether it was a hit's when it was copied
         self._looked = -LOOK_EVERY
         self._lock = threading.Lock()
-        entries.create_index("id")
 
     def refresh(self) -> None:
         """Add new crystals, at most every `LOOK_EVERY` seconds.
@@ -216,7 +238,7 @@ class _Copy:
 
     def _add(self, labels: Sequence[str], hits: Mapping[str, Evidence]) -> None:
         for entry in entries_of(self._store, labels, hits):
-            self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
+            self._entries.put(entry)
 
 
 def entries_of(

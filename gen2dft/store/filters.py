@@ -20,7 +20,7 @@ Filter = dict[str, Any]
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 20
-MAX_PARTS = 200
+MAX_PARTS = 100  # comparisons
 MAX_MS = 10_000  # that the database may take, as far as it counts
 MAX_PATTERN = 100
 MAX_REPEATS, MAX_ALTERNATIVES = 2, 5
@@ -44,8 +44,7 @@ def parse_filter(text: str) -> Filter:
         It is no JSON object, or not within the bounds of `check_filter`.
     """
     shown = shortened(text)
-    if len(text) > MAX_LENGTH:
-        raise QueryError(f"a filter has at most {MAX_LENGTH} characters, {shown} has {len(text)}")
+    check_size(len(text), 0, 0)
     try:
         parsed = json.loads(text, parse_constant=_no_number, object_pairs_hook=_without_doubles)
     except (json.JSONDecodeError, RecursionError) as err:
@@ -65,11 +64,7 @@ def check_filter(wanted: Filter) -> None:
         The message names the part.
     """
     for number, (depth, key, value) in enumerate(_parts(wanted)):
-        if depth > MAX_DEPTH or number > MAX_PARTS:
-            raise QueryError(
-                f"the filter is too large: at most {MAX_DEPTH} levels and {MAX_PARTS} parts are "
-                "taken; ask in several steps"
-            )
+        check_size(0, depth, number)
         if key.startswith("$") and key not in OPERATORS:
             raise QueryError(not_one_of("operator", key, OPERATORS))
         if key == "$regex":
@@ -78,6 +73,21 @@ def check_filter(wanted: Filter) -> None:
             raise QueryError("$options may only be 'i': capital or small letters alike")
         _check_text(key)
         _check_value(key, value)
+
+
+def check_size(length: int, depth: int, parts: int) -> None:
+    """Refuse a filter of more characters, levels or comparisons than are taken.
+
+    Raises
+    ------
+    QueryError
+        The message says how many are.
+    """
+    if length > MAX_LENGTH or depth > MAX_DEPTH or parts > MAX_PARTS:
+        raise QueryError(
+            f"the filter is too large: at most {MAX_LENGTH} characters, {MAX_DEPTH} levels and "
+            f"{MAX_PARTS} comparisons are taken; ask in several steps"
+        )
 
 
 def check_pattern(pattern: object) -> None:
