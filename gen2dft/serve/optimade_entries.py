@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bson.errors import BSONError
 from lark import Token, Tree
 from lark.exceptions import LarkError, UnexpectedInput, VisitError
 from mongomock.filtering import filter_applies
@@ -29,6 +30,8 @@ from gen2dft.store.filters import check_size
 
 SECONDS = 5.0  # that a search may take
 MAX_SKIPPED = 10**9
+OTHER_KIND = "a value of the filter is not of the kind of its field"
+NOT_OF_KIND = (ValueError, TypeError, KeyError, AttributeError, OverflowError, BSONError)
 QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
 JOINT = re.compile(r"\b(?:AND|OR)\b", re.IGNORECASE)
 
@@ -56,7 +59,7 @@ class Parser(LarkParser):
             # Unlike the library, keep no tree: another thread would overwrite it.
             return self.lark.parse(filter_)
         except UnexpectedInput as err:
-            place = f"near character {max(err.column, 1)}" if err.column else "at its end"
+            place = f"near character {err.column}" if err.column > 0 else "at its end"
             raise BadRequest(f"the filter is not understood {place}") from err
         except (LarkError, RecursionError) as err:
             raise BadRequest("the filter is not understood") from err
@@ -125,12 +128,9 @@ class Entries(MongoCollection):
         try:
             criteria = super().handle_query_params(params)
         except VisitError as err:
-            cause = err.orig_exc
-            if isinstance(cause, NotImplementedError | OptimadeHTTPException):
-                raise cause from err
-            raise BadRequest(f"the filter is not understood: {cause}") from err
-        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as err:
-            raise BadRequest("a value of the filter is not of the kind of its field") from err
+            raise _of_filter(err.orig_exc) from err
+        except NOT_OF_KIND as err:
+            raise BadRequest(OTHER_KIND) from err
         if criteria.get("skip", 0) > MAX_SKIPPED:
             raise BadRequest(f"pages end at entry {MAX_SKIPPED}")
         criteria["filter"] = _without_zones(criteria["filter"] or {})
@@ -165,7 +165,18 @@ def _passes(entry: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     except OptimadeHTTPException:
         raise
     except Exception as err:  # the library compares whatever it is given
-        raise BadRequest("a value of the filter is not of the kind of its field") from err
+        raise BadRequest(OTHER_KIND) from err
+
+
+def _of_filter(cause: Exception) -> Exception:
+    """The error of a filter that the library reads but cannot turn into a search."""
+    if isinstance(cause, OptimadeHTTPException):
+        return cause
+    if isinstance(cause, NotImplementedError):
+        is_for_people = "__default__" not in str(cause)
+        known = str(cause) if is_for_people else "this server cannot filter by true and false"
+        return NotImplementedError(known)
+    return BadRequest(OTHER_KIND)
 
 
 def _in_order(entries: list[dict[str, Any]], order: Any) -> list[dict[str, Any]]:

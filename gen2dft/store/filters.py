@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from gen2dft.errors import QueryError, not_one_of
 
@@ -63,16 +63,16 @@ def check_filter(wanted: Filter) -> None:
     QueryError
         The message names the part.
     """
-    for number, (depth, key, value) in enumerate(_parts(wanted)):
-        check_size(0, depth, number)
-        if key.startswith("$") and key not in OPERATORS:
-            raise QueryError(not_one_of("operator", key, OPERATORS))
-        if key == "$regex":
-            check_pattern(value)
-        elif key == "$options" and value != "i":
+    for number, part in enumerate(_parts(wanted)):
+        check_size(0, part.depth, number)
+        if part.key.startswith("$") and part.key not in OPERATORS:
+            raise QueryError(not_one_of("operator", part.key, OPERATORS))
+        if part.key == "$regex":
+            check_pattern(part.value)
+        elif part.key == "$options" and part.value != "i":
             raise QueryError("$options may only be 'i': capital or small letters alike")
-        _check_text(key)
-        _check_value(key, value)
+        _check_text(part.key)
+        _check_value(part.field, part.value)
 
 
 def check_size(length: int, depth: int, parts: int) -> None:
@@ -122,29 +122,41 @@ def shortened(text: str) -> str:
     return repr(text if len(text) <= SHOWN else f"{text[:SHOWN]}...")
 
 
-def _parts(wanted: object) -> Iterator[tuple[int, str, Any]]:
-    """Depth, key and value of each part; the items of a list have the key of the list."""
-    open_parts: list[tuple[int, str, Any]] = [(0, "", wanted)]
+class _Part(NamedTuple):
+    """One key of a filter with its value, the field that it is about, and how deep it lies."""
+
+    depth: int
+    field: str
+    key: str
+    value: Any
+
+
+def _parts(wanted: object) -> Iterator[_Part]:
+    """Every part of a filter; the items of a list have the key of the list."""
+    open_parts = [_Part(0, "", "", wanted)]
     while open_parts:
-        depth, key, value = open_parts.pop()
+        part = open_parts.pop()
+        depth, field, key, value = part
         if key:
-            yield depth, key, value
+            yield part
         if isinstance(value, dict):
-            open_parts += [(depth + 1, name, part) for name, part in value.items()]
-        elif isinstance(value, list) and depth <= MAX_DEPTH:
+            for name, inner in value.items():
+                about = field if name.startswith("$") else name
+                open_parts.append(_Part(depth + 1, about, name, inner))
+        elif isinstance(value, list):
             nested = [item for item in value if isinstance(item, dict | list)]
-            open_parts += [(depth + 1, key, item) for item in nested]
+            open_parts += [_Part(depth + 1, field, key, item) for item in nested]
 
 
-def _check_value(key: str, value: object) -> None:
+def _check_value(field: str, value: object) -> None:
     items = value if isinstance(value, list) else [value]
     for item in items:
         if isinstance(item, str):
             _check_text(item)
         elif isinstance(item, float) and not math.isfinite(item):
-            raise QueryError(f"{key} is compared with {item}, which is no number")
+            raise QueryError(f"{field} is compared with {item}, which is no number")
         elif isinstance(item, int) and not -INT64 <= item < INT64:
-            raise QueryError(f"{key} is compared with {shortened(str(item))}: give fewer digits")
+            raise QueryError(f"{field} is compared with {shortened(str(item))}: give fewer digits")
 
 
 def _check_text(text: str) -> None:
