@@ -28,8 +28,8 @@ MODULE = "gen2dft.launchpad.job_store"
 OUTPUT = {"array": [1, 2, 3]}
 SECONDS = 120.0  # for the second process, which imports jobflow
 REMEDY = (
-    "name a MongoStore with an additional store `data` under JOB_STORE there, or remove JOB_STORE "
-    "to keep results in the campaign's database"
+    "name a MongoStore with an additional store `data` under JOB_STORE there; or keep results in "
+    "the campaign's database: unset JOBFLOW_CONFIG_FILE, and move ~/.jobflow.yaml away"
 )
 
 

@@ -75,20 +75,14 @@ def open_to_write(settings: Settings) -> Store:
     from pymongo.errors import OperationFailure
 
     store = open_store(settings)
-    uri = database_uri(settings).get_secret_value()
     try:
-        _ensure_indices(uri, settings.database_name, os.getpid())
+        store.ensure_indices()
     except OperationFailure as err:
-        if err.code == UNAUTHORIZED:
-            raise StoreError(f"at {host_of(uri)}: {MAY_NOT_WRITE}") from None
-        raise
+        if err.code != UNAUTHORIZED:
+            raise
+        host = host_of(database_uri(settings).get_secret_value())
+        raise StoreError(f"at {host}: {MAY_NOT_WRITE}") from None
     return store
-
-
-@functools.cache
-def _ensure_indices(uri: str, name: str, pid: int) -> None:
-    """Once per database and process."""
-    Store(checked_client(uri, pid)[name]).ensure_indices()
 
 
 @functools.cache
