@@ -13,7 +13,7 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.launchpad.connect import configure_jobflow, jobflow_file
+from gen2dft.launchpad.connect import jobflow_file
 
 from gen2dft.errors import SettingsError
 from gen2dft.store.connect import reason_of
@@ -39,7 +39,6 @@ def refuse_private_store(settings: Settings) -> None:
     The store that gen2dft configures itself is in the campaign's database.
     """
     file, is_own = jobflow_file(settings)
-    configure_jobflow(settings)
     if is_own:
         return
     if problem := try_job_store():

@@ -324,11 +324,12 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _check_place(settings: Settings) -> None:
-    """Refuse a database that takes no campaign, or keeps no results for workers, at once."""
+    """Refuse a database that takes no campaign, and a job store that no worker could read."""
     from gen2dft.launchpad.job_store import refuse_private_store
     from gen2dft.store.connect import open_to_write
 
-    open_to_write(settings)
+    if not settings.is_embedded:  # its only user is the owner of its folder
+        open_to_write(settings)
     refuse_private_store(settings)
 
 

@@ -8,6 +8,7 @@ Importing this module imports the library; see `build_optimade` for what must pr
 from __future__ import annotations
 
 import copy
+import operator
 import re
 import time
 from collections.abc import Mapping
@@ -185,7 +186,7 @@ def _in_order(entries: list[dict[str, Any]], order: Any) -> list[dict[str, Any]]
         known = [entry for entry in entries if entry.get(field) is not None]
         unknown = [entry for entry in entries if entry.get(field) is None]
         try:
-            known.sort(key=lambda entry, field=field: entry[field], reverse=direction < 0)
+            known.sort(key=operator.itemgetter(field), reverse=direction < 0)
         except TypeError as err:
             raise BadRequest(f"entries have no order by {field}") from err
         entries = known + unknown if direction < 0 else unknown + known
