@@ -7,7 +7,6 @@ only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 import time
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 PREFIX = "gen2dft"
 LOOK_EVERY = 5.0  # seconds between looks for new crystals
 AT_ONCE = 200
-WORKED_ON = 8  # requests at a time, of the some 40 threads of the server
 BUILT_IN = Properties()
 IMPLEMENTATION = {"name": "gen2dft", "version": __version__}
 PROVIDER = {
@@ -181,23 +179,17 @@ def _described(prop: Property) -> dict[str, Any]:
 
 
 class _Fresh:
-    """An application that looks for new crystals before it answers, every few seconds.
-
-    Only so many requests are worked on at once: the others wait without holding one of the threads
-    that the pages need.
-    """
+    """An application that looks for new crystals before it answers, every few seconds."""
 
     def __init__(self, app: Any, copy: _Copy) -> None:
         self._app = app
         self._copy = copy
-        self._free = asyncio.Semaphore(WORKED_ON)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         from starlette.concurrency import run_in_threadpool
 
-        async with self._free:
-            await run_in_threadpool(self._copy.refresh)
-            await self._app(scope, receive, send)
+        await run_in_threadpool(self._copy.refresh)
+        await self._app(scope, receive, send)
 
 
 class _Copy:

@@ -11,7 +11,8 @@ import pytest
 from example_campaign import CAMPAIGN_ID
 
 from gen2dft.serve.app import build_app
-from gen2dft.serve.optimade import WORKED_ON, build_optimade
+from gen2dft.serve.optimade import build_optimade
+from gen2dft.serve.waiting import AT_ONCE
 from gen2dft.store.store import Store
 from tests.serve.conftest import Answer, get, served
 
@@ -134,13 +135,31 @@ def test_slow_searches_block_no_page(
 
     with served(make) as base, ThreadPoolExecutor(60) as readers:
         slow = [readers.submit(search, base, filter="nelements>0") for _ in range(60)]
-        for _ in range(WORKED_ON):
+        for _ in range(AT_ONCE):
             assert begun.acquire(timeout=60)
         pages = [get(f"{base}{page}") for page in ("", HERE, f"{HERE}/hits?sort=best")]
         go_on.set()
         assert {page.status for page in pages} == {200}
         # Those that hung longer than a search may take are told so.
         assert {answer.result().status for answer in slow} <= {200, 503}
+
+
+def test_slow_figures_block_no_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    def hang(*_: object) -> None:
+        begun.release()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr("gen2dft.serve.app.transport_figure", hang)
+    figures = [f"{HERE}/candidates/c{number}/figures/x" for number in range(60)]
+    with served(lambda _: build_app(store)) as base, ThreadPoolExecutor(60) as readers:
+        slow = [readers.submit(get, base + figure) for figure in figures]
+        assert begun.acquire(timeout=60)
+        pages = [get(f"{base}{page}") for page in ("", HERE, f"{HERE}/hits?sort=formula")]
+        go_on.set()
+        assert {page.status for page in pages} == {200}
+        assert {answer.result().status for answer in slow} == {204}
 
 
 @pytest.mark.parametrize(
