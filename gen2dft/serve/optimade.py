@@ -7,6 +7,7 @@ only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -186,10 +187,13 @@ class _Fresh:
         self._copy = copy
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from optimade.exceptions import OptimadeHTTPException
         from starlette.concurrency import run_in_threadpool
 
         await run_in_threadpool(self._copy.refresh)
-        await self._app(scope, receive, send)
+        # The library has answered these already, and raises them again for a log.
+        with contextlib.suppress(OptimadeHTTPException):
+            await self._app(scope, receive, send)
 
 
 class _Copy:

@@ -130,6 +130,8 @@ class Entries(MongoCollection):
             criteria = super().handle_query_params(params)
         except VisitError as err:
             raise _of_filter(err.orig_exc) from err
+        except NotImplementedError as err:
+            raise _of_filter(err) from err
         except NOT_OF_KIND as err:
             raise BadRequest(OTHER_KIND) from err
         if criteria.get("skip", 0) > MAX_SKIPPED:

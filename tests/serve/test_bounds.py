@@ -63,6 +63,24 @@ def test_a_bad_filter_is_400(base: str, text: str) -> None:
     assert "Traceback" not in detail
 
 
+@pytest.mark.parametrize(
+    ("query", "status", "text"),
+    [
+        ("filter=_gen2dft_is_dft=TRUE", 501, "cannot filter by true and false"),
+        ('filter=elements:elements_ratios HAS "Si":0.5', 501, "Correlated list queries"),
+        ("filter", 400, "without an equal sign"),
+        ("page_limit=501", 403, "Max allowed page_limit is 500"),
+    ],
+)
+def test_what_the_library_does_not_know_is_said(
+    base: str, query: str, status: int, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = get(f"{base}optimade/v1/structures?{quote(query, safe='=&')}")
+    assert answer.status == status
+    assert text in answer.text and "object at 0x" not in answer.text
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
 def test_deep_filters_are_refused_wherever_they_are_asked(base: str) -> None:
     for kind in ("links", "references"):
         assert get(f"{base}optimade/v1/{kind}?filter={quote(DEEP)}").status == 400
