@@ -14,14 +14,22 @@ from typing import TYPE_CHECKING, Any
 from gen2dft.campaign import stored_campaign
 from gen2dft.errors import QueryError, not_one_of
 from gen2dft.properties import PROPERTIES
+from gen2dft.store.connect import reason_of
 from gen2dft.store.documents import EVIDENCE_FIELDS, stored_evidence
+from gen2dft.store.filters import (
+    MAX_DEPTH,
+    MAX_LENGTH,
+    Filter,
+    check_filter,
+    parse_filter,
+    shortened,
+)
 from gen2dft.store.states import LABELLED_STATES
 
 if TYPE_CHECKING:
     from gen2dft.store.documents import CampaignDoc, HitDoc
     from gen2dft.store.store import Store
 
-MAX_LENGTH = 2000
 EXAMPLE = "write it like 'band_gap > 0.3 and e_above_hull < 0.05'"
 # What may be asked for besides properties: name to field of a hit and the kind of its values.
 FIELDS: dict[str, tuple[str, type]] = {
@@ -54,7 +62,25 @@ WANTED: dict[type, str] = {
     str: "a text in quotes",
 }
 
-Filter = dict[str, Any]
+
+def query_hits(store: Store, query: str, campaign_id: str) -> list[HitDoc]:
+    """Hits of a campaign that meet a filter of MongoDB written as JSON, in the order of their ids.
+
+    Raises
+    ------
+    QueryError
+        The filter is not understood, asks for more than comparisons, or takes too long.
+    """
+    from pymongo.errors import OperationFailure
+
+    parsed = parse_filter(query)
+    if "campaign_id" in parsed:
+        raise QueryError("the filter must not name campaign_id; choose it by --campaign")
+    try:
+        return store.hits(campaign_id, **parsed)
+    except OperationFailure as err:
+        cause = reason_of(err)
+        raise QueryError(f"the database refuses the filter {shortened(query)}: {cause}") from err
 
 
 def find_hits(store: Store, where: str, campaign_id: str | None = None) -> list[HitDoc]:
@@ -175,6 +201,7 @@ def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
     for name in sorted(_names(condition)):
         if name not in known:
             raise QueryError(not_one_of("property or field of a hit", name, known))
+    check_filter(found)
     return found
 
 
@@ -207,10 +234,24 @@ def _refuse_others(where: str, spec: Mapping[str, Any]) -> None:
 def _parse(text: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise QueryError(f"a condition has at most {MAX_LENGTH} characters, this one {len(text)}")
+    shown = shortened(text)
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        condition = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError) as err:
-        raise QueryError(f"condition {text!r} is not understood: {err}; {EXAMPLE}") from err
+        raise QueryError(f"condition {shown} is not understood: {err}; {EXAMPLE}") from err
+    if _depth(condition) > MAX_DEPTH:
+        raise QueryError(f"condition {shown} is nested deeper than {MAX_DEPTH} levels; {EXAMPLE}")
+    return condition
+
+
+def _depth(condition: ast.expr) -> int:
+    """Levels of expressions within each other."""
+    depth, level = 0, [condition]
+    while level:
+        depth += 1
+        below = [child for node in level for child in ast.iter_child_nodes(node)]
+        level = [child for child in below if isinstance(child, ast.expr)]
+    return depth
 
 
 def _filter(node: ast.expr, *, negate: bool) -> Filter:

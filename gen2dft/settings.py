@@ -8,6 +8,7 @@ ATOMATE2_CONFIG_FILE, FW_CONFIG_FILE, PMG_VASP_PSP_DIR, MP_API_KEY), never repea
 from __future__ import annotations
 
 import os
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,24 @@ ALLOW_STAND_IN = f"{PREFIX}ALLOW_STAND_IN"
 # Variables of this prefix that are no settings: where the file is, and whether errors show where
 # they arose.
 OTHER_VARIABLES = ("CONFIG_FILE", "DEBUG", "ALLOW_STAND_IN")
+MAX_WORKERS = 1000  # on one machine
 GB_PER_WORKER = 3.0  # a worker holds TensorFlow, PyTorch and one model of each
 
 
 def config_file() -> Path:
     """The configuration file in force; it need not exist."""
     if named := os.environ.get("GEN2DFT_CONFIG_FILE"):
-        return Path(named).expanduser()
+        return _expanded(Path(named))
     local = Path(".gen2dft/config.yaml")
     return local.resolve() if local.is_file() else Path("~/.gen2dft/config.yaml").expanduser()
+
+
+def _expanded(path: Path) -> Path:
+    """A path with `~` as the home folder; SettingsError for a user who does not exist."""
+    try:
+        return path.expanduser()
+    except RuntimeError as err:
+        raise SettingsError(f"{path}: there is no home folder of that user") from err
 
 
 def allows_stand_in() -> bool:
@@ -74,12 +84,17 @@ class Settings(BaseSettings):
         SecretStr(EMBEDDED),
         description="`embedded` (a server of one's own in data_dir) or a MongoDB URI",
     )
-    database_name: str = Field("gen2dft", description="name of the database on that server")
+    database_name: str = Field(
+        "gen2dft",
+        pattern=r"^[A-Za-z0-9_-]{1,60}$",
+        description="name of the database on that server: letters, digits, _ and -",
+    )
     data_dir: Path = Field(
         default_factory=lambda: config_file().parent,
         description="embedded database, caches, launch folders",
     )
     workers: PositiveInt = Field(
+        le=MAX_WORKERS,
         default_factory=default_workers,
         description="worker processes of `gen2dft run`; default: one per core, as far as the "
         "memory goes",
@@ -98,7 +113,10 @@ class Settings(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().resolve()
+        try:
+            return _expanded(value).resolve()
+        except (SettingsError, OSError, RuntimeError) as err:  # a circle of links, in Python 3.11
+            raise ValueError(f"is no folder: {err}") from err
 
     @property
     def is_embedded(self) -> bool:
@@ -158,18 +176,28 @@ def load_settings() -> Settings:
         place = variable if variable in os.environ else f"{file}: {key}"
         what = problem["msg"].removeprefix("Value error, ")
         # The value of `database` may hold a password.
-        given = "" if key == "database" else f" (given: {problem['input']!r})"
+        given = "" if key == "database" else f" (given: {_shown(problem['input'])})"
         raise SettingsError(f"{place}: {what}{given}") from None
+
+
+def _shown(value: object) -> str:
+    """A value as messages show it; no raw lists or mappings, and not more than a line."""
+    if isinstance(value, dict | list):
+        return "several values"
+    return reprlib.repr(value)
 
 
 def _content(file: Path) -> dict[str, Any]:
     """The configuration file's keys and values; none if there is no file."""
     try:
+        if file.exists() and not file.is_file():
+            raise SettingsError(f"the configuration file {file} is a folder or device, no file")
         text = file.read_text(encoding="utf-8") if file.is_file() else ""
         content = yaml.safe_load(text) or {}
     except (OSError, UnicodeDecodeError) as err:
         raise SettingsError(f"cannot read the configuration file {file}: {err}") from err
-    except yaml.YAMLError as err:
+    # ValueError: dates that do not exist; RecursionError: levels without end.
+    except (yaml.YAMLError, ValueError, RecursionError) as err:
         mark = getattr(err, "problem_mark", None)
         place = f"{file}, line {mark.line + 1}" if mark else f"{file}"
         raise SettingsError(

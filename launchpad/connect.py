@@ -10,7 +10,6 @@ import contextlib
 import functools
 import os
 import sys
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,22 +134,3 @@ def configure_jobflow(settings: Settings) -> Path:
         if jobflow := sys.modules.get("jobflow"):  # it has read its settings already
             jobflow.SETTINGS.JOB_STORE = jobflow.JobStore.from_dict_spec(spec)
     return path
-
-
-def try_job_store() -> str | None:
-    """Write to jobflow's store, read back, arrays included, and clean up; the problem, or None."""
-    from jobflow import SETTINGS
-
-    store = SETTINGS.JOB_STORE
-    if "data" not in store.additional_stores:
-        return "there is no additional store `data` for large arrays"
-    place = {"uuid": f"doctor-{uuid.uuid4().hex}", "index": 1}
-    output = {"array": [1, 2, 3]}
-    try:
-        store.connect()
-        store.update([{**place, "output": output}], key=["uuid", "index"], save={"data": "array"})
-        found = store.get_output(place["uuid"], load=True)
-        store.remove_docs(place)
-    except Exception as err:  # a store of the user's may be of any kind and raise anything
-        return f"{type(err).__name__}: {err}"
-    return None if found == output else "what was written is not read again"

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING
 from gen2dft.launchpad.connect import configure_jobflow, connect_launchpad
 from gen2dft.launchpad.lost import recover_lost_runs
 
-import gen2dft
 from gen2dft.errors import OutputError, StoreError, WorkerError
+from gen2dft.store.processes import module_command, module_environment
 
 if TYPE_CHECKING:
     from gen2dft.settings import Settings
@@ -150,8 +149,8 @@ class WorkerPool:
 
     def _spawn(self, index: int) -> subprocess.Popen[bytes]:
         path = self.log_file(index)
-        module = ["-m", "gen2dft.launchpad.worker"]
-        command = [sys.executable, *module, self.campaign_id, str(os.getpid())]
+        module = module_command("gen2dft.launchpad.worker")
+        command = [*module, self.campaign_id, str(os.getpid())]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
@@ -200,14 +199,9 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     """Environment of a worker: these settings wherever it runs, one thread per process, no
     chatter.
     """
-    environment = {
+    return {
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        **os.environ,
+        **module_environment(),
         **settings.as_environment(),
     }
-    root = Path(gen2dft.__file__).parents[1]
-    if (root / "flows").is_dir():  # a checkout, which need not be installed
-        paths = [str(root), os.environ.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    return environment

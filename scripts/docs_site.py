@@ -215,7 +215,7 @@ def _options(command: Any, title: str) -> Iterator[str]:
 
 def documents() -> str:
     """Every field of every document, from the models that the store reads and writes."""
-    from gen2dft.store.collections import COLLECTIONS
+    from gen2dft.store.schema import COLLECTIONS
 
     text = [
         "# Documents of the database",

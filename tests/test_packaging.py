@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -75,6 +76,26 @@ def test_every_data_pattern_finds_a_file():
         if not list(folders[package].glob(pattern))
     ]
     assert empty == []
+
+
+def programs() -> list[Path]:
+    """Modules that are run as programs."""
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    guard = 'if __name__ == "__main__":'
+    return [path for path in files if guard in path.read_text() or path.stem == "__main__"]
+
+
+def test_the_programs_are_known():
+    names = {path.relative_to(ROOT).as_posix() for path in programs()}
+    assert {"gen2dft/cli/app.py", "gen2dft/store/keeper.py", "launchpad/worker.py"} <= names
+
+
+@pytest.mark.parametrize("program", programs(), ids=lambda path: path.stem)
+def test_no_program_sits_beside_a_name_of_the_standard_library(program: Path):
+    # Run by its path, a program has its folder first on sys.path: `collections.py` there would be
+    # taken for the standard library's.
+    neighbours = {path.stem for path in program.parent.iterdir() if path.stem != "__main__"}
+    assert sorted(neighbours & sys.stdlib_module_names) == []
 
 
 def test_the_version_is_said_once():

@@ -166,3 +166,23 @@ def test_hits_are_found_by_chance_and_evidence(text: str, wanted: set[int]) -> N
     store.database.hits.update_one({"candidate_id": first}, change)
     found = {hit.candidate_id for hit in find_hits(store, text, CAMPAIGN_ID)}
     assert found == {candidate_id(*HITS[row]) for row in wanted}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("not " * 400 + "is_dft", "nested deeper than 20 levels"),
+        ("band_gap > " + "-" * 1500 + "1", "nested deeper than 20 levels|is not understood"),
+        ("(" * 30 + "band_gap > 1" + ")" * 30 + " and x.y.z", "is no comparison"),
+        ("band_gap > 1" + " or band_gap > 1" * 110, "at most 2000 characters, 20 levels and 100"),
+        ("round == " + "9" * 30, "round_index is compared with '9{29}8'"),
+        ("band_gap < 1e999", r"values\.band_gap is compared with inf"),
+        ("formula == '\\x00'", "holds a character with number 0"),
+        ("formula == '\\ud800'", "is not valid Unicode"),
+        ("x" * 1990 + " >", "condition 'x{60}...' is not understood"),
+    ],
+)
+def test_a_condition_is_bounded(store: Store, text: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message) as error:
+        find_hits(store, text, CAMPAIGN_ID)
+    assert len(str(error.value)) < 500

@@ -48,6 +48,16 @@ def test_a_project_has_its_own_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ),
         ("workers: [", r"config\.yaml, line \d+ is not valid YAML"),
         ("- a list", r"must hold lines of the form"),
+        ("database_name: 2020-13-45", r"config\.yaml is not valid YAML"),
+        ("[" * 3000, r"config\.yaml.* is not valid YAML"),
+        ("database_name: a.b/c", r"config\.yaml: database_name: .*given: 'a\.b/c'"),
+        ("database_name: ''", r"config\.yaml: database_name: "),
+        ("database_name: {a: 1}", r"config\.yaml: database_name: .*given: several values"),
+        ("workers: .nan", r"config\.yaml: workers: .*given: nan"),
+        ("workers: 99999999999999999999", r"config\.yaml: workers: .*less than or equal to 1000"),
+        ("data_dir: ~no-such-user/x", r"config\.yaml: data_dir: is no folder: .*no home folder"),
+        ('data_dir: "a\\0b"', r"config\.yaml: data_dir: .*null"),
+        ("1: 2", r"config\.yaml: key 1 is not one of"),
     ],
 )
 def test_a_bad_file_is_named_with_the_place(file: Path, text: str, message: str):
@@ -89,3 +99,16 @@ def test_the_environment_carries_all_settings(
 
 def test_a_password_is_not_shown(file: Path):
     assert "secret" not in repr(Settings(database="mongodb://u:secret@h/"))
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "."])
+def test_a_device_or_folder_is_no_configuration(monkeypatch: pytest.MonkeyPatch, name: str):
+    monkeypatch.setenv("GEN2DFT_CONFIG_FILE", name)
+    with pytest.raises(SettingsError, match=r"configuration file .* is a folder or device"):
+        load_settings()
+
+
+def test_a_home_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GEN2DFT_CONFIG_FILE", "~no-such-user/config.yaml")
+    with pytest.raises(SettingsError, match=r"no-such-user/config\.yaml: there is no home folder"):
+        load_settings()

@@ -17,7 +17,7 @@ import yaml
 
 from gen2dft.campaign import CampaignSpec, parse_campaign
 from gen2dft.cli.app import VERBS, load_verb
-from gen2dft.store.collections import COLLECTIONS
+from gen2dft.store.schema import COLLECTIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))

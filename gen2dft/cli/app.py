@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,7 +90,7 @@ VERBS = {
         "results", "show", "One candidate: where it is from and what is known of it.", "Results"
     ),
     "trace": Verb(
-        "trace", "trace", "Follow a hit back to the training set, and decode it again.", "Results"
+        "lineage", "trace", "Follow a hit back to the training set, and decode it again.", "Results"
     ),
     "serve": Verb("serve", "serve", "Show campaigns, hits and crystals in the browser.", "Results"),
     "report": Verb(
@@ -214,12 +213,9 @@ def _of_libraries(err: Exception) -> str | None:
     """What to tell of an error of the database or of a document."""
     pymongo_errors = sys.modules.get("pymongo.errors")
     if pymongo_errors is not None and isinstance(err, pymongo_errors.PyMongoError):
-        # The rest is the server's whole answer, or the whole topology.
-        said = re.split(r", full error: |, Timeout: |, Topology Description: ", str(err))[0]
-        return (
-            f"the database failed: {said}; `gen2dft doctor` tests it, and the same command "
-            "goes on where it was"
-        )
+        from gen2dft.store.connect import explain_database
+
+        return explain_database(err)
     if type(err).__module__.startswith(OTHER_SETTINGS):
         return f"another package cannot use its own configuration: {err}; mend file or variable"
     pydantic = sys.modules.get("pydantic")

@@ -110,6 +110,8 @@ def submit(
     set_ = [*accepted(accept), *(set_ or ())]
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
+    if not dry_run:
+        _check_place(settings)
     prepared = _prepare(spec, settings)
     _check_validation(spec, prepared, settings, works_here=False)
     if dry_run:
@@ -158,6 +160,8 @@ def run(
     set_ = [*accepted(accept), *(set_ or ())]
     spec = resolve_spec(campaign, file, dataset, rounds, seed, engine, set_, own)
     settings = load_settings()
+    if not dry_run:
+        _check_place(settings)
     prepared = _prepare(spec, settings)
     _check_validation(spec, prepared, settings, works_here=True)
     if dry_run:
@@ -175,9 +179,9 @@ def _work_until_finished(key: str, settings: Settings, workers: int) -> None:
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
     from gen2dft.launchpad.supervise import run_workers
-    from gen2dft.store.connect import open_store
+    from gen2dft.store.connect import open_to_write
 
-    store, lpad = open_store(settings), connect_launchpad(settings)
+    store, lpad = open_to_write(settings), connect_launchpad(settings)
     if store.campaign(key).state != "finished":
         repair(store, lpad, key, retry=True)
         running = partial(at_work, store, lpad, key)
@@ -224,10 +228,10 @@ def advance(
     from gen2dft.launchpad.lost import recover_lost_runs
     from gen2dft.launchpad.repair import crashed_steps, repair
     from gen2dft.settings import load_settings
-    from gen2dft.store.connect import open_store
+    from gen2dft.store.connect import open_to_write
 
     settings = load_settings()
-    store, lpad = open_store(settings), connect_launchpad(settings)
+    store, lpad = open_to_write(settings), connect_launchpad(settings)
     for fw_id in recover_lost_runs(lpad, expiration_secs=lost_after):
         console.print(f"firework {fw_id} had lost its worker; it will run again")
     if campaign:
@@ -358,6 +362,16 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
     return result
 
 
+def _check_place(settings: Settings) -> None:
+    """Refuse a database that takes no campaign, and a job store that no worker could read."""
+    from gen2dft.launchpad.job_store import refuse_private_store
+    from gen2dft.store.connect import open_to_write
+
+    if not settings.is_embedded:  # its only user is the owner of its folder
+        open_to_write(settings)
+    refuse_private_store(settings)
+
+
 def _prepare(spec: CampaignSpec, settings: Settings) -> Prepared:
     """Training set and hulls of a campaign, with everything checked that can be checked before work
     begins.
@@ -407,9 +421,9 @@ def _submit(
 ) -> Submitted:
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.submit import submit as submit_campaign
-    from gen2dft.store.connect import open_store
+    from gen2dft.store.connect import open_to_write
 
-    store = open_store(settings)
+    store = open_to_write(settings)
     if own is not None:
         own.freeze(store)
     return submit_campaign(store, connect_launchpad(settings), spec, *prepared)

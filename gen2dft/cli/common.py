@@ -65,6 +65,14 @@ def say_left_out(store: Store) -> None:
         store.reading.left_out.clear()
 
 
+def open_to_write() -> Store:
+    """The same for commands that write; StoreError if the database's user may only read."""
+    from gen2dft.settings import load_settings
+    from gen2dft.store import connect
+
+    return connect.open_to_write(load_settings())
+
+
 def report_folder(campaign_id: str) -> Path:
     """Where the report of a campaign goes unless a folder is named."""
     from gen2dft.settings import load_settings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import echo_json, open_store, plain_table
+from gen2dft.cli.common import echo_json, open_store, open_to_write, plain_table
 from gen2dft.cli.options import LONGEST, MANY, in_file, in_folder, number
 from gen2dft.crystal_documents import structure_of
 from gen2dft.errors import CampaignError, SettingsError
@@ -126,7 +126,7 @@ def _job(
     from gen2dft.ground.competing import Method, Sources, must_be_dft
     from gen2dft.settings import load_settings
 
-    store, settings = open_store(), load_settings()
+    store, settings = open_to_write(), load_settings()
     name = engine or _engine_of(document)
     must_be_dft(name)
     method = Method.of(name, preset or _preset_of(document, name))

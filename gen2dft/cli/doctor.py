@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import sys
 import uuid
@@ -79,6 +80,7 @@ def checks() -> Iterator[Check]:
         )
     else:
         yield check_settings(settings)
+        yield guarded("secrets", check_secrets, settings)
         yield check_disk(settings)
         database = check_database(settings)
         yield database
@@ -99,10 +101,14 @@ def guarded(name: str, test: Callable[[Settings], Check], settings: Settings) ->
     """A check; an expected error in it is its failure."""
     from pymongo.errors import PyMongoError
 
+    from gen2dft.store.connect import explain_database
+
     try:
         return test(settings)
-    except (Gen2DFTError, PyMongoError) as err:
+    except Gen2DFTError as err:
         return Check(name, "fail", str(err))
+    except PyMongoError as err:
+        return Check(name, "fail", explain_database(err))
 
 
 def check_python() -> Check:
@@ -190,21 +196,38 @@ def check_disk(settings: Settings) -> Check:
     return Check("data folder", state, f"{folder}, {free:.1f} GB free", remedy)
 
 
+def check_secrets(settings: Settings) -> Check:
+    """Whether files with a password are their owner's alone."""
+    from gen2dft.cli.secrets_in_files import open_secrets
+
+    found = open_secrets(settings)
+    if not found:
+        return Check("secrets", "ok", "no file with a password can be read by others")
+    names = ", ".join(str(path) for path in found)
+    remedy = f"chmod 600 {' '.join(shlex.quote(str(path)) for path in found)}"
+    return Check("secrets", "warn", f"others can read the password in {names}", remedy)
+
+
 def check_database(settings: Settings) -> Check:
     """Whether the database can be reached, written and read."""
     from pymongo.errors import PyMongoError
 
-    from gen2dft.store.connect import connect, database_uri, host_of
+    from gen2dft.store.connect import connect, database_uri, explain_database, host_of
 
     key = uuid.uuid4().hex
     try:
         probe = connect(settings).doctor
+        probe.find_one()
+        host = host_of(database_uri(settings).get_secret_value())
+    except (Gen2DFTError, PyMongoError) as err:
+        message = str(err) if isinstance(err, Gen2DFTError) else explain_database(err)
+        return Check("database", "fail", message)
+    try:
         probe.insert_one({"_id": key})
         found = probe.find_one({"_id": key})
         probe.delete_one({"_id": key})
-        host = host_of(database_uri(settings).get_secret_value())
-    except (Gen2DFTError, PyMongoError) as err:
-        return Check("database", "fail", str(err))
+    except PyMongoError as err:
+        return Check("database", "fail", f"{host} can be read; {explain_database(err)}")
     if found is None:
         return Check(
             "database",
@@ -214,6 +237,26 @@ def check_database(settings: Settings) -> Check:
         )
     kind = "embedded, " if settings.is_embedded else ""
     return Check("database", "ok", f"{kind}{host}, {settings.database_name}: written and read")
+
+
+def check_users(settings: Settings) -> Check:
+    """Whether the embedded server has users that may write, besides its own."""
+    from gen2dft.store.connect import connect
+    from gen2dft.store.first_start import USER
+
+    if not settings.is_embedded:
+        return Check("users", "ok", "the database's administrator keeps them")
+    client = connect(settings).client
+    writers = []
+    for name in sorted({"admin", settings.database_name, *client.list_database_names()}):
+        for user in client[name].command("usersInfo", 1)["users"]:
+            rights = {role["role"] for role in user["roles"]}
+            if (name, user["user"]) != ("admin", USER) and not rights <= {"read"}:
+                writers.append(f"{user['user']} of {name}")
+    if not writers:
+        return Check("users", "ok", "no other user may write")
+    remedy = "unless you made them: db.dropUser(NAME), and `gen2dft status` shows what is stored"
+    return Check("users", "warn", f"others may write: {', '.join(writers)}", remedy)
 
 
 def check_launchpad(settings: Settings) -> Check:
@@ -242,18 +285,18 @@ def check_lost_runs(settings: Settings) -> Check:
 
 
 def check_job_store(settings: Settings) -> Check:
-    """Whether jobs can keep their outputs."""
-    from gen2dft.launchpad.connect import configure_jobflow, try_job_store
+    """Whether jobs can keep their outputs, and other processes read them."""
+    from gen2dft.launchpad.connect import configure_jobflow
+    from gen2dft.launchpad.job_store import REMEDY, try_job_store
 
     file = configure_jobflow(settings)
-    problem = try_job_store()
-    if problem:
-        remedy = "mend JOB_STORE there; it needs an additional store `data`"
-        return Check("job store", "fail", f"{file}: {problem}", remedy)
-    return Check("job store", "ok", f"{file}: documents and large arrays written and read")
+    if problem := try_job_store():
+        return Check("job store", "fail", f"{file}: {problem}", REMEDY)
+    return Check("job store", "ok", f"{file}: written here, read by a second process")
 
 
 ON_THE_DATABASE: tuple[tuple[str, Callable[[Settings], Check]], ...] = (
+    ("users", check_users),
     ("launchpad", check_launchpad),
     ("lost runs", check_lost_runs),
     ("job store", check_job_store),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import echo_json, open_store
+from gen2dft.cli.common import echo_json, open_store, open_to_write
 from gen2dft.cli.options import in_file, out_file
 from gen2dft.report.wording import counted
 
@@ -113,7 +113,8 @@ def import_(
     from gen2dft.exchange.restore import import_archive
 
     most = size_in_bytes(max_size)
-    done = import_archive(open_store(), file, digest, dry_run, most)
+    store = open_store() if dry_run else open_to_write()
+    done = import_archive(store, file, digest, dry_run, most)
     if as_json:
         echo_json({**vars(done), "dry_run": dry_run})
         return

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
-from gen2dft.cli.common import open_store
+from gen2dft.cli.common import open_to_write
 from gen2dft.cli.options import LONGEST, MANY, in_file, number, out_file
 from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets.computed_labels import METAL
@@ -101,7 +101,7 @@ def power_factor(
         return
     if definition is not None:
         definition_of(definition)  # reports an unknown one before the work begins
-    store = open_store()
+    store = open_to_write()
     document = store.find_campaign(campaign)
     tasks: Iterable[Task] = (
         (made, crystal, _with_program(spec, program))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,6 @@ from rich.markup import escape
 from gen2dft.cli.common import echo_json, open_store_to_show, plain_table, report_folder
 from gen2dft.cli.options import out_folder
 from gen2dft.doubts import doubts_text
-from gen2dft.errors import Gen2DFTError
 from gen2dft.report.bands import bands_text
 from gen2dft.report.chances import chance_text, counted_hits, potential_text
 from gen2dft.report.hit_table import hits_csv, origin_columns
@@ -228,35 +226,13 @@ def _find_hits(
     store: Store, campaign_id: str, query: str | None, where: str | None
 ) -> list[HitDoc]:
     """Hits of one campaign that fit a query given as JSON, and a condition."""
-    from pymongo.errors import PyMongoError
+    from gen2dft.query import find_hits, query_hits
 
-    from gen2dft.query import find_hits
-
-    parsed = _parsed(query)
-    try:
-        found = store.hits(campaign_id, **parsed)
-    except PyMongoError as err:
-        raise Gen2DFTError(f"the database does not understand -q {query!r}: {err}") from err
+    found = store.hits(campaign_id) if query is None else query_hits(store, query, campaign_id)
     if where is None:
         return found
     fitting = {hit.id for hit in find_hits(store, where, campaign_id)}
     return [hit for hit in found if hit.id in fitting]
-
-
-def _parsed(query: str | None) -> dict[str, Any]:
-    """The query of -q; an empty one where none was given."""
-    try:
-        parsed = json.loads(query or "{}")
-    except json.JSONDecodeError as err:
-        raise Gen2DFTError(
-            f'-q {query!r} is not JSON: {err}; e.g. -q \'{{"formula": "SrTiO3"}}\''
-        ) from err
-    if not isinstance(parsed, dict) or "campaign_id" in parsed:
-        raise Gen2DFTError(
-            f"-q {query!r} must be a JSON object without campaign_id; choose the campaign by "
-            "--campaign"
-        )
-    return parsed
 
 
 def _say_no_hits(store: Store, document: CampaignDoc, query: str | None) -> None:

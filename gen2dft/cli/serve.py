@@ -55,9 +55,9 @@ def serve(
     from gen2dft.serve.optimade import build_optimade
 
     needed = reader_token(host, token)
+    listening = listen(host, port)
     store = MirrorStore(open_store().database)
     store.begin()
-    listening = listen(host, port)
     base = f"{address(listening, None)}optimade"
     shared = build_optimade(store, optimade.value, base) if optimade else None
     app = build_app(store, token=needed, any_host=not is_loopback(host), optimade=shared)

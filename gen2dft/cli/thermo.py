@@ -15,6 +15,7 @@ from gen2dft.cli.common import (
     echo_json,
     open_store,
     open_store_to_show,
+    open_to_write,
     plain_table,
     report_folder,
 )
@@ -110,7 +111,7 @@ def _fit(
 
     for problem in calibrating.check_engine(spec, phases, works_here=not submit):
         _say(f"[yellow]{problem}[/]")
-    store, references = open_store(), calibrating.references_of(spec, phases)
+    store, references = open_to_write(), calibrating.references_of(spec, phases)
     if not submit:
         _compute_here(store, settings, spec, references)
     elif waiting := _submit(store, settings, spec, references):
@@ -232,7 +233,7 @@ def rehull(
     from gen2dft.ground.named_today import as_named_today
     from gen2dft.review import rehull as rehulling
 
-    store = open_store()
+    store = open_to_write() if apply else open_store()
     document = store.find_campaign(campaign)
     with console.status("reading the hull"):
         spec = stored_campaign(as_named_today(store, document))

@@ -21,7 +21,6 @@ from gen2dft.exchange.plausible import hit_problem, label_problem
 from gen2dft.hashing import content_hash
 from gen2dft.rounds.begin import campaign_key
 from gen2dft.rounds.labelling import label_id
-from gen2dft.store.collections import COLLECTIONS, collection_name
 from gen2dft.store.documents import (
     SCHEMA_VERSION,
     CampaignDoc,
@@ -33,6 +32,7 @@ from gen2dft.store.documents import (
     RoundDoc,
 )
 from gen2dft.store.reading import UnreadableDocument, read_document
+from gen2dft.store.schema import COLLECTIONS, collection_name
 from gen2dft.store.states import LABELLED_STATES, kind_of
 from gen2dft.store.store import candidate_key, round_key
 from gen2dft.thermo.hull import ReferenceHull

@@ -16,8 +16,8 @@ from gen2dft.errors import ArchiveError, Gen2DFTError
 from gen2dft.exchange.archive import REMEDY, Archive, to_line
 from gen2dft.exchange.container import MAX_SIZE
 from gen2dft.exchange.contents import ITS_OWN, WHOLE, check_contents, documents
-from gen2dft.store.collections import COLLECTIONS
 from gen2dft.store.documents import CampaignDoc, Document
+from gen2dft.store.schema import COLLECTIONS
 from gen2dft.store.store import blob_key
 
 if TYPE_CHECKING:

@@ -31,6 +31,7 @@ from gen2dft.serve.hits import hits_page
 from gen2dft.serve.latent import latent_map
 from gen2dft.serve.mirror import FRESH as MIRROR_FRESH
 from gen2dft.serve.security import LOOPBACK_NAMES, guard
+from gen2dft.serve.waiting import FewAtOnce
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -117,6 +118,7 @@ def _middleware(token: str | None, any_host: bool) -> list[Middleware]:
     return [
         Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
         Middleware(BaseHTTPMiddleware, dispatch=guarded),
+        Middleware(FewAtOnce),
     ]
 
 

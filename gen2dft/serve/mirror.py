@@ -18,8 +18,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.store.collections import COLLECTIONS
 from gen2dft.store.documents import now
+from gen2dft.store.schema import COLLECTIONS
 from gen2dft.store.store import Store
 
 if TYPE_CHECKING:

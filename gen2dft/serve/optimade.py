@@ -7,6 +7,7 @@ only reads the campaigns' database. Fields of gen2dft carry the prefix `_gen2dft
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -32,6 +33,7 @@ from gen2dft.store.documents import (
 from gen2dft.store.store import candidate_key, round_key
 
 if TYPE_CHECKING:
+    from gen2dft.serve.optimade_entries import Entries
     from gen2dft.store.store import Store
 
 PREFIX = "gen2dft"
@@ -121,8 +123,11 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
     """
     # It would write log files in /var/log as soon as it is imported.
     logging.getLogger("optimade").addHandler(logging.NullHandler())
+    from fastapi.exceptions import RequestValidationError
     from optimade.server.config import ServerConfig
     from optimade.server.create_app import create_app
+
+    from gen2dft.serve.optimade_entries import Entries
 
     # The library shares one database in memory among applications.
     database = f"{PREFIX}-{uuid.uuid4().hex}"
@@ -137,8 +142,19 @@ def build_optimade(store: Store, shared: Shared, base_url: str | None = None) ->
         provider_fields={"structures": field_descriptions(known_in(store))},
     )
     app = create_app(config)
-    entries = app.state.entry_collections["structures"].collection
-    return _Fresh(app, _Copy(store, shared, entries))
+    kinds = app.state.entry_collections
+    kinds |= {name: Entries(like) for name, like in kinds.items()}
+    app.add_exception_handler(RequestValidationError, _bad_field)
+    return _Fresh(app, _Copy(store, shared, kinds["structures"]))
+
+
+def _bad_field(request: Any, error: Any) -> Any:
+    """400 for a field of an address that is not of its kind, where the library answers 500."""
+    from optimade.exceptions import BadRequest
+    from optimade.server.exception_handlers import general_exception
+
+    wrong = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+    return general_exception(request, BadRequest("; ".join(wrong)))
 
 
 def known_in(store: Store) -> Properties:
@@ -185,23 +201,25 @@ class _Fresh:
         self._copy = copy
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        from optimade.exceptions import OptimadeHTTPException
         from starlette.concurrency import run_in_threadpool
 
         await run_in_threadpool(self._copy.refresh)
-        await self._app(scope, receive, send)
+        # The library has answered these already, and raises them again for a log.
+        with contextlib.suppress(OptimadeHTTPException):
+            await self._app(scope, receive, send)
 
 
 class _Copy:
     """Crystals in OPTIMADE's format: one entry per label."""
 
-    def __init__(self, store: Store, shared: Shared, entries: Any) -> None:
+    def __init__(self, store: Store, shared: Shared, entries: Entries) -> None:
         self._store = store
         self._shared = shared
         self._entries = entries
         self._known: dict[str, bool] = {}  # label, and whether it was a hit's when it was copied
         self._looked = -LOOK_EVERY
         self._lock = threading.Lock()
-        entries.create_index("id")
 
     def refresh(self) -> None:
         """Add new crystals, at most every `LOOK_EVERY` seconds.
@@ -230,7 +248,7 @@ class _Copy:
 
     def _add(self, labels: Sequence[str], hits: Mapping[str, Evidence]) -> None:
         for entry in entries_of(self._store, labels, hits):
-            self._entries.replace_one({"id": entry["id"]}, entry, upsert=True)
+            self._entries.put(entry)
 
 
 def entries_of(

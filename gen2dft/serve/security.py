@@ -26,6 +26,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 READING = ("GET", "HEAD")
+# No address of these pages is longer; an OPTIMADE filter of 2,000 characters fits, each in three.
+MAX_PATH, MAX_QUERY = 2000, 16_000
 LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
 
 Handler = Callable[["Request"], Awaitable["Response"]]
@@ -49,6 +51,8 @@ async def guard(request: Request, go_on: Handler, token: str | None) -> Response
     """
     if request.method not in READING:
         return _sealed(_only_reads())
+    if len(request.url.path) > MAX_PATH or len(request.url.query) > MAX_QUERY:
+        return _sealed(_too_long())
     if token is not None:
         asked = request.query_params.get("token")
         if asked is not None and _same(asked, token):
@@ -63,6 +67,13 @@ def _only_reads() -> Response:
 
     headers = {"Allow": ", ".join(READING)}
     return PlainTextResponse("this page only reads\n", 405, headers)
+
+
+def _too_long() -> Response:
+    from starlette.responses import PlainTextResponse
+
+    text = f"an address has at most {MAX_PATH} characters, and {MAX_QUERY} after its `?`\n"
+    return PlainTextResponse(text, 414)
 
 
 def _moved_to_cookie(request: Request, token: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 from typing import TYPE_CHECKING
@@ -9,10 +10,15 @@ from urllib.parse import quote
 
 from gen2dft.errors import ServeError
 from gen2dft.serve.security import is_loopback
+from gen2dft.store.filters import shortened
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
     from uvicorn import Config
+
+
+# 2**96 guesses of the shortest one; characters that need no escape in an address or a cookie.
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,500}")
 
 
 def require_packages() -> None:
@@ -36,10 +42,13 @@ def reader_token(host: str, given: str | None) -> str | None:
     Raises
     ------
     ServeError
-        A token too short to be a secret.
+        A token too short to be a secret, or one that no address and cookie can carry.
     """
-    if given is not None and len(given) < 16:
-        raise ServeError("--token must have at least 16 characters; leave it out to get a good one")
+    if given is not None and not TOKEN.fullmatch(given):
+        raise ServeError(
+            "--token must have at least 16 characters, of letters, digits and -._~ alone; leave it "
+            "out to get a good one"
+        )
     if given or is_loopback(host):
         return given or None
     return secrets.token_urlsafe(24)
@@ -54,13 +63,16 @@ def listen(host: str, port: int) -> socket.socket:
         The port is taken, or the address is not one of this machine's.
     """
     try:
+        if not host:  # would mean every address of this machine
+            raise ValueError
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         family = found[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as err:
-        cause = getattr(err, "strerror", None) or err
+    except (OSError, OverflowError, ValueError) as err:  # ValueError: no name of a host at all
+        cause = getattr(err, "strerror", None) or "this is no name or address of a host"
         raise ServeError(
-            f"cannot listen at {host}, port {port}: {cause}; choose others with --host and --port"
+            f"cannot listen at {shortened(host)}, port {port}: {cause}; choose others with --host "
+            "and --port"
         ) from err
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import shutil
 import socket
 import subprocess
@@ -24,16 +23,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from gen2dft.errors import OutputError, StoreError
 from gen2dft.store import keeper
-from gen2dft.store.files import write_private
-from gen2dft.store.processes import process_stamp
+from gen2dft.store.first_start import AUTH, HOST, START_SECONDS, USER, server_password
+from gen2dft.store.logged import not_started, spawn
+from gen2dft.store.processes import module_command, module_environment, process_stamp
 
 if TYPE_CHECKING:
     from pymongo import MongoClient
 
-USER = "gen2dft"
-START_SECONDS = 60.0
 CACHE_MB = 256
-MAX_LOG_BYTES = 5_000_000
 
 _client_locks: dict[Path, IO[str]] = {}  # one per folder, held until the process ends
 _uris: dict[Path, str] = {}  # where the server was found last
@@ -62,7 +59,7 @@ def embedded_uri(data_dir: Path) -> str:
         with keeper.flock(folder / "start.lock", wait=True):
             _join(folder)
             command = server_command(folder)
-            password = _password(folder, command)
+            password = server_password(folder, command, _storage(command))
             port = _ensure_keeper(folder, command, password)
             _uris[folder] = _uri(port, password)
             return _uris[folder]
@@ -133,12 +130,12 @@ def _mongod(storage: str) -> list[str] | None:
         "--port",
         "{port}",
         "--bind_ip",
-        "127.0.0.1",
+        HOST,
         "--nounixsocket",
         "--quiet",
         "--wiredTigerCacheSizeGB",
         str(CACHE_MB / 1000),
-        "--auth",
+        AUTH,
     ]
 
 
@@ -158,7 +155,7 @@ def _secantus(storage: str) -> list[str] | None:
         "--port",
         "{port}",
         "--host",
-        "127.0.0.1",
+        HOST,
         "--standalone",
         "--config",
         str(config),
@@ -168,7 +165,7 @@ def _secantus(storage: str) -> list[str] | None:
         "WARNING",
         "--oplog-max-entries",
         "1000",
-        "--auth",
+        AUTH,
     ]
 
 
@@ -180,7 +177,7 @@ def _uri(port: int, password: str) -> str:
     # journal: a confirmed write survives a kill of the server.
     # The server is back within seconds of its death, and operations wait for it.
     options = "authSource=admin&journal=true&directConnection=true&serverSelectionTimeoutMS=20000"
-    return f"mongodb://{USER}:{password}@127.0.0.1:{port}/?{options}"
+    return f"mongodb://{USER}:{password}@{HOST}:{port}/?{options}"
 
 
 def _join(folder: Path) -> None:
@@ -215,7 +212,7 @@ def _port(folder: Path) -> int | None:
 def _keepers(folder: Path) -> list[Any]:
     import psutil
 
-    words = {str(Path(keeper.__file__)), str(folder)}
+    words = {keeper.MODULE, str(folder)}
     processes = psutil.process_iter(["cmdline"])
     return [process for process in processes if words <= set(process.info["cmdline"] or ())]
 
@@ -227,8 +224,8 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
     while time.monotonic() < deadline:
         alive = _keeper_lives(folder)
         if process is None and not alive:
-            arguments = [str(folder), _storage(command), *command]
-            process = _spawn(folder, [sys.executable, keeper.__file__, *arguments])
+            words = [*module_command(keeper.MODULE), str(folder), _storage(command), *command]
+            process = spawn(folder, words, module_environment())
             _started.append(process)
         elif not alive and process and process.poll() is not None:
             break
@@ -236,33 +233,7 @@ def _ensure_keeper(folder: Path, command: list[str], password: str) -> int:
         if alive and port and _answers(_uri(port, password), port):
             return port
         time.sleep(0.05)
-    raise _not_started(folder)
-
-
-def _spawn(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one and writes to server.log."""
-    path = folder / "server.log"
-    is_too_long = path.is_file() and path.stat().st_size > MAX_LOG_BYTES
-    mode = "wb" if is_too_long else "ab"
-    with path.open(mode) as log:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
-            start_new_session=True,
-        )
-
-
-def _not_started(folder: Path) -> StoreError:
-    """The error of a server that did not come up, with the end of its log."""
-    log = (folder / "server.log").read_text(errors="replace")
-    last = log.splitlines()[-8:]
-    tail = "\n".join(f"  {line}" for line in last)
-    return StoreError(
-        f"the embedded database in {folder} does not start; its log ends with:\n{tail}"
-    )
+    raise not_started(folder)
 
 
 def _client(uri: str) -> MongoClient[dict[str, Any]]:
@@ -278,7 +249,7 @@ def _answers(uri: str, port: int) -> bool:
     from pymongo.errors import PyMongoError
 
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) != 0:
+        if probe.connect_ex((HOST, port)) != 0:
             return False  # pymongo would try for a while
     with _client(uri) as client:
         try:
@@ -286,41 +257,3 @@ def _answers(uri: str, port: int) -> bool:
         except PyMongoError:
             return False
     return True
-
-
-def _password(folder: Path, command: list[str]) -> str:
-    """The server's password.
-
-    On first use it is drawn at random and set on a server that does not require one yet.
-    """
-    path = folder / "password"
-    with contextlib.suppress(FileNotFoundError):
-        if password := path.read_text().strip():
-            return password
-    password = secrets.token_urlsafe(24)
-    keeper.stop_strays(_storage(command))
-    port = keeper.free_port(None)
-    open_to_all = [word.replace("{port}", str(port)) for word in command if word != "--auth"]
-    server = _spawn(folder, open_to_all)
-    try:
-        _create_user(folder, server, port, password)
-    finally:
-        keeper.stop(server)
-    write_private(path, password)
-    return password
-
-
-def _create_user(folder: Path, server: subprocess.Popen[bytes], port: int, password: str) -> None:
-    from pymongo.errors import OperationFailure
-
-    deadline = time.monotonic() + START_SECONDS
-    uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-    while not _answers(uri, port):
-        if server.poll() is not None or time.monotonic() > deadline:
-            raise _not_started(folder)
-        time.sleep(0.05)
-    with _client(uri) as client:
-        try:
-            client.admin.command("createUser", USER, pwd=password, roles=["root"])
-        except OperationFailure:  # it exists, but its password was lost
-            client.admin.command("updateUser", USER, pwd=password)

@@ -1,10 +1,10 @@
 """The keeper: a small process that runs the embedded database server as long as somebody uses it.
 
-`gen2dft.store.embedded` starts it as a script: `python keeper.py FOLDER STORAGE COMMAND...`, where
-`{port}` in the command stands for the port. It holds `keeper.lock` while it lives, writes the port
-to `server.json`, restarts a server that died on the same port, and stops the server once no process
-has held `clients.lock` for a while. The kernel releases the locks of a dead process, so neither a
-killed client nor a killed keeper leaves anything behind that the next one cannot repair.
+`gen2dft.store.embedded` starts it as `python -m gen2dft.store.keeper FOLDER STORAGE COMMAND...`,
+where `{port}` in the command stands for the port. It holds `keeper.lock` while it lives, writes the
+port to `server.json`, restarts a server that died on the same port, and stops the server once no
+process has held `clients.lock` for a while. The kernel releases the locks of a dead process, so
+neither a killed client nor a killed keeper leaves anything behind that the next one cannot repair.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from gen2dft.atomic import write_atomically
+
+MODULE = "gen2dft.store.keeper"  # as a command line names it
 POLL_SECONDS = 0.2
 LINGER_SECONDS = 5.0  # so that commands typed one after another find the server up
 STOP_SECONDS = 20.0  # for a server to write what it holds
@@ -78,7 +81,7 @@ def _serves(info: dict[str, Any], storage: str) -> bool:
     words = info["cmdline"] or ()
     if storage not in words or info["uids"].real != os.getuid():
         return False
-    return not any(Path(word).name == Path(__file__).name for word in words)
+    return MODULE not in words
 
 
 class Keeper:
@@ -131,11 +134,8 @@ class Keeper:
         last = read_record(self.folder)
         # On the same port, if it is free, clients find the server again by themselves.
         port = free_port(last and last[0])
-        # Not by gen2dft.atomic: the keeper runs as a script, without the package.
         record = {"port": port, "keeper": os.getpid()}
-        draft = self.folder / "server.json.new"
-        draft.write_text(json.dumps(record))
-        draft.replace(self.folder / "server.json")
+        write_atomically(self.folder / "server.json", json.dumps(record))
         command = [word.replace("{port}", str(port)) for word in self.command]
         return subprocess.Popen(command, cwd=self.folder)
 
@@ -183,7 +183,7 @@ def free_port(wanted: int | None) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Run as `keeper.py FOLDER STORAGE COMMAND...`."""
+    """Run as `python -m gen2dft.store.keeper FOLDER STORAGE COMMAND...`."""
     name, storage, *command = arguments
     folder = Path(name)
     with flock(folder / "keeper.lock") as only_one:

@@ -1,8 +1,31 @@
-"""Stamps that tell a process from a later one with the same id."""
+"""Processes of this package: how one is started, and stamps that tell it from a later one."""
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+
+import gen2dft
+
+
+def module_command(module: str) -> list[str]:
+    """Command that runs a module of this package as a program.
+
+    A file run by its path would put its folder first on `sys.path`, where a neighbour of the same
+    name hides a module of the standard library; `-P` keeps the working folder out as well.
+    """
+    return [sys.executable, "-P", "-m", module]
+
+
+def module_environment() -> dict[str, str]:
+    """Environment in which another process finds this very package."""
+    root = Path(gen2dft.__file__).parents[1]
+    if not (root / "flows").is_dir():
+        return dict(os.environ)
+    # A checkout, which need not be installed.
+    paths = [str(root), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def process_stamp(pid: int) -> str | None:

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from gen2dft.errors import StoreError
-from gen2dft.store.collections import collection_name
 from gen2dft.store.documents import Document, StoredVerdict
+from gen2dft.store.schema import collection_name
 from gen2dft.store.shapes import READING, first_problem
 
 LOGGER = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gen2dft.errors import StoreError, not_one_of
 from gen2dft.hashing import content_hash
-from gen2dft.store.collections import INDICES, collection_name
 from gen2dft.store.documents import (
     EVIDENCE_FIELDS,
     CalculationsDoc,
@@ -33,7 +32,9 @@ from gen2dft.store.documents import (
     now,
     stored_evidence,
 )
+from gen2dft.store.filters import MAX_MS
 from gen2dft.store.reading import Reading, read_document
+from gen2dft.store.schema import INDICES, collection_name
 from gen2dft.store.states import OPEN_STATES, Kind, State
 from gen2dft.store.tally import Tally
 
@@ -280,7 +281,7 @@ class Store:
     def hits(self, campaign_id: str | None = None, **query: Any) -> list[HitDoc]:
         """Hits (of one campaign), in the order of their ids."""
         query = {**query, **({"campaign_id": campaign_id} if campaign_id else {})}
-        found = self.database.hits.find(query).sort("_id", 1)
+        found = self.database.hits.find(query).sort("_id", 1).max_time_ms(MAX_MS)
         complete = functools.partial(_lacks_target, self._targets(campaign_id))
         of_everybody = campaign_id is None
         return list(self.reading.all(HitDoc, found, of_everybody=of_everybody, also=complete))

@@ -25,8 +25,10 @@ def test_a_sound_installation_passes(settings: Settings):
     needed = [
         "python",
         "settings",
+        "secrets",
         "data folder",
         "database",
+        "users",
         "launchpad",
         "lost runs",
         "job store",
@@ -101,6 +103,60 @@ def test_the_room_on_the_disk(
     )
     assert doctor.check_disk(Settings(data_dir=tmp_path)).state == state
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "state"),
+    [
+        ("database: mongodb://u:p@host/\n", 0o644, "warn"),
+        ("database: mongodb://u:p@host/\n", 0o640, "warn"),
+        ("database: mongodb://u:p@host/\n", 0o600, "ok"),
+        ("database: mongodb://host/\n", 0o644, "ok"),
+        ("database: embedded\n", 0o644, "ok"),
+    ],
+)
+def test_files_with_a_password_are_their_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, mode: int, state: str
+):
+    file = tmp_path / "config.yaml"
+    file.write_text(text)
+    file.chmod(mode)
+    monkeypatch.setenv("GEN2DFT_CONFIG_FILE", str(file))
+    check = doctor.check_secrets(Settings(data_dir=tmp_path / "data"))
+    assert check.state == state
+    if state == "warn":
+        assert (str(file) in check.detail, check.remedy) == (True, f"chmod 600 {file}")
+
+
+@pytest.mark.parametrize("name", ["db.json", "fireworks/my_launchpad.yaml", "data/jobflow.yaml"])
+def test_files_of_the_stack_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv("GEN2DFT_CONFIG_FILE", str(tmp_path / "config.yaml"))
+    settings = Settings(data_dir=tmp_path / "data")
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text('{"admin_user": "x", "admin_password": null}')
+    file.chmod(0o644)
+    assert doctor.check_secrets(settings).state == "ok"
+    file.write_text('{"admin_user": "x", "admin_password": "hush"}')
+    check = doctor.check_secrets(settings)
+    assert (check.state, name in check.detail, "hush" in check.detail) == ("warn", True, False)
+
+
+def test_users_who_may_write_are_named(settings: Settings):
+    from gen2dft.store.connect import connect
+
+    database = connect(settings)
+    roles = {"reader": "read", "mallory": "readWrite"}
+    for user, role in roles.items():
+        given = [{"role": role, "db": database.name}]
+        database.command("createUser", user, pwd="evil", roles=given)
+    check = doctor.check_users(settings)
+    database.command("dropUser", "mallory")
+    assert (check.state, "dropUser" in check.remedy) == ("warn", True)
+    assert check.detail == f"others may write: mallory of {database.name}"
+    assert doctor.check_users(settings).state == "ok"
 
 
 def test_lost_runs_are_told_and_left(settings: Settings, monkeypatch: pytest.MonkeyPatch):

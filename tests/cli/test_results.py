@@ -209,10 +209,10 @@ def test_hits_are_filtered_by_a_condition(example: Store, invoke) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("nonsense", "-q 'nonsense' is not JSON"),
+        ("nonsense", "the filter 'nonsense' is not JSON"),
         ("[1]", "must be a JSON object"),
-        ('{"campaign_id": "x"}', "choose the campaign by --campaign"),
-        ('{"formula": {"$nope": 1}}', "the database does not understand -q"),
+        ('{"campaign_id": "x"}', "choose it by --campaign"),
+        ('{"formula": {"$nope": 1}}', "'$nope' is not one of"),
     ],
 )
 def test_bad_queries_are_explained(example: Store, invoke, query: str, message: str) -> None:

@@ -17,7 +17,7 @@ import pymongo
 import pytest
 
 from gen2dft.errors import OutputError, StoreError
-from gen2dft.store import embedded, keeper
+from gen2dft.store import embedded, first_start, keeper
 from gen2dft.store.embedded import embedded_uri, is_running, server_command, stop_server
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,32 @@ from gen2dft.store.embedded import embedded_uri
 uri = embedded_uri(Path(sys.argv[1]))
 pymongo.MongoClient(uri).test.clients.insert_one({})
 print(uri, flush=True)
+sys.stdin.read()
+"""
+
+
+# Another user of the machine: tries to become root on a port by every way in, keeps the
+# connections, and ends when it is told to.
+ATTACKER = """
+import ssl, sys, pymongo
+port, own_key = int(sys.argv[1]), sys.argv[2]
+ways = [
+    {},
+    {"tls": True, "tlsInsecure": True},
+    {"tls": True, "tlsInsecure": True, "tlsCertificateKeyFile": own_key},
+]
+kept = []
+for way in ways:
+    client = pymongo.MongoClient(
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=1000, **way
+    )
+    kept.append(client)
+    try:
+        client.admin.command("createUser", "mallory", pwd="evil", roles=["root"])
+        client.planted.documents.insert_one({"planted": True})
+    except pymongo.errors.PyMongoError:
+        continue
+print("tried", flush=True)
 sys.stdin.read()
 """
 
@@ -50,7 +76,7 @@ def servers(folder: Path) -> list[psutil.Process]:
     """Processes of the server, not of its keeper."""
     storage = str(folder / "db" / "secantus")
     found = [p for p in psutil.process_iter(["cmdline"]) if storage in (p.info["cmdline"] or ())]
-    return [p for p in found if keeper.__file__ not in p.info["cmdline"]]
+    return [p for p in found if keeper.MODULE not in p.info["cmdline"]]
 
 
 @contextlib.contextmanager
@@ -85,7 +111,8 @@ def own(template: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "START_SECONDS", 5.0)
+    for module in (embedded, first_start):
+        monkeypatch.setattr(module, "START_SECONDS", 5.0)
 
 
 def test_the_same_server_serves_every_call(shared: Path):
@@ -108,6 +135,61 @@ def test_others_are_kept_out(shared: Path):
         pytest.raises(pymongo.errors.OperationFailure),
     ):
         documents.find_one()
+
+
+@pytest.fixture
+def attackers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[list[subprocess.Popen]]:
+    """Attackers that connect in the last moment before the server of the first start ends."""
+    found: list[subprocess.Popen] = []
+    stop = keeper.stop
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+
+    def attack_and_stop(server: subprocess.Popen[bytes]) -> bool:
+        port = server.args[server.args.index("--port") + 1]
+        with first_start._key_file(theirs) as key:
+            command = [sys.executable, "-c", ATTACKER, port, str(key)]
+            attacker = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            assert attacker.stdout.readline() == "tried\n"
+        found.append(attacker)
+        return stop(server)
+
+    monkeypatch.setattr(keeper, "stop", attack_and_stop)
+    yield found
+    for attacker in found:
+        attacker.communicate()
+
+
+def test_nobody_else_becomes_root_during_the_first_start(
+    tmp_path: Path, attackers: list[subprocess.Popen]
+):
+    uri = embedded_uri(tmp_path / "data")
+    assert len(attackers) == 1
+    with pymongo.MongoClient(uri) as client:
+        users = client.admin.command("usersInfo", 1)["users"]
+        assert [user["user"] for user in users] == ["gen2dft"]
+        assert "planted" not in client.list_database_names()
+    planted = uri.partition("@")[2]
+    with (
+        collection(f"mongodb://mallory:evil@{planted}") as documents,
+        pytest.raises(pymongo.errors.OperationFailure, match=r"(?i)authentication"),
+    ):
+        documents.find_one()
+    assert list((tmp_path / "data/db").glob("first-start-*")) == []
+    stop_server(tmp_path / "data")
+
+
+def test_mongod_takes_only_holders_of_the_key_before_it_has_a_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(embedded.shutil, "which", lambda name, path=None: f"/usr/bin/{name}")
+    command = embedded._mongod(str(tmp_path))
+    closed = first_start.closed_command(command, Path("/key.pem"))
+    added = ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", "/key.pem"]
+    assert closed == [*command[:-1], *added, "--tlsCAFile", "/key.pem"]
+    assert command[-1] == "--auth"
 
 
 def test_confirmed_writes_survive_a_kill_of_the_server(shared: Path):

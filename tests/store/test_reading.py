@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from example_campaign import CAMPAIGN_ID, example_store
 
-from gen2dft.store.collections import COLLECTIONS
 from gen2dft.store.documents import CampaignDoc, CandidateDoc, HitDoc, LabelDoc
 from gen2dft.store.reading import Reading, UnreadableDocument, read_document, read_row
+from gen2dft.store.schema import COLLECTIONS
 from gen2dft.store.store import Store
 
 NAN = math.nan
