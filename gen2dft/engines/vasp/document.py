@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from emmet.core.tasks import TaskDoc
 
 GPA_PER_KILOBAR = 0.1
+BROKEN_NUMBER = re.compile(r"<r>[^<]*(?:\*|nan|inf)", re.IGNORECASE)
 PACKAGES = ("atomate2", "custodian", "emmet-core", "pymatgen")
 # What the stand-ins of tests write as VASP's version; nothing they compute may ever become a label.
 STAND_IN = "stand-in"
@@ -189,6 +191,26 @@ def says_relaxed(directory: Path) -> bool:
     path = zpath(str(directory / "OUTCAR"))
     with zopen(path, "rt", encoding="utf-8", errors="replace") as outcar:
         return any("reached required accuracy" in str(line) for line in outcar)
+
+
+def broken_eigenvalues(directory: Path) -> int:
+    """Number of band energies or occupations in a folder's vasprun.xml, zipped or not, that are no
+    numbers.
+
+    The parsers make NaN of them, which loses every comparison: a gap is found all the same.
+    """
+    from monty.io import zopen
+    from monty.os.path import zpath
+
+    path = zpath(str(directory / "vasprun.xml"))
+    broken, inside = 0, False
+    with zopen(path, "rt", encoding="utf-8", errors="replace") as vasprun:
+        for text in vasprun:
+            line = str(text)
+            inside = inside or "<eigenvalues>" in line
+            broken += inside and BROKEN_NUMBER.search(line) is not None
+            inside = inside and "</eigenvalues>" not in line
+    return broken
 
 
 def _converged_electronic(calculation: Any) -> bool:
