@@ -101,6 +101,7 @@ class LongRun:
             self._note(way, case, outcomes, verdict(outcomes, broken), broken)
 
         every()
+        self.write_tables()  # a long run that is stopped has told what it found
 
     def _note(self, way: str, case: Case, outcomes: list[Outcome], word: str, broken: Any) -> None:
         details = [detail for _, detail in broken] or [outcomes[0].stderr.strip()]

@@ -37,8 +37,12 @@ def broken_rules(case: Case, outcomes: list[Outcome]) -> list[Broken]:
     for outcome in outcomes[1:]:
         if outcome.exit_code not in (0, None):
             found.append(Broken("broke another command", f"{outcome.argv}: {outcome.stderr[:300]}"))
-    if case.facts is not None and outcomes[0].exit_code == 0:
-        found += _of_data(case.facts, outcomes[0])
+    first = outcomes[0]
+    if case.facts is not None and first.exit_code == 0:
+        found += _of_data(case.facts, first)
+    for again in outcomes[1:]:
+        if again.argv == first.argv and again.stdout != first.stdout:
+            found.append(Broken("another answer the second time", again.stdout[:300]))
     return found
 
 

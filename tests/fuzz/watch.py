@@ -43,8 +43,11 @@ class Watch:
             self._written(event, details[0])
         elif event in _FORBIDDEN:
             self.strays[f"{event} {details!r:.200}"] = None
-        elif event == "import" and CANARY in str(details[0]):
-            self.strays[f"import {details[0]}"] = None
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        """As a finder of modules: one that no document may name is not looked for."""
+        if CANARY in name:
+            self.strays[f"import {name}"] = None
 
     def _opened(self, path: Any, mode: Any, flags: int) -> None:
         if flags & _WRITING:
@@ -82,7 +85,10 @@ def watched(top: Path) -> Iterator[Watch]:
     """Everything that happens inside is heard."""
     watch = Watch(top)
     _listeners.append(watch)
+    # importlib raises no audit event for a module, but asks the finders.
+    sys.meta_path.insert(0, watch)
     try:
         yield watch
     finally:
+        sys.meta_path.remove(watch)
         _listeners.remove(watch)

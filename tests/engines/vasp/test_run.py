@@ -130,6 +130,7 @@ def test_numbers_that_cannot_be_are_refused_with_their_cost(vasp, oxide, fault, 
     ],
 )
 @pytest.mark.filterwarnings("ignore:Float overflow:UserWarning")
+@pytest.mark.filterwarnings("ignore:Structure charge:UserWarning")  # of an S in the place of an O
 def test_damaged_output_is_a_reason_and_no_crash_of_the_job(vasp, oxide, fault, message):
     vasp(OV=(fault, 99))
     with pytest.raises(Stopped, match=message) as caught:
