@@ -134,7 +134,7 @@ def _surroundings(folder: Path, top: Path, store: Any) -> Iterator[None]:
         contextlib.chdir(folder),
         mock.patch.dict(os.environ, _variables(top)),
         mock.patch.object(tempfile, "tempdir", str(top / "tmp")),
-        mock.patch("gen2dft.store.connect.open_store", lambda _: store),
+        mock.patch("gen2dft.store.connect.open_store", lambda *_, **__: store),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("default")
