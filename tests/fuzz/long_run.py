@@ -70,7 +70,7 @@ class LongRun:
 
     def as_processes(self, number: int) -> None:
         """So many inputs, shared out among the entry points, as processes of their own."""
-        if not number:
+        if not number:  # no server is started for nothing
             return
         with examples.served_database() as variables, toys_registered():
 
@@ -84,6 +84,8 @@ class LongRun:
 
     def _draw(self, name: str, number: int, run: Callable[[Case], Any], way: str) -> None:
         """Draw inputs of an entry point and note what becomes of each."""
+        if not number:
+            return
 
         @seed(self.seed + 7919 * (way == "own process"))
         @settings(
