@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 
 from tests.fuzz import examples
 from tests.fuzz.case import Case
-from tests.fuzz.entries.archives import archives
-from tests.fuzz.entries.campaigns import campaign_files, set_texts
-from tests.fuzz.entries.data_files import data_files
-from tests.fuzz.entries.queries import queries
+from tests.fuzz.entries.archives import archives, valid_archives
+from tests.fuzz.entries.campaigns import (
+    campaign_files,
+    set_texts,
+    valid_campaigns,
+    valid_sets,
+)
+from tests.fuzz.entries.data_files import data_files, valid_files
+from tests.fuzz.entries.queries import queries, valid_queries
 
 
 class EntryPoint(NamedTuple):
@@ -22,16 +27,19 @@ class EntryPoint(NamedTuple):
     ----------
     make_store
         A database for one case.
+    valid
+        The inputs before they are damaged, which must be taken.
     """
 
     cases: st.SearchStrategy[Case]
     make_store: Callable[[], Any]
+    valid: Callable[[], list[Case]]
 
 
 ENTRY_POINTS = {
-    "campaign files": EntryPoint(campaign_files(), examples.database),
-    "--set": EntryPoint(set_texts(), examples.database),
-    "queries": EntryPoint(queries(), examples.database),
-    "data files": EntryPoint(data_files(), examples.database),
-    "archives": EntryPoint(archives(), examples.empty_database),
+    "campaign files": EntryPoint(campaign_files(), examples.database, valid_campaigns),
+    "--set": EntryPoint(set_texts(), examples.database, valid_sets),
+    "queries": EntryPoint(queries(), examples.database, valid_queries),
+    "data files": EntryPoint(data_files(), examples.database, valid_files),
+    "archives": EntryPoint(archives(), examples.empty_database, valid_archives),
 }

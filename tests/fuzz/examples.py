@@ -90,7 +90,8 @@ def database() -> Store:
     # Archives are only taken if the hull's id is the hash of its content.
     store.database.labels.update_many({}, {"$set": {"hull_id": HULL.hull_hash}})
     hull = store.put_blob(HULL.to_bytes(), "hull")
-    store.insert_new(HullDoc(id=HULL.hull_hash, blob_id=hull, source="starter", num_entries=3))
+    about = {"source": "starter", "num_entries": HULL.num_entries, "scale": HULL.scale}
+    store.insert_new(HullDoc(id=HULL.hull_hash, blob_id=hull, **about))
     return store
 
 

@@ -26,6 +26,9 @@ class Damaged(NamedTuple):
     place: str
 
 
+NOTHING = "nothing"  # the kind of an input that is as it should be
+
+
 def places(document: Any, path: Path = ()) -> Iterator[Path]:
     """Paths of all that is in a document of mappings and lists, the document itself left out."""
     if isinstance(document, Mapping):

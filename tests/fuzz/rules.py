@@ -41,7 +41,7 @@ def broken_rules(case: Case, outcomes: list[Outcome]) -> list[Broken]:
     if case.facts is not None and first.exit_code == 0:
         found += _of_data(case.facts, first)
     for again in outcomes[1:]:
-        if again.argv == first.argv and again.stdout != first.stdout:
+        if again.argv == first.argv and again.stdout.strip() != first.stdout.strip():
             found.append(Broken("another answer the second time", again.stdout[:300]))
     return found
 

@@ -18,6 +18,17 @@ SHOWN = 10
 
 
 @pytest.mark.parametrize("name", ENTRY_POINTS)
+def test_what_is_damaged_was_taken_before(name: str) -> None:
+    """Else every damage would be refused for a reason of its own, and nothing be tried."""
+    entry = ENTRY_POINTS[name]
+    with toys_registered():
+        for case in entry.valid():
+            outcomes, broken = judge(case, entry.make_store)
+            assert not broken, broken
+            assert outcomes[0].exit_code == 0, outcomes[0].stderr
+
+
+@pytest.mark.parametrize("name", ENTRY_POINTS)
 def test_every_input_ends_in_a_value_or_in_one_message(name: str) -> None:
     faults: list[str] = []
 

@@ -273,6 +273,17 @@ def starred(run: outputs.Run) -> int:
     return _changed(run, "vasprun.xml", r"(<set comment=\"kpoint 2\"><r>)\S+", r"\1*********")
 
 
+def last_loop(run: outputs.Run) -> int:
+    """The energy of the last electronic step alone is too large for its column."""
+    old = r"(.*<scstep><energy><i name=\"e_fr_energy\">)[^<]*"
+    return _changed(run, "vasprun.xml", old, r"\1*********")
+
+
+def starred_outcar(run: outputs.Run) -> int:
+    """The last energy in OUTCAR alone is too large for its column."""
+    return _changed(run, "OUTCAR", r"(.*TOTEN  =) +\S+", r"\1 *********")
+
+
 def unreadable(run: outputs.Run) -> int:
     """A number of electrons too large for its column, over which the parsers stumble."""
     return _changed(run, "OUTCAR", r"(number of electron)\s+\S+", r"\1 *********")
@@ -333,6 +344,8 @@ FAULTS = {
     "deep": deep,
     "asterisks": asterisks,
     "starred": starred,
+    "last_loop": last_loop,
+    "starred_outcar": starred_outcar,
     "unreadable": unreadable,
     "elsewhere": elsewhere,
     "no_forces": no_forces,

@@ -27,7 +27,12 @@ from gen2dft.engines.guard import (
     problem_of,
 )
 from gen2dft.engines.vasp import corrections, requirements
-from gen2dft.engines.vasp.document import broken_eigenvalues, calculation_doc, says_relaxed
+from gen2dft.engines.vasp.document import (
+    broken_eigenvalues,
+    broken_energies,
+    calculation_doc,
+    says_relaxed,
+)
 from gen2dft.engines.vasp.input_sets import PresetInputSet, with_initial_moments
 from gen2dft.errors import CalculationFailed, CampaignError, Gen2DFTError, SettingsError
 from gen2dft.geometry import closest_contacts
@@ -245,9 +250,15 @@ def _refuse_implausible(doc: CalculationDoc, task_doc: TaskDoc) -> None:
         problem = problem_of(doc.model_copy(update={"structure": crystal}), BOUNDS)
         if problem is not None:
             raise Stopped(problem.reason, problem.detail)
-    broken = broken_eigenvalues(Path.cwd())
+    _refuse_asterisks(doc.structure.formula)
+
+
+def _refuse_asterisks(formula: str) -> None:
+    """Stopped for numbers that VASP could not print and that its parsers pass over."""
+    energies, bands = broken_energies(Path.cwd()), broken_eigenvalues(Path.cwd())
+    broken = [*energies, *[f"{bands} band energies"] * bool(bands)]
     if broken:
-        detail = f"{broken} band energies of {doc.structure.formula} came out as NaN or asterisks"
+        detail = f"{formula}: {', '.join(broken)} came out as NaN or asterisks"
         raise Stopped(NOT_FINITE, detail)
 
 

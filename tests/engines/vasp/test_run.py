@@ -123,7 +123,9 @@ def test_numbers_that_cannot_be_are_refused_with_their_cost(vasp, oxide, fault, 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        ("starred", r"not_finite: 2 band energies of V1 O1 came out as NaN or asterisks"),
+        ("starred", r"not_finite: V1 O1: 2 band energies came out as NaN or asterisks"),
+        ("last_loop", r"not_finite: static of VO: energy_per_atom came out as NaN"),
+        ("starred_outcar", r"not_finite: V1 O1: TOTEN in OUTCAR came out as NaN or asterisks"),
         ("unreadable", r"unreadable_output: VASP's output cannot be read \(ValueError.*cut short"),
         ("elsewhere", r"other_crystal: static of VS: the result is of V1 S1, the calculation was"),
         ("no_forces", r"unreadable_output: VASP's output cannot be read \(ValueError"),

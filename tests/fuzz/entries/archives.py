@@ -70,6 +70,12 @@ def _case(damaged: mutations.Damaged, *options: str) -> Case:
     return Case(ENTRY, damaged.kind, damaged.place, argv, {FILE: damaged.content}, {}, then)
 
 
+def valid_archives() -> list[Case]:
+    """The archive as it was written, and packed again."""
+    contents = (archive(), packed(_unpacked()), sealed(_unpacked()))
+    return [_case(mutations.Damaged(content, mutations.NOTHING, "")) for content in contents]
+
+
 @st.composite
 def archives(draw: Draw) -> Case:
     """An archive with damaged documents, members, manifest or bytes."""

@@ -73,6 +73,19 @@ def _case(entry: str, damaged: mutations.Damaged, text: str | bytes, *options: s
     return Case(entry, damaged.kind, damaged.place, (*SUBMIT, *options), files)
 
 
+def valid_campaigns() -> list[Case]:
+    """The campaign files as they are."""
+    intact = mutations.Damaged("", mutations.NOTHING, "")
+    return [_case("campaign files", intact, _as_yaml(base)) for base in bases().values()]
+
+
+def valid_sets() -> list[Case]:
+    """Each of them with a field set to what it may be."""
+    intact = mutations.Damaged("", mutations.NOTHING, "")
+    options = ("--set=learning.batch=8", "--set=description='any: text'")
+    return [_case("--set", intact, _as_yaml(base), *options) for base in bases().values()]
+
+
 @st.composite
 def campaign_files(draw: Draw) -> Case:
     """A campaign file with damaged fields, damaged text, or something else in its place."""

@@ -374,6 +374,19 @@ def _odd_folders(draw: Draw) -> Case:
     return Case(ENTRY, kind, place, argv, files, {place: special})
 
 
+def valid_files() -> list[Case]:
+    """Every kind of file and folder as it should be."""
+    cases = []
+    for suffix in (".csv", ".csv.gz", ".json", ".parquet"):
+        name = f"mine{suffix}"
+        cases.append(_info(name, {name: _good(suffix)}, Rows(_valid(as_cif=True))))
+    files = {f"set/{name}.cif": text.encode() for name, text in cifs().items()}
+    files["set/labels.csv"] = _labels(_valid(True), ",")
+    cases.append(_info("set", files, Rows(_valid(as_cif=True))))
+    cases.append(_info("mine.npz", {"mine.npz": training_set()}, Rows([]), known=False))
+    return cases
+
+
 def data_files() -> st.SearchStrategy[Case]:
     """All kinds of data files."""
     return st.one_of(tables(), folders(), tables(), folders(), containers())

@@ -69,6 +69,14 @@ def _case(verb: str, option: str, damaged: mutations.Damaged) -> Case:
     return Case(ENTRY, f"{option} {damaged.kind}", damaged.place, argv)
 
 
+def valid_queries() -> list[Case]:
+    """Conditions and filters as they are."""
+    texts = [("--where", text) for text in CONDITIONS]
+    texts += [("--query", json.dumps(found)) for found in FILTERS]
+    kind = mutations.NOTHING
+    return [_case("hits", name, mutations.Damaged(text, kind, "")) for name, text in texts]
+
+
 @st.composite
 def queries(draw: Draw) -> Case:
     """A condition with damaged words, or a filter with damaged parts."""
