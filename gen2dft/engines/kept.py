@@ -57,16 +57,15 @@ def write_outcome(path: Path, job: str, outcome: Outcome) -> None:
 def read_outcome(path: Path, job: str) -> Outcome | None:
     """The outcome that a file holds, if it is of this job.
 
-    None without a file, as in a folder of another machine, and with one that is damaged: the
-    calculation then runs again.
+    None without a file, as in a folder of another machine.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if content["job"] != job:
-            return None
-        return KINDS[content["kind"]].model_validate(content["outcome"])
-    except (OSError, ValueError, LookupError, TypeError):
+    except OSError:
         return None
+    return (
+        KINDS[content["kind"]].model_validate(content["outcome"]) if content["job"] == job else None
+    )
 
 
 def plain(outcome: Outcome) -> dict[str, Any]:

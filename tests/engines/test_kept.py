@@ -4,8 +4,6 @@ run.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -55,21 +53,6 @@ def test_a_run_after_a_lost_one_takes_what_that_left(job, compute, tmp_path, mon
     job.metadata["tags"] = [f"{LOST_RUN_TAG}{tmp_path / 'first'}"]
     assert compute() == first
     assert compute.times == 1
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"job": 1}', '{"job": "a-uuid 1"}', "NaN"])
-def test_a_damaged_file_is_no_outcome_and_no_crash(job, compute, content):
-    Path(FILE).write_text(content)
-    assert isinstance(compute(), CalculationDoc)
-    assert compute.times == 1
-
-
-@pytest.mark.parametrize("changes", [{"kind": "Path"}, {"outcome": {"energy": "none"}}])
-def test_a_file_with_another_content_is_no_outcome(job, compute, changes):
-    compute()
-    content = json.loads(Path(FILE).read_text())
-    Path(FILE).write_text(json.dumps({**content, **changes}))
-    assert read_outcome(Path(FILE), "a-uuid 1") is None
 
 
 def test_another_job_in_the_same_folder_computes(job, compute):
