@@ -15,6 +15,9 @@ TORCH_ARGS ?=
 PIP_ARGS ?=
 # Further options for pytest, as in `make test PYTEST_ARGS="tests/store -x"`.
 PYTEST_ARGS ?=
+# Damaged inputs of each entry point in `make fuzz`, and the seed they are drawn with.
+N ?= 1000
+SEED ?= 1
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +26,7 @@ DEMO := $(CURDIR)/demo
 
 export PYTHON TORCH TORCH_ARGS PIP_ARGS VENV
 
-.PHONY: help env demo demo-dft figures docs test lint format types check lock gpaw transport clean clean-demo clean-env
+.PHONY: help env demo demo-dft figures docs test fuzz lint format types check lock gpaw transport clean clean-demo clean-env
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +52,9 @@ docs: env  ## build the documentation as a site in build/site; a broken link is 
 
 test: env  ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+fuzz: env  ## put N=1000 damaged inputs through each entry point (half an hour); tables in build/fuzz
+	@PYTHONPATH=. $(BIN)/python -m tests.fuzz --examples $(N) --seed $(SEED) --out build/fuzz
 
 lint: env  ## ruff and mypy
 	@$(BIN)/ruff check .

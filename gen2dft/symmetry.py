@@ -47,21 +47,37 @@ class SpaceGroup:
     primitive_atoms: int
 
 
-def ask_spglib(function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+def ask_spglib(function: Callable[..., Any], crystal: Any, **options: Any) -> Any:
     """Call a function of spglib; None where it finds nothing, as with two atoms on one place.
+
+    Parameters
+    ----------
+    crystal
+        A cell as spglib takes it (lattice, positions, numbers), or a Structure.
+
+    Notes
+    -----
+    NaN and infinite coordinates find nothing either: spglib's C code would end the process.
 
     spglib 2 either returns None or raises, by a switch of the whole process which other libraries
     set (ASE leaves it set after its first use), and warns that it will no longer return None.
     """
     from spglib.error import SpglibError
 
+    if not _is_finite(crystal):
+        return None
     os.environ.setdefault("SPGLIB_WARNING", "OFF")  # its C code prints what its answer tells
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            return function(*args, **options)
+            return function(crystal, **options)
         except SpglibError:
             return None
+
+
+def _is_finite(crystal: Any) -> bool:
+    lattice, positions = crystal[:2] if isinstance(crystal, tuple) else _cell(crystal)[:2]
+    return bool(np.isfinite(lattice).all() and np.isfinite(positions).all())
 
 
 def space_group(

@@ -159,3 +159,14 @@ def test_a_crystal_without_symmetry_is_p1_and_a_broken_one_has_no_prototype():
     assert prototype(shapeless) == "ABC_aP3_1_a_a_a"
     two_on_one = Structure(Lattice.cubic(4), ["Na", "Na"], [[0] * 3, [0] * 3])
     assert prototype(two_on_one) is None
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_none_never_reach_spglib_whose_c_code_would_crash(number: float):
+    lattice, positions, numbers = [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]], [[0.0] * 3], [11]
+    bent = ([[number, 0, 0], *lattice[1:]], positions, numbers)
+    lost = (lattice, [[0.0, number, 0.0]], numbers)
+    for cell in (bent, lost):
+        assert ask_spglib(spglib.get_symmetry_dataset, cell, symprec=1e-3) is None
+        crystal = Structure(cell[0], ["Na"], cell[1])
+        assert space_group_symbol(crystal) == UNDETERMINED

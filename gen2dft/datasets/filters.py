@@ -62,9 +62,10 @@ def filter_dataset(dataset: Dataset, spec: DatasetSpec, seed: int) -> Dataset:
     lost = dict(sorted(counts.items()))
     count = StageCount(stage="dataset", n_in=len(dataset), n_out=len(kept), reasons=lost)
     if not len(kept):
+        why = ", ".join(f"{reason} {number:,}" for reason, number in lost.items())
         raise DatasetError(
-            f"no crystal of dataset {spec.source!r} passes the campaign's query: "
-            f"{lost or 'it is empty'}"
+            f"no crystal of dataset {spec.source!r} passes the campaign's query ("
+            f"{why or 'it is empty'}): change dataset.num_elements, max_sites or max_e_above_hull"
         )
     return dataset.select(kept, filter=count.model_dump(mode="json"))
 

@@ -7,10 +7,11 @@ read from disk or were computed for another campaign.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pymatgen.core import Structure
 
 from gen2dft.calculation import Calculation
 from gen2dft.engines import ENGINES, load_engine
@@ -19,6 +20,8 @@ from gen2dft.engines.bounds import GENERAL, Bounds, Range
 from gen2dft.errors import PluginMissing
 
 NOT_FINITE = "not_finite"
+OTHER_CRYSTAL = "other_crystal"
+INCOMPLETE = "incomplete"
 SCF_NOT_CONVERGED = "scf_not_converged"
 BANDS_NOT_CONVERGED = "bands_not_converged"
 NOT_CONVERGED = "not_converged"
@@ -32,11 +35,27 @@ IMPLAUSIBLE_VOLUME = "implausible_volume"
 Problem = tuple[str, str]  # reason, detail
 
 
-def guarded(outcome: Outcome) -> Outcome:
-    """The outcome itself, or why its result is not believed."""
+def guarded(outcome: Outcome, start: Structure) -> Outcome:
+    """The outcome itself, or why its result is not believed.
+
+    Parameters
+    ----------
+    start
+        What was to be computed.
+    """
     if isinstance(outcome, CalculationFailure):
         return outcome
-    return problem_of(outcome, bounds_of(outcome.engine)) or outcome
+    problem = other_crystal(outcome, start) or problem_of(outcome, bounds_of(outcome.engine))
+    return problem or outcome
+
+
+def other_crystal(calculation: Calculation, start: Structure) -> CalculationFailure | None:
+    """Why a result is not that of the crystal that was to be computed, or None."""
+    found, asked = calculation.structure.composition, start.composition
+    if found == asked:
+        return None
+    said = f"the result is of {found.formula}, the calculation was of {asked.formula}"
+    return _failure(calculation, (OTHER_CRYSTAL, said))
 
 
 def bounds_of(engine: str) -> Bounds:
@@ -57,6 +76,7 @@ def problem_of(calculation: Calculation, bounds: Bounds) -> CalculationFailure |
         molecules lie in large boxes: see `volume_problem`.
     """
     checks: tuple[Callable[[Calculation, Bounds], Problem | None], ...] = (
+        _incomplete,
         _not_finite,
         _not_converged,
         _energy,
@@ -96,6 +116,19 @@ def _failure(calculation: Calculation, problem: Problem) -> CalculationFailure:
         directory=calculation.directory,
         core_hours=calculation.core_hours,
     )
+
+
+def _incomplete(calculation: Calculation, _: Bounds) -> Problem | None:
+    """Whether forces or moments are missing of some atoms, as in a file that was cut short."""
+    atoms = len(calculation.structure)
+    per_atom: Mapping[str, Sized | None] = {
+        "forces": calculation.forces,
+        "magmoms": calculation.magmoms,
+    }
+    for name, values in per_atom.items():
+        if values is not None and len(values) != atoms:
+            return INCOMPLETE, f"{name} of {len(values)} atoms, the crystal has {atoms}"
+    return None
 
 
 def _not_finite(calculation: Calculation, _: Bounds) -> Problem | None:

@@ -89,7 +89,7 @@ def outcome_of(
     if isinstance(start, CalculationFailure):
         return start
     try:
-        return guarded(compute(start))
+        return guarded(compute(start), start)
     except CalculationFailed as error:
         return CalculationFailure.from_error(error)
     except PluginMissing as error:

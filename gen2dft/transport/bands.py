@@ -17,6 +17,9 @@ FloatArray = NDArray[np.float64]
 EQUIVALENT_WITHIN = 0.01
 # A gap below is none, eV: band calculations are no more accurate.
 TOUCHING = 0.001
+# eV; the deepest semicore bands lie at some -100, and what VASP prints has four digits before the
+# point.
+LARGEST_ENERGY = 1e4
 
 
 @dataclass(frozen=True)
@@ -179,13 +182,15 @@ def uniform_bands(
     Raises
     ------
     CalculationFailed
-        `no_eigenvalues`: energies are missing, not finite or do not fit the k-points.
+        `no_eigenvalues`: k-points or energies are missing, not finite or do not fit each other.
+        `no_electrons`: their number is not positive. `not_finite`: the crystal is broken.
         `mesh_not_uniform`: the k-points do not make up a uniform mesh with the symmetry of the
         crystal. `symmetry_broken`: the bands have less symmetry than the crystal.
     """
     k = np.asarray(kpoints, dtype=np.float64)
     e = np.asarray(energies, dtype=np.float64)
     _check_eigenvalues(k, e, source)
+    _check_crystal(structure, electrons, source)
     ascending = np.sort(e, axis=1)
     rotations = point_group(structure)
     mesh = find_mesh(k, rotations, source)
@@ -227,11 +232,31 @@ def _check_eigenvalues(kpoints: FloatArray, energies: FloatArray, source: str) -
     if not fits or energies.size == 0:
         detail = f"{source} has no band energies for its {count} k-points (found an array {shape})"
         raise CalculationFailed("no_eigenvalues", detail)
+    if not np.isfinite(kpoints).all():
+        raise CalculationFailed("no_eigenvalues", f"{source}: k-points are NaN or infinite")
     finite = np.isfinite(energies)
     missing = int((~finite).sum())
     if missing:
         detail = f"{source}: {missing} of {energies.size} band energies are NaN or infinite"
         raise CalculationFailed("no_eigenvalues", detail)
+    largest = float(np.abs(energies).max())
+    if largest > LARGEST_ENERGY or np.ptp(energies) == 0:
+        detail = (
+            f"{source}: band energies of {energies.min():g} to {energies.max():g} eV are no bands"
+        )
+        raise CalculationFailed("no_eigenvalues", detail)
+
+
+def _check_crystal(structure: Structure, electrons: float, source: str) -> None:
+    """Refuse a crystal that is no longer one, and electrons that cannot be counted."""
+    numbers = (structure.lattice.matrix, structure.frac_coords)
+    is_finite = all(np.isfinite(array).all() for array in numbers)
+    if not (is_finite and structure.volume > 0):
+        detail = f"{source}: the lattice or the positions are NaN, infinite or flat"
+        raise CalculationFailed("not_finite", detail)
+    if not (np.isfinite(electrons) and electrons > 0):
+        detail = f"{source}: {electrons:g} electrons occupy no band; was the run cut short?"
+        raise CalculationFailed("no_electrons", detail)
 
 
 def metal(source: str, structure: Structure, why: str) -> CalculationFailed:

@@ -45,11 +45,22 @@ def from_vasprun(path: Path | str) -> UniformBands:
         `bands_not_converged`: the run reached NELM. Else as `load_bands`, and `no_eigenvalues`.
     """
     run = _vasprun(path)
+    try:
+        return _bands_of_vasprun(run, path)
+    except CalculationFailed:
+        raise
+    except Exception as err:  # whatever a part that is missing leads to
+        raise _cut_short(path, err) from err
+
+
+def _bands_of_vasprun(run: Any, path: Path | str) -> UniformBands:
+    """Bands of a parsed vasprun.xml; an error of another kind if parts of it are missing."""
     if not run.eigenvalues or run.actual_kpoints is None:
         raise CalculationFailed(
             "no_eigenvalues", f"{path} holds no eigenvalues; was the run cut short?"
         )
     _must_be_converged(run, path)
+    _must_have_an_energy(run, path)
     up_first = sorted(run.eigenvalues.items(), key=lambda item: -int(item[0]))
     energies = np.stack([np.asarray(values)[:, :, 0].T for _, values in up_first])
     spinor = bool(run.parameters.get("LSORBIT") or run.parameters.get("LNONCOLLINEAR"))
@@ -66,6 +77,10 @@ def from_vasprun(path: Path | str) -> UniformBands:
 
 def _must_be_converged(run: Any, path: Path | str) -> None:
     """Refuse bands of a run that reached NELM: VASP writes them all the same."""
+    steps = run.ionic_steps[-1]["electronic_steps"]
+    if not steps:
+        detail = f"{path} holds no electronic steps, so nobody knows whether its bands converged"
+        raise CalculationFailed("bands_not_converged", detail)
     if run.converged_electronic:
         return
     detail = (
@@ -75,6 +90,16 @@ def _must_be_converged(run: Any, path: Path | str) -> None:
     raise CalculationFailed("bands_not_converged", detail)
 
 
+def _must_have_an_energy(run: Any, path: Path | str) -> None:
+    """Refuse bands of electrons whose energy VASP could not print."""
+    energy = run.ionic_steps[-1].get("e_0_energy")
+    if energy is not None and not np.isfinite(energy):
+        detail = (
+            f"{path}: the energy came out as NaN, infinite or asterisks; the electrons diverged"
+        )
+        raise CalculationFailed("not_finite", detail)
+
+
 def _vasprun(path: Path | str) -> Any:
     from pymatgen.io.vasp import Vasprun
 
@@ -82,12 +107,14 @@ def _vasprun(path: Path | str) -> Any:
         return Vasprun(
             str(path), parse_dos=False, parse_potcar_file=False, exception_on_bad_xml=True
         )
-    except (SyntaxError, ValueError, KeyError, IndexError, OSError, EOFError) as err:
-        detail = (
-            f"{path} is not a whole vasprun.xml ({type(err).__name__}: {err}); was the run "
-            "cut short?"
-        )
-        raise CalculationFailed("unreadable", detail) from err
+    except Exception as err:  # pymatgen stumbles over damage with errors of any kind
+        raise _cut_short(path, err) from err
+
+
+def _cut_short(path: Path | str, err: Exception) -> CalculationFailed:
+    why = f"{type(err).__name__}: {err}"
+    detail = f"{path} is not a whole vasprun.xml ({why}); was the run cut short?"
+    return CalculationFailed("unreadable", detail)
 
 
 def from_gpw(path: Path | str) -> UniformBands:
@@ -127,9 +154,10 @@ def _gpw(path: Path | str) -> _Gpw:
     from ase.io import ulm
 
     try:
-        with ulm.open(str(path)) as reader:
+        # Opened here, since ASE leaves a file open that it cannot read.
+        with Path(path).open("rb") as file, ulm.open(file) as reader:
             return _parts(reader)
-    except (ulm.InvalidULMFileError, AttributeError, KeyError, OSError, ValueError) as err:
+    except Exception as err:  # ASE stumbles over damage with errors of any kind
         detail = f"{path} is not a GPAW file with bands ({type(err).__name__}: {err})"
         raise CalculationFailed("unreadable", detail) from err
 

@@ -60,7 +60,7 @@ def test_part_of_a_size_is_seeded_and_in_order():
 
 
 def test_nothing_left_is_an_error_with_the_reasons():
-    with pytest.raises(DatasetError, match=r"no crystal of dataset 'x' passes.*'num_elements': 7"):
+    with pytest.raises(DatasetError, match=r"no crystal of dataset 'x' passes.*\(num_elements 7\)"):
         filter_dataset(dataset(), DatasetSpec(source="x", num_elements=(5,)), seed=0)
 
 

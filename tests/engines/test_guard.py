@@ -26,6 +26,8 @@ BROKEN: list[tuple[dict[str, Any], str, str]] = [
     ({"energy_per_atom": 11.0}, "implausible_energy", "11.00 eV/atom is outside"),
     ({"forces": [(math.nan,) * 3] * 2}, "not_finite", "forces came out"),
     ({"forces": HUGE}, "implausible_force", "101 eV/Angstrom, the bound is 100"),
+    ({"forces": [(0.0, 0.0, 0.1)]}, "incomplete", "forces of 1 atoms, the crystal has 2"),
+    ({"magmoms": [0.0] * 3}, "incomplete", "magmoms of 3 atoms, the crystal has 2"),
     ({"max_force": math.inf}, "not_finite", "max_force came out"),
     ({"stress": [(2e3, 0.0, 0.0)] * 3}, "implausible_stress", "2000 GPa, the bound is 1000"),
     ({"magmoms": [0.0, -16.0]}, "implausible_moment", "16.0 Bohr magnetons"),
@@ -52,7 +54,7 @@ def test_a_sound_result_is_left_alone():
     doc = static()
     assert problem_of(doc, PAW) is None
     assert volume_problem(doc, PAW) is None
-    assert guarded(doc) is doc
+    assert guarded(doc, CSCL) is doc
     assert stage_problem([doc, doc]) is None
 
 
@@ -88,9 +90,30 @@ def test_a_job_gives_a_reason_instead_of_a_document():
     assert outcome.core_hours > 0
 
 
+def test_the_result_of_another_crystal_is_refused():
+    other = CSCL.copy()
+    other.replace(0, "Na")
+
+    def mixed_up(structure: Any, preset: str) -> Any:
+        return SPRINGS.static(other, preset)
+
+    outcome = run_task("static", replace(SPRINGS, static=mixed_up), "soft", CSCL, None)
+    assert isinstance(outcome, CalculationFailure)
+    assert outcome.reason == "other_crystal"
+    assert outcome.detail.endswith("the result is of Na1 Cl1, the calculation was of Cs1 Cl1")
+
+
+def test_half_of_a_crystal_is_another_one():
+    half = CSCL.copy()
+    half.remove_sites([1])
+    failure = guarded(static(structure=half), CSCL)
+    assert isinstance(failure, CalculationFailure)
+    assert failure.reason == "other_crystal"
+
+
 def test_a_failure_passes_as_it_is():
     failure = CalculationFailure(reason="exploded", detail="no")
-    assert guarded(failure) is failure
+    assert guarded(failure, CSCL) is failure
 
 
 @pytest.mark.parametrize(("per_atom", "believed"), [(3.9, False), (4.1, True), (121.0, False)])
@@ -128,11 +151,11 @@ def test_engines_with_paw_energies_bound_them(name: str):
 def test_no_engine_that_ships_is_believed_what_no_crystal_has(
     name: str, changes: dict[str, Any], reason: str, detail: str
 ):
-    failure = guarded(static(engine=name, **changes))
+    failure = guarded(static(engine=name, **changes), CSCL)
     assert isinstance(failure, CalculationFailure)
     assert failure.reason == reason
     assert detail in failure.detail
-    assert guarded(static(engine=name)).energy_per_atom == static().energy_per_atom
+    assert guarded(static(engine=name), CSCL).energy_per_atom == static().energy_per_atom
 
 
 def test_an_engine_that_is_not_installed_has_the_bounds_of_all():

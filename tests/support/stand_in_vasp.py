@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -267,6 +268,45 @@ def _with_last(run: outputs.Run, **changes: object) -> int:
     return finish(run)
 
 
+def starred(run: outputs.Run) -> int:
+    """A band energy too large for its column."""
+    return _changed(run, "vasprun.xml", r"(<set comment=\"kpoint 2\"><r>)\S+", r"\1*********")
+
+
+def last_loop(run: outputs.Run) -> int:
+    """The energy of the last electronic step alone is too large for its column."""
+    old = r"(.*<scstep><energy><i name=\"e_fr_energy\">)[^<]*"
+    return _changed(run, "vasprun.xml", old, r"\1*********")
+
+
+def starred_outcar(run: outputs.Run) -> int:
+    """The last energy in OUTCAR alone is too large for its column."""
+    return _changed(run, "OUTCAR", r"(.*TOTEN  =) +\S+", r"\1 *********")
+
+
+def unreadable(run: outputs.Run) -> int:
+    """A number of electrons too large for its column, over which the parsers stumble."""
+    return _changed(run, "OUTCAR", r"(number of electron)\s+\S+", r"\1 *********")
+
+
+def elsewhere(run: outputs.Run) -> int:
+    """The vasprun.xml of another crystal, as two runs in one folder leave it."""
+    return _changed(run, "vasprun.xml", r"<c>O *</c>", "<c>S </c>")
+
+
+def no_forces(run: outputs.Run) -> int:
+    """Forces were not written."""
+    return _changed(run, "vasprun.xml", r'<varray name="forces">.*?</varray>', "")
+
+
+def _changed(run: outputs.Run, name: str, old: str, new: str) -> int:
+    """Write all files and damage one of them."""
+    run.write()
+    file = Path(name)
+    file.write_text(re.sub(old, new, file.read_text(), flags=re.DOTALL))
+    return 0
+
+
 def ionic(run: outputs.Run) -> int:
     """NSW steps are used up."""
     half = run.half()
@@ -303,6 +343,12 @@ FAULTS = {
     "nan": nan,
     "deep": deep,
     "asterisks": asterisks,
+    "starred": starred,
+    "last_loop": last_loop,
+    "starred_outcar": starred_outcar,
+    "unreadable": unreadable,
+    "elsewhere": elsewhere,
+    "no_forces": no_forces,
     "ionic": ionic,
     "killed": killed,
     "waits": waits,

@@ -163,3 +163,41 @@ def test_two_atoms_on_one_place_have_no_symmetry():
     kpoints = full_mesh((4, 4, 4))
     with pytest.raises(CalculationFailed, match=r"no_symmetry: .*are two atoms on one place\?"):
         make(kpoints, energies_on(kpoints), structure=twice)
+
+
+@pytest.mark.parametrize("electrons", [np.nan, np.inf, 0.0, -8.0])
+def test_electrons_that_fill_no_band(electrons: float):
+    kpoints = full_mesh((4, 4, 4))
+    with pytest.raises(CalculationFailed, match=r"no_electrons: here: .* electrons occupy no band"):
+        make(kpoints, energies_on(kpoints), electrons=electrons)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_crystal_that_is_no_longer_one(number: float):
+    kpoints = full_mesh((4, 4, 4))
+    bent = Structure([[number, 0, 0], [0, 3, 0], [0, 0, 3]], ["Po"], [[0, 0, 0]])
+    lost = Structure(np.eye(3) * 3, ["Po"], [[0, number, 0]])
+    flat = Structure([[0, 0, 0], [0, 3, 0], [0, 0, 3]], ["Po"], [[0, 0, 0]])
+    for crystal in (bent, lost, flat):
+        with pytest.raises(CalculationFailed, match=r"not_finite: here: the lattice or"):
+            make(kpoints, energies_on(kpoints), structure=crystal)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_kpoints_that_are_no_numbers(number: float):
+    kpoints = full_mesh((4, 4, 4))
+    energies = energies_on(kpoints)
+    kpoints[3, 0] = number
+    with pytest.raises(CalculationFailed, match="no_eigenvalues: here: k-points are NaN"):
+        make(kpoints, energies)
+
+
+@pytest.mark.parametrize("number", [1e300, -2e4])
+def test_energies_that_no_band_has(number: float):
+    kpoints = full_mesh((4, 4, 4))
+    energies = energies_on(kpoints)
+    energies[0, 0, 0] = number
+    with pytest.raises(CalculationFailed, match=r"no_eigenvalues: here: .* eV are no bands"):
+        make(kpoints, energies)
+    with pytest.raises(CalculationFailed, match="energies of 0 to 0 eV are no bands"):
+        make(kpoints, np.zeros_like(energies))

@@ -109,6 +109,43 @@ def test_band_energies_that_are_no_numbers_are_refused(
         load_bands(tmp_path / "vasprun.xml")
 
 
+DAMAGED_RUNS = [
+    (r'name="NELECT"[^>]*>[^<]*', 'name="NELECT">NaN', "no_electrons"),
+    (r'<i[^>]*name="NELECT"[^>]*>[^<]*</i>', "", "unreadable"),
+    (r"<scstep>.*?</scstep>", "", "bands_not_converged"),
+    (r'(<i name="e_\w+">)[^<]*', r"\1********", "not_finite"),
+    (r'(<varray name="basis">\s*<v>\s*)\S+', r"\1NaN", "not_finite"),
+    (r'(<varray name="positions">)\s*<v>.*?</v>', r"\1", "unreadable"),
+    (r'(<varray name="kpointlist">)\s*<v>.*?</v>', r"\1", "unreadable|no_eigenvalues"),
+    (r"<atominfo>.*?</atominfo>", "", "unreadable"),
+    (r"<parameters>.*?</parameters>", "<parameters></parameters>", "unreadable"),
+    (r"<r>[-\d.]+ [\d.]+</r>", "", "no_eigenvalues|unreadable"),
+    (r"<modeling>.*</modeling>", "<modeling></modeling>", "unreadable"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Float overflow:UserWarning")
+@pytest.mark.parametrize(("pattern", "new", "reason"), DAMAGED_RUNS)
+def test_a_damaged_run_has_a_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pattern: str, new: str, reason: str
+):
+    text = stand_in_run(monkeypatch, tmp_path)
+    damaged = re.sub(pattern, new, text, flags=re.DOTALL)
+    assert damaged != text
+    (tmp_path / "vasprun.xml").write_text(damaged)
+    with pytest.raises(CalculationFailed, match=rf"^({reason}): .*vasprun\.xml"):
+        load_bands(tmp_path / "vasprun.xml")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.95])
+def test_a_gpaw_file_that_was_cut_short(tmp_path: Path, share: float):
+    path = write_gpw(tmp_path / "uniform.gpw", cosine_bands((4, 4, 4)), 2.0)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CalculationFailed, match=r"unreadable: .*not a GPAW file with bands"):
+        load_bands(path)
+
+
 def recorded_text() -> str:
     return gzip.decompress(recorded_file(RECORDED["Si"]).read_bytes()).decode()
 

@@ -64,7 +64,7 @@ class Cell:
 
 def kept_density(coarser: Path | None, folder: Path) -> Any:
     """Atoms with the density that coarser bands were computed at, which is handed on to the folder;
-    None without the file.
+    None without the file, or where it was cut short.
     """
     if coarser is None or not (coarser / DENSITY_FILE).is_file():
         return None
@@ -72,7 +72,12 @@ def kept_density(coarser: Path | None, folder: Path) -> Any:
 
     kept = folder / DENSITY_FILE
     shutil.copyfile(coarser / DENSITY_FILE, kept)
-    calculator = GPAW(str(kept), txt=str(folder / "density.txt"))
+    try:
+        calculator = GPAW(str(kept), txt=str(folder / "density.txt"))
+    except (
+        Exception
+    ):  # GPAW stumbles over damage with errors of any kind; a density can be had anew
+        return None
     return calculator.get_atoms()
 
 

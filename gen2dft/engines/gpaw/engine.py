@@ -98,7 +98,8 @@ def relax(
     Raises
     ------
     CalculationFailed
-        `disordered`, `atoms_too_close`, `element_not_supported`, `scf_not_converged`, `not_finite`.
+        `disordered`, `atoms_too_close`, `element_not_supported`, `scf_not_converged`, `not_finite`,
+        `gpaw_failed`.
     """
     from ase.constraints import FixSymmetry
     from ase.filters import FrechetCellFilter
@@ -263,7 +264,7 @@ def gap_on_mesh(calculator: Any) -> float:
     Raises
     ------
     CalculationFailed
-        `not_finite`: an eigenvalue is NaN or infinite.
+        `not_finite`: an eigenvalue is NaN or infinite. `too_few_bands`: none is empty.
     """
     spins = calculator.get_number_of_spins()
     filled = calculator.get_number_of_electrons() * spins / 2
@@ -271,6 +272,9 @@ def gap_on_mesh(calculator: Any) -> float:
     if abs(filled - whole) > WHOLE:
         return 0.0
     states = _states(calculator, spins)
+    if whole >= states.shape[1]:
+        detail = f"all {states.shape[1]} bands are occupied, so that there is no gap to find"
+        raise CalculationFailed("too_few_bands", detail)
     highest_filled = states[:, whole - 1].max()
     lowest_empty = states[:, whole].min()
     return max(0.0, float(lowest_empty - highest_filled))
@@ -366,6 +370,9 @@ def _run(
     except FileNotFoundError as err:
         detail = f"GPAW has no data set for an element of {formula} ({err}); see `gpaw info`"
         raise CalculationFailed("element_not_supported", detail, folder) from err
+    except (np.linalg.LinAlgError, ArithmeticError, AssertionError) as err:
+        detail = f"{formula}: GPAW gave up ({type(err).__name__}: {err}); its text is in {folder}"
+        raise CalculationFailed("gpaw_failed", detail, folder) from err
     except ValueError as err:
         if "NaN" not in str(err):
             raise

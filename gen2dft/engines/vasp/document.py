@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from emmet.core.tasks import TaskDoc
 
 GPA_PER_KILOBAR = 0.1
+NO_NUMBER = r"(?:\*\*|\bnan\b|\binf)"
+BROKEN_NUMBER = re.compile(rf"<r>[^<]*{NO_NUMBER}", re.IGNORECASE)
+# Files to the words that the final energies stand behind.
+FINAL_ENERGIES = (("OUTCAR", "TOTEN"), ("OUTCAR", "energy(sigma->0)"), ("OSZICAR", "E0="))
 PACKAGES = ("atomate2", "custodian", "emmet-core", "pymatgen")
 # What the stand-ins of tests write as VASP's version; nothing they compute may ever become a label.
 STAND_IN = "stand-in"
@@ -66,8 +71,9 @@ def _results(task_doc: TaskDoc) -> dict[str, Any]:
     """Energies, moments and gap."""
     output = task_doc.output
     last = task_doc.calcs_reversed[0].output
-    found: dict[str, Any] = {"energy": float(output.energy)}
-    found["energy_per_atom"] = float(output.energy_per_atom)
+    known = _has_final_energy(last)
+    found: dict[str, Any] = {"energy": float(output.energy) if known else np.nan}
+    found["energy_per_atom"] = float(output.energy_per_atom) if known else np.nan
     moments = task_doc.structure.site_properties.get("magmom")
     if moments is not None:
         found["magmoms"] = [float(moment) for moment in moments]
@@ -77,6 +83,20 @@ def _results(task_doc: TaskDoc) -> dict[str, Any]:
     if gap:  # a metal's gap is neither direct nor indirect
         found["is_gap_direct"] = bool(last.is_gap_direct)
     return found
+
+
+def _has_final_energy(last: Any) -> bool:
+    """Whether VASP has printed each energy of the last step.
+
+    Of the energies of the ionic step and of its last electronic step pymatgen takes the better
+    one; where one is NaN, the comparison fails and another energy, even 0, passes for the result.
+    """
+    step = last.ionic_steps[-1]
+    electronic = (step.electronic_steps or [])[-1:]
+    energies = [
+        part for each in (step, *electronic) for part in (each.e_fr_energy, each.e_0_energy)
+    ]
+    return all(energy is not None and np.isfinite(energy) for energy in energies)
 
 
 def _gap(task_doc: TaskDoc) -> float | None:
@@ -189,6 +209,55 @@ def says_relaxed(directory: Path) -> bool:
     path = zpath(str(directory / "OUTCAR"))
     with zopen(path, "rt", encoding="utf-8", errors="replace") as outcar:
         return any("reached required accuracy" in str(line) for line in outcar)
+
+
+def broken_eigenvalues(directory: Path) -> int:
+    """Number of band energies or occupations in a folder's vasprun.xml, zipped or not, that are no
+    numbers.
+
+    The parsers make NaN of them, which loses every comparison: a gap is found all the same.
+    """
+    from monty.io import zopen
+    from monty.os.path import zpath
+
+    path = zpath(str(directory / "vasprun.xml"))
+    broken, inside = 0, False
+    with zopen(path, "rt", encoding="utf-8", errors="replace") as vasprun:
+        for text in vasprun:
+            line = str(text)
+            inside = inside or "<eigenvalues>" in line
+            broken += inside and BROKEN_NUMBER.search(line) is not None
+            inside = inside and "</eigenvalues>" not in line
+    return broken
+
+
+def broken_energies(directory: Path) -> list[str]:
+    """Final energies in a folder's OUTCAR and OSZICAR, zipped or not, that are no numbers.
+
+    The first electronic steps may print asterisks and recover, so that the last energy alone
+    counts.
+    """
+    broken = []
+    for name, words in FINAL_ENERGIES:
+        printed = _last_after(directory / name, words)
+        if re.search(NO_NUMBER, printed, re.IGNORECASE):
+            broken.append(f"{words.strip('=')} in {name}")
+    return broken
+
+
+def _last_after(file: Path, words: str) -> str:
+    """What a file says last after these words; empty without the file."""
+    from monty.io import zopen
+    from monty.os.path import zpath
+
+    path, last = zpath(str(file)), ""
+    if not Path(path).is_file():
+        return last
+    with zopen(path, "rt", encoding="utf-8", errors="replace") as text:
+        for line in text:
+            _, found, rest = str(line).partition(words)
+            last = rest if found else last
+    return last
 
 
 def _converged_electronic(calculation: Any) -> bool:

@@ -5,11 +5,12 @@ Failures become reasons.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,22 @@ from pymatgen.core import Structure
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import CalculationDoc, Task
 from gen2dft.engines.bounds import PAW_ENERGY, Bounds
-from gen2dft.engines.guard import BANDS_NOT_CONVERGED, SCF_NOT_CONVERGED, problem_of
+from gen2dft.engines.guard import (
+    BANDS_NOT_CONVERGED,
+    NOT_FINITE,
+    SCF_NOT_CONVERGED,
+    other_crystal,
+    problem_of,
+)
 from gen2dft.engines.vasp import corrections, requirements
-from gen2dft.engines.vasp.document import calculation_doc, says_relaxed
+from gen2dft.engines.vasp.document import (
+    broken_eigenvalues,
+    broken_energies,
+    calculation_doc,
+    says_relaxed,
+)
 from gen2dft.engines.vasp.input_sets import PresetInputSet, with_initial_moments
-from gen2dft.errors import CalculationFailed, CampaignError, SettingsError
+from gen2dft.errors import CalculationFailed, CampaignError, Gen2DFTError, SettingsError
 from gen2dft.geometry import closest_contacts
 
 if TYPE_CHECKING:
@@ -85,11 +97,12 @@ def calculate(
         _check(preset, structure)
         if prev_dir is not None:
             _check_charge_density(prev_dir)
-        task_doc = _run(
-            atomate2_maker(task, preset, scale), task, with_initial_moments(structure), prev_dir
-        )
-        relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
-        doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
+        maker = atomate2_maker(task, preset, scale)
+        with _readable_output():
+            task_doc = _run(maker, task, with_initial_moments(structure), prev_dir)
+            relaxed = says_relaxed(Path.cwd()) if task == "relax" else None
+            doc = calculation_doc(task_doc, task, preset, reached_accuracy=relaxed)
+        _refuse_other_crystal(doc, task_doc, structure)
         _refuse_unfinished(doc, task_doc)
     except Stopped as failure:
         failure.seconds, failure.cores = time.perf_counter() - start, cores_of(Path.cwd())
@@ -141,6 +154,26 @@ def _check_charge_density(prev_dir: str) -> None:
             "folder removed or moved?"
         )
         raise Stopped("no_charge_density", detail)
+
+
+@contextlib.contextmanager
+def _readable_output() -> Iterator[None]:
+    """Stopped where the parsers of VASP's output stumble, over asterisks or a file cut short.
+
+    They do so with errors of any kind. Before VASP has written anything, an error is one of this
+    machine or of the program, and no reason to give up the crystal; a full disk never is.
+    """
+    from monty.os.path import zpath
+
+    try:
+        yield
+    except (Gen2DFTError, OSError):
+        raise
+    except Exception as err:
+        if not Path(zpath("vasprun.xml")).is_file():
+            raise
+        what = f"VASP's output cannot be read ({type(err).__name__}: {err})"
+        raise Stopped("unreadable_output", f"{what}; was the run cut short?") from err
 
 
 def _run(maker: Any, task: Task, structure: Structure, prev_dir: str | None) -> TaskDoc:
@@ -202,7 +235,7 @@ def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
     if task_doc.analysis.errors:
         raise Stopped("atoms_too_close_after_relaxation", "; ".join(task_doc.analysis.errors))
     if doc.converged_ionic is not False:
-        _refuse_implausible(doc)
+        _refuse_implausible(doc, task_doc)
         return
     force = doc.max_force or 0
     detail = f"after {doc.num_steps} ionic steps the largest force is {force:.3f} eV/Angstrom"
@@ -211,11 +244,40 @@ def _refuse_unfinished(doc: CalculationDoc, task_doc: TaskDoc) -> None:
     raise Stopped(reason, detail, doc.structure)
 
 
-def _refuse_implausible(doc: CalculationDoc) -> None:
+def _refuse_implausible(doc: CalculationDoc, task_doc: TaskDoc) -> None:
     """Stopped for numbers that nobody would believe, such as asterisks in VASP's output."""
-    problem = problem_of(doc, BOUNDS)
-    if problem is not None:
-        raise Stopped(problem.reason, problem.detail)
+    for crystal in _crystals(task_doc):
+        problem = problem_of(doc.model_copy(update={"structure": crystal}), BOUNDS)
+        if problem is not None:
+            raise Stopped(problem.reason, problem.detail)
+    _refuse_asterisks(doc.structure.formula)
+
+
+def _refuse_asterisks(formula: str) -> None:
+    """Stopped for numbers that VASP could not print and that its parsers pass over."""
+    energies, bands = broken_energies(Path.cwd()), broken_eigenvalues(Path.cwd())
+    broken = [*energies, *[f"{bands} band energies"] * bool(bands)]
+    if broken:
+        detail = f"{formula}: {', '.join(broken)} came out as NaN or asterisks"
+        raise Stopped(NOT_FINITE, detail)
+
+
+def _refuse_other_crystal(doc: CalculationDoc, task_doc: TaskDoc, structure: Structure) -> None:
+    """Stopped for files of another run."""
+    for crystal in _crystals(task_doc):
+        found = doc.model_copy(update={"structure": crystal})
+        problem = other_crystal(found, structure)
+        if problem is not None:
+            raise Stopped(problem.reason, problem.detail)
+
+
+def _crystals(task_doc: TaskDoc) -> tuple[Structure, ...]:
+    """The crystal as its files tell it: CONTCAR, which becomes the document's, and vasprun.xml,
+    which the numbers are from, at its first and last step.
+    """
+    calculation = task_doc.calcs_reversed[0]
+    last_step = calculation.output.ionic_steps[-1]
+    return task_doc.structure, calculation.input.structure, last_step.structure
 
 
 def _unconverged(task: Task) -> str:

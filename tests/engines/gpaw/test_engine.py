@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from jobflow import Flow, JobStore, run_locally
 from maggma.stores import MemoryStore
@@ -246,6 +247,33 @@ def test_eigenvalues_that_are_no_numbers_are_not_taken_for_a_metal():
     assert engine.gap_on_mesh(Rough([[-1.0, 2.0], [-2.0, 3.0]])) == pytest.approx(3.0)
     with pytest.raises(CalculationFailed, match="not_finite: GPAW gave eigenvalues that are NaN"):
         engine.gap_on_mesh(Rough([[-1.0, 2.0], [float("nan"), 3.0]]))
+
+
+def test_without_an_empty_band_there_is_no_gap_to_find():
+    with pytest.raises(CalculationFailed, match="too_few_bands: all 1 bands are occupied"):
+        engine.gap_on_mesh(Rough([[-1.0], [-2.0]]))
+
+
+@needs_gpaw
+@pytest.mark.parametrize("error", [np.linalg.LinAlgError, ZeroDivisionError, AssertionError])
+def test_what_gpaw_stumbles_over_is_a_reason_and_no_crash_of_the_job(
+    tmp_path: Path, error: type[Exception]
+):
+    def stumbles() -> None:
+        raise error("not positive definite")
+
+    with pytest.raises(CalculationFailed, match=r"gpaw_failed: Si2: GPAW gave up .*definite"):
+        engine._run(stumbles, silicon(), tmp_path)
+
+
+@needs_gpaw
+@pytest.mark.parametrize("content", [b"", b"- of Ulm", b"no such file"])
+def test_a_density_that_was_cut_short_is_computed_anew(tmp_path: Path, content: bytes):
+    from gen2dft.engines.gpaw.bands import DENSITY_FILE, kept_density
+
+    (tmp_path / "coarser").mkdir()
+    (tmp_path / "coarser" / DENSITY_FILE).write_bytes(content)
+    assert kept_density(tmp_path / "coarser", tmp_path) is None
 
 
 @needs_gpaw

@@ -120,6 +120,38 @@ def test_numbers_that_cannot_be_are_refused_with_their_cost(vasp, oxide, fault, 
     assert caught.value.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("starred", r"not_finite: V1 O1: 2 band energies came out as NaN or asterisks"),
+        ("last_loop", r"not_finite: static of VO: energy_per_atom came out as NaN"),
+        ("starred_outcar", r"not_finite: V1 O1: TOTEN in OUTCAR came out as NaN or asterisks"),
+        ("unreadable", r"unreadable_output: VASP's output cannot be read \(ValueError.*cut short"),
+        ("elsewhere", r"other_crystal: static of VS: the result is of V1 S1, the calculation was"),
+        ("no_forces", r"unreadable_output: VASP's output cannot be read \(ValueError"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Float overflow:UserWarning")
+@pytest.mark.filterwarnings("ignore:Structure charge:UserWarning")  # of an S in the place of an O
+def test_damaged_output_is_a_reason_and_no_crash_of_the_job(vasp, oxide, fault, message):
+    vasp(OV=(fault, 99))
+    with pytest.raises(Stopped, match=message) as caught:
+        calculate("static", "ggau-v1", oxide)
+    assert caught.value.seconds > 0
+
+
+def test_an_error_before_vasp_has_written_anything_is_not_put_down_to_its_output(
+    vasp, oxide, monkeypatch
+):
+    def broken(*_):
+        raise RuntimeError("no such setting")
+
+    vasp()
+    monkeypatch.setattr("gen2dft.engines.vasp.run._run", broken)
+    with pytest.raises(RuntimeError, match="no such setting"):
+        calculate("static", "ggau-v1", oxide)
+
+
 def test_bands_that_reached_nelm_are_refused(vasp, oxide, folder, monkeypatch):
     from atomate2 import SETTINGS
 
