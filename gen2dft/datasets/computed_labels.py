@@ -215,14 +215,18 @@ def join_labels(
     }
     settings = labels.settings.model_dump(mode="json")
     note = {**settings, "definition": definition, "counts": labels.counts()}
-    known = set(dataset.ids)
-    strangers = [record.id for record in labels.records if record.id not in known]
-    if strangers:
-        note["without_crystal"] = first_of(strangers)
+    note |= _strangers(dataset, labels)
     if problem is not None:
         note["open"] = problem
     provenance = {**dataset.provenance, "computed_labels": note}
     return replace(dataset, labels=joined, provenance=provenance)
+
+
+def _strangers(dataset: Dataset, labels: ComputedLabels) -> dict[str, Any]:
+    """A note on labels of no crystal of the dataset; empty if there are none."""
+    known = set(dataset.ids)
+    strangers = [record.id for record in labels.records if record.id not in known]
+    return {"without_crystal": first_of(strangers)} if strangers else {}
 
 
 def _factors(

@@ -118,11 +118,7 @@ class LabelTensors:
                 f"{origin} holds no tensors of labels ({err}): make it anew with gen2dft data "
                 "tensors"
             ) from err
-        for name in ("ids", "crystals", "temperatures", "dopings"):
-            if arrays[name].ndim != 1:
-                raise DatasetError(
-                    f"{origin}: {name} is no list: make it anew with gen2dft data tensors"
-                )
+        _check_lists(arrays, origin)
         ids, crystals = (tuple(map(str, arrays[name])) for name in ("ids", "crystals"))
         found = cls(
             ids,
@@ -150,6 +146,14 @@ class LabelTensors:
             raise DatasetError(
                 f"{origin}: tensors of shape {sorted(shapes)} instead of {shape}: make it anew "
                 "with gen2dft data tensors"
+            )
+
+
+def _check_lists(arrays: Mapping[str, NDArray[Any]], origin: str) -> None:
+    for name in ("ids", "crystals", "temperatures", "dopings"):
+        if arrays[name].ndim != 1:
+            raise DatasetError(
+                f"{origin}: {name} is no list: make it anew with gen2dft data tensors"
             )
 
 

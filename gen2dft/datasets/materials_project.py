@@ -192,27 +192,17 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
     energies, found = _energies(query, client, left_out), _crystals(query, client, left_out)
     _refuse_other_ids(energies, found)
     no_energy = f"no_{query.thermo_type}_energy"
-    with_energy: dict[str, Mapping[str, Any]] = {}
-    for key in sorted(found, key=id_order):
-        if key in left_out.contradicted:
-            continue
-        if key not in energies:
-            left_out.add(no_energy, str(found[key]["material_id"]))
-        elif formation_energy_of(energies[key]) is None:
-            left_out.add(NO_ENERGY, str(found[key]["material_id"]))
-        else:
-            with_energy[key] = found[key]
-    structures = _structures_of(with_energy, left_out)
+    structures = _structures_of(_with_energy(found, energies, no_energy, left_out), left_out)
     if not structures:
         raise DatasetError(
             f"the Materials Project (version {version}) has no crystal for {asdict(query)}"
             f"{_instead(left_out)}"
         )
-    keys = list(structures)
+    with_energy, chosen = ([rows[key] for key in structures] for rows in (energies, found))
     labels = {
-        "formation_energy": _column("formation_energy_per_atom", [energies[key] for key in keys]),
-        "e_above_hull": _column("energy_above_hull", [energies[key] for key in keys]),
-        "band_gap": _column("band_gap", [found[key] for key in keys]),
+        "formation_energy": _column("formation_energy_per_atom", with_energy),
+        "e_above_hull": _column("energy_above_hull", with_energy),
+        "band_gap": _column("band_gap", chosen),
     }
     provenance = {
         "source": "materials-project",
@@ -223,9 +213,30 @@ def _download(query: Query, version: str, client: Client) -> Dataset:
         "skipped_reasons": {no_energy: 0, PARTLY_OCCUPIED: 0, **left_out.counts()},
         "left_out": left_out.summary(),
     }
-    ids = tuple(str(found[key]["material_id"]) for key in keys)
+    ids = tuple(str(row["material_id"]) for row in chosen)
     crystals = CrystalTable.from_structures(structures.values())
     return Dataset(crystals, ids, labels, provenance)
+
+
+def _with_energy(
+    found: Mapping[str, Mapping[str, Any]],
+    energies: Mapping[str, Mapping[str, Any]],
+    no_energy: str,
+    left_out: LeftOut,
+) -> dict[str, Mapping[str, Any]]:
+    """The crystals that have a formation energy, in the order of their ids."""
+    kept = {}
+    for key in sorted(found, key=id_order):
+        name = str(found[key]["material_id"])
+        if key in left_out.contradicted:
+            continue
+        if key not in energies:
+            left_out.add(no_energy, name)
+        elif formation_energy_of(energies[key]) is None:
+            left_out.add(NO_ENERGY, name)
+        else:
+            kept[key] = found[key]
+    return kept
 
 
 def _instead(left_out: LeftOut) -> str:

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+from dataclasses import replace
 
 import pytest
 import stand_in_environment
@@ -160,3 +161,17 @@ def test_a_refusal_names_the_command_that_works(call):
     quick = {"engine": "gpaw", "preset": "gpaw-quick-v1"}
     refused = call("submit", "--dry-run", **quick, references={})
     assert "as `--engine gpaw` does by itself (targets: by: screen)" in refused.stderr
+
+
+def test_improbable_labels_are_accepted_by_name(call, tmp_path):
+    dataset, name = toy_dataset(), "formation_energy.range"
+    energies = dataset.label("formation_energy")
+    energies[-1] = 7.0
+    labels = {**dataset.labels, "formation_energy": energies}
+    replace(dataset, labels=labels).save(tmp_path / "data" / "toy.npz")
+    refused = call("submit", "--dry-run")
+    assert refused.exit_code == 1
+    assert f"--accept {name}" in refused.stderr
+    accepted = call("submit", "--dry-run", "--accept", name)
+    assert accepted.exit_code == 0, accepted.output
+    assert f"- {name}" in accepted.output
