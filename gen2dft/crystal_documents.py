@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,12 +70,11 @@ def _sites(listed: Sequence[Any], lattice: Lattice) -> list[PeriodicSite]:
     species = [_species(site, place) for site, place in zip(given, places, strict=True)]
     positions = _positions(given, places)
     properties = _site_properties(given)
-    return [
-        PeriodicSite(*parts, skip_checks=True)
-        for parts in zip(
-            species, positions, repeat(lattice), repeat(False), repeat(False), properties
-        )
-    ]
+    sites = []
+    for specie, position, values in zip(species, positions, properties, strict=True):
+        site = PeriodicSite(specie, position, lattice, properties=values, skip_checks=True)
+        sites.append(site)
+    return sites
 
 
 def _mapping(value: object, place: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -59,7 +59,7 @@ WATER = {"Ow": "O", "Hw": "H"}
 GROUPS = ("Wat", "wat", "OH", "NO3")  # pymatgen leaves out their hydrogens, or all of them
 FORMULA_TOLERANCE = 0.01  # of a ratio; formulas are often rounded to two digits
 # Coordinates of three digits: 0.333 is off by a thousandth of 1/3, and its images by twice that.
-THREE_DIGITS: Final = {"frac_tolerance": 1.1e-3, "site_tolerance": 2.1e-3}
+THREE_DIGITS: Final[Mapping[str, Any]] = {"frac_tolerance": 1.1e-3, "site_tolerance": 2.1e-3}
 
 Amounts = dict[str, float]
 
@@ -114,28 +114,33 @@ def _by_pymatgen(text: str) -> Structure:
     return crystal
 
 
-def _parsed(text: str, tolerances: Mapping[str, float]) -> tuple[Structure, Mapping[str, Any]]:
+def _parsed(text: str, tolerances: Mapping[str, Any]) -> tuple[Structure, Mapping[str, Any]]:
     """The one crystal of a text, and the block that holds it."""
     from pymatgen.io.cif import CifParser
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what matters of the warnings is checked below
-        parser = CifParser.from_str(text, **tolerances)
-        blocks = [block for block in parser.as_dict().values() if _has_atoms(block)]
-        if not blocks:
-            raise UnreadableStructure("no structures in it, as no atoms are listed")
-        if len(blocks) > 1:
-            raise UnreadableStructure(
-                f"the text holds {len(blocks)} crystals: give each a file or row of its own"
-            )
-        for block in blocks:
-            _check_block(block)
+        parser: Any = CifParser.from_str(text, **tolerances)
+        block = _only_block(parser.as_dict().values())
+        _check_block(block)
         try:
             crystals = parser.parse_structures(primitive=False, on_error="ignore")
         except ValueError as err:
             raise UnreadableStructure(_last_warning(parser.warnings) or str(err)) from err
     _check_operations(parser.symmetry_operations)
-    return with_isotopes_as_elements(crystals[0]), blocks[0]
+    return with_isotopes_as_elements(crystals[0]), block
+
+
+def _only_block(blocks: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The block with atoms; journals put others, without any, before it."""
+    with_atoms = [block for block in blocks if _has_atoms(block)]
+    if not with_atoms:
+        raise UnreadableStructure("no structures in it, as no atoms are listed")
+    if len(with_atoms) > 1:
+        raise UnreadableStructure(
+            f"the text holds {len(with_atoms)} crystals: give each a file or row of its own"
+        )
+    return with_atoms[0]
 
 
 def _check_operations(operations: Sequence[SymmOp]) -> None:
@@ -343,7 +348,7 @@ def _plain_p1(text: str) -> Structure | None:
     if not all(0 < float(angle) < 180 for angle in angles):
         return None
     lattice = Lattice.from_parameters(*map(float, [*lengths, *angles]))
-    symbols = [element_symbol(row["type_symbol"]) for row in rows]
+    symbols = [str(element_symbol(row["type_symbol"])) for row in rows]
     positions = [[float(row[axis]) for axis in _AXES] for row in rows]
     return Structure(lattice, symbols, positions)
 

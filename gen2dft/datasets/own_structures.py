@@ -32,7 +32,7 @@ LOOKED_FOR = (
 )
 REWRITE = "write it again with pymatgen or ASE"
 PARSED_AT_ONCE = 100  # files per task, where they are shared out among the cores
-SHOWN = 20  # broken files that an error names
+SHOWN = 16  # broken files that an error names, which then has less than 20 lines
 
 
 class Broken(NamedTuple):
@@ -249,6 +249,6 @@ def _detail(error: Exception) -> str:
 def _unreadable(message: str) -> str:
     if "no structures" in message.lower():
         return f"it holds no atoms ({message}); write cell and atoms into it, or remove it"
-    if "ccupanc" in message:
+    if "exceeded tolerance" in message:
         return f"atoms lie on one site ({message}); remove all but one of them"
     return f"cannot be read ({message}); {REWRITE}"
