@@ -343,7 +343,7 @@ def accepted(names: Sequence[str] | None) -> list[str]:
 
 
 def assignments(texts: Sequence[str]) -> dict[str, Any]:
-    """`key=value` texts, values read as YAML."""
+    """`key=value` texts, values read as YAML; of two with one key the last counts."""
     from gen2dft.errors import CampaignError, brief
     from gen2dft.plain_yaml import read_yaml
 
@@ -356,8 +356,6 @@ def assignments(texts: Sequence[str]) -> dict[str, Any]:
                 f"--set {brief(repr(text))} is not of the form key=value, e.g. --set "
                 "learning.batch=10"
             )
-        if name in result:
-            raise CampaignError(f"--set {brief(name)} is given twice: drop one of them")
         result[name] = read_yaml(value, f"--set {brief(name)}", CampaignError)
     return result
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from gen2dft.errors import brief
+from gen2dft.errors import Gen2DFTError, brief
 
 MANY = 100_000_000  # crystals, draws, candidates
 MOST_WORKERS = 4096
@@ -71,9 +71,9 @@ def _path(text: str, wanted: str, fits: Callable[[int], bool]) -> Path:
         return path
     except (OSError, ValueError) as err:
         why = getattr(err, "strerror", None) or err
-        raise typer.BadParameter(f"{shown} cannot be used: {why}.") from err
+        raise Gen2DFTError(f"{shown} cannot be used: {why}; choose a {wanted}") from err
     if not fits(mode):
-        raise typer.BadParameter(f"{shown} is {_kind(mode)}: give a {wanted}.")
+        raise Gen2DFTError(f"{shown} is {_kind(mode)}: choose a {wanted}")
     return path
 
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from gen2dft.cli import app as cli
 from gen2dft.cli.options import in_file, in_folder, in_path, number, out_file, out_folder
+from gen2dft.errors import Gen2DFTError
 
 NOT_FINITE = ("nan", "inf", "-inf", "1e999", "9" * 400)
 
@@ -66,20 +67,20 @@ def test_every_path_goes_through_our_kinds():
 @pytest.mark.parametrize(
     ("kind", "path", "message"),
     [
-        (in_file, "", "is a folder: give a file"),
-        (in_file, "/dev/zero", "is a device or pipe: give a file"),
-        (out_file, "", "is a folder: give a file"),
-        (out_file, "/dev/null", "is a device or pipe: give a file"),
-        (in_folder, "a.txt", "is a file: give a folder"),
-        (out_folder, "a.txt", "is a file: give a folder"),
-        (in_path, "/dev/zero", "is a device or pipe: give a file or folder"),
-        (in_file, "a\x00b", "cannot be used: embedded null byte"),
+        (in_file, "", "is a folder: choose a file"),
+        (in_file, "/dev/zero", "is a device or pipe: choose a file"),
+        (out_file, "", "is a folder: choose a file"),
+        (out_file, "/dev/null", "is a device or pipe: choose a file"),
+        (in_folder, "a.txt", "is a file: choose a folder"),
+        (out_folder, "a.txt", "is a file: choose a folder"),
+        (in_path, "/dev/zero", "is a device or pipe: choose a file or folder"),
+        (in_file, "a\x00b", "cannot be used: embedded null byte; choose"),
         (in_file, "x" * 5000, "cannot be used: File name too long"),
     ],
 )
 def test_paths_of_the_wrong_kind(tmp_path: Path, kind: Any, path: str, message: str):
     (tmp_path / "a.txt").write_text("a")
-    with pytest.raises(typer.BadParameter, match=message):
+    with pytest.raises(Gen2DFTError, match=message):
         kind(str(tmp_path / path))
 
 
