@@ -12,7 +12,7 @@ from two_sources import TOY, two_source_round
 from typer.testing import CliRunner
 
 from gen2dft.campaign import parse_campaign
-from gen2dft.cli import crystal, trace
+from gen2dft.cli import crystal, lineage
 from gen2dft.cli.app import app
 from gen2dft.report.by_source import by_source
 from gen2dft.review.trace import trace as follow
@@ -65,7 +65,7 @@ def test_verbs_tell_the_exchange(
     verb: str, store: Store, drawn: list[CandidateDoc], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("gen2dft.store.connect.open_store", lambda _: store)
-    for module in (crystal, trace):
+    for module in (crystal, lineage):
         monkeypatch.setattr(module, "console", Console(width=220), raising=False)
     result = CliRunner().invoke(app, [verb, drawn[0].candidate_id])
     assert result.exit_code == 0, result.output

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gen2dft.rounds.prepare import Prepared
     from gen2dft.settings import Settings
     from gen2dft.store.documents import CampaignDoc
+    from gen2dft.store.store import Store
 
 console = Console()
 LOST_SECONDS = 600
@@ -226,7 +227,6 @@ def advance(
     """Carry campaigns on by hand or from cron, and repair what dead workers left."""
     from gen2dft.launchpad.connect import connect_launchpad
     from gen2dft.launchpad.lost import recover_lost_runs
-    from gen2dft.launchpad.repair import crashed_steps, repair
     from gen2dft.settings import load_settings
     from gen2dft.store.connect import open_to_write
 
@@ -238,12 +238,29 @@ def advance(
         chosen = [store.find_campaign(campaign)]
     else:
         chosen = [document for document in store.campaigns() if document.state != "finished"]
-    for document in chosen:
-        done = repair(store, lpad, document.id, retry=retry)
+    readable = [_carry_on(store, lpad, document.id, retry=retry) for document in chosen]
+    if not all(readable):
+        raise typer.Exit(1)
+
+
+def _carry_on(store: Store, lpad: Any, campaign_id: str, *, retry: bool) -> bool:
+    """Carry one campaign on, and say so.
+
+    False where it stops at a document that cannot be read, which must not stop the others.
+    """
+    from gen2dft.launchpad.repair import crashed_steps, repair
+    from gen2dft.store.reading import UnreadableDocument
+
+    try:
+        done = repair(store, lpad, campaign_id, retry=retry)
         for line in done or ["nothing to do"]:
-            console.print(f"{document.id}: {line}")
-        crashed = crashed_steps(lpad, document.id)
-        _print_obstacles(store.campaign(document.id), crashed)
+            console.print(f"{campaign_id}: {line}")
+        crashed = crashed_steps(lpad, campaign_id)
+        _print_obstacles(store.campaign(campaign_id), crashed)
+    except UnreadableDocument as err:
+        console.print(f"{campaign_id}: [red]stops[/]: {escape(str(err))}", highlight=False)
+        return False
+    return True
 
 
 def _print_obstacles(campaign: CampaignDoc, crashed: Iterable[tuple[str, str]]) -> None:

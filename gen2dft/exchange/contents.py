@@ -45,6 +45,7 @@ SHARED = ("snapshots", "hulls", "calibrations")
 WHOLE = (*SHARED, *ITS_OWN)
 D = TypeVar("D", bound=Document)
 MAX_DOCUMENT = 16_000_000  # bytes; MongoDB takes 16 MiB
+MAX_CAUSE = 300  # characters of a message that is repeated
 CANDIDATE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 KNOWN = "known:"  # beginning of `same_as` where it names a crystal of the dataset
 
@@ -134,7 +135,8 @@ def _campaign(archive: Archive) -> tuple[CampaignDoc, CampaignSpec]:
     try:
         return campaign, stored_campaign(campaign)
     except CampaignError as err:
-        raise ArchiveError(f"this gen2dft cannot read the archive's campaign: {err}") from err
+        cause = " ".join(str(err).split())[:MAX_CAUSE]
+        raise ArchiveError(f"this gen2dft cannot read the archive's campaign: {cause}") from err
 
 
 def _check_collection(archive: Archive, name: str, found: Found) -> None:

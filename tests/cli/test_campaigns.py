@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import stand_in_environment
 import yaml
+from example_campaign import CAMPAIGN_ID
 from typer.testing import CliRunner
 
 from gen2dft.cli import campaigns
@@ -175,3 +176,26 @@ def test_improbable_labels_are_accepted_by_name(call, tmp_path):
     accepted = call("submit", "--dry-run", "--accept", name)
     assert accepted.exit_code == 0, accepted.output
     assert f"- {name}" in accepted.output
+
+
+def test_a_campaign_with_a_bad_document_does_not_stop_the_others(example, invoke, monkeypatch):
+    """`advance` carries on what it can, says where the other one stops, and fails."""
+    bad = example.campaign(CAMPAIGN_ID).to_mongo() | {"state": "running"}
+    good = bad | {"_id": "other-1"}
+    example.database.campaigns.replace_one({"_id": CAMPAIGN_ID}, bad)
+    example.database.campaigns.insert_one(good)
+    key = example.database.labels.find_one({"campaign_id": CAMPAIGN_ID})["_id"]
+    example.database.labels.update_one({"_id": key}, {"$set": {"core_hours": "1"}})
+    stands_for = {
+        "launchpad.connect.connect_launchpad": lambda _: None,
+        "launchpad.lost.recover_lost_runs": lambda *_, **__: [],
+        "launchpad.repair.crashed_steps": lambda *_: [],
+        "launchpad.repair.repair": lambda store, _, name, **__: [f"{len(store.labels(name))} read"],
+    }
+    for name, stand_in in stands_for.items():
+        monkeypatch.setattr(f"gen2dft.{name}", stand_in)
+    monkeypatch.setattr(campaigns.console, "width", 400)
+    result = invoke("advance")
+    assert result.exit_code == 1
+    assert "other-1: 0 read" in result.output
+    assert f"{CAMPAIGN_ID}: stops: document {key!r} of collection 'labels'" in result.output
