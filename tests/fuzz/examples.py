@@ -10,17 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from example_campaign import CAMPAIGN_ID, HULL, empty_store, example_store
+from example_campaign import HULL, empty_store, example_store
 from pymongo import MongoClient
 
 import tests.conftest  # noqa: F401  mongomock learns what pymongo asks of it
+from gen2dft.campaign import CampaignSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
 from gen2dft.exchange.credits import Credits
 from gen2dft.exchange.export import Choice, export_campaign
+from gen2dft.rounds.begin import begin_campaign
+from gen2dft.rounds.close import try_close
+from gen2dft.rounds.round import Round
 from gen2dft.store.documents import HullDoc
 from gen2dft.store.store import Store
-from tests.toys import rock_salt, wide_dataset
+from gen2dft.thermo.hull import ReferenceHull
+from tests.rounds.test_steps import up_to_dispatch, validate_all
+from tests.toys import TOY_CAMPAIGN, rock_salt, toy_dataset, toys_registered, wide_dataset
 
 PAIRS = (("Na", "Cl", 5.64), ("K", "Br", 6.6), ("Mg", "O", 4.21), ("Ca", "S", 5.69),
          ("Ba", "O", 5.52), ("Li", "F", 4.03), ("Mn", "O", 4.44), ("Sr", "Se", 6.24))  # fmt: skip
@@ -97,11 +103,28 @@ def database() -> Store:
 
 @cache
 def archive() -> bytes:
-    """The example campaign as `gen2dft export` writes it."""
-    with tempfile.TemporaryDirectory() as folder:
+    """A finished campaign of toys as `gen2dft export` writes it.
+
+    The example campaign is too loose: an archive's ids must fit their content.
+    """
+    with toys_registered(), tempfile.TemporaryDirectory() as folder:
+        store, campaign_id = _finished_campaign()
         path = Path(folder) / "mine.zip"
-        export_campaign(database(), CAMPAIGN_ID, path, Credits(), Choice(False, False))
+        export_campaign(store, campaign_id, path, Credits(), Choice(False, False))
         return path.read_bytes()
+
+
+def _finished_campaign() -> tuple[Store, str]:
+    """A store with one campaign of one round."""
+    store, dataset = empty_store(), toy_dataset()
+    learning = {"rounds": 1, "batch": 6}
+    spec = CampaignSpec.model_validate({**TOY_CAMPAIGN, "learning": learning})
+    campaign, _ = begin_campaign(store, spec, dataset, ReferenceHull.from_dataset(dataset))
+    context = Round(store, campaign.id, 0)
+    up_to_dispatch(context)
+    validate_all(context)
+    try_close(context)
+    return store, campaign.id
 
 
 def empty_database() -> Store:

@@ -87,7 +87,8 @@ def damaged_rows(draw: Draw, as_cif: bool) -> Rows:
     if way == "id":
         kind = draw(st.sampled_from(sorted(IDS)))
         row["material_id"] = IDS[kind]
-        return Rows(rows, f"id: {kind}", f"row {at}")
+        # A row without an id may be named by its place.
+        return Rows(rows, f"id: {kind}", f"row {at}", clear=bool(IDS[kind].strip()))
     if way == "row":
         return draw(_row_damage(rows, at))
     if as_cif:
@@ -265,8 +266,12 @@ def folders(draw: Draw) -> Case:
         files[f"set/{good['material_id']}{suffix}"] = content
     files["set/labels.csv"] = _labels(rows.records, draw(st.sampled_from(",,,;\t|")))
     damaged_ids = rows.kind.startswith(("id", "row"))
-    place = f"{rows.place} {min(files)}"
-    return _info("set", files, replace(rows, place=place), known=not damaged_ids)
+    case = _info("set", files, replace(rows, place=f"{rows.place} {min(files)}"), not damaged_ids)
+    if case.facts is None or case.facts.ids is None:
+        return case
+    # What cannot be used may be named by its file.
+    names = {name.removeprefix("set/") for name in files}
+    return replace(case, facts=replace(case.facts, ids=case.facts.ids | names))
 
 
 def _labels(rows: Sequence[Record], delimiter: str) -> bytes:
