@@ -5,6 +5,7 @@ A zip file is a list of promises: names, sizes, kinds. Whoever made it may have 
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 import zipfile
@@ -31,6 +32,7 @@ MAX_GROWTH = 100  # unpacked over packed; documents of real campaigns grow tenfo
 NOT_A_BOMB = 1_000_000  # bytes; smaller files may grow more
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 IS_ENCRYPTED = 0x1  # bit of a file's flags
+MARK_OF_END, LEN_END = b"PK\x05\x06", 22  # of a zip file without a comment
 UNIX = 3  # system whose file kinds stand in the upper bits of the attributes
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 LARGER = "if you trust where it is from, allow more with --max-size"
@@ -74,10 +76,21 @@ def check_container(archive: zipfile.ZipFile, path: Path, max_size: int) -> None
         The message names the file in the archive.
     """
     infos = archive.infolist()
+    _check_ends(archive, path)
     _check_names([info.filename for info in infos], path)
     for info in infos:
         _check_kind(info, path)
     _check_sizes(infos, path, max_size)
+
+
+def _check_ends(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse bytes before, behind or beside the files, which no hash would cover."""
+    begins = min((info.header_offset for info in archive.infolist()), default=0)
+    with path.open("rb") as file:
+        file.seek(-min(LEN_END, path.stat().st_size), os.SEEK_END)
+        ends = file.read()
+    if begins or archive.comment or not ends.startswith(MARK_OF_END):
+        raise ArchiveError(f"{path} holds bytes that belong to none of its files; refused")
 
 
 def _check_names(names: Sequence[str], path: Path) -> None:

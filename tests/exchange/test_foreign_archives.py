@@ -87,6 +87,20 @@ def test_a_file_that_is_encrypted(files: Files, tmp_path: Path) -> None:
     refuse(path, "encrypted, as no archive")
 
 
+@pytest.mark.parametrize(("before", "behind"), [(b"x", b""), (b"", b"x"), (b"#!/bin/sh\n", b"")])
+def test_bytes_beside_the_files(files: Files, tmp_path: Path, before: bytes, behind: bytes) -> None:
+    path = sealed(files, tmp_path / "forged.zip")
+    path.write_bytes(before + path.read_bytes() + behind)
+    refuse(path, "bytes that belong to none of its files")
+
+
+def test_a_comment(files: Files, tmp_path: Path) -> None:
+    path = sealed(files, tmp_path / "forged.zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.comment = b"hello"
+    refuse(path, "bytes that belong to none of its files")
+
+
 def test_what_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):

@@ -71,7 +71,7 @@ def test_a_missing_snapshot_is_said_and_not_taken_for_a_mismatch(store, hit):
     store.database["blobs.files"].delete_many({"kind": "snapshot"})
     found = trace(store, candidate_of(store, hit)).redecoded
     assert found.is_same is None
-    assert "is missing or damaged" in found.problem
+    assert "is missing in the database" in found.problem
 
 
 def test_labels_that_came_late_are_noticed(store, hit):
