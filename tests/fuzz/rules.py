@@ -41,9 +41,17 @@ def broken_rules(case: Case, outcomes: list[Outcome]) -> list[Broken]:
     if case.facts is not None and first.exit_code == 0:
         found += _of_data(case.facts, first)
     for again in outcomes[1:]:
-        if again.argv == first.argv and again.stdout.strip() != first.stdout.strip():
+        if again.argv == first.argv and _said(again) != _said(first):
             found.append(Broken("another answer the second time", again.stdout[:300]))
     return found
+
+
+def _said(outcome: Outcome) -> Any:
+    """Standard output; as JSON if it is, for the order of keys says nothing."""
+    try:
+        return json.loads(outcome.stdout)
+    except ValueError:
+        return outcome.stdout
 
 
 def is_accepted(outcomes: list[Outcome]) -> bool:

@@ -208,10 +208,12 @@ def as_csv(rows: Sequence[Record], delimiter: str = ",") -> bytes:
     writer = csv.DictWriter(text, names, delimiter=delimiter, extrasaction="ignore")
     writer.writeheader()
     for row in rows:
-        structure = row.get("structure")
-        whole = structure if isinstance(structure, str) else json.dumps(structure)
-        writer.writerow({**row, "structure": whole})
+        writer.writerow({**row, "structure": _as_text(row.get("structure"))})
     return text.getvalue().encode("utf-8", "surrogatepass")
+
+
+def _as_text(structure: Any) -> str:
+    return structure if isinstance(structure, str) else json.dumps(structure)
 
 
 def as_json(rows: Sequence[Record]) -> bytes:
@@ -221,7 +223,7 @@ def as_json(rows: Sequence[Record]) -> bytes:
 
 def as_parquet(rows: Sequence[Record]) -> bytes:
     """A parquet file, all columns but those of numbers as text."""
-    plain = [{**row, "structure": json.dumps(row.get("structure"))} for row in rows]
+    plain = [{**row, "structure": _as_text(row.get("structure"))} for row in rows]
     frame = pd.DataFrame(plain, columns=["material_id", "structure", *COLUMNS[1:]])
     text = io.BytesIO()
     frame.astype(str).to_parquet(text)
