@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.crystal_check import structure_problem
+from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.bounds import Range
 from gen2dft.engines.guard import bounds_of
+from gen2dft.errors import CrystalError
 from gen2dft.thermo.placing import lacks_compounds, why_implausible
 
 if TYPE_CHECKING:
@@ -60,16 +63,11 @@ def hit_problem(hit: HitDoc) -> str | None:
 
 def crystal_of(document: Mapping[str, Any]) -> Structure | str:
     """The crystal of a document, or why there is none."""
-    from pymatgen.core import Structure
-
     try:
-        crystal = Structure.from_dict(dict(document))
-        is_ordered, volume = crystal.is_ordered, crystal.volume
-    except NO_CRYSTAL as err:
+        crystal = structure_of(document)
+    except CrystalError as err:
         return f"its structure cannot be read: {' '.join(str(err).split())[:100]}"
-    if not is_ordered:
-        return "the sites of its structure are partly occupied"
-    return crystal if volume > 0 else "its cell has no volume"
+    return structure_problem(crystal) or crystal
 
 
 def _is_formula(text: str, formula: str) -> bool:
