@@ -61,6 +61,7 @@ LAYERS = (
     {"serve"},
     {"flows"},
     {"launchpad"},
+    {"api"},
     {"cli"},
     {"testing"},
 )
