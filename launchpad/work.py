@@ -62,7 +62,9 @@ def work(
         is_held_up = crashed_steps(lpad, campaign_id) or waits_for_answers(store, campaign_id)
         return runs and not is_held_up
 
-    if workers:
+    if not tick():  # workers take seconds to start
+        pass
+    elif workers:
         run_workers(settings, campaign_id, workers, tick, say)
     else:
         with _as_worker(settings):

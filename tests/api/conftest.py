@@ -38,7 +38,7 @@ def toy(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
     def content(**changes: Any) -> dict[str, Any]:
         dataset = {**toys.TOY_CAMPAIGN["dataset"], "source": str(file)}
-        hull = {"scale": "materials-project"}
+        hull = {"source": "dataset", "scale": "materials-project"}
         return {**toys.TOY_CAMPAIGN, "dataset": dataset, "hull": hull, **changes}
 
     return content
@@ -47,4 +47,6 @@ def toy(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 @pytest.fixture
 def asking(session: Session, toy: Callable[..., dict[str, Any]]) -> Campaign:
     """A campaign of toys whose results are told."""
-    return session.submit(toy(validation={"engine": "external"}))
+    surrogate = {**toys.TOY_CAMPAIGN["screening"]["surrogate"], "chunk": 100}
+    screening = {"surrogate": surrogate}  # in one chunk: each firework takes its time
+    return session.submit(toy(validation={"engine": "external"}, screening=screening))
