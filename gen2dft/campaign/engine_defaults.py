@@ -18,6 +18,8 @@ SURROGATE = "mlip"
 # The engine of campaigns whose results are told (`gen2dft tell`): nothing of theirs is computed by
 # gen2dft's workers after the choice of a batch.
 EXTERNAL = "external"
+# Labels of answers that DFT computed name another engine: tables tell DFT by the engine's name.
+EXTERNAL_DFT = "external-dft"
 
 
 def registered(name: object) -> Any | None:

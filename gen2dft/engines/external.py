@@ -1,17 +1,18 @@
 """Engine `external`: results that people or programs outside gen2dft tell (docs/ask-and-tell.md).
 
-It computes nothing. A campaign that names it waits for answers once it has chosen a batch.
+It computes nothing. A campaign that names it waits for answers once it has chosen a batch. Labels
+of answers that DFT computed name `external-dft`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pymatgen.core import Composition, Structure
 
 from gen2dft.calculation import Calculation
-from gen2dft.campaign.engine_defaults import EXTERNAL
+from gen2dft.campaign.engine_defaults import EXTERNAL, EXTERNAL_DFT
 from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed
 from gen2dft.hashing import content_hash
@@ -55,10 +56,11 @@ def as_told(composition: Composition, energy_per_atom: float) -> float:
 
 ENGINE = Engine(
     name=EXTERNAL,
-    is_dft=False,  # unless an answer says so
+    is_dft=False,
     provides=frozenset(ENERGIES),
     presets={TOLD: ToldPreset()},
     relax=nobody_computes,
     static=nobody_computes,
     formation_energy=as_told,
 )
+BY_DFT = replace(ENGINE, name=EXTERNAL_DFT, is_dft=True)

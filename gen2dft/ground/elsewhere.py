@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gen2dft.campaign import CampaignSpec
-from gen2dft.campaign.engine_defaults import EXTERNAL
+from gen2dft.campaign.engine_defaults import EXTERNAL, EXTERNAL_DFT
 from gen2dft.errors import CampaignError
 from gen2dft.thermo.corrections import NONE
 
@@ -18,6 +18,11 @@ def check_elsewhere(spec: CampaignSpec) -> None:
         raise CampaignError(
             f"screening.surrogate.engine: {EXTERNAL!r} computes nothing, and the screen relaxes "
             "every survivor: choose mlip"
+        )
+    if spec.validation.engine == EXTERNAL_DFT:
+        raise CampaignError(
+            f"validation.engine: {EXTERNAL_DFT!r} is the name of single answers by DFT: choose "
+            f"{EXTERNAL}, and say of each answer whether DFT computed it"
         )
     if not spec.validates_elsewhere:
         return

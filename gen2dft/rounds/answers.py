@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.campaign.engine_defaults import EXTERNAL
+from gen2dft.campaign.engine_defaults import EXTERNAL, EXTERNAL_DFT
 from gen2dft.engines import ENGINES, load_engine
 from gen2dft.engines.external import TOLD
 from gen2dft.errors import AnswerError, CampaignError, not_one_of
@@ -96,12 +96,11 @@ class Origin:
     engine: Engine
     preset: str
     settings_hash: str
-    is_dft: bool
 
     @property
     def is_named(self) -> bool:
         """Whether an engine of gen2dft's computed it."""
-        return self.engine.name != EXTERNAL
+        return self.engine.name not in (EXTERNAL, EXTERNAL_DFT)
 
     @property
     def scale(self) -> str | None:
@@ -119,14 +118,14 @@ class Origin:
                 raise AnswerError(
                     "a result by DFT needs its basis, program and functional: basis='VASP 6, PBE'"
                 )
-            engine = load_engine(EXTERNAL)
+            engine = load_engine(EXTERNAL_DFT if answer.dft else EXTERNAL)
             settings_hash = engine.preset(TOLD).settings_hash
-            return cls(engine, answer.basis or TOLD, settings_hash, bool(answer.dft))
+            return cls(engine, answer.basis or TOLD, settings_hash)
         engine = load_engine(found[1])
         if answer.dft is not None and answer.dft != engine.is_dft:
             kind = "DFT" if engine.is_dft else "a surrogate, and never called DFT"
             raise AnswerError(f"basis {answer.basis!r}: engine {engine.name!r} is {kind}")
-        return cls(engine, found[2], _settings_hash(engine, found[2]), engine.is_dft)
+        return cls(engine, found[2], _settings_hash(engine, found[2]))
 
 
 def _settings_hash(engine: Engine, preset: str) -> str:

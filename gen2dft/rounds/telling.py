@@ -8,6 +8,7 @@ from typing import Any
 
 from pymatgen.core import Structure
 
+from gen2dft.campaign.engine_defaults import EXTERNAL
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.guard import bounds_of, problem_of
 from gen2dft.engines.kit import versions_of
@@ -139,7 +140,7 @@ def document_of(candidate: CandidateDoc, answer: Answer, origin: Origin) -> Calc
         task="static",
         preset=origin.preset,
         settings_hash=origin.settings_hash,
-        is_dft=origin.is_dft,
+        is_dft=origin.engine.is_dft,
         structure=structure,
         energy=energy,
         energy_per_atom=energy / len(structure),
@@ -195,7 +196,8 @@ def _formation_energy(footing: Footing, answer: Answer, origin: Origin) -> float
     per_atom = answer.energy / len(answer.structure)
     composition = answer.structure.composition
     validation = footing.spec.validation
-    is_own = origin.engine.name == validation.engine
+    by = origin.engine.name if origin.is_named else EXTERNAL
+    is_own = by == validation.engine  # whose energies of the elements the campaign gives
     elements = footing.references(origin.preset) if is_own else {}
     if not origin.is_named and not elements:
         raise AnswerError(

@@ -16,6 +16,7 @@ from gen2dft.campaign import CampaignSpec
 from gen2dft.engines.kit import run_task
 from gen2dft.errors import AnswerError, CampaignError, MixedEnergies
 from gen2dft.ground.roles import check_roles
+from gen2dft.report.wording import surrogate_engines
 from gen2dft.rounds.answers import Answer
 from gen2dft.rounds.asking import Asked, ask, unanswered
 from gen2dft.rounds.begin import begin_campaign
@@ -185,9 +186,23 @@ def test_without_an_energy_the_screens_distance_counts_and_says_so(asked):
     assert label.values["band_gap"] == 0.6
     assert label.values["e_above_hull"] == crystal.expected["e_above_hull"]
     assert set(label.basis.values()) == {"toy"}
-    assert (label.engine, label.preset, label.is_dft) == ("external", "VASP 6, HSE06", True)
+    assert (label.engine, label.preset, label.is_dft) == ("external-dft", "VASP 6, HSE06", True)
     assert label.energy_per_atom is None
     assert label.own_values == {"band_gap": 0.6}
+
+
+def test_an_answer_by_dft_makes_no_other_dft(asked):
+    """Tables tell DFT by the name of the engine."""
+    context, crystal = asked
+    (other,) = ask(context, 1)
+    answer(context, crystal, values={"band_gap": 0.6}, basis="VASP 6, PBE", dft=True)
+    answer(context, other, values={"band_gap": 0.6}, basis="diffuse reflectance")
+    found = context.store.labels(context.campaign_id)
+    assert {label.candidate_id: label.is_dft for label in found} == {
+        crystal.id: True,
+        other.id: False,
+    }
+    assert surrogate_engines(found) == {"external", "toy"}
 
 
 def test_an_energy_on_the_hulls_scale_gives_a_distance_of_its_own(asked):
@@ -338,6 +353,7 @@ def test_a_campaign_of_an_engine_asks_nobody(begun: Begun):
     ("changes", "message"),
     [
         ({"validation": {"correction": "mp2020-v1"}}, "validation.correction: mp2020-v1"),
+        ({"validation": {"engine": "external-dft"}}, "name of single answers by DFT"),
         ({"validation": {"competing": True}}, "validation.competing: true"),
         ({"validation": {"refine": {"preset": "told", "max_e_above_hull": 0.1}}}, "refine"),
         ({"hull": {"source": "engine"}}, "hull.source: engine needs an engine"),
