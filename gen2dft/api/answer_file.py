@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gen2dft.errors import AnswerError, Gen2DFTError, not_one_of
+from gen2dft.errors import AnswerError, DatasetError, Gen2DFTError, not_one_of
 from gen2dft.rounds.answers import Answer, property_of, split_unit
 
 if TYPE_CHECKING:
@@ -48,8 +48,13 @@ def read_answers(path: Path, known: Properties) -> Iterator[Row]:
     AnswerError
         The file cannot be read, has no column `id`, an unknown column, or one in another unit.
     """
-    lines = list(csv.reader(_text(path).splitlines()))
+    try:
+        lines = list(csv.reader(_text(path).splitlines()))
+    except csv.Error as err:
+        raise AnswerError(f"{path} is no CSV file: {err}") from err
     header = lines[0] if lines else []
+    if len(header) == 1 and ";" in header[0]:
+        raise AnswerError(f"{path} separates its columns by semicolons: save it with commas")
     columns = [_column(title, known, path) for title in header]
     _must_be_usable(columns, path)
     for number, cells in enumerate(lines[1:], start=2):
@@ -149,24 +154,19 @@ def structure_of(given: Structure | Mapping[str, Any] | str | Path) -> Structure
     """
     from pymatgen.core import Structure
 
-    from gen2dft.datasets.structure_text import (
-        PartialOccupancy,
-        UnreadableStructure,
-        parse_structure,
-    )
+    from gen2dft.datasets.own_structures import one_crystal
 
     if isinstance(given, str | Path):
         return _from_file(Path(given))
     content = given.as_dict() if isinstance(given, Structure) else given
     try:
-        return parse_structure(content)
-    except (PartialOccupancy, UnreadableStructure) as err:
-        raise AnswerError(f"the structure told is not one ordered crystal: {err}") from err
+        return one_crystal(content)
+    except DatasetError as err:
+        raise AnswerError(f"the structure told: {err}") from err
 
 
 def _from_file(path: Path) -> Structure:
     from gen2dft.datasets.own_structures import read_own_structures
-    from gen2dft.errors import DatasetError
 
     if not path.is_file():
         raise AnswerError(f"structure {path}: there is no such file")

@@ -96,6 +96,20 @@ def read_own_structures(path: Path, *, skip_broken: bool = False) -> OwnStructur
     return OwnStructures(tuple(names), CrystalTable.concatenate(tables), tuple(broken))
 
 
+def one_crystal(content: Any) -> Structure:
+    """An ordered crystal of elements from a pymatgen dictionary; without anything else it carries.
+
+    Raises
+    ------
+    DatasetError
+        Why it cannot be used, and what to do.
+    """
+    found = _usable(content)
+    if isinstance(found, str):
+        raise DatasetError(found)
+    return CrystalTable.from_structures([found]).structure(0)
+
+
 def _files_in(path: Path) -> list[Path]:
     """The files to read, in the order of their names."""
     if not path.exists():

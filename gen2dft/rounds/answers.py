@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FORMATION_ENERGY, DISTANCE = "formation_energy", "e_above_hull"
 ALIASES = {"mp2020": MATERIALS_PROJECT}
 LONGEST_REASON = 40  # characters; reasons are counted in tables
+LONGEST_DETAIL = 2000  # characters; a program may repeat itself without end
 _WITH_UNIT = re.compile(r"^\s*(.*?)\s*(?:\((.*)\))?\s*$", re.DOTALL)
 _ENGINE = re.compile(r"^([\w-]+):([\w.-]+)$")
 
@@ -178,6 +179,7 @@ def checked(answer: Answer, known: Properties) -> Answer:
         An unknown property, another unit, something that is no number, an energy without its scale
         or cell, a failure beside a result, or nothing at all.
     """
+    _check_kinds(answer)
     values = {property_of(name, known): value for name, value in answer.values.items()}
     for name, value in {**values, "energy": answer.energy, "core_hours": answer.core_hours}.items():
         if value is not None:
@@ -192,9 +194,25 @@ def checked(answer: Answer, known: Properties) -> Answer:
     if not has_result and not answer.failed:
         raise AnswerError("nothing is told: give values, energy, or why it failed (failed=...)")
     numbers = {name: float(value) for name, value in values.items()}
-    plain = replace(answer, values=numbers)
+    plain = replace(answer, values=numbers, failed=(answer.failed or "")[:LONGEST_DETAIL])
     _check_energy(plain)
     return plain
+
+
+def _check_kinds(answer: Answer) -> None:
+    """AnswerError for an argument of another kind, as a script may give it."""
+    if not isinstance(answer.values, Mapping) or not all(map(_is_text, answer.values)):
+        raise AnswerError('values are told by property: values={"band_gap": 0.6}')
+    for name in ("scale", "basis", "failed"):
+        given = getattr(answer, name)
+        if given is not None and not _is_text(given):
+            raise AnswerError(f"{name} is {given!r}: write it as text")
+    if answer.dft is not None and not isinstance(answer.dft, bool):
+        raise AnswerError(f"dft is {answer.dft!r}: True or False")
+
+
+def _is_text(given: object) -> bool:
+    return isinstance(given, str)
 
 
 def _must_be_number(name: str, value: Any) -> None:

@@ -52,6 +52,8 @@ def test_rows_that_say_nothing_are_passed_over(tmp_path: Path):
         ("id,energy (eV/atom)", "energy is in 'eV/atom', and its unit is 'eV'"),
         ("id,e_above_hull", "measured against the campaign's hull"),
         ("id,band_gap,band_gap (eV)", "two columns band_gap"),
+        ("id;band_gap", "separates its columns by semicolons"),
+        ("id," + 200_000 * "x", "is no CSV file: field larger than"),
     ],
 )
 def test_columns_that_are_not_understood_refuse_the_file(tmp_path: Path, header, message):
@@ -97,5 +99,19 @@ def test_a_structure_is_pymatgens_its_dictionary_or_a_file(tmp_path: Path):
         assert structure_of(given).composition == SALT.composition
     disordered = Structure(SALT.lattice, [{"Na": 0.5, "K": 0.5}, "Cl"], SALT.frac_coords)
     for given in (disordered, {"no": "structure"}, 3):
-        with pytest.raises(AnswerError, match="not one ordered crystal"):
+        with pytest.raises(AnswerError, match="the structure told: "):
             structure_of(given)
+
+
+def test_a_structure_keeps_nothing_but_elements_and_places():
+    charged = SALT.copy(site_properties={"magmom": [1.0, 2.0]})
+    charged.add_oxidation_state_by_element({"Na": 1, "Cl": -1})
+    plain = structure_of(charged)
+    assert plain.site_properties == {}
+    assert [str(site.specie) for site in plain] == ["Na", "Cl"]
+
+
+def test_atoms_on_one_place_are_refused():
+    squeezed = Structure(SALT.lattice, ["Na", "Cl"], [[0, 0, 0], [0, 0, 0.01]])
+    with pytest.raises(AnswerError, match=r"Na and Cl are .* Angstrom apart"):
+        structure_of(squeezed)

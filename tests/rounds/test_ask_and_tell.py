@@ -249,6 +249,11 @@ def test_total_energies_are_measured_against_the_campaigns_elements(begun: Begun
         ({"values": {"band_gap": 1.0}, "dft": True}, "needs its basis"),
         ({"values": {"band_gap": 1.0}, "core_hours": -1.0}, "a cost is at least 0"),
         ({"energy": -9.0, "scale": "mp2020"}, "tell the relaxed structure too"),
+        ({"values": ["band_gap", 0.6]}, "values are told by property"),
+        ({"values": {3: 0.6}}, "values are told by property"),
+        ({"values": {"band_gap": 0.6}, "basis": 6}, "basis is 6: write it as text"),
+        ({"values": {"band_gap": 0.6}, "dft": "no"}, "dft is 'no': True or False"),
+        ({"failed": True}, "failed is True: write it as text"),
         ({"values": {"band_gap": 1.0}, "basis": BASIS, "dft": True}, "never called DFT"),
         ({"values": {"band_gap": 1.0}, "basis": "toy:fine"}, "'fine' is not one of"),
         (
