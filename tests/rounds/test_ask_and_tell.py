@@ -38,7 +38,9 @@ Begun = Callable[..., Round]
 
 def begin(store: Store, **changes: Any) -> Round:
     """Begin a campaign of toys and choose its first batch."""
-    spec = CampaignSpec.model_validate({**toys.TOY_CAMPAIGN, **changes})
+    learning = {"rounds": 2, "batch": 6, "audit": 0.2, "ensemble": 2, **changes.pop("learning", {})}
+    content = {**toys.TOY_CAMPAIGN, "learning": learning, **changes}
+    spec = CampaignSpec.model_validate(content)
     dataset = toys.toy_dataset()
     hull = ReferenceHull.from_dataset(dataset, scale=SCALE)
     campaign, _ = begin_campaign(store, spec, dataset, hull)
@@ -57,6 +59,16 @@ def begun(store: Store) -> Begun:
 def asked(begun: Begun) -> tuple[Round, Asked]:
     """A round and the crystal that was asked for first."""
     context = begun()
+    (crystal,) = ask(context, 1)
+    return context, crystal
+
+
+@pytest.fixture(scope="module")
+def untouched() -> tuple[Round, Asked]:
+    """The same for tests whose answers are all refused."""
+    store = Store(mongomock.MongoClient(tz_aware=True)["untouched"])
+    with toys.toys_registered():
+        context = begin(store, validation={"engine": "external"})
     (crystal,) = ask(context, 1)
     return context, crystal
 
@@ -133,7 +145,7 @@ def test_two_rounds_give_the_same_batches_labels_and_verdicts_as_run(store: Stor
 
 
 def test_told_failed_and_expired_make_up_what_was_asked_and_a_late_answer_trains(begun: Begun):
-    context = begun(learning={"rounds": 3, "batch": 6, "audit": 0.2, "deadline_hours": 24})
+    context = begun(learning={"rounds": 3, "deadline_hours": 24})
     failed, late, never, *told = ask(context)
     answer(context, failed, failed="not converged")
     for crystal in told:
@@ -153,7 +165,7 @@ def test_told_failed_and_expired_make_up_what_was_asked_and_a_late_answer_trains
 
 
 def test_a_quorum_leaves_stragglers_whose_answers_are_still_taken(begun: Begun):
-    context = begun(learning={"rounds": 2, "batch": 6, "quorum": 0.5})
+    context = begun(learning={"quorum": 0.5})
     batch = ask(context)
     for crystal in batch[:3]:
         answer(context, crystal, values={"band_gap": 1.0})
@@ -262,8 +274,8 @@ def test_total_energies_are_measured_against_the_campaigns_elements(begun: Begun
         ),
     ],
 )
-def test_what_is_not_understood_is_refused_in_one_line(asked, told, message):
-    context, crystal = asked
+def test_what_is_not_understood_is_refused_in_one_line(untouched, told, message):
+    context, crystal = untouched
     with pytest.raises(AnswerError, match=message) as caught:
         answer(context, crystal, **told)
     assert "\n" not in str(caught.value)
@@ -271,14 +283,14 @@ def test_what_is_not_understood_is_refused_in_one_line(asked, told, message):
     assert context.store.labels(context.campaign_id) == []
 
 
-def test_a_total_energy_without_elements_is_refused(asked):
-    context, crystal = asked
+def test_a_total_energy_without_elements_is_refused(untouched):
+    context, crystal = untouched
     with pytest.raises(AnswerError, match=r"validation\.references"):
         answer(context, crystal, structure=crystal.structure, energy=-9.0, scale="mp2020")
 
 
-def test_energies_of_another_scale_never_meet_the_hull(asked):
-    context, crystal = asked
+def test_energies_of_another_scale_never_meet_the_hull(untouched):
+    context, crystal = untouched
     with pytest.raises(MixedEnergies, match="'vasp:PBE' and the hull on 'materials-project'"):
         answer(context, crystal, values={"formation_energy": -1.0}, scale="vasp:PBE")
     assert context.store.labels(context.campaign_id) == []
@@ -297,8 +309,8 @@ def test_unknown_ids_and_second_answers_are_refused_and_the_same_again_is_not(as
     assert len(context.store.labels(context.campaign_id)) == 1
 
 
-def test_nobody_answers_what_was_rejected(asked):
-    context, _ = asked
+def test_nobody_answers_what_was_rejected(untouched):
+    context, _ = untouched
     rejected = next(
         doc for doc in context.store.candidates(context.campaign_id) if "rejected" in doc.state
     )
