@@ -59,6 +59,10 @@ class QueryError(Gen2DFTError):
     """A condition on hits is not understood, or asks for what they do not carry."""
 
 
+class AnswerError(Gen2DFTError):
+    """A result that was told is not understood, or belongs to no candidate that waits for one."""
+
+
 class ThermoError(Gen2DFTError):
     """A hull, a correction or a calibration is missing or broken, or energies that must not meet
     were mixed.

@@ -32,6 +32,8 @@ SHIPPED: dict[str, dict[str, str]] = {
         "noh2019-v1": "gen2dft.thermo.noh2019:CORRECTION",
     },
     "gen2dft.engines": {
+        "external": "gen2dft.engines.external:ENGINE",
+        "external-dft": "gen2dft.engines.external:BY_DFT",
         "gpaw": "gen2dft.engines.gpaw.engine:ENGINE",
         "mlip": "gen2dft.engines.mlip.engine:ENGINE",
         "vasp": "gen2dft.engines.vasp.engine:ENGINE",

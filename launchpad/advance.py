@@ -134,6 +134,8 @@ def _dispatch(context: Round, lpad: LaunchPad) -> list[str]:
     """
     from gen2dft.launchpad.convert import candidate_workflow
 
+    if context.spec.validates_elsewhere:
+        return _leave_to_others(context)
     in_queue, waiting = _queued(context, context.document)
     room = max(0, min(BULK, IN_QUEUE - len(in_queue)))
     portion = waiting[:room]
@@ -149,6 +151,21 @@ def _dispatch(context: Round, lpad: LaunchPad) -> list[str]:
     is_complete = len(portion) == len(waiting)
     context.update(dispatched_to=max(portion, default=""), dispatch_complete=is_complete)
     return [f"dispatched {len(missing)} candidates of round {context.index}"]
+
+
+def _leave_to_others(context: Round) -> list[str]:
+    """Insert nothing: the results of this campaign are told."""
+    context.update(dispatch_complete=True)
+    number = context.document.dispatch_size
+    return [f"{number} candidates of round {context.index} wait to be asked for: gen2dft ask"]
+
+
+def waits_for_answers(store: Store, campaign_id: str) -> bool:
+    """Whether a campaign can go on only once results are told."""
+    context = _latest_round(store, campaign_id)
+    document = context.document
+    is_asking = document.state == "validating" and document.dispatch_complete
+    return is_asking and context.spec.validates_elsewhere and not may_close(context, document)
 
 
 def _owner() -> str:

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -43,11 +44,23 @@ class Worker:
     campaign_id
         Only fireworks of this campaign are run, or of an engine's reference phases
         (`references-<engine>`).
+    on_tick
+        Called before each rocket; False ends the work. None: it ends with the campaign alone.
+    log_level
+        Of the lines that FireWorks prints.
     """
 
-    def __init__(self, settings: Settings, campaign_id: str) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        campaign_id: str,
+        on_tick: Callable[[], bool] | None = None,
+        log_level: str = "INFO",
+    ) -> None:
         self.settings = settings
         self.campaign_id = campaign_id
+        self.on_tick = on_tick
+        self.log_level = log_level
         self.stopping = False
 
     def run(self) -> None:
@@ -75,7 +88,7 @@ class Worker:
                 nlaunches=1,
                 max_loops=1,
                 sleep_time=IDLE_SECONDS,
-                strm_lvl="INFO",
+                strm_lvl=self.log_level,
             )
             remove_bare_launches(folder)
         remove_if_empty(folder)
@@ -89,6 +102,8 @@ class Worker:
         self.stopping = True
 
     def _is_over(self) -> bool:
+        if self.on_tick is not None and not self.on_tick():
+            return True
         campaign = connect(self.settings).campaigns.find_one(
             {"_id": self.campaign_id}, {"state": 1}
         )

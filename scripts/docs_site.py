@@ -7,6 +7,7 @@ schema, the command line and the document models, so that it cannot be out of da
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,7 @@ TAKEN_IN = {
 TOLD_BY = {
     "gen2dft/campaign/spec.py": "campaign-keys.md",
     "gen2dft/store/documents.py": "documents.md",
+    "gen2dft/api/campaign.py": "api-reference.md",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|mailto:|#)([^)#\s]+)(#[^)]*)?\)")
 
@@ -41,6 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         "campaign-keys.md": campaign_keys(),
         "commands.md": commands(),
         "documents.md": documents(),
+        "api-reference.md": api_reference(),
     }
     made |= {name: moved((ROOT / source).read_text(), source) for source, name in TAKEN_IN.items()}
     for name, text in made.items():
@@ -235,3 +238,38 @@ def documents() -> str:
                 )
         text.append("\n".join(rows))
     return "\n\n".join(text) + "\n"
+
+
+def api_reference() -> str:
+    """Every class and method of the Python API, from its docstring."""
+    import gen2dft.api as api
+    from gen2dft.rounds.asking import Asked
+
+    text = [
+        "# API reference",
+        "Made from the docstrings. The page [Python API](api.md) has examples.",
+    ]
+    text += _described("gen2dft.connect", api.connect)
+    for cls in (api.Session, api.Campaign, Asked):
+        text += _described(cls.__name__, cls)
+        for name, member in vars(cls).items():
+            if not name.startswith("_") and (inspect.getdoc(member) or "").strip():
+                text += _described(f"{cls.__name__}.{name}", member)
+    return "\n\n".join(text) + "\n"
+
+
+def _described(title: str, member: Any) -> Iterator[str]:
+    """A heading, how it is called, and its docstring."""
+    is_class = inspect.isclass(member)
+    yield f"{'##' if is_class or '.' not in title.removeprefix('gen2dft.') else '###'} {title}"
+    if callable(member) and not is_class:
+        # Annotations are texts; defaults that are texts keep their quotes.
+        signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(member)))
+        yield f"```text\n{title}{re.sub(r'[(]self(, )?', '(', signature)}\n```"
+    yield _sections(inspect.getdoc(member) or "")
+
+
+def _sections(docstring: str) -> str:
+    """A NumPy docstring as Markdown: sections in bold, one item per parameter."""
+    plain = re.sub(r"^(Parameters|Returns|Raises)\n-+$", r"**\1**\n", docstring, flags=re.MULTILINE)
+    return re.sub(r"^(\w[\w, ]*)\n {4}", r"\n- `\1`: ", plain, flags=re.MULTILINE)

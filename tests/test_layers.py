@@ -67,6 +67,7 @@ LAYERS = (
     {"serve"},
     {"flows"},
     {"launchpad"},
+    {"api"},
     {"cli"},
     {"testing"},
 )

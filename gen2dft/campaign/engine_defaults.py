@@ -15,6 +15,11 @@ GROUP = "gen2dft.engines"
 QUORUM_OF_DFT = 0.8
 # The engine of most files; to look it up would load pymatgen for a file that is only read.
 SURROGATE = "mlip"
+# The engine of campaigns whose results are told (`gen2dft tell`): nothing of theirs is computed by
+# gen2dft's workers after the choice of a batch.
+EXTERNAL = "external"
+# Labels of answers that DFT computed name another engine: tables tell DFT by the engine's name.
+EXTERNAL_DFT = "external-dft"
 
 
 def registered(name: object) -> Any | None:
@@ -44,7 +49,7 @@ def default_quorum(name: str) -> float:
 
 def is_dft(name: str) -> bool:
     """Whether an engine is DFT; a worker that lacks it cannot tell, and says no."""
-    if name == SURROGATE:
+    if name in (SURROGATE, EXTERNAL):
         return False
     engine = registered(name)
     return engine is not None and bool(engine.is_dft)

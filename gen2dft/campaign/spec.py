@@ -31,7 +31,7 @@ from gen2dft.campaign.bounds import (
     Walltime,
     Weight,
 )
-from gen2dft.campaign.engine_defaults import default_preset, default_quorum, is_dft
+from gen2dft.campaign.engine_defaults import EXTERNAL, default_preset, default_quorum, is_dft
 from gen2dft.campaign.generator import GeneratorSpec
 from gen2dft.campaign.hull import HullSpec
 from gen2dft.campaign.part import LATER, Fraction, Part
@@ -461,12 +461,23 @@ class StageResources(Part):
     )
 
 
+class ValidateResources(StageResources):
+    """Who computes the labels, and what one firework of it asks of the queue."""
+
+    told: bool = Field(
+        False,
+        json_schema_extra=LATER,
+        description="whether results are told (`gen2dft ask`, `gen2dft tell`) instead of computed "
+        "by gen2dft's workers; always so for engine `external`",
+    )
+
+
 class ResourcesSpec(Part):
     """Resources per stage."""
 
     train: StageResources = StageResources(cores=2)
     screen: StageResources = StageResources()
-    validate_: StageResources = Field(StageResources(), alias="validate")
+    validate_: ValidateResources = Field(ValidateResources(), alias="validate")
 
 
 class CampaignSpec(Part):
@@ -652,6 +663,11 @@ class CampaignSpec(Part):
     def validates_by_dft(self) -> bool:
         """Whether the validating engine is DFT; a worker that lacks it cannot tell, and says no."""
         return is_dft(self.validation.engine)
+
+    @property
+    def validates_elsewhere(self) -> bool:
+        """Whether people or programs outside gen2dft tell the results, see docs/ask-and-tell.md."""
+        return self.validation.engine == EXTERNAL or self.resources.validate_.told
 
     @property
     def num_draws(self) -> int:

@@ -74,6 +74,8 @@ VERBS = {
         "Carry campaigns on, and repair what dead workers left.",
         "Campaigns",
     ),
+    "ask": Verb("ask", "ask", "Which crystals to compute elsewhere next.", "Campaigns"),
+    "tell": Verb("ask", "tell", "Take the results that were computed elsewhere.", "Campaigns"),
     "calibrate": Verb(
         "thermo", "calibrate", "Fit a campaign's correction to reference phases.", "Campaigns"
     ),

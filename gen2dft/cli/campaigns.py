@@ -177,28 +177,21 @@ def _work_until_finished(key: str, settings: Settings, workers: int) -> None:
     """Work on a campaign; Gen2DFTError if it ends paused or crashed instead."""
     from gen2dft.cli.at_work import at_work
     from gen2dft.cli.progress import CampaignProgress, print_summary
+    from gen2dft.launchpad.advance import waits_for_answers
     from gen2dft.launchpad.connect import connect_launchpad
-    from gen2dft.launchpad.repair import crashed_steps, is_idle, repair
-    from gen2dft.launchpad.supervise import run_workers
+    from gen2dft.launchpad.work import work
     from gen2dft.store.connect import open_to_write
 
     store, lpad = open_to_write(settings), connect_launchpad(settings)
-    if store.campaign(key).state != "finished":
-        repair(store, lpad, key, retry=True)
-        running = partial(at_work, store, lpad, key)
-        with CampaignProgress(store, key, console, at_work=running) as progress:
-
-            def tick() -> bool:
-                """Show, repair once the workers have nothing to do, and say whether to go on."""
-                progress.tick()
-                if is_idle(lpad, key):
-                    repair(store, lpad, key)
-                runs = store.campaign(key).state == "running"
-                return runs and not crashed_steps(lpad, key)
-
-            run_workers(settings, key, workers, tick, console.print)
-    _refuse_crashed(crashed_steps(lpad, key), settings)
-    _refuse_paused(store.campaign(key))
+    running = partial(at_work, store, lpad, key)
+    with CampaignProgress(store, key, console, at_work=running) as progress:
+        work(settings, key, workers, progress.tick, console.print)
+    if waits_for_answers(store, key):
+        console.print(
+            f"the batch is chosen and waits for answers: [bold]gen2dft ask -c {key}[/]",
+            highlight=False,
+        )
+        return
     print_summary(store, key, console)
 
 
@@ -489,23 +482,3 @@ def _would_be_id(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> 
     calibrations = calibration_ids(store, spec)
     elements = computed_elements(store, spec)
     return campaign_id(spec, *prepared, calibrations, elements)
-
-
-def _refuse_paused(document: CampaignDoc) -> None:
-    from gen2dft.errors import Gen2DFTError
-
-    if document.state == "paused":
-        raise Gen2DFTError(f"campaign {document.id} is paused: {document.stop_reason}")
-
-
-def _refuse_crashed(crashed: list[tuple[str, str]], settings: Settings) -> None:
-    from gen2dft.errors import Gen2DFTError
-
-    if crashed:
-        step, error = crashed[0]
-        raise Gen2DFTError(
-            f"step {step!r} of the campaign crashed: {error}\nThe whole message is in the worker's "
-            "log under "
-            f"{settings.data_dir / 'logs'}. After mending it, the same command tries the step "
-            "again."
-        )

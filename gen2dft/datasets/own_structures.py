@@ -104,6 +104,20 @@ def _there(given: Path) -> Path:
     return path
 
 
+def one_crystal(content: Any) -> Structure:
+    """A sound, ordered crystal from a pymatgen dictionary; without anything else it carries.
+
+    Raises
+    ------
+    DatasetError
+        Why it cannot be used, and what to do.
+    """
+    found = _usable(content)
+    if isinstance(found, str):
+        raise DatasetError(found)
+    return CrystalTable.from_structures([found]).structure(0)
+
+
 def read_one_crystal(path: Path) -> Structure:
     """The crystal of a CIF, POSCAR or pymatgen JSON file.
 

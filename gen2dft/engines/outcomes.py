@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gen2dft.campaign.engine_defaults import EXTERNAL
 from gen2dft.engines import ENGINES, load_engine
 from gen2dft.engines.base import BREAKDOWNS, STEPS, CalculationDoc, CalculationFailure, Outcome
 from gen2dft.engines.guard import NOT_CONVERGED, bounds_of, problem_of
@@ -37,8 +38,11 @@ def stage_problem(calculations: Sequence[Outcome | None]) -> CalculationFailure 
 def tells_of_the_engine(engine: str, reason: str) -> bool:
     """Whether a failure says that the engine does not work, whatever the crystal.
 
-    A worker that lacks the engine knows only the reasons that all engines share.
+    A worker that lacks the engine knows only the reasons that all engines share. Of an engine whose
+    results are told nobody here can tell.
     """
+    if engine == EXTERNAL:
+        return False
     own = load_engine(engine).breakdowns if engine in ENGINES else frozenset()
     return reason in BREAKDOWNS | own
 

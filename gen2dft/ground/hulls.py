@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import CampaignSpec, DatasetSpec
+from gen2dft.campaign.engine_defaults import EXTERNAL
 from gen2dft.crystal_documents import structure_of
 from gen2dft.datasets import load_dataset
 from gen2dft.datasets.sources import BUILTIN, LABELLED_BY_A_POTENTIAL
@@ -280,6 +281,8 @@ def check_scales(spec: CampaignSpec, hull: ReferenceHull) -> None:
         _refuse_own_phases(spec, engine.name)
     if hull.scale is None or is_of_the_screen:
         return  # energies of the screen are measured against a hull of their own scale
+    if engine.name == EXTERNAL:
+        return  # each answer names its scale, which is compared then
     scale = get_correction(name).scale or engine.scale
     hull_engine, _, _ = hull.scale.partition(":")
     if scale is None and hull_engine == engine.name:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from gen2dft.campaign import CampaignSpec, Target
+from gen2dft.campaign.engine_defaults import EXTERNAL
 from gen2dft.campaign.spec import OF_THE_ENGINE, OF_THE_SCREEN
 from gen2dft.datasets.sources import BUILTIN
 from gen2dft.engines import load_engine
 from gen2dft.errors import CampaignError, DatasetError
+from gen2dft.ground.elsewhere import check_elsewhere
 from gen2dft.properties import ENERGIES
 from gen2dft.property_steps import provided
 from gen2dft.thermo.corrections import get_correction
@@ -56,7 +58,11 @@ def _on_energies(spec: CampaignSpec) -> list[Target]:
 def gives_energies(spec: CampaignSpec) -> bool:
     """Whether the engine's energies can meet the campaign's hull: they have references, and are not
     known to be on another scale.
+
+    Results that are told name their scale, and those on another are refused.
     """
+    if spec.validation.engine == EXTERNAL:
+        return True
     correction = get_correction(spec.validation.correction)
     if spec.hull.source == "engine" or correction.is_fitted:
         return True
@@ -105,10 +111,14 @@ def with_stability_by_the_screen(spec: CampaignSpec) -> CampaignSpec:
 
 
 def check_roles(spec: CampaignSpec) -> None:
-    """CampaignError for a target whose judge does not compute its property."""
+    """CampaignError for a target whose judge does not compute its property, and for what nobody
+    could do in a campaign whose results are told.
+    """
+    check_elsewhere(spec)
     engine, surrogate = spec.validation.engine, spec.screening.surrogate.engine
     for target in spec.targets:
-        if target.by in ("engine", "both"):
+        # Whatever is measured or computed elsewhere may be told.
+        if target.by in ("engine", "both") and engine != EXTERNAL:
             _must_compute(target, engine, provided(spec, engine))
         if target.by in OF_THE_SCREEN:
             _must_compute(target, surrogate, load_engine(surrogate).provides)

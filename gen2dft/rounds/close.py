@@ -22,6 +22,7 @@ from gen2dft.store.states import LABELLED_STATES, OPEN_STATES, State
 
 # of candidates that a round did not wait for; a late label is welcome all the same
 UNFINISHED = "unfinished"
+UNANSWERED = "unanswered"  # the same where results are told
 
 
 def try_close(context: Round) -> bool:
@@ -44,9 +45,8 @@ def try_close(context: Round) -> bool:
 def _close(context: Round, document: RoundDoc) -> bool:
     """Count the last stages and close the round; True for exactly one caller."""
     if is_late(context, document):
-        context.store.give_up_open(
-            context.campaign_id, UNFINISHED, "the round's deadline passed first", context.index
-        )
+        reason, detail = _left_open(context), "the round's deadline passed first"
+        context.store.give_up_open(context.campaign_id, reason, detail, context.index)
     counts = [*document.funnel, *last_stages(context)]
     ended = now()
     started = document.dispatched.replace(tzinfo=UTC) if document.dispatched else ended
@@ -59,6 +59,11 @@ def _close(context: Round, document: RoundDoc) -> bool:
         funnel=[count.model_dump() for count in counts],
         seconds={**document.seconds, "validate": (ended - started).total_seconds()},
     )
+
+
+def _left_open(context: Round) -> str:
+    """Why a candidate is given up that the round did not wait for."""
+    return UNANSWERED if context.spec.validates_elsewhere else UNFINISHED
 
 
 def may_close(context: Round, document: RoundDoc) -> bool:
@@ -110,7 +115,7 @@ def last_stages(context: Round) -> tuple[StageCount, ...]:
     met = []
     for candidate in ended:
         state = State.parse(candidate["state"])
-        validated.append(_validation_reason(state))
+        validated.append(_validation_reason(context, state))
         if not state.is_labelled:
             continue
         reason = _target_reason(context, candidate, first)
@@ -153,10 +158,10 @@ def _target_reason(
     return f"misses_{missed}"
 
 
-def _validation_reason(state: State) -> str | None:
+def _validation_reason(context: Round, state: State) -> str | None:
     if state.is_labelled:
         return None
-    return state.reason or UNFINISHED
+    return state.reason or _left_open(context)
 
 
 def go_on(context: Round) -> None:
@@ -177,5 +182,5 @@ def go_on(context: Round) -> None:
     if reason is None:
         begin_round(store, context.campaign_id, context.index + 1)
         return
-    store.give_up_open(context.campaign_id, UNFINISHED, "the campaign ended first")
+    store.give_up_open(context.campaign_id, _left_open(context), "the campaign ended first")
     store.finish_campaign(context.campaign_id, reason)

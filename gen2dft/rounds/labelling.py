@@ -81,10 +81,17 @@ def make_label(footing: Footing, candidate_id: str, *stages: Sequence[Calculatio
     MixedEnergies
         If its energy is on another scale than the hull.
     """
+    told = told_by(footing, candidate_id, stages[-1][-1])
+    return label_of(footing, candidate_id, told, *stages)
+
+
+def label_of(
+    footing: Footing, candidate_id: str, told: Told, *stages: Sequence[CalculationDoc]
+) -> LabelDoc:
+    """As `make_label`, once it is known what the last calculation tells."""
     *earlier, last_stage = stages
     everything = _all_of(stages)
     last = last_stage[-1]
-    told = told_by(footing, candidate_id, last)
     campaign_id = footing.campaign.id
     key = label_id(campaign_id, candidate_id, last.engine, last.settings_hash)
     return LabelDoc(
@@ -145,7 +152,7 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     """
     values = dict(calculation.values)
     if energies_by(footing.spec) == "screen":
-        return _with_energies_of_the_screen(footing, candidate_id, values)
+        return with_energies_of_the_screen(footing, candidate_id, values)
     if calculation.task == "look":
         return Told(values, None, [LOOKED_AT])
     try:
@@ -153,7 +160,14 @@ def told_by(footing: Footing, candidate_id: str, calculation: CalculationDoc) ->
     except DatasetError as err:
         problem = f"no formation energy: {err}"
         return Told(values, None, [problem])
-    values["formation_energy"] = energy.value
+    return with_formation_energy(footing, calculation, energy)
+
+
+def with_formation_energy(
+    footing: Footing, calculation: CalculationDoc, energy: FormationEnergy
+) -> Told:
+    """What a calculation tells with a formation energy on the scale of the hull."""
+    values = {**calculation.values, "formation_energy": energy.value}
     problems = list(energy.warnings)
     composition = calculation.structure.composition
     symbols = [element.symbol for element in composition.elements]
@@ -176,7 +190,7 @@ def _stability(
     return corrector.record(calculation.structure, formation_energy, e_above_hull)
 
 
-def _with_energies_of_the_screen(
+def with_energies_of_the_screen(
     footing: Footing, candidate_id: str, values: dict[str, float]
 ) -> Told:
     """What a calculation tells beside the surrogate's energies, which alone may meet the hull."""
