@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from gen2dft.cli import data
 from gen2dft.dataset import Dataset
+from gen2dft.datasets.files import DatasetWarning
 from gen2dft.errors import DatasetError, PluginMissing
 from tests.toys import toy_dataset
 
@@ -189,3 +190,12 @@ def test_tensors_are_made_of_kept_bands(tmp_path, monkeypatch):
     call("tensors", str(path), "--bands", "b", "--out", "t.npz")
     assert folders[1:] == [Path("b")]
     assert Path("t.npz").is_file()
+
+
+def test_json_stands_alone_on_standard_output_where_crystals_were_left_out(folder):
+    path = Path(table(folder))
+    path.write_text(path.read_text() + "mp-2,no crystal,1.0\n")
+    with pytest.warns(DatasetWarning, match="1 crystals left out: mp-2"):
+        result = call("info", str(path), "--json")
+    assert json.loads(result.stdout)["crystals"] == 1
+    assert result.stdout.startswith("{")
