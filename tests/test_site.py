@@ -81,10 +81,10 @@ def test_every_key_is_in_the_reference(made: ModuleType) -> None:
         assert f"| `{name}` |" in text
     assert (
         "## screening.surrogate" in text
-        and "| `max_e_above_hull` | number | `0.1` | eV/atom above" in text
+        and "| `max_e_above_hull` | number from -100 to 100 | `0.1` | eV/atom above" in text
     )
     assert (
-        "| `seed` | whole number from 0 | `0` |" in text
+        "| `seed` | whole number from 0 to 9.22337e+18 | `0` |" in text
         and "| `name` | text | *required* |" in text
     )
 

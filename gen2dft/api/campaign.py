@@ -32,6 +32,10 @@ class Connected(Protocol):
     def store(self) -> Store:
         """The documents of the database."""
 
+    @property
+    def writable_store(self) -> Store:
+        """The same, for writing."""
+
 
 class Outcome(NamedTuple):
     """What became of one row of a file of answers.

@@ -669,6 +669,10 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
     )
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with said_once(console), Progress(*columns, console=console, transient=True) as bar:
+    # While it moves, remarks pass through its console; standard output is for the result.
+    beside = Console(stderr=True)
+    hidden = not beside.is_terminal  # it would leave an empty line
+    bar = Progress(*columns, console=beside, transient=True, disable=hidden)
+    with said_once(beside), bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

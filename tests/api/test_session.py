@@ -32,7 +32,9 @@ def test_the_public_names():
         "ask", "candidates", "document", "figures", "funnel", "hits", "labels", "plot", "report",
         "run", "spec", "state", "tell", "tell_file", "unanswered",
     }  # fmt: skip
-    assert public(api.Session) == {"campaign", "campaigns", "run", "store", "submit"}
+    assert public(api.Session) == {
+        "campaign", "campaigns", "run", "store", "submit", "writable_store",
+    }  # fmt: skip
 
 
 def public(cls: type) -> set[str]:

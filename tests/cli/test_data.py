@@ -266,3 +266,12 @@ def test_a_name_that_no_source_can_have(verb: str, source: str):
     assert result.exit_code == 1
     assert result.stderr.startswith("error: source: ")
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_json_stands_alone_on_standard_output_where_crystals_were_left_out(folder):
+    path = Path(table(folder))
+    path.write_text(path.read_text() + "mp-2,no crystal,1.0\n")
+    result = call("info", str(path), "--json")
+    assert "1 crystals left out: mp-2" in result.stderr
+    assert json.loads(result.stdout)["crystals"] == 1
+    assert result.stdout.startswith("{")
