@@ -12,7 +12,7 @@ from mongomock.gridfs import enable_gridfs_integration
 from gen2dft.campaign import CampaignSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.dataset import Dataset
-from gen2dft.datasets.files import Wanted, _key
+from gen2dft.datasets.files import Wanted, _key, _Source
 from gen2dft.datasets.materials_project import Query
 from gen2dft.engines.gpaw import presets as gpaw
 from gen2dft.engines.mlip import presets as mlip
@@ -154,7 +154,7 @@ def test_policy_of_a_page():
 def test_what_the_cache_of_read_files_is_named(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("id,cif\n")
-    assert _key(file, Wanted({"id": "name"})) == "1a587e9472f5db7fc8c8c42f28fdc0fe"
+    assert _key(_Source(file, None), Wanted({"id": "name"})) == "dfdf2b6e3f0c915fcc5e04fdc8b4236d"
 
 
 def test_what_the_cache_of_a_query_is_named():

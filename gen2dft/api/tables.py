@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
+from gen2dft.crystal_documents import structure_of
 from gen2dft.query import FIRST_ROUND
 
 if TYPE_CHECKING:
@@ -154,9 +155,7 @@ def _columns(names: Iterable[str], *endings: str) -> list[str]:
 
 def _crystal(stored: Mapping[str, Any] | None) -> Any:
     """A pymatgen Structure; None without one."""
-    from pymatgen.core import Structure
-
-    return None if stored is None else Structure.from_dict(dict(stored))
+    return None if stored is None else structure_of(stored)
 
 
 def _frame(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import keyword
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
+from gen2dft.campaign.bounds import Value
 from gen2dft.campaign.part import LATER, Part
 from gen2dft.errors import not_one_of
 from gen2dft.plugins import origin, registry
@@ -46,12 +47,12 @@ class PropertySpec(Part):
         description="scale on which property heads learn it: `identity` (default), or `log1p` for "
         "skewed positive values",
     )
-    min: float | None = Field(
+    min: Value | None = Field(
         None,
         json_schema_extra=LATER,
         description="lowest possible value, property's unit; labels below are refused",
     )
-    max: float | None = Field(
+    max: Value | None = Field(
         None,
         json_schema_extra=LATER,
         description="highest possible value, property's unit; labels above are refused",
@@ -80,12 +81,6 @@ class PropertySpec(Part):
         )
         transform = self.transform or "identity"
         return Property(name, self.unit or "", title, transform, possible=possible)
-
-    @model_validator(mode="after")
-    def _bounds_are_in_order(self) -> Self:
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
-        return self
 
 
 def defined(given: Mapping[str, PropertySpec]) -> Properties:

@@ -10,7 +10,7 @@ from pydantic import Field
 from gen2dft.campaign import ScreeningSpec
 from gen2dft.campaign.part import LATER, Part
 from gen2dft.crystals import CrystalTable
-from gen2dft.errors import CampaignError, not_one_of
+from gen2dft.errors import CampaignError
 from gen2dft.screening.base import Gate, GateContext
 
 BAD_ELEMENT = "element_not_allowed"
@@ -75,11 +75,11 @@ def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]
     Raises
     ------
     CampaignError
-        If a symbol is not an element's, or nothing remains.
+        If nothing remains.
     """
-    named = _atomic_numbers(spec.allowed_elements, "screening.allowed_elements")
+    named = _atomic_numbers(spec.allowed_elements)
     chosen = named or frozenset(np.unique(known.numbers).tolist())
-    remaining = chosen - _atomic_numbers(spec.excluded_elements, "screening.excluded_elements")
+    remaining = chosen - _atomic_numbers(spec.excluded_elements)
     if not remaining:
         raise CampaignError(
             "screening.excluded_elements leaves no element that candidates may have"
@@ -87,11 +87,7 @@ def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]
     return remaining
 
 
-def _atomic_numbers(symbols: Collection[str], place: str) -> frozenset[int]:
+def _atomic_numbers(symbols: Collection[str]) -> frozenset[int]:
     from pymatgen.core import Element
 
-    table = {element.symbol: int(element.Z) for element in Element}
-    for symbol in symbols:
-        if symbol not in table:
-            raise CampaignError(f"{place}: {not_one_of('element', symbol, table)}")
-    return frozenset(table[symbol] for symbol in symbols)
+    return frozenset(int(Element(symbol).Z) for symbol in symbols)

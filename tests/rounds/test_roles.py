@@ -237,7 +237,8 @@ def test_hits_of_older_versions_have_evidence_too(with_targets, begun, is_dft, b
     ingest(context, key, by_dft(context, key))
     (stored,) = context.store.database.hits.find()
     del stored["evidence"]
-    older = {**stored, "is_dft": is_dft, "basis": basis}
+    values = dict.fromkeys(basis, 1.0)
+    older = {**stored, "is_dft": is_dft, "basis": basis, "values": values}
     assert stored_evidence(older) == HitDoc.from_mongo(older).evidence == evidence
 
 

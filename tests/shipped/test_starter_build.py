@@ -40,12 +40,13 @@ def table(folder: Path, ids: list[str], name: str = "table.csv") -> Path:
     rows = []
     for key in ids:
         elements, edge, distance, gap = CRYSTALS[key]
-        places = np.linspace(0, 0.9, len(elements))
+        places = np.arange(len(elements)) / len(elements)
+        of_element = len(set(elements)) == 1
         crystal = Structure(Lattice.cubic(edge), elements, [[x, x, x] for x in places])
         rows.append(
             {
                 "material_id": key,
-                "formation_energy_per_atom": -1.0 - distance,
+                "formation_energy_per_atom": 0.0 if of_element else -1.0 - distance,
                 "e_above_hull": distance,
                 "band_gap": gap,
                 "cif": crystal.to(fmt="cif"),
