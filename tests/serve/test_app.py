@@ -40,7 +40,7 @@ def ids(page: str) -> list[str]:
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_answers_and_asks_for_nothing_outside(campaign: str, path: str) -> None:
     answer = get(campaign + path)
-    assert answer.status == 200
+    assert answer.status == 200, answer.text
     links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
     assert [link for link in links if not link.startswith(("/", "?", "#", "data:,"))] == []
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
