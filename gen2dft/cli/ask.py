@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gen2dft.cli.common import echo_json, plain_table
+from gen2dft.cli.options import MANY, MOST_WORKERS, in_file, out_folder
 
 if TYPE_CHECKING:
     from gen2dft.api import Campaign
@@ -29,16 +30,22 @@ def ask(
     campaign: Named = None,
     number: Annotated[
         int | None,
-        typer.Option("--number", "-n", min=1, help="Crystals at most; default: all of the batch."),
+        typer.Option(
+            "--number", "-n", min=1, max=MANY, help="Crystals at most; default: all of the batch."
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="What was asked for before and has no answer yet.")
     ] = False,
     poscar: Annotated[
-        Path | None, typer.Option("--poscar", metavar="DIR", help="Write POSCAR files to DIR.")
+        Path | None,
+        typer.Option(
+            "--poscar", metavar="DIR", parser=out_folder, help="Write POSCAR files to DIR."
+        ),
     ] = None,
     cif: Annotated[
-        Path | None, typer.Option("--cif", metavar="DIR", help="Write CIF files to DIR.")
+        Path | None,
+        typer.Option("--cif", metavar="DIR", parser=out_folder, help="Write CIF files to DIR."),
     ] = None,
     as_json: Annotated[
         bool,
@@ -46,7 +53,13 @@ def ask(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", "-w", min=1, help="Worker processes, if a round must be begun."),
+        typer.Option(
+            "--workers",
+            "-w",
+            min=1,
+            max=MOST_WORKERS,
+            help="Worker processes, if a round must be begun.",
+        ),
     ] = None,
 ) -> None:
     """Say which crystals to compute or measure next; trains and screens first if need be.
@@ -119,7 +132,8 @@ def _why_nothing(campaign: Campaign) -> str:
 
 def tell(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.csv", help="A row per crystal, with its id.")
+        Path,
+        typer.Argument(metavar="FILE.csv", parser=in_file, help="A row per crystal, with its id."),
     ],
     campaign: Named = None,
     as_json: Json = False,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from example_campaign import spec
 from typer.testing import CliRunner
 
 from gen2dft.cli import app as cli
@@ -141,9 +142,9 @@ def test_a_document_that_is_not_valid_is_named(failing):
 def test_a_database_error_does_not_print_the_servers_answer(failing):
     from pymongo.errors import OperationFailure
 
-    failing(OperationFailure("not authorized", 13, {"ok": 0.0, "errmsg": "not authorized"}))
+    failing(OperationFailure("no space left", 14031, {"ok": 0.0, "errmsg": "no space left"}))
     stderr = invoke("status").stderr
-    assert "the database failed: not authorized; `gen2dft doctor`" in stderr
+    assert "the database failed: no space left; `gen2dft doctor`" in stderr
     assert "{" not in stderr
 
 
@@ -175,7 +176,8 @@ def test_without_anything_it_says_how_to_begin(tmp_path: Path):
 
 def campaign(state: str) -> CampaignDoc:
     hashes = {"spec_hash": "s", "dataset_id": "d", "dataset_hash": "d", "hull_id": "h"}
-    return CampaignDoc(id="toy-1", name="toy", spec={}, state=state, **hashes)
+    plain = spec().model_dump(mode="json", by_alias=True)
+    return CampaignDoc(id="toy-1", name="toy", spec=plain, state=state, **hashes)
 
 
 @pytest.mark.parametrize(

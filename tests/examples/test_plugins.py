@@ -279,8 +279,8 @@ def drawing(formulas: list[str]) -> Any:
     ("keys", "message"),
     [
         ("formula: [NaCl]", r"generator\.formula: unknown key of generator 'pyxtal'; .*'formulas'"),
-        ("volume_factor: 2", r"generator\.formulas: Field required"),
-        ("formulas: []", r"generator\.formulas: .*at least 1 item"),
+        ("volume_factor: 2", r"generator\.formulas: is missing"),
+        ("formulas: []", r"generator\.formulas: must have 1 entries or more"),
         ("formulas: [Na+]", r"generator\.formulas: .*is an invalid formula"),
         ("formulas: [Xq2]", r"generator\.formulas: 'Xq2' must name elements and whole numbers"),
         ("formulas: [Na0.5Cl]", r"generator\.formulas: 'Na0\.5Cl' must name elements and whole"),
