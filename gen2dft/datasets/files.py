@@ -191,7 +191,8 @@ def _parse(source: _Source, wanted: Wanted, progress: Progress | None) -> Datase
     n_read = len(rows.ids) + len(rows.skipped)
     refuse_if_most_failed(path, n_read, skipped)
     ids = tuple(rows.ids[row] for row in kept)
-    labels = {name: values[kept] for name, values in rows.labels.items()}
+    # In the order in which a cached dataset has them.
+    labels = {name: rows.labels[name][kept] for name in sorted(rows.labels)}
     provenance = {
         "source": path.name,
         "content_hash": _key(source, Wanted()),

@@ -31,6 +31,8 @@ OPERATORS = frozenset({
     "$all", "$and", "$elemMatch", "$eq", "$exists", "$gt", "$gte", "$in", "$lt", "$lte", "$mod",
     "$ne", "$nin", "$nor", "$not", "$options", "$or", "$regex", "$size",
 })  # fmt: skip
+JOINING = ("$and", "$nor", "$or")
+LISTS = ("$all", "$in", "$nin")
 REPEATS = "*+?{"
 EXAMPLE = """-q '{"formula": "SrTiO3"}'"""
 
@@ -73,6 +75,29 @@ def check_filter(wanted: Filter) -> None:
             raise QueryError("$options may only be 'i': capital or small letters alike")
         _check_text(part.key)
         _check_value(part.field, part.value)
+    _check_lists(wanted)
+
+
+def _check_lists(wanted: object) -> None:
+    """Refuse an operator over several values or conditions that is given something else.
+
+    Databases differ in what they make of it.
+    """
+    if isinstance(wanted, list):
+        for item in wanted:
+            _check_lists(item)
+    if not isinstance(wanted, dict):
+        return
+    for key, value in wanted.items():
+        if key in JOINING and not _are_conditions(value):
+            raise QueryError(f"{key} takes a list of conditions, as in {key}: [{{...}}, {{...}}]")
+        if key in LISTS and not isinstance(value, list):
+            raise QueryError(f"{key} takes a list of values, as in {key}: [1, 2]")
+        _check_lists(value)
+
+
+def _are_conditions(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(v, dict) for v in value)
 
 
 def check_size(length: int, depth: int, parts: int) -> None:

@@ -40,7 +40,7 @@ def call(monkeypatch, settings, tmp_path, toy_plugins):
             sleep_time=0.01, strm_lvl="CRITICAL",
         )  # fmt: skip
 
-    monkeypatch.setattr("gen2dft.launchpad.supervise.run_workers", work)
+    monkeypatch.setattr("gen2dft.launchpad.work.run_workers", work)
 
     def run(verb, *options, structures=folder):
         given = ["--structures", str(structures)] if structures else []

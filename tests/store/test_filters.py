@@ -84,3 +84,17 @@ def test_what_is_no_filter_is_refused_in_a_sentence(text: str, message: str) -> 
 
 def test_a_long_list_of_values_is_one_comparison() -> None:
     check_filter({"formula": {"$in": [f"A{n}" for n in range(1000)]}})
+
+
+@pytest.mark.parametrize("key", ["$and", "$or", "$nor", "$in", "$nin", "$all"])
+@pytest.mark.parametrize("value", [-1, "x", {"a": 1}])
+def test_operators_over_lists_take_lists_alone(key: str, value: object):
+    wanted = {key: value} if key in ("$and", "$or", "$nor") else {"formula": {key: value}}
+    with pytest.raises(QueryError, match=r"takes a list of (conditions|values)"):
+        check_filter(wanted)
+
+
+def test_a_list_of_conditions_holds_conditions():
+    check_filter({"$or": [{"formula": "NaCl"}, {"band_gap": {"$in": [1, 2]}}]})
+    with pytest.raises(QueryError, match=r"\$or takes a list of conditions"):
+        check_filter({"$or": ["NaCl"]})
