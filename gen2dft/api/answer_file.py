@@ -124,7 +124,7 @@ def _answer(told: Mapping[str, str], folder: Path) -> Answer:
     if "dft" in told:
         fields["dft"] = _truth(told["dft"])
     if "structure" in told:
-        fields["structure"] = structure_of(folder / told["structure"])
+        fields["structure"] = told_structure(folder / told["structure"])
     values = {name: _number(name, text) for name, text in told.items() if name not in COLUMNS}
     return Answer(values=values, **fields)
 
@@ -144,7 +144,7 @@ def _truth(text: str) -> bool:
     raise AnswerError(f"dft is {text!r}: write true or false")
 
 
-def structure_of(given: Structure | Mapping[str, Any] | str | Path) -> Structure:
+def told_structure(given: Structure | Mapping[str, Any] | str | Path) -> Structure:
     """A crystal that was told: pymatgen's, its dictionary, or a file that holds one.
 
     Raises

@@ -286,10 +286,10 @@ class Campaign:
         MixedEnergies
             An energy on another scale than the hull's.
         """
-        from gen2dft.api.answer_file import structure_of
+        from gen2dft.api.answer_file import told_structure
         from gen2dft.rounds.answers import Answer
 
-        crystal = None if structure is None else structure_of(structure)
+        crystal = None if structure is None else told_structure(structure)
         answer = Answer(values or {}, crystal, energy, scale, dft, basis, failed, core_hours)
         state = self._take(id, answer)
         self._go_on()

@@ -11,6 +11,8 @@ from rich.console import Console
 
 from gen2dft.cli.common import echo_json, plain_table
 from gen2dft.cli.options import MANY, MOST_WORKERS, in_file, out_folder
+from gen2dft.cli.results import Campaign as Named
+from gen2dft.cli.results import Json
 
 if TYPE_CHECKING:
     from gen2dft.api import Campaign
@@ -18,12 +20,6 @@ if TYPE_CHECKING:
     from gen2dft.rounds.asking import Asked
 
 console = Console()
-
-Named = Annotated[
-    str | None,
-    typer.Option("--campaign", "-c", help="Name or id of a campaign; default: the newest."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 
 
 def ask(

@@ -32,9 +32,9 @@ from gen2dft.datasets.mp_documents import (
     say_left_out,
 )
 from gen2dft.datasets.mp_phases import read_stable_phases
-from gen2dft.datasets.refused import RefusedCrystal, UnreadableStructure
+from gen2dft.datasets.refused import UNREADABLE
 from gen2dft.datasets.remarks import DatasetWarning, warning_texts
-from gen2dft.datasets.structure_text import parse_structure
+from gen2dft.datasets.structure_text import read_all
 from gen2dft.errors import DatasetError
 from gen2dft.hashing import content_hash
 
@@ -304,14 +304,12 @@ def _structures_of(
     rows: Mapping[str, Mapping[str, Any]], left_out: LeftOut
 ) -> dict[str, Structure]:
     """Key to the crystal of a document that can be used."""
-    structures: dict[str, Structure] = {}
-    for key, row in rows.items():
-        try:
-            structures[key] = parse_structure(_plain(row.get("structure")))
-        except UnreadableStructure:
-            left_out.add(NO_STRUCTURE, str(row["material_id"]))
-        except RefusedCrystal as err:
-            left_out.add(err.reason, str(row["material_id"]))
+    contents = {key: _plain(row.get("structure")) for key, row in rows.items()}
+    structures, refused = read_all(contents)
+    for key, problem in refused.items():
+        reason, _, _ = problem.partition(":")
+        why = NO_STRUCTURE if reason == UNREADABLE else reason
+        left_out.add(why, str(rows[key]["material_id"]))
     return structures
 
 

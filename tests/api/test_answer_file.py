@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pymatgen.core import Structure
 
-from gen2dft.api.answer_file import read_answers, structure_of
+from gen2dft.api.answer_file import read_answers, told_structure
 from gen2dft.errors import AnswerError
 from gen2dft.properties import Properties
 from tests.toys import rock_salt
@@ -96,17 +96,17 @@ def test_a_structure_is_pymatgens_its_dictionary_or_a_file(tmp_path: Path):
     file = tmp_path / "salt.cif"
     SALT.to(str(file))
     for given in (SALT, SALT.as_dict(), file, str(file)):
-        assert structure_of(given).composition == SALT.composition
+        assert told_structure(given).composition == SALT.composition
     disordered = Structure(SALT.lattice, [{"Na": 0.5, "K": 0.5}, "Cl"], SALT.frac_coords)
     for given in (disordered, {"no": "structure"}, 3):
         with pytest.raises(AnswerError, match="the structure told: "):
-            structure_of(given)
+            told_structure(given)
 
 
 def test_a_structure_keeps_nothing_but_elements_and_places():
     charged = SALT.copy(site_properties={"magmom": [1.0, 2.0]})
     charged.add_oxidation_state_by_element({"Na": 1, "Cl": -1})
-    plain = structure_of(charged)
+    plain = told_structure(charged)
     assert plain.site_properties == {}
     assert [str(site.specie) for site in plain] == ["Na", "Cl"]
 
@@ -114,4 +114,4 @@ def test_a_structure_keeps_nothing_but_elements_and_places():
 def test_atoms_on_one_place_are_refused():
     squeezed = Structure(SALT.lattice, ["Na", "Cl"], [[0, 0, 0], [0, 0, 0.01]])
     with pytest.raises(AnswerError, match=r"Na and Cl are .* Angstrom apart"):
-        structure_of(squeezed)
+        told_structure(squeezed)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from example_campaign import empty_store
+from forged_archives import Files, packed, sealed, unpacked
 
 from gen2dft.errors import ArchiveError
 from gen2dft.exchange.archive import from_line, to_line
@@ -20,31 +21,6 @@ from gen2dft.rounds.round import Round
 from gen2dft.store.documents import now
 from gen2dft.store.store import Store
 from tests.exchange.conftest import everything
-
-Files = dict[str, bytes]
-
-
-def unpacked(path: Path) -> Files:
-    with zipfile.ZipFile(path) as files:
-        return {name: files.read(name) for name in files.namelist()}
-
-
-def packed(files: Files, path: Path) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return path
-
-
-def sealed(files: Files, path: Path, **changed: object) -> Path:
-    """An archive whose manifest fits its files, as a forger would make it."""
-    manifest = json.loads(files["manifest.json"]) | changed
-    manifest["files"] = {
-        name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-        for name, content in files.items()
-        if name != "manifest.json"
-    }
-    return packed(files | {"manifest.json": json.dumps(manifest).encode()}, path)
 
 
 def change_documents(files: Files, collection: str, change: Callable[[dict], object]) -> None:
