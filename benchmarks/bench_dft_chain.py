@@ -103,7 +103,7 @@ def new_way(structure: Structure, run: Run) -> None:
     with run.timed("symmetry"):
         symmetric = symmetrised(structure)
     with run.timed("look"):
-        look = gpaw.static(symmetric, NEW, run.folder)
+        look = gpaw.look(symmetric, NEW, run.folder)
     stop = why_stop(TARGETS, look.band_gap)
     if stop is not None:
         raise CalculationFailed(stop.reason, stop.detail)

@@ -193,8 +193,8 @@ def _compute(
 def _look_at(
     engine: Engine, preset: str, structure: Structure, prev: Outcome | None
 ) -> CalculationDoc | None:
-    """The look at a structure with the same settings; None if `prev` is none."""
-    if not isinstance(prev, CalculationDoc) or prev.task != "look":
+    """The look at a structure with the same settings; None if `prev` is none, or was cut short."""
+    if not isinstance(prev, CalculationDoc) or prev.task != "look" or not prev.ends_as_static:
         return None
     is_same = _is_by(prev, engine, preset) and _ended_at(prev, structure)
     return prev if is_same else None

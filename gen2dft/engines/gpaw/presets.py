@@ -195,18 +195,26 @@ def versions() -> dict[str, str]:
     return versions_of_packages(PACKAGES, "gpaw", "make gpaw")
 
 
-def parameters(structure: Structure, preset: GPAWPreset, bands: bool) -> dict[str, Any]:
+def parameters(
+    structure: Structure,
+    preset: GPAWPreset,
+    bands: bool,
+    mesh: tuple[int, int, int] | None = None,
+) -> dict[str, Any]:
     """Keywords of GPAW's self-consistent calculation for one crystal.
 
     Parameters
     ----------
     bands
         Whether uniform bands follow: with the lower cutoff and without regard to stress.
+    mesh
+        Of k-points; by default the preset's.
     """
+    size = mesh or kpoint_mesh(structure, preset.spacing, preset.even)
     keywords: dict[str, Any] = {
         "mode": {"name": "pw", "ecut": _cutoff(structure, preset, bands)},
         "xc": preset.xc,
-        "kpts": {"size": kpoint_mesh(structure, preset.spacing, preset.even), "gamma": True},
+        "kpts": {"size": size, "gamma": True},
         "occupations": {"name": "fermi-dirac", "width": preset.smearing},
         # By default only occupied bands are converged, which leaves the gap open to anything. Bands
         # must reach beyond the energy that is asked for, or self-consistency never ends: a negative
@@ -285,6 +293,12 @@ def kpoint_mesh(structure: Structure, spacing: float, even: bool = False) -> tup
         steps = _steps_of_even_meshes(structure.lattice)
         points = -(-points // steps) * steps
     return symmetric_mesh(points, point_group(structure))
+
+
+def halved(mesh: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Half of every even size from 4 on: Gamma-centred, its points are among those of the mesh."""
+    first, second, third = (size // 2 if size >= 4 and size % 2 == 0 else size for size in mesh)
+    return first, second, third
 
 
 def _steps_of_even_meshes(lattice: Lattice) -> NDArray[np.int64]:

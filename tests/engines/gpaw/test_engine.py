@@ -18,8 +18,9 @@ from gen2dft.calculation import Calculation
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure, Task
 from gen2dft.engines.gpaw import engine
+from gen2dft.engines.gpaw.gaps import gap_on_mesh, is_metal_however_rough
 from gen2dft.engines.gpaw.presets import PRESETS
-from gen2dft.engines.kit import bands_of, run_task
+from gen2dft.engines.kit import _look_at, bands_of, run_task
 from gen2dft.engines.makers import makers_of
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError, SettingsError
 from gen2dft.transport.compute import compute_transport
@@ -45,6 +46,12 @@ def silicon(a: float = 5.43) -> Structure:
     return Structure(cell, ["Si", "Si"], [[0, 0, 0], [0.25, 0.25, 0.25]])
 
 
+def aluminium() -> Structure:
+    half = 4.05 / 2
+    cell = Lattice([[0, half, half], [half, 0, half], [half, half, 0]])
+    return Structure(cell, ["Al"], [[0, 0, 0]])
+
+
 @needs_gpaw
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_silicon_from_relaxation_to_transport(tmp_path: Path):
@@ -67,12 +74,8 @@ def test_silicon_from_relaxation_to_transport(tmp_path: Path):
 @needs_gpaw
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_a_metal_is_found_on_the_coarse_mesh(tmp_path: Path):
-    half = 4.05 / 2
-    aluminium = Structure(
-        Lattice([[0, half, half], [half, 0, half], [half, half, 0]]), ["Al"], [[0, 0, 0]]
-    )
     with pytest.raises(CalculationFailed, match=r"metal: .*Al is a metal here .*coarse mesh"):
-        engine.uniform_bands(aluminium, ROUGH, tmp_path)
+        engine.uniform_bands(aluminium(), ROUGH, tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["density.txt"]
 
 
@@ -244,14 +247,49 @@ class Rough:
 
 
 def test_eigenvalues_that_are_no_numbers_are_not_taken_for_a_metal():
-    assert engine.gap_on_mesh(Rough([[-1.0, 2.0], [-2.0, 3.0]])) == pytest.approx(3.0)
+    assert gap_on_mesh(Rough([[-1.0, 2.0], [-2.0, 3.0]])) == pytest.approx(3.0)
     with pytest.raises(CalculationFailed, match="not_finite: GPAW gave eigenvalues that are NaN"):
-        engine.gap_on_mesh(Rough([[-1.0, 2.0], [float("nan"), 3.0]]))
+        gap_on_mesh(Rough([[-1.0, 2.0], [float("nan"), 3.0]]))
 
 
 def test_without_an_empty_band_there_is_no_gap_to_find():
     with pytest.raises(CalculationFailed, match="too_few_bands: all 1 bands are occupied"):
-        engine.gap_on_mesh(Rough([[-1.0], [-2.0]]))
+        gap_on_mesh(Rough([[-1.0], [-2.0]]))
+
+
+@pytest.mark.parametrize(
+    ("overlap", "sure"), [(-0.5, False), (0.0, False), (0.04, False), (0.06, True)]
+)
+def test_a_metal_is_sure_on_few_points_where_bands_overlap_well(overlap: float, sure: bool):
+    assert is_metal_however_rough(Rough([[-1.0, 2.0], [-2.0, -1.0 - overlap]])) is sure
+
+
+def test_with_spin_a_wider_overlap_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Rough, "get_number_of_spins", lambda self: 2)
+    # Both spins have the same bands, so that two of four states are filled at each point.
+    assert not is_metal_however_rough(Rough([[-1.0, 2.0], [-2.0, -1.2]]))
+    assert is_metal_however_rough(Rough([[-1.0, 2.0], [-2.0, -1.4]]))
+
+
+def test_an_odd_number_of_electrons_without_spin_makes_a_metal(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Rough, "get_number_of_electrons", lambda self: 3.0)
+    odd = Rough([[-1.0, 2.0], [-2.0, 3.0]])
+    assert (gap_on_mesh(odd), is_metal_however_rough(odd)) == (0.0, True)
+
+
+@needs_gpaw
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_the_look_at_a_metal_ends_on_few_points_and_starts_no_relaxation(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    look = run_task("look", engine.ENGINE, "gpaw-quick-v2", aluminium(), None)
+    assert isinstance(look, CalculationDoc)
+    assert (look.band_gap, look.forces, look.ends_as_static) == (0.0, None, False)
+    assert look.warnings == [engine.METAL_ON_FEW_POINTS]
+    assert not (tmp_path / "static.txt").exists()
+    assert not engine.at_rest(look, "gpaw-quick-v2")
+    assert _look_at(engine.ENGINE, "gpaw-quick-v2", aluminium(), look) is None
 
 
 @needs_gpaw
