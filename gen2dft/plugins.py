@@ -42,6 +42,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "geometry": "gen2dft.screening.geometry:GeometryGate",
         "elements": "gen2dft.screening.elements:ElementGate",
         "charge": "gen2dft.screening.charge:ChargeGate",
+        "electrons": "gen2dft.screening.electrons:ElectronGate",
         "formula": "gen2dft.screening.formula:FormulaGate",
         "duplicates": "gen2dft.screening.duplicates:DuplicateGate",
     },

@@ -77,9 +77,9 @@ def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]
     CampaignError
         If nothing remains.
     """
-    named = _atomic_numbers(spec.allowed_elements)
+    named = atomic_numbers(spec.allowed_elements)
     chosen = named or frozenset(np.unique(known.numbers).tolist())
-    remaining = chosen - _atomic_numbers(spec.excluded_elements)
+    remaining = chosen - atomic_numbers(spec.excluded_elements)
     if not remaining:
         raise CampaignError(
             "screening.excluded_elements leaves no element that candidates may have"
@@ -87,7 +87,8 @@ def allowed_elements(spec: ScreeningSpec, known: CrystalTable) -> frozenset[int]
     return remaining
 
 
-def _atomic_numbers(symbols: Collection[str]) -> frozenset[int]:
+def atomic_numbers(symbols: Collection[str]) -> frozenset[int]:
+    """Atomic numbers of elements by their symbols."""
     from pymatgen.core import Element
 
     return frozenset(int(Element(symbol).Z) for symbol in symbols)

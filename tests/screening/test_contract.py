@@ -64,6 +64,15 @@ class TestStrictCharge(OfShipped):
     settings = ChargeSettings(strict=True)
 
 
+class TestElectrons(OfShipped):
+    name = "electrons"
+    invariances = ("translated", "permuted", "turned")  # two cells in one may pass
+
+    @pytest.fixture
+    def gate(self) -> Gate[Any]:
+        return load_gate(self.name)
+
+
 class TestFormula(OfShipped):
     name = "formula"
 
