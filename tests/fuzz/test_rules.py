@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import socket
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,13 @@ def test_crystals_are_kept_or_named():
     assert rules(replace(GOOD, kept={"a": -9.0, "b": 0.0}), known) == ["changed labels"]
 
 
+def test_a_crystal_without_an_id_is_named_by_its_line():
+    summary = {**SUMMARY, "provenance": {"skipped": {"line 9": "no_id: its cell is empty"}}}
+    found = replace(GOOD, stdout=json.dumps(summary), kept=None)
+    assert rules(found, replace(CASE, facts=Facts(3, frozenset(["a", "b", "  "])))) == []
+    assert rules(found, replace(CASE, facts=FACTS)) == ["changed ids"]
+
+
 def test_the_second_answer_is_the_first_one():
     other = replace(GOOD, stdout=json.dumps({**SUMMARY, "crystals": 1}))
     assert [rule for rule, _ in broken_rules(CASE, [GOOD, GOOD])] == []
@@ -90,6 +98,8 @@ def test_a_later_command_that_fails_is_found():
         (lambda top: (top / "outside" / "secret.txt").read_text(), "read"),
         (lambda top: importlib.util.find_spec(CANARY), "import"),
         (lambda top: socket.socket().connect_ex(("127.0.0.1", 9)), "socket.connect"),
+        (lambda top: subprocess.run(["uname", "-p"], capture_output=True), ""),
+        (lambda top: subprocess.run(["uname", "-a"], capture_output=True), "subprocess.Popen"),
         (lambda top: (top / "case" / "mine").write_text("x"), ""),
     ],
 )

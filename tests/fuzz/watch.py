@@ -18,6 +18,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _CHANGES = ("os.mkdir", "os.rename", "os.remove", "os.symlink", "os.link", "shutil.rmtree")
 _FORBIDDEN = ("socket.connect", "socket.getaddrinfo", "os.system", "os.exec", "subprocess.Popen")
 _EVERYBODYS = ("/dev/null", "/dev/tty")
+# The standard library's `platform.processor`, which other libraries ask.
+_HARMLESS = (("uname", ["uname", "-p"]),)
 _listeners: list[Watch] = []
 
 
@@ -41,7 +43,7 @@ class Watch:
             self._opened(*details[:3])
         elif event in _CHANGES:
             self._written(event, details[0])
-        elif event in _FORBIDDEN:
+        elif event in _FORBIDDEN and details[:2] not in _HARMLESS:
             self.strays[f"{event} {details!r:.200}"] = None
 
     def find_spec(self, name: str, *_: Any) -> None:
