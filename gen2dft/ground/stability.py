@@ -170,5 +170,8 @@ def _computed_by_dft(
     earlier = {"$lt": index}
     for label in store.labels(campaign_id, round_index=earlier, is_dft=True):
         verdict = store.candidate(campaign_id, label.candidate_id).verdict
-        if "e_above_hull" in label.own_values and verdict.stability is not None:
+        record = verdict.stability
+        if record is None or record.known:  # of which the model says nothing
+            continue
+        if "e_above_hull" in label.own_values:
             yield verdict, label

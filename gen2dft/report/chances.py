@@ -42,6 +42,8 @@ def stability_text(record: StabilityRecord) -> str:
         f"DFT is expected to find {record.corrected:.3f} \u00b1 {record.error:.3f}",
         f"at most {record.most:g} with a chance of {percent(record.chance)}",
     ]
+    if record.known:
+        parts.append("the hull has its formula, where the potential needs no correction")
     if record.unlike:
         parts.append("its composition is unlike all that the correction was fitted to")
     return f"{'; '.join(parts)} ({model_text(record)})"

@@ -138,6 +138,9 @@ class StabilityRecord(BaseModel):
     unlike: bool = Field(
         False, description="the model has seen nothing like this composition: `error` is wider"
     )
+    known: bool = Field(
+        False, description="the hull has this formula: `corrected` is the potential's own distance"
+    )
     model: str = Field(description="name of the correction")
     model_hash: str = Field(description="hash of its content")
     refined_by: int = Field(0, description="DFT labels of the campaign that have refined it")

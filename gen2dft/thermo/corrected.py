@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gen2dft.store.documents import Refinement, StabilityRecord
+from gen2dft.thermo.stability import Estimate
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
     from gen2dft.thermo.hull import ReferenceHull
-    from gen2dft.thermo.stability import Estimate, StabilityModel
+    from gen2dft.thermo.stability import StabilityModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,12 @@ class Corrector:
     refinement: Refinement | None = None
 
     def record(
-        self, structure: Structure, formation_energy: float, e_above_hull: float
+        self,
+        structure: Structure,
+        formation_energy: float,
+        e_above_hull: float,
+        *,
+        is_known: bool = False,
     ) -> StabilityRecord:
         """What the distance of one crystal is worth.
 
@@ -45,8 +51,13 @@ class Corrector:
             As relaxed by the potential.
         formation_energy, e_above_hull
             Of the potential, eV/atom.
+        is_known
+            Whether the hull has its formula: the model, fitted to new ones, then says nothing.
         """
-        (found,) = self.estimates([structure], [formation_energy], [e_above_hull])
+        if is_known:
+            found = Estimate.of_known(e_above_hull)
+        else:
+            (found,) = self.estimates([structure], [formation_energy], [e_above_hull])
         return StabilityRecord(
             potential=e_above_hull,
             corrected=found.e_above_hull,
@@ -54,10 +65,16 @@ class Corrector:
             chance=found.chance(self.most),
             most=self.most,
             unlike=found.unlike,
+            known=is_known,
             model=self.model.name,
             model_hash=self.model.model_hash,
-            refined_by=self.refinement.num_labels if self.refinement else 0,
+            refined_by=0 if is_known else self._num_labels,
         )
+
+    @property
+    def _num_labels(self) -> int:
+        """The campaign's DFT labels that have refined the model."""
+        return 0 if self.refinement is None else self.refinement.num_labels
 
     def estimates(
         self,
@@ -81,7 +98,8 @@ class Corrector:
         if hull.gap(element.symbol for element in composition.elements):
             return None
         distance = hull.e_above_hull(composition, formation_energy)
-        return self.record(structure, formation_energy, distance)
+        is_known = hull.knows(composition)
+        return self.record(structure, formation_energy, distance, is_known=is_known)
 
 
 def _refined(estimate: Estimate, refinement: Refinement) -> Estimate:

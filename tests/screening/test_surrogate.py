@@ -13,14 +13,18 @@ from gen2dft.campaign import SurrogateSpec
 from gen2dft.crystals import CrystalTable
 from gen2dft.engines.base import Engine
 from gen2dft.errors import CalculationFailed, CampaignError, DatasetError
+from gen2dft.report.chances import stability_text
 from gen2dft.screening.novelty import StructureIndex
 from gen2dft.screening.surrogate import SurrogateVerdict, surrogate_screen
 from gen2dft.thermo.corrected import Corrector
 from gen2dft.thermo.hull import ReferenceHull
 from gen2dft.thermo.materials_project import whole_hull
+from gen2dft.thermo.stability import ERROR_ON_KNOWN
 
 NACL = Structure(Lattice.cubic(3.4), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 HULL = ReferenceHull.build([Composition("NaCl")], [-2.0])
+# Lies as deep at NaCl, whose formula it does not know.
+AROUND = ReferenceHull.build([Composition("Na3Cl"), Composition("NaCl3")], [-2.0, -2.0])
 SPEC = SurrogateSpec(engine="told", preset="only", max_e_above_hull=0.1)
 
 
@@ -216,11 +220,12 @@ def test_the_gate_goes_by_the_corrected_distance(
     corrected: float,
 ):
     tell(monkeypatch, energy=energy)
-    verdict = surrogate_screen(NACL, SPEC, HULL, corrector=CORRECTOR)
+    verdict = surrogate_screen(NACL, SPEC, AROUND, corrector=CORRECTOR)
     assert (verdict.reason, verdict.remark) == (reason, remark)
     assert verdict.e_above_hull == pytest.approx(corrected)
     assert verdict.stability is not None
     assert verdict.stability.potential == pytest.approx(energy + 2.0)
+    assert not verdict.stability.known
     assert SurrogateVerdict.from_stored(verdict.stored()) == verdict
 
 
@@ -238,7 +243,19 @@ def test_the_gate_may_ask_for_a_chance_in_place_of_the_distance(
 ):
     tell(monkeypatch, energy=energy)
     spec = SPEC.model_copy(update={"min_chance": least, "max_e_above_hull": -9.0})
-    assert surrogate_screen(NACL, spec, HULL, corrector=CORRECTOR).reason == reason
+    assert surrogate_screen(NACL, spec, AROUND, corrector=CORRECTOR).reason == reason
+
+
+def test_a_formula_that_the_hull_has_needs_no_correction(monkeypatch: pytest.MonkeyPatch):
+    tell(monkeypatch, energy=-1.95)
+    verdict = surrogate_screen(NACL, SPEC, HULL, corrector=CORRECTOR)
+    record = verdict.stability
+    assert verdict.reason is None
+    assert record is not None
+    assert (record.known, record.error) == (True, ERROR_ON_KNOWN)
+    assert verdict.e_above_hull == record.corrected == pytest.approx(0.05)
+    assert record.chance > 0.98
+    assert "the hull has its formula" in stability_text(record)
 
 
 def test_what_the_hull_does_not_cover_has_no_record(monkeypatch: pytest.MonkeyPatch):
