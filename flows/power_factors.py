@@ -21,6 +21,7 @@ from pymatgen.core import Structure
 from gen2dft.campaign import TransportSpec
 from gen2dft.datasets.computed_labels import METAL
 from gen2dft.definitions import definition_of
+from gen2dft.doubts import is_unfit
 from gen2dft.engines import load_engine
 from gen2dft.engines.base import CalculationDoc, CalculationFailure
 from gen2dft.engines.kit import bands_of
@@ -34,6 +35,7 @@ from gen2dft.transport import POWER_FACTOR
 from gen2dft.transport.compute import PUBLISHED_DOPING, transport_within_bands
 from gen2dft.transport.convergence import step_of, summary_of
 from gen2dft.transport.document import ConvergenceStep, TransportDoc
+from gen2dft.transport.doubts import doubts_of
 from gen2dft.transport.settings import TransportSettings
 from gen2dft.workers import limited_cpu
 
@@ -122,12 +124,21 @@ class TransportMaker(Maker):
         spent_on = {"core_hours": spent, "transport_hours": integrated}
         outcome = doc.model_copy(update=spent_on)
         num_meshes = len(coarser) + 1
-        is_fine = doc.convergence is not None and doc.convergence.converged
-        if static is None or is_fine or num_meshes >= self.meshes:
+        if static is None or num_meshes >= self.meshes or self._is_settled(doc):
             return outcome
         before = prev if self.reuses_density else static
         finer = self._refine(before, static, [*coarser, doc])
         return Response(output=outcome, replace=finer)
+
+    def _is_settled(self, doc: TransportDoc) -> bool:
+        """Whether a finer mesh would change nothing: the last two agree, or the gap is so narrow
+        that the functional decides the power factor, not the mesh.
+        """
+        series = doc.convergence
+        if series is None or len(series.steps) < 2:
+            return False
+        doubts = doubts_of(doc, definition_of(self.definition).temperature)
+        return series.converged or is_unfit(doubts)
 
     def _transport(self, bands: CalculationDoc) -> TransportDoc:
         """Transport from one calculation of bands, at the cost of that calculation."""

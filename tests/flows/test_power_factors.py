@@ -63,6 +63,14 @@ def test_refining_ends_with_the_budget(tmp_path: Path, monkeypatch: pytest.Monke
     assert not doc.convergence.converged
 
 
+@pytest.mark.parametrize(("gap", "meshes"), [(0.2, [10, 14]), (0.3, [10, 14, 20])])
+def test_a_narrow_gap_is_not_worth_a_third_mesh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gap: float, meshes: list[int]
+):
+    doc = outcome(tmp_path, monkeypatch, gap, tolerance=1e-12)
+    assert [step.mesh[0] for step in doc.convergence.steps] == meshes
+
+
 def test_one_mesh_is_the_presets_and_has_no_error_estimate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
