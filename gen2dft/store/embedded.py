@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pymongo import MongoClient
 
 CACHE_MB = 256
+SILENCE_MS = 120_000  # that the server may keep while other processes take the machine
 
 _client_locks: dict[Path, IO[str]] = {}  # one per folder, held until the process ends
 _uris: dict[Path, str] = {}  # where the server was found last
@@ -175,9 +176,11 @@ def _storage(command: list[str]) -> str:
 
 def _uri(port: int, password: str) -> str:
     # journal: a confirmed write survives a kill of the server.
-    # The server is back within seconds of its death, and operations wait for it.
-    options = "authSource=admin&journal=true&directConnection=true&serverSelectionTimeoutMS=20000"
-    return f"mongodb://{USER}:{password}@{HOST}:{port}/?{options}"
+    # The server is back within seconds of its death, and operations wait for it. On a crowded
+    # machine it may be silent for longer than pymongo's 20 s, which would then cancel them.
+    options = "authSource=admin&journal=true&directConnection=true"
+    patience = f"serverSelectionTimeoutMS=20000&connectTimeoutMS={SILENCE_MS}"
+    return f"mongodb://{USER}:{password}@{HOST}:{port}/?{options}&{patience}"
 
 
 def _join(folder: Path) -> None:

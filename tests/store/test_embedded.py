@@ -331,3 +331,9 @@ def test_a_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Path, "mkdir", full)
     with pytest.raises(OutputError, match="No space left on device; free some space"):
         embedded_uri(tmp_path)
+
+
+def test_a_silent_server_is_waited_for_longer_than_pymongo_would(shared: Path):
+    # After its own 20 s of silence pymongo's monitor cancels what is running.
+    with pymongo.MongoClient(embedded_uri(shared)) as client:
+        assert client.options.pool_options.connect_timeout == embedded.SILENCE_MS / 1000 > 60
