@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PERIODIC = (True, True, True)
 CELL_PARAMETERS = ("a", "b", "c", "alpha", "beta", "gamma")
 MANY_SPECIES = 1000
+SAME_VOLUME = 0.01  # relative
 SHOWN = 40  # characters of a wrong value that a message repeats
 
 
@@ -114,12 +115,25 @@ def _lattice(value: object) -> Lattice:
     fields = _mapping(value, "`lattice`")
     pbc = _periodicity(fields.get("pbc", PERIODIC))
     if "matrix" in fields:
-        return Lattice(_numbers(fields["matrix"], (3, 3), "`lattice.matrix`"), pbc=pbc)
+        lattice = Lattice(_numbers(fields["matrix"], (3, 3), "`lattice.matrix`"), pbc=pbc)
+        _refuse_contradiction(lattice, fields.get("volume"))
+        return lattice
     named = [_field(fields, name, "`lattice`") for name in CELL_PARAMETERS]
     a, b, c, alpha, beta, gamma = _numbers(named, (6,), "`lattice`").tolist()
     if min(a, b, c) <= 0 or not all(0 < angle < 180 for angle in (alpha, beta, gamma)):
         raise CrystalError("`lattice` needs lengths above 0 and angles between 0 and 180 degrees")
     return Lattice.from_parameters(a, b, c, alpha, beta, gamma, pbc=pbc)
+
+
+def _refuse_contradiction(lattice: Lattice, volume: object) -> None:
+    """CrystalError if the volume that stands beside a matrix is that of another cell."""
+    if isinstance(volume, bool) or not isinstance(volume, int | float) or not np.isfinite(volume):
+        return
+    if abs(volume - lattice.volume) > SAME_VOLUME * lattice.volume:
+        raise CrystalError(
+            f"`lattice.volume` is {volume:g} Angstrom^3, but `lattice.matrix` spans "
+            f"{lattice.volume:g}: one of them was changed; correct it, or leave `volume` out"
+        )
 
 
 def _periodicity(value: object) -> tuple[bool, bool, bool]:

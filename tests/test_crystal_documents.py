@@ -148,6 +148,16 @@ def test_a_malformed_document_is_named(path, value, message):
         structure_of(changed(path, value))
 
 
+def test_a_matrix_that_the_volume_beside_it_contradicts_is_named():
+    document = json.loads(json.dumps(SALT.as_dict()))
+    document["lattice"]["matrix"][1][1] = 2.0
+    with pytest.raises(CrystalError, match=r"`lattice.volume` is .* `lattice.matrix` spans"):
+        structure_of(document)
+    for nothing_said in (None, "nan", float("nan"), True):
+        document["lattice"]["volume"] = nothing_said
+        assert structure_of(document).lattice.matrix[1][1] == 2.0
+
+
 @pytest.mark.parametrize("document", [None, 3, "text", [], {}, [SALT.as_dict()]])
 def test_what_is_no_document_at_all_is_named(document):
     with pytest.raises(CrystalError, match="the crystal"):
