@@ -163,7 +163,7 @@ class StoredVerdict(BaseModel):
     reason: str | None = Field(None, description="why the screen refused it")
     engine: str = Field("", description="engine that relaxed it")
     preset: str = Field("", description="settings of that engine")
-    structure: dict[str, Any] | None = Field(
+    structure: DecodedDict | None = Field(
         None, description="relaxed structure, pymatgen dictionary; None if the relaxation failed"
     )
     energy_per_atom: float | None = Field(None, description="eV/atom on the engine's scale")

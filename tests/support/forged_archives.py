@@ -84,6 +84,14 @@ def _set(name: str, place: str, value: object) -> Change:
     return _first(name, change)
 
 
+def _text_in_a_relaxed_cell(files: Files) -> None:
+    """In the verdict on the first candidate that the screen relaxed."""
+    candidates = documents_of(files, CANDIDATES)
+    relaxed = next(doc for doc in candidates if (doc["surrogate"] or {}).get("structure"))
+    relaxed["surrogate"]["structure"]["lattice"]["matrix"][2] = "no such thing"
+    files[CANDIDATES] = b"".join(map(to_line, candidates))
+
+
 def _without(name: str, field: str) -> Change:
     return _first(name, lambda document: document.pop(field))
 
@@ -264,6 +272,7 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         "must be of the targets|each value needs one",
     ),
     "hit that repeats nothing": (_set(HITS, "same_as", "f" * 16), "none of the candidates"),
+    "relaxed cell of text": (_text_in_a_relaxed_cell, "surrogate.structure: lattice.matrix"),
     "state of no candidate": (_set(CANDIDATES, "state", "flying"), "'flying' is not one of"),
     "rejected for no reason": (_set(CANDIDATES, "state", "rejected"), "carry a reason"),
     "candidate with a path": (_set(CANDIDATES, "candidate_id", "../x"), "does not belong to"),
