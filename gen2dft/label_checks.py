@@ -251,4 +251,4 @@ def _other_unit(column: _Column) -> str:
             fitting.append(unit)
     if not fitting:
         return "; another unit, or another quantity"
-    return f"; in {' or '.join(fitting)} they could be right: convert them"
+    return f"; in {' or '.join(fitting)} they could be right: say so, --column {column.definition.name}=COLUMN:{fitting[0]}"

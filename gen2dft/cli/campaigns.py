@@ -48,7 +48,8 @@ DatasetSource = Annotated[
     str | None,
     typer.Option(
         "--dataset",
-        help="starter, prototypes, materials-project, or a file or folder; overrules the file.",
+        help="starter, prototypes, materials-project, an imported set (`gen2dft data list`), or a "
+        "file or folder; overrules the file.",
     ),
 ]
 Rounds = Annotated[
@@ -281,13 +282,14 @@ def resolve_spec(
     place of its generators.
     """
     from gen2dft.campaign import builtin_campaigns
+    from gen2dft.datasets.imported import imported_file
     from gen2dft.errors import CampaignError
 
     if (campaign is None) == (file is None):
         raise CampaignError(
             f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
         )
-    if dataset and Path(dataset).exists():
+    if dataset and imported_file(dataset) is None and Path(dataset).exists():
         # Workers run in folders of their own.
         dataset = str(Path(dataset).resolve())
     overrides: dict[str, Any] = {
