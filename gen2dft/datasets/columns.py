@@ -97,10 +97,7 @@ class Wanted:
             if role not in wanted.roles:
                 raise DatasetError(not_one_of("columns: property", role, wanted.roles))
             if column in users:
-                raise DatasetError(
-                    f"column {column!r} is named for both {users[column]} and {role}: it can hold "
-                    "one of them"
-                )
+                raise DatasetError(_twice(column, users[column], role))
             users[column] = role
         return wanted
 
@@ -177,14 +174,22 @@ def read_labels(table: Table, ids: Sequence[str], wanted: Wanted) -> Labels:
     DatasetError
         A cell is neither empty nor a number; and as `find_column`.
     """
-    labels = {}
+    labels: Labels = {}
+    users: dict[str, str] = {}
     for name in wanted.labels:
         column = find_column(table, name, wanted)
         if column is not None:
+            if column in users:
+                raise DatasetError(_twice(column, users[column], name))
+            users[column] = name
             where = f"{table.path}: column {column!r}"
             values = numbers(table.column(column), ids, where)
             labels[name] = values * _factor(table, name, wanted)
     return labels
+
+
+def _twice(column: str, first: str, second: str) -> str:
+    return f"column {column!r} is named for both {first} and {second}: it can hold one of them"
 
 
 def split_unit(text: str, names: Sequence[str]) -> tuple[str, str | None]:

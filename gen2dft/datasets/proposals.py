@@ -21,7 +21,7 @@ from gen2dft.datasets.columns import (
     find_column,
     name_and_unit,
 )
-from gen2dft.datasets.folders import list_folder
+from gen2dft.datasets.folders import is_crystal_file, list_folder
 from gen2dft.datasets.tables import Table, read_table
 from gen2dft.errors import DatasetError
 from gen2dft.properties import PROPERTIES, Properties, Property
@@ -87,7 +87,7 @@ def proposals_for(
     Empty for what is no table. Arguments as of `gen2dft.datasets.files.read_dataset`.
     """
     file = list_folder(path).labels if path.is_dir() else path
-    if file is None or file.name.lower().endswith(".npz"):
+    if file is None or is_crystal_file(file) or file.name.lower().endswith(".npz"):
         return []
     return list(proposals(read_table(file), Wanted.checked(columns, properties)))
 

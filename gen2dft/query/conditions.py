@@ -56,11 +56,11 @@ def parse_where(text: str, properties: Collection[str] = PROPERTIES) -> Filter:
         is unknown.
     """
     condition = _parse(text)
-    found = _filter(condition, negate=False)
     known = {*properties, *FIELDS}
-    for name in sorted(_names(condition)):
-        if name not in known:
-            raise QueryError(not_one_of("property or field of a hit", name, known))
+    # An unknown name first: of which kind its values must be, nobody knows.
+    _refuse_unknown(_compared_names(condition), known)
+    found = _filter(condition, negate=False)
+    _refuse_unknown(_names(condition), known)
     check_filter(found)
     return found
 
@@ -81,6 +81,21 @@ def _names(condition: ast.expr) -> set[str]:
         if name is not None:
             found.add(name)
     return found
+
+
+def _compared_names(condition: ast.expr) -> set[str]:
+    """Names that stand on a side of a comparison."""
+    sides: list[ast.expr] = []
+    for node in ast.walk(condition):
+        if isinstance(node, ast.Compare):
+            sides += [node.left, *node.comparators]
+    return {name for name in map(_named, sides) if name is not None}
+
+
+def _refuse_unknown(names: set[str], known: Collection[str]) -> None:
+    for name in sorted(names):
+        if name not in known:
+            raise QueryError(not_one_of("property or field of a hit", name, known))
 
 
 def _named(node: ast.AST) -> str | None:
