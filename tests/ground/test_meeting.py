@@ -20,9 +20,9 @@ def test_a_file_of_unknown_scale_and_a_potential_are_named() -> None:
     found = energies_that_meet(spec(dataset__source="/somewhere/mine.csv"), None)
     assert len(found) == 1
     assert found[0].startswith(LOUD)
-    for part in ("mine.csv", "mlip", f"scale {MATERIALS_PROJECT}", "tenths of an eV/atom",
-                 "hull.scale: materials-project", "hull.source: materials-project-2025"):  # fmt: skip
-        assert part in found[0]
+    energies = ("mine.csv", "mlip", f"scale {MATERIALS_PROJECT}", "tenths of an eV/atom")
+    remedies = ("hull.scale: materials-project", "hull.source: materials-project-2025")
+    assert all(part in found[0] for part in (*energies, *remedies))
 
 
 def test_own_energies_said_to_be_comparable_are_named_too() -> None:
