@@ -38,7 +38,7 @@ def energies_that_meet(spec: CampaignSpec, hull_scale: str | None) -> tuple[str,
 def _texts(spec: CampaignSpec, hull_scale: str | None) -> Iterator[str]:
     if hull_scale is None:
         yield _of_unknown_scale(spec)
-    elif _is_of_a_file(spec) and hull_scale == MATERIALS_PROJECT:
+    elif _is_of_a_file(spec) and spec.hull.scale == MATERIALS_PROJECT:
         yield _of_a_stated_scale(spec)
     if _potential_joins(spec):
         yield _of_own_phases(spec)

@@ -28,7 +28,7 @@ def test_the_nearest_property_by_name_and_unit_is_proposed() -> None:
 
 
 def test_a_unit_of_another_kind_is_no_match() -> None:
-    (option,) = found("gap_kj_mol").values()
+    (option,) = found("Eg_kj_mol").values()
     assert "band_gap" not in option
 
 

@@ -31,6 +31,11 @@ def test_own_energies_said_to_be_comparable_are_named_too() -> None:
     assert "remove hull.scale" in found
 
 
+def test_own_energies_that_only_train_need_no_word() -> None:
+    own = spec(dataset__source="mine.csv", hull__source="materials-project-2025")
+    assert energies_that_meet(own, MATERIALS_PROJECT) == ()
+
+
 def test_a_potential_that_joins_a_hull_of_dft_is_named() -> None:
     (found,) = energies_that_meet(spec(hull__own_phases=True), MATERIALS_PROJECT)
     assert "hull.own_phases: false" in found
