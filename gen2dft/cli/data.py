@@ -561,7 +561,10 @@ def _read(source: str, column: list[str] | None = None, accept: list[str] | None
 
 def _usual_name(source: str) -> str:
     """The name of a source's import unless --out gives one."""
-    return IMPORTED_MP if source == MATERIALS_PROJECT else Path(source).resolve().name.split(".")[0]
+    if source == MATERIALS_PROJECT:
+        return IMPORTED_MP
+    name, _, _ = Path(source).absolute().name.partition(".")
+    return name
 
 
 def _refuse_shipped(name: str) -> None:
