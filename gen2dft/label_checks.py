@@ -19,6 +19,7 @@ from gen2dft.dataset import Dataset
 from gen2dft.errors import DatasetError, not_one_of
 from gen2dft.input_files import brief
 from gen2dft.properties import Property
+from gen2dft.units import ENERGY, PER_ATOM
 
 FINDINGS = {
     "range": "values beyond those of known crystals",
@@ -40,7 +41,10 @@ MANY = 3  # labels of which a median says something
 SPREAD_OF = 3  # labels that should differ
 # All at 0 is what a set of stable crystals, or of metals, has.
 MAY_BE_ZERO = ("e_above_hull", "band_gap")
-OTHER_UNITS = {"eV/atom": {"meV/atom": 1e-3, "kJ/mol": 0.0103643}, "eV": {"meV": 1e-3}}
+OTHER_UNITS: Mapping[str, Mapping[str, float]] = {
+    "eV/atom": {name: PER_ATOM[name] for name in ("meV/atom", "kJ/mol-atom")},
+    "eV": {"meV": ENERGY["meV"]},
+}
 MOST = 0.5
 NAMED = 3  # crystals that a message names
 
@@ -251,4 +255,5 @@ def _other_unit(column: _Column) -> str:
             fitting.append(unit)
     if not fitting:
         return "; another unit, or another quantity"
-    return f"; in {' or '.join(fitting)} they could be right: convert them"
+    option = f"--column {column.definition.name}=COLUMN:{fitting[0]}"
+    return f"; in {' or '.join(fitting)} they could be right: say so, {option}"

@@ -8,7 +8,7 @@ import pytest
 from example_campaign import CAMPAIGN_ID, HITS, add_chances, candidate_id, example_store
 
 from gen2dft.errors import QueryError
-from gen2dft.query import find_hits, names_in, parse_where
+from gen2dft.query import Order, find_hits, in_order, names_in, parse_order, parse_where, query_hits
 from gen2dft.store.store import Store
 
 
@@ -186,3 +186,118 @@ def test_a_condition_is_bounded(store: Store, text: str, message: str) -> None:
     with pytest.raises(QueryError, match=message) as error:
         find_hits(store, text, CAMPAIGN_ID)
     assert len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("'Sb' in elements", {"elements": {"$eq": "Sb"}}),
+        ("'Sb' not in elements", {"elements": {"$nin": ["Sb", None]}}),
+        ("not 'Sb' in elements", {"elements": {"$nin": ["Sb", None]}}),
+        ("not ('Sb' not in elements)", {"elements": {"$eq": "Sb"}}),
+        ("chemsys == 'Zn-Rb-Sb'", {"chemsys": {"$eq": "Rb-Sb-Zn"}}),
+        ("symmetry.number >= 195", {"symmetry.number": {"$gte": 195}}),
+        ("195 <= symmetry.number", {"symmetry.number": {"$gte": 195}}),
+        ("symmetry.crystal_system == 'cubic'", {"symmetry.crystal_system": {"$eq": "Cubic"}}),
+        ("formula == 'SbZnRb'", {"formula": {"$in": ["RbZnSb", "SbZnRb"]}}),
+        ("formula != 'RbZnSb'", {"formula": {"$nin": ["RbZnSb", None]}}),
+        ("not formula == 'SbZnRb'", {"formula": {"$nin": ["RbZnSb", "SbZnRb", None]}}),
+    ],
+)
+def test_conditions_on_composition_and_symmetry(text: str, wanted: dict[str, object]) -> None:
+    assert parse_where(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("'TE' in elements", r"element 'TE' is not one of the \d+ known\. Did you mean"),
+        ("elements == 'Te'", "elements is a list; ask for one of them: '\"Te\" in elements'"),
+        ("elements in ['Te']", "elements is a list"),
+        ("'Te' in formula", "formula is no list"),
+        ("5 in elements", "elements is compared with '5'; give a text in quotes"),
+        ("chemsys == 'Zn-Xx'", "element 'Xx' is not one of"),
+        ("symmetry.crystal_system == 'cubical'", "Did you mean 'Cubic'"),
+        ("symmetry.numbr > 3", r"Did you mean 'symmetry\.number'"),
+        ("symmetry.__class__ == 'x'", "'symmetry.__class__' is not one of"),
+        ("elementz == 'Te'", "Did you mean 'elements'"),
+    ],
+)
+def test_what_no_crystal_has_is_refused(text: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        parse_where(text)
+
+
+def test_hits_are_found_by_their_elements(store: Store) -> None:
+    everything = store.hits(CAMPAIGN_ID)
+    symbol = everything[0].elements[0] if everything[0].elements else ""
+    wanted = [hit.id for hit in everything if symbol in (hit.elements or ())]
+    text = f"'{symbol}' in elements"
+    assert len(wanted) > 0
+    assert [hit.id for hit in find_hits(store, text, CAMPAIGN_ID)] == wanted
+    others = [hit.id for hit in find_hits(store, f"not {text}", CAMPAIGN_ID)]
+    assert sorted([*wanted, *others]) == [hit.id for hit in everything]
+
+
+def test_a_list_that_is_not_known_passes_nothing() -> None:
+    store = example_store()
+    old = store.hits(CAMPAIGN_ID)[0].id
+    store.database.hits.update_one({"_id": old}, {"$unset": {"elements": 1}})
+    for text in ("'Sb' in elements", "'Sb' not in elements", "not 'Sb' in elements"):
+        assert old not in {hit.id for hit in find_hits(store, text, CAMPAIGN_ID)}
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ('{"band_gap": 1}', r"its value is in 'values\.band_gap'"),
+        ('{"elemnts": "Te"}', "Did you mean 'elements'"),
+        ('{"$or": [{"formla": "SnO"}]}', "Did you mean 'formula'"),
+        ('{"values.bandgap": 1}', r"Did you mean 'values\.band_gap'"),
+        ('{"symmetry.num": 1}', r"Did you mean 'symmetry\.number'"),
+        ('{"values.formation_energy": 1}', "is not one of"),
+    ],
+)
+def test_a_field_that_no_hit_has_is_named(store: Store, query: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        query_hits(store, query, CAMPAIGN_ID)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['{"_id": "x"}', '{"elements.0": "Te"}', '{"$or": [{"values.band_gap": {"$gt": 90}}]}',
+     '{"stability.chance": {"$gt": 2}}', '{"structure.lattice.a": 1}', '{"round": 90}'],
+)  # fmt: skip
+def test_fields_that_exist_are_taken(store: Store, query: str) -> None:
+    assert query_hits(store, query, CAMPAIGN_ID) == []
+
+
+def test_hits_come_in_the_order_of_a_field(store: Store) -> None:
+    hits = store.hits(CAMPAIGN_ID)
+    hits[0].values["band_gap"] = None
+    names = ("band_gap", "e_above_hull")
+    down = in_order(hits, parse_order("band_gap:desc", names), {})
+    gaps = [hit.values["band_gap"] for hit in down]
+    assert gaps[:-1] == sorted((gap for gap in gaps[:-1] if gap is not None), reverse=True)
+    assert down[-1] is hits[0]
+    assert in_order(hits, parse_order("band_gap", names), {})[-1] is hits[0]
+    by_source = in_order(hits, Order("source"), {hits[1].id: ("a",), hits[2].id: ("b",)})
+    assert [hit.id for hit in by_source[:2]] == [hits[1].id, hits[2].id]
+
+
+def test_chance_has_the_largest_first_unless_told_otherwise() -> None:
+    assert parse_order("chance", ()) == Order("chance", down=True)
+    assert parse_order("chance:asc", ()) == Order("chance", down=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("band_gab", "Did you mean 'band_gap'"),
+        ("band_gap:down", "direction 'down' is not one of .'asc', 'desc'."),
+        ("elements", "elements is a list, without an order; use chemsys"),
+    ],
+)
+def test_an_order_that_hits_have_not_is_refused(text: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        parse_order(text, ["band_gap"])

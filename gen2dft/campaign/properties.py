@@ -25,8 +25,11 @@ from gen2dft.properties import (
 
 # Names that mean something else in conditions on hits and in tables of crystals.
 RESERVED = frozenset(
-    {"formula", "spacegroup", "round", "is_dft", "evidence", "chance", "source", "id", "structure"}
-)
+    {
+        "formula", "spacegroup", "round", "is_dft", "evidence", "chance", "source", "id",
+        "structure", "formula_pretty", "elements", "nelements", "chemsys", "nsites", "symmetry",
+    }
+)  # fmt: skip
 REMEDY = (
     "To define one, give its unit (and the column of the data set that holds it) under "
     "`properties:`, or install the package that computes it; docs/properties.md"

@@ -122,11 +122,13 @@ class DatasetSpec(Part):
     source: str = Field(
         "starter",
         min_length=1,
-        description="`starter`, `prototypes`, `vanadium-oxides`, `materials-project`, or a file "
-        "or folder",
+        description="`starter`, `prototypes`, `vanadium-oxides`, `materials-project`, the name of "
+        "a set that `gen2dft data import` has kept, or a file or folder",
     )
     columns: dict[str, str] = Field(
-        {}, description="label columns of a file: property name to column name"
+        {},
+        description="label columns of a file: property name to column name, with its unit if that "
+        "is another one: `Ehull:meV/atom`",
     )
     labels: tuple[str, ...] = Field(
         (),

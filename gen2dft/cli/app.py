@@ -108,6 +108,9 @@ VERBS = {
         "exchange", "export", "Write a campaign as one archive, to hand on or keep.", "Results"
     ),
     "import": Verb("exchange", "import_", "Restore a campaign from an archive.", "Results"),
+    "migrate": Verb(
+        "migrate", "migrate", "Bring documents of older versions up to date.", "Results"
+    ),
     "evaluate": Verb(
         "evaluate", "evaluate", "Judge the generator by the tables of the FTCP paper.", "Results"
     ),

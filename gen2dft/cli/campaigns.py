@@ -48,7 +48,8 @@ DatasetSource = Annotated[
     str | None,
     typer.Option(
         "--dataset",
-        help="starter, prototypes, materials-project, or a file or folder; overrules the file.",
+        help="starter, prototypes, materials-project, an imported set (`gen2dft data list`), or a "
+        "file or folder; overrules the file.",
     ),
 ]
 Rounds = Annotated[
@@ -281,13 +282,14 @@ def resolve_spec(
     place of its generators.
     """
     from gen2dft.campaign import builtin_campaigns
+    from gen2dft.datasets.imported import imported_file
     from gen2dft.errors import CampaignError
 
     if (campaign is None) == (file is None):
         raise CampaignError(
             f"give either --campaign, one of {builtin_campaigns()}, or -f FILE.yaml"
         )
-    if dataset and Path(dataset).exists():
+    if dataset and imported_file(dataset) is None and Path(dataset).exists():
         # Workers run in folders of their own.
         dataset = str(Path(dataset).resolve())
     overrides: dict[str, Any] = {
@@ -431,6 +433,7 @@ def _submit(
     from gen2dft.launchpad.submit import submit as submit_campaign
     from gen2dft.store.connect import open_to_write
 
+    _say_energies_that_meet(spec, prepared.hull.scale)
     store = open_to_write(settings)
     if own is not None:
         own.freeze(store)
@@ -461,7 +464,16 @@ def _show_plan(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> No
     if screen is not None:
         size = f"{screen.num_entries} entries on scale {screen.scale}"
         console.print(f"hull of the screen {screen.hull_hash}: {size}")
+    _say_energies_that_meet(spec, hull.scale)
     console.print(f"would be campaign [bold]{key}[/]; nothing was written")
+
+
+def _say_energies_that_meet(spec: CampaignSpec, hull_scale: str | None) -> None:
+    """Say loudly where energies of two kinds share the hull."""
+    from gen2dft.ground.meeting import energies_that_meet
+
+    for text in energies_that_meet(spec, hull_scale):
+        console.print(text, style="bold red", highlight=False, markup=False, soft_wrap=True)
 
 
 def _would_be_id(spec: CampaignSpec, prepared: Prepared, settings: Settings) -> str:

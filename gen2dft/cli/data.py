@@ -28,7 +28,7 @@ from gen2dft.cli.options import (
 from gen2dft.cli.remarks import said_once, say_notes
 
 if TYPE_CHECKING:
-    from gen2dft.campaign import DatasetSpec
+    from gen2dft.campaign import DatasetSpec, PropertySpec
     from gen2dft.dataset import Dataset
     from gen2dft.funnel import StageCount
     from gen2dft.shipped.vanadium_build import OxidePlan
@@ -38,6 +38,8 @@ app = typer.Typer(
     help="Training data: list, build, label, tensors, import, info.", no_args_is_help=True
 )
 console = Console()
+MATERIALS_PROJECT, IMPORTED_MP = "materials-project", "mp"
+PLACE_OF_A_UNIT = "UNIT"
 SKIPPED_SHOWN = 10  # crystals left out whose reasons `info` prints
 PROTOTYPES_WANTED = 2700  # converged relaxations of the set that ships
 
@@ -52,7 +54,12 @@ Accept = Annotated[
 ]
 Column = Annotated[
     list[str] | None,
-    typer.Option("--column", help="PROPERTY=COLUMN, e.g. band_gap=gap_pbe; also id=, structure=."),
+    typer.Option(
+        "--column",
+        metavar="PROPERTY=COLUMN[:UNIT]",
+        help="e.g. band_gap=gap_pbe or e_above_hull=Ehull:meV/atom; also id=, structure=. A new "
+        "name with a unit is a property of your own: seebeck=S_300K:uV/K.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Overwrite without asking.")]
@@ -63,19 +70,20 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done,
 def list_datasets(as_json: Json = False) -> None:
     """Datasets that a campaign can name, and those imported here."""
     from gen2dft.datasets import builtin_datasets
-    from gen2dft.settings import load_settings
+    from gen2dft.datasets.imported import imported_file, imported_names
 
     found = [vars(source) for source in builtin_datasets()]
-    folder = load_settings().data_dir / "datasets"
-    for path in sorted(folder.glob("*.npz")):
-        found.append({"name": str(path), "content": "imported", "needs": "nothing"})
+    for name in imported_names():
+        content = f"imported: {imported_file(name)}"
+        found.append({"name": name, "content": content, "needs": "nothing"})
     if as_json:
         typer.echo(json.dumps(found))
         return
     rows = [tuple(source.values()) for source in found]
     console.print(_table(("dataset", "content", "needs"), rows))
     console.print(
-        "Any CSV, JSON or parquet with a structure column, or a folder of CIFs: --dataset FILE",
+        "Use one: --dataset NAME, or dataset.source in a campaign file. Any CSV, JSON or parquet "
+        "with a structure column, or a folder of CIFs: --dataset FILE",
         style="dim",
     )
 
@@ -485,20 +493,26 @@ def import_file(
     from gen2dft.settings import load_settings
 
     settings = load_settings()
+    name = out or _usual_name(source)
+    _refuse_shipped(name)
+    own = _own_properties(column or [])
     with _progress("reading") as progress:
         spec = _spec(source, column, accept)
-        dataset = read_source(spec, settings.data_dir / "cache", progress)
+        dataset = read_source(spec, settings.data_dir / "cache", progress, properties=own)
     if ricci:
         dataset = join_ricci(dataset)
-    name = out or Path(source).name.split(".")[0]
-    target = Path(name) if name.endswith(".npz") else settings.data_dir / "datasets" / f"{name}.npz"
+    is_file = name.endswith(".npz")
+    target = Path(name) if is_file else settings.data_dir / "datasets" / f"{name}.npz"
     if not dry_run:
         _ask_before_overwriting(target, yes)
         dataset.save(target)
     _show(target, dataset)
     say_notes(dataset, console)
-    use = f"Use it: gen2dft run --dataset {target}"
-    console.print("Nothing was written (--dry-run)." if dry_run else use, style="dim", markup=False)
+    _say_unused(Path(source), spec, own)
+    _say_own(own)
+    use = f"Use it: --dataset {target if is_file else name}, or dataset.source in a campaign file"
+    said = "Nothing was written (--dry-run)." if dry_run else use
+    console.print(said, style="dim", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -520,6 +534,7 @@ def info(
         return
     _show(source, dataset)
     say_notes(dataset, console)
+    _say_unused(Path(source), _spec(source, column), _own_properties(column or []))
     console.print_json(json.dumps(_short(dataset.provenance)))
 
 
@@ -538,19 +553,29 @@ def _read(source: str, column: list[str] | None = None, accept: list[str] | None
     from gen2dft.settings import load_settings
 
     settings = load_settings()
-    imported = _imported(source, settings.data_dir)
+    own = _own_properties(column or [])
     with _progress("reading") as progress:
-        spec = _spec(imported or source, column, accept)
-        return read_source(spec, settings.data_dir / "cache", progress)
+        spec = _spec(source, column, accept)
+        return read_source(spec, settings.data_dir / "cache", progress, properties=own)
 
 
-def _imported(name: str, data_dir: Path) -> str | None:
-    """The file of an imported dataset; None if none has this name."""
-    file = data_dir / "datasets" / f"{name}.npz"
-    try:
-        return str(file) if file.is_file() else None
-    except (OSError, ValueError):  # no name that a file can have
-        return None
+def _usual_name(source: str) -> str:
+    """The name of a source's import unless --out gives one."""
+    if source == MATERIALS_PROJECT:
+        return IMPORTED_MP
+    name, _, _ = Path(source).absolute().name.partition(".")
+    return name
+
+
+def _refuse_shipped(name: str) -> None:
+    """DatasetError for the name of a dataset that ships, which would hide the imported one."""
+    from gen2dft.datasets.sources import BUILTIN
+    from gen2dft.errors import DatasetError
+
+    if name in BUILTIN:
+        raise DatasetError(
+            f"{name} is the name of a dataset that ships: choose another by --out NAME"
+        )
 
 
 def _spec(source: str, column: list[str] | None, accept: list[str] | None = None) -> DatasetSpec:
@@ -585,6 +610,64 @@ def _columns(assignments: list[str]) -> dict[str, str]:
             )
         columns[role.strip()] = column.strip()
     return columns
+
+
+def _own_properties(assignments: Sequence[str]) -> dict[str, PropertySpec]:
+    """Properties of the user's own that --column defines: unknown names with a unit.
+
+    Raises
+    ------
+    DatasetError
+        A name that cannot be one, or that is a usual one of a property which is built in.
+    """
+    from gen2dft.campaign.properties import PropertySpec, completed
+    from gen2dft.datasets.columns import NOT_LABELS
+    from gen2dft.errors import DatasetError
+    from gen2dft.properties import PROPERTIES
+
+    own = {}
+    for role, text in _columns(list(assignments)).items():
+        column, colon, unit = text.rpartition(":")
+        if role in PROPERTIES or role in NOT_LABELS or not (colon and column):
+            continue
+        _refuse_usual_name(role)
+        if unit.strip() == PLACE_OF_A_UNIT:
+            raise DatasetError(f"--column {role}={text}: put its unit in the place of UNIT")
+        own[role] = PropertySpec(unit=unit.strip())
+    try:
+        return completed(own, own)
+    except ValueError as err:
+        raise DatasetError(f"--column: {err}") from err
+
+
+def _refuse_usual_name(role: str) -> None:
+    """DatasetError for another name of a property that is built in: one property has one name."""
+    from gen2dft.datasets.columns import SYNONYMS
+    from gen2dft.errors import DatasetError
+
+    for name, usual in SYNONYMS.items():
+        if role.lower() in usual and role != name:
+            raise DatasetError(f"--column {role}=...: this property is called {name} here")
+
+
+def _say_unused(path: Path, spec: DatasetSpec, own: Mapping[str, PropertySpec]) -> None:
+    """Say what columns that are not read may be, as options to type."""
+    from gen2dft.campaign.properties import defined
+    from gen2dft.datasets.imported import imported_file
+    from gen2dft.datasets.proposals import proposals_for
+    from gen2dft.datasets.sources import BUILTIN
+
+    if spec.source in BUILTIN or imported_file(spec.source) is not None:
+        return
+    for proposal in proposals_for(path, spec.columns, defined(own)):
+        console.print(f"  {proposal.text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _say_own(own: Mapping[str, PropertySpec]) -> None:
+    """Say how a campaign names properties of the user's own."""
+    for name, entry in own.items():
+        text = f"In a campaign file: properties: {{{name}: {{unit: {json.dumps(entry.unit)}}}}}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _summary(dataset: Dataset) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from gen2dft.cli.common import echo_json, open_store_to_show, plain_table, report_folder
-from gen2dft.cli.options import out_folder
+from gen2dft.cli.hits import hits_of_formula, order_of, say_outdated, show_several
+from gen2dft.cli.options import MANY, out_folder
 from gen2dft.doubts import doubts_text
+from gen2dft.query.order import BEST, CHANCE, Order, in_order
 from gen2dft.report.bands import bands_text
 from gen2dft.report.chances import chance_text, counted_hits, potential_text
 from gen2dft.report.hit_table import hits_csv, origin_columns
 from gen2dft.report.wording import (
     Known,
     basis_text,
-    by_chance,
     counted,
     honest_notes,
     pretty,
@@ -30,7 +31,7 @@ from gen2dft.report.wording import (
     surrogate_engines,
     with_error,
 )
-from gen2dft.store.documents import PREDICTED
+from gen2dft.store.documents import PREDICTED, CandidateDoc
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -55,13 +56,6 @@ class EvidenceKind(StrEnum):
     SURROGATE = "surrogate"
 
 
-class Order(StrEnum):
-    """What hits are ordered by."""
-
-    BEST = "best"
-    CHANCE = "chance"
-
-
 def hits(
     campaign: Campaign = None,
     query: Annotated[
@@ -77,7 +71,7 @@ def hits(
         typer.Option(
             "--where",
             "-w",
-            help="Condition, e.g. '0.3 < band_gap < 1.5 and e_above_hull < 0.05'; docs/hits.md.",
+            help="Condition, e.g. '\"Te\" in elements and 0.3 < band_gap < 1.5'; docs/hits.md.",
         ),
     ] = None,
     distinct: Annotated[
@@ -95,9 +89,17 @@ def hits(
         ),
     ] = None,
     sort: Annotated[
-        Order,
-        typer.Option("--sort", help="best (by the targets), or chance: that DFT confirms it."),
-    ] = Order.BEST,
+        str,
+        typer.Option(
+            "--sort",
+            metavar="FIELD[:desc]",
+            help="best (by the targets), chance (largest first), or a field or property of "
+            "--where, smallest first; FIELD:desc: largest first.",
+        ),
+    ] = BEST,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, max=MANY, help="Show the first N alone.")
+    ] = None,
     as_json: Json = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     cif: Annotated[
@@ -110,15 +112,19 @@ def hits(
     """List the hits of a campaign, with units, and where each value is from."""
     store = open_store_to_show()
     document = store.find_campaign(campaign)
+    order = order_of(document, sort)
     found = _find_hits(store, document.id, query, where)
+    if query or where or order.name not in (BEST, CHANCE):
+        say_outdated(store, document.id)
     if distinct:
         found = [hit for hit in found if not hit.same_as]
     if evidence is not None:
         found = [hit for hit in found if hit.evidence == evidence.value]
     shown = _shown(store, document, found)
-    if sort is Order.CHANCE:
-        ordered = by_chance(shown.hits)
-        shown = shown._replace(hits=ordered, order="the chance that DFT confirms them")
+    if order != Order():
+        ordered = in_order(shown.hits, order, shown.sources)
+        shown = shown._replace(hits=ordered, order=order.text)
+    shown = shown._replace(hits=shown.hits[:limit], found=len(found))
     if cif is not None:
         _write_cifs(shown, cif)
     if as_json:
@@ -151,6 +157,8 @@ class _Shown(NamedTuple):
         Id of each hit to the sources that drew its crystal.
     files
         Id of each hit to the file that it was given in; empty where a generator made them.
+    found
+        How many there are, those among them that --limit leaves out.
     """
 
     hits: Sequence[HitDoc]
@@ -161,6 +169,7 @@ class _Shown(NamedTuple):
     sources: Mapping[str, Sequence[str]]
     files: Mapping[str, str]
     has_several_sources: bool
+    found: int = 0
 
     @property
     def has_chances(self) -> bool:
@@ -201,7 +210,9 @@ def _write_cifs(shown: _Shown, folder: Path) -> None:
 def _print_hits(store: Store, document: CampaignDoc, shown: _Shown) -> None:
     found = shown.hits
     table = _hit_table(shown)
-    table.title = f"{counted_hits(found)} of {document.id}"
+    hidden = shown.found - len(found)
+    rest = f", and {hidden:,} more (--limit)" if hidden else ""
+    table.title = f"{counted_hits(found)} of {document.id}{rest}"
     console.print(table)
     repeated = sum(hit.same_as is not None for hit in found)
     if repeated:
@@ -313,7 +324,7 @@ def _styled_basis(basis: str, surrogates: set[str]) -> str:
 
 
 def _hit_as_dict(hit: HitDoc, shown: _Shown) -> dict[str, Any]:
-    """A hit for other programs; rounds count from 0 as in the database."""
+    """A hit for other programs; `round` counts from 1, `round_index` from 0."""
     values = {}
     for name, value in hit.values.items():
         basis = basis_text(hit.basis[name], shown.surrogates)
@@ -328,7 +339,10 @@ def _hit_as_dict(hit: HitDoc, shown: _Shown) -> dict[str, Any]:
 
 def show(
     identifier: Annotated[
-        str, typer.Argument(metavar="ID", help="Beginning of a candidate's id, or a campaign.")
+        str,
+        typer.Argument(
+            metavar="ID", help="Beginning of a candidate's id, a formula of hits, or a campaign."
+        ),
     ],
     as_json: Json = False,
     as_cif: Annotated[
@@ -346,7 +360,14 @@ def show(
     from gen2dft.report.cif import structure_cif
 
     store = open_store_to_show()
-    candidate = find_crystal(store, identifier)
+    of_formula = hits_of_formula(store, identifier)
+    if len(of_formula) > 1:
+        show_several(of_formula, alone=as_cif or bool(transport), as_json=as_json)
+        return
+    if of_formula:
+        candidate = store.find(CandidateDoc, of_formula[0].id)
+    else:
+        candidate = find_crystal(store, identifier)
     if candidate is None:
         show_campaign(store, store.find_campaign(identifier), as_json)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from gen2dft.datasets.tables import Table
 from gen2dft.errors import DatasetError, not_one_of
 from gen2dft.input_files import brief, shown
 from gen2dft.properties import PROPERTIES, Properties
+from gen2dft.units import factor, units_like
 
 SYNONYMS: dict[str, tuple[str, ...]] = {
     "id": ("material_id", "id", "mp_id", "entry_id", "identifier", "file", "filename"),
@@ -54,6 +56,9 @@ UNITS = {
     ("ha", "atom"): "Hartree/atom",
     ("ry",): "Rydberg",
     ("ry", "atom"): "Rydberg/atom",
+    ("rydberg", "atom"): "Rydberg/atom",
+    ("hartree", "atom"): "Hartree/atom",
+    ("kj", "mol", "per", "atom"): "kJ/mol-atom",
     ("ev", "fu"): "eV per formula unit",
     ("ev", "cell"): "eV per cell",
     ("mev",): "meV",
@@ -74,7 +79,8 @@ class Wanted:
     Parameters
     ----------
     columns
-        Property (or `id`, `structure`) to the column that was named for it.
+        Property (or `id`, `structure`) to the column that was named for it; a unit may follow the
+        column's name, `Ehull:meV/atom`, from which the values are converted.
     properties
         Whose own ones are read besides those that are built in.
     """
@@ -91,10 +97,7 @@ class Wanted:
             if role not in wanted.roles:
                 raise DatasetError(not_one_of("columns: property", role, wanted.roles))
             if column in users:
-                raise DatasetError(
-                    f"column {column!r} is named for both {users[column]} and {role}: it can hold "
-                    "one of them"
-                )
+                raise DatasetError(_twice(column, users[column], role))
             users[column] = role
         return wanted
 
@@ -128,11 +131,15 @@ def find_column(table: Table, role: str, wanted: Wanted) -> str | None:
         or the only one states another unit.
     """
     if role in wanted.columns:
-        named = _named_column(table, role, wanted.columns[role])
-        _refuse_other_unit(table, role, named, wanted)
+        given, unit = split_unit(wanted.columns[role], table.names)
+        named = _named_column(table, role, given)
+        if unit is None:
+            _refuse_other_unit(table, role, named, wanted)
+        else:
+            _check_unit(table, role, named, unit)
         return named
     usual = [_plain(name) for name in SYNONYMS.get(role, (role,))]
-    taken = set(wanted.columns.values())
+    taken = _taken(table, wanted)
     ranked: list[tuple[int, str]] = []
     for name in table.names:
         rank = _rank(name, usual, wanted.unit(role))
@@ -167,13 +174,68 @@ def read_labels(table: Table, ids: Sequence[str], wanted: Wanted) -> Labels:
     DatasetError
         A cell is neither empty nor a number; and as `find_column`.
     """
-    labels = {}
+    labels: Labels = {}
+    users: dict[str, str] = {}
     for name in wanted.labels:
         column = find_column(table, name, wanted)
         if column is not None:
+            if column in users:
+                raise DatasetError(_twice(column, users[column], name))
+            users[column] = name
             where = f"{table.path}: column {column!r}"
-            labels[name] = numbers(table.column(column), ids, where)
+            values = numbers(table.column(column), ids, where)
+            labels[name] = values * _factor(table, name, wanted)
     return labels
+
+
+def _twice(column: str, first: str, second: str) -> str:
+    return f"column {column!r} is named for both {first} and {second}: it can hold one of them"
+
+
+def split_unit(text: str, names: Sequence[str]) -> tuple[str, str | None]:
+    """Column and unit of `Ehull:meV/atom`; no unit where a column has this very name."""
+    column, colon, unit = text.rpartition(":")
+    if text in names or not colon:
+        return text, None
+    return column.strip(), unit.strip()
+
+
+def _taken(table: Table, wanted: Wanted) -> set[str]:
+    """Columns that are named for a role."""
+    return {split_unit(text, table.names)[0] for text in wanted.columns.values()}
+
+
+def _factor(table: Table, role: str, wanted: Wanted) -> float:
+    """What the values of a column are multiplied by to be in the unit of a property.
+
+    Raises
+    ------
+    DatasetError
+        The unit named behind the column cannot be converted to that of the property.
+    """
+    _, unit = split_unit(wanted.columns.get(role, ""), table.names)
+    if unit is None:
+        return 1.0
+    try:
+        return factor(unit, wanted.unit(role))
+    except ValueError as err:
+        raise DatasetError(f"--column {role}={brief(wanted.columns[role])}: {err}") from err
+
+
+def _check_unit(table: Table, role: str, column: str, unit: str) -> None:
+    """DatasetError for a unit of what has none, and one that the column's own name contradicts."""
+    if role in NOT_LABELS:
+        raise DatasetError(
+            f"{table.path} has no column {f'{column}:{unit}'!r} (for {role}), and {role} has no "
+            "unit: leave it out"
+        )
+    stated = name_and_unit(column)[1]
+    # Energies per atom are often headed by eV alone.
+    if stated is not None and stated != unit and not unit.startswith(stated):
+        raise DatasetError(
+            f"{table.path}: column {column!r} states the unit {stated}, and --column the unit "
+            f"{brief(unit)}: give the one that is right, or rename the column"
+        )
 
 
 def check_finite(labels: Labels, ids: Sequence[str], path: Any) -> None:
@@ -209,7 +271,7 @@ def _plain(name: str) -> str:
     return "_".join(word for word in _WORD.split(name.lower()) if word)
 
 
-def _parts(name: str) -> tuple[str, str | None]:
+def name_and_unit(name: str) -> tuple[str, str | None]:
     """A column's plain name without the unit at its end, and that unit; None if it states none."""
     words = _plain(name).split("_")
     for ending, unit in _LONGEST_FIRST:
@@ -225,7 +287,7 @@ def _rank(name: str, usual: Sequence[str], unit: str) -> int | None:
     """The place of a column's name among usual ones; None if it is none of them, or of another
     unit.
     """
-    without_unit, stated = _parts(name)
+    without_unit, stated = name_and_unit(name)
     for plain in (_plain(name), without_unit if stated == unit else ""):
         if plain in usual:
             return usual.index(plain)
@@ -234,7 +296,7 @@ def _rank(name: str, usual: Sequence[str], unit: str) -> int | None:
 
 def _refuse_other_unit(table: Table, role: str, column: str, wanted: Wanted) -> None:
     """DatasetError for a named column whose name states another unit."""
-    stated, unit = _parts(column)[1], wanted.unit(role)
+    stated, unit = name_and_unit(column)[1], wanted.unit(role)
     if stated is None or unit not in OF_ENERGIES or stated in (unit, "eV"):
         return
     raise DatasetError(_other_unit(table, role, column, stated, unit))
@@ -242,11 +304,11 @@ def _refuse_other_unit(table: Table, role: str, column: str, wanted: Wanted) -> 
 
 def _refuse_foreign_units(table: Table, role: str, usual: Sequence[str], wanted: Wanted) -> None:
     """DatasetError for a column that would be a role's but for its unit."""
-    unit, taken = wanted.unit(role), set(wanted.columns.values())
+    unit, taken = wanted.unit(role), _taken(table, wanted)
     if unit not in OF_ENERGIES:
         return
     for name in table.names:
-        plain, stated = _parts(name)
+        plain, stated = name_and_unit(name)
         if stated is not None and plain in usual and name not in taken:
             remedy = f"; if they are in {unit}, name it: --column {role}={shown(name)}"
             problem = _other_unit(table, role, name, stated, unit)
@@ -254,9 +316,14 @@ def _refuse_foreign_units(table: Table, role: str, usual: Sequence[str], wanted:
 
 
 def _other_unit(table: Table, role: str, column: str, stated: str, unit: str) -> str:
+    if stated in units_like(unit):
+        option = f"{role}={column}:{stated}"
+        remedy = f"have its values converted: --column {shlex.quote(option)}"
+    else:
+        remedy = "convert its values and rename it, or remove it"
     return (
         f"{table.path}: column {column!r} states the unit {stated}, but {role} is in {unit}: "
-        "convert its values and rename it, or remove it"
+        f"{remedy}"
     )
 
 

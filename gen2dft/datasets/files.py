@@ -31,8 +31,8 @@ from gen2dft.datasets.columns import (
     read_labels,
     require_column,
 )
-from gen2dft.datasets.data_blocks import refuse_several
-from gen2dft.datasets.folders import Folder, list_folder
+from gen2dft.datasets.data_blocks import crystals_of, refuse_several
+from gen2dft.datasets.folders import Folder, id_of_file, is_crystal_file, list_folder
 from gen2dft.datasets.matching import Matched, first_of, match
 from gen2dft.datasets.refused import RefusedCrystal, UnreadableStructure
 from gen2dft.datasets.remarks import DatasetWarning, warning_texts
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 PARSED_AT_ONCE = 500  # structures per task, where they are shared out among the cores
-READER_VERSION = 2
+READER_VERSION = 3
 """Part of the cache's key: raise it when reading changes."""
 NO_ID = "no_id"
 
@@ -74,8 +74,9 @@ def read_dataset(
     ----------
     path
         A table (.csv, .csv.gz, .json with a list of records, .parquet) with a column of structures
-        as CIF text or pymatgen JSON; a folder of crystals (.cif, .mcif, .cif.gz) with an optional
-        `labels.csv`; or an .npz dataset.
+        as CIF text or pymatgen JSON; a CIF file of one or several crystals; a folder of such files
+        (.cif, .mcif, .cif.gz) with an optional `labels.csv`; or an .npz dataset. Crystals of one
+        file are called `file[1]`, `file[2]`, ...
     columns
         Names of columns: property (or `id`, `structure`) to column. Usual names are recognised
         without.
@@ -151,8 +152,8 @@ def _usable_path(given: Path | str) -> Path:
         return path
     if problem := not_a_file(path):
         raise DatasetError(f"dataset {path} {problem}; name a regular file or a folder")
-    if not path.name.lower().endswith((*SUFFIXES, ".npz")):
-        known = f"{', '.join(SUFFIXES)}, .npz or a folder of .cif files"
+    if not (is_crystal_file(path) or path.name.lower().endswith((*SUFFIXES, ".npz"))):
+        known = f"{', '.join(SUFFIXES)}, .npz, .cif or a folder of .cif files"
         raise DatasetError(f"dataset {path} is of an unknown kind; readable are {known}")
     return path
 
@@ -183,7 +184,12 @@ class _Rows:
 
 def _parse(source: _Source, wanted: Wanted, progress: Progress | None) -> Dataset:
     path, folder = source.path, source.folder
-    rows = _read_table(path, wanted) if folder is None else _read_folder(folder, wanted)
+    if folder is not None:
+        rows = _read_folder(folder, wanted)
+    elif is_crystal_file(path):
+        rows = _Rows(*crystals_of({id_of_file(path): path}), {})
+    else:
+        rows = _read_table(path, wanted)
     refuse_duplicates(path, rows.ids)
     check_finite(rows.labels, rows.ids, path)
     crystals, kept, unusable = _parse_structures(rows.ids, rows.contents, progress)
@@ -308,12 +314,12 @@ def _others(rows: Sequence[Any], kept: Iterable[int]) -> list[int]:
 
 
 def _read_folder(folder: Folder, wanted: Wanted) -> _Rows:
-    ids, files = list(folder.crystals), list(folder.crystals.values())
+    ids, contents = crystals_of(folder.crystals)
     notes: dict[str, Any] = {}
     if folder.unread:
         notes["not_read"] = first_of(folder.unread)
     if folder.labels is None:
-        return _Rows(ids, files, {}, notes=notes)
+        return _Rows(ids, contents, {}, notes=notes)
     table = read_table(folder.labels)
     notes |= _columns_not_read(table, wanted)
     column = require_column(table, "id", wanted)
@@ -325,12 +331,13 @@ def _read_folder(folder: Folder, wanted: Wanted) -> _Rows:
     }
     labelled = [str(named[row]) for row in rows]
     refuse_duplicates(folder.labels, labelled)
-    found = match(labelled, ids, {file.name: key for key, file in folder.crystals.items()})
+    alone = folder.crystals.keys() & set(ids)
+    found = match(labelled, ids, {folder.crystals[key].name: key for key in alone})
     _refuse_strangers(folder.labels, found)
     if found.without_crystal:
         notes["labels_without_crystal"] = found.summary()
     labels = read_labels(table.only(rows), labelled, wanted)
-    return _Rows(ids, files, _beside(labels, found, ids), skipped, notes)
+    return _Rows(ids, contents, _beside(labels, found, ids), skipped, notes)
 
 
 def _refuse_strangers(table: Path, found: Matched) -> None:

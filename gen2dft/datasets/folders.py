@@ -67,6 +67,16 @@ def list_folder(path: Path) -> Folder:
     return Folder(crystals, tables[0] if tables else None, tuple(unread))
 
 
+def is_crystal_file(path: Path) -> bool:
+    """Whether a file's name is that of a CIF file."""
+    return _CRYSTAL.search(path.name) is not None
+
+
+def id_of_file(path: Path) -> str:
+    """The id of a crystal by the name of its file."""
+    return _CRYSTAL.sub("", path.name)
+
+
 def _entries(path: Path) -> list[Path]:
     try:
         found = sorted(path.iterdir())
@@ -82,7 +92,7 @@ def _unusable(file: Path) -> str | None:
         return f"{ascii(name)[1:-1]} (its name holds other than text)"
     if file.is_dir():
         return f"{name}/"
-    is_wanted = name.lower() in LABELS or _CRYSTAL.search(name)
+    is_wanted = name.lower() in LABELS or is_crystal_file(file)
     if not is_wanted:
         return name
     problem = not_a_file(file)
@@ -90,7 +100,7 @@ def _unusable(file: Path) -> str | None:
 
 
 def _add(crystals: dict[str, Path], file: Path) -> None:
-    key = _CRYSTAL.sub("", file.name)
+    key = id_of_file(file)
     if key in crystals:
         raise DatasetError(
             f"{crystals[key].name} and {file.name} in {file.parent} would have the same id "

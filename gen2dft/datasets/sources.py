@@ -12,8 +12,9 @@ from gen2dft.campaign.properties import defined
 from gen2dft.dataset import Dataset
 from gen2dft.datasets.computed_labels import join_labels, read_labels
 from gen2dft.datasets.filters import filter_dataset
+from gen2dft.datasets.imported import imported_file, imported_names
 from gen2dft.datasets.ricci import join_ricci
-from gen2dft.errors import DatasetError
+from gen2dft.errors import DatasetError, not_one_of
 from gen2dft.label_checks import check_dataset
 from gen2dft.properties import DEFAULT_TRANSPORT
 
@@ -145,6 +146,27 @@ def _accepted(spec: DatasetSpec, dataset: Dataset) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*earlier, *spec.accept)))
 
 
+def _located(source: str) -> Path:
+    """The file or folder that a source names; DatasetError where there is none."""
+    imported = imported_file(source)
+    if imported is not None:
+        return imported
+    names = imported_names()
+    if names and Path(source).name == source and not _is_there(source):
+        raise DatasetError(
+            f"dataset {source} does not exist: {not_one_of('dataset', source, (*BUILTIN, *names))} "
+            "`gen2dft data list` shows them; or name a file or folder"
+        )
+    return Path(source)
+
+
+def _is_there(source: str) -> bool:
+    try:
+        return Path(source).exists()
+    except (OSError, ValueError):  # no name that a file can have
+        return True  # the reader says why
+
+
 def _source(
     spec: DatasetSpec,
     cache_dir: Path | None,
@@ -181,4 +203,4 @@ def _source(
     from gen2dft.datasets.files import read_dataset
 
     columns = {**spec.columns, **named}
-    return read_dataset(spec.source, columns, cache_dir, progress, defined(properties))
+    return read_dataset(_located(spec.source), columns, cache_dir, progress, defined(properties))

@@ -19,6 +19,7 @@ from gen2dft.input_files import UnreadableFile, decoded, read_bytes
 
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".parquet")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+OF_A_CRYSTAL = ("@module", "@class", "@version", "charge", "lattice", "sites", "properties")
 LONGEST_CELL = 2**31 - 1  # characters; a large cell as CIF text exceeds csv's own limit
 
 
@@ -169,10 +170,39 @@ def _width(text: str, separator: str) -> int:
 
 def _records(text: str) -> list[Mapping[str, Any]]:
     content = json.loads(text, object_pairs_hook=without_doubled_keys)
+    named = _named_crystals(content)
+    if named is not None:
+        return named
     is_list = isinstance(content, list)
     if not is_list or not all(isinstance(row, dict) for row in content):
-        raise ValueError("expected a list of records, one object per crystal")
-    return list(content)
+        raise ValueError(
+            "expected a list of records, one object per crystal, or crystals as pymatgen writes "
+            "them: one, a list, or names with one each"
+        )
+    return [_with_structure(row) if _is_crystal(row) else row for row in content]
+
+
+def _named_crystals(content: object) -> list[Mapping[str, Any]] | None:
+    """Records of a file that holds one crystal, or names with one each; None for another file."""
+    if not isinstance(content, dict) or not content:
+        return None
+    if _is_crystal(content):
+        return [_with_structure(content)]
+    if not all(map(_is_crystal, content.values())):
+        return None
+    return [{"id": name, **_with_structure(row)} for name, row in content.items()]
+
+
+def _is_crystal(row: object) -> bool:
+    """Whether this is a crystal as pymatgen writes it."""
+    return isinstance(row, dict) and {"lattice", "sites"} <= row.keys()
+
+
+def _with_structure(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A crystal with whatever else stands beside it as a record; `structure` is a column then."""
+    crystal = {key: value for key, value in row.items() if key in OF_A_CRYSTAL}
+    others = {key: value for key, value in row.items() if key not in OF_A_CRYSTAL}
+    return {**others, "structure": crystal}
 
 
 def without_doubled_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.composition import crystal_fields, crystal_system
 from gen2dft.crystal_check import structure_problem
 from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.bounds import Range
 from gen2dft.engines.guard import bounds_of
 from gen2dft.errors import CrystalError
+from gen2dft.store.crystal_fields import FIRST_ROUND
 from gen2dft.thermo.placing import lacks_compounds, why_implausible
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
+    from gen2dft.store.crystal_fields import SymmetryFields
     from gen2dft.store.documents import HitDoc, LabelDoc
     from gen2dft.thermo.hull import ReferenceHull
 
@@ -23,6 +26,8 @@ ANY_VALUE: Range = (-1e9, 1e9)
 HOURS: Range = (0.0, 1e8)
 """Core-hours: a large cluster for a year"""
 CHANCE: Range = (0.0, 1.0)
+SPACE_GROUPS = 230
+OF_THE_COMPOSITION = ("formula_pretty", "elements", "nelements", "chemsys", "nsites")
 # What reading a crystal from a document may raise.
 NO_CRYSTAL = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
@@ -45,7 +50,8 @@ def label_problem(label: LabelDoc, hull: ReferenceHull, lowest: float) -> str | 
             return f"{name} of {value:g} is outside {within[0]:g} to {within[1]:g}"
     energy, distance = label.values.get("formation_energy"), label.own_distance
     unexplored = distance is not None and lacks_compounds(hull, crystal.composition)
-    return why_implausible(energy, distance, lowest, unexplored=unexplored)
+    reason = why_implausible(energy, distance, lowest, unexplored=unexplored)
+    return reason or fields_problem(label, crystal)
 
 
 def hit_problem(hit: HitDoc) -> str | None:
@@ -58,7 +64,35 @@ def hit_problem(hit: HitDoc) -> str | None:
         if value is not None and not within[0] <= value <= within[1]:
             return f"{name} of {value:g} is outside {within[0]:g} to {within[1]:g}"
     formula = crystal.composition.reduced_formula
-    return None if _is_formula(hit.formula, formula) else f"its crystal is {formula}"
+    if not _is_formula(hit.formula, formula):
+        return f"its crystal is {formula}"
+    return fields_problem(hit, crystal)
+
+
+def fields_problem(document: HitDoc | LabelDoc, crystal: Structure) -> str | None:
+    """Why the fields by which others search a crystal are not those of the crystal.
+
+    None if they are, or where a document of an older version has none.
+    """
+    if document.round != document.round_index + FIRST_ROUND:
+        return f"its round is {document.round}, but its round_index {document.round_index}"
+    right = crystal_fields(crystal)
+    for name in OF_THE_COMPOSITION:
+        stated = getattr(document, name)
+        if stated not in (None, right[name]):
+            return f"its {name} is {str(stated)[:100]}, that of its crystal {right[name]}"
+    symmetry = document.symmetry
+    return None if symmetry is None else _symmetry_problem(symmetry)
+
+
+def _symmetry_problem(stated: SymmetryFields) -> str | None:
+    # Versions of spglib differ in borderline crystals, so the space group itself is believed.
+    if not 1 <= stated.number <= SPACE_GROUPS:
+        return f"its symmetry.number is {stated.number}, not 1 to {SPACE_GROUPS}"
+    right = crystal_system(stated.number)
+    if stated.crystal_system != right:
+        return f"its crystal_system is {stated.crystal_system[:40]!r}, that of its number {right!r}"
+    return None
 
 
 def crystal_of(document: Mapping[str, Any]) -> Structure | str:

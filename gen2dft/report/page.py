@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gen2dft import __version__
+from gen2dft.ground.meeting import energies_that_meet
 from gen2dft.report import ledger_table
 from gen2dft.report.bands import bands_columns, bands_row
 from gen2dft.report.chances import heading
@@ -141,7 +142,8 @@ def _overview(data: ReportData) -> Values:
     yield "rounds", data.rounds
     yield "sources", data.sources
     yield "tiles", list(_tiles(data))
-    yield "notes", honest_notes(data.hits, surrogates, known)
+    meeting = energies_that_meet(data.spec, data.hull.scale)
+    yield "notes", [*meeting, *honest_notes(data.hits, surrogates, known)]
     yield "targets", [_wanted(target, known) for target in data.spec.targets]
     yield "claims", claims(data)
 

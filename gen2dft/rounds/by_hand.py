@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gen2dft.composition import crystal_fields
+from gen2dft.crystal_documents import structure_of
 from gen2dft.rounds.stored_transport import transport_behind
 from gen2dft.store.documents import LabelDoc, PowerFactorDoc
 from gen2dft.store.store import Store
@@ -43,6 +45,7 @@ def teach(store: Store, known: PowerFactorDoc, crystal: Structure) -> bool:
 def _label_of(store: Store, known: PowerFactorDoc, crystal: Structure) -> LabelDoc:
     candidate = store.candidate(known.campaign_id, known.candidate_id)
     campaign = store.campaign(known.campaign_id)
+    structure = _relaxed(store, known) or crystal.as_dict(verbosity=0)
     return LabelDoc(
         id=known.id,
         candidate_id=known.candidate_id,
@@ -55,11 +58,12 @@ def _label_of(store: Store, known: PowerFactorDoc, crystal: Structure) -> LabelD
         values=known.values,
         errors=known.errors,
         doubts=known.doubts,
-        structure=_relaxed(store, known) or crystal.as_dict(verbosity=0),
+        structure=structure,
         energy_per_atom=None,
         hull_id=campaign.hull_id,
         warnings=known.warnings,
         by_hand=True,
+        **crystal_fields(structure_of(structure)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gen2dft.composition import crystal_fields
 from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.base import CalculationDoc
 from gen2dft.engines.outcomes import core_hours, costs_of
@@ -142,6 +143,7 @@ def label_by_hand(
         "structure": last.structure.as_dict(verbosity=0),
         "run_type": last.run_type,
         "settings_changed": any(each.settings_changed for each in calculations),
+        **crystal_fields(last.structure),
     }
     label = _new_label(store, candidate, calculations, energy)
     if not store.insert_new(label):

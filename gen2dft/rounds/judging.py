@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from gen2dft.campaign import Target
+from gen2dft.composition import crystal_fields
 from gen2dft.crystal_documents import structure_of
 from gen2dft.ground.hulls import get_hull
 from gen2dft.ground.on_hull import is_in_dataset, on_hull
@@ -89,6 +90,7 @@ def judge(context: Round, candidate: CandidateDoc, label: LabelDoc) -> HitDoc | 
     errors = label.errors if stability is None else {**label.errors, DISTANCE: stability.error}
     own = values.get(DISTANCE) if stability is None else stability.potential
     return HitDoc(
+        **crystal_fields(structure),
         id=candidate.id,
         campaign_id=context.campaign_id,
         round_index=context.index,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gen2dft.composition import crystal_fields
 from gen2dft.engines.base import CalculationDoc, CustodianCorrection
 from gen2dft.engines.outcomes import core_hours, costs_of
 from gen2dft.errors import DatasetError
@@ -119,6 +120,7 @@ def label_of(
         costs=costs_of(everything),
         provenance=_provenance(footing, candidate_id, earlier, last_stage),
         **_adjustments(told.energy),
+        **crystal_fields(last.structure),
     )
 
 

@@ -97,6 +97,7 @@ ENERGY_FIELDS: tuple[tuple[str, str], ...] = (
     ("chance_of", "Energy above hull that `chance` is about: what the target accepts."),
 )
 
+STORED_FIELDS = ("elements", "nelements", "nsites")  # as labels carry them
 STABILITY_FIELDS = (
     "e_above_hull_potential",
     "e_above_hull_error",
@@ -311,6 +312,10 @@ class _Origins:
 def _fields_of(label: LabelDoc, origins: _Origins) -> Iterator[tuple[str, Any]]:
     """Fields of an entry: OPTIMADE's, then ours."""
     yield from structure_fields(label.structure).items()
+    for name in STORED_FIELDS:
+        stored = getattr(label, name)
+        if stored is not None:  # a label of an older version
+            yield name, stored
     yield "id", label.id
     yield "immutable_id", label.id
     yield "last_modified", label.created.replace(tzinfo=None, microsecond=0)

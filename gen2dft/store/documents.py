@@ -23,6 +23,7 @@ from pydantic import (
 
 from gen2dft import __version__
 from gen2dft.funnel import StageCount
+from gen2dft.store.crystal_fields import CrystalFields
 from gen2dft.store.shapes import (
     FROM_LIST,
     READING,
@@ -474,7 +475,7 @@ class Decomposition(BaseModel):
         return [product for product in self.products if product.energy_per_atom is None]
 
 
-class LabelDoc(Document):
+class LabelDoc(CrystalFields, Document):
     """What one engine computed for one candidate.
 
     `id` is a hash of candidate, engine and settings.
@@ -678,7 +679,7 @@ class PowerFactorDoc(Document):
         return self
 
 
-class HitDoc(Document):
+class HitDoc(CrystalFields, Document):
     """A candidate that meets the targets; `id` as the candidate's."""
 
     campaign_id: str

@@ -10,7 +10,7 @@ from example_campaign import example_store
 from rich.console import Console
 from typer.testing import CliRunner
 
-from gen2dft.cli import results, status
+from gen2dft.cli import hits, results, status
 from gen2dft.cli.app import app
 from gen2dft.store.store import Store
 
@@ -30,6 +30,6 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
     """Runs `gen2dft` with arguments, on a terminal wide enough for every table."""
-    for module in (results, status):
+    for module in (hits, results, status):
         monkeypatch.setattr(module, "console", Console(width=220))
     return lambda *arguments: CliRunner().invoke(app, list(arguments))

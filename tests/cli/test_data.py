@@ -43,7 +43,7 @@ def test_list_shows_builtin_and_imported_datasets(folder):
     toy_dataset().save(folder / "home" / "datasets" / "toy.npz")
     names = [row["name"] for row in json.loads(call("list", "--json").stdout)]
     assert names[:4] == ["starter", "prototypes", "vanadium-oxides", "materials-project"]
-    assert names[4].endswith("toy.npz")
+    assert names[4] == "toy"
     assert "materials-project" in call("list").stdout
 
 
@@ -275,3 +275,57 @@ def test_json_stands_alone_on_standard_output_where_crystals_were_left_out(folde
     assert "1 crystals left out: mp-2" in result.stderr
     assert json.loads(result.stdout)["crystals"] == 1
     assert result.stdout.startswith("{")
+
+
+def own_table(folder):
+    cif = Structure(Lattice.cubic(4), ["Na", "Cl"], [[0, 0, 0], [0.5] * 3]).to(fmt="cif")
+    columns = {"id": ["a"], "cif": [cif], "Estab": [50.0], "Eg_HSE": [5.0], "S_300K": [120.0]}
+    pd.DataFrame(columns).to_csv(folder / "own.csv", index=False)
+    return str(folder / "own.csv")
+
+
+def test_import_proposes_options_for_columns_that_are_not_read(folder):
+    output = call("import", own_table(folder), "--dry-run").stdout
+    assert "Eg_HSE looks like band_gap: --column band_gap=Eg_HSE" in output
+    assert "S_300K can be a property of your own: --column s_300k=S_300K:UNIT" in output
+
+
+def test_import_converts_units_and_defines_properties(folder):
+    options = ("--column", "e_above_hull=Estab:meV/atom", "--column", "seebeck=S_300K:uV/K")
+    output = call("import", own_table(folder), *options).stdout
+    assert 'properties: {seebeck: {unit: "uV/K"}}' in output
+    assert "Use it: --dataset own" in output
+    kept = Dataset.load(folder / "home" / "datasets" / "own.npz")
+    assert kept.label("e_above_hull").tolist() == pytest.approx([0.05])
+    assert kept.label("seebeck").tolist() == [120]
+    assert kept.properties["seebeck"].unit == "uV/K"
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ("e_above_hull=Estab:furlong", "units taken: eV/atom, meV/atom"),
+        ("gap=Eg_HSE:eV", "this property is called band_gap here"),
+        ("seebeck=S_300K:UNIT", "put its unit in the place of UNIT"),
+        ("seebeck=S_300K", "'seebeck' is not one of"),
+        ("round=S_300K:K", "'round' cannot name a property"),
+    ],
+)
+def test_columns_that_cannot_be_are_refused(folder, column, message):
+    with pytest.raises(DatasetError, match=message):
+        call("import", own_table(folder), "--dry-run", "--column", column)
+
+
+def test_the_name_of_a_set_that_ships_is_taken(folder):
+    with pytest.raises(DatasetError, match="starter is the name of a dataset that ships"):
+        call("import", table(folder), "--out", "starter")
+
+
+def test_an_imported_set_is_a_source_by_its_name(folder):
+    from gen2dft.campaign import DatasetSpec
+    from gen2dft.datasets.sources import read_source
+
+    call("import", table(folder), "--out", "salts", "--column", "band_gap=gap_pbe")
+    assert read_source(DatasetSpec(source="salts")).ids == ("mp-1",)
+    with pytest.raises(DatasetError, match="Did you mean 'salts'"):
+        read_source(DatasetSpec(source="sallts"))

@@ -58,13 +58,14 @@ def test_reading_works_and_writing_is_refused(reader: Settings, settings: Settin
     before = stored(settings)
     reads = [["status"], ["status", CAMPAIGN_ID], ["hits"], ["show", SHOWN], ["ledger"],
              ["trace", SHOWN], ["candidates"], ["hits", "-w", "e_above_hull < 1"],
+             ["migrate", "--dry-run"],
              ["report", "--out", str(reader.data_dir / "report")]]  # fmt: skip
     for words in reads:
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 0, (words, result.output, result.exception)
         assert PASSWORD not in result.output and quote_plus(PASSWORD) not in result.output
     thermoelectric = ["--campaign", "thermoelectric"]
-    writes = [["submit", *thermoelectric], ["run", *thermoelectric], ["advance"]]
+    writes = [["submit", *thermoelectric], ["run", *thermoelectric], ["advance"], ["migrate"]]
     for words in writes:
         result = CliRunner().invoke(app, words)
         assert result.exit_code == 1

@@ -90,3 +90,46 @@ def test_a_message_lists_few_columns(tmp_path: Path) -> None:
     many = table(*(f"c{number}" for number in range(500)))
     with pytest.raises(DatasetError, match=r"it has c0, .*c19 and 480 more"):
         find_column(many, "id", Wanted({"id": "zz"}))
+
+
+def test_a_named_unit_is_taken_and_converted() -> None:
+    wanted = Wanted({"e_above_hull": "Ehull (meV/atom):meV/atom"})
+    found = read_labels(table("id", "Ehull (meV/atom)", cells=("a", "50")), ["a"], wanted)
+    assert found["e_above_hull"].tolist() == pytest.approx([0.05])
+
+
+def test_a_column_whose_name_ends_like_a_unit_is_that_column() -> None:
+    wanted = Wanted({"band_gap": "gap:eV"})
+    assert read_labels(table("gap:eV", cells=("2",)), ["a"], wanted)["band_gap"].tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("Ehull:kJ/mol", r"'kJ/mol' cannot be converted to eV/atom; units taken: eV/atom, meV/at"),
+        ("Ehull:eV", "unit 'eV' cannot be converted to eV/atom"),
+        ("Ehul:meV/atom", "has no column 'Ehul' .*did you mean 'Ehull'"),
+        ("E (meV/atom):Rydberg/atom", "states the unit meV/atom, and --column the unit Rydberg"),
+    ],
+)
+def test_units_that_cannot_be_are_refused(named: str, message: str) -> None:
+    cells = table("Ehull", "E (meV/atom)", cells=("1", "2"))
+    with pytest.raises(DatasetError, match=message):
+        read_labels(cells, ["a"], Wanted({"e_above_hull": named}))
+
+
+def test_ids_have_no_unit() -> None:
+    with pytest.raises(DatasetError, match="id has no unit"):
+        find_column(table("name"), "id", Wanted({"id": "name:eV"}))
+
+
+def test_a_header_in_another_unit_names_the_option() -> None:
+    option = r"--column 'e_above_hull=Ehull \(meV/atom\):meV/atom'"
+    with pytest.raises(DatasetError, match=option):
+        find_column(table("Ehull (meV/atom)"), "e_above_hull", Wanted())
+
+
+def test_one_column_in_two_units_cannot_be_two_properties() -> None:
+    wanted = Wanted({"formation_energy": "E:eV/atom", "e_above_hull": "E:meV/atom"})
+    with pytest.raises(DatasetError, match="'E' is named for both formation_energy and e_above"):
+        read_labels(table("E", cells=("1",)), ["a"], wanted)

@@ -282,11 +282,40 @@ def test_files_that_are_not_read_are_named_and_part_of_the_cache_key(tmp_path):
         read_dataset(path, cache_dir=cache)
 
 
-def test_a_file_with_two_crystals_is_left_out_and_named(tmp_path):
+def test_crystals_of_one_file_are_numbered(tmp_path):
     salts(tmp_path, "a.cif")
     (tmp_path / "two.cif").write_text(cif(4) + cif(5).replace("NaCl", "other", 1))
-    with pytest.warns(DatasetWarning, match=r"two: unreadable: .* holds 2 crystals"):
-        assert read_dataset(tmp_path).ids == ("a",)
+    (tmp_path / "labels.csv").write_text("id,band_gap\na,1\ntwo[2],3\n")
+    found = read_dataset(tmp_path)
+    assert found.ids == ("a", "two[1]", "two[2]")
+    assert found.label("band_gap").tolist()[::2] == [1, 3]
+    alone = read_dataset(tmp_path / "two.cif")
+    assert alone.ids == ("two[1]", "two[2]")
+    volumes = [alone.crystals.structure(row).volume for row in range(2)]
+    assert volumes[0] < volumes[1]
+
+
+def test_json_files_of_crystals_are_read(tmp_path):
+    crystals = {"one": crystal(4).as_dict(verbosity=0), "two": crystal(5).as_dict()}
+    (tmp_path / "named.json").write_text(json.dumps(crystals))
+    assert read_dataset(tmp_path / "named.json").ids == ("one", "two")
+    listed = [{**crystal, "band_gap": 2.0} for crystal in crystals.values()]
+    (tmp_path / "listed.json").write_text(json.dumps(listed))
+    found = read_dataset(tmp_path / "listed.json")
+    assert found.ids == ("listed-0", "listed-1")
+    assert found.label("band_gap").tolist() == [2, 2]
+    (tmp_path / "single.json").write_text(json.dumps(crystals["one"]))
+    assert len(read_dataset(tmp_path / "single.json")) == 1
+
+
+def test_columns_are_converted_from_the_unit_that_is_named(tmp_path):
+    path = tmp_path / "mine.csv"
+    text = '"' + cif(4).replace('"', '""') + '"'
+    path.write_text(f"id,cif,Ehull,gap:pbe\na,{text},50,1\n")
+    named = {"e_above_hull": "Ehull:meV/atom", "band_gap": "gap:pbe"}
+    found = read_dataset(path, named)
+    assert found.label("e_above_hull").tolist() == pytest.approx([0.05])
+    assert found.label("band_gap").tolist() == [1.0]
 
 
 def test_pipes_and_devices_are_no_dataset(tmp_path):

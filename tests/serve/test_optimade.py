@@ -146,3 +146,18 @@ def test_every_field_of_an_entry_is_described() -> None:
     assert set(STABILITY_FIELDS) <= set(described)
     assert {entry[name] for name in STABILITY_FIELDS} == {None}
     assert described["e_above_hull_error"]["unit"] == "eV/atom"
+
+
+def test_composition_is_read_from_the_labels_and_the_same_without() -> None:
+    store = example_store()
+    keys = [label.id for label in store.labels(CAMPAIGN_ID)]
+    fields = ("elements", "nelements", "nsites")
+
+    def told() -> list[dict[str, object]]:
+        return [{name: entry[name] for name in fields} for entry in entries_of(store, keys, {})]
+
+    of_labels = told()
+    store.database.labels.update_many({}, {"$unset": dict.fromkeys(fields, 1)})
+    assert told() == of_labels
+    store.database.labels.update_many({}, {"$set": {"nsites": 99}})
+    assert {entry["nsites"] for entry in told()} == {99}

@@ -16,6 +16,7 @@ from example_bands import cosine_bands
 from pymatgen.core import Lattice, Structure
 
 from gen2dft.campaign import CampaignSpec
+from gen2dft.composition import crystal_fields
 from gen2dft.engines.base import CalculationFailure
 from gen2dft.funnel import StageCount
 from gen2dft.property_steps import Made
@@ -369,6 +370,7 @@ def _label(
         hull_id="5d1f0c22a7b9e001",
         core_hours=0.0042,
         provenance={"versions": {"chgnet": "0.4.2", "torch": "2.13.0"}},
+        **crystal_fields(crystal),
     )
 
 
@@ -389,6 +391,7 @@ def _hit(
         label_id=label_id,
         hull_id="5d1f0c22a7b9e001",
         structure=crystal.as_dict(verbosity=0),
+        **crystal_fields(crystal),
     )
 
 

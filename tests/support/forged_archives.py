@@ -239,6 +239,20 @@ FORGERIES: dict[str, tuple[Change, str]] = {
         "line 1 is no document: NaN is not JSON",
     ),
     "energy of a planet": (_set(LABELS, "energy_per_atom", -1e12), "energy_per_atom of -1e"),
+    "hit of other elements": (_set(HITS, "elements", ["He"]), r"its elements is \['He'\], that of"),
+    "label of another system": (_set(LABELS, "chemsys", "He-Xe"), "its chemsys is He-Xe, that of"),
+    "hit of another round by its number": (
+        _set(HITS, "round", 9),
+        "its round is 9, but its round_",
+    ),
+    "hit of no space group": (
+        _set(HITS, "symmetry", {"crystal_system": "Cubic", "symbol": "X", "number": 231}),
+        "symmetry.number is 231, not 1 to 230",
+    ),
+    "label of another crystal system": (
+        _set(LABELS, "symmetry", {"crystal_system": "Cubic", "symbol": "P1", "number": 1}),
+        "its crystal_system is 'Cubic', that of its number 'Triclinic'",
+    ),
     "gap beyond all solids": (_set(LABELS, "values.band_gap", 99.0), "band_gap of 99"),
     "energy of no compound": (
         _set(LABELS, "values.formation_energy", -40.0),
