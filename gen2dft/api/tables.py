@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gen2dft.campaign import stored_campaign
 from gen2dft.crystal_documents import structure_of
-from gen2dft.query import FIRST_ROUND
+from gen2dft.store.crystal_fields import FIRST_ROUND
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -29,8 +29,8 @@ def order_of(document: CampaignDoc, text: str) -> Order:
 
 def say_outdated(store: Store, campaign_id: str) -> None:
     """Say on standard error that hits of older versions lack fields which a query may ask for."""
+    from gen2dft.review.up_to_date import ADDED, count_outdated
     from gen2dft.store.documents import HitDoc
-    from gen2dft.store.up_to_date import ADDED, count_outdated
 
     number = count_outdated(store, HitDoc, campaign_id)
     if not number:

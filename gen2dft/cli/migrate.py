@@ -10,9 +10,9 @@ from rich.console import Console
 from gen2dft.cli.common import echo_json, open_store, open_to_write
 
 if TYPE_CHECKING:
+    from gen2dft.review.up_to_date import Brought
     from gen2dft.store.documents import Document
     from gen2dft.store.store import Store
-    from gen2dft.store.up_to_date import Brought
 
 console = Console()
 SHOWN = 5  # documents that could not be read, by name
@@ -28,8 +28,8 @@ def migrate(
 
     Nothing is removed or recomputed. Killed? The same command goes on.
     """
+    from gen2dft.review.up_to_date import ADDED, OF_CRYSTALS, count_outdated
     from gen2dft.store.schema import collection_name
-    from gen2dft.store.up_to_date import ADDED, OF_CRYSTALS, count_outdated
 
     store = open_store() if dry_run else open_to_write()
     lines = {}
@@ -48,7 +48,7 @@ def migrate(
 
 
 def _brought(store: Store, model: type[Document]) -> dict[str, int]:
-    from gen2dft.store.up_to_date import bring_up_to_date
+    from gen2dft.review.up_to_date import bring_up_to_date
 
     with console.status("bringing documents up to date"):
         brought = bring_up_to_date(store, model)

@@ -9,9 +9,9 @@ from typing import Any
 from pymatgen.core import Structure
 
 from gen2dft.errors import AnswerError
-from gen2dft.query import FIRST_ROUND
 from gen2dft.rounds.reuse import start_of
 from gen2dft.rounds.round import Round
+from gen2dft.store.crystal_fields import FIRST_ROUND
 from gen2dft.store.documents import CandidateDoc
 from gen2dft.store.states import Kind
 from gen2dft.store.store import Store, candidate_key

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from example_campaign import CAMPAIGN_ID, HITS, example_store
 
+from gen2dft.review.up_to_date import bring_up_to_date, count_outdated
 from gen2dft.store.documents import HitDoc, LabelDoc
 from gen2dft.store.store import Store
-from gen2dft.store.up_to_date import bring_up_to_date, count_outdated
 
 ADDED = ("formula_pretty", "elements", "nelements", "chemsys", "nsites", "symmetry", "round")
 
@@ -47,7 +47,7 @@ def test_a_second_run_writes_nothing(old: Store) -> None:
 
 
 def test_a_run_that_was_killed_goes_on(old: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gen2dft.store.up_to_date.AT_ONCE", 1)
+    monkeypatch.setattr("gen2dft.review.up_to_date.AT_ONCE", 1)
 
     def die(done: int, _: int) -> None:
         if done == 2:
