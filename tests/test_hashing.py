@@ -154,7 +154,7 @@ def test_policy_of_a_page():
 def test_what_the_cache_of_read_files_is_named(tmp_path):
     file = tmp_path / "data.csv"
     file.write_text("id,cif\n")
-    assert _key(_Source(file, None), Wanted({"id": "name"})) == "dfdf2b6e3f0c915fcc5e04fdc8b4236d"
+    assert _key(_Source(file, None), Wanted({"id": "name"})) == "1730298dc48fe782194d69a1c17c9bd5"
 
 
 def test_what_the_cache_of_a_query_is_named():

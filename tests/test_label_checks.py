@@ -55,7 +55,7 @@ def test_usual_labels_pass() -> None:
         ([-2.1, -3.0, -6.4, -2], "formation_energy", r"1 crystal \(LiF: -6\.4\); another unit"),
         ([-0.1, 4, 8, 5], "band_gap", r"band_gap: values are between 0 and 50 eV.*NaCl: -0\.1"),
         ([5000, 4000, 8000, 5000], "band_gap", "in meV they could be right"),
-        ([25, 80, 0, 130], "e_above_hull", "in meV/atom or kJ/mol they could be right"),
+        ([25, 80, 0, 130], "e_above_hull", "in meV/atom or kJ/mol-atom they could be right"),
         ([-1, 1, 2, 3], "power_factor", "power_factor: values are between 0 and 1e"),
     ],
 )

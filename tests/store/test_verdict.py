@@ -8,7 +8,10 @@ STORED = {
     "reason": "above_hull",
     "engine": "mlip",
     "preset": "chgnet-screen-v1",
-    "structure": {"lattice": {"a": 3.0}, "sites": []},
+    "structure": {
+        "lattice": {"a": 3.0, "matrix": [[3.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 3.0]]},
+        "sites": [{"species": [{"element": "Na", "occu": 1}], "abc": [0.0, 0.0, 0.0]}],
+    },
     "energy_per_atom": -3.25,
     "formation_energy": -1.5,
     "e_above_hull": 0.25,
