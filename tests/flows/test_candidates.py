@@ -64,6 +64,7 @@ def validation(limit: float | None) -> dict:
     return {"engine": "mlip", "preset": "chgnet-screen-v1", "refine": refine}
 
 
+@pytest.mark.usefixtures("toy_plugins")
 @pytest.mark.parametrize(("limit", "preset"), [(9.0, "chgnet-v1"), (-9.0, "chgnet-screen-v1")])
 def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float, preset: str):
     pytest.importorskip("chgnet")
@@ -78,6 +79,7 @@ def test_the_surrogate_refines_what_lies_near_the_hull(monkeypatch, limit: float
     assert context.store.candidate(context.campaign_id, KEY).state in ("labelled", "hit")
 
 
+@pytest.mark.usefixtures("toy_plugins")
 def test_without_a_second_stage_the_flow_is_as_short_as_ever(monkeypatch):
     pytest.importorskip("chgnet")
     context = waiting(monkeypatch, validation=validation(None))
