@@ -4,6 +4,7 @@ emmet-core's StructureMetadata and SymmetryData.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 from gen2dft.symmetry import space_group
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 CRYSTAL_SYSTEMS = (
     "Triclinic", "Monoclinic", "Orthorhombic", "Tetragonal", "Trigonal", "Hexagonal", "Cubic",
 )  # fmt: skip
+# Number of the last space group of each (International Tables for Crystallography, A).
+LAST_GROUPS = (2, 15, 74, 142, 167, 194, 230)
 
 
 def crystal_fields(structure: Structure) -> dict[str, Any]:
@@ -58,10 +61,8 @@ def symmetry_fields(structure: Structure) -> dict[str, Any] | None:
 
 def crystal_system(number: int) -> str:
     """The crystal system of a space group, 1 to 230."""
-    from pymatgen.symmetry.groups import SpaceGroup
-
-    system: str = SpaceGroup.from_int_number(number).crystal_system
-    return system.capitalize()
+    # pymatgen's SpaceGroup tells it, too, after multiplying out all operations: 0.1 to 0.3 s.
+    return CRYSTAL_SYSTEMS[bisect_left(LAST_GROUPS, number)]
 
 
 def formula_of(text: str) -> str | None:

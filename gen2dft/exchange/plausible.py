@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gen2dft.composition import crystal_fields, crystal_system
+from gen2dft.composition import composition_fields, crystal_system, formula_of
 from gen2dft.crystal_check import structure_problem
 from gen2dft.crystal_documents import structure_of
 from gen2dft.engines.bounds import Range
@@ -28,8 +28,6 @@ HOURS: Range = (0.0, 1e8)
 CHANCE: Range = (0.0, 1.0)
 SPACE_GROUPS = 230
 OF_THE_COMPOSITION = ("formula_pretty", "elements", "nelements", "chemsys", "nsites")
-# What reading a crystal from a document may raise.
-NO_CRYSTAL = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 def label_problem(label: LabelDoc, hull: ReferenceHull, lowest: float) -> str | None:
@@ -64,7 +62,7 @@ def hit_problem(hit: HitDoc) -> str | None:
         if value is not None and not within[0] <= value <= within[1]:
             return f"{name} of {value:g} is outside {within[0]:g} to {within[1]:g}"
     formula = crystal.composition.reduced_formula
-    if not _is_formula(hit.formula, formula):
+    if formula_of(hit.formula) != formula:
         return f"its crystal is {formula}"
     return fields_problem(hit, crystal)
 
@@ -76,7 +74,7 @@ def fields_problem(document: HitDoc | LabelDoc, crystal: Structure) -> str | Non
     """
     if document.round != document.round_index + FIRST_ROUND:
         return f"its round is {document.round}, but its round_index {document.round_index}"
-    right = crystal_fields(crystal)
+    right = {**composition_fields(crystal.composition), "nsites": len(crystal)}
     for name in OF_THE_COMPOSITION:
         stated = getattr(document, name)
         if stated not in (None, right[name]):
@@ -102,15 +100,6 @@ def crystal_of(document: Mapping[str, Any]) -> Structure | str:
     except CrystalError as err:
         return f"its structure cannot be read: {' '.join(str(err).split())[:100]}"
     return structure_problem(crystal) or crystal
-
-
-def _is_formula(text: str, formula: str) -> bool:
-    from pymatgen.core import Composition
-
-    try:
-        return bool(Composition(text).reduced_formula == formula)
-    except NO_CRYSTAL:
-        return False
 
 
 Numbers = Iterator[tuple[str, float | None, Range]]
