@@ -189,9 +189,7 @@ def _stability(
     corrector = footing.corrector(footing.hull, calculation.engine, calculation.preset)
     if corrector is None:
         return None
-    structure = calculation.structure
-    is_known = footing.hull.knows(structure.composition)
-    return corrector.record(structure, formation_energy, e_above_hull, is_known=is_known)
+    return corrector.at(footing.hull, calculation.structure, formation_energy, e_above_hull)
 
 
 def with_energies_of_the_screen(

@@ -199,8 +199,7 @@ class _Screen:
         own = None if gap else self.hull.e_above_hull(composition, formation_energy)
         record = None
         if own is not None and self.corrector is not None:
-            is_known = self.hull.knows(composition)
-            record = self.corrector.record(structure, formation_energy, own, is_known=is_known)
+            record = self.corrector.at(self.hull, structure, formation_energy, own)
         place = _Place(own, record)
         lowest = spec.min_e_above_hull
         unexplored = lacks_compounds(self.hull, composition)

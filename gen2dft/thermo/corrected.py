@@ -98,8 +98,18 @@ class Corrector:
         if hull.gap(element.symbol for element in composition.elements):
             return None
         distance = hull.e_above_hull(composition, formation_energy)
-        is_known = hull.knows(composition)
-        return self.record(structure, formation_energy, distance, is_known=is_known)
+        return self.at(hull, structure, formation_energy, distance)
+
+    def at(
+        self,
+        hull: ReferenceHull,
+        structure: Structure,
+        formation_energy: float,
+        e_above_hull: float,
+    ) -> StabilityRecord:
+        """The same where the distance to the hull has been measured."""
+        is_known = hull.knows(structure.composition)
+        return self.record(structure, formation_energy, e_above_hull, is_known=is_known)
 
 
 def _refined(estimate: Estimate, refinement: Refinement) -> Estimate:
